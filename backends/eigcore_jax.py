@@ -1,0 +1,132 @@
+"""JAX: CPU, GPU and TPU through the library's own eigensolver, inside jit, grad, vmap and export."""
+
+from functools import lru_cache, partial
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from eigcore import Backend, Capabilities, rules, tracing
+from eigcore.backend import MEMORY_BUDGET, Places
+from eigcore.errors import NotDifferentiable
+from eigcore.hookspecs import hookimpl
+
+
+@final
+class JaxBackend(Backend):
+    """Eigenpairs by ``jax.numpy.linalg``; derivatives by ``jax.custom_jvp``."""
+
+    name = "jax"
+    plugin_api = 1
+    capabilities = Capabilities(
+        arrays=("jax", "jaxlib"),
+        dtypes=("float64", "float32", "float16", "bfloat16"),
+        devices=("cpu", "cuda", "rocm", "tpu"),
+        autodiff=True,
+        second_order=True,
+        compiled=True,
+    )
+    xp = jnp
+
+    def asarray(self, a, *, like=None, dtype=None, device=None):
+        if like is not None and jnp.issubdtype(jnp.result_type(a), jnp.floating):
+            dtype = like.dtype
+        if dtype is not None:
+            dtype = jax.dtypes.canonicalize_dtype(dtype)
+        return jnp.asarray(a, dtype=dtype, device=device)
+
+    def to_numpy(self, a):
+        return np.asarray(a)
+
+    def is_concrete(self, a):
+        return not isinstance(a, jax.core.Tracer)
+
+    def all_finite(self, a):  # noqa: ARG002
+        return False
+
+    def place(self, lay, like):
+        gather, scatter = lay.gather, lay.scatter
+        return Places(
+            gather[0], gather[1].astype(like.dtype), scatter[0], scatter[1].astype(like.dtype)
+        )
+
+    def eigenpairs(self, M, lo, hi):
+        values, vectors = self.solve("jax.numpy.linalg.eigh", _eigh, M)
+        return values[..., lo : hi + 1], vectors[..., lo : hi + 1]
+
+    def eigenvalues(self, M, lo, hi):
+        return self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M)[..., lo : hi + 1]
+
+    def map_rows(self, function, p, bytes_per_entry):
+        rows = int(np.prod(p.shape[:-1]))
+        chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
+        if rows <= chunk:
+            return function(p)
+        results = jax.lax.map(function, p.reshape(rows, p.shape[-1]), batch_size=chunk)
+        return jax.tree.map(lambda a: a.reshape(*p.shape[:-1], *a.shape[1:]), results)
+
+    def compile(self, function):
+        compiled = jax.jit(function)
+
+        def call(*args):
+            return (function if tracing.active() else compiled)(*args)
+
+        return call
+
+    def undifferentiable(self, function):
+        constant = jax.custom_jvp(function)
+        constant.defjvp(partial(_refuse))
+        return constant
+
+    def differentiable(self, rule):
+        return _differentiable(self, rule)
+
+
+@lru_cache(maxsize=1024)
+def _differentiable(backend, rule):
+    curvature = backend.undifferentiable(partial(rule.curvature, backend))
+
+    @jax.custom_jvp
+    def value_and_gradient(p):
+        return rule.value_and_gradient(backend, p)
+
+    @value_and_gradient.defjvp
+    def _(primals, tangents):
+        value, gradient = value_and_gradient(*primals)
+        turn = rule.gradient_tangent(backend, curvature(*primals), *tangents)
+        return (value, gradient), (rules.tangent(gradient, *tangents), turn)
+
+    @jax.custom_jvp
+    def value(p):
+        return rule.value(backend, p)
+
+    @value.defjvp
+    def _(primals, tangents):
+        result, gradient = value_and_gradient(*primals)
+        return result, rules.tangent(gradient, *tangents)
+
+    return value
+
+
+def _refuse(primals, tangents):  # noqa: ARG001
+    raise NotDifferentiable(
+        "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
+        "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."
+    )
+
+
+def _eigh(M):
+    if M.size == 0:
+        return jnp.zeros(M.shape[:-1], M.dtype), jnp.zeros_like(M)
+    return tuple(jnp.linalg.eigh(M, symmetrize_input=False))
+
+
+def _eigvalsh(M):
+    return jnp.zeros(M.shape[:-1], M.dtype) if M.size == 0 else jnp.linalg.eigvalsh(M)
+
+
+@hookimpl
+def eigcore_backend():
+    """Return the backend."""
+    return JaxBackend()

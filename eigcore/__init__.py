@@ -1,0 +1,59 @@
+"""eigcore: eigenvalues as models. One spec, any framework, every guarantee proven."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "EigSpec": "spec",
+    "Encoding": "encoding",
+    "SpectralModel": "model",
+    "Backend": "backend",
+    "Capabilities": "backend",
+    "PLUGIN_API": "backend",
+    "backends": "registry",
+    "get_backend": "registry",
+    "use_backend": "registry",
+    "trace": "tracing",
+    "evaluate": "api",
+    "vjp": "api",
+    "jvp": "api",
+    "kth_eigenvalue": "api",
+    "kth_eigenpair": "api",
+    "kth_eigenvalue_tridiagonal": "api",
+    "smooth_kth_eigenvalue": "api",
+}
+__all__ = [*_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'eigcore' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"eigcore.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
+
+if TYPE_CHECKING:
+    from eigcore.api import (
+        evaluate,
+        jvp,
+        kth_eigenpair,
+        kth_eigenvalue,
+        kth_eigenvalue_tridiagonal,
+        smooth_kth_eigenvalue,
+        vjp,
+    )
+    from eigcore.backend import PLUGIN_API, Backend, Capabilities
+    from eigcore.encoding import Encoding
+    from eigcore.model import SpectralModel
+    from eigcore.registry import backends, get_backend, use_backend
+    from eigcore.spec import EigSpec
+    from eigcore.tracing import trace

@@ -1,0 +1,400 @@
+"""The public functions: choose a backend, check the arrays, apply the rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+from eigcore import layout, rules
+from eigcore.backend import Backend
+from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.functionals import Smooth
+from eigcore.registry import infer
+from eigcore.rules import Rule
+from eigcore.spec import EigSpec
+
+Array = Any
+
+
+def evaluate(
+    spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
+) -> Array:
+    """Return the values of an eigenvalue model.
+
+    f(x) = φ(λ(A₀ + Σ xᵢ Aᵢ)); differentiable in `params` and `x` where the backend is.
+
+    Parameters
+    ----------
+    spec : EigSpec
+    params : (m, n + 1, K) array
+        Packed matrices, row 0 is A₀: shape ``spec.params_shape``.
+    x : (..., n) array
+        Inputs. float64 and float32 are computed as they are, float16 and bfloat16 in float32;
+        integers become float64.
+    backend : str or Backend, optional
+        Default: the library of the arrays, else the default backend.
+
+    Returns
+    -------
+    (...) array, or (..., m) if m > 1, of the library and dtype of the inputs.
+
+    Raises
+    ------
+    InvalidInput
+        On a wrong shape, or arrays of two libraries or float types.
+    NonFiniteInput
+        If rows are NaN or infinite, in eager calls; compiled functions return NaN there.
+    """
+    chosen, (params, x), restore = _prepare(backend, params, x)
+    _check_shapes(spec, params, x)
+    values = _evaluator(spec, chosen)(params, x)
+    _check_values(chosen, values, "x and params", x)
+    return restore(values)
+
+
+def vjp(
+    spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    """Return the values of a model and their pullback, on any backend.
+
+    Parameters
+    ----------
+    spec, params, x, backend
+        As for `evaluate`.
+
+    Returns
+    -------
+    values : (...) or (..., m) array
+    pullback : callable
+        Takes a cotangent g of the shape of `values`; returns (d_params, d_x) of the shapes of
+        `params` and `x`.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, (params, x), restore = _prepare(backend, params, x)
+    _check_shapes(spec, params, x)
+    params, x = chosen.detach(params), chosen.detach(x)
+    values, gradient = _with_gradient(spec, chosen)(params, x)
+    _check_values(chosen, values, "x and params", x)
+
+    def pullback(g: Array) -> tuple[Array, Array]:
+        g = chosen.detach(chosen.asarray(g, like=values))
+        d_params, d_x = _pullback(chosen)(params, x, gradient, g)
+        return restore(d_params), restore(d_x)
+
+    return restore(values), pullback
+
+
+def jvp(
+    spec: EigSpec,
+    params: Array,
+    x: Array,
+    d_params: Array,
+    d_x: Array,
+    backend: str | Backend | None = None,
+) -> tuple[Array, Array]:
+    """Return the values of a model and their directional derivative.
+
+    Parameters
+    ----------
+    spec, params, x, backend
+        As for `evaluate`.
+    d_params, d_x : arrays of the shapes of `params` and `x`
+        Direction.
+
+    Returns
+    -------
+    values, tangents : (...) or (..., m) arrays
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, arrays, restore = _prepare(backend, params, x, d_params, d_x)
+    _check_shapes(spec, *arrays[:2])
+    params, x, d_params, d_x = map(chosen.detach, arrays)
+    values, gradient = _with_gradient(spec, chosen)(params, x)
+    _check_values(chosen, values, "x and params", x)
+    d_p = rules.assemble_tangent(params, x, d_params, d_x)
+    return restore(values), restore(rules.tangent(gradient, d_p))
+
+
+def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Array:
+    """Return λ_k of symmetric matrices.
+
+    Parameters
+    ----------
+    M : (..., d, d) array
+        The symmetric part (M + Mᵀ)/2 is meant, so that v vᵀ is the gradient with respect to
+        every entry.
+    k : int
+        Ascending from zero; negative from the top.
+    backend : str or Backend, optional
+
+    Returns
+    -------
+    (...) array
+        Differentiable in torch and JAX. At a tie of m eigenvalues the gradient is P/m, P the
+        projector on their eigenspace.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`; k out of range.
+    """
+    chosen, (M,), restore = _prepare(backend, M)
+    d = _order(M)
+    return restore(_apply(chosen, rules.kth_rule(layout.full(d), _index(k, d)), M, "M", 2))
+
+
+def smooth_kth_eigenvalue(
+    M: Array, k: int, alpha: float, backend: str | Backend | None = None
+) -> Array:
+    """Return the Moreau-smoothed λ_k: the difference of the envelopes of two Ky Fan sums.
+
+    Parameters
+    ----------
+    M, k, backend
+        As for `kth_eigenvalue`.
+    alpha : float
+        α > 0. Equal to λ_k where its neighbours are at least α away; the gradient is
+        (2/α)-Lipschitz.
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`; α not positive.
+    """
+    chosen, (M,), restore = _prepare(backend, M)
+    d = _order(M)
+    if not alpha > 0:
+        raise InvalidInput(f"alpha is {alpha}; expected a positive number. Write alpha=0.1.")
+    rule = Rule(layout.full(d), Smooth(d, (_index(k, d), float(alpha))))
+    return restore(_apply(chosen, rule, M, "M", 2))
+
+
+def kth_eigenvalue_tridiagonal(
+    diag: Array, off: Array, k: int, backend: str | Backend | None = None
+) -> Array:
+    """Return λ_k of symmetric tridiagonal matrices.
+
+    Parameters
+    ----------
+    diag : (..., d) array
+    off : (..., d - 1) array
+        Subdiagonal; leading axes as those of `diag`.
+    k, backend
+        As for `kth_eigenvalue`.
+
+    Returns
+    -------
+    (...) array
+        Differentiable: ∂λ/∂diag_i = v_i², ∂λ/∂off_i = 2 v_i v_{i+1}.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`.
+    """
+    chosen, (diag, off), restore = _prepare(backend, diag, off)
+    d = diag.shape[-1] if diag.ndim else 0
+    if d == 0 or tuple(off.shape) != (*diag.shape[:-1], d - 1):
+        raise InvalidInput(
+            f"diag and off have shapes {tuple(diag.shape)} and {tuple(off.shape)}; expected "
+            "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
+        )
+    p = chosen.xp.concat((diag, off), axis=-1)
+    return restore(_apply(chosen, rules.kth_rule(layout.pair(d), _index(k, d)), p, "diag, off", 1))
+
+
+def kth_eigenpair(
+    M: Array, k: int, backend: str | Backend | None = None
+) -> tuple[Array, Array]:
+    """Return λ_k of symmetric matrices and a unit eigenvector.
+
+    Parameters
+    ----------
+    M, k, backend
+        As for `kth_eigenvalue`.
+
+    Returns
+    -------
+    values : (...) array
+    vectors : (..., d) array, of arbitrary sign
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`.
+    NotDifferentiable
+        If a derivative is asked for: the sign of a vector is arbitrary. Use `kth_eigenvalue`,
+        whose gradient is v vᵀ.
+    """
+    chosen, (M,), restore = _prepare(backend, M)
+    d = _order(M)
+    pair = _pair_solver(chosen, rules.kth_rule(layout.full(d), _index(k, d)), _index(k, d))
+    values, vectors = pair(M.reshape(*M.shape[:-2], d * d))
+    _check_values(chosen, values, "M", M, core=2)
+    return restore(values), restore(vectors)
+
+
+# -- compiled pieces, one per model and backend -----------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _evaluator(spec: EigSpec, backend: Backend) -> Callable[..., Array]:
+    value = backend.differentiable(rules.rule_of(spec))
+    return backend.compile(lambda params, x: value(rules.assemble(params, x)))
+
+
+@lru_cache(maxsize=256)
+def _with_gradient(spec: EigSpec, backend: Backend) -> Callable[..., tuple[Array, Array]]:
+    rule = rules.rule_of(spec)
+    return backend.compile(
+        lambda params, x: rule.value_and_gradient(backend, rules.assemble(params, x))
+    )
+
+
+@lru_cache(maxsize=16)
+def _pullback(backend: Backend) -> Callable[..., tuple[Array, Array]]:
+    return backend.compile(
+        lambda params, x, gradient, g: rules.assemble_cotangent(
+            backend.xp, params, x, rules.cotangent(gradient, g)
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def _pair_solver(backend: Backend, rule: Rule, k: int) -> Callable[..., tuple[Array, Array]]:
+    return backend.compile(backend.undifferentiable(partial(rule.eigenpair, backend, k=k)))
+
+
+@lru_cache(maxsize=256)
+def _solver(backend: Backend, rule: Rule) -> Callable[[Array], Array]:
+    return backend.compile(backend.differentiable(rule))
+
+
+def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:
+    p = a if core == 1 else a.reshape(*a.shape[:-2], rule.layout.size)
+    values = _solver(backend, rule)(p)
+    _check_values(backend, values, what, a, core)
+    return values
+
+
+# -- checks -----------------------------------------------------------------------------------------
+
+
+def _prepare(
+    backend: str | Backend | None, *arrays: Any
+) -> tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]:
+    """Choose the backend and bring the arrays into one computing dtype.
+
+    Returns the backend, the arrays, and the function that restores the dtype of the result.
+    """
+    chosen = infer(*arrays, backend=backend)
+    like = next((a for a in arrays if _float_name(a)), None)
+    arrays = tuple(a if _float_name(a) else _converted(chosen, a, like) for a in arrays)
+    if backend is not None:
+        arrays = tuple(chosen.asarray(a) for a in arrays)
+    kinds = {_float_name(a) for a in arrays}
+    if len(kinds) > 1:
+        raise InvalidInput(
+            f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one of them. "
+            "Convert one array, eigcore changes no dtype on its own."
+        )
+    [kind] = kinds
+    if kind not in chosen.capabilities.dtypes:
+        raise InvalidInput(
+            f'dtype {kind} is not among those of backend "{chosen.name}": '
+            f"{', '.join(chosen.capabilities.dtypes)}. Convert the arrays first."
+        )
+    if kind in ("float64", "float32"):
+        return chosen, arrays, _same
+    return (
+        chosen,
+        tuple(chosen.asarray(a, dtype="float32") for a in arrays),
+        lambda result: chosen.asarray(result, dtype=kind),
+    )
+
+
+def _same(result: Array) -> Array:
+    return result
+
+
+_NAMES: dict[Any, str] = {}
+
+
+def _float_name(a: Any) -> str:
+    """Name the floating dtype of an array; empty for integers, lists and numbers."""
+    dtype = getattr(a, "dtype", None)
+    if dtype is None:
+        return ""
+    name = _NAMES.get(dtype)
+    if name is None:
+        name = str(dtype).removeprefix("torch.")
+        name = _NAMES[dtype] = name if "float" in name else ""
+    return name
+
+
+def _converted(backend: Backend, a: Any, like: Array) -> Array:
+    """Turn lists and numbers into the dtype of the other arrays, integers into float64."""
+    if hasattr(a, "dtype"):
+        if "complex" in str(a.dtype):
+            raise InvalidInput(f"dtype is {a.dtype}; expected real numbers.")
+        return backend.asarray(a, dtype="float64")
+    if like is None:
+        return backend.asarray(a, dtype="float64")
+    return backend.asarray(backend.asarray(a, dtype="float64"), like=like)
+
+
+def _check_shapes(spec: EigSpec, params: Array, x: Array) -> None:
+    if tuple(params.shape) != spec.params_shape:
+        raise InvalidInput(
+            f"params should have shape {spec.params_shape} (outputs, features + 1, K); "
+            f"got {tuple(params.shape)}."
+        )
+    if x.ndim == 0 or x.shape[-1] != spec.features:
+        raise InvalidInput(
+            f"x should have trailing shape ({spec.features},); got {tuple(x.shape)}. "
+            "The last axis holds the features."
+        )
+
+
+def _order(M: Array) -> int:
+    if M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] == 0:
+        raise InvalidInput(
+            f"M should have shape (..., d, d) with d >= 1; got {tuple(M.shape)}."
+        )
+    return M.shape[-1]
+
+
+def _index(k: int, d: int) -> int:
+    if not -d <= k < d:
+        raise InvalidInput(f"k is {k}; expected {-d} <= k < {d}, the order of the matrices.")
+    return int(k) % d
+
+
+def _check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
+    """Raise where an eager result shows that its input was not finite."""
+    if not backend.is_concrete(values):
+        return
+    host = backend.to_numpy(values)
+    if not math.isnan(host.sum()):
+        return
+    bad = (host != host).reshape(math.prod(a.shape[:-core]), -1).any(-1).nonzero()[0]
+    if len(bad):
+        raise NonFiniteInput(
+            f"{what}: {len(bad)} of {math.prod(a.shape[:-core])} rows are NaN or infinite, the "
+            f"first at index {bad[0]} (leading axes flattened). Expected finite numbers. "
+            "Encode missing values (eigcore.Encoding) or drop these rows."
+        )

@@ -1,0 +1,288 @@
+"""Which backends there are, which one a call means: the only file that knows entry points."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from eigcore import hookspecs
+from eigcore.backend import PLUGIN_API, Backend, Capabilities
+from eigcore.errors import BackendUnavailable, InvalidInput
+from eigcore.hookspecs import GROUP
+
+VARIABLE = "EIGCORE_BACKEND"
+_loaded: dict[str, Backend | BackendUnavailable] = {}
+_by_type: dict[type, str | None] = {}
+_default: ContextVar[str | None] = ContextVar("eigcore_backend", default=None)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a backend comes from, and what became of it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry point.
+    state : {"available", "loaded", "unavailable"}
+        "available" has not been loaded yet.
+    distribution, version, module : str
+        Who provides it.
+    error : str
+        For "unavailable": what is wrong and what to type.
+    capabilities : Capabilities or None
+        For "loaded".
+    """
+
+    name: str
+    state: str
+    distribution: str
+    version: str
+    module: str
+    error: str = ""
+    capabilities: Capabilities | None = None
+
+
+def _entries() -> dict[str, list[importlib.metadata.EntryPoint]]:
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        same = found.setdefault(entry.name, [])
+        if not any(_source(entry) == _source(other) and entry.value == other.value for other in same):
+            same.append(entry)
+    return found
+
+
+def _source(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "?")
+
+
+def names() -> list[str]:
+    """Return the names of all installed backends, loadable or not; nothing is imported."""
+    return sorted(_entries())
+
+
+def backends(load: bool = False) -> dict[str, Provenance]:
+    """Return name -> state and provenance of every installed backend.
+
+    Parameters
+    ----------
+    load : bool
+        Try to load each one, so that "available" turns into "loaded" or "unavailable". The default
+        imports nothing.
+    """
+    return {name: _provenance(name, entries, load) for name, entries in sorted(_entries().items())}
+
+
+def _provenance(
+    name: str, entries: list[importlib.metadata.EntryPoint], load: bool
+) -> Provenance:
+    if load:
+        with contextlib.suppress(BackendUnavailable):
+            _load(name)
+    sources = [_source(entry) for entry in entries]
+    where = (
+        ", ".join(s[0] for s in sources),
+        ", ".join(s[1] for s in sources),
+        ", ".join(entry.value for entry in entries),
+    )
+    result = _loaded.get(name)
+    if isinstance(result, Backend):
+        return Provenance(name, "loaded", *where, capabilities=result.capabilities)
+    if isinstance(result, BackendUnavailable):
+        return Provenance(name, "unavailable", *where, error=str(result))
+    return Provenance(name, "available", *where)
+
+
+def get_backend(backend: str | Backend | None = None) -> Backend:
+    """Return the backend of that name.
+
+    Parameters
+    ----------
+    backend : str, Backend or None
+        A name, a backend (returned as it is), or None for the default: `use_backend`, then the
+        environment variable EIGCORE_BACKEND, then "numpy".
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not installed or cannot be loaded: names the distribution and what to type.
+    """
+    if isinstance(backend, Backend):
+        return backend
+    name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
+    found = _loaded.get(name)
+    if isinstance(found, Backend):
+        return found
+    return _load(name)
+
+
+def _load(name: str) -> Backend:
+    result = _loaded.get(name)
+    if result is None:
+        try:
+            result = _checked(name)
+        except BackendUnavailable as error:
+            result = error
+        _loaded[name] = result
+    if isinstance(result, BackendUnavailable):
+        raise result
+    return result
+
+
+def _checked(name: str) -> Backend:
+    """Load one entry point in a plugin manager of its own, so that nothing it does reaches another."""
+    entries = _entries().get(name, [])
+    if len(entries) != 1:
+        raise _not_one(name, entries)
+    (dist, version), module = _source(entries[0]), entries[0].value
+    who = f'Backend "{name}" ({module} from {dist} {version})'
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.load_setuptools_entrypoints(GROUP, name)
+    except ModuleNotFoundError as exc:
+        raise BackendUnavailable(
+            f"{who} could not be imported: {exc}. Expected the library it needs to be installed. "
+            f'Type: pip install "{dist}[{name}]"'
+        ) from exc
+    except Exception as exc:
+        raise BackendUnavailable(
+            f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
+            f"that imports cleanly. Type: python -c 'import {module}'"
+        ) from exc
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as exc:
+        raise BackendUnavailable(
+            f"{who} implements an unknown hook: {exc}. Expected only eigcore_backend(). "
+            "Rename the function and install the plugin again."
+        ) from exc
+    return _made(name, who, dist, manager)
+
+
+def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Backend:
+    """Call the hook and check what came back."""
+    if not manager.hook.eigcore_backend.get_hookimpls():
+        raise BackendUnavailable(
+            f"{who} has no hook. Expected a function eigcore_backend() decorated with "
+            "eigcore.hookspecs.hookimpl. Add it and install the plugin again."
+        )
+    try:
+        made = manager.hook.eigcore_backend()
+    except Exception as exc:
+        raise BackendUnavailable(
+            f"{who} failed in eigcore_backend(): {type(exc).__name__}: {exc}. Expected a Backend. "
+            f"Report it to the authors of {dist}."
+        ) from exc
+    if len(made) != 1 or not isinstance(made[0], Backend):
+        raise BackendUnavailable(
+            f"{who} returned {made!r:.80}. Expected one instance of a subclass of eigcore.Backend. "
+            "Return it from eigcore_backend()."
+        )
+    [backend] = made
+    api = getattr(backend, "plugin_api", None)
+    if api != PLUGIN_API:
+        old = not isinstance(api, int) or api < PLUGIN_API
+        raise BackendUnavailable(
+            f"{who} speaks plugin API {api}. Expected {PLUGIN_API}: it is too "
+            f"{'old' if old else 'new'} for this eigcore. "
+            f"Type: pip install --upgrade {dist if old else 'eigcore'}"
+        )
+    if backend.name != name:
+        raise BackendUnavailable(
+            f'{who} calls itself "{backend.name}". Expected the entry point and Backend.name to '
+            f"agree. Change one of them in {dist}."
+        )
+    return backend
+
+
+def _not_one(name: str, entries: list[importlib.metadata.EntryPoint]) -> BackendUnavailable:
+    if not entries:
+        known = ", ".join(names()) or "none"
+        return BackendUnavailable(
+            f'There is no backend "{name}". Expected one of the installed ones: {known}. '
+            "Type: eigcore backends"
+        )
+    who = " and ".join(f"{e.value} from {' '.join(_source(e))}" for e in entries)
+    return BackendUnavailable(
+        f'Backend "{name}" is provided twice: {who}. Expected one provider. '
+        f"Type: pip uninstall {_source(entries[-1])[0]}"
+    )
+
+
+def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
+    """Return the backend that a call means: the argument, the arrays' library, or the default.
+
+    Raises
+    ------
+    InvalidInput
+        If arrays of two libraries were mixed, or of another library than the backend asked for.
+    """
+    found = {name for a in arrays if (name := _library(type(a))) is not None}
+    if backend is None and len(found) == 1:
+        return get_backend(found.pop())
+    chosen = get_backend(backend)
+    strangers = found - {chosen.name, "numpy"} if backend is not None else found
+    if len(found) > 1 and backend is None or strangers:
+        raise InvalidInput(
+            f"Arrays of {' and '.join(sorted(found))} came into one call"
+            f"{f' for backend {chosen.name!r}' if backend is not None else ''}. Expected arrays of "
+            "one library, which stays where it is. Convert them first: "
+            "eigcore.get_backend(name).asarray(a)."
+        )
+    return chosen
+
+
+def _library(kind: type) -> str | None:
+    """Name the backend whose arrays are of this type; None for Python numbers and lists."""
+    if kind in _by_type:
+        return _by_type[kind]
+    root = kind.__module__.split(".")[0]
+    if root == "builtins":
+        return None
+    result = None
+    for name in sorted(names(), key=lambda name: not root.startswith(name)):
+        with contextlib.suppress(BackendUnavailable):
+            if root in _load(name).capabilities.arrays:
+                result = name
+                break
+    _by_type[kind] = result
+    return result
+
+
+class use_backend(contextlib.AbstractContextManager):  # noqa: N801
+    """Set the default backend, as a call or for a ``with`` block.
+
+    Parameters
+    ----------
+    backend : str
+        Its name. It is loaded at once, so that a mistake shows here.
+
+    Examples
+    --------
+    >>> with use_backend("numpy") as backend:
+    ...     backend.name
+    'numpy'
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = get_backend(backend)
+        self._token = _default.set(self._backend.name)
+
+    def __enter__(self) -> Backend:
+        return self._backend
+
+    def __exit__(self, *_: object) -> None:
+        _default.reset(self._token)
+
+
+def required() -> Iterator[str]:
+    """Yield the backends that EIGCORE_REQUIRE says must load."""
+    yield from filter(None, os.environ.get("EIGCORE_REQUIRE", "").replace(" ", "").split(","))

@@ -1,0 +1,92 @@
+"""`trace`: a record of every eigensolve, for whoever wants to know what really ran."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Solve:
+    """One call of an eigensolver.
+
+    Parameters
+    ----------
+    backend, driver : str
+        Name of the backend, and the routine that really ran.
+    device, dtype : str
+        Where the matrices were, and their element type.
+    shape : tuple of int
+        Shape (..., d, d) of the batch, or (..., d) for a tridiagonal solve.
+    seconds : float or None
+        Wall time including the wait for the device; None while a compiler was tracing.
+    """
+
+    backend: str
+    driver: str
+    device: str
+    dtype: str
+    shape: tuple[int, ...]
+    seconds: float | None
+
+
+_calls: ContextVar[list[Solve] | None] = ContextVar("eigcore_trace", default=None)
+
+
+@contextlib.contextmanager
+def trace() -> Iterator[list[Solve]]:
+    """Collect a `Solve` for every eigensolve inside the ``with`` block.
+
+    Nested blocks each see the solves inside them. JAX functions of eigcore run one operation after
+    the other while traced, so that each solve has a time of its own.
+
+    Examples
+    --------
+    >>> import numpy as np, eigcore
+    >>> with eigcore.trace() as calls:
+    ...     _ = eigcore.kth_eigenvalue(np.eye(3), 1)
+    >>> calls[0].driver
+    'numpy.linalg.eigvalsh'
+    """
+    calls: list[Solve] = []
+    outer = _calls.get()
+    token = _calls.set(calls)
+    try:
+        yield calls
+    finally:
+        _calls.reset(token)
+        if outer is not None:
+            outer.extend(calls)
+
+
+def active() -> bool:
+    """Tell whether somebody is tracing."""
+    return _calls.get() is not None
+
+
+def record(
+    backend: str,
+    driver: str,
+    wait: Callable[[Any], bool],
+    routine: Callable[..., Any],
+    a: Any,
+    *rest: Any,
+) -> Any:
+    """Call ``routine(a, *rest)`` and, if somebody is tracing, note it.
+
+    ``wait(result)`` returns when the device is done, False if there is nothing to wait for because
+    a compiler is tracing.
+    """
+    calls = _calls.get()
+    if calls is None:
+        return routine(a, *rest)
+    start = time.perf_counter()
+    result = routine(a, *rest)
+    seconds = time.perf_counter() - start if wait(result) else None
+    device = str(getattr(a, "device", "cpu")) if seconds is not None else "compiled"
+    calls.append(Solve(backend, driver, device, str(a.dtype), tuple(a.shape), seconds))
+    return result
