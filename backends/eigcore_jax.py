@@ -66,21 +66,23 @@ class JaxBackend(Backend):
         results = jax.lax.map(function, p.reshape(rows, p.shape[-1]), batch_size=chunk)
         return jax.tree.map(lambda a: a.reshape(*p.shape[:-1], *a.shape[1:]), results)
 
-    def compile(self, function):
-        compiled = jax.jit(function)
-
-        def call(*args):
-            return (function if tracing.active() else compiled)(*args)
-
-        return call
+    def call(self, function, static, *arrays):
+        if tracing.active():
+            return function(*static, *arrays)
+        return _jit(function, static)(*arrays)
 
     def undifferentiable(self, function):
         constant = jax.custom_jvp(function)
-        constant.defjvp(partial(_refuse))
+        constant.defjvp(_refuse)
         return constant
 
     def differentiable(self, rule):
         return _differentiable(self, rule)
+
+
+@lru_cache(maxsize=1024)
+def _jit(function, static):
+    return jax.jit(partial(function, *static))
 
 
 @lru_cache(maxsize=1024)

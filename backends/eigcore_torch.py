@@ -30,7 +30,8 @@ class TorchBackend(Backend):
     def asarray(self, a, *, like=None, dtype=None, device=None):
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
-        a = torch.as_tensor(a)
+        if not isinstance(a, torch.Tensor):
+            a = torch.tensor(a)
         if like is not None:
             dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
         return a.to(device=device, dtype=dtype)
@@ -39,10 +40,10 @@ class TorchBackend(Backend):
         return a.detach().cpu().numpy()
 
     def is_concrete(self, a):
-        return not (
-            torch.compiler.is_compiling()
-            or torch._C._functorch.is_functorch_wrapped_tensor(a)
-            or isinstance(a, torch._subclasses.FakeTensor)
+        return (
+            not torch.compiler.is_compiling()
+            and type(a) in (torch.Tensor, torch.nn.Parameter)
+            and not torch._C._functorch.is_functorch_wrapped_tensor(a)
         )
 
     def all_finite(self, a):
@@ -78,21 +79,29 @@ ORDER = (
 
 
 def _differentiable(rule, p):
+    node = OPERATORS if torch.compiler.is_compiling() else FUNCTIONS
     if torch.is_grad_enabled() and (
         p.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(p)
     ):
-        return value_and_gradient(p, rule.key)[0]
-    if torch.compiler.is_compiling():
-        return value(p, rule.key)
+        return node["value_and_gradient"](p, rule.key)[0]
+    if node is OPERATORS:
+        return node["value"](p, rule.key)
     return rule.value(BACKEND, p)
 
 
-def _operator(name, core, backward):
-    """Make a method of `Rule` one node for autograd, vmap, compile and export.
+OPERATORS = {}
+"""Rule methods as operators of torch.library: one node each for compile and export."""
+FUNCTIONS = {}
+"""The same as autograd functions, which eager calls and torch.func need."""
 
-    ``core(d, K)`` gives the trailing shape of each output. Compilers get an operator of
-    ``torch.library``; eager calls an autograd function, which torch.func needs too.
+
+def _define(name, core, backward):
+    """Make both from the method `name` of `Rule`.
+
+    ``core(d, K)`` gives the trailing shape of each output; ``backward(nodes, ctx, *g)`` uses the
+    nodes of the kind it belongs to.
     """
+    many = len(core(1, 1)) > 1
 
     def body(p, rule):
         result = getattr(rules.rule_from_key(rule), name)(BACKEND, p)
@@ -103,56 +112,53 @@ def _operator(name, core, backward):
         result = tuple(p.new_empty((*p.shape[:-1], *shape)) for shape in shapes)
         return result if many else result[0]
 
-    def vmap(info, in_dims, p, rule):  # noqa: ARG001
-        result = call(p.movedim(in_dims[0], 0), rule)
-        return result, (0,) * len(result) if many else 0
-
     def keep(ctx, inputs, output):
         ctx.set_materialize_grads(False)
         ctx.rule = inputs[1]
         ctx.save_for_backward(inputs[0], *(output if many else ()))
 
-    many = len(core(1, 1)) > 1
-    outputs = "(" + ", ".join(["Tensor"] * len(core(1, 1))) + ")" if many else "Tensor"
-    operator = torch.library.custom_op(
-        f"eigcore::{name}", body, mutates_args=(), schema=f"(Tensor p, str rule) -> {outputs}"
-    )
+    def vmap(nodes, info, in_dims, p, rule):  # noqa: ARG001
+        result = nodes[name](p.movedim(in_dims[0], 0), rule)
+        return result, (0,) * len(result) if many else 0
+
+    schema = f"(Tensor p, str rule) -> ({', '.join(['Tensor'] * len(core(1, 1)))})"
+    operator = torch.library.custom_op(f"eigcore::{name}", body, mutates_args=(), schema=schema)
     operator.register_fake(fake)
-    operator.register_autograd(backward, setup_context=keep)
-    operator.register_vmap(vmap)
-    members = {"forward": body, "setup_context": keep, "backward": backward, "vmap": vmap}
-    function = type(name, (torch.autograd.Function,), {k: staticmethod(f) for k, f in members.items()})
+    operator.register_autograd(partial(backward, OPERATORS), setup_context=keep)
+    operator.register_vmap(partial(vmap, OPERATORS))
+    OPERATORS[name] = operator
+    members = {
+        "forward": body,
+        "setup_context": keep,
+        "backward": partial(backward, FUNCTIONS),
+        "vmap": partial(vmap, FUNCTIONS),
+    }
+    members = {key: staticmethod(function) for key, function in members.items()}
+    FUNCTIONS[name] = type(name, (torch.autograd.Function,), members).apply
 
-    def call(p, rule):
-        return (operator if torch.compiler.is_compiling() else function.apply)(p, rule)
 
-    return call
-
-
-def _value_backward(ctx, g):
+def _value_backward(nodes, ctx, g):
     (p,) = ctx.saved_tensors
-    return rules.cotangent(value_and_gradient(p, ctx.rule)[1], g), None
+    return rules.cotangent(nodes["value_and_gradient"](p, ctx.rule)[1], g), None
 
 
-def _value_and_gradient_backward(ctx, g, g_gradient):
+def _value_and_gradient_backward(nodes, ctx, g, g_gradient):
     p, _, gradient = ctx.saved_tensors
     result = None if g is None else rules.cotangent(gradient, g)
     if g_gradient is not None:
-        rule = rules.rule_from_key(ctx.rule)
-        turn = rule.gradient_tangent(BACKEND, curvature(p, ctx.rule), g_gradient)
+        bend = nodes["curvature"](p, ctx.rule)
+        turn = rules.rule_from_key(ctx.rule).gradient_tangent(BACKEND, bend, g_gradient)
         result = turn if result is None else result + turn
     return result, None
 
 
-def _curvature_backward(ctx, *_):  # noqa: ARG001
+def _curvature_backward(nodes, ctx, *g):  # noqa: ARG001
     raise NotDifferentiable(ORDER)
 
 
-value = _operator("value", lambda d, K: [()], _value_backward)
-value_and_gradient = _operator(
-    "value_and_gradient", lambda d, K: [(), (K,)], _value_and_gradient_backward
-)
-curvature = _operator("curvature", lambda d, K: [(d, d)] * 3, _curvature_backward)
+_define("value", lambda d, K: [()], _value_backward)
+_define("value_and_gradient", lambda d, K: [(), (K,)], _value_and_gradient_backward)
+_define("curvature", lambda d, K: [(d, d)] * 3, _curvature_backward)
 
 
 @hookimpl

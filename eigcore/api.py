@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from eigcore import layout, rules
@@ -49,7 +49,7 @@ def evaluate(
     """
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
-    values = _evaluator(spec, chosen)(params, x)
+    values = chosen.call(_values, (chosen, rules.rule_of(spec)), params, x)
     _check_values(chosen, values, "x and params", x)
     return restore(values)
 
@@ -79,12 +79,13 @@ def vjp(
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
-    values, gradient = _with_gradient(spec, chosen)(params, x)
+    static = (chosen, rules.rule_of(spec))
+    values, gradient = chosen.call(_values_and_gradient, static, params, x)
     _check_values(chosen, values, "x and params", x)
 
     def pullback(g: Array) -> tuple[Array, Array]:
         g = chosen.detach(chosen.asarray(g, like=values))
-        d_params, d_x = _pullback(chosen)(params, x, gradient, g)
+        d_params, d_x = chosen.call(_pullback, (chosen,), params, x, gradient, g)
         return restore(d_params), restore(d_x)
 
     return restore(values), pullback
@@ -119,7 +120,8 @@ def jvp(
     chosen, arrays, restore = _prepare(backend, params, x, d_params, d_x)
     _check_shapes(spec, *arrays[:2])
     params, x, d_params, d_x = map(chosen.detach, arrays)
-    values, gradient = _with_gradient(spec, chosen)(params, x)
+    static = (chosen, rules.rule_of(spec))
+    values, gradient = chosen.call(_values_and_gradient, static, params, x)
     _check_values(chosen, values, "x and params", x)
     d_p = rules.assemble_tangent(params, x, d_params, d_x)
     return restore(values), restore(rules.tangent(gradient, d_p))
@@ -242,51 +244,42 @@ def kth_eigenpair(
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    pair = _pair_solver(chosen, rules.kth_rule(layout.full(d), _index(k, d)), _index(k, d))
-    values, vectors = pair(M.reshape(*M.shape[:-2], d * d))
+    static = (chosen, rules.kth_rule(layout.full(d), _index(k, d)))
+    values, vectors = chosen.call(_packed_pair, static, M.reshape(*M.shape[:-2], d * d))
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
 
 
-# -- compiled pieces, one per model and backend -----------------------------------------------------
+# -- what a backend may compile: static arguments first, then arrays --------------------------------
 
 
-@lru_cache(maxsize=256)
-def _evaluator(spec: EigSpec, backend: Backend) -> Callable[..., Array]:
-    value = backend.differentiable(rules.rule_of(spec))
-    return backend.compile(lambda params, x: value(rules.assemble(params, x)))
+def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:
+    return backend.differentiable(rule)(rules.assemble(params, x))
 
 
-@lru_cache(maxsize=256)
-def _with_gradient(spec: EigSpec, backend: Backend) -> Callable[..., tuple[Array, Array]]:
-    rule = rules.rule_of(spec)
-    return backend.compile(
-        lambda params, x: rule.value_and_gradient(backend, rules.assemble(params, x))
-    )
+def _values_and_gradient(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Array]:
+    return rule.value_and_gradient(backend, rules.assemble(params, x))
 
 
-@lru_cache(maxsize=16)
-def _pullback(backend: Backend) -> Callable[..., tuple[Array, Array]]:
-    return backend.compile(
-        lambda params, x, gradient, g: rules.assemble_cotangent(
-            backend.xp, params, x, rules.cotangent(gradient, g)
-        )
-    )
+def _pullback(
+    backend: Backend, params: Array, x: Array, gradient: Array, g: Array
+) -> tuple[Array, Array]:
+    return rules.assemble_cotangent(backend.xp, params, x, rules.cotangent(gradient, g))
 
 
-@lru_cache(maxsize=256)
-def _pair_solver(backend: Backend, rule: Rule, k: int) -> Callable[..., tuple[Array, Array]]:
-    return backend.compile(backend.undifferentiable(partial(rule.eigenpair, backend, k=k)))
+def _packed_values(backend: Backend, rule: Rule, p: Array) -> Array:
+    return backend.differentiable(rule)(p)
 
 
-@lru_cache(maxsize=256)
-def _solver(backend: Backend, rule: Rule) -> Callable[[Array], Array]:
-    return backend.compile(backend.differentiable(rule))
+def _packed_pair(backend: Backend, rule: Rule, p: Array) -> tuple[Array, Array]:
+    return backend.undifferentiable(partial(rule.eigenpair, backend))(p)
 
 
 def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:
-    p = a if core == 1 else a.reshape(*a.shape[:-2], rule.layout.size)
-    values = _solver(backend, rule)(p)
+    p = a if core == 1 else a.reshape(*a.shape[:-2], a.shape[-1] ** 2)
+    values = backend.call(_packed_values, (backend, rule), p)
     _check_values(backend, values, what, a, core)
     return values
 

@@ -129,9 +129,12 @@ class Backend(abc.ABC):
         """Return the values of `eigenpairs_tridiagonal` only."""
         return self.eigenvalues(self._dense(diag, off), lo, hi)
 
-    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` of arrays compiled by the framework, where it has a compiler."""
-        return function
+    def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
+        """Return ``function(*static, *arrays)``, compiled where the framework has a compiler.
+
+        `function` is a module's own, `static` hashable, so that the compiled code can be kept.
+        """
+        return function(*static, *arrays)
 
     def is_concrete(self, a: Array) -> bool:  # noqa: ARG002
         """Tell whether `a` holds numbers, and not a compiler's symbol for them."""
@@ -159,7 +162,8 @@ class Backend(abc.ABC):
 
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` beside `like`."""
-        return _places(self, lay, like.dtype, like.device)
+        make = _places if self.is_concrete(like) else _places.__wrapped__
+        return make(self, lay, like.dtype, like.device)
 
     def map_rows(self, function: Callable[[Array], Any], p: Array, bytes_per_entry: int) -> Any:
         """Apply `function` to p (..., K), in chunks of rows where the memory budget asks for it.

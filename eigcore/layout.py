@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -82,19 +82,16 @@ class Layout:
         )
 
 
-@lru_cache(maxsize=512)
 def packed(dim: int, bandwidth: int) -> Layout:
     """Return the isometric packing of parameters (`eigcore.spec.CONVENTION`)."""
     return Layout(dim, bandwidth)
 
 
-@lru_cache(maxsize=512)
 def full(dim: int) -> Layout:
     """Return the layout of a whole matrix, of which the symmetric part is meant."""
     return Layout(dim, dim - 1, "full")
 
 
-@lru_cache(maxsize=512)
 def pair(dim: int) -> Layout:
     """Return the layout of a tridiagonal matrix given as diagonal and subdiagonal."""
     return Layout(dim, min(1, dim - 1), "pair")

@@ -225,7 +225,7 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     InvalidInput
         If arrays of two libraries were mixed, or of another library than the backend asked for.
     """
-    found = {name for a in arrays if (name := _library(type(a))) is not None}
+    found = {_library(type(a)) for a in arrays} - {None}
     if backend is None and len(found) == 1:
         return get_backend(found.pop())
     chosen = get_backend(backend)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -132,11 +132,12 @@ class Rule:
     layout: Layout
     phi: Functional
 
-    @cached_property
+    @property
     def key(self) -> str:
-        """The rule as text, for compilers that take no Python objects."""
-        lay, phi = self.layout, self.phi
-        return json.dumps([lay.dim, lay.bandwidth, lay.kind, phi.name, phi.parameter])
+        """The rule as JSON, for compilers that take no Python objects."""
+        lay, parameter = self.layout, self.phi.parameter
+        numbers = list(parameter) if isinstance(parameter, tuple) else parameter
+        return f'[{lay.dim}, {lay.bandwidth}, "{lay.kind}", "{self.phi.name}", {numbers}]'
 
     def value(self, backend: Any, p: Array) -> Array:
         """φ: (..., K) -> (...)."""
@@ -182,8 +183,9 @@ class Rule:
         change = divided * rotated * (1 - eye) + (bend @ own) * eye
         return packed_gradient(backend, self.layout, V @ change @ V.mT)
 
-    def eigenpair(self, backend: Any, p: Array, k: int) -> tuple[Array, Array]:
-        """λ_k and its unit vector: (..., K) -> (...), (..., d)."""
+    def eigenpair(self, backend: Any, p: Array) -> tuple[Array, Array]:
+        """λ_k and a unit vector, for φ = λ_k: (..., K) -> (...), (..., d)."""
+        k = self.phi.parameter
         p, poison = self._clean(backend, p)
         lam, V = self._solve(backend, p)
         return lam[..., k] + poison, V[..., :, k] + poison[..., None]
@@ -235,13 +237,11 @@ class Rule:
         return backend.eigenpairs(matrix(backend, self.layout, p), 0, d - 1)
 
 
-@lru_cache(maxsize=1024)
 def rule_of(spec: EigSpec) -> Rule:
     """Return the rule of one member of a model."""
     return Rule(spec.layout, spec.phi)
 
 
-@lru_cache(maxsize=1024)
 def kth_rule(lay: Layout, k: int) -> Rule:
     """Return the rule of the k-th eigenvalue in a given layout."""
     return Rule(lay, Kth(lay.dim, k))

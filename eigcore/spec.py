@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -50,6 +49,13 @@ class EigSpec:
         Per term: the promise that the matrix is negative semidefinite, free, or positive
         semidefinite. Empty means all free.
 
+    Attributes
+    ----------
+    layout : Layout
+        Where packed parameters stand in the matrix.
+    phi : Functional
+        φ with its parameter.
+
     Raises
     ------
     InvalidSpec
@@ -67,6 +73,10 @@ class EigSpec:
     t: float | None = None
     weights: tuple[float, ...] | None = None
     monotone: tuple[int, ...] = ()
+
+    if TYPE_CHECKING:
+        layout: ClassVar[Layout]
+        phi: ClassVar[Functional]
 
     def __post_init__(self) -> None:
         for name, least in (("features", 0), ("dim", 1), ("outputs", 1)):
@@ -94,7 +104,9 @@ class EigSpec:
             )
         if not set(self.monotone) <= {-1, 0, 1}:
             raise InvalidSpec(f"monotone is {self.monotone}; expected only -1, 0 and +1.")
-        _ = self.phi  # raises InvalidSpec where the functional's own parameter is wrong
+        object.__setattr__(self, "layout", packed(self.dim, self.bandwidth))
+        parameters = {name: getattr(self, name) for name in ("alpha", "r", "t", "weights")}
+        object.__setattr__(self, "phi", functional(self.functional, self.dim, self.k, **parameters))
 
     def _check_index(self) -> None:
         if self.index in _NAMED_INDEX:
@@ -116,11 +128,6 @@ class EigSpec:
         named = {"middle": self.dim // 2, "convex": self.dim - 1, "concave": 0}
         return named[self.index] if isinstance(self.index, str) else self.index % self.dim
 
-    @cached_property
-    def layout(self) -> Layout:
-        """Where packed parameters stand in the matrix."""
-        return packed(self.dim, self.bandwidth)
-
     @property
     def bandwidth(self) -> int:
         """Number of subdiagonals that may be nonzero."""
@@ -128,19 +135,6 @@ class EigSpec:
             return int(self.structure.removeprefix("banded:"))
         return {"diagonal": 0, "tridiagonal": min(1, self.dim - 1)}.get(
             self.structure, self.dim - 1
-        )
-
-    @cached_property
-    def phi(self) -> Functional:
-        """The functional φ with its parameters checked."""
-        return functional(
-            self.functional,
-            self.dim,
-            self.k,
-            alpha=self.alpha,
-            r=self.r,
-            t=self.t,
-            weights=self.weights,
         )
 
     @property
