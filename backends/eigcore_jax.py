@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from eigcore import Backend, Capabilities, rules, tracing
-from eigcore.backend import MEMORY_BUDGET, Places
+from eigcore.backend import MEMORY_BUDGET, Places, window
 from eigcore.errors import NotDifferentiable
 from eigcore.hookspecs import hookimpl
+from eigcore.model import forward
 
 
 @final
@@ -42,8 +43,8 @@ class JaxBackend(Backend):
     def is_concrete(self, a):
         return not isinstance(a, jax.core.Tracer)
 
-    def all_finite(self, a):  # noqa: ARG002
-        return False
+    def all_finite(self, a):
+        return self.is_concrete(a) and bool(np.isfinite(np.asarray(a)).all())
 
     def place(self, lay, like):
         gather, scatter = lay.gather, lay.scatter
@@ -52,11 +53,10 @@ class JaxBackend(Backend):
         )
 
     def eigenpairs(self, M, lo, hi):
-        values, vectors = self.solve("jax.numpy.linalg.eigh", _eigh, M)
-        return values[..., lo : hi + 1], vectors[..., lo : hi + 1]
+        return window(self.solve("jax.numpy.linalg.eigh", _eigh, M), lo, hi)
 
     def eigenvalues(self, M, lo, hi):
-        return self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M)[..., lo : hi + 1]
+        return window(self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M), lo, hi)
 
     def map_rows(self, function, p, bytes_per_entry):
         rows = int(np.prod(p.shape[:-1]))
@@ -70,6 +70,9 @@ class JaxBackend(Backend):
         if tracing.active():
             return function(*static, *arrays)
         return _jit(function, static)(*arrays)
+
+    def wrap(self, model):
+        return [self.asarray(p) for _, p in model.members], partial(_predict, model.static)
 
     def undifferentiable(self, function):
         constant = jax.custom_jvp(function)
@@ -111,6 +114,11 @@ def _differentiable(backend, rule):
     return value
 
 
+def _predict(static, params, x):
+    """Predictions (...) for numeric rows x (..., columns), link included."""
+    return forward(static, params, x, BACKEND)
+
+
 def _refuse(primals, tangents):  # noqa: ARG001
     raise NotDifferentiable(
         "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
@@ -128,7 +136,10 @@ def _eigvalsh(M):
     return jnp.zeros(M.shape[:-1], M.dtype) if M.size == 0 else jnp.linalg.eigvalsh(M)
 
 
+BACKEND = JaxBackend()
+
+
 @hookimpl
 def eigcore_backend():
     """Return the backend."""
-    return JaxBackend()
+    return BACKEND

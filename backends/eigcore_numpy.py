@@ -7,6 +7,7 @@ import numpy as np
 import scipy.linalg
 
 from eigcore import Backend, Capabilities
+from eigcore.backend import window
 from eigcore.hookspecs import hookimpl
 
 LARGE = 32
@@ -35,11 +36,10 @@ class NumpyBackend(Backend):
         return partial(rule.value, self)
 
     def eigenpairs(self, M, lo, hi):
-        values, vectors = self.solve("numpy.linalg.eigh", np.linalg.eigh, M)
-        return values[..., lo : hi + 1], vectors[..., lo : hi + 1]
+        return window(self.solve("numpy.linalg.eigh", np.linalg.eigh, M), lo, hi)
 
     def eigenvalues(self, M, lo, hi):
-        return self.solve("numpy.linalg.eigvalsh", np.linalg.eigvalsh, M)[..., lo : hi + 1]
+        return window(self.solve("numpy.linalg.eigvalsh", np.linalg.eigvalsh, M), lo, hi)
 
     def eigenpairs_tridiagonal(self, diag, off, lo, hi):
         if diag.shape[-1] < LARGE:

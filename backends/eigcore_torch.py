@@ -1,5 +1,6 @@
 """PyTorch: CPU and CUDA, inside autograd, torch.func, torch.compile and torch.export."""
 
+import importlib.util
 import math
 from functools import partial
 from typing import final
@@ -8,7 +9,9 @@ import torch
 
 from eigcore import Backend, Capabilities, rules
 from eigcore.errors import NotDifferentiable
+from eigcore.backend import window
 from eigcore.hookspecs import hookimpl
+from eigcore.model import SpectralModel, forward
 
 
 @final
@@ -50,14 +53,20 @@ class TorchBackend(Backend):
         return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
 
     def eigenpairs(self, M, lo, hi):
-        values, vectors = self.solve("torch.linalg.eigh", torch.linalg.eigh, M)
-        return values[..., lo : hi + 1], vectors[..., lo : hi + 1]
+        driver = cuda_driver(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch.linalg.eigh"
+        return window(self.solve(driver, DRIVERS[driver], M), lo, hi)
 
     def eigenvalues(self, M, lo, hi):
-        return self.solve("torch.linalg.eigvalsh", torch.linalg.eigvalsh, M)[..., lo : hi + 1]
+        return window(self.solve("torch.linalg.eigvalsh", torch.linalg.eigvalsh, M), lo, hi)
 
     def detach(self, a):
         return a.detach()
+
+    def wrap(self, model):
+        return SpectralModule(model)
+
+    def unwrap(self, obj):
+        return SpectralModel.from_static(obj.static, [self.to_numpy(p) for p in obj.members])
 
     def undifferentiable(self, function):
         def call(p):
@@ -71,6 +80,51 @@ class TorchBackend(Backend):
         return partial(_differentiable, rule)
 
 
+class SpectralModule(torch.nn.Module):
+    """A `SpectralModel` whose matrices are trainable parameters.
+
+    Parameters
+    ----------
+    model : SpectralModel
+        Its parameters are copied, in float64; ``module.float()`` computes in float32.
+
+    Attributes
+    ----------
+    static : ModelStatic
+        Everything but the parameters.
+    members : torch.nn.ParameterList
+        One (outputs, features + 1, K) array per member.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.static = model.static
+        self.members = torch.nn.ParameterList(torch.tensor(p) for _, p in model.members)
+
+    def forward(self, x):
+        """Predictions (...) for numeric rows x (..., columns), link included."""
+        return forward(self.static, list(self.members), x, BACKEND)
+
+
+def cuda_driver(d, batch):
+    """Name the faster batched routine on CUDA for `batch` matrices of order d.
+
+    torch hands small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
+    one (https://github.com/pytorch/pytorch/issues/175585); CuPy keeps the batched routine.
+    """
+    batched = d <= 32 or batch == 1 or importlib.util.find_spec("cupy") is None
+    return "torch.linalg.eigh" if batched else "cupy.linalg.eigh"
+
+
+def _cupy_eigh(M):
+    cupy = importlib.import_module("cupy")
+    with cupy.cuda.Device(M.device.index), cupy.cuda.ExternalStream(
+        torch.cuda.current_stream(M.device).cuda_stream
+    ):
+        return tuple(map(torch.from_dlpack, cupy.linalg.eigh(cupy.from_dlpack(M.contiguous()))))
+
+
+DRIVERS = {"torch.linalg.eigh": torch.linalg.eigh, "cupy.linalg.eigh": _cupy_eigh}
 BACKEND = TorchBackend()
 ORDER = (
     "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "

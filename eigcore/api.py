@@ -244,8 +244,8 @@ def kth_eigenpair(
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    static = (chosen, rules.kth_rule(layout.full(d), _index(k, d)))
-    values, vectors = chosen.call(_packed_pair, static, M.reshape(*M.shape[:-2], d * d))
+    static = (chosen, rules.kth_rule(layout.full(d), _index(k, d)), 2)
+    values, vectors = chosen.call(_pair_of, static, M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
 
@@ -269,17 +269,21 @@ def _pullback(
     return rules.assemble_cotangent(backend.xp, params, x, rules.cotangent(gradient, g))
 
 
-def _packed_values(backend: Backend, rule: Rule, p: Array) -> Array:
-    return backend.differentiable(rule)(p)
+def _flat(a: Array, core: int) -> Array:
+    """Make one axis of the last `core` axes."""
+    return a if core == 1 else a.reshape(*a.shape[:-2], a.shape[-1] * a.shape[-2])
 
 
-def _packed_pair(backend: Backend, rule: Rule, p: Array) -> tuple[Array, Array]:
-    return backend.undifferentiable(partial(rule.eigenpair, backend))(p)
+def _values_of(backend: Backend, rule: Rule, core: int, a: Array) -> Array:
+    return backend.differentiable(rule)(_flat(a, core))
+
+
+def _pair_of(backend: Backend, rule: Rule, core: int, a: Array) -> tuple[Array, Array]:
+    return backend.undifferentiable(partial(rule.eigenpair, backend))(_flat(a, core))
 
 
 def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:
-    p = a if core == 1 else a.reshape(*a.shape[:-2], a.shape[-1] ** 2)
-    values = backend.call(_packed_values, (backend, rule), p)
+    values = backend.call(_values_of, (backend, rule, core), a)
     _check_values(backend, values, what, a, core)
     return values
 
@@ -295,11 +299,12 @@ def _prepare(
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    like = next((a for a in arrays if _float_name(a)), None)
-    arrays = tuple(a if _float_name(a) else _converted(chosen, a, like) for a in arrays)
-    if backend is not None:
-        arrays = tuple(chosen.asarray(a) for a in arrays)
     kinds = {_float_name(a) for a in arrays}
+    if "" in kinds or backend is not None:
+        like = next((a for a in arrays if _float_name(a)), None)
+        arrays = tuple(a if _float_name(a) else _converted(chosen, a, like) for a in arrays)
+        arrays = tuple(chosen.asarray(a) for a in arrays)
+        kinds = {_float_name(a) for a in arrays}
     if len(kinds) > 1:
         raise InvalidInput(
             f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one of them. "
@@ -379,11 +384,9 @@ def _index(k: int, d: int) -> int:
 
 def _check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
     """Raise where an eager result shows that its input was not finite."""
-    if not backend.is_concrete(values):
+    if not backend.is_concrete(values) or backend.all_finite(values):
         return
     host = backend.to_numpy(values)
-    if not math.isnan(host.sum()):
-        return
     bad = (host != host).reshape(math.prod(a.shape[:-core]), -1).any(-1).nonzero()[0]
     if len(bad):
         raise NonFiniteInput(

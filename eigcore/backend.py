@@ -195,6 +195,15 @@ class Backend(abc.ABC):
         return dense.reshape(*diag.shape, diag.shape[-1])
 
 
+def window(solution: Any, lo: int, hi: int) -> Any:
+    """Cut what a full solve gave, values or (values, vectors), down to lo … hi."""
+    values, *vectors = solution if isinstance(solution, tuple) else (solution,)
+    if hi - lo + 1 == values.shape[-1]:
+        return solution
+    cut = [a[..., lo : hi + 1] for a in (values, *vectors)]
+    return tuple(cut) if vectors else cut[0]
+
+
 def join(xp: Any, parts: list[Any], batch: tuple[int, ...]) -> Any:
     """Concatenate the results of chunks, arrays or tuples of arrays, under the batch shape."""
     if isinstance(parts[0], tuple):

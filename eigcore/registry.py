@@ -225,6 +225,11 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     InvalidInput
         If arrays of two libraries were mixed, or of another library than the backend asked for.
     """
+    kinds = {type(a) for a in arrays}
+    if backend is None and len(kinds) == 1:
+        name = _by_type.get(kinds.pop())
+        if name is not None:
+            return get_backend(name)
     found = {_library(type(a)) for a in arrays} - {None}
     if backend is None and len(found) == 1:
         return get_backend(found.pop())

@@ -166,13 +166,13 @@ class Rule:
         w, raw = self.phi.weights(backend, lam), self.phi.raw_weights(backend, lam)
         bend = self.phi.curvature(backend, lam)
         chosen = abs(w - raw).sum(-1) > 8 * w.shape[-1] * xp.finfo(w.dtype).eps * abs(raw).sum(-1)
-        poison = xp.where(chosen, NAN, poison)
         gap = lam[..., :, None] - lam[..., None, :]
         equal = abs(gap) <= functionals.tie_tolerance(xp, lam)[..., None]
         slope = (raw[..., :, None] - raw[..., None, :]) / xp.where(equal, 1.0, gap)
         own = (bend * backend.asarray(np.eye(self.layout.dim), like=lam)).sum(-1)[..., None]
         divided = xp.where(equal, own - bend, slope)
-        return V, divided + poison[..., None, None], bend
+        divided = xp.where(chosen[..., None, None], NAN, divided)
+        return V, _spoil(divided, poison, 2), bend
 
     def gradient_tangent(self, backend: Any, curvature: Any, d_p: Array) -> Array:
         """Change of ∂φ/∂p along dp, linear in dp; the Hessian is symmetric, so also its vjp."""
@@ -188,7 +188,7 @@ class Rule:
         k = self.phi.parameter
         p, poison = self._clean(backend, p)
         lam, V = self._solve(backend, p)
-        return lam[..., k] + poison, V[..., :, k] + poison[..., None]
+        return _spoil(lam[..., k], poison), _spoil(V[..., :, k], poison, 1)
 
     @property
     def _bytes_per_entry(self) -> int:
@@ -198,19 +198,22 @@ class Rule:
 
     def _value(self, backend: Any, p: Array) -> Array:
         p, poison = self._clean(backend, p)
-        return self.phi.value(backend, self._eigenvalues(backend, p)) + poison
+        return _spoil(self.phi.value(backend, self._eigenvalues(backend, p)), poison)
 
     def _value_and_gradient(self, backend: Any, p: Array) -> tuple[Array, Array]:
         p, poison = self._clean(backend, p)
         lam, V = self._solve(backend, p)
         w = self.phi.weights(backend, lam)
         gradient = packed_gradient(backend, self.layout, (V * w[..., None, :]) @ V.mT)
-        return self.phi.value(backend, lam) + poison, gradient + poison[..., None]
+        return _spoil(self.phi.value(backend, lam), poison), _spoil(gradient, poison, 1)
 
-    def _clean(self, backend: Any, p: Array) -> tuple[Array, Array]:
-        """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...)."""
+    def _clean(self, backend: Any, p: Array) -> tuple[Array, Array | None]:
+        """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
+
+        None stands for an array of zeros, where it is known that there is no bad row.
+        """
         if backend.all_finite(p):
-            return p, p[..., 0] * 0
+            return p, None
         xp = backend.xp
         good = xp.isfinite(p).all(-1)
         safe = xp.where(good[..., None], p, 0.0)
@@ -235,6 +238,11 @@ class Rule:
         if width == 1 and d > 2:
             return backend.eigenpairs_tridiagonal(*bands(self.layout, p), 0, d - 1)
         return backend.eigenpairs(matrix(backend, self.layout, p), 0, d - 1)
+
+
+def _spoil(a: Array, poison: Array | None, axes: int = 0) -> Array:
+    """Add `poison` (...) to an array with further `axes` behind."""
+    return a if poison is None else a + poison.reshape(*poison.shape, *[1] * axes)
 
 
 def rule_of(spec: EigSpec) -> Rule:
