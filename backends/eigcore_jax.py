@@ -1,4 +1,4 @@
-"""JAX: CPU, GPU and TPU through the library's own eigensolver, inside jit, grad, vmap and export."""
+"""JAX: CPU, GPU and TPU through the library's own eigensolver, inside its transformations."""
 
 from functools import lru_cache, partial
 from typing import final
@@ -119,7 +119,7 @@ def _predict(static, params, x):
     return forward(static, params, x, BACKEND)
 
 
-def _refuse(primals, tangents):  # noqa: ARG001
+def _refuse(primals, tangents):
     raise NotDifferentiable(
         "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
         "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."

@@ -23,7 +23,7 @@ class NumpyBackend(Backend):
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
     xp = np
 
-    def asarray(self, a, *, like=None, dtype=None, device=None):  # noqa: ARG002
+    def asarray(self, a, *, like=None, dtype=None, device=None):
         a = np.asarray(a)
         if like is not None and a.dtype.kind == "f":
             dtype = like.dtype

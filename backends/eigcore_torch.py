@@ -6,10 +6,11 @@ from functools import partial
 from typing import final
 
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore
 
 from eigcore import Backend, Capabilities, rules
-from eigcore.errors import NotDifferentiable
 from eigcore.backend import window
+from eigcore.errors import NotDifferentiable
 from eigcore.hookspecs import hookimpl
 from eigcore.model import SpectralModel, forward
 
@@ -46,14 +47,17 @@ class TorchBackend(Backend):
         return (
             not torch.compiler.is_compiling()
             and type(a) in (torch.Tensor, torch.nn.Parameter)
-            and not torch._C._functorch.is_functorch_wrapped_tensor(a)
+            and not is_functorch_wrapped_tensor(a)
         )
 
     def all_finite(self, a):
-        return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
+        known = self.is_concrete(a)
+        return known and (math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all()))
 
     def eigenpairs(self, M, lo, hi):
-        driver = cuda_driver(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch.linalg.eigh"
+        driver = (
+            cuda_driver(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch.linalg.eigh"
+        )
         return window(self.solve(driver, DRIVERS[driver], M), lo, hi)
 
     def eigenvalues(self, M, lo, hi):
@@ -118,8 +122,9 @@ def cuda_driver(d, batch):
 
 def _cupy_eigh(M):
     cupy = importlib.import_module("cupy")
-    with cupy.cuda.Device(M.device.index), cupy.cuda.ExternalStream(
-        torch.cuda.current_stream(M.device).cuda_stream
+    with (
+        cupy.cuda.Device(M.device.index),
+        cupy.cuda.ExternalStream(torch.cuda.current_stream(M.device).cuda_stream),
     ):
         return tuple(map(torch.from_dlpack, cupy.linalg.eigh(cupy.from_dlpack(M.contiguous()))))
 
@@ -134,9 +139,7 @@ ORDER = (
 
 def _differentiable(rule, p):
     node = OPERATORS if torch.compiler.is_compiling() else FUNCTIONS
-    if torch.is_grad_enabled() and (
-        p.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(p)
-    ):
+    if torch.is_grad_enabled() and (p.requires_grad or is_functorch_wrapped_tensor(p)):
         return node["value_and_gradient"](p, rule.key)[0]
     if node is OPERATORS:
         return node["value"](p, rule.key)
@@ -171,7 +174,7 @@ def _define(name, core, backward):
         ctx.rule = inputs[1]
         ctx.save_for_backward(inputs[0], *(output if many else ()))
 
-    def vmap(nodes, info, in_dims, p, rule):  # noqa: ARG001
+    def vmap(nodes, info, in_dims, p, rule):
         result = nodes[name](p.movedim(in_dims[0], 0), rule)
         return result, (0,) * len(result) if many else 0
 
@@ -206,7 +209,7 @@ def _value_and_gradient_backward(nodes, ctx, g, g_gradient):
     return result, None
 
 
-def _curvature_backward(nodes, ctx, *g):  # noqa: ARG001
+def _curvature_backward(nodes, ctx, *g):
     raise NotDifferentiable(ORDER)
 
 

@@ -26,7 +26,7 @@ _HOME = {
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
 }
-__all__ = [*_HOME]  # noqa: PLE0604
+__all__ = [*_HOME]  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:

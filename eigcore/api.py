@@ -18,9 +18,7 @@ from eigcore.spec import EigSpec
 Array = Any
 
 
-def evaluate(
-    spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
-) -> Array:
+def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None) -> Array:
     """Return the values of an eigenvalue model.
 
     f(x) = φ(λ(A₀ + Σ xᵢ Aᵢ)); differentiable in `params` and `x` where the backend is.
@@ -219,9 +217,7 @@ def kth_eigenvalue_tridiagonal(
     return restore(_apply(chosen, rules.kth_rule(layout.pair(d), _index(k, d)), p, "diag, off", 1))
 
 
-def kth_eigenpair(
-    M: Array, k: int, backend: str | Backend | None = None
-) -> tuple[Array, Array]:
+def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
     """Return λ_k of symmetric matrices and a unit eigenvector.
 
     Parameters
@@ -250,7 +246,7 @@ def kth_eigenpair(
     return restore(values), restore(vectors)
 
 
-# -- what a backend may compile: static arguments first, then arrays --------------------------------
+# -- what a backend may compile: static arguments first, then arrays
 
 
 def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:
@@ -288,7 +284,7 @@ def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Arra
     return values
 
 
-# -- checks -----------------------------------------------------------------------------------------
+# -- checks
 
 
 def _prepare(
@@ -370,9 +366,7 @@ def _check_shapes(spec: EigSpec, params: Array, x: Array) -> None:
 
 def _order(M: Array) -> int:
     if M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] == 0:
-        raise InvalidInput(
-            f"M should have shape (..., d, d) with d >= 1; got {tuple(M.shape)}."
-        )
+        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(M.shape)}.")
     return M.shape[-1]
 
 

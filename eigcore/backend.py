@@ -80,7 +80,9 @@ class Backend(abc.ABC):
     names: amax, amin, argsort, concat, finfo, isfinite, log, maximum, where."""
 
     @abc.abstractmethod
-    def asarray(self, a: Any, *, like: Array = None, dtype: Any = None, device: Any = None) -> Array:
+    def asarray(
+        self, a: Any, *, like: Array = None, dtype: Any = None, device: Any = None
+    ) -> Array:
         """Return `a` as an array of this library.
 
         Parameters
@@ -136,7 +138,7 @@ class Backend(abc.ABC):
         """
         return function(*static, *arrays)
 
-    def is_concrete(self, a: Array) -> bool:  # noqa: ARG002
+    def is_concrete(self, a: Array) -> bool:
         """Tell whether `a` holds numbers, and not a compiler's symbol for them."""
         return True
 

@@ -111,7 +111,7 @@ class Kth(_Jump):
     def constants(self) -> np.ndarray:
         return np.eye(1, self.dim, self.parameter)[0]
 
-    def value(self, backend: Any, lam: Array) -> Array:  # noqa: ARG002
+    def value(self, backend: Any, lam: Array) -> Array:
         return lam[..., self.parameter]
 
 
@@ -176,7 +176,7 @@ class Softmax(Functional):
         total = math.e ** ((lam - top) / self.parameter)
         return self.parameter * backend.xp.log(total.sum(-1)) + top[..., 0]
 
-    def raw_weights(self, backend: Any, lam: Array) -> Array:  # noqa: ARG002
+    def raw_weights(self, backend: Any, lam: Array) -> Array:
         e = math.e ** ((lam - lam[..., -1:]) / self.parameter)
         return e / e.sum(-1)[..., None]
 

@@ -54,7 +54,7 @@ def _entries() -> dict[str, list[importlib.metadata.EntryPoint]]:
     found: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
         same = found.setdefault(entry.name, [])
-        if not any(_source(entry) == _source(other) and entry.value == other.value for other in same):
+        if (_source(entry), entry.value) not in [(_source(e), e.value) for e in same]:
             same.append(entry)
     return found
 
@@ -80,9 +80,7 @@ def backends(load: bool = False) -> dict[str, Provenance]:
     return {name: _provenance(name, entries, load) for name, entries in sorted(_entries().items())}
 
 
-def _provenance(
-    name: str, entries: list[importlib.metadata.EntryPoint], load: bool
-) -> Provenance:
+def _provenance(name: str, entries: list[importlib.metadata.EntryPoint], load: bool) -> Provenance:
     if load:
         with contextlib.suppress(BackendUnavailable):
             _load(name)
@@ -137,7 +135,7 @@ def _load(name: str) -> Backend:
 
 
 def _checked(name: str) -> Backend:
-    """Load one entry point in a plugin manager of its own, so that nothing it does reaches another."""
+    """Load one entry point in a plugin manager of its own: nothing it does reaches another."""
     entries = _entries().get(name, [])
     if len(entries) != 1:
         raise _not_one(name, entries)
@@ -230,12 +228,13 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
         name = _by_type.get(kinds.pop())
         if name is not None:
             return get_backend(name)
-    found = {_library(type(a)) for a in arrays} - {None}
+    libraries = [_library(type(a)) for a in arrays]
+    found = {name for name in libraries if name is not None}
     if backend is None and len(found) == 1:
         return get_backend(found.pop())
     chosen = get_backend(backend)
     strangers = found - {chosen.name, "numpy"} if backend is not None else found
-    if len(found) > 1 and backend is None or strangers:
+    if (len(found) > 1 and backend is None) or strangers:
         raise InvalidInput(
             f"Arrays of {' and '.join(sorted(found))} came into one call"
             f"{f' for backend {chosen.name!r}' if backend is not None else ''}. Expected arrays of "

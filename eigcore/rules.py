@@ -27,7 +27,7 @@ Array = Any
 NAN = math.nan
 
 
-# -- p = [1, x] · params --------------------------------------------------------------------------
+# -- p = [1, x] · params
 
 
 def _matrix_rows(params: Array) -> Array:
@@ -69,7 +69,7 @@ def assemble_cotangent(xp: Any, params: Array, x: Array, d_p: Array) -> tuple[Ar
     return d_params, (flat_p @ _matrix_rows(params).mT).reshape(x.shape)
 
 
-# -- first derivative: dφ = ⟨gradient, dp⟩ --------------------------------------------------------
+# -- first derivative: dφ = ⟨gradient, dp⟩
 
 
 def tangent(gradient: Array, d_p: Array) -> Array:
@@ -82,7 +82,7 @@ def cotangent(gradient: Array, g: Array) -> Array:
     return gradient * g[..., None]
 
 
-# -- packed vectors and matrices ------------------------------------------------------------------
+# -- packed vectors and matrices
 
 
 def matrix(backend: Any, lay: Layout, p: Array) -> Array:
@@ -111,7 +111,7 @@ def bands(lay: Layout, p: Array) -> tuple[Array, Array]:
     return p[..., ::2], p[..., 1::2] * SQRT_HALF
 
 
-# -- the rule -------------------------------------------------------------------------------------
+# -- the rule
 
 
 @dataclass(frozen=True)
