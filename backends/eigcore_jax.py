@@ -1,5 +1,6 @@
 """JAX: CPU, GPU and TPU through the library's own eigensolver, inside its transformations."""
 
+import math
 from functools import lru_cache, partial
 from typing import final
 
@@ -59,17 +60,24 @@ class JaxBackend(Backend):
         return window(self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M), lo, hi)
 
     def map_rows(self, function, p, bytes_per_entry):
-        rows = int(np.prod(p.shape[:-1]))
+        rows = math.prod(p.shape[:-1])
         chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
-        if rows <= chunk:
+        # a symbolic number of rows (jax.export) cannot be compared
+        if not isinstance(rows, int) or rows <= chunk:
             return function(p)
         results = jax.lax.map(function, p.reshape(rows, p.shape[-1]), batch_size=chunk)
         return jax.tree.map(lambda a: a.reshape(*p.shape[:-1], *a.shape[1:]), results)
 
     def call(self, function, static, *arrays):
         if tracing.active():
-            return function(*static, *arrays)
-        return _jit(function, static)(*arrays)
+            return function(self, *static, *arrays)
+        return _jit(function, self, *static)(*arrays)
+
+    def gradient(self, function, *arrays):
+        return jax.grad(function, argnums=tuple(range(len(arrays))))(*arrays)
+
+    def compiled(self, function):
+        return jax.jit(function)
 
     def wrap(self, model):
         return [self.asarray(p) for _, p in model.members], partial(_predict, model.static)
@@ -84,7 +92,7 @@ class JaxBackend(Backend):
 
 
 @lru_cache(maxsize=1024)
-def _jit(function, static):
+def _jit(function, *static):
     return jax.jit(partial(function, *static))
 
 
@@ -127,13 +135,15 @@ def _refuse(primals, tangents):
 
 
 def _eigh(M):
-    if M.size == 0:
+    if 0 in M.shape:
         return jnp.zeros(M.shape[:-1], M.dtype), jnp.zeros_like(M)
     return tuple(jnp.linalg.eigh(M, symmetrize_input=False))
 
 
 def _eigvalsh(M):
-    return jnp.zeros(M.shape[:-1], M.dtype) if M.size == 0 else jnp.linalg.eigvalsh(M)
+    if 0 in M.shape:
+        return jnp.zeros(M.shape[:-1], M.dtype)
+    return jnp.linalg.eigvalsh(M, symmetrize_input=False)
 
 
 BACKEND = JaxBackend()

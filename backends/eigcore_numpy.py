@@ -1,5 +1,6 @@
 """NumPy and SciPy: the reference backend. No automatic differentiation; use `eigcore.vjp`."""
 
+import math
 from functools import partial
 from typing import final
 
@@ -31,6 +32,11 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, a):
         return np.asarray(a)
+
+    def all_finite(self, a):
+        # One pass without a temporary and without warnings; |a|² may overflow, hence the second.
+        flat = a.reshape(-1)
+        return math.isfinite(flat.dot(flat)) or bool(np.isfinite(a).all())
 
     def differentiable(self, rule):
         return partial(rule.value, self)

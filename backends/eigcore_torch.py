@@ -6,9 +6,10 @@ from functools import partial
 from typing import final
 
 import torch
+import torch.autograd.forward_ad as forward_ad
 from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore
 
-from eigcore import Backend, Capabilities, rules
+from eigcore import Backend, Capabilities, get_backend, rules
 from eigcore.backend import window
 from eigcore.errors import NotDifferentiable
 from eigcore.hookspecs import hookimpl
@@ -51,8 +52,11 @@ class TorchBackend(Backend):
         )
 
     def all_finite(self, a):
-        known = self.is_concrete(a)
-        return known and (math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all()))
+        if not self.is_concrete(a):
+            return False
+        if a.numel() <= SMALL and a.device.type == "cpu" and a.dtype in NUMPY_FLOATS:
+            return NUMPY.all_finite(a.detach().numpy())
+        return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
 
     def eigenpairs(self, M, lo, hi):
         driver = (
@@ -63,8 +67,23 @@ class TorchBackend(Backend):
     def eigenvalues(self, M, lo, hi):
         return window(self.solve("torch.linalg.eigvalsh", torch.linalg.eigvalsh, M), lo, hi)
 
+    def call(self, function, static, *arrays):
+        if not all(map(_is_small, arrays)):
+            return function(self, *static, *arrays)
+        result = function(NUMPY, *static, *(a.detach().numpy() for a in arrays))
+        many = isinstance(result, tuple)
+        return tuple(map(torch.as_tensor, result)) if many else torch.as_tensor(result)
+
     def detach(self, a):
         return a.detach()
+
+    def gradient(self, function, *arrays):
+        leaves = [a if a.requires_grad else a.detach().requires_grad_() for a in arrays]
+        value = function(*leaves)
+        return torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
+
+    def compiled(self, function):
+        return torch.compile(function, fullgraph=True, backend="aot_eager")
 
     def wrap(self, model):
         return SpectralModule(model)
@@ -74,7 +93,7 @@ class TorchBackend(Backend):
 
     def undifferentiable(self, function):
         def call(p):
-            if torch.is_grad_enabled() and p.requires_grad:
+            if _is_followed(p):
                 raise NotDifferentiable(ORDER)
             return function(p)
 
@@ -131,6 +150,10 @@ def _cupy_eigh(M):
 
 DRIVERS = {"torch.linalg.eigh": torch.linalg.eigh, "cupy.linalg.eigh": _cupy_eigh}
 BACKEND = TorchBackend()
+NUMPY = get_backend("numpy")
+NUMPY_FLOATS = (torch.float64, torch.float32)
+SMALL = 1024
+"""Up to so many numbers a call of NumPy costs less than a call of torch."""
 ORDER = (
     "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
     "eigenvectors. Use kth_eigenvalue, or detach the argument."
@@ -138,12 +161,46 @@ ORDER = (
 
 
 def _differentiable(rule, p):
-    node = OPERATORS if torch.compiler.is_compiling() else FUNCTIONS
-    if torch.is_grad_enabled() and (p.requires_grad or is_functorch_wrapped_tensor(p)):
+    wrapped = not torch.compiler.is_compiling() and is_functorch_wrapped_tensor(p)
+    node = FUNCTIONS if wrapped or BACKEND.is_concrete(p) else OPERATORS
+    forward = forward_ad._current_level >= 0
+    if wrapped and forward:
+        _refuse_nested_forward_mode()
+    if not forward and (wrapped or _is_followed(p)):
         return node["value_and_gradient"](p, rule.key)[0]
-    if node is OPERATORS:
+    if forward or node is OPERATORS:
         return node["value"](p, rule.key)
     return rule.value(BACKEND, p)
+
+
+def _is_small(a):
+    """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
+    return (
+        a.numel() <= SMALL
+        and a.device.type == "cpu"
+        and a.dtype in NUMPY_FLOATS
+        and not (a.requires_grad and torch.is_grad_enabled())
+        and BACKEND.is_concrete(a)
+    )
+
+
+def _refuse_nested_forward_mode():
+    # torch gives zero for the second forward derivative of any autograd.Function.
+    jvp = torch._C._functorch.TransformType.Jvp
+    if sum(level.key() == jvp for level in torch._C._functorch.get_interpreter_stack()) > 1:
+        raise NotDifferentiable(
+            "torch cannot nest forward modes over an autograd function. Use torch.func.hessian "
+            "or torch.func.jacrev of torch.func.jacrev."
+        )
+
+
+def _is_followed(p):
+    """Tell whether autograd wants a derivative with respect to p, in reverse or forward mode."""
+    if torch.is_grad_enabled() and p.requires_grad:
+        return True
+    if forward_ad._current_level < 0:
+        return False
+    return is_functorch_wrapped_tensor(p) or forward_ad.unpack_dual(p).tangent is not None
 
 
 OPERATORS = {}
@@ -152,11 +209,11 @@ FUNCTIONS = {}
 """The same as autograd functions, which eager calls and torch.func need."""
 
 
-def _define(name, core, backward):
+def _define(name, core, backward, forward):
     """Make both from the method `name` of `Rule`.
 
     ``core(d, K)`` gives the trailing shape of each output; ``backward(nodes, ctx, *g)`` uses the
-    nodes of the kind it belongs to.
+    nodes of the kind it belongs to; ``forward(ctx, d_p, _)`` is the forward mode of eager calls.
     """
     many = len(core(1, 1)) > 1
 
@@ -172,7 +229,9 @@ def _define(name, core, backward):
     def keep(ctx, inputs, output):
         ctx.set_materialize_grads(False)
         ctx.rule = inputs[1]
-        ctx.save_for_backward(inputs[0], *(output if many else ()))
+        kept = (inputs[0], *(output if many else ()))
+        ctx.save_for_backward(*kept)
+        ctx.save_for_forward(*kept)
 
     def vmap(nodes, info, in_dims, p, rule):
         result = nodes[name](p.movedim(in_dims[0], 0), rule)
@@ -188,6 +247,7 @@ def _define(name, core, backward):
         "forward": body,
         "setup_context": keep,
         "backward": partial(backward, FUNCTIONS),
+        "jvp": forward,
         "vmap": partial(vmap, FUNCTIONS),
     }
     members = {key: staticmethod(function) for key, function in members.items()}
@@ -209,13 +269,25 @@ def _value_and_gradient_backward(nodes, ctx, g, g_gradient):
     return result, None
 
 
-def _curvature_backward(nodes, ctx, *g):
+def _value_forward(ctx, d_p, _):
+    (p,) = ctx.saved_tensors
+    return rules.tangent(FUNCTIONS["value_and_gradient"](p, ctx.rule)[1], d_p)
+
+
+def _value_and_gradient_forward(ctx, d_p, _):
+    p, _, gradient = ctx.saved_tensors
+    bend = FUNCTIONS["curvature"](p, ctx.rule)
+    turn = rules.rule_from_key(ctx.rule).gradient_tangent(BACKEND, bend, d_p)
+    return rules.tangent(gradient, d_p), turn
+
+
+def _refuse(*_):
     raise NotDifferentiable(ORDER)
 
 
-_define("value", lambda d, K: [()], _value_backward)
-_define("value_and_gradient", lambda d, K: [(), (K,)], _value_and_gradient_backward)
-_define("curvature", lambda d, K: [(d, d)] * 3, _curvature_backward)
+_define("value", lambda d, K: [()], _value_backward, _value_forward)
+_define("value_and_gradient", lambda d, K: [(), (K,)], _value_and_gradient_backward, _value_and_gradient_forward)
+_define("curvature", lambda d, K: [(d, d)] * 3, _refuse, _refuse)
 
 
 @hookimpl

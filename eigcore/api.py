@@ -47,7 +47,7 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     """
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
-    values = chosen.call(_values, (chosen, rules.rule_of(spec)), params, x)
+    values = chosen.call(_values, (rules.rule_of(spec),), params, x)
     _check_values(chosen, values, "x and params", x)
     return restore(values)
 
@@ -77,13 +77,13 @@ def vjp(
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
-    static = (chosen, rules.rule_of(spec))
+    static = (rules.rule_of(spec),)
     values, gradient = chosen.call(_values_and_gradient, static, params, x)
     _check_values(chosen, values, "x and params", x)
 
     def pullback(g: Array) -> tuple[Array, Array]:
         g = chosen.detach(chosen.asarray(g, like=values))
-        d_params, d_x = chosen.call(_pullback, (chosen,), params, x, gradient, g)
+        d_params, d_x = chosen.call(_pullback, (), params, x, gradient, g)
         return restore(d_params), restore(d_x)
 
     return restore(values), pullback
@@ -118,7 +118,7 @@ def jvp(
     chosen, arrays, restore = _prepare(backend, params, x, d_params, d_x)
     _check_shapes(spec, *arrays[:2])
     params, x, d_params, d_x = map(chosen.detach, arrays)
-    static = (chosen, rules.rule_of(spec))
+    static = (rules.rule_of(spec),)
     values, gradient = chosen.call(_values_and_gradient, static, params, x)
     _check_values(chosen, values, "x and params", x)
     d_p = rules.assemble_tangent(params, x, d_params, d_x)
@@ -240,7 +240,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    static = (chosen, rules.kth_rule(layout.full(d), _index(k, d)), 2)
+    static = (rules.kth_rule(layout.full(d), _index(k, d)), 2)
     values, vectors = chosen.call(_pair_of, static, M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
@@ -279,7 +279,7 @@ def _pair_of(backend: Backend, rule: Rule, core: int, a: Array) -> tuple[Array, 
 
 
 def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:
-    values = backend.call(_values_of, (backend, rule, core), a)
+    values = backend.call(_values_of, (rule, core), a)
     _check_values(backend, values, what, a, core)
     return values
 

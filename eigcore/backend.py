@@ -132,11 +132,11 @@ class Backend(abc.ABC):
         return self.eigenvalues(self._dense(diag, off), lo, hi)
 
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
-        """Return ``function(*static, *arrays)``, compiled where the framework has a compiler.
+        """Return ``function(self, *static, *arrays)``, compiled where the framework can.
 
         `function` is a module's own, `static` hashable, so that the compiled code can be kept.
         """
-        return function(*static, *arrays)
+        return function(self, *static, *arrays)
 
     def is_concrete(self, a: Array) -> bool:
         """Tell whether `a` holds numbers, and not a compiler's symbol for them."""
@@ -153,6 +153,14 @@ class Backend(abc.ABC):
     def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` so that asking for its derivative raises `NotDifferentiable`."""
         return function
+
+    def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
+        """Return the framework's own gradient of a scalar function of arrays; it nests."""
+        raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` as the framework's own compiler makes it, without graph breaks."""
+        raise NotSupported(f'Backend "{self.name}" has no compiler; call the function as it is.')
 
     def wrap(self, model: Any) -> Any:
         """Return a `SpectralModel` as an object of the framework."""
@@ -172,10 +180,10 @@ class Backend(abc.ABC):
 
         `bytes_per_entry` is the working memory of one row in elements of p's dtype.
         """
+        if p.nbytes * bytes_per_entry <= MEMORY_BUDGET * p.shape[-1]:
+            return function(p)
         rows = math.prod(p.shape[:-1])
         chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
-        if rows <= chunk:
-            return function(p)
         flat = p.reshape(rows, p.shape[-1])
         parts = [function(flat[start : start + chunk]) for start in range(0, rows, chunk)]
         return join(self.xp, parts, p.shape[:-1])

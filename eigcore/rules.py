@@ -242,7 +242,7 @@ class Rule:
 
 def _spoil(a: Array, poison: Array | None, axes: int = 0) -> Array:
     """Add `poison` (...) to an array with further `axes` behind."""
-    return a if poison is None else a + poison.reshape(*poison.shape, *[1] * axes)
+    return a if poison is None else a + poison.reshape((*poison.shape, *[1] * axes))
 
 
 def rule_of(spec: EigSpec) -> Rule:
