@@ -1,0 +1,1 @@
+"""Benchmarks: eigcore beside the best alternative, in one run, at equal threads, as ratios."""

@@ -1,0 +1,53 @@
+"""Run the benchmarks and print them as ratios: ``python -m benchmarks [pytest options]``.
+
+A ratio is (time of the plain version) / (time of eigcore): above 1 eigcore is faster. Both sides
+of a ratio come from one run, on one thread; the minimum over the rounds is taken.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+
+def run(options: list[str]) -> dict:
+    """Run pytest-benchmark and return its report."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [
+            *(sys.executable, "-m", "pytest", str(Path(__file__).parent), "-q", "-p", "no:xdist"),
+            *("-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"),
+            *("--benchmark-only", "--benchmark-disable-gc", "--benchmark-max-time=0.3"),
+            *("--benchmark-warmup=on", "--benchmark-warmup-iterations=3", "--benchmark-quiet"),
+            *(f"--benchmark-json={report}", *options),
+        ]
+        done = subprocess.run(command, env={**os.environ, "JAX_ENABLE_X64": "1"}, check=False)
+        if not report.exists():
+            raise SystemExit(done.returncode or 1)
+        return json.loads(report.read_text())
+
+
+def table(report: dict) -> str:
+    """Return the ratios as a Markdown table."""
+    groups: dict[str, dict[str, float]] = defaultdict(dict)
+    for entry in report["benchmarks"]:
+        groups[entry["group"]][entry["extra_info"]["side"]] = entry["stats"]["min"] * 1e6
+    rows = [
+        f"| {name} | {sides['plain']:.1f} | {sides['eigcore']:.1f} "
+        f"| {sides['plain'] / sides['eigcore']:.2f} |"
+        for name, sides in groups.items()
+        if len(sides) == 2
+    ]
+    head = "| case | plain, µs | eigcore, µs | plain / eigcore |\n|---|---|---|---|"
+    return "\n".join([head, *rows])
+
+
+if __name__ == "__main__":
+    result = run(sys.argv[1:])
+    cpu = result["machine_info"].get("cpu", {}).get("brand_raw", platform.processor())
+    print(f"\n{cpu}, one thread, {result['datetime'][:10]}\n")
+    print(table(result))
