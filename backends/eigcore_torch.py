@@ -7,7 +7,11 @@ from typing import final
 
 import torch
 import torch.autograd.forward_ad as forward_ad
-from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore
+from torch._C._functorch import (  # pyright: ignore
+    TransformType,
+    get_interpreter_stack,
+    is_functorch_wrapped_tensor,
+)
 
 from eigcore import Backend, Capabilities, get_backend, rules
 from eigcore.backend import window
@@ -36,7 +40,7 @@ class TorchBackend(Backend):
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
         if not isinstance(a, torch.Tensor):
-            a = torch.tensor(a)
+            a = (torch.as_tensor if torch.compiler.is_compiling() else torch.tensor)(a)
         if like is not None:
             dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
         return a.to(device=device, dtype=dtype)
@@ -89,7 +93,8 @@ class TorchBackend(Backend):
         return SpectralModule(model)
 
     def unwrap(self, obj):
-        return SpectralModel.from_static(obj.static, [self.to_numpy(p) for p in obj.members])
+        params = [self.to_numpy(p) for p in obj.members]
+        return SpectralModel.from_static(obj.static, params, obj.provenance)
 
     def undifferentiable(self, function):
         def call(p):
@@ -115,13 +120,15 @@ class SpectralModule(torch.nn.Module):
     ----------
     static : ModelStatic
         Everything but the parameters.
+    provenance : dict
+        Where the model comes from.
     members : torch.nn.ParameterList
         One (outputs, features + 1, K) array per member.
     """
 
     def __init__(self, model):
         super().__init__()
-        self.static = model.static
+        self.static, self.provenance = model.static, model.provenance
         self.members = torch.nn.ParameterList(torch.tensor(p) for _, p in model.members)
 
     def forward(self, x):
@@ -186,8 +193,7 @@ def _is_small(a):
 
 def _refuse_nested_forward_mode():
     # torch gives zero for the second forward derivative of any autograd.Function.
-    jvp = torch._C._functorch.TransformType.Jvp
-    if sum(level.key() == jvp for level in torch._C._functorch.get_interpreter_stack()) > 1:
+    if sum(level.key() == TransformType.Jvp for level in get_interpreter_stack()) > 1:
         raise NotDifferentiable(
             "torch cannot nest forward modes over an autograd function. Use torch.func.hessian "
             "or torch.func.jacrev of torch.func.jacrev."
@@ -286,7 +292,12 @@ def _refuse(*_):
 
 
 _define("value", lambda d, K: [()], _value_backward, _value_forward)
-_define("value_and_gradient", lambda d, K: [(), (K,)], _value_and_gradient_backward, _value_and_gradient_forward)
+_define(
+    "value_and_gradient",
+    lambda d, K: [(), (K,)],
+    _value_and_gradient_backward,
+    _value_and_gradient_forward,
+)
 _define("curvature", lambda d, K: [(d, d)] * 3, _refuse, _refuse)
 
 

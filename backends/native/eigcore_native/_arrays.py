@@ -1,0 +1,40 @@
+"""Arrays as the kernels want them: float32 or float64, contiguous, aligned, native byte order."""
+
+import math
+
+import numpy as np
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def real(array, name, dtype=None):
+    """array : any shape -> the same values, ready for a kernel; copied only where it must be."""
+    a = np.asarray(array)
+    wanted = dtype or (a.dtype if a.dtype in _FLOATS else None)
+    if wanted is None:
+        if a.dtype.kind in "biu":
+            wanted = np.dtype(np.float64)
+        elif a.dtype.kind == "f" and a.dtype.newbyteorder("=") in _FLOATS:
+            wanted = a.dtype.newbyteorder("=")
+        else:
+            raise TypeError(f"{name} should be float32 or float64; got {a.dtype}. Convert it with {name}.astype('float64').")
+    flags = a.flags
+    if a.dtype == wanted and flags.c_contiguous and flags.aligned:
+        return a
+    return np.require(a, dtype=wanted, requirements=("C", "A"))
+
+
+def order_from_packed(size, name):
+    """K = d (d + 1) / 2 -> d."""
+    d = (math.isqrt(8 * size + 1) - 1) // 2
+    if d * (d + 1) // 2 != size:
+        raise ValueError(f"{name} should have trailing length d (d + 1) / 2 for some d; got {size}.")
+    return d
+
+
+def check_index(k, d):
+    """k in -d ... d - 1 -> 0 ... d - 1."""
+    k = int(k)
+    if not -d <= k < d:
+        raise IndexError(f"k should lie between {-d} and {d - 1} for matrices of order {d}; got {k}.")
+    return k + d if k < 0 else k

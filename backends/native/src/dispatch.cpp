@@ -1,0 +1,72 @@
+#include "dispatch.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace eigcore {
+
+#define EIG_DECLARE(isa)                        \
+  namespace isa {                               \
+  extern const Kernels<float> kernels_float;    \
+  extern const Kernels<double> kernels_double;  \
+  }
+EIG_DECLARE(baseline)
+#ifdef EIGCORE_X86
+EIG_DECLARE(avx2)
+EIG_DECLARE(avx512)
+#endif
+
+namespace {
+
+enum Isa { baseline_isa, avx2_isa, avx512_isa };
+
+Isa best() {
+#ifdef EIGCORE_X86
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw"))
+    return avx512_isa;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2_isa;
+#endif
+  return baseline_isa;
+}
+
+// EIGCORE_NATIVE_ISA = baseline, avx2 or avx512 asks for less than the machine has, never for more.
+Isa choose() {
+  const Isa have = best();
+  const char* wish = std::getenv("EIGCORE_NATIVE_ISA");
+  if (!wish) return have;
+  Isa asked = have;
+  if (!std::strcmp(wish, "baseline")) asked = baseline_isa;
+  if (!std::strcmp(wish, "avx2")) asked = avx2_isa;
+  if (!std::strcmp(wish, "avx512")) asked = avx512_isa;
+  return asked < have ? asked : have;
+}
+
+const Isa chosen = choose();
+
+}  // namespace
+
+const char* isa_name() {
+  return chosen == avx512_isa ? "avx512" : chosen == avx2_isa ? "avx2" : "baseline";
+}
+
+#ifdef EIGCORE_X86
+#define EIG_TABLE(type)                                                       \
+  template <>                                                                 \
+  const Kernels<type>& kernels<type>() {                                      \
+    return chosen == avx512_isa ? avx512::kernels_##type                      \
+           : chosen == avx2_isa ? avx2::kernels_##type                        \
+                                : baseline::kernels_##type;                   \
+  }
+#else
+#define EIG_TABLE(type)                                                                \
+  template <>                                                                          \
+  const Kernels<type>& kernels<type>() {                                               \
+    return baseline::kernels_##type;                                                   \
+  }
+#endif
+EIG_TABLE(float)
+EIG_TABLE(double)
+
+}  // namespace eigcore

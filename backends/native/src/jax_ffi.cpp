@@ -1,0 +1,160 @@
+// XLA handlers: the kernels inside jax.jit on the CPU. Needs XLA's header when compiled, nothing of JAX when loaded.
+#include <nanobind/nanobind.h>
+
+#include "drive.hpp"
+#include "xla/ffi/api/ffi.h"
+
+namespace nb = nanobind;
+namespace ffi = xla::ffi;
+
+namespace eigcore {
+namespace {
+
+template <class T>
+T* data(ffi::AnyBuffer b) {
+  return static_cast<T*>(b.untyped_data());
+}
+template <class T>
+T* data(ffi::Result<ffi::AnyBuffer>& b) {
+  return static_cast<T*>(b->untyped_data());
+}
+
+std::int64_t leading(ffi::AnyBuffer b, std::size_t trailing) {
+  std::int64_t n = 1;
+  for (std::size_t i = 0; i + trailing < b.dimensions().size(); ++i) n *= b.dimensions()[i];
+  return n;
+}
+
+bool go_on() { return true; }
+
+template <class F>
+ffi::Error by_type(ffi::AnyBuffer b, F f) {
+  try {
+    if (b.element_type() == ffi::DataType::F32)
+      f(float());
+    else if (b.element_type() == ffi::DataType::F64)
+      f(double());
+    else
+      return ffi::Error::InvalidArgument("eigcore_native computes in float32 and float64 only");
+  } catch (const std::exception& e) {
+    return ffi::Error::Internal(e.what());
+  }
+  return ffi::Error::Success();
+}
+
+template <class T>
+Job<T> packed_job(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
+  Job<T> job;
+  job.source = band ? Source::band : Source::packed;
+  job.count = leading(p, 1);
+  job.d = dim, job.lo = job.hi = k;
+  job.matrix = data<const T>(p);
+  return job;
+}
+
+bool fits(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
+  return dim > 0 && k >= 0 && k < dim && p.dimensions().size() > 0 &&
+         p.dimensions().back() == (band ? 2 * dim - 1 : packed_size(dim));
+}
+
+ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int64_t k, std::int64_t dim, bool band, std::int64_t threads) {
+  if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
+  return by_type(p, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job = packed_job<T>(p, k, dim, band);
+    job.values = data<T>(values);
+    solve(job, (int)threads, go_on);
+  });
+}
+
+ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> gradient, std::int64_t k,
+                              std::int64_t dim, bool band, std::int64_t threads) {
+  if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
+  return by_type(p, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job = packed_job<T>(p, k, dim, band);
+    job.values = data<T>(values);
+    job.gradient = data<T>(gradient);
+    solve(job, (int)threads, go_on);
+  });
+}
+
+ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi,
+                 std::int64_t threads) {
+  const auto shape = m.dimensions();
+  if (shape.size() < 2 || lo < 0 || hi < lo || hi >= shape.back()) return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices");
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job;
+    job.source = Source::dense;
+    job.count = leading(m, 2);
+    job.d = shape.back(), job.lo = lo, job.hi = hi;
+    job.matrix = data<const T>(m);
+    job.values = data<T>(values);
+    job.vectors = data<T>(vectors);
+    solve(job, (int)threads, go_on);
+  });
+}
+
+ffi::Error pairs_tridiagonal(ffi::AnyBuffer diagonal, ffi::AnyBuffer off, ffi::Result<ffi::AnyBuffer> values,
+                             ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi, std::int64_t threads) {
+  const auto shape = diagonal.dimensions();
+  if (shape.size() < 1 || lo < 0 || hi < lo || hi >= shape.back() || off.element_type() != diagonal.element_type())
+    return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices, or the dtypes differ");
+  return by_type(diagonal, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job;
+    job.source = Source::tridiagonal;
+    job.count = leading(diagonal, 1);
+    job.d = shape.back(), job.lo = lo, job.hi = hi;
+    job.matrix = data<const T>(diagonal);
+    job.off = data<const T>(off);
+    job.values = data<T>(values);
+    job.vectors = data<T>(vectors);
+    solve(job, (int)threads, go_on);
+  });
+}
+
+XLA_FFI_DEFINE_HANDLER(value_handler, value,
+                       ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Attr<std::int64_t>("k").Attr<std::int64_t>("dim").Attr<bool>(
+                           "band").Attr<std::int64_t>("threads"));
+XLA_FFI_DEFINE_HANDLER(value_and_gradient_handler, value_and_gradient,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("k")
+                           .Attr<std::int64_t>("dim")
+                           .Attr<bool>("band")
+                           .Attr<std::int64_t>("threads"));
+XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("lo")
+                           .Attr<std::int64_t>("hi")
+                           .Attr<std::int64_t>("threads"));
+XLA_FFI_DEFINE_HANDLER(pairs_tridiagonal_handler, pairs_tridiagonal,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("lo")
+                           .Attr<std::int64_t>("hi")
+                           .Attr<std::int64_t>("threads"));
+
+}  // namespace
+
+void bind_xla(nb::module_& m) {
+  const auto capsule = [](auto* handler) { return nb::capsule(reinterpret_cast<void*>(handler)); };
+  nb::dict handlers;
+  handlers["eigcore_value"] = capsule(value_handler);
+  handlers["eigcore_value_and_gradient"] = capsule(value_and_gradient_handler);
+  handlers["eigcore_eigenpairs"] = capsule(pairs_handler);
+  handlers["eigcore_eigenpairs_tridiagonal"] = capsule(pairs_tridiagonal_handler);
+  m.attr("xla_handlers") = handlers;
+}
+
+}  // namespace eigcore

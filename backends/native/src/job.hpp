@@ -1,0 +1,100 @@
+// What one call asks for. Plain data, shared by all instruction sets.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace eigcore {
+
+enum class Source { dense, packed, band, tridiagonal, pencil, encoded };
+
+// Row-major position of (i, j), i >= j, in a packed lower triangle. 64 bits: d = 512 with a batch of 20 000 passes 2^31.
+inline constexpr std::int64_t packed_position(std::int64_t i, std::int64_t j) { return i * (i + 1) / 2 + j; }
+inline constexpr std::int64_t packed_size(std::int64_t d) { return d * (d + 1) / 2; }
+
+enum class Loss { none, squared, absolute, huber, logistic };
+
+// Encoded columns (math.md 2b): the packed matrix of row n is
+//   base + sum_c  start[rows(n, c)] + fraction(n, c) * step[rows(n, c)].
+template <class T>
+struct Encoded {
+  const std::int32_t* rows = nullptr;  // (n, columns): row of the concatenated tables
+  const T* fractions = nullptr;        // (n, columns)
+  const T* base = nullptr;             // (K)
+  const T* start = nullptr;            // (table rows, K)
+  const T* step = nullptr;             // (table rows, K)
+  std::int64_t columns = 0, table_rows = 0, stride = 0;
+};
+
+template <class T>
+struct Job {
+  Source source = Source::dense;
+  std::int64_t count = 0, d = 0, lo = 0, hi = 0;  // matrices, order, window of eigenvalues
+  const T* matrix = nullptr;  // dense (count, d, d); packed (count, K); band (count, 2d-1); tridiagonal: diagonal (count, d)
+  const T* off = nullptr;     // tridiagonal: (count, d-1)
+  const T* x = nullptr;       // pencil: (count, terms)
+  const T* params = nullptr;  // pencil: (terms + 1, K or 2d-1)
+  std::int64_t terms = 0;
+  bool tridiagonal_params = false;
+  Encoded<T> encoded;
+  T* values = nullptr;              // (count, m)
+  T* vectors = nullptr;             // (count, d, m)
+  T* gradient = nullptr;            // (count, K) or (count, 2d-1)
+  T* gaps = nullptr;                // (count, 2)
+  std::uint8_t* tied = nullptr;     // (count)
+  std::int32_t* cluster = nullptr;  // (count, 2)
+  bool force_full = false;          // tests: solve every matrix by the full solver
+  const T* guide = nullptr;         // (d, 2): where the semicircle law expects lambda_k and its neighbours, see guide.hpp
+  T quantile(std::int64_t k) const { return guide[2 * k]; }
+  T spacing(std::int64_t k) const { return guide[2 * k + 1]; }
+};
+
+// Pullback of a pencil at given unit eigenvectors: d_params[0] += g vv^T, d_params[i + 1] += g x_i vv^T, d_x_i = g <A_i, vv^T>.
+template <class T>
+struct PencilPullback {
+  std::int64_t d = 0, terms = 0, columns = 0, stride = 0;  // columns K or 2d-1; stride: columns rounded up to the width
+  std::int64_t terms_stride = 0;                           // terms rounded up to the width
+  bool tridiagonal_params = false;
+  const T* x = nullptr;                  // (count, terms)
+  const T* transposed_params = nullptr;  // (columns, terms_stride) of A_1 ...; null: no d_x
+  const T* vectors = nullptr;            // (count, d)
+  const T* g = nullptr;                  // (count)
+  T* d_x = nullptr;                      // (count, terms)
+};
+
+// One pass over encoded rows: value, derivative of the loss (or a given g), scatter of g vv^T into the tables.
+template <class T>
+struct EncodedPass {
+  Job<T> job;                        // source encoded; values and vectors as wanted
+  bool solve = true;                 // false: use vectors already there, given_g required
+  const T* given_vectors = nullptr;  // (count, d)
+  const T* given_g = nullptr;        // (count)
+  Loss loss = Loss::none;
+  T delta = 1;
+  const T* target = nullptr;  // (count)
+  const T* weight = nullptr;  // (count) or null
+  T* d_value = nullptr;       // (count) derivative of the loss with respect to the value, or null
+};
+
+// What one thread adds up: (1 + 2 table_rows) rows of `stride`: base, start, step; and the loss.
+template <class T>
+struct EncodedSums {
+  T* base = nullptr;
+  T* start = nullptr;
+  T* step = nullptr;
+  double loss = 0;
+};
+
+template <class T>
+struct Kernels {
+  std::int64_t (*tile)(const Job<T>&);
+  std::size_t (*workspace)(const Job<T>&);
+  // Matrices first ... first + count - 1; count a multiple of tile() except at the end of the batch.
+  void (*run)(const Job<T>&, std::int64_t first, std::int64_t count, void* workspace);
+  std::int64_t width;  // numbers in a register
+  std::size_t (*pullback_workspace)(const PencilPullback<T>&);
+  void (*pullback)(const PencilPullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
+  std::size_t (*encoded_workspace)(const EncodedPass<T>&);
+  void (*encoded)(const EncodedPass<T>&, std::int64_t first, std::int64_t count, EncodedSums<T>& sums, void* workspace);
+};
+
+}  // namespace eigcore

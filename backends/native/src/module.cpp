@@ -1,0 +1,141 @@
+// The compiled half of eigcore_native: arrays in, arrays filled. Shapes, dtypes and layout are made right by the Python half.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+
+#include <chrono>
+
+#include "drive.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace eigcore {
+
+void bind_xla(nb::module_& m);
+
+template <class T>
+using In = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+template <class A>
+using Maybe = std::optional<A>;
+
+template <class A>
+auto pointer(const Maybe<A>& a) -> decltype(a->data()) {
+  return a ? a->data() : nullptr;
+}
+
+// Ctrl-C: asked for every 20 milliseconds, by the thread Python called.
+class SignalCheck {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+
+ public:
+  bool operator()() {
+    const auto now = Clock::now();
+    if (now - last_ < std::chrono::milliseconds(20)) return true;
+    last_ = now;
+    nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() == 0;
+  }
+};
+
+template <class F>
+void interruptible(F f) {
+  try {
+    nb::gil_scoped_release unlocked;
+    f();
+  } catch (const Interrupted&) {
+    throw nb::python_error();
+  }
+}
+
+template <class T>
+void bind_solve(nb::module_& m) {
+  m.def(
+      "solve",
+      [](int source, std::int64_t count, std::int64_t d, std::int64_t lo, std::int64_t hi, Maybe<In<T>> matrix, Maybe<In<T>> off,
+         Maybe<In<T>> x, Maybe<In<T>> params, std::int64_t terms, bool tridiagonal_params, Maybe<Out<T>> values, Maybe<Out<T>> vectors,
+         Maybe<Out<T>> gradient, Maybe<Out<T>> gaps, Maybe<Out<std::uint8_t>> tied, Maybe<Out<std::int32_t>> cluster, int threads,
+         bool force_full) {
+        Job<T> job;
+        job.source = (Source)source;
+        job.count = count, job.d = d, job.lo = lo, job.hi = hi;
+        job.matrix = pointer(matrix), job.off = pointer(off), job.x = pointer(x), job.params = pointer(params);
+        job.terms = terms, job.tridiagonal_params = tridiagonal_params;
+        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient), job.gaps = pointer(gaps);
+        job.tied = pointer(tied), job.cluster = pointer(cluster);
+        job.force_full = force_full;
+        interruptible([&] { solve(job, threads, SignalCheck()); });
+      },
+      "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(), "terms"_a,
+      "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(), "gaps"_a.none(), "tied"_a.none(),
+      "cluster"_a.none(), "threads"_a, "force_full"_a);
+}
+
+template <class T>
+void bind_pullback(nb::module_& m) {
+  m.def(
+      "pencil_pullback",
+      [](std::int64_t count, std::int64_t d, std::int64_t terms, bool tridiagonal_params, In<T> x, Maybe<In<T>> params, In<T> vectors, In<T> g,
+         Maybe<Out<T>> d_x, Out<T> d_params, int threads) {
+        PencilPullback<T> p;
+        p.d = d, p.terms = terms, p.tridiagonal_params = tridiagonal_params;
+        p.x = x.data(), p.vectors = vectors.data(), p.g = g.data(), p.d_x = pointer(d_x);
+        const T* a = pointer(params);
+        T* out = d_params.data();
+        interruptible([&] { pencil_pullback(p, count, a, out, threads, SignalCheck()); });
+      },
+      "count"_a, "d"_a, "terms"_a, "tridiagonal_params"_a, "x"_a, "params"_a.none(), "vectors"_a, "g"_a, "d_x"_a.none(), "d_params"_a,
+      "threads"_a);
+}
+
+template <class T>
+void bind_encoded(nb::module_& m) {
+  m.def(
+      "encoded",
+      [](std::int64_t count, std::int64_t d, std::int64_t k, std::int64_t columns, std::int64_t table_rows, In<std::int32_t> rows,
+         In<T> fractions, In<T> base, In<T> start, In<T> step, Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied,
+         Maybe<In<T>> given_vectors, Maybe<In<T>> given_g, int loss, double delta, Maybe<In<T>> target, Maybe<In<T>> weight,
+         Maybe<Out<T>> d_value, Maybe<Out<T>> d_base, Maybe<Out<T>> d_start, Maybe<Out<T>> d_step, int threads) {
+        EncodedPass<T> p;
+        p.job.source = Source::encoded;
+        p.job.count = count, p.job.d = d, p.job.lo = p.job.hi = k;
+        p.job.values = pointer(values), p.job.vectors = pointer(vectors), p.job.tied = pointer(tied);
+        Encoded<T>& e = p.job.encoded;
+        e.rows = rows.data(), e.fractions = fractions.data(), e.columns = columns, e.table_rows = table_rows;
+        for (std::int64_t i = 0; i < count * columns; ++i)
+          if (e.rows[i] < 0 || e.rows[i] >= table_rows) throw nb::index_error("indices point outside the tables");
+        p.given_vectors = pointer(given_vectors), p.given_g = pointer(given_g);
+        p.solve = !p.given_vectors;
+        p.loss = (Loss)loss, p.delta = (T)delta, p.target = pointer(target), p.weight = pointer(weight), p.d_value = pointer(d_value);
+        const T *b = base.data(), *s = start.data(), *t = step.data();
+        T *db = pointer(d_base), *ds = pointer(d_start), *dt = pointer(d_step);
+        double total = 0;
+        interruptible([&] { total = encoded_pass(p, b, s, t, db, ds, dt, threads, SignalCheck()); });
+        return total;
+      },
+      "count"_a, "d"_a, "k"_a, "columns"_a, "table_rows"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "values"_a.none(),
+      "vectors"_a.none(), "tied"_a.none(), "given_vectors"_a.none(), "given_g"_a.none(), "loss"_a, "delta"_a, "target"_a.none(),
+      "weight"_a.none(), "d_value"_a.none(), "d_base"_a.none(), "d_start"_a.none(), "d_step"_a.none(), "threads"_a);
+}
+
+}  // namespace eigcore
+
+NB_MODULE(_core, m) {
+  m.attr("isa") = eigcore::isa_name();
+  m.def("available_cores", &eigcore::available_cores);
+  m.def("packed_position", [](std::int64_t i, std::int64_t j) { return eigcore::packed_position(i, j); });
+  eigcore::bind_solve<float>(m);
+  eigcore::bind_solve<double>(m);
+  eigcore::bind_pullback<float>(m);
+  eigcore::bind_pullback<double>(m);
+  eigcore::bind_encoded<float>(m);
+  eigcore::bind_encoded<double>(m);
+#ifdef EIGCORE_XLA
+  eigcore::bind_xla(m);
+#else
+  m.attr("xla_handlers") = nb::dict();
+#endif
+}

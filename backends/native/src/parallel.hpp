@@ -1,0 +1,123 @@
+// Fork and join over blocks of the batch. Threads live as long as one call: no pool, no global state, nothing to fight BLAS with.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <thread>
+#include <vector>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace eigcore {
+
+inline int available_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+#endif
+  const int n = (int)std::thread::hardware_concurrency();
+  return n > 0 ? n : 1;
+}
+
+// Frameworks flush denormals on their threads; a kernel computes with IEEE arithmetic wherever it is called from.
+class StandardArithmetic {
+#if defined(__x86_64__)
+  unsigned saved_ = _mm_getcsr();
+
+ public:
+  StandardArithmetic() { _mm_setcsr(0x1f80); }
+  ~StandardArithmetic() { _mm_setcsr(saved_); }
+#elif defined(__aarch64__)
+  std::uint64_t saved_;
+
+ public:
+  StandardArithmetic() {
+    asm volatile("mrs %0, fpcr" : "=r"(saved_));
+    asm volatile("msr fpcr, %0" ::"r"((std::uint64_t)0));
+  }
+  ~StandardArithmetic() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+#endif
+};
+
+struct Interrupted {};
+
+// work(thread, first, count) over blocks of `grain`, block by block in any order; go_on() is asked by the calling thread between blocks.
+template <class Work, class GoOn>
+void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, GoOn go_on) {
+  if (count <= 0) return;
+  const std::int64_t blocks = (count + grain - 1) / grain;
+  if (threads > blocks) threads = (int)blocks;
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> stop{false};
+  bool interrupted = false;
+  std::vector<std::exception_ptr> errors(threads > 0 ? threads : 1);
+  const auto loop = [&](int thread) {
+    StandardArithmetic arithmetic;
+    try {
+      for (std::int64_t b; !stop.load(std::memory_order_relaxed) && (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+        const std::int64_t first = b * grain;
+        work(thread, first, count - first < grain ? count - first : grain);
+        if (thread == 0 && !go_on()) {
+          interrupted = true;
+          stop = true;
+        }
+      }
+    } catch (...) {
+      errors[thread] = std::current_exception();
+      stop = true;
+    }
+  };
+  std::vector<std::thread> others;
+  try {
+    for (int thread = 1; thread < threads; ++thread) others.emplace_back(loop, thread);
+  } catch (...) {  // no more threads to be had: go on with those there are
+  }
+  loop(0);
+  // The calling thread has no block left but must stay interruptible: blocks are short, so joining is enough.
+  for (auto& t : others) t.join();
+  for (auto& e : errors)
+    if (e) std::rethrow_exception(e);
+  if (interrupted) throw Interrupted{};
+}
+
+// Contiguous parts, one per thread: for sums whose order must not depend on timing.
+inline std::int64_t part(std::int64_t count, std::int64_t grain, int threads, int thread) {
+  const std::int64_t blocks = (count + grain - 1) / grain;
+  const std::int64_t at = blocks * thread / threads * grain;
+  return at < count ? at : count;
+}
+
+// work(thread, first, count) over blocks of `grain`, each thread its own contiguous part in order.
+template <class Work, class GoOn>
+void for_parts(std::int64_t count, std::int64_t grain, int threads, Work work, GoOn go_on) {
+  std::atomic<bool> stop{false};
+  for_blocks(
+      threads, 1, threads,
+      [&](int, std::int64_t who, std::int64_t) {
+        const bool asks = threads == 1;
+        const std::int64_t end = part(count, grain, threads, (int)who + 1);
+        for (std::int64_t n = part(count, grain, threads, (int)who); n < end && !stop; n += grain) {
+          work((int)who, n, end - n < grain ? end - n : grain);
+          if (asks && !go_on()) stop = true;
+        }
+      },
+      [&] { return !stop && go_on(); });
+  if (stop) throw Interrupted{};
+}
+
+template <class T>
+class AlignedArray {
+  void* memory_ = nullptr;
+
+ public:
+  explicit AlignedArray(std::size_t n) : memory_(::operator new(n * sizeof(T) + 64, std::align_val_t(64))) {}
+  AlignedArray(const AlignedArray&) = delete;
+  ~AlignedArray() { ::operator delete(memory_, std::align_val_t(64)); }
+  T* data() { return static_cast<T*>(memory_); }
+};
+
+}  // namespace eigcore

@@ -1,0 +1,213 @@
+// One register (or U registers) of matrices from input to eigenpair.
+#pragma once
+#include "assemble.hpp"
+#include "full.hpp"
+#include "load.hpp"
+#include "tridiagonalise.hpp"
+#include "vector.hpp"
+
+namespace eigcore {
+namespace EIGCORE_ISA {
+
+template <class T, int U>
+struct Tile {
+  using P = Pack<T, U>;
+  using Q = Mask<T, U>;
+  static constexpr int lanes = P::lanes;
+
+  const Job<T>& job;
+  const index d, window;
+  P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
+  T* rows = nullptr;  // encoded: assembled packed rows
+  P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
+  P tiny2;               // squared length below which a row to be reduced is nothing but rounding
+  Q bad, zero_matrix;
+  Tridiagonal<T, U> t;
+  T* full;            // workspace of the full solver
+
+  static bool is_tridiagonal(const Job<T>& job) {
+    return job.source == Source::tridiagonal || job.source == Source::band || (job.source == Source::pencil && job.tridiagonal_params);
+  }
+  static index columns(const Job<T>& job) { return is_tridiagonal(job) ? 2 * job.d - 1 : packed_size(job.d); }
+
+  // Packs and scalars needed, in bytes.
+  static std::size_t bytes(const Job<T>& job) {
+    const index d = job.d, m = job.hi - job.lo + 1;
+    index packs = 8 * d + (m + 1) * d;
+    if (!is_tridiagonal(job)) packs += packed_size(d);
+    if (job.source == Source::pencil) packs += job.terms + (job.tridiagonal_params ? 2 * d : 0);
+    index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
+    if (job.source == Source::encoded) scalars += lanes * job.encoded.stride;
+    return (std::size_t)packs * sizeof(P) + (std::size_t)scalars * sizeof(T) + 256;
+  }
+
+  Tile(const Job<T>& job_, void* workspace) : job(job_), d(job_.d), window(job_.hi - job_.lo + 1) {
+    P* next = reinterpret_cast<P*>(((std::uintptr_t)workspace + 63) / 64 * 64);
+    const auto take = [&](index n) {
+      P* p = next;
+      next += n;
+      return p;
+    };
+    if (!is_tridiagonal(job)) a = take(packed_size(d));
+    if (job.source == Source::pencil) {
+      x = take(job.terms);
+      if (job.tridiagonal_params) a = take(2 * d);
+    }
+    diagonal = take(d);
+    off = take(d);
+    off2 = take(d);
+    inverse_h = take(d);
+    scratch = take(2 * d);
+    z = take((window + 1) * d);
+    full = reinterpret_cast<T*>(take(0));
+    if (job.source == Source::encoded) {
+      rows = full;
+      full += lanes * job.encoded.stride;
+    }
+  }
+
+  // Input of matrices first ... first + valid - 1 times a power of two per lane; returns sum |A_ij| of what was loaded.
+  P load_input(index first, int valid, const P& scale) {
+    const index K = packed_size(d);
+    switch (job.source) {
+      case Source::dense:
+        return load_dense<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale, a);
+      case Source::packed:
+        return load_packed<T, U>(job.matrix + first * K, K, d, valid, scale, a);
+      case Source::band:
+        return load_band<T, U>(job.matrix + first * (2 * d - 1), d, valid, scale, diagonal, off);
+      case Source::tridiagonal:
+        return load_tridiagonal<T, U>(job.matrix + first * d, job.off + first * (d - 1), d, valid, scale, diagonal, off);
+      case Source::pencil: {
+        transpose_in<T, U>(job.x + first * job.terms, job.terms, valid, job.terms, [&](index i, const P& xi) { x[i] = xi; });
+        assemble_pencil<T, U>(job.params, columns(job), job.terms, x, a);
+        if (!job.tridiagonal_params) return unscale_packed<T, U>(d, scale, a);
+        P sum(T(0));
+        const P other = scale * P(T(0.70710678118654752440));
+        for (index c = 0; c < 2 * d - 1; ++c) {
+          P& y = (c & 1 ? off : diagonal)[c >> 1];
+          y = (c & 1 ? other : scale) * a[c];
+          sum = sum + abs(y);
+        }
+        return sum;
+      }
+      case Source::encoded: {
+        const Encoded<T>& e = job.encoded;
+        for (int l = 0; l < valid; ++l) gather_row(e, first + l, rows + l * e.stride);
+        return load_packed<T, U>(rows, e.stride, d, valid, scale, a);
+      }
+    }
+    return P(T(0));
+  }
+
+  // Largest finite magnitude of each lane's entries as loaded with a scale that cannot overflow, and the lanes with NaN or Inf.
+  P largest_entry(Q& non_finite) {
+    P big(T(0)), nothing(T(0));
+    const auto see = [&](const P& y) {
+      big = max(abs(y), big);
+      nothing = nothing + y * P(T(0));
+    };
+    if (is_tridiagonal(job)) {
+      for (index i = 0; i < d; ++i) see(diagonal[i]);
+      for (index i = 0; i + 1 < d; ++i) see(off[i]);
+    } else {
+      for (index c = 0; c < packed_size(d); ++c) see(a[c]);
+    }
+    non_finite = ~(nothing == P(T(0)));
+    return big;
+  }
+
+  void load_scaled(index first, int valid) {
+    const P one(T(1));
+    P size = load_input(first, valid, one) * P(T(1) / T(d));
+    unscale = one;
+    bad = no_lanes<T, U>();
+    const Q safe = (size >= P(Real<T>::smallest_safe)) & (size <= P(Real<T>::largest_safe));
+    if (any(~safe)) {
+      // Entries as large as the largest number: an eighth of them cannot overflow in a sum of two, nor in (M + M^T) / 2.
+      load_input(first, valid, P(T(0.125)));
+      Q non_finite;
+      P big = largest_entry(non_finite);
+      // Denormal entries lose digits when divided by eight: look at them enlarged instead.
+      const P lift = select(big < P(Real<T>::smallest_safe), P(power(Real<T>::bias - 27)), P(T(0.125)));
+      load_input(first, valid, lift);
+      big = largest_entry(non_finite);
+      bad = non_finite;
+      const Q usable = (big > P(T(0))) & ~non_finite & ~safe;
+      P scale = select(usable, lift * inverse_power_of_two(big), one);
+      // Where lift * 2^-e overflows or vanishes, stop at the end of the range.
+      scale = max(min(scale, P(power(Real<T>::bias - 1))), P(power(-Real<T>::bias + 2)));
+      unscale = one / scale;
+      size = load_input(first, valid, scale) * P(T(1) / T(d));
+    }
+    size = max(size, P(Real<T>::smallest_safe));
+    tiny2 = size * size * P(T(Real<T>::negligible2));
+  }
+
+  static T power(int e) {
+    typename Real<T>::UInt bits = (typename Real<T>::UInt)(e + Real<T>::bias) << Real<T>::mantissa;
+    T x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+
+  void reduce() {
+    if (!is_tridiagonal(job)) tridiagonalise<T, U>(d, a, tiny2, diagonal, off, inverse_h, scratch);
+    P low = diagonal[0], high = diagonal[0], left(T(0));
+    for (index i = 0; i < d; ++i) {
+      const P right = i + 1 < d ? abs(off[i]) : P(T(0));
+      low = min(diagonal[i] - (left + right), low);
+      high = max(diagonal[i] + (left + right), high);
+      left = right;
+    }
+    P bound = max(high, -low);
+    zero_matrix = bound == P(T(0));
+    const P f = inverse_power_of_two(bound);
+    unscale_t = select(zero_matrix, P(T(0)), P(T(1)) / f);
+    const P floor2(Real<T>::eps * Real<T>::eps / 4);
+    for (index i = 0; i < d; ++i) {
+      diagonal[i] = diagonal[i] * f;
+      if (i + 1 < d) {
+        off[i] = off[i] * f;
+        off2[i] = max(off[i] * off[i], floor2);
+      }
+    }
+    bound = max(bound * f, P(T(1)));
+    const P wider = bound * P(Real<T>::eps * 16);
+    t = {d, diagonal, off, off2, low * f - wider, high * f + wider, bound, bound * P(T(8 * d) * Real<T>::eps)};
+  }
+
+  Q root(index k, P& value, Q& failed) {
+    Q close;
+    value = kth_root<T, U>(t, k, job.quantile(k), job.spacing(k), close, failed, bad | zero_matrix);
+    failed = failed & ~bad & ~zero_matrix;
+    return (close | zero_matrix) & ~bad;
+  }
+
+  // Lane's scaled tridiagonal matrix solved fully. Returns ascending order; values in full[0 ... d), vectors in the rows after.
+  const index* solve_fully(int lane, T*& w, T*& zt, bool& ok) {
+    w = full;
+    T* e = full + d;
+    zt = full + 2 * d;
+    T* more = zt + d * d;
+    index* order = reinterpret_cast<index*>(((std::uintptr_t)(more + 2 * d + d * d) + 15) / 16 * 16);
+    for (index i = 0; i < d; ++i) {
+      w[i] = diagonal[i].get(lane);
+      e[i] = i + 1 < d ? off[i].get(lane) : 0;
+    }
+    ok = full_tridiagonal(d, w, e, zt, order, more);
+    return order;
+  }
+
+  // Members of the cluster of lambda_k: |lambda_j - lambda_k| <= 8 d eps ||T||.
+  void cluster_of(index k, const T* w, const index* order, index& from, index& to) const {
+    const T lowest = scalar_abs(w[order[0]]), highest = scalar_abs(w[order[d - 1]]);
+    const T tau = T(8 * d) * Real<T>::eps * (lowest > highest ? lowest : highest);
+    from = to = k;
+    while (from > 0 && w[order[k]] - w[order[from - 1]] <= tau) --from;
+    while (to + 1 < d && w[order[to + 1]] - w[order[k]] <= tau) ++to;
+  }
+};
+
+}  // namespace EIGCORE_ISA
+}  // namespace eigcore

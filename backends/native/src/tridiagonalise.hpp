@@ -1,0 +1,183 @@
+// Householder reduction A = Q T Q^T of a register of symmetric matrices, last row first (Wilkinson; EISPACK's tred1 order),
+// so that the active part is always the first rows of the packed lower triangle.
+#pragma once
+#include "job.hpp"
+#include "simd.hpp"
+
+namespace eigcore {
+namespace EIGCORE_ISA {
+
+// Rows kept together in registers while one row of the vectors streams by.
+template <class T, int U>
+inline constexpr int row_block = (EIGCORE_BYTES == 64 ? 4 : 2) / U > 0 ? (EIGCORE_BYTES == 64 ? 4 : 2) / U : 1;
+
+// For rows i0 ... i0 + R - 1:  A <- A - v w^T - w v^T  and  y <- y + A u, A the symmetric matrix of which the lower triangle is held.
+template <class T, int U, int R, bool pending>
+EIG_INLINE void update_rows(index i0, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u, Pack<T, U>* y) {
+  using P = Pack<T, U>;
+  P* row[R];
+  P vi[R], wi[R], ui[R], yi[R];
+  for (int r = 0; r < R; ++r) {
+    row[r] = a + packed_position(i0 + r, 0);
+    if (pending) vi[r] = v[i0 + r], wi[r] = w[i0 + r];
+    ui[r] = u[i0 + r];
+    yi[r] = P(T(0));
+  }
+  for (index j = 0; j < i0; ++j) {
+    P vj, wj;
+    if (pending) vj = v[j], wj = w[j];
+    const P uj = u[j];
+    P yj = y[j];
+    for (int r = 0; r < R; ++r) {
+      P x = row[r][j];
+      if (pending) {
+        x = x - vi[r] * wj;
+        x = x - wi[r] * vj;
+        row[r][j] = x;
+      }
+      yi[r] = yi[r] + x * uj;
+      yj = yj + x * ui[r];
+    }
+    y[j] = yj;
+  }
+  for (int r = 0; r < R; ++r)
+    for (int s = 0; s <= r; ++s) {
+      P x = row[r][i0 + s];
+      if (pending) {
+        x = x - vi[r] * wi[s];
+        x = x - wi[r] * vi[s];
+        row[r][i0 + s] = x;
+      }
+      yi[r] = yi[r] + x * ui[s];
+      if (s < r) yi[s] = yi[s] + x * ui[r];
+    }
+  for (int r = 0; r < R; ++r) y[i0 + r] = yi[r];
+}
+
+template <class T, int U, bool pending>
+void update_and_multiply(index n, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u, Pack<T, U>* y) {
+  constexpr int R = row_block<T, U>;
+  index i = 0;
+  for (; i + R <= n; i += R) update_rows<T, U, R, pending>(i, a, v, w, u, y);
+  for (; i < n; ++i) update_rows<T, U, 1, pending>(i, a, v, w, u, y);
+}
+
+// a: packed lower triangle, overwritten by the reflectors: H_l = I - u u^T inverse_h[l], u = row l (entries 0 ... l-1), l = d-1 ... 2.
+// tiny2: below this squared length a row is dropped (a backward error of the size of the rounding).
+template <class T, int U>
+void tridiagonalise(index d, Pack<T, U>* a, const Pack<T, U>& tiny2, Pack<T, U>* diagonal, Pack<T, U>* off, Pack<T, U>* inverse_h,
+                    Pack<T, U>* scratch) {
+  using P = Pack<T, U>;
+  P* w = scratch;
+  P* y = scratch + d;
+  const P* v = nullptr;
+  const P zero(T(0));
+  for (index l = d - 1; l >= 2; --l) {
+    P* row = a + packed_position(l, 0);
+    P s0 = zero, s1 = zero;
+    if (v) {
+      const P vl = v[l], wl = w[l];
+      index j = 0;
+      for (; j + 1 < l - 1; j += 2) {
+        const P x0 = row[j] - vl * w[j] - wl * v[j], x1 = row[j + 1] - vl * w[j + 1] - wl * v[j + 1];
+        row[j] = x0;
+        row[j + 1] = x1;
+        s0 = s0 + x0 * x0;
+        s1 = s1 + x1 * x1;
+      }
+      for (; j <= l; ++j) {
+        const P x = row[j] - vl * w[j] - wl * v[j];
+        row[j] = x;
+        if (j < l) s0 = s0 + x * x;
+      }
+    } else {
+      index j = 0;
+      for (; j + 1 < l; j += 2) {
+        s0 = s0 + row[j] * row[j];
+        s1 = s1 + row[j + 1] * row[j + 1];
+      }
+      if (j < l) s0 = s0 + row[j] * row[j];
+    }
+    // |x|^2 = sigma, beta = -sign(alpha) |x|, u = x - beta e, H x = beta e, h = |u|^2 / 2 = sigma + |alpha| |x|.
+    const P sigma = s0 + s1, alpha = row[l - 1];
+    const Mask<T, U> keep = sigma > tiny2;
+    const P length = sqrt(sigma);
+    const P beta = -copysign(length, alpha);
+    const P h = sigma + abs(alpha) * length;
+    const P inv = select(keep, P(T(1)) / h, zero);
+    row[l - 1] = alpha - beta;
+    diagonal[l] = row[l];
+    off[l - 1] = select(keep, beta, zero);
+    inverse_h[l] = inv;
+    if (v)
+      update_and_multiply<T, U, true>(l, a, v, w, row, y);
+    else
+      update_and_multiply<T, U, false>(l, a, v, w, row, y);
+    // p = A u / h, w = p - (u^T p / 2h) u, A <- A - u w^T - w u^T.
+    P t0 = zero, t1 = zero;
+    index j = 0;
+    for (; j + 1 < l; j += 2) {
+      const P p0 = inv * y[j], p1 = inv * y[j + 1];
+      y[j] = p0;
+      y[j + 1] = p1;
+      t0 = t0 + row[j] * p0;
+      t1 = t1 + row[j + 1] * p1;
+    }
+    if (j < l) {
+      y[j] = inv * y[j];
+      t0 = t0 + row[j] * y[j];
+    }
+    const P k = P(T(0.5)) * inv * (t0 + t1);
+    for (j = 0; j < l; ++j) w[j] = y[j] - k * row[j];
+    v = row;
+  }
+  if (v) {
+    for (index i = 0; i < 2; ++i)
+      for (index j = 0; j <= i; ++j) {
+        P* x = a + packed_position(i, j);
+        *x = *x - v[i] * w[j] - w[i] * v[j];
+      }
+  }
+  diagonal[0] = a[0];
+  if (d > 1) {
+    off[0] = a[1];
+    diagonal[1] = a[2];
+  }
+}
+
+// z <- Q z = H_{d-1} ... H_2 z.
+template <class T, int U>
+void back_transform(index d, const Pack<T, U>* a, const Pack<T, U>* inverse_h, Pack<T, U>* z) {
+  using P = Pack<T, U>;
+  for (index l = 2; l < d; ++l) {
+    const P* u = a + packed_position(l, 0);
+    P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
+    index j = 0;
+    for (; j + 3 < l; j += 4) {
+      s0 = s0 + u[j] * z[j];
+      s1 = s1 + u[j + 1] * z[j + 1];
+      s2 = s2 + u[j + 2] * z[j + 2];
+      s3 = s3 + u[j + 3] * z[j + 3];
+    }
+    for (; j < l; ++j) s0 = s0 + u[j] * z[j];
+    const P s = inverse_h[l] * ((s0 + s1) + (s2 + s3));
+    for (j = 0; j < l; ++j) z[j] = z[j] - s * u[j];
+  }
+}
+
+// The same for one lane and a plain vector.
+template <class T, int U>
+void back_transform_lane(index d, const Pack<T, U>* a, const Pack<T, U>* inverse_h, int lane, T* z) {
+  const T* flat = reinterpret_cast<const T*>(a) + lane;
+  constexpr index stride = Pack<T, U>::lanes;
+  for (index l = 2; l < d; ++l) {
+    const T* u = flat + packed_position(l, 0) * stride;
+    T s = 0;
+    for (index j = 0; j < l; ++j) s += u[j * stride] * z[j];
+    s *= inverse_h[l].get(lane);
+    for (index j = 0; j < l; ++j) z[j] -= s * u[j * stride];
+  }
+}
+
+}  // namespace EIGCORE_ISA
+}  // namespace eigcore

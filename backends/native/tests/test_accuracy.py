@@ -1,0 +1,148 @@
+"""Values and residuals within 30 d eps |A| on matrices that break solvers."""
+
+import pathlib
+
+import mpmath
+import numpy as np
+import pytest
+from hard_matrices import dense, hard_matrices, indices, law
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eigcore_native as en
+
+DTYPES = [np.float64, np.float32]
+HARD = [(np.dtype(t).name, name) for t in DTYPES for name in hard_matrices(t)]
+SIZES = [*range(1, 20), 23, 31, 32, 33, 45, 63, 64, 65, 100, 127, 128]
+
+
+@pytest.mark.parametrize(("dtype", "name"), HARD)
+@pytest.mark.parametrize("force_full", [False, True])
+def test_hard_matrices(dtype, name, force_full):
+    m = hard_matrices(np.dtype(dtype))[name]
+    for k in range(len(m)):
+        pair = en.eigenpair(m, k, force_full=force_full)
+        law(name, m, k, pair.values[()], pair.vectors)
+        law(name, m, k, en.eigenpair(m, k, vectors=False).values[()])
+
+
+@pytest.mark.parametrize(("dtype", "name"), HARD)
+def test_hard_matrices_among_others(dtype, name):
+    m = hard_matrices(np.dtype(dtype))[name]
+    batch = np.random.default_rng(1).standard_normal((21, *m.shape)).astype(dtype)
+    batch = (batch + batch.swapaxes(1, 2)) / 2
+    batch[13] = m
+    for k in indices(len(m)):
+        pair = en.eigenpair(batch, k)
+        alone = en.eigenpair(m, k)
+        np.testing.assert_array_equal(pair.values[13], alone.values)
+        for j in (0, 12, 13, 14, 20):
+            law(name, batch[j], k, pair.values[j], pair.vectors[j])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", SIZES)
+def test_random_matrices_of_every_size(d, dtype):
+    m = np.random.default_rng(d).standard_normal((35 if d < 40 else 9, d, d)).astype(dtype)
+    for k in indices(d):
+        pair = en.eigenpair(m, k)
+        for a, x, v in zip(m, pair.values, pair.vectors, strict=True):
+            law(f"random {d}", ((a.astype(np.longdouble) + a.T) / 2).astype(dtype), k, x, v)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [200, 300, 512])
+def test_large_matrices(d, dtype):
+    m = np.random.default_rng(d).standard_normal((2, d, d)).astype(dtype)
+    m = (m + m.swapaxes(1, 2)) / 2
+    for k in indices(d):
+        pair = en.eigenpair(m, k)
+        for a, x, v in zip(m, pair.values, pair.vectors, strict=True):
+            law(f"large {d}", a, k, x, v)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_prescribed_clusters(dtype, data):
+    d = data.draw(st.integers(2, 24))
+    seed = data.draw(st.integers(0, 2**31))
+    rng = np.random.default_rng(seed)
+    centres = data.draw(st.lists(st.floats(-4, 4), min_size=1, max_size=d))
+    width = 10.0 ** data.draw(st.integers(-17, -1))
+    scale = 2.0 ** data.draw(st.integers(-120, 120))
+    values = np.array([centres[i % len(centres)] for i in range(d)]) + width * rng.standard_normal(d)
+    q, _ = np.linalg.qr(rng.standard_normal((d, d)))
+    m = ((q * values) @ q.T * scale).astype(dtype)
+    m = m / 2 + m.T / 2
+    k = data.draw(st.integers(0, d - 1))
+    pair = en.eigenpair(m, k)
+    law("clusters", m, k, pair.values[()], pair.vectors)
+    law("clusters", m, k, en.eigenpair(m, k, vectors=False).values[()])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_tridiagonal_matrix(dtype, data):
+    d = data.draw(st.integers(1, 40))
+    number = st.one_of(st.floats(-1, 1), st.sampled_from([0.0, 1.0, -1.0, 1e-8, 1e-17, 1e-30]))
+    a = np.array(data.draw(st.lists(number, min_size=d, max_size=d))).astype(dtype)
+    b = np.array(data.draw(st.lists(number, min_size=d - 1, max_size=d - 1))).astype(dtype)
+    k = data.draw(st.integers(0, d - 1))
+    pair = en.eigenpair_tridiagonal(a, b, k)
+    law("tridiagonal", dense(a, b).astype(dtype), k, pair.values[()], pair.vectors)
+
+
+@pytest.mark.parametrize("d", [2, 3, 5, 8])
+def test_against_fifty_digits(d):
+    m = np.random.default_rng(d).standard_normal((5, d, d))
+    m = (m + m.swapaxes(1, 2)) / 2
+    with mpmath.workdps(50):
+        for a in m:
+            exact = sorted(mpmath.eigsy(mpmath.matrix(a.tolist()), eigvals_only=True))
+            norm = max(abs(exact[0]), abs(exact[-1]))
+            for k in range(d):
+                error = abs(mpmath.mpf(float(en.eigenpair(a, k).values)) - exact[k])
+                assert error <= 10 * d * np.finfo(float).eps * norm
+
+
+def stcollection():
+    folder = pathlib.Path(__file__).resolve().parents[4] / "shared" / "data" / "stcollection"
+    return sorted(folder.glob("*.dat")) if folder.is_dir() else []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("path", stcollection(), ids=lambda p: p.stem)
+def test_stcollection(path, dtype):
+    """Matrices on which LAPACK's own solvers failed (Marques, Voemel, Demmel & Parlett 2008)."""
+    table = np.loadtxt(path, skiprows=1, ndmin=2)
+    a, b = table[:, 1].astype(dtype), table[:-1, 2].astype(dtype)
+    d = len(a)
+    m = dense(a, b)
+    reference = np.linalg.eigvalsh(m)
+    bound = 30 * d * np.finfo(dtype).eps * np.max(np.abs(reference))
+    stored = path.with_suffix(".eig")
+    if dtype is np.float64 and stored.exists():
+        np.testing.assert_allclose(np.sort(np.loadtxt(stored, skiprows=1)), reference, atol=bound)
+    for k in sorted({0, 1 % d, d // 3, d // 2, d - 2 if d > 1 else 0, d - 1}):
+        pair = en.eigenpair_tridiagonal(a, b, k)
+        assert abs(float(pair.values) - reference[k]) <= bound
+        assert np.linalg.norm(m @ pair.vectors - float(pair.values) * pair.vectors.astype(float)) <= bound
+        assert abs(np.linalg.norm(pair.vectors.astype(float)) - 1) <= 10 * d * np.finfo(dtype).eps
+        assert abs(float(en.eigenpair_tridiagonal(a, b, k, vectors=False).values) - reference[k]) <= bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", list(hard_matrices(np.float64)))
+def test_windows_are_orthonormal(name, dtype):
+    m = hard_matrices(np.dtype(dtype))[name]
+    d = len(m)
+    for lo, hi in {(0, d - 1), (d // 3, d // 2), (d // 2, d // 2), (max(0, d - 3), d - 1)}:
+        values, vectors = en.eigenpairs(m, lo, hi)
+        assert np.all(values[1:] >= values[:-1])
+        for j in range(hi - lo + 1):
+            law(name, m, lo + j, values[j], vectors[:, j])
+        gram = vectors.astype(float).T @ vectors.astype(float)
+        assert np.max(np.abs(gram - np.eye(hi - lo + 1))) <= 30 * d * np.finfo(dtype).eps
+        np.testing.assert_allclose(values, en.eigenpairs(m, lo, hi, vectors=False)[0], rtol=0, atol=60 * d * np.finfo(dtype).eps * float(np.max(np.abs(m.astype(np.longdouble)))) * d)

@@ -1,0 +1,215 @@
+"""The kinds of columns: linear, piecewise linear, categories, periodic (math.md, section 2b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from eigcore.encoding.base import (
+    HAT,
+    INF,
+    LEVEL,
+    Column,
+    Pieces,
+    Term,
+    blank,
+    increasing,
+    numbers_of,
+    positive,
+)
+from eigcore.errors import InvalidSpec
+
+
+@dataclass(frozen=True)
+class Linear(Column):
+    """One term, φ(t) = (t − center) / scale. Slope S = A / scale per column unit."""
+
+    center: float = 0.0
+    scale: float = 1.0
+    missing: bool = False
+    kind: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "center", numbers_of((self.center,), "Linear.center")[0])
+        object.__setattr__(self, "scale", positive(self.scale, "Linear.scale"))
+        object.__setattr__(self, "missing", bool(self.missing))
+
+    def rows(self) -> list[Term]:
+        """See `Column.rows`."""
+        fill, extra = blank(self.missing)
+        return [Term(origin=self.center, width=self.scale, fill=fill), *extra]
+
+    def pieces(self, matrices: np.ndarray) -> Pieces:
+        """See `Column.pieces`."""
+        return Pieces(np.array([-INF, INF]), matrices[:1] / self.scale)
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear(Column):
+    """Continuous, linear between knots κ_0 < … < κ_B.
+
+    Terms, in this order (math.md 2b):
+      left tail   min(t − κ_0, 0) / (κ_1 − κ_0)                       only with tails="linear"
+      clips       clip((t − κ_{b−1}) / (κ_b − κ_{b−1}), 0, 1)         b = 1 … B
+      right tail  max(t − κ_B, 0) / (κ_B − κ_{B−1})                   only with tails="linear"
+      missing     1 where the cell is missing                         only with missing=True
+    So every numeric term obeys one convention: the slope of A_j on its interval is S = A_b / width,
+    the width of a tail being that of the interval beside it. With tails="clamped" A_j is constant
+    outside [κ_0, κ_B].
+    """
+
+    knots: tuple[float, ...]
+    tails: str = "linear"
+    missing: bool = False
+    kind: ClassVar[str] = "piecewise_linear"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "knots", increasing(self.knots, "PiecewiseLinear.knots", 2))
+        object.__setattr__(self, "missing", bool(self.missing))
+        if self.tails not in ("linear", "clamped"):
+            raise InvalidSpec(
+                f'PiecewiseLinear.tails is {self.tails!r}. Write tails="linear" or tails="clamped".'
+            )
+
+    def rows(self) -> list[Term]:
+        """See `Column.rows`."""
+        fill, extra = blank(self.missing)
+        knots = self.knots
+        gaps = [b - a for a, b in pairwise(knots)]
+        clips = [
+            Term(origin=k, width=gap, low=0.0, high=1.0, fill=fill)
+            for k, gap in zip(knots[:-1], gaps, strict=True)
+        ]
+        if self.tails == "clamped":
+            return [*clips, *extra]
+        left = Term(origin=knots[0], width=gaps[0], high=0.0, fill=fill)
+        right = Term(origin=knots[-1], width=gaps[-1], low=0.0, fill=fill)
+        return [left, *clips, right, *extra]
+
+    def pieces(self, matrices: np.ndarray) -> Pieces:
+        """See `Column.pieces`."""
+        count = len(self.knots) - 1 + 2 * (self.tails == "linear")
+        matrices = np.asarray(matrices)[:count]
+        slopes = matrices / self.widths[:count].reshape((-1,) + (1,) * (matrices.ndim - 1))
+        if self.tails == "clamped":
+            flat = np.zeros_like(slopes[:1])
+            slopes = np.concatenate([flat, slopes, flat])
+        return Pieces(np.array([-INF, *self.knots, INF]), slopes)
+
+
+@dataclass(frozen=True)
+class Categories(Column):
+    """One term per level: 1 where the cell is that level; zeros for a level never seen.
+
+    In a numeric array the cell holds the code of the level, 0 … L−1, and −1 for a level never seen.
+    """
+
+    levels: tuple[str | float, ...]
+    missing: bool = False
+    kind: ClassVar[str] = "categories"
+    numeric: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        levels = tuple(
+            str(v) if isinstance(v, str) else numbers_of((v,), "a level")[0] for v in self.levels
+        )
+        object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "missing", bool(self.missing))
+        if not levels or len(set(levels)) != len(levels):
+            raise InvalidSpec(
+                f"Categories.levels is {levels}. It should name at least one level, each once."
+            )
+
+    def rows(self) -> list[Term]:
+        """See `Column.rows`."""
+        fill, extra = blank(self.missing)
+        levels = [
+            Term(form=LEVEL, origin=float(c), low=0.0, high=0.0, fill=fill)
+            for c in range(len(self.levels))
+        ]
+        return [*levels, *extra]
+
+    def pieces(self, matrices: np.ndarray) -> Pieces:
+        """See `Column.pieces`."""
+        return Pieces(np.zeros(0), np.asarray(matrices)[:0])
+
+
+@dataclass(frozen=True)
+class Periodic(Column):
+    """Hat functions on a circle: 1 at their knot, falling linearly to 0 at its neighbours.
+
+    period : length of the circle in column units (24 for hours);  knots : increasing, at least 2,
+    last − first < period. The slope between knots b and b+1 is (A_{b+1} − A_b) / (κ_{b+1} − κ_b),
+    cyclically.
+    """
+
+    period: float
+    knots: tuple[float, ...]
+    missing: bool = False
+    kind: ClassVar[str] = "periodic"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "period", positive(self.period, "Periodic.period"))
+        object.__setattr__(self, "knots", increasing(self.knots, "Periodic.knots", 2))
+        object.__setattr__(self, "missing", bool(self.missing))
+        if self.knots[-1] - self.knots[0] >= self.period:
+            raise InvalidSpec(
+                f"Periodic.knots {self.knots} span a period ({self.period}) or more. Keep one "
+                "turn of knots."
+            )
+
+    def _gaps(self) -> np.ndarray:
+        return np.diff([*self.knots, self.knots[0] + self.period])
+
+    def rows(self) -> list[Term]:
+        """See `Column.rows`."""
+        fill, extra = blank(self.missing)
+        right, left = self._gaps(), np.roll(self._gaps(), 1)
+        hats = [
+            Term(
+                form=HAT,
+                origin=k,
+                width=float(r),
+                low=0.0,
+                high=0.0,
+                left=float(g),
+                period=self.period,
+                fill=fill,
+            )
+            for k, r, g in zip(self.knots, right, left, strict=True)
+        ]
+        return [*hats, *extra]
+
+    def pieces(self, matrices: np.ndarray) -> Pieces:
+        """See `Column.pieces`."""
+        peaks = np.asarray(matrices)[: len(self.knots)]
+        gaps = self._gaps().reshape((-1,) + (1,) * (peaks.ndim - 1))
+        edges = np.array([*self.knots, self.knots[0] + self.period])
+        return Pieces(edges, (np.roll(peaks, -1, axis=0) - peaks) / gaps)
+
+
+KINDS: dict[str, type[Column]] = {
+    c.kind: c for c in (Linear, PiecewiseLinear, Categories, Periodic)
+}
+
+
+def column_from_dict(data: dict[str, Any]) -> Column:
+    """Inverse of `Column.to_dict`. Raises InvalidSpec for an unknown kind or wrong fields."""
+    fields = dict(data)
+    kind = fields.pop("kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InvalidSpec(
+            f"Column kind {kind!r} is not known. It should be one of {sorted(KINDS)}; update "
+            "eigcore?"
+        )
+    try:
+        return KINDS[kind](
+            **{key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}
+        )
+    except TypeError as exc:
+        raise InvalidSpec(
+            f"A {kind!r} column has the fields {sorted(fields)}: {exc}. See docs/model-file.md."
+        ) from exc

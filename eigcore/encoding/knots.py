@@ -1,0 +1,69 @@
+"""Knots at quantiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.errors import InvalidInput
+
+CLOSE = 64 * float(np.finfo(np.float64).eps)
+"""Knots closer than this, relative to their size, are one knot."""
+
+
+def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
+    """Knots at the quantiles of a column, from its smallest to its largest value.
+
+    Values too frequent for one quantile become one knot, and the knots so saved are put at
+    quantiles of the other values; a column with at most `count` distinct values gets these as its
+    knots.
+
+    Parameters
+    ----------
+    values : (rows,) numbers; missing cells (NaN) are left out
+    count : int, at least 2: the number of knots wanted (a column with B + 1 knots has B intervals)
+
+    Returns
+    -------
+    tuple of float
+        At least 2 and at most `count` strictly increasing numbers.
+
+    Raises
+    ------
+    InvalidInput
+        If fewer than two distinct finite values are left, or count < 2.
+    """
+    if count < 2:
+        raise InvalidInput(f"count is {count}. Knots come in twos at least: pass count=2 or more.")
+    values = np.asarray(values, dtype=np.float64).ravel()
+    values = np.sort(values[np.isfinite(values)])
+    distinct = _apart(np.unique(values))
+    if len(distinct) < 2:
+        raise InvalidInput(
+            f"The column has {len(distinct)} distinct finite value(s); knots need at least 2. "
+            "Leave the column out."
+        )
+    if len(distinct) <= count:
+        return tuple(distinct.tolist())
+    knots = _apart(np.quantile(values, np.linspace(0.0, 1.0, count), method="inverted_cdf"))
+    while len(knots) < count:
+        rest = values[~np.isin(values, knots)]
+        if not len(rest):
+            break
+        spare = count - len(knots)
+        extra = np.quantile(rest, (np.arange(spare) + 0.5) / spare, method="inverted_cdf")
+        more = _apart(np.union1d(knots, extra))
+        if len(more) <= len(knots):
+            break
+        knots = more
+    return tuple(knots.tolist())
+
+
+def _apart(knots: np.ndarray) -> np.ndarray:
+    """Drop knots that float64 can hardly tell from the one before; the first and the last stay."""
+    kept: list[float] = []
+    for knot in np.unique(knots).tolist():
+        if not kept or knot - kept[-1] > CLOSE * max(abs(knot), abs(kept[-1])):
+            kept.append(knot)
+    return np.array(kept)

@@ -1,0 +1,300 @@
+"""SpectralModel: encoding + members + link + names, saved as one file, run by any backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eigcore import modelfile
+from eigcore.encoding import Encoding, Linear
+from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
+from eigcore.forward import ModelStatic, decision, forward, link_inverse, shares
+from eigcore.gauge import canonical
+from eigcore.registry import get_backend, infer
+from eigcore.spec import CONVENTION, EigSpec
+
+__all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
+
+CELLS = 2**20
+"""Encoded numbers per chunk of rows when a table is predicted."""
+
+
+class SpectralModel:
+    """A fitted model: a table goes in, predictions in the target's units come out.
+
+    prediction = link⁻¹(offset + scale · Σ_m w_m f_m(encoding(x))), f_m the value of member m.
+
+    Parameters
+    ----------
+    encoding : Encoding or None
+        None: the terms are the columns themselves, named x0, x1, …
+    members : sequence of (EigSpec, array (outputs, features + 1, K))
+        Averaged with `weights`. The parameters are copied as float64.
+    target_scale, target_offset : float
+        Target units per unit of f (positive), and the target's value where f = 0.
+    link : {"identity", "logistic", "log"}
+    target_name : str
+    classes : sequence of two labels, for link "logistic"; the prediction is the probability of
+        the second
+    provenance : mapping of JSON values: versions, seed, rows and whatever else tells the origin
+    weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
+
+    Raises
+    ------
+    InvalidSpec
+        If the parts contradict each other, or parameters are not finite.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding | None,
+        members: Sequence[tuple[EigSpec, Any]],
+        *,
+        target_scale: float = 1.0,
+        target_offset: float = 0.0,
+        link: str = "identity",
+        target_name: str = "",
+        classes: Sequence[Any] = (),
+        provenance: Mapping[str, Any] | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        specs = tuple(spec for spec, _ in members)
+        if encoding is None:
+            encoding = Encoding(tuple(Linear() for _ in range(specs[0].features if specs else 0)))
+        self.static = ModelStatic(
+            encoding,
+            specs,
+            shares(weights, len(specs)),
+            float(target_scale),
+            float(target_offset),
+            link,
+            target_name,
+            tuple(c.item() if isinstance(c, np.generic) else c for c in classes),
+        )
+        self.params = tuple(_checked(spec, params) for spec, params in members)
+        self.provenance = _plain(provenance or {})
+
+    @classmethod
+    def from_static(
+        cls, static: ModelStatic, params: Sequence[Any], provenance: Mapping[str, Any] | None = None
+    ) -> SpectralModel:
+        """Put a model together from its static part and one NumPy array per member."""
+        if len(params) != len(static.specs):
+            raise InvalidInput(
+                f"{len(params)} parameter arrays came for {len(static.specs)} members. Pass one "
+                "array (outputs, features + 1, K) per member."
+            )
+        return cls(
+            static.encoding,
+            list(zip(static.specs, params, strict=True)),
+            target_scale=static.scale,
+            target_offset=static.offset,
+            link=static.link,
+            target_name=static.target_name,
+            classes=static.classes,
+            provenance=provenance,
+            weights=static.weights,
+        )
+
+    @property
+    def encoding(self) -> Encoding:
+        """Columns and their terms."""
+        return self.static.encoding
+
+    @property
+    def members(self) -> tuple[tuple[EigSpec, np.ndarray], ...]:
+        """(spec, parameters) of each member; the arrays are read-only."""
+        return tuple(zip(self.static.specs, self.params, strict=True))
+
+    @property
+    def outputs(self) -> int:
+        """Number of values per row."""
+        return self.static.specs[0].outputs
+
+    def with_params(self, params: Sequence[Any]) -> SpectralModel:
+        """Return the same model with other parameters, one array per member."""
+        return self.from_static(self.static, params, self.provenance)
+
+    def predict(self, X: Any, backend: Any = None) -> Any:
+        """Predictions in target units; for classification the probability of ``classes[1]``.
+
+        Parameters
+        ----------
+        X : numeric array (..., columns), mapping of columns, or data frame
+            See `Encoding.table`. A torch or jax array is computed by its own library, stays on its
+            device and can be differentiated; everything else gives float64 NumPy arrays.
+        backend : str or Backend, optional
+
+        Returns
+        -------
+        (...) array, or (..., outputs) where outputs > 1
+
+        Raises
+        ------
+        InvalidInput, NonFiniteInput
+            See `Encoding.table` and `eigcore.evaluate`.
+        """
+        return self._run(forward, X, backend)
+
+    def decision(self, X: Any, backend: Any = None) -> Any:
+        """Like `predict`, before the link: log-odds for "logistic", the logarithm for "log"."""
+        return self._run(decision, X, backend)
+
+    def _run(self, function: Any, X: Any, backend: Any) -> Any:
+        if _is_table(X):
+            return self._run_table(function, self.encoding.table(X), get_backend(backend))
+        chosen = infer(X, backend=backend)
+        if chosen.name == "numpy":
+            return self._run_table(function, self.encoding.table(X), chosen)
+        self.encoding.check_width(X.shape)
+        # copies: torch shares memory with NumPy arrays, and these are read-only
+        return function(self.static, [p.copy() for p in self.params], X, chosen)
+
+    def _run_table(self, function: Any, table: np.ndarray, backend: Any) -> np.ndarray:
+        flat = table.reshape(-1, table.shape[-1])
+        params = [p.copy() for p in self.params]
+        step = max(1, CELLS // max(1, self.encoding.terms))
+        parts = [
+            backend.to_numpy(
+                function(self.static, params, backend.asarray(flat[start : start + step]), backend)
+            )
+            for start in range(0, max(1, len(flat)), step)
+        ]
+        whole = np.concatenate(parts)
+        return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (docs/model-file.md), whole or not at all. Raises ModelFileError."""
+        modelfile.write(path, self.to_dict(), self.params)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SpectralModel:
+        """Read a model file and check everything; no code is run.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, empty, truncated, edited, foreign or of a newer major version.
+        """
+        document, params = modelfile.read(path)
+        try:
+            if document["convention"] != CONVENTION:
+                raise InvalidSpec(f"its parameters are packed as {document['convention']!r}")
+            return cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
+        except (InvalidSpec, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise ModelFileError(
+                f"{path} does not describe a model: {exc!r}. Expected the fields of "
+                "docs/model-file.md. Save the model again, or update eigcore if it came from a "
+                "newer one."
+            ) from exc
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the description that the model file carries, as JSON values."""
+        from eigcore import __version__
+
+        versions = {
+            "eigcore": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        }
+        provenance = {"versions": versions, **self.provenance}
+        return {"convention": CONVENTION, **self.static.to_dict(), "provenance": provenance}
+
+    def to_torch(self) -> Any:
+        """Return a `torch.nn.Module` with the parameters as trainable float64 parameters."""
+        return get_backend("torch").wrap(self)
+
+    @classmethod
+    def from_torch(cls, module: Any) -> SpectralModel:
+        """Return the model of a module made by `to_torch`, with its parameters as they are now."""
+        return get_backend("torch").unwrap(module)
+
+    def to_jax(self) -> Any:
+        """Return (params, apply): a pytree of arrays, and the pure function apply(params, x)."""
+        return get_backend("jax").wrap(self)
+
+    @classmethod
+    def from_jax(cls, spec: ModelStatic | EigSpec, params: Any) -> SpectralModel:
+        """Return the model with parameters from jax.
+
+        Parameters
+        ----------
+        spec : ModelStatic (`model.static`), or one EigSpec for a plain model of linear columns
+        params : sequence of arrays, one per member, or the single array of an EigSpec
+        """
+        to_numpy = get_backend("jax").to_numpy
+        if isinstance(spec, EigSpec):
+            single = params[0] if isinstance(params, (list, tuple)) else params
+            return cls(None, [(spec, to_numpy(single))])
+        return cls.from_static(spec, [to_numpy(p) for p in params])
+
+    def canonical(self) -> SpectralModel:
+        """Return the same function, every member in the canonical gauge (math.md, section 1)."""
+        return self.with_params([canonical(spec, params) for spec, params in self.members])
+
+    @property
+    def feature_norms(self) -> dict[str, float]:
+        """Column name -> largest possible |slope| of the decision, certified.
+
+        Target units per unit of the column, max_b ‖S_b‖₂ (math.md, sections 2b and 5), averaged
+        over the members; for categories the largest change from one level to another.
+        """
+        from eigcore.certify import feature_norms
+
+        return feature_norms(self)
+
+    def certify(self, **options: Any) -> Any:
+        """Return the guarantees; see `eigcore.certify.certify` for the options."""
+        from eigcore.certify import certify
+
+        return certify(self, **options)
+
+    def explain(self, X: Any) -> Any:
+        """Return contributions, slopes and gaps of each row; see `eigcore.explain.explain`."""
+        from eigcore.explain import explain
+
+        return explain(self, X)
+
+    def __repr__(self) -> str:
+        specs = ", ".join(sorted({f"d={s.dim} {s.functional} k={s.k}" for s in self.static.specs}))
+        return (
+            f"SpectralModel({self.static.target_name or 'target'} from "
+            f"{len(self.encoding.names)} columns, {self.encoding.terms} terms; "
+            f"{len(self.params)} member(s): {specs}; link {self.static.link})"
+        )
+
+
+def _is_table(X: Any) -> bool:
+    frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
+    return frame or hasattr(X, "columns") or hasattr(X, "column_names")
+
+
+def _checked(spec: EigSpec, params: Any) -> np.ndarray:
+    array = np.array(params, dtype=np.float64)
+    # K is at least dim, so that a file cannot ask for the places of a huge matrix
+    if array.ndim != 3 or array.shape[-1] < spec.dim or array.shape != spec.params_shape:
+        raise InvalidSpec(
+            f"params should have shape ({spec.outputs}, {spec.features + 1}, K), K the stored "
+            f"entries of a {spec.structure} matrix of order {spec.dim}; got {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise InvalidSpec(
+            f"params have {int((~np.isfinite(array)).sum())} entries that are not finite. Expected "
+            "finite numbers; fit again with a smaller step or a larger penalty."
+        )
+    array.setflags(write=False)
+    return array
+
+
+def _plain(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as exc:
+        raise InvalidSpec(
+            f"provenance is not JSON: {exc}. Expected text, finite numbers, lists and dicts."
+        ) from exc

@@ -1,0 +1,210 @@
+"""The model file: a safetensors file whose metadata describes the model (docs/model-file.md).
+
+This module knows bytes, checksums and versions; `eigcore.model` knows what they mean. Nothing read
+from a file is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from eigcore.errors import ModelFileError
+
+FORMAT = "eigcore-model"
+VERSION = "1.0"
+KEY = "eigcore"
+"""The one entry of the metadata: with one, equal models give equal files."""
+FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}
+TENSOR = "member.{}"
+
+
+def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequence[Any]) -> None:
+    """Write a model file, whole or not at all.
+
+    The bytes go to a temporary name in the same folder, reach the disk, and then replace `path`, so
+    that a crash leaves either the old file or the new one.
+
+    Parameters
+    ----------
+    path : path of the file
+    document : JSON values that describe the model
+    params : float64 arrays, one per member
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written, or the document is not JSON.
+    """
+    arrays = [np.ascontiguousarray(p, dtype="<f8") for p in params]
+    try:
+        text = json_text(document)
+    except (TypeError, ValueError) as exc:
+        raise ModelFileError(
+            f"The model cannot be described in JSON: {exc}. Expected numbers, text, lists and "
+            "dicts, all finite, in classes and provenance. Convert them and save again."
+        ) from exc
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": text,
+        "parameters_sha256": parameters_sha256(arrays),
+    }
+    header["header_sha256"] = header_sha256(header)
+    tensors = {TENSOR.format(m): array for m, array in enumerate(arrays)}
+    _replace(Path(path), safetensors.numpy.save(tensors, {KEY: json_text(header)}))
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Read and check a model file.
+
+    Returns
+    -------
+    document : dict
+        What was given to `write`.
+    params : list of float64 arrays
+        One per member, as given to `write`.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, empty, truncated, edited, foreign or of a newer major version.
+    """
+    path = Path(path)
+    data = _bytes(path)
+    header = _header(path, data)
+    try:
+        tensors = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise _broken(path, f"its arrays cannot be read: {exc}") from exc
+    if header_sha256(header) != header["header_sha256"]:
+        raise _broken(path, "its description does not match its checksum")
+    if set(tensors) != {TENSOR.format(m) for m in range(len(tensors))}:
+        raise _broken(path, f"its arrays are {sorted(tensors)[:5]}, not member.0, member.1 …")
+    params = [tensors[TENSOR.format(m)] for m in range(len(tensors))]
+    if any(p.dtype != np.float64 for p in params):
+        raise _broken(path, f"its arrays are {[str(p.dtype) for p in params]}, not float64")
+    if parameters_sha256(params) != header["parameters_sha256"]:
+        raise _broken(path, "its parameters do not match their checksum")
+    if not all(np.isfinite(p).all() for p in params):
+        raise _broken(path, "its parameters are not all finite")
+    return _document(path, header["model"]), params
+
+
+def parameters_sha256(params: Sequence[Any]) -> str:
+    """SHA-256 over shape and little-endian float64 bytes of each array, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in params:
+        array = np.ascontiguousarray(array, dtype="<f8")
+        digest.update(repr(array.shape).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def header_sha256(header: dict[str, str]) -> str:
+    """SHA-256 over all fields of the header except this checksum itself, in hexadecimal."""
+    rest = {key: value for key, value in header.items() if key != "header_sha256"}
+    return hashlib.sha256(json_text(rest).encode()).hexdigest()
+
+
+def json_text(value: Any) -> str:
+    """Return JSON in one form only: sorted keys, no spaces, ASCII, finite numbers."""
+    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as exc:
+        raise ModelFileError(
+            f"{path} could not be written: {exc.strerror or exc}. Expected a folder that exists "
+            f"and lets you write. Type: mkdir -p {path.parent}, or choose another path."
+        ) from exc
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise ModelFileError(
+            f"{path} could not be read: {exc.strerror or exc}. Expected a model file made by "
+            "model.save(path) or `eigcore fit ... -o path`. Check the path."
+        ) from exc
+    if not data:
+        raise _broken(path, "it is empty")
+    return data
+
+
+def _header(path: Path, data: bytes) -> dict[str, str]:
+    """Our entry of a safetensors file: 8 bytes of length, then JSON with "__metadata__"."""
+    length = int.from_bytes(data[:8], "little")
+    foreign = ModelFileError(
+        f"{path} is not an eigcore model. Expected a safetensors file made by model.save(path) or "
+        "`eigcore fit ... -o path`. Check that this is the file you mean."
+    )
+    if len(data) < 9 or data[8:9] != b"{":
+        raise foreign
+    if length > len(data) - 8:
+        raise _broken(path, f"it is cut off: {len(data)} bytes of at least {length + 8}")
+    try:
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__")
+        if not isinstance(metadata, dict) or KEY not in metadata:
+            raise foreign
+        header = json.loads(metadata[KEY])
+    except ModelFileError:
+        raise
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise _broken(path, "its header is not JSON") from exc
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise foreign
+    _check_version(path, str(header.get("version")))
+    lost = {field for field in FIELDS if not isinstance(header.get(field), str)}
+    if lost:
+        raise _broken(path, f"its header lacks {', '.join(sorted(lost))}")
+    return header
+
+
+def _check_version(path: Path, version: str) -> None:
+    major, _, minor = version.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise _broken(path, f"its format version is {version!r}, not like {VERSION!r}")
+    if int(major) != int(VERSION.partition(".")[0]):
+        raise ModelFileError(
+            f"{path} has format version {version}. Expected version {VERSION.partition('.')[0]}.x, "
+            "which this eigcore reads. Type: pip install --upgrade eigcore"
+        )
+
+
+def _document(path: Path, text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise _broken(path, "its description is not JSON") from exc
+    if not isinstance(document, dict):
+        raise _broken(path, "its description is not a JSON object")
+    return document
+
+
+def _broken(path: Path, what: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is damaged or was edited: {what}. Expected the file exactly as model.save(path) "
+        "wrote it. Copy it again, or fit and save the model again."
+    )

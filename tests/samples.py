@@ -1,0 +1,65 @@
+"""Small models with every kind of column, for the tests."""
+
+import numpy as np
+
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
+from eigcore.gauge import matrices, pack
+from eigcore.model import SpectralModel
+from eigcore.spec import EigSpec
+
+VARIANTS = [
+    {},
+    {"link": "logistic", "classes": ("no", "yes")},
+    {"link": "log", "target_scale": 0.5},
+    {"weights": (3, 1), "provenance": {"seed": 1, "rows": 20}},
+    {"spec": {"outputs": 2}},
+    {"spec": {"structure": "tridiagonal"}},
+    {"spec": {"functional": "smooth", "alpha": 0.5}},
+    {"spec": {"functional": "softmax", "t": 0.3}},
+    {"spec": {"structure": "diagonal", "index": 0}},
+]
+NAMES = ("size", "age", "rooms", "town", "hour")
+
+
+def encoding(missing: bool = True) -> Encoding:
+    return Encoding(
+        (
+            Linear(1.0, 2.0, missing),
+            PiecewiseLinear((0.0, 1.0, 3.0), "linear", missing),
+            PiecewiseLinear((-1.0, 0.5, 2.0), "clamped", missing),
+            Categories(("north", "south", "west"), missing),
+            Periodic(24.0, (1.0, 7.0, 20.0), missing),
+        ),
+        NAMES,
+        ("m2", "years", "", "", "h"),
+    )
+
+
+def rows(count: int, seed: int = 0, missing: bool = True) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-4, 6, size=(count, 5))
+    x[:, 3] = rng.integers(-1, 3, size=count)
+    x[:, 4] = rng.uniform(-30, 60, size=count)
+    return np.where(rng.random(x.shape) < 0.15, np.nan, x) if missing else x
+
+
+def params(spec: EigSpec, rng: np.random.Generator, psd: slice | None = None) -> np.ndarray:
+    values = rng.normal(size=spec.params_shape)
+    if psd is not None:
+        M = matrices(spec, values)
+        M[:, psd] = M[:, psd] @ M[:, psd].mT
+        values = pack(spec, M)
+    return values
+
+
+def model(seed: int = 0, *, missing: bool = True, dims=(5, 4), psd=None, spec=None, **options):
+    rng, e = np.random.default_rng(seed), encoding(missing)
+    specs = [EigSpec(e.terms, d, **(spec or {})) for d in dims]
+    members = [(s, params(s, rng, psd)) for s in specs]
+    options = {"target_scale": 3.0, "target_offset": 10.0, "target_name": "price"} | options
+    return SpectralModel(e, members, **options)
+
+
+def linear_model(seed: int = 0, columns: int = 3, dim: int = 4, **options) -> SpectralModel:
+    spec = EigSpec(columns, dim, **options)
+    return SpectralModel(None, [(spec, params(spec, np.random.default_rng(seed)))])
