@@ -1,0 +1,39 @@
+"""The README's code runs as it stands, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=["thirty seconds", "layers"])
+def test_code_runs(code, tmp_path, monkeypatch):
+    if "torch" in code:
+        pytest.importorskip("torch", reason="this block of the README needs torch")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_thirty_seconds_proves_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(BLOCKS[0], "README.md", "exec"), names)
+    area, age = names["model"].certify().columns
+    assert area.increasing
+    assert age.decreasing
+    assert (tmp_path / "house.eig").exists()
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", TEXT))
+def test_link_leads_to_a_file(link):
+    assert (ROOT / link).exists()
+
+
+def test_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make (\w+)`", TEXT):
+        assert f"\n{target}:" in makefile
