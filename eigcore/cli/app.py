@@ -1,0 +1,257 @@
+"""What the command offers: fit, predict, backends, demo."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import numpy as np
+import typer
+
+import eigcore
+from eigcore.cli import show
+from eigcore.errors import EigcoreError
+from eigcore.fit import FitResult, fit
+from eigcore.fit.refusals import InvalidOption
+from eigcore.model import SpectralModel
+from eigcore.tables import check_folder, check_output, read_table, write_table
+
+app = typer.Typer(
+    name="eigcore",
+    help="Eigenvalue models with proven guarantees: fit a table, certify, save, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+Names = Optional[list[str]]  # noqa: UP045 (typer reads the annotation at run time)
+Text = Optional[str]  # noqa: UP045
+Whole = Optional[int]  # noqa: UP045
+Number = Optional[float]  # noqa: UP045
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
+BackendName = Annotated[
+    Text, typer.Option("--backend", metavar="NAME", help="Who computes; see `eigcore backends`.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eigcore {eigcore.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks. Allowed anywhere on the line.")
+    ] = False,
+) -> None:
+    """Eigenvalue models with proven guarantees: fit a table, certify, save, predict."""
+
+
+@app.command("fit")
+def fit_command(
+    table: Annotated[Path, typer.Argument(help="Table: .csv, .csv.gz or .parquet.")],
+    target: Annotated[str, typer.Option("--target", "-t", help="Column to predict.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
+        "model.eig"
+    ),
+    increasing: Annotated[
+        Names, typer.Option(help="Columns in which the model must never fall (F ...).")
+    ] = None,
+    decreasing: Annotated[
+        Names, typer.Option(help="Columns in which the model must never rise (F ...).")
+    ] = None,
+    shape: Annotated[
+        Text, typer.Option(metavar="convex|concave", help="Joint shape in the numeric columns.")
+    ] = None,
+    loss: Annotated[
+        Text,
+        typer.Option(
+            metavar="squared|absolute|logistic",
+            help="Default: logistic for two classes in words, otherwise squared.",
+        ),
+    ] = None,
+    dim: Annotated[Whole, typer.Option(help="Order of the matrices. Default: chosen.")] = None,
+    knots: Annotated[
+        Whole, typer.Option(help="Pieces per numeric column, 0 for linear. Default: chosen.")
+    ] = None,
+    penalty: Annotated[
+        Number, typer.Option(help="Weight of the squared norms. Default: chosen.")
+    ] = None,
+    members: Annotated[Whole, typer.Option(help="Neurons averaged. Default: 5.")] = None,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    backend: BackendName = None,
+    holdout: Annotated[
+        float, typer.Option(help="Part of the rows held out for the report only.")
+    ] = 0.2,
+    seconds: Annotated[
+        Number, typer.Option(help="Stop improving after this time. Default: no limit.")
+    ] = None,
+    drop_columns: Annotated[Names, typer.Option(help="Columns to leave out (F ...).")] = None,
+    drop_rows_without_target: Annotated[
+        bool, typer.Option("--drop-rows-without-target", help="Leave out rows with no target.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a model to a table, print its errors and guarantees, and save it.
+
+    Hyper-parameters are chosen inside the rows that are fitted; the held-out rows are only
+    reported on. Ctrl-C keeps the best model so far and saves it.
+
+    Example: `eigcore fit cars.csv --target mpg --decreasing weight horsepower -o cars.eig`
+    """
+    if table.resolve() == output.resolve():
+        raise InvalidOption(
+            f"The output {str(output)!r} is the table itself; expected another file. "
+            "Type -o model.eig."
+        )
+    check_folder(output)
+    with show.progress() as callback:
+        result = fit(
+            read_table(table),
+            target,
+            increasing=increasing or (),
+            decreasing=decreasing or (),
+            shape=shape,
+            dim=dim,
+            knots=knots,
+            penalty=penalty,
+            members=members,
+            loss=loss,
+            seed=seed,
+            backend=backend,
+            validation=holdout,
+            budget_seconds=seconds,
+            drop_columns=drop_columns or (),
+            drop_rows_without_target=drop_rows_without_target,
+            callback=callback,
+        )
+    _finish(result, output, as_json)
+
+
+def _finish(result: FitResult, output: Path, as_json: bool, named: bool = True) -> Any:
+    result.model.save(output)
+    certificate = result.model.certify()
+    if as_json:
+        record = {
+            "output": str(output),
+            "report": result.report.to_dict(),
+            "feature_norms": result.model.feature_norms,
+            "guarantees": certificate.to_dict(),
+        }
+        typer.echo(json.dumps(record, default=float))
+    else:
+        show.fitted(result, certificate)
+        show.line(f"Saved: {output}" if named else "Saved to a temporary file.")
+    return certificate
+
+
+@app.command("predict")
+def predict_command(
+    model: Annotated[Path, typer.Argument(help="Model file written by `eigcore fit`.")],
+    table: Annotated[Path, typer.Argument(help="Table with the model's columns, in any order.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write: .csv, .csv.gz or .parquet.")
+    ],
+    backend: BackendName = None,
+    as_json: Json = False,
+) -> None:
+    """Predict every row of a table; the output has one row per input row, in the same order.
+
+    Columns: `prediction` in the target's units, or, for classes, `prediction` and `probability` of
+    the second class.
+
+    Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
+    """
+    import pandas as pd
+
+    check_output(output)
+    loaded = SpectralModel.load(model)
+    chosen = eigcore.get_backend(backend)
+    values = np.asarray(loaded.predict(read_table(table), backend=chosen.name))
+    classes = loaded.static.classes
+    if classes:
+        labels = [classes[int(p > 0.5)] for p in values]
+        columns = {"prediction": labels, "probability": values}
+    else:
+        columns = {"prediction": values}
+    write_table(pd.DataFrame(columns), output)
+    if as_json:
+        record = {"output": str(output), "rows": len(values), "backend": chosen.name}
+        typer.echo(json.dumps(record))
+    else:
+        show.line(f"{len(values)} predictions by {chosen.name}, saved: {output}")
+
+
+@app.command("backends")
+def backends_command(as_json: Json = False) -> None:
+    """List all backends with their state, versions, devices and capabilities.
+
+    Example: `eigcore backends`
+    """
+    found = eigcore.backends(load=True)
+    if as_json:
+        typer.echo(json.dumps({name: show.plain(record) for name, record in found.items()}))
+    else:
+        show.backends(found)
+
+
+@app.command("demo")
+def demo_command(
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Keep the model here. Default: a temporary file."),
+    ] = None,
+    backend: BackendName = None,
+    as_json: Json = False,
+) -> None:
+    """Fit 392 cars, certify, save, load again and predict. Needs no network.
+
+    Miles per gallon must never rise with weight, horsepower or displacement.
+
+    Example: `eigcore demo`
+    """
+    resource = importlib.resources.files("eigcore") / "data" / "auto_mpg.csv"
+    with tempfile.TemporaryDirectory() as folder, importlib.resources.as_file(resource) as path:
+        place = output or Path(folder) / "cars.eig"
+        check_folder(place)
+        cars = read_table(path)
+        with show.progress() as callback:
+            result = fit(
+                cars,
+                "mpg",
+                decreasing=("weight", "horsepower", "displacement"),
+                validation=0.2,
+                backend=backend,
+                callback=callback,
+            )
+        certificate = _finish(result, place, as_json, named=output is not None)
+        _prove(result, place, cars, certificate, as_json)
+
+
+def _prove(result: FitResult, place: Path, cars: Any, certificate: Any, as_json: bool) -> None:
+    """Check that the file predicts what the model did, and that every promise was proven."""
+    again = SpectralModel.load(place).predict(cars)
+    if not np.array_equal(again, result.model.predict(cars)):
+        raise EigcoreError(
+            "The saved model predicts other numbers than the fitted one; expected the same. "
+            "Type eigcore demo --debug and report it."
+        )
+    promised = {"weight", "horsepower", "displacement"}
+    proven = {column.name for column in certificate.columns if column.decreasing}
+    if not promised <= proven:
+        raise EigcoreError(
+            f"Not proven decreasing: {', '.join(sorted(promised - proven))}; expected all three. "
+            "Type eigcore demo --debug and report it."
+        )
+    if not as_json:
+        rows = [0, len(cars) // 2, len(cars) - 1]
+        show.line("Read back from the file, the model predicts the same. Three cars:")
+        show.cars(cars, again, rows)

@@ -1,0 +1,157 @@
+"""What the command prints. Progress goes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from eigcore.fit import FitResult
+from eigcore.fit import Progress as Step
+
+CHOOSING = 0.15
+"""Part of the progress bar for choosing knots, penalty and order."""
+
+
+def console() -> Console:
+    """Return the console of results; made anew, so that a redirected stdout is respected."""
+    return Console(highlight=False)
+
+
+def line(text: str) -> None:
+    """Print one line, without markup and without wrapping."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Step], None]]:
+    """Show a bar on stderr; the value is a callback for `eigcore.fit.fit`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def callback(step: Step) -> None:
+            if step.stage == "choosing":
+                done, text = CHOOSING * step.fraction, "choosing knots, penalty, order"
+            else:
+                done = CHOOSING + (1.0 - CHOOSING) * step.fraction
+                text = f"member {step.member + 1} of {step.members}, objective {step.value:.4g}"
+            bar.update(task, completed=done, description=text)
+
+        yield callback
+
+
+def fitted(result: FitResult, certificate: Any) -> None:
+    """Print notes, errors beside the linear model's, and the guarantees."""
+    report, out = result.report, console()
+    for note in report.notes:
+        line(f"Note: {note}")
+    if report.interrupted:
+        line("Stopped by Ctrl-C: this is the best model so far.")
+    out.print(_errors(report))
+    s = report.settings
+    kinds = f"{s.knots} pieces per column" if s.knots else "linear columns"
+    line(
+        f"{s.members} neuron(s) of order {s.dim}, {kinds}, penalty {s.penalty:.2g}; "
+        f"{report.seconds:.1f} s."
+    )
+    out.print(_guarantees(result, certificate))
+    for what in ("convex", "concave"):
+        if getattr(certificate, what):
+            line(f"Proven: jointly {what} in the numeric columns.")
+
+
+def _errors(report: Any) -> Table:
+    table = Table(title=f"Error of {report.target}", title_justify="left")
+    table.add_column(report.metric)
+    table.add_column(f"train ({report.rows} rows)", justify="right")
+    table.add_column(f"held out ({report.rows_held_out} rows)", justify="right")
+    for name, model in (("eigcore", report.model), ("linear model", report.linear)):
+        table.add_row(name, _number(model.train), _number(model.held_out))
+        if model.train_accuracy is not None:
+            held = model.held_out_accuracy
+            table.add_row(f"{name}, accuracy", _percent(model.train_accuracy), _percent(held))
+    return table
+
+
+def _guarantees(result: FitResult, certificate: Any) -> Table:
+    unit = "log-odds" if certificate.link == "logistic" else certificate.target
+    table = Table(title="Guarantees, proven from the matrices", title_justify="left")
+    table.add_column("column")
+    table.add_column(f"largest slope ({unit} per unit)", justify="right")
+    table.add_column("proven")
+    for column in certificate.columns:
+        table.add_row(column.name, _number(column.bound), _proven(column))
+    return table
+
+
+def _proven(column: Any) -> str:
+    if column.kind == "categories":
+        return "bound: largest change between two levels"
+    words = []
+    if column.increasing and column.decreasing:
+        words.append("no effect")
+    elif column.increasing or column.decreasing:
+        words.append("never falls" if column.increasing else "never rises")
+    if column.convex != column.concave:
+        words.append("convex" if column.convex else "concave")
+    return ", ".join([*words, "slope bound"])
+
+
+def backends(found: dict[str, Any]) -> None:
+    """Print a table of the backends, and below it what is wrong with those that cannot be used."""
+    table = Table()
+    for name in ("backend", "state", "from", "dtypes", "devices", "can"):
+        table.add_column(name)
+    for name, record in found.items():
+        can = record.capabilities
+        table.add_row(
+            name,
+            record.state,
+            f"{record.distribution} {record.version}",
+            ", ".join(can.dtypes) if can else "",
+            ", ".join(can.devices) if can else "",
+            ", ".join(
+                w for w in ("autodiff", "second_order", "compiled") if getattr(can, w, False)
+            ),
+        )
+    console().print(table)
+    for name, record in found.items():
+        if record.error:
+            line(f"{name}: {record.error}")
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """Return the record of a backend as JSON values."""
+    return asdict(record)
+
+
+def cars(table: Any, predictions: Any, rows: list[int]) -> None:
+    """Print a few rows of the demonstration."""
+    shown = Table()
+    for name in ("weight", "horsepower", "origin", "mpg", "predicted"):
+        shown.add_column(name, justify="right")
+    for row in rows:
+        cells = [str(table[name].iloc[row]) for name in ("weight", "horsepower", "origin", "mpg")]
+        shown.add_row(*cells, f"{predictions[row]:.1f}")
+    console().print(shown)
+
+
+def _number(value: float) -> str:
+    """Four digits that count, without an exponent where that stays readable."""
+    if math.isnan(value):
+        return "–"
+    if value == 0.0 or not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.4g}"
+    return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"

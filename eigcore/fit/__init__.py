@@ -1,0 +1,13 @@
+"""Fitting a model to a table: objectives, starting points, the full-batch solver.
+
+>>> from eigcore.fit import fit                                                # doctest: +SKIP
+>>> result = fit(table, "price", increasing=["area"])                          # doctest: +SKIP
+>>> result.model.save("price.eig")                                             # doctest: +SKIP
+"""
+
+from eigcore.fit.lbfgs import Solution, minimize
+from eigcore.fit.member import Progress, Settings
+from eigcore.fit.report import Report
+from eigcore.fit.trainer import FitResult, fit
+
+__all__ = ["FitResult", "Progress", "Report", "Settings", "Solution", "fit", "minimize"]

@@ -1,0 +1,213 @@
+"""Monotone and convex columns: from free and positive semidefinite blocks to a pencil's matrices.
+
+For one column let S_i be the slopes of its pieces. All shapes are one linear map from blocks to
+slopes, S = L·(blocks), some of the blocks being positive semidefinite (math: Weyl; Davis 1957):
+
+========================  =======================================  =================
+column                    slopes                                   blocks
+========================  =======================================  =================
+free                      S_i = P_i                                free
+increasing, decreasing    S_i = ±P_i                               all PSD
+convex                    S_i = P_0 + Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
+convex and increasing     S_i = Σ_{m ≤ i} P_m                      all PSD
+convex and decreasing     S_i = −Σ_{m ≥ i} P_m                     all PSD
+========================  =======================================  =================
+
+Concave columns are the negatives. A PSD block is B Bᵀ, so every point the solver visits satisfies
+every constraint. `ColumnMap.margin` guards against rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eigcore.gauge import matrices, pack
+from eigcore.spec import EigSpec
+
+SHAPES = {None: 0, "convex": 1, "concave": -1}
+_MARGIN = 32.0
+
+
+def slope_map(pieces: int, direction: int, shape: int) -> tuple[np.ndarray, np.ndarray]:
+    """Map from blocks to the slopes of a column, and which of the blocks are PSD.
+
+    Parameters
+    ----------
+    pieces : number of slopes.
+    direction : −1 decreasing, 0 free, +1 increasing.
+    shape : −1 concave, 0 free, +1 convex.
+
+    Returns
+    -------
+    (pieces, pieces) float64, (pieces,) bool
+    """
+    if shape == 0:
+        sign = direction or 1
+        return sign * np.eye(pieces), np.full(pieces, direction != 0)
+    ones = np.ones((pieces, pieces))
+    if direction == shape:
+        return shape * np.tril(ones), np.full(pieces, True)
+    if direction == -shape:
+        return -shape * np.triu(ones), np.full(pieces, True)
+    free_first = shape * np.tril(ones)
+    free_first[:, 0] = 1.0
+    return free_first, np.arange(pieces) > 0
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Terms of one column from its blocks: A = ``to_terms`` · blocks.
+
+    Parameters
+    ----------
+    to_terms : (terms, blocks), in the units of the pencil's terms
+    psd : (blocks,) bool
+    widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
+        (a category, a missing cell) is not a piece.
+    lift : (terms,) what the terms gain when every PSD part gains the identity.
+    """
+
+    to_terms: np.ndarray
+    psd: np.ndarray
+    widths: np.ndarray
+    lift: np.ndarray
+
+    def signs(self) -> np.ndarray:
+        """−1, 0 or +1 per term: the sign of its matrix that holds by construction."""
+        sure = self.psd | (self.to_terms == 0).all(0)
+        bound = (sure | (self.to_terms == 0)).all(1) & (self.to_terms != 0).any(1)
+        up, down = (self.to_terms >= 0).all(1), (self.to_terms <= 0).all(1)
+        return np.where(bound & up, 1, np.where(bound & down, -1, 0))
+
+    def margin(self, terms: np.ndarray, dim: int) -> np.ndarray:
+        """Diagonal shifts (terms,) after which the constraints hold in spite of rounding.
+
+        Each PSD part (a slope, or an increment of slopes) is raised by 32·d·ε times the largest
+        slope of the column: more than storing A_b, dividing by the width and subtracting neighbours
+        can take away, and far less than any digit shown.
+        """
+        if not self.psd.any():
+            return np.zeros(len(terms))
+        piece = self.widths > 0
+        largest = float((np.linalg.norm(terms[piece], axis=1) / self.widths[piece]).max())
+        return _MARGIN * dim * np.finfo(np.float64).eps * largest * self.lift
+
+
+def column_map(widths, tails: bool, extra: int, direction: int, shape: int) -> ColumnMap:
+    """Build the map of a piecewise-linear or linear column.
+
+    Parameters
+    ----------
+    widths : (pieces,) lengths of the pieces, positive
+    tails : the column has two tail terms, which continue its first and its last slope.
+    extra : number of further, free terms (missing cells).
+    direction, shape : as in `slope_map`.
+    """
+    widths = np.asarray(widths, dtype=np.float64)
+    slopes, psd = slope_map(len(widths), direction, shape)
+    if tails:
+        slopes = np.concatenate([slopes[:1], slopes, slopes[-1:]])
+        widths = np.concatenate([widths[:1], widths, widths[-1:]])
+    # A certificate compares the slopes of tails and pieces too: lift those apart, one by one.
+    apart, sure = slope_map(len(widths), direction, shape)
+    pieces, blocks = slopes.shape
+    to_terms = np.zeros((pieces + extra, blocks + extra))
+    to_terms[:pieces, :blocks] = widths[:, None] * slopes
+    to_terms[pieces:, blocks:] = np.eye(extra)
+    nothing = np.zeros(extra)
+    return ColumnMap(
+        to_terms,
+        psd=np.concatenate([psd, nothing.astype(bool)]),
+        widths=np.concatenate([widths, nothing]),
+        lift=np.concatenate([widths * apart[:, sure].sum(1), nothing]),
+    )
+
+
+def free_map(terms: int) -> ColumnMap:
+    """Terms without any constraint: categories."""
+    return ColumnMap(np.eye(terms), np.zeros(terms, dtype=bool), np.zeros(terms), np.zeros(terms))
+
+
+class Parametrisation:
+    """The solver's vector ↔ the matrices of the pencil, for all columns together.
+
+    Parameters
+    ----------
+    spec : EigSpec (dense, one output)
+    maps : one ColumnMap per column, in the order of the terms.
+    deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
+        are (φ_b − mean_b)/deviation_b.
+    signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
+
+    The vector holds A_0 packed (K,), then the free blocks packed (free, K), then the factors B of
+    the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally.
+    """
+
+    def __init__(
+        self, spec: EigSpec, maps: list[ColumnMap], deviation: np.ndarray, signal: np.ndarray
+    ):
+        self.spec, self.maps, self.deviation = spec, maps, deviation
+        joined = _block_diagonal([m.to_terms for m in maps])
+        used = signal > 0.0
+        self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used]
+        self.scale = 1.0 / signal[used]
+        self.to_terms = joined[:, used] * self.scale
+        self.to_scaled = deviation[:, None] * self.to_terms
+        self.plain = _is_diagonal(self.to_scaled)
+        self.free_size = int((~self.psd).sum()) * spec.packed_size
+        self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
+
+    def matrices(self, vector: np.ndarray) -> np.ndarray:
+        """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
+        size = self.spec.packed_size
+        packed = np.empty((len(self.psd), size))
+        packed[~self.psd] = vector[size : size + self.free_size].reshape(-1, size)
+        factors = self.factors(vector)
+        packed[self.psd] = pack(self.spec, factors @ factors.transpose(0, 2, 1))
+        terms = self.plain[:, None] * packed if self.plain is not None else self.to_scaled @ packed
+        return np.concatenate([vector[None, :size], terms])[None]
+
+    def factors(self, vector: np.ndarray) -> np.ndarray:
+        """Return the factors B (psd blocks, d, d)."""
+        d = self.spec.dim
+        return vector[self.spec.packed_size + self.free_size :].reshape(-1, d, d)
+
+    def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
+        # Θ = B Bᵀ, so ⟨G, dΘ⟩ = ⟨2 G B, dB⟩ for symmetric G.
+        terms = slope[0, 1:]
+        blocks = self.plain[:, None] * terms if self.plain is not None else self.to_scaled.T @ terms
+        factors = self.factors(vector)
+        by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors
+        return np.concatenate([slope[0, 0], blocks[~self.psd].ravel(), by_factor.ravel()])
+
+    def vector(self, constant: np.ndarray, free: np.ndarray, factors: np.ndarray) -> np.ndarray:
+        """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
+        return np.concatenate([constant, free.ravel(), factors.ravel()])
+
+    def fold(self, vector: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Parameters (1, terms + 1, K) of the pencil in the terms as they are.
+
+        A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; mean (terms,).
+        """
+        scaled = self.matrices(vector)[0]
+        terms = scaled[1:] / self.deviation[:, None]
+        return np.concatenate([scaled[:1] - mean[None, :] @ terms, terms])[None]
+
+
+def _block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
+    shape = np.sum([p.shape for p in parts], axis=0) if parts else (0, 0)
+    joined, row, col = np.zeros(tuple(shape)), 0, 0
+    for part in parts:
+        joined[row : row + part.shape[0], col : col + part.shape[1]] = part
+        row, col = row + part.shape[0], col + part.shape[1]
+    return joined
+
+
+def _is_diagonal(matrix: np.ndarray) -> np.ndarray | None:
+    square = matrix.shape[0] == matrix.shape[1]
+    if square and np.count_nonzero(matrix - np.diag(np.diagonal(matrix))) == 0:
+        return np.diagonal(matrix).copy()
+    return None

@@ -1,0 +1,202 @@
+"""From a frame to scaled terms: knots, which terms each member uses, and how members are joined.
+
+All members of a model share one encoding. Each member is fitted on fewer, wider pieces, whose
+knots are a subset of the shared ones; afterwards its matrices are rewritten exactly for the shared
+pieces: a piece of width w inside one of width W takes the part w/W of its matrix, so that the
+slopes agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear, quantile_knots
+from eigcore.fit.constraints import (
+    SHAPES,
+    ColumnMap,
+    Parametrisation,
+    column_map,
+    free_map,
+)
+from eigcore.fit.frame import Frame
+from eigcore.registry import get_backend
+from eigcore.spec import EigSpec
+
+Shape = Literal["convex", "concave"] | None
+
+LEAST_DEVIATION = 0.05
+"""Terms that vary less than this count as varying this much: rare levels are shrunk more."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What shall be true: names of monotone columns, and shape None, "convex" or "concave"."""
+
+    increasing: tuple[str, ...] = ()
+    decreasing: tuple[str, ...] = ()
+    shape: Shape = None
+
+    def direction(self, name: str) -> int:
+        """−1, 0 or +1 for a column."""
+        return (name in self.increasing) - (name in self.decreasing)
+
+    @property
+    def index(self) -> Literal["middle", "convex", "concave"]:
+        """Which eigenvalue: "middle", or the one that makes the shape true."""
+        return self.shape or "middle"
+
+
+def encode(frame: Frame, train: np.ndarray, knots: int, shape: str | None) -> Encoding:
+    """Choose a kind of column for each column of the frame.
+
+    Parameters
+    ----------
+    frame : all rows; levels and gaps are taken from all of them
+    train : (n,) integers; knots, centres and scales are taken from these rows only
+    knots : number of pieces per numeric column; 0 keeps numeric columns linear
+    shape : with a shape, columns go on linearly outside their knots; otherwise they stay constant
+    """
+    columns = [
+        _encode_column(frame.cells[name], train, knots, shape is not None) for name in frame.names
+    ]
+    return Encoding(tuple(columns), frame.names)
+
+
+def _encode_column(cells: np.ndarray, train: np.ndarray, knots: int, linear_tails: bool) -> Column:
+    if cells.dtype == object:
+        levels = sorted({cell for cell in cells if cell is not None})
+        return Categories(tuple(levels), missing=any(cell is None for cell in cells))
+    missing = bool(np.isnan(cells).any())
+    seen = cells[train][~np.isnan(cells[train])]
+    if len(np.unique(seen)) < 2:
+        seen = cells[~np.isnan(cells)]
+    if knots == 0 or len(np.unique(seen)) <= 2:
+        return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing=missing)
+    tails = "linear" if linear_tails else "clamped"
+    return PiecewiseLinear(quantile_knots(seen, knots + 1), tails=tails, missing=missing)
+
+
+def coarsen(column: Column, pieces: int) -> Column:
+    """Keep at most ``pieces`` pieces of a piecewise-linear column, evenly among its knots."""
+    if not isinstance(column, PiecewiseLinear) or len(column.knots) - 1 <= pieces:
+        return column
+    kept = np.unique(np.rint(np.linspace(0, len(column.knots) - 1, pieces + 1)).astype(int))
+    return replace(column, knots=tuple(column.knots[i] for i in kept))
+
+
+def refinement(fine: Column, coarse: Column) -> np.ndarray:
+    """Matrix (fine terms, coarse terms) that rewrites A_j for the finer pieces, exactly.
+
+    A_fine,b = (w_b / W_c) A_coarse,c where piece b lies inside piece c; the width of a tail is that
+    of its neighbouring piece.
+    """
+    if not isinstance(fine, PiecewiseLinear) or not isinstance(coarse, PiecewiseLinear):
+        return np.eye(fine.terms)
+    middles = 0.5 * (np.asarray(fine.knots[:-1]) + np.asarray(fine.knots[1:]))
+    inside = np.searchsorted(coarse.knots, middles) - 1
+    small, large = np.diff(fine.knots), np.diff(coarse.knots)
+    if fine.tails == "linear":
+        inside = np.concatenate([[0], inside + 1, [len(large) + 1]])
+        small, large = _with_tails(small), _with_tails(large)
+    parts = np.zeros((fine.terms, coarse.terms))
+    parts[np.arange(len(small)), inside] = small / large[inside]
+    if fine.missing:
+        parts[-1, -1] = 1.0
+    return parts
+
+
+def _with_tails(widths: np.ndarray) -> np.ndarray:
+    return np.concatenate([widths[:1], widths, widths[-1:]])
+
+
+def _map(column: Column, direction: int, shape: int) -> ColumnMap:
+    extra = int(column.missing)
+    if isinstance(column, Linear):
+        return column_map([column.scale], False, extra, direction, shape)
+    if isinstance(column, PiecewiseLinear):
+        tails = column.tails == "linear"
+        return column_map(np.diff(column.knots), tails, extra, direction, shape)
+    return free_map(column.terms)
+
+
+class Design:
+    """Scaled terms of one member on the training rows, and the way back to the shared encoding.
+
+    Parameters
+    ----------
+    shared : Encoding of the model
+    numbers : (rows, columns) float64, from ``shared.table``
+    wishes : constraints
+    pieces : at most this many pieces per column in this member
+    """
+
+    def __init__(self, shared: Encoding, numbers: np.ndarray, wishes: Wishes, pieces: int):
+        coarse = Encoding(tuple(coarsen(c, pieces) for c in shared.columns), shared.names)
+        raw = np.asarray(coarse(numbers, get_backend("numpy")), dtype=np.float64)
+        self.mean = raw.mean(0)
+        self.deviation = np.maximum(raw.std(0), LEAST_DEVIATION)
+        raw -= self.mean
+        self.wishes, self.shared, self.coarse = wishes, shared, coarse
+        self.maps = self._maps(coarse)
+        # A block without variation on the training rows is left out: its matrices are zero.
+        parts = [
+            _signal(raw[:, where], column.to_terms)
+            for where, column in zip(coarse.slices, self.maps, strict=True)
+        ]
+        self.signal = np.concatenate(parts)
+        self.scaled = np.divide(raw, self.deviation, out=raw)
+
+    def _maps(self, encoding: Encoding) -> list[ColumnMap]:
+        sign = SHAPES[self.wishes.shape]
+        pairs = zip(encoding.names, encoding.columns, strict=True)
+        return [_map(column, self.wishes.direction(name), sign) for name, column in pairs]
+
+    def terms(self, numbers: np.ndarray) -> np.ndarray:
+        """Scaled terms (rows, terms) of other rows: numbers (rows, columns)."""
+        raw = np.asarray(self.coarse(numbers, get_backend("numpy")), dtype=np.float64)
+        return (raw - self.mean) / self.deviation
+
+    def spec(self, dim: int) -> EigSpec:
+        """Spec of this member while it is fitted."""
+        return EigSpec(features=self.coarse.terms, dim=dim, index=self.wishes.index)
+
+    def parametrisation(self, dim: int) -> Parametrisation:
+        """Build the solver's coordinates for matrices of order ``dim``."""
+        return Parametrisation(self.spec(dim), self.maps, self.deviation, self.signal)
+
+    def member(
+        self, coordinates: Parametrisation, vector: np.ndarray
+    ) -> tuple[EigSpec, np.ndarray]:
+        """(spec, params) in the shared encoding, with every constraint exact."""
+        params = coordinates.fold(vector, self.mean)[0]
+        dim = coordinates.spec.dim
+        diagonal = (coordinates.spec.rows == coordinates.spec.cols).astype(np.float64)
+        rows, signs = [params[:1]], []
+        parts = zip(
+            self.shared.columns,
+            self.coarse.columns,
+            self.coarse.slices,
+            self._maps(self.shared),
+            strict=True,
+        )
+        for fine, coarse, where, limits in parts:
+            terms = refinement(fine, coarse) @ params[1:][where]
+            rows.append(terms + limits.margin(terms, dim)[:, None] * diagonal)
+            signs += [int(s) for s in limits.signs()]
+        spec = EigSpec(
+            features=self.shared.terms,
+            dim=dim,
+            index=self.wishes.index,
+            monotone=tuple(signs) if any(signs) else (),
+        )
+        return spec, np.concatenate(rows)[None]
+
+
+def _signal(centred: np.ndarray, to_terms: np.ndarray) -> np.ndarray:
+    """Standard deviation (blocks,) of what each block adds to the pencil on the training rows."""
+    signal = np.sqrt(np.mean((centred @ to_terms) ** 2, axis=0))
+    largest = np.abs(to_terms).max(0)
+    return np.where(signal > 1e-9 * largest, np.maximum(signal, LEAST_DEVIATION * largest), 0.0)

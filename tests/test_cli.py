@@ -1,0 +1,327 @@
+"""The command: what it prints, saves and refuses, and its exit codes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+pytest.importorskip("typer")
+pd = pytest.importorskip("pandas")
+
+import eigcore  # noqa: E402
+from eigcore.cli import main, spread  # noqa: E402
+
+QUICK = ["--dim", "3", "--knots", "4", "--members", "1", "--penalty", "0.001"]
+
+
+@pytest.fixture
+def cars(tmp_path):
+    """A table with numbers, text, gaps and two classes, as a CSV file."""
+    rng = np.random.default_rng(0)
+    rows = 120
+    weight, power = rng.uniform(1000, 4000, rows), rng.uniform(50, 200, rows)
+    table = pd.DataFrame(
+        {
+            "weight": weight.round(),
+            "power": np.where(np.arange(rows) < 7, np.nan, power.round()),
+            "origin": rng.choice(["usa", "japan"], rows),
+            "mpg": (50 - weight / 100 + rng.normal(size=rows)).round(2),
+        }
+    )
+    table["thirsty"] = np.where(table.mpg < table.mpg.median(), "yes", "no")
+    path = tmp_path / "cars.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def changed(path, **columns):
+    """The same table with some columns replaced, in another file."""
+    table = pd.read_csv(path).assign(**columns)
+    other = path.with_name("changed.csv")
+    table.to_csv(other, index=False)
+    return other
+
+
+def run(*args):
+    return main([str(arg) for arg in args])
+
+
+def fit(path, *args, target="mpg", output=None):
+    output = output or path.with_name("cars.eig")
+    return run("fit", path, "--target", target, "-o", output, *QUICK, *args)
+
+
+def test_fit_prints_errors_and_guarantees_and_saves(cars, capfd):
+    assert fit(cars, "--decreasing", "weight", "--drop-columns", "thirsty") == 0
+    out = capfd.readouterr().out
+    for words in ("linear model", "held out", "never rises", "largest slope", "cars.eig"):
+        assert words in out
+    assert "'power' is missing in 7 of 120 rows" in out
+    assert "'origin' is text: 2 categories" in out
+    assert "Left out on request: thirsty" in out
+    assert eigcore.SpectralModel.load(cars.with_name("cars.eig")).certify().columns[0].decreasing
+
+
+def test_fit_as_json_prints_nothing_else(cars, capfd):
+    assert fit(cars, "--decreasing", "weight", "power", "--shape", "concave", "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["guarantees"]["concave"]
+    assert [c["decreasing"] for c in record["guarantees"]["columns"]][:2] == [True, True]
+    assert record["report"]["model"]["held_out"] < 5
+    assert record["feature_norms"].keys() == {"weight", "power", "origin", "thirsty"}
+    assert record["report"]["rows_held_out"] == 24
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+def test_predict_writes_one_row_per_row(cars, capfd, ending):
+    assert fit(cars, "--drop-columns", "thirsty") == 0
+    table = pd.read_csv(cars)
+    source, out = cars.with_name(f"new{ending}"), cars.with_name(f"out{ending}")
+    if ending == ".parquet":
+        table.to_parquet(source)
+    else:
+        table.to_csv(source, index=False)
+    assert run("predict", cars.with_name("cars.eig"), source, "-o", out, "--json") == 0
+    record = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert record == {"output": str(out), "rows": 120, "backend": "numpy"}
+    read = pd.read_parquet if ending == ".parquet" else pd.read_csv
+    model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
+    assert np.allclose(read(out)["prediction"], model.predict(table), rtol=1e-12)
+    assert not list(cars.parent.glob(".*")), "temporary files are left"
+
+
+def test_classes_are_predicted_by_name_with_their_probability(cars):
+    assert fit(cars, target="thirsty") == 0
+    out = cars.with_name("out.csv")
+    assert run("predict", cars.with_name("cars.eig"), cars, "-o", out) == 0
+    found, known = pd.read_csv(out), pd.read_csv(cars)["thirsty"]
+    assert (found["prediction"] == known).mean() > 0.9
+    assert ((found["probability"] > 0.5) == (found["prediction"] == "yes")).all()
+
+
+def test_backends_are_listed(capfd):
+    assert run("backends", "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["numpy"]["state"] == "loaded"
+    assert {"distribution", "version", "capabilities", "error"} <= record["numpy"].keys()
+    assert run("backends") == 0
+    assert "numpy" in capfd.readouterr().out
+
+
+def test_the_demo_fits_certifies_saves_and_predicts(tmp_path, capfd):
+    place = tmp_path / "demo.eig"
+    began = time.monotonic()
+    assert run("demo", "-o", place) == 0
+    assert time.monotonic() - began < 60
+    out = capfd.readouterr().out
+    assert out.count("never rises") == 3
+    assert "predicts the same" in out
+    assert place.exists()
+
+
+@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["backends"], ["demo"]])
+def test_every_command_has_help_with_an_example(command, capfd):
+    assert run(*command, "--help") == 0
+    out = capfd.readouterr().out
+    assert "Example" in out or not command
+
+
+def test_the_version_is_printed(capfd):
+    assert run("--version") == 0
+    assert capfd.readouterr().out.strip() == f"eigcore {eigcore.__version__}"
+
+
+# Refusals -------------------------------------------------------------------------------------
+
+
+def refused(capfd, code, *words):
+    """Check that one line on stderr says all the words."""
+    captured = capfd.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("eigcore:")]
+    assert len(lines) == 1, captured.err
+    assert "Traceback" not in captured.err
+    for word in words:
+        assert word in lines[0], lines[0]
+    return code
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "code", "words"),
+    [
+        ({}, ["--increasing", "Weight"], 2, ["Did you mean 'weight'"]),
+        ({}, ["--increasing", "origin"], 2, ["'origin' holds text", "no order"]),
+        ({}, ["--increasing", "power", "--decreasing", "power"], 2, ["'power'", "one of them"]),
+        ({}, ["--shape", "round"], 2, ["--shape convex"]),
+        ({}, ["--loss", "cubic"], 2, ["--loss squared"]),
+        ({}, ["--holdout", "1.5"], 2, ["--holdout 0.2"]),
+        ({}, ["--dim", "0"], 2, ["--dim 5"]),
+        ({}, ["--drop-columns", "nothing"], 2, ["'nothing' of --drop-columns"]),
+        ({}, ["--backend", "abacus"], 1, ["abacus", "eigcore backends"]),
+        ({"mpg": [None] * 3 + [1.0, 2.0, 3.0] * 39}, [], 1, ["'mpg'", "3 of 120", "--drop-rows"]),
+        ({"power": 5.0}, [], 1, ["'power'", "constant", "120 rows", "--drop-columns power"]),
+        ({"power": None}, [], 1, ["'power'", "all 120 rows", "--drop-columns power"]),
+        ({"mpg": list("abcd") * 30}, [], 1, ["'mpg'", "4 different", "two classes"]),
+        ({"mpg": 1.0}, [], 1, ["'mpg'", "same value", "--target"]),
+        (
+            {"vin": [f"v{i}" for i in range(120)]},
+            [],
+            1,
+            ["'vin'", "120 different", "--drop"],
+        ),
+        ({"power": ["n/k", *range(119)]}, [], 1, ["'power'", "1 of its cells", "'n/k'"]),
+        ({"power": [np.inf] * 120}, [], 1, ["'power'", "infinite in 120"]),
+    ],
+)
+def test_a_refusal_is_one_line_with_what_to_type(cars, capfd, columns, options, code, words):
+    assert fit(changed(cars, **columns), *options) == code
+    refused(capfd, code, *words)
+    assert not cars.with_name("cars.eig").exists()
+
+
+def test_an_unknown_target_suggests_the_nearest(cars, capfd):
+    assert fit(cars, target="mgp") == 2
+    refused(capfd, 2, "Did you mean 'mpg'", "--target")
+
+
+def test_rows_without_target_can_be_left_out(cars, capfd):
+    path = changed(cars, mpg=[None] * 3 + [1.0, 2.0, 3.0] * 39)
+    assert fit(path, "--drop-rows-without-target") == 0
+    assert "Left out 3 row(s) without a target" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.csv", None, ["no file"]),
+        ("empty.csv", "", ["cannot be read as csv"]),
+        ("names.csv", "a,b\n", ["2 column(s) and 0 rows"]),
+        ("double.csv", "a,b,a\n1,2,3\n", ["'a' occur more than once"]),
+        ("table.xlsx", "x", ["unknown ending", ".parquet"]),
+        ("broken.parquet", "x", ["cannot be read as parquet"]),
+        ("broken.csv.gz", "x", ["cannot be read as csv.gz"]),
+        ("binary.csv", b"\xff\xfe\x00a", ["cannot be read as csv"]),
+        ("ragged.csv", "a,b\n1,2\n1,2,3,4\n", ["cannot be read as csv"]),
+    ],
+)
+def test_files_that_are_no_tables_are_refused(tmp_path, capfd, name, content, words):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert fit(path, target="b") == 1
+    refused(capfd, 1, name, *words)
+
+
+def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
+    assert fit(cars, output=cars.parent / "nowhere" / "m.eig") == 1
+    refused(capfd, 1, "no folder", "mkdir -p")
+    assert fit(cars, output=cars.parent) == 1
+    refused(capfd, 1, "is a folder")
+    assert fit(cars, output=cars) == 2
+    refused(capfd, 2, "table itself")
+    assert run("predict", "m.eig", cars, "-o", "out.txt") == 1
+    refused(capfd, 1, "out.txt", ".parquet")
+
+
+def test_predict_refuses_models_and_tables_that_do_not_fit(cars, capfd):
+    model, out = cars.with_name("cars.eig"), cars.with_name("out.csv")
+    assert run("predict", model, cars, "-o", out) == 1
+    refused(capfd, 1, "cars.eig")
+    model.write_bytes(b"not a model")
+    assert run("predict", model, cars, "-o", out) == 1
+    refused(capfd, 1, "cars.eig")
+    model.unlink()
+    assert fit(cars) == 0
+    capfd.readouterr()
+    less = cars.with_name("less.csv")
+    pd.read_csv(cars).rename(columns={"weight": "wieght"}).to_csv(less, index=False)
+    assert run("predict", model, less, "-o", out) == 1
+    refused(capfd, 1, "'wieght'", "'weight'")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "args", [["fit"], ["fit", "x.csv"], ["fit", "--nonsense"], ["nonsense"], ["demo", "--holdout"]]
+)
+def test_wrong_usage_ends_with_code_two(args, capfd):
+    assert run(*args) == 2
+    assert "Usage" in capfd.readouterr().err
+
+
+def test_debug_shows_the_traceback(cars):
+    with pytest.raises(eigcore.errors.InvalidInput):
+        fit(cars, "--increasing", "nothing", "--debug")
+
+
+def test_an_existing_model_survives_a_failure(cars, capfd):
+    model = cars.with_name("cars.eig")
+    assert fit(cars) == 0
+    before = model.read_bytes()
+    assert fit(cars, "--increasing", "nothing") == 2
+    assert model.read_bytes() == before
+
+
+def test_lists_of_names_may_follow_one_option():
+    line = ["fit", "t.csv", "--increasing", "a", "b", "--dim", "5", "--decreasing", "c", "d"]
+    assert spread(line) == [
+        *["fit", "t.csv", "--increasing", "a", "--increasing", "b"],
+        *["--dim", "5", "--decreasing", "c", "--decreasing", "d"],
+    ]
+    assert spread(["fit", "--increasing", "a", "t.csv"]) == ["fit", "--increasing", "a", "t.csv"]
+    assert spread(["fit", "-o", "m", "--increasing", "a", "t.csv", "--target", "y"])[4] == "a"
+
+
+def test_ctrl_c_saves_the_best_so_far(cars, capfd, monkeypatch):
+    @contextmanager
+    def pressing_ctrl_c():
+        steps = itertools.count()
+        yield lambda step: os.kill(os.getpid(), signal.SIGINT) if next(steps) == 5 else None
+
+    monkeypatch.setattr("eigcore.cli.show.progress", pressing_ctrl_c)
+    assert fit(cars, "--increasing", "weight") == 0
+    assert "Stopped by Ctrl-C: this is the best model so far" in capfd.readouterr().out
+    model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
+    assert model.certify().columns[0].increasing
+    assert model.predict(pd.read_csv(cars)).shape == (120,)
+
+
+# In a process of its own ----------------------------------------------------------------------
+
+
+def test_missing_extras_are_named_in_one_line(tmp_path):
+    script = (
+        "import importlib.util as u, sys\n"
+        "real = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name in ('typer', 'rich') else real(name, *a)\n"
+        "from eigcore.cli import main\n"
+        "sys.exit(main(['demo']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "eigcore: The command needs typer, rich, not installed here. "
+        'Type: pip install "eigcore[cli]"'
+    )
+
+
+def test_importing_eigcore_loads_none_of_the_extras():
+    script = (
+        "import sys, eigcore, eigcore.fit, eigcore.cli, eigcore.tables\n"
+        "heavy = {'typer', 'rich', 'pandas', 'pyarrow', 'torch', 'jax', 'sklearn'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,411 @@
+"""The solver, the constraints, the losses, and what a fit promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import eigcore
+from eigcore.errors import EigcoreError, InvalidInput
+from eigcore.fit import fit, minimize
+from eigcore.fit.constraints import slope_map
+from eigcore.fit.design import Design, Wishes, coarsen, encode, refinement
+from eigcore.fit.frame import make_frame
+from eigcore.fit.lbfgs import weak_wolfe
+from eigcore.fit.linear import linear_predictions
+from eigcore.fit.member import Run
+from eigcore.fit.objectives import LOSSES
+from eigcore.gauge import matrices
+
+QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
+
+
+def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
+    """A column of each kind, and a target that the first three columns drive."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.normal(size=(3, rows))
+    c[:15] = np.nan
+    kind = rng.choice(["oak", "elm", "ash"], size=rows)
+    y = a + np.abs(b) + 0.5 * (kind == "elm") + 0.05 * rng.normal(size=rows)
+    return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
+
+
+# The solver -----------------------------------------------------------------------------------
+
+
+def rosenbrock(x):
+    a, b = x[:-1], x[1:]
+    value = np.sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2)
+    slope = np.zeros_like(x)
+    slope[:-1] += -400.0 * a * (b - a**2) - 2.0 * (1.0 - a)
+    slope[1:] += 200.0 * (b - a**2)
+    return float(value), slope
+
+
+def test_lbfgs_finds_the_minimum_of_rosenbrock():
+    found = minimize(rosenbrock, np.full(10, -1.2), max_iter=500, decrease_tol=0.0)
+    assert np.allclose(found.x, 1.0, atol=1e-5)
+    assert found.reason == "gradient"
+
+
+def test_lbfgs_solves_an_ill_conditioned_quadratic():
+    scale = np.logspace(0, 5, 30)
+    found = minimize(
+        lambda x: (0.5 * float(x @ (scale * x)), scale * x), np.ones(30), max_iter=400, memory=60
+    )
+    assert found.value < 1e-12
+
+
+def test_lbfgs_descends_through_kinks():
+    # Lewis & Overton 2013, section 5: f = w|x1² − x2| + (1 − x1)² with the kink along a parabola.
+    def objective(x):
+        kink = x[0] ** 2 - x[1]
+        value = 8.0 * abs(kink) + (1.0 - x[0]) ** 2
+        slope = 8.0 * np.sign(kink) * np.array([2.0 * x[0], -1.0])
+        return value, slope + np.array([-2.0 * (1.0 - x[0]), 0.0])
+
+    found = minimize(objective, np.array([-1.0, 2.0]), max_iter=300, decrease_tol=0.0)
+    assert np.allclose(found.x, 1.0, atol=1e-3)
+
+
+def test_lbfgs_minimises_a_largest_eigenvalue():
+    # λ_max of A_0 + x A_1 with A_0 = diag(1, −1), A_1 = [[0, 1], [1, 0]] is √(1 + x²).
+    spec = eigcore.EigSpec(features=1, dim=2, index="convex")
+    params = np.array([[[1.0, 0.0, -1.0], [0.0, np.sqrt(2.0), 0.0]]])
+
+    def objective(x):
+        values, pullback = eigcore.vjp(spec, params, x[None, :])
+        return float(values[0]), pullback(np.ones(1))[1][0]
+
+    found = minimize(objective, np.array([3.0]))
+    assert found.value == pytest.approx(1.0, abs=1e-10)
+
+
+def test_weak_wolfe_conditions_hold_at_the_accepted_point():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.normal(size=6)
+        value, slope = rosenbrock(x)
+        direction = -slope * rng.uniform(0.1, 2.0)
+        new, new_value, new_slope = weak_wolfe(rosenbrock, x, value, slope, direction)
+        along = slope @ direction
+        step = np.linalg.norm(new - x) / np.linalg.norm(direction)
+        assert new_value <= value + 1e-4 * step * along + 1e-12
+        assert new_slope @ direction >= 0.9 * along
+
+
+def test_values_that_are_not_finite_shorten_the_step():
+    def objective(x):
+        return (np.inf if x[0] <= 0.0 else float(x[0] - np.log(x[0]))), 1.0 - 1.0 / x
+
+    assert minimize(objective, np.array([30.0])).x == pytest.approx(1.0, abs=1e-4)
+
+
+def test_lbfgs_keeps_the_best_point_when_interrupted():
+    calls = []
+
+    def objective(x):
+        calls.append(x.copy())
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return rosenbrock(x)
+
+    found = minimize(objective, np.full(4, -1.0))
+    assert found.reason == "interrupted"
+    assert found.value == min(rosenbrock(x)[0] for x in calls[:-1])
+
+
+def test_a_callback_stops_the_solver():
+    found = minimize(rosenbrock, np.full(4, -1.0), callback=lambda i, value, x: i == 3)
+    assert (found.reason, found.iterations) == ("stopped", 3)
+
+
+# Losses and gradients -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_have_the_derivative_they_say(name):
+    rng = np.random.default_rng(1)
+    value, direction = rng.normal(size=(2, 50))
+    target = (rng.random(50) < 0.5).astype(float)
+    step = 1e-6
+    up, down = (LOSSES[name](value + s * direction, target)[0] for s in (step, -step))
+    assert (up - down) / (2 * step) == pytest.approx(LOSSES[name](value, target)[1] @ direction)
+
+
+def test_the_logistic_loss_does_not_overflow():
+    loss, slope = LOSSES["logistic"](np.array([1e4, -1e4]), np.array([0.0, 1.0]))
+    assert loss == 1e4
+    assert np.allclose(slope, [0.5, -0.5])
+
+
+WISHES = [
+    Wishes(),
+    Wishes(increasing=("a",), decreasing=("b", "c")),
+    Wishes(shape="convex"),
+    Wishes(increasing=("a",), decreasing=("b",), shape="convex"),
+    Wishes(increasing=("a",), decreasing=("b",), shape="concave"),
+]
+
+
+def design_for(wishes, pieces=4):
+    frame = make_frame(smooth_table(), "y")
+    shared = encode(frame, np.arange(200), 6, wishes.shape)
+    numbers = shared.table(frame.cells)
+    return frame, shared, numbers, Design(shared, numbers, wishes, pieces)
+
+
+@pytest.mark.parametrize("wishes", WISHES)
+def test_the_objective_has_the_gradient_it_returns(wishes):
+    frame, _, _, design = design_for(wishes)
+    coordinates = design.parametrisation(3)
+    run = Run("squared", "numpy", 0, 10)
+    objective = run.objective(design, coordinates, frame.target, 0.01)
+    rng = np.random.default_rng(2)
+    point, direction = rng.normal(size=(2, coordinates.size)) * 0.3
+    step = 1e-6
+    up, down = (objective(point + s * direction)[0] for s in (step, -step))
+    slope = objective(point)[1] @ direction
+    assert (up - down) / (2 * step) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("wishes", WISHES)
+def test_a_member_in_the_shared_encoding_is_the_same_function(wishes):
+    _, shared, numbers, design = design_for(wishes)
+    coordinates = design.parametrisation(3)
+    point = np.random.default_rng(3).normal(size=coordinates.size)
+    spec, params = design.member(coordinates, point)
+    terms = shared(numbers, eigcore.get_backend("numpy"))
+    before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), design.scaled)
+    assert np.allclose(eigcore.evaluate(spec, params, terms), before, atol=1e-10)
+
+
+# Constraints ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", [-1, 0, 1])
+@pytest.mark.parametrize("shape", [-1, 0, 1])
+def test_slope_maps_give_the_signs_they_promise(direction, shape):
+    slopes, psd = slope_map(5, direction, shape)
+    blocks = np.where(psd, 1.0, -7.0)
+    values = slopes @ (blocks * np.random.default_rng(0).uniform(0.5, 1.0, 5))
+    if direction:
+        assert (direction * values > 0).all()
+    if shape:
+        assert (shape * np.diff(values) > 0).all()
+    assert abs(np.linalg.det(slopes)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("tails", ["linear", "clamped"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_refinement_keeps_the_function_of_a_column(tails, missing):
+    from eigcore.encoding import Encoding, PiecewiseLinear
+
+    knots = tuple(np.sort(np.random.default_rng(0).normal(size=12)))
+    fine = PiecewiseLinear(knots, tails=tails, missing=missing)
+    coarse = coarsen(fine, 4)
+    t = np.linspace(-4.0, 4.0, 101)[:, None]
+    if missing:
+        t[3] = np.nan
+    numpy = eigcore.get_backend("numpy")
+    heights = np.random.default_rng(1).normal(size=coarse.terms)
+    before = Encoding((coarse,))(t, numpy) @ heights
+    after = Encoding((fine,))(t, numpy) @ (refinement(fine, coarse) @ heights)
+    assert np.allclose(before, after)
+
+
+@pytest.mark.parametrize("wishes", WISHES[1:])
+def test_constraints_hold_exactly_for_any_vector(wishes):
+    _, shared, _, design = design_for(wishes)
+    coordinates = design.parametrisation(4)
+    for scale in (1e-8, 1.0, 1e8):
+        point = scale * np.random.default_rng(4).normal(size=coordinates.size)
+        spec, params = design.member(coordinates, point)
+        check_slopes(shared, spec, params, wishes)
+
+
+def check_slopes(encoding, spec, params, wishes):
+    full = matrices(spec, params[0, 1:])
+    for j, (name, column) in enumerate(zip(encoding.names, encoding.columns, strict=True)):
+        if not column.numeric:
+            continue
+        slopes = encoding.pieces(j, full).slopes
+        direction = wishes.direction(name)
+        if direction:
+            assert np.linalg.eigvalsh(direction * slopes).min() >= 0.0, name
+        if wishes.shape and len(slopes) > 1:
+            sign = 1 if wishes.shape == "convex" else -1
+            assert np.linalg.eigvalsh(sign * np.diff(slopes, axis=0)).min() >= 0.0, name
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "logistic"])
+def test_a_monotone_fit_is_monotone_on_a_grid_and_certified(loss):
+    table = smooth_table()
+    target = table.pop("y")
+    if loss == "logistic":
+        target = np.where(target > np.median(target), "yes", "no")
+    wishes = {"increasing": ["a", "two"], "decreasing": ["b", "c"]}
+    result = fit(table, target, loss=loss, **wishes, **QUICK)
+    proven = {column.name: column for column in result.model.certify().columns}
+    for name in ("a", "two"):
+        assert proven[name].increasing, name
+    for name in ("b", "c"):
+        assert proven[name].decreasing, name
+    for name, sign in (("a", 1), ("b", -1), ("c", -1)):
+        grid = {key: np.repeat(cells[20:40], 60) for key, cells in table.items()}
+        grid[name] = np.tile(np.linspace(-5.0, 5.0, 60), 20)
+        curves = result.model.predict(grid).reshape(20, 60)
+        assert (sign * np.diff(curves, axis=1) >= -1e-12).all(), name
+
+
+@pytest.mark.parametrize("shape", ["convex", "concave"])
+@pytest.mark.parametrize("direction", [None, "increasing", "decreasing"])
+def test_a_shaped_fit_is_shaped_on_segments_and_certified(shape, direction):
+    table = smooth_table()
+    target = table.pop("y")
+    wishes = {direction: ["a"]} if direction else {}
+    result = fit(table, target, shape=shape, **wishes, **QUICK)
+    certificate = result.model.certify()
+    assert getattr(certificate, shape)
+    if direction:
+        assert getattr(certificate.columns[0], direction)
+    rng = np.random.default_rng(5)
+    ends = [{k: np.full(300, "oak") for k in ("kind",)} for _ in range(2)]
+    for end in ends:
+        end.update({name: 3.0 * rng.normal(size=300) for name in ("a", "b", "c", "two")})
+    middle = {k: v if k == "kind" else 0.5 * (v + ends[1][k]) for k, v in ends[0].items()}
+    left, right = (result.model.predict(end) for end in ends)
+    bend = 0.5 * (left + right) - result.model.predict(middle)
+    assert ((1 if shape == "convex" else -1) * bend >= -1e-9).all()
+
+
+# What a fit is --------------------------------------------------------------------------------
+
+
+def test_a_fit_beats_the_linear_model_and_reports_both():
+    table = smooth_table(400)
+    result = fit(table, "y", dim=3, knots=8, members=2, max_iter=80)
+    report = result.report
+    assert report.model.held_out < 0.5 * report.linear.held_out
+    assert report.rows + report.rows_held_out == 400
+    assert any("'kind' is text: 3 categories" in note for note in report.notes)
+    assert any("'c' is missing in 15 of 400 rows" in note for note in report.notes)
+    assert len(result.history) == 2
+    assert all(h[-1] < h[0] for h in result.history)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another():
+    table = smooth_table()
+    one, two, other = (fit(table, "y", seed=s, **QUICK).model for s in (3, 3, 4))
+    assert all(np.array_equal(p, q) for p, q in zip(one.params, two.params, strict=True))
+    assert not np.array_equal(one.predict(table), other.predict(table))
+
+
+def test_settings_are_chosen_without_the_held_out_rows():
+    table = smooth_table(120)
+    one = fit(table, "y", members=1, max_iter=10)
+    held = np.setdiff1d(np.arange(120), np.flatnonzero(_fitted(120)))
+    table["y"] = table["y"].copy()
+    table["y"][held] += 1e3
+    two = fit(table, "y", members=1, max_iter=10)
+    assert one.report.settings == two.report.settings
+    assert np.array_equal(one.model.params[0], two.model.params[0])
+
+
+def _fitted(rows):
+    from eigcore.fit.trainer import _split
+
+    return _split(rows, 0.15, 0)
+
+
+@pytest.mark.parametrize("stop_at", [1, 30])
+@pytest.mark.parametrize("choosing", [False, True])
+def test_ctrl_c_keeps_the_best_so_far_and_every_constraint(stop_at, choosing):
+    told = []
+
+    def callback(step):
+        told.append(step)
+        if len(told) == stop_at:
+            raise KeyboardInterrupt
+
+    options = {"max_iter": 25} if choosing else QUICK
+    result = fit(smooth_table(), "y", increasing=["a"], callback=callback, **options)
+    assert result.report.interrupted
+    assert result.model.certify().columns[0].increasing
+    assert np.isfinite(result.report.model.train)
+
+
+def test_a_budget_ends_the_fit_early():
+    result = fit(smooth_table(), "y", members=50, dim=3, knots=4, penalty=1e-3, budget_seconds=0.5)
+    assert 1 <= result.report.settings.members < 50
+    assert not result.report.interrupted
+
+
+def test_arrays_are_tables_too():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2))
+    result = fit(X, X[:, 0] - X[:, 1], **QUICK)
+    assert result.model.encoding.names == ("x0", "x1")
+    assert result.model.predict(X).shape == (100,)
+
+
+def test_the_classes_of_a_target_in_words_are_kept():
+    table = smooth_table()
+    table["y"] = np.where(table["y"] > 1.0, "dear", "cheap")
+    result = fit(table, "y", **QUICK)
+    assert result.report.metric == "log loss"
+    assert result.model.static.classes == ("cheap", "dear")
+    probability = result.model.predict(table)
+    assert ((probability > 0.5) == (table["y"] == "dear")).mean() > 0.85
+
+
+def test_the_linear_model_is_least_squares():
+    table = {"a": np.arange(20.0), "b": np.arange(20.0) % 3}
+    y = 2.0 * table["a"] - table["b"] + 1.0
+    frame = make_frame(table, y)
+    shared = encode(frame, np.arange(20), 4, None)
+    found = linear_predictions(shared, shared.table(frame.cells), np.arange(20), y, "squared")
+    assert np.allclose(found, y, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_other_backends_fit_the_same_function(name):
+    pytest.importorskip(name)
+    try:
+        eigcore.get_backend(name)
+    except EigcoreError as exc:
+        pytest.skip(str(exc))
+    table = smooth_table()
+    options = QUICK | {"members": 1, "max_iter": 6}
+    mine = fit(table, "y", **options).model.predict(table)
+    theirs = fit(table, "y", backend=name, **options).model.predict(table)
+    assert np.allclose(mine, theirs, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({}, {"increasing": ["A"]}, "Did you mean 'a'"),
+        ({}, {"increasing": ["kind"]}, "categories have no order"),
+        ({}, {"increasing": ["a"], "decreasing": ["a"]}, "increasing and decreasing"),
+        ({}, {"shape": "round"}, "shape is 'round'"),
+        ({}, {"loss": "cubic"}, "loss is 'cubic'"),
+        ({}, {"dim": 0}, "dim is 0"),
+        ({}, {"validation": 1.0}, "held-out part is 1.0"),
+        ({}, {"drop_columns": ["zz"]}, "'zz' of --drop-columns"),
+        ({}, {"increasing": "a"}, "is the text 'a'"),
+        ({"a": np.full(200, np.inf)}, {}, "infinite in 200 of 200"),
+        ({"a": np.zeros(200)}, {}, "constant"),
+        ({"a": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
+        ({"y": np.full(200, 2.0)}, {}, "same value 2.0 in all 200 rows"),
+        ({"y": np.array(["u", "v", "w", "x"] * 50)}, {}, "4 different values"),
+        ({"y": np.arange(200.0)}, {"loss": "logistic"}, "200 different values"),
+        ({"a": np.array([f"id{i}" for i in range(200)])}, {}, "like an identifier"),
+        ({"a": np.array(["?", *map(str, range(199))])}, {}, "such as '?'"),
+        ({"a": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "datetime64"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_advice(change, options, message):
+    with pytest.raises(InvalidInput, match=r"expected|Type") as caught:
+        fit(smooth_table() | change, "y", **{**QUICK, **options})
+    assert message in str(caught.value)
