@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import eigcore.backend as core
 from eigcore import Backend, Capabilities, rules, tracing
-from eigcore.backend import MEMORY_BUDGET, Places, window
+from eigcore.backend import Places, window
 from eigcore.errors import NotDifferentiable
 from eigcore.hookspecs import hookimpl
 from eigcore.model import forward
@@ -32,8 +33,9 @@ class JaxBackend(Backend):
     xp = jnp
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
-        if like is not None and jnp.issubdtype(jnp.result_type(a), jnp.floating):
-            dtype = like.dtype
+        if like is not None:
+            a = jnp.asarray(a)
+            dtype = like.dtype if jnp.issubdtype(a.dtype, jnp.floating) else dtype
         if dtype is not None:
             dtype = jax.dtypes.canonicalize_dtype(dtype)
         return jnp.asarray(a, dtype=dtype, device=device)
@@ -61,7 +63,7 @@ class JaxBackend(Backend):
 
     def map_rows(self, function, p, bytes_per_entry):
         rows = math.prod(p.shape[:-1])
-        chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
+        chunk = max(1, core.MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
         # a symbolic number of rows (jax.export) cannot be compared
         if not isinstance(rows, int) or rows <= chunk:
             return function(p)

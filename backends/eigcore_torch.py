@@ -1,7 +1,9 @@
 """PyTorch: CPU and CUDA, inside autograd, torch.func, torch.compile and torch.export."""
 
+import copy
 import importlib.util
 import math
+from contextvars import ContextVar
 from functools import partial
 from typing import final
 
@@ -52,6 +54,7 @@ class TorchBackend(Backend):
         return (
             not torch.compiler.is_compiling()
             and type(a) in (torch.Tensor, torch.nn.Parameter)
+            and not a.is_meta
             and not is_functorch_wrapped_tensor(a)
         )
 
@@ -61,6 +64,11 @@ class TorchBackend(Backend):
         if a.numel() <= SMALL and a.device.type == "cpu" and a.dtype in NUMPY_FLOATS:
             return NUMPY.all_finite(a.detach().numpy())
         return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
+
+    def solve(self, driver, routine, a, *rest):
+        if torch.compiler.is_compiling():
+            return routine(a, *rest)
+        return super().solve(driver, routine, a, *rest)
 
     def eigenpairs(self, M, lo, hi):
         driver = (
@@ -74,7 +82,7 @@ class TorchBackend(Backend):
     def call(self, function, static, *arrays):
         if not all(map(_is_small, arrays)):
             return function(self, *static, *arrays)
-        result = function(NUMPY, *static, *(a.detach().numpy() for a in arrays))
+        result = NUMPY.call(function, static, *(a.detach().numpy() for a in arrays))
         many = isinstance(result, tuple)
         return tuple(map(torch.as_tensor, result)) if many else torch.as_tensor(result)
 
@@ -83,8 +91,14 @@ class TorchBackend(Backend):
 
     def gradient(self, function, *arrays):
         leaves = [a if a.requires_grad else a.detach().requires_grad_() for a in arrays]
-        value = function(*leaves)
-        return torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
+        depth = _DEPTH.get()
+        token = _DEPTH.set(depth + 1)
+        try:
+            value = function(*leaves)
+        finally:
+            _DEPTH.reset(token)
+        # compiled code has one derivative only, so no graph of the last one
+        return torch.autograd.grad(value, leaves, create_graph=depth > 0, materialize_grads=True)
 
     def compiled(self, function):
         return torch.compile(function, fullgraph=True, backend="aot_eager")
@@ -156,8 +170,10 @@ def _cupy_eigh(M):
 
 
 DRIVERS = {"torch.linalg.eigh": torch.linalg.eigh, "cupy.linalg.eigh": _cupy_eigh}
+_DEPTH = ContextVar("eigcore_torch_depth", default=0)
 BACKEND = TorchBackend()
-NUMPY = get_backend("numpy")
+NUMPY = copy.copy(get_backend("numpy"))
+NUMPY.name = "torch"  # which `trace` then tells, with NumPy's driver
 NUMPY_FLOATS = (torch.float64, torch.float32)
 SMALL = 1024
 """Up to so many numbers a call of NumPy costs less than a call of torch."""
@@ -186,7 +202,7 @@ def _is_small(a):
         a.numel() <= SMALL
         and a.device.type == "cpu"
         and a.dtype in NUMPY_FLOATS
-        and not (a.requires_grad and torch.is_grad_enabled())
+        and not _is_followed(a)
         and BACKEND.is_concrete(a)
     )
 
@@ -225,7 +241,7 @@ def _define(name, core, backward, forward):
 
     def body(p, rule):
         result = getattr(rules.rule_from_key(rule), name)(BACKEND, p)
-        return tuple(map(torch.Tensor.contiguous, result)) if many else result.contiguous()
+        return tuple(map(_own, result)) if many else _own(result)
 
     def fake(p, rule):
         shapes = core(rules.rule_from_key(rule).layout.dim, p.shape[-1])
@@ -258,6 +274,11 @@ def _define(name, core, backward, forward):
     }
     members = {key: staticmethod(function) for key, function in members.items()}
     FUNCTIONS[name] = type(name, (torch.autograd.Function,), members).apply
+
+
+def _own(a):
+    """Return `a` with the memory layout that a fresh tensor has."""
+    return a.contiguous() if a.storage_offset() == 0 else a.clone().contiguous()
 
 
 def _value_backward(nodes, ctx, g):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -83,6 +84,11 @@ def vjp(
 
     def pullback(g: Array) -> tuple[Array, Array]:
         g = chosen.detach(chosen.asarray(g, like=values))
+        if tuple(g.shape) != tuple(values.shape):
+            raise InvalidInput(
+                f"The cotangent should have the shape {tuple(values.shape)} of the values; got "
+                f"{tuple(g.shape)}. Write numpy.ones(values.shape) for the gradient of their sum."
+            )
         d_params, d_x = chosen.call(_pullback, (), params, x, gradient, g)
         return restore(d_params), restore(d_x)
 
@@ -118,6 +124,11 @@ def jvp(
     chosen, arrays, restore = _prepare(backend, params, x, d_params, d_x)
     _check_shapes(spec, *arrays[:2])
     params, x, d_params, d_x = map(chosen.detach, arrays)
+    if tuple(d_params.shape) != tuple(params.shape) or tuple(d_x.shape) != tuple(x.shape):
+        raise InvalidInput(
+            f"d_params and d_x should have the shapes {tuple(params.shape)} and {tuple(x.shape)} "
+            f"of params and x; got {tuple(d_params.shape)} and {tuple(d_x.shape)}."
+        )
     static = (rules.rule_of(spec),)
     values, gradient = chosen.call(_values_and_gradient, static, params, x)
     _check_values(chosen, values, "x and params", x)
@@ -177,8 +188,10 @@ def smooth_kth_eigenvalue(
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    if not alpha > 0:
-        raise InvalidInput(f"alpha is {alpha}; expected a positive number. Write alpha=0.1.")
+    if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
+        raise InvalidInput(
+            f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
+        )
     rule = Rule(layout.full(d), Smooth(d, (_index(k, d), float(alpha))))
     return restore(_apply(chosen, rule, M, "M", 2))
 
@@ -371,9 +384,13 @@ def _order(M: Array) -> int:
 
 
 def _index(k: int, d: int) -> int:
-    if not -d <= k < d:
+    try:
+        index = operator.index(k)
+    except TypeError as exc:
+        raise InvalidInput(f"k is {k!r}; expected an integer, {-d} <= k < {d}.") from exc
+    if not -d <= index < d:
         raise InvalidInput(f"k is {k}; expected {-d} <= k < {d}, the order of the matrices.")
-    return int(k) % d
+    return index % d
 
 
 def _check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:

@@ -131,6 +131,14 @@ class Backend(abc.ABC):
         """Return the values of `eigenpairs_tridiagonal` only."""
         return self.eigenvalues(self._dense(diag, off), lo, hi)
 
+    def fused(self, rule: Any, p: Array, *, gradient: bool) -> Any:
+        """Return ``rule.value(self, p)``, or ``rule.value_and_gradient(self, p)``, from one kernel.
+
+        None where there is none for this rule and array: then the rule composes it from
+        `eigenpairs`. A kernel is held to that composition by a law.
+        """
+        return None
+
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         """Return ``function(self, *static, *arrays)``, compiled where the framework can.
 

@@ -128,7 +128,11 @@ def decision(static: ModelStatic, params: Sequence[Any], x: Any, backend: Any) -
     if "16" in name:
         wide = decision(static, params, backend.asarray(x, dtype="float32"), backend)
         return backend.asarray(wide, like=x)
-    terms = static.encoding(x, backend)
+    return combine(static, params, static.encoding(x, backend), backend)
+
+
+def combine(static: ModelStatic, params: Sequence[Any], terms: Any, backend: Any) -> Any:
+    """`decision` from encoded rows: terms (..., terms) -> (...) or (..., outputs)."""
     total = 0.0
     for spec, member, weight in zip(static.specs, params, static.weights, strict=True):
         member = backend.asarray(member, like=terms)

@@ -159,7 +159,8 @@ class Weighted(_Linear):
         # Clusters are the runs of eigenvalues whose neighbours are at most τ apart.
         raw = self.raw_weights(backend, lam)
         apart = (lam[..., 1:] - lam[..., :-1] > tie_tolerance(backend.xp, lam)) * 1
-        run = backend.xp.concat((apart[..., :1] * 0, apart.cumsum(-1)), axis=-1)
+        first = (lam[..., :1] < lam[..., :1]) * 1
+        run = backend.xp.concat((first, apart.cumsum(-1)), axis=-1)
         same = (run[..., :, None] == run[..., None, :]) * (lam[..., None, :] * 0 + 1)
         return (same @ raw[..., None])[..., 0] / same.sum(-1)
 
@@ -171,13 +172,17 @@ class Softmax(Functional):
 
     name = "softmax"
 
+    def _powers(self, backend: Any, lam: Array) -> Array:
+        # Beyond e^-800, which is zero, only overflow could happen.
+        t = max(self.parameter, float(backend.xp.finfo(lam.dtype).tiny))
+        return math.e ** ((lam - lam[..., -1:]).clip(-800 * t, 0) / t)
+
     def value(self, backend: Any, lam: Array) -> Array:
-        top = lam[..., -1:]
-        total = math.e ** ((lam - top) / self.parameter)
-        return self.parameter * backend.xp.log(total.sum(-1)) + top[..., 0]
+        total = self._powers(backend, lam).sum(-1)
+        return self.parameter * backend.xp.log(total) + lam[..., -1]
 
     def raw_weights(self, backend: Any, lam: Array) -> Array:
-        e = math.e ** ((lam - lam[..., -1:]) / self.parameter)
+        e = self._powers(backend, lam)
         return e / e.sum(-1)[..., None]
 
     def curvature(self, backend: Any, lam: Array) -> Array:
@@ -201,9 +206,10 @@ class Smooth(Functional):
     def _maximiser(self, backend: Any, lam: Array, r: int) -> Array:
         # q = clip(λ/α + ν, 0, 1) with ν the root of Σ_j clip(λ_j/α + ν, 0, 1) = r, which is
         # piecewise linear in ν with breakpoints −λ_j/α and 1 − λ_j/α. Measured from λ_k, so that
-        # nothing is lost where it matters.
+        # nothing is lost where it matters: then 0 ≤ ν ≤ 1, and u matters inside [−1, 1] only.
         xp, (k, alpha) = backend.xp, self.parameter
-        u = (lam - lam[..., k : k + 1]) / alpha
+        alpha = max(alpha, float(xp.finfo(lam.dtype).tiny))
+        u = (lam - lam[..., k : k + 1]).clip(-alpha, alpha) / alpha
         nu = xp.concat((-u, 1 - u), axis=-1)
         h = (u[..., None, :] + nu[..., :, None]).clip(0, 1).sum(-1)
         low = xp.amax(xp.where(h <= r, nu, -math.inf), -1)
@@ -261,7 +267,7 @@ def functional(
     InvalidSpec
         If the name is unknown, a parameter is missing, out of range or belongs to another one.
     """
-    if name not in _ALL:
+    if not isinstance(name, str) or name not in _ALL:
         raise InvalidSpec(f"functional is {name!r}; expected one of {', '.join(map(repr, _ALL))}.")
     wanted = {"smooth": "alpha", "top_sum": "r", "bottom_sum": "r", "softmax": "t"}.get(
         name, "weights" if name == "weighted" else None
@@ -282,13 +288,14 @@ def functional(
 
 def _check_parameter(name: str, wanted: str, value: Any, dim: int) -> None:
     if wanted == "r":
-        fine = isinstance(value, (int, np.integer)) and 1 <= value <= dim
+        fine = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= dim
         expected = f"an integer with 1 <= r <= dim = {dim}"
     elif wanted == "weights":
         fine = value is not None and len(value) == dim and np.isfinite(value).all()
         expected = f"{dim} finite numbers, one per eigenvalue in ascending order"
     else:
-        fine = isinstance(value, (int, float)) and math.isfinite(value) and value > 0
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fine = number and math.isfinite(value) and value > 0
         expected = "a positive finite number"
     if not fine:
         raise InvalidSpec(f"{wanted} is {value!r}; functional {name!r} expects {expected}.")

@@ -13,7 +13,7 @@ import numpy as np
 from eigcore import modelfile
 from eigcore.encoding import Encoding, Linear
 from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
-from eigcore.forward import ModelStatic, decision, forward, link_inverse, shares
+from eigcore.forward import ModelStatic, combine, decision, forward, link_inverse, shares
 from eigcore.gauge import canonical
 from eigcore.registry import get_backend, infer
 from eigcore.spec import CONVENTION, EigSpec
@@ -158,13 +158,14 @@ class SpectralModel:
     def _run_table(self, function: Any, table: np.ndarray, backend: Any) -> np.ndarray:
         flat = table.reshape(-1, table.shape[-1])
         params = [p.copy() for p in self.params]
+        link = self.static.link if function is forward else "identity"
         step = max(1, CELLS // max(1, self.encoding.terms))
-        parts = [
-            backend.to_numpy(
-                function(self.static, params, backend.asarray(flat[start : start + step]), backend)
-            )
-            for start in range(0, max(1, len(flat)), step)
-        ]
+        parts = []
+        for start in range(0, max(1, len(flat)), step):
+            # encoded in float64 whatever the backend computes in: knots can be narrow
+            terms = self.encoding(flat[start : start + step], get_backend("numpy"))
+            values = combine(self.static, params, backend.asarray(terms), backend)
+            parts.append(backend.to_numpy(link_inverse(link, values, backend)))
         whole = np.concatenate(parts)
         return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
 

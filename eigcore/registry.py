@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -60,7 +60,12 @@ def _entries() -> dict[str, list[importlib.metadata.EntryPoint]]:
 
 
 def _source(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "?")
+    metadata: Any = None
+    with contextlib.suppress(Exception):  # a .dist-info without METADATA
+        metadata = entry.dist.metadata if entry.dist else None
+    if metadata is None:
+        return "unknown", "?"
+    return metadata["Name"] or "unknown", metadata["Version"] or "?"
 
 
 def names() -> list[str]:
@@ -115,23 +120,25 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     if isinstance(backend, Backend):
         return backend
     name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
-    found = _loaded.get(name)
-    if isinstance(found, Backend):
-        return found
-    return _load(name)
+    _load(name)
+    return cast(Backend, _loaded[name])
 
 
-def _load(name: str) -> Backend:
-    result = _loaded.get(name)
-    if result is None:
+def _load(name: str) -> None:
+    """Make sure that the backend is in `_loaded`, or raise."""
+    if name not in _loaded:
         try:
-            result = _checked(name)
+            _loaded[name] = _checked(name)
         except BackendUnavailable as error:
-            result = error
-        _loaded[name] = result
+            _loaded[name] = error
+    result = _loaded[name]
     if isinstance(result, BackendUnavailable):
-        raise result
-    return result
+        raise BackendUnavailable(str(result)) from result.__cause__
+
+
+# torch.compile runs it while it traces instead of looking into it; the first call of a process
+# would otherwise be a graph break (torch._dynamo.assume_constant_result sets the same mark).
+_load._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _checked(name: str) -> Backend:
@@ -139,21 +146,19 @@ def _checked(name: str) -> Backend:
     entries = _entries().get(name, [])
     if len(entries) != 1:
         raise _not_one(name, entries)
-    (dist, version), module = _source(entries[0]), entries[0].value
-    who = f'Backend "{name}" ({module} from {dist} {version})'
+    [entry] = entries
+    dist, version = _source(entry)
+    who = f'Backend "{name}" ({entry.value} from {dist} {version})'
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.load_setuptools_entrypoints(GROUP, name)
     except ModuleNotFoundError as exc:
-        raise BackendUnavailable(
-            f"{who} could not be imported: {exc}. Expected the library it needs to be installed. "
-            f'Type: pip install "{dist}[{name}]"'
-        ) from exc
-    except Exception as exc:
+        raise _missing(who, entry, exc) from exc
+    except (Exception, SystemExit) as exc:
         raise BackendUnavailable(
             f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
-            f"that imports cleanly. Type: python -c 'import {module}'"
+            f"that imports cleanly. Type: python -c 'import {entry.module}'"
         ) from exc
     try:
         manager.check_pending()
@@ -165,6 +170,24 @@ def _checked(name: str) -> Backend:
     return _made(name, who, dist, manager)
 
 
+def _missing(
+    who: str, entry: importlib.metadata.EntryPoint, exc: ModuleNotFoundError
+) -> BackendUnavailable:
+    dist = _source(entry)[0]
+    if exc.name and (entry.module + ".").startswith(exc.name + "."):
+        return BackendUnavailable(
+            f"{who} has no module {exc.name}. Expected the module that its entry point names. "
+            f"Type: pip install --force-reinstall {dist}"
+        )
+    extras = entry.dist.metadata.get_all("Provides-Extra") if entry.dist else None
+    needed = (exc.name or "").split(".")[0] or dist
+    wanted = f'"{dist}[{entry.name}]"' if entry.name in (extras or ()) else needed
+    return BackendUnavailable(
+        f"{who} could not be imported: {exc}. Expected the library it needs to be installed. "
+        f"Type: pip install {wanted} and start Python again."
+    )
+
+
 def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Backend:
     """Call the hook and check what came back."""
     if not manager.hook.eigcore_backend.get_hookimpls():
@@ -174,7 +197,7 @@ def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Back
         )
     try:
         made = manager.hook.eigcore_backend()
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise BackendUnavailable(
             f"{who} failed in eigcore_backend(): {type(exc).__name__}: {exc}. Expected a Backend. "
             f"Report it to the authors of {dist}."
@@ -186,17 +209,23 @@ def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Back
         )
     [backend] = made
     api = getattr(backend, "plugin_api", None)
-    if api != PLUGIN_API:
+    if not isinstance(api, int) or api != PLUGIN_API:
         old = not isinstance(api, int) or api < PLUGIN_API
         raise BackendUnavailable(
-            f"{who} speaks plugin API {api}. Expected {PLUGIN_API}: it is too "
+            f"{who} speaks plugin API {api!r}. Expected {PLUGIN_API}: it is too "
             f"{'old' if old else 'new'} for this eigcore. "
             f"Type: pip install --upgrade {dist if old else 'eigcore'}"
         )
-    if backend.name != name:
+    called = getattr(backend, "name", None)
+    if called != name:
         raise BackendUnavailable(
-            f'{who} calls itself "{backend.name}". Expected the entry point and Backend.name to '
+            f"{who} calls itself {called!r}. Expected the entry point and Backend.name to "
             f"agree. Change one of them in {dist}."
+        )
+    if not isinstance(getattr(backend, "capabilities", None), Capabilities):
+        raise BackendUnavailable(
+            f"{who} declares no capabilities. Expected capabilities = eigcore.Capabilities(...) "
+            f"in the class. Report it to the authors of {dist}."
         )
     return backend
 
@@ -225,7 +254,7 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     """
     kinds = {type(a) for a in arrays}
     if backend is None and len(kinds) == 1:
-        name = _by_type.get(kinds.pop())
+        name = _library(kinds.pop())
         if name is not None:
             return get_backend(name)
     libraries = [_library(type(a)) for a in arrays]
@@ -251,14 +280,23 @@ def _library(kind: type) -> str | None:
     root = kind.__module__.split(".")[0]
     if root == "builtins":
         return None
-    result = None
+    failure = None
     for name in sorted(names(), key=lambda name: not root.startswith(name)):
-        with contextlib.suppress(BackendUnavailable):
-            if root in _load(name).capabilities.arrays:
-                result = name
-                break
-    _by_type[kind] = result
-    return result
+        try:
+            arrays = get_backend(name).capabilities.arrays
+        except BackendUnavailable as error:
+            failure = failure or (error if root.startswith(name) else None)
+            continue
+        if root in arrays:
+            _by_type[kind] = name
+            return name
+    if failure is not None:
+        raise failure
+    _by_type[kind] = None
+    return None
+
+
+_library._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class use_backend(contextlib.AbstractContextManager):  # noqa: N801

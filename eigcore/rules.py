@@ -135,12 +135,22 @@ class Rule:
     @property
     def key(self) -> str:
         """The rule as JSON, for compilers that take no Python objects."""
+        # torch.compile makes symbols of numbers that it has seen twice; int() and float() undo it
         lay, parameter = self.layout, self.phi.parameter
-        numbers = list(parameter) if isinstance(parameter, tuple) else parameter
-        return f'[{lay.dim}, {lay.bandwidth}, "{lay.kind}", "{self.phi.name}", {numbers}]'
+        many = isinstance(parameter, tuple)
+        numbers = [
+            f"{float(a) if isinstance(a, float) else int(a)}"
+            for a in (parameter if many else (parameter,))
+        ]
+        text = f"[{', '.join(numbers)}]" if many else numbers[0]
+        sizes = f"{int(lay.dim)}, {int(lay.bandwidth)}"
+        return f'[{sizes}, "{lay.kind}", "{self.phi.name}", {text}]'
 
     def value(self, backend: Any, p: Array) -> Array:
         """φ: (..., K) -> (...)."""
+        fused = backend.fused(self, p, gradient=False)
+        if fused is not None:
+            return fused
         return backend.map_rows(lambda q: self._value(backend, q), p, self._bytes_per_entry)
 
     def value_and_gradient(self, backend: Any, p: Array) -> tuple[Array, Array]:
@@ -148,6 +158,9 @@ class Rule:
 
         ∂φ/∂M = V diag(w) Vᵀ (Magnus 1985; ties: `eigcore.functionals`).
         """
+        fused = backend.fused(self, p, gradient=True)
+        if fused is not None:
+            return fused
         return backend.map_rows(
             lambda q: self._value_and_gradient(backend, q), p, self._bytes_per_entry
         )

@@ -88,15 +88,13 @@ class EigSpec:
                 )
             object.__setattr__(self, name, int(value))
         self._check_index()
-        match = _STRUCTURE.fullmatch(self.structure)
+        match = _STRUCTURE.fullmatch(self.structure) if isinstance(self.structure, str) else None
         if match is None or (match[1] and not 0 <= int(match[1]) < self.dim):
             raise InvalidSpec(
                 f'structure is {self.structure!r}; expected "dense", "tridiagonal", "diagonal" or '
                 f'"banded:b" with 0 <= b < dim = {self.dim}.'
             )
-        if self.weights is not None:
-            object.__setattr__(self, "weights", tuple(float(w) for w in self.weights))
-        object.__setattr__(self, "monotone", tuple(int(s) for s in self.monotone))
+        self._make_plain()
         if self.monotone and len(self.monotone) != self.features:
             raise InvalidSpec(
                 f"monotone has {len(self.monotone)} entries; expected one per term, "
@@ -107,6 +105,28 @@ class EigSpec:
         object.__setattr__(self, "layout", packed(self.dim, self.bandwidth))
         parameters = {name: getattr(self, name) for name in ("alpha", "r", "t", "weights")}
         object.__setattr__(self, "phi", functional(self.functional, self.dim, self.k, **parameters))
+
+    def _make_plain(self) -> None:
+        """Turn NumPy numbers, lists and arrays into the Python numbers and tuples of JSON."""
+        for name in ("alpha", "r", "t"):
+            value = getattr(self, name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
+        for name, kind, expected in (
+            ("weights", float, "a sequence of numbers"),
+            ("monotone", int, "a sequence of -1, 0 and +1"),
+        ):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            try:
+                plain = tuple(map(kind, value))
+                fine = all(a == b or a != a for a, b in zip(plain, value, strict=True))
+            except (TypeError, ValueError, OverflowError):
+                plain, fine = (), False
+            if not fine:
+                raise InvalidSpec(f"{name} is {value!r}; expected {expected}.")
+            object.__setattr__(self, name, plain)
 
     def _check_index(self) -> None:
         if self.index in _NAMED_INDEX:
@@ -172,7 +192,7 @@ class EigSpec:
         """
         try:
             values = json.loads(text)
-        except ValueError as exc:
+        except (TypeError, ValueError) as exc:
             raise InvalidSpec(
                 f"The spec is not JSON ({exc}); expected what to_json() wrote."
             ) from exc
@@ -182,7 +202,4 @@ class EigSpec:
                 f"The spec is {text[:80]!r}; expected a JSON object with features, dim and no "
                 f"fields but {', '.join(sorted(known))}."
             )
-        for name in ("weights", "monotone"):
-            if values.get(name) is not None:
-                values[name] = tuple(values[name])
         return cls(**values)
