@@ -1,0 +1,6 @@
+from eigcore.hookspecs import hookimpl
+
+
+@hookimpl
+def eigcore_backend():
+    raise RuntimeError("no device")

@@ -1,0 +1,1 @@
+raise ImportError("libfoo.so.1: cannot open shared object file")

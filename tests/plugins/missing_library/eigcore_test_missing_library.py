@@ -1,0 +1,1 @@
+import eigcore_no_such_library  # noqa: F401
