@@ -7,6 +7,7 @@ from typing import final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 import eigcore.backend as core
 from eigcore import Backend, Capabilities, rules, tracing
@@ -44,7 +45,7 @@ class JaxBackend(Backend):
         return np.asarray(a)
 
     def is_concrete(self, a):
-        return not isinstance(a, jax.core.Tracer)
+        return not isinstance(a, Tracer)
 
     def all_finite(self, a):
         return self.is_concrete(a) and bool(np.isfinite(np.asarray(a)).all())

@@ -71,13 +71,15 @@ class TorchBackend(Backend):
         return super().solve(driver, routine, a, *rest)
 
     def eigenpairs(self, M, lo, hi):
-        driver = (
-            cuda_driver(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch.linalg.eigh"
-        )
-        return window(self.solve(driver, DRIVERS[driver], M), lo, hi)
+        return self._solve_window("eigh", M, lo, hi)
 
     def eigenvalues(self, M, lo, hi):
-        return window(self.solve("torch.linalg.eigvalsh", torch.linalg.eigvalsh, M), lo, hi)
+        return self._solve_window("eigvalsh", M, lo, hi)
+
+    def _solve_window(self, routine, M, lo, hi):
+        library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"
+        solver = partial(_cupy, routine) if library == "cupy" else getattr(torch.linalg, routine)
+        return window(self.solve(f"{library}.linalg.{routine}", solver, M), lo, hi)
 
     def call(self, function, static, *arrays):
         if not all(map(_is_small, arrays)):
@@ -150,30 +152,31 @@ class SpectralModule(torch.nn.Module):
         return forward(self.static, list(self.members), x, BACKEND)
 
 
-def cuda_driver(d, batch):
-    """Name the faster batched routine on CUDA for `batch` matrices of order d.
+def cuda_library(d, batch):
+    """Name the library with the faster batched routine on CUDA for `batch` matrices of order d.
 
     torch hands small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
     one (https://github.com/pytorch/pytorch/issues/175585); CuPy keeps the batched routine.
     """
-    batched = d <= 32 or batch == 1 or importlib.util.find_spec("cupy") is None
-    return "torch.linalg.eigh" if batched else "cupy.linalg.eigh"
+    small = d <= 32 or batch == 1
+    return "torch" if small or importlib.util.find_spec("cupy") is None else "cupy"
 
 
-def _cupy_eigh(M):
+def _cupy(routine, M):
     cupy = importlib.import_module("cupy")
     with (
         cupy.cuda.Device(M.device.index),
         cupy.cuda.ExternalStream(torch.cuda.current_stream(M.device).cuda_stream),
     ):
-        return tuple(map(torch.from_dlpack, cupy.linalg.eigh(cupy.from_dlpack(M.contiguous()))))
+        result = getattr(cupy.linalg, routine)(cupy.from_dlpack(M.contiguous()))
+        many = isinstance(result, tuple)
+        return tuple(map(torch.from_dlpack, result)) if many else torch.from_dlpack(result)
 
 
-DRIVERS = {"torch.linalg.eigh": torch.linalg.eigh, "cupy.linalg.eigh": _cupy_eigh}
 _DEPTH = ContextVar("eigcore_torch_depth", default=0)
 BACKEND = TorchBackend()
 NUMPY = copy.copy(get_backend("numpy"))
-NUMPY.name = "torch"  # which `trace` then tells, with NumPy's driver
+NUMPY.name = "torch"  # pyright: ignore -- which `trace` then tells, with NumPy's driver
 NUMPY_FLOATS = (torch.float64, torch.float32)
 SMALL = 1024
 """Up to so many numbers a call of NumPy costs less than a call of torch."""

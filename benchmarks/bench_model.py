@@ -1,9 +1,9 @@
 """One model, value and value + gradient, by backend, order, batch and dtype."""
 
 import pytest
-from eigcore import EigSpec
 
 from benchmarks.peers import OURS, PLAIN, arrays
+from eigcore import EigSpec
 
 FEATURES = 8
 SIZES = [(5, 1), (5, 4096), (15, 2048), (45, 512), (100, 64)]

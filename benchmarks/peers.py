@@ -69,9 +69,7 @@ def jax_value(spec: eigcore.EigSpec, A: np.ndarray, x: np.ndarray) -> Work:
     import jax.numpy as jnp
 
     B, y = jnp.asarray(A), jnp.asarray(x)
-    value = jax.jit(
-        lambda B, y: jnp.linalg.eigvalsh(B[0] + jnp.tensordot(y, B[1:], 1))[:, spec.k]
-    )
+    value = jax.jit(lambda B, y: jnp.linalg.eigvalsh(B[0] + jnp.tensordot(y, B[1:], 1))[:, spec.k])
     return lambda: value(B, y).block_until_ready()
 
 

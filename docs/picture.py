@@ -56,9 +56,7 @@ draw(
         0: (GREEN, "smallest:\nconcave"),
     },
 )
-draw(
-    middle, *pencil(5, True), "A₁ positive semidefinite: increasing", {2: (BLUE, "middle")}
-)
+draw(middle, *pencil(5, True), "A₁ positive semidefinite: increasing", {2: (BLUE, "middle")})
 
 rng = np.random.default_rng(1)
 spec = EigSpec(1, 5, index="concave")
