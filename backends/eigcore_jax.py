@@ -82,6 +82,9 @@ class JaxBackend(Backend):
     def compiled(self, function):
         return jax.jit(function)
 
+    def detach(self, a):
+        return jax.lax.stop_gradient(a)
+
     def wrap(self, model):
         return [self.asarray(p) for _, p in model.members], partial(_predict, model.static)
 

@@ -48,7 +48,8 @@ class TorchBackend(Backend):
         return a.to(device=device, dtype=dtype)
 
     def to_numpy(self, a):
-        return a.detach().cpu().numpy()
+        a = a.detach().cpu()
+        return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
 
     def is_concrete(self, a):
         return (

@@ -1,0 +1,257 @@
+"""Backends that are wrong on purpose: each must be rejected by the law that it names.
+
+They prove that the laws bite. Each wraps a good backend and changes one thing::
+
+    broken = DescendingOrder(eigcore.get_backend("numpy"))
+    checks(broken)  # the checks of the law ``broken.rejected_by`` fail
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from eigcore.backend import window
+from eigcore.testing.wrapped import Wrapped
+
+Array = Any
+
+
+# -- wrong eigenpairs
+
+
+class DescendingOrder(Wrapped):
+    """Counts from the largest."""
+
+    rejected_by = "counts_from_the_smallest"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, 0, M.shape[-1] - 1)
+        return window((lam[..., ::-1], V[..., ::-1]), lo, hi)
+
+
+class NeighboursVector(Wrapped):
+    """Gives the vector of the next eigenvalue."""
+
+    rejected_by = "vector_solves_the_eigenproblem_and_has_unit_length"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, 0, M.shape[-1] - 1)
+        return window((lam, np.roll(V, 1, axis=-1)), lo, hi)
+
+
+class Unnormalised(Wrapped):
+    """Gives vectors of length 1.01."""
+
+    rejected_by = "vector_solves_the_eigenproblem_and_has_unit_length"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam, V * V.dtype.type(1.01)
+
+
+class FirstEntryRepeated(Wrapped):
+    """Solves the first matrix of a batch and repeats the answer."""
+
+    rejected_by = "batch_equals_loop"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        first = (0,) * (M.ndim - 2)
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return (lam * 0 + lam[first], V * 0 + V[first]) if M.size else (lam, V)
+
+
+class IgnoresTheWindow(Wrapped):
+    """Gives all eigenpairs whatever it is asked for."""
+
+    rejected_by = "a_window_of_eigenpairs_is_a_part_of_all"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return self.good.eigenpairs(M, 0, M.shape[-1] - 1)
+
+
+class OneTriangle(Wrapped):
+    """Reads the lower triangle of a matrix that is not symmetric."""
+
+    rejected_by = "a_matrix_means_its_symmetric_part"
+
+    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+        def value(p: Array) -> Array:
+            if rule.layout.kind == "full":
+                d = rule.layout.dim
+                lower = np.tril(p.reshape(*p.shape[:-1], d, d))
+                p = (lower + np.tril(lower, -1).mT).reshape(p.shape)
+            return rule.value(self, p)
+
+        return value
+
+
+# -- wrong precision
+
+
+class Float32Inside(Wrapped):
+    """Computes float64 in float32."""
+
+    rejected_by = "hard_matrices_meet_the_residual_bound"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        with np.errstate(over="ignore"):
+            narrow = np.nan_to_num(M.astype(np.float32))
+            lam, V = self.good.eigenpairs(narrow, lo, hi)
+        return lam.astype(M.dtype), V.astype(M.dtype)
+
+
+class ChangesDtype(Wrapped):
+    """Answers in float64 whatever came in."""
+
+    rejected_by = "keeps_batch_shape_and_dtype"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam.astype(np.float64), V.astype(np.float64)
+
+
+class AbsoluteCutoff(Wrapped):
+    """Takes entries below 1e-30 for zero, whatever the scale of the matrix."""
+
+    rejected_by = "hard_matrices_meet_the_residual_bound"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return self.good.eigenpairs(np.where(abs(M) < 1e-30, 0, M), lo, hi)
+
+
+class SplitsTooEarly(Wrapped):
+    """Drops off-diagonal numbers below 1e-5 of tridiagonal matrices."""
+
+    rejected_by = "golden_spectra_are_met"
+
+    def eigenpairs_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Any:
+        return super().eigenpairs_tridiagonal(diag, np.where(abs(off) < 1e-5, 0, off), lo, hi)
+
+    def eigenvalues_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Array:
+        return self.eigenpairs_tridiagonal(diag, off, lo, hi)[0]
+
+
+class JitterAtTies(Wrapped):
+    """Adds a little noise so that no two eigenvalues are equal."""
+
+    rejected_by = "at_a_tie_the_gradient_is_the_projector_over_m"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        noise = np.diag(np.linspace(0, 1e-4, M.shape[-1])).astype(M.dtype)
+        return self.good.eigenpairs(M + noise, lo, hi)
+
+
+# -- wrong answers to wrong input, wrong bookkeeping
+
+
+class FiniteOut(Wrapped):
+    """Replaces NaN by zero and goes on."""
+
+    rejected_by = "non_finite_in_is_never_finite_out"
+
+    def all_finite(self, a: Array) -> bool:
+        return True
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return self.good.eigenpairs(np.nan_to_num(M, posinf=0, neginf=0), lo, hi)
+
+
+class LosesNeighbours(Wrapped):
+    """Spoils the whole batch where one matrix is not finite."""
+
+    rejected_by = "the_neighbours_of_a_non_finite_row_are_unharmed"
+
+    def all_finite(self, a: Array) -> bool:
+        return True
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        bad = not np.isfinite(M).all()
+        lam, V = self.good.eigenpairs(np.nan_to_num(M, posinf=0, neginf=0), lo, hi)
+        return (lam * np.nan, V * np.nan) if bad else (lam, V)
+
+
+class NoChunks(Wrapped):
+    """Takes a batch of any size at once."""
+
+    rejected_by = "chunks_change_nothing"
+
+    def map_rows(self, function: Callable[[Array], Any], p: Array, bytes_per_entry: int) -> Any:
+        return function(p)
+
+
+class Untraced(Wrapped):
+    """Solves behind the back of `trace`."""
+
+    rejected_by = "trace_tells_what_ran"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return window(tuple(np.linalg.eigh(M)), lo, hi)
+
+
+# -- wrong derivatives: the framework's, attached by hand
+
+
+class HalvedGradient(Wrapped):
+    """Attaches half of the gradient."""
+
+    rejected_by = "autodiff_agrees_with_the_rule_under_a_random_cotangent"
+    wraps = "torch"
+
+    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+        right = self.good.differentiable(rule)
+        return lambda p: right(p) / 2 + self.detach(right(p)) / 2
+
+
+class DroppedCotangent(Wrapped):
+    """Forgets what comes back from behind: the gradient of 2 f is that of f."""
+
+    rejected_by = "autodiff_agrees_with_the_rule_under_a_random_cotangent"
+    wraps = "torch"
+
+    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+        good, base = self.good, self.xp.autograd.Function
+
+        class Value(base):
+            @staticmethod
+            def forward(ctx: Any, p: Array) -> Array:
+                value, ctx.gradient = rule.value_and_gradient(good, p)
+                return value
+
+            @staticmethod
+            def backward(ctx: Any, g: Array) -> Array:
+                return ctx.gradient
+
+        return Value.apply
+
+
+class SilentSecondOrder(Wrapped):
+    """Differentiates once, with the eigenvector taken for a constant: twice is silently wrong."""
+
+    rejected_by = "second_order_is_right_or_raises"
+    wraps = "torch"
+
+    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+        def value(p: Array) -> Array:
+            known, gradient = rule.value_and_gradient(self.good, self.detach(p))
+            return known + (gradient * (p - self.detach(p))).sum(-1)
+
+        return value
+
+
+class DifferentiableVector(Wrapped):
+    """Hands out derivatives of eigenvectors, whose sign is arbitrary."""
+
+    rejected_by = "an_eigenvector_has_no_derivative"
+    wraps = "torch"
+
+    def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
+
+
+BROKEN: tuple[type[Wrapped], ...] = tuple(
+    kind for kind in vars().copy().values() if isinstance(kind, type) and Wrapped in kind.__bases__
+)
+"""All of them."""

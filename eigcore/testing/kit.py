@@ -1,0 +1,195 @@
+"""Laws, checks, and what a law needs to speak to a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from eigcore import layout, rules
+from eigcore.backend import Backend
+from eigcore.errors import InvalidInput
+from eigcore.registry import get_backend
+from eigcore.testing.cases import Case, Matrices
+
+Law = Callable[[Any, Any], None]
+_laws: dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]] = {}
+
+
+def all_laws() -> dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]]:
+    """Return name -> the law, its cases, and the capabilities without which it says nothing."""
+    import_module("eigcore.testing.laws")  # which registers them
+    return dict(_laws)
+
+
+def law(*groups: Iterable[Case], needs: tuple[str, ...] = ()) -> Callable[[Law], Law]:
+    """Register a function ``(backend, case)`` that raises AssertionError where it is broken."""
+
+    def register(function: Law) -> Law:
+        name = function.__name__
+        _laws[name] = function, tuple(case for group in groups for case in group), needs
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Check:
+    """One law on one case, for one backend; call it.
+
+    Parameters
+    ----------
+    backend : Backend
+    law : callable
+    case : Case
+    skip : str
+        Why the law says nothing about this backend; empty if it does.
+    known : str
+        Why it is known to fail; empty if it is not.
+    """
+
+    backend: Backend
+    law: Law
+    case: Case
+    skip: str = ""
+    known: str = ""
+
+    @property
+    def __name__(self) -> str:
+        """The law and the case, which pytest shows."""
+        return f"{self.law.__name__}[{self.case.label}]"
+
+    def __repr__(self) -> str:
+        return f"{self.backend.name}: {self.__name__}"
+
+    def __call__(self) -> None:
+        """Run the law: pytest's skip, its xfail for a known failure, AssertionError otherwise."""
+        if not (self.skip or self.known):
+            return self.law(self.backend, self.case)
+        import pytest
+
+        if self.skip:
+            pytest.skip(self.skip)
+        try:
+            self.law(self.backend, self.case)
+        except Exception:
+            pytest.xfail(self.known)
+        raise AssertionError(
+            f"{self!r} is listed in known_failures ({self.known}), but holds. Take it off the list."
+        )
+
+
+def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = None) -> list[Check]:
+    """Return every law on every case as callables for one backend.
+
+    Parameters
+    ----------
+    backend : str or Backend
+        A name as for `eigcore.get_backend`, or the backend itself.
+    known_failures : mapping, optional
+        Name of a law, or of one check as pytest shows it, to the reason with a link. They are
+        strict: a check that is listed and holds fails.
+
+    Returns
+    -------
+    list of Check
+        For ``pytest.mark.parametrize``. What the backend does not declare in its `Capabilities`
+        is skipped, with that reason.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the backend cannot be loaded.
+    InvalidInput
+        If `known_failures` names no law and no check.
+
+    Examples
+    --------
+    >>> for check in checks("numpy")[:3]:
+    ...     check()
+    """
+    chosen, known = get_backend(backend), dict(known_failures or {})
+    off = {name: switched_off(chosen, name) for name in chosen.capabilities.dtypes}
+    result = []
+    for function, cases, needs in all_laws().values():
+        for case in cases:
+            bare = Check(chosen, function, case)
+            reason = known.get(bare.__name__, known.get(function.__name__, ""))
+            skip = undeclared(chosen, case, needs) or off[case.dtype]
+            result.append(Check(chosen, function, case, skip, reason))
+    strangers = set(known) - set(_laws) - {check.__name__ for check in result}
+    if strangers:
+        raise InvalidInput(
+            f"known_failures names {sorted(strangers)[0]!r}, which is no law and no check. "
+            "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows."
+        )
+    return result
+
+
+def undeclared(backend: Backend, case: Case, needs: tuple[str, ...] = ()) -> str:
+    """Say what a backend would have to declare for this case; empty if it does."""
+    own = backend.capabilities
+    missing = [f"{need}=True" for need in needs if not getattr(own, need)]
+    if case.dtype not in own.dtypes:
+        missing.append(f"dtype {case.dtype}")
+    if case.structure not in own.structures:
+        missing.append(f"structure {case.structure}")
+    return f'backend "{backend.name}" does not declare {", ".join(missing)}' if missing else ""
+
+
+def switched_off(backend: Backend, dtype: str) -> str:
+    """Say that a declared dtype is not to be had in this process; empty if it is."""
+    got = dtype_of(backend.asarray(np.zeros(1), dtype=dtype))
+    if got == dtype:
+        return ""
+    return (
+        f'backend "{backend.name}" declares {dtype}, but gives {got}: switch it on '
+        "(JAX: the environment variable JAX_ENABLE_X64=1)"
+    )
+
+
+# -- arrays in, numbers out
+
+
+def put(backend: Backend, a: np.ndarray, dtype: str) -> Any:
+    """Return a NumPy array as an array of the backend."""
+    return backend.asarray(a, dtype=dtype)
+
+
+def dtype_of(a: Any) -> str:
+    """Name the element type of an array of any library."""
+    return str(a.dtype).rsplit(".", 1)[-1]
+
+
+def host(backend: Backend, a: Any) -> np.ndarray:
+    """Return an array of the backend as float64 in NumPy."""
+    if dtype_of(a) in ("float16", "bfloat16"):
+        a = backend.asarray(a, dtype="float32")
+    return np.asarray(backend.to_numpy(a), dtype=np.float64)
+
+
+def value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
+    """Apply the rule itself, which every backend must serve: (..., K) -> (...), (..., K)."""
+    return backend.call(_value_and_gradient, (rule,), p)
+
+
+def _value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
+    return rule.value_and_gradient(backend, p)
+
+
+def kth_gradient(backend: Backend, case: Matrices, k: int, phi: Any = None) -> np.ndarray:
+    """Return ∂f/∂M by the rule: (..., d, d); f is λ_k, or φ if it is given."""
+    rule = rules.kth_rule(layout.full(case.d), k)
+    if phi is not None:
+        rule = rules.Rule(layout.full(case.d), phi)
+    p = put(backend, case.M.reshape(*case.batch, case.d**2), case.dtype)
+    return host(backend, value_and_gradient(backend, rule, p)[1]).reshape(case.M.shape)
+
+
+def gap_of(case: Matrices, k: int) -> np.ndarray:
+    """Return the distance of λ_k from the other eigenvalues, one if there is none: (...)."""
+    off = abs(np.delete(case.lam, k, axis=-1) - case.lam[..., k : k + 1])
+    return off.min(-1) if off.shape[-1] else np.ones(case.batch)

@@ -1,0 +1,23 @@
+"""The laws. Importing this package registers them."""
+
+from eigcore.testing.laws import (
+    autodiff,
+    derivatives,
+    eigenpairs,
+    exactness,
+    inputs,
+    nonfinite,
+    smoothing,
+    symmetries,
+)
+
+__all__ = [
+    "autodiff",
+    "derivatives",
+    "eigenpairs",
+    "exactness",
+    "inputs",
+    "nonfinite",
+    "smoothing",
+    "symmetries",
+]

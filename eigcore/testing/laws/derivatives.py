@@ -1,0 +1,154 @@
+"""Laws of the rule's derivatives, which every backend has through eigcore.vjp and eigcore.jvp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import eigcore
+from eigcore import rules
+from eigcore.testing import exact
+from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
+from eigcore.testing.hard import TIES
+from eigcore.testing.kit import dtype_of, gap_of, host, kth_gradient, law, put
+from eigcore.testing.tolerance import DIFFERENCE, STEP, agree, bound, holds
+
+
+def pulled_back(backend: Any, case: Model, params: Any = None, x: Any = None) -> list[np.ndarray]:
+    """Return f, d_params and d_x for the case's cotangent, or at other parameters and inputs."""
+    params = case.params if params is None else params
+    x = case.x if x is None else x
+    arrays = put(backend, params, case.dtype), put(backend, x, case.dtype)
+    values, pullback = eigcore.vjp(case.spec, *arrays, backend=backend)
+    d_params, d_x = pullback(put(backend, case.cotangent, case.dtype))
+    return [host(backend, a) for a in (values, d_params, d_x)]
+
+
+@law(MODELS)
+def a_fused_kernel_equals_the_composition(backend, case):
+    """What Backend.fused gives, if anything, is what the rule composes from eigenpairs."""
+    arrays = put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
+    p, rule = rules.assemble(*arrays), rules.rule_of(case.spec)
+    value = backend.fused(rule, p, gradient=False)
+    if value is not None:
+        expected = host(backend, rule._value(backend, p))
+        allowed = bound(case.spec.dim, case.dtype, case.norm)
+        agree("the fused value", host(backend, value), expected, allowed)
+    both = backend.fused(rule, p, gradient=True)
+    if both is not None:
+        expected = rule._value_and_gradient(backend, p)
+        allowed = bound(case.spec.dim, case.dtype, case.hardness)
+        for what, a, b in zip(("value", "gradient"), both, expected, strict=True):
+            agree(f"the fused {what}", host(backend, a), host(backend, b), allowed)
+
+
+@law(SMALL)
+def gradient_matches_finite_differences_along_symmetric_directions(backend, case):
+    """⟨∂λ_k/∂M, Δ⟩ is the slope of λ_k along symmetric Δ."""
+    for k in case.ks:
+        gradient = kth_gradient(backend, case, k)
+        for salt in range(3):
+            delta = case.rng(salt + 1).normal(size=(case.d, case.d))
+            delta = (delta + delta.T) / np.linalg.norm(delta + delta.T)
+            there, back = (np.linalg.eigvalsh(case.M + s * STEP * delta)[k] for s in (1, -1))
+            allowed = DIFFERENCE + bound(case.d, case.dtype, case.norm / gap_of(case, k))
+            agree(f"⟨∂λ_{k}, Δ⟩", (gradient * delta).sum(), (there - back) / (2 * STEP), allowed)
+
+
+@law(MODELS)
+def vjp_matches_finite_differences_of_the_definition(backend, case):
+    """⟨g, f(θ + hΔ) − f(θ − hΔ)⟩/2h is ⟨pullback(g), Δ⟩, θ the parameters and the inputs."""
+    _, *gradients = pulled_back(backend, case)
+    allowed = case.hardness * (DIFFERENCE + bound(case.spec.dim, case.dtype))
+    for salt in range(2):
+        step = case.direction(salt)
+        there, back = (
+            exact.values(
+                case.spec,
+                *(a + s * STEP * d for a, d in zip((case.params, case.x), step, strict=True)),
+            )
+            for s in (1, -1)
+        )
+        slope = (case.cotangent * (there - back)).sum() / (2 * STEP)
+        got = sum((a * b).sum() for a, b in zip(gradients, step, strict=True))
+        agree("⟨pullback(g), Δ⟩", got, slope, allowed * case.cotangent.sum())
+
+
+@law(MODELS)
+def vjp_is_the_adjoint_of_jvp(backend, case):
+    """⟨g, jvp(Δ)⟩ = ⟨vjp(g), Δ⟩, and both give the values of evaluate."""
+    step = case.direction()
+    values, *gradients = pulled_back(backend, case)
+    arrays = [put(backend, a, case.dtype) for a in (case.params, case.x, *step)]
+    forward, tangent = (host(backend, a) for a in eigcore.jvp(case.spec, *arrays, backend=backend))
+    plain = host(backend, eigcore.evaluate(case.spec, *arrays[:2], backend=backend))
+    allowed = bound(case.spec.dim, case.dtype, case.norm)
+    agree("the value of vjp", values, plain, allowed)
+    agree("the value of jvp", forward, plain, allowed)
+    left = (case.cotangent * tangent).sum()
+    right = sum((a * b).sum() for a, b in zip(gradients, step, strict=True))
+    allowed = bound(case.spec.dim, case.dtype, case.hardness * case.cotangent.sum())
+    agree("⟨g, jvp⟩", left, right, allowed)
+
+
+@law(tuple(c for c in MODELS if c.spec.functional in ("kth", "top_sum", "bottom_sum", "weighted")))
+def euler_recovers_the_value(backend, case):
+    """⟨∂f/∂M, M⟩ = f where φ(cλ) = c φ(λ); in parameters ⟨g, f⟩ = ⟨d_params, params⟩."""
+    values, d_params, _ = pulled_back(backend, case)
+    allowed = bound(case.spec.dim, case.dtype, case.hardness * case.cotangent.sum())
+    agree(
+        "⟨d_params, params⟩",
+        (d_params * case.params).sum(),
+        (case.cotangent * values).sum(),
+        allowed,
+    )
+
+
+@law(TIES)
+def at_a_tie_the_gradient_is_the_projector_over_m(backend, case):
+    """G = P/m: symmetric, positive semidefinite, trace 1, (M − λ_k I) G = 0; m = 1 included."""
+    for k in range(case.d):
+        check_tie(case, k, kth_gradient(backend, case, k))
+
+
+def check_tie(case: Any, k: int, G: np.ndarray) -> None:
+    """Check the gradient (..., d, d) of λ_k against P/m."""
+    lam, V = np.linalg.eigh(case.M)
+    near = abs(lam - lam[..., k : k + 1]) < 1e-4
+    P = (V * (near / near.sum(-1, keepdims=True))[..., None, :]) @ V.mT
+    gap = np.where(near, np.inf, abs(lam - lam[..., k : k + 1])).min(-1)
+    rest = np.where(np.isfinite(gap), case.norm / gap, 1.0)[..., None, None]
+    allowed = bound(case.d, case.dtype, np.maximum(rest, 1))
+    agree("G − Gᵀ", G - G.mT, 0 * G, allowed)
+    agree("tr G", np.trace(G, axis1=-2, axis2=-1), np.ones(case.batch), allowed[..., 0, 0])
+    smallest = np.linalg.eigvalsh((G + G.mT) / 2).min()
+    holds(smallest >= -allowed.max(), f"G has the eigenvalue {smallest:.3g}; should be ⪰ 0.")
+    shifted = case.M - lam[..., k, None, None] * np.eye(case.d)
+    agree("(M − λ_k I) G", shifted @ G, 0 * G, allowed * np.maximum(1, case.norm)[..., None, None])
+    agree(f"∂λ_{k}", G, P, allowed)
+
+
+@law(NO_ROWS)
+def a_batch_without_rows_has_a_zero_gradient(backend, case):
+    """x (2, 0, n): values (2, 0, m), d_params zero and of full shape, d_x of the shape of x."""
+    values, d_params, d_x = pulled_back(backend, case)
+    agree("f", values, np.zeros((2, 0, case.spec.outputs)), 0.0)
+    agree("d_params", d_params, np.zeros(case.spec.params_shape), 0.0)
+    agree("d_x", d_x, np.zeros(case.x.shape), 0.0)
+
+
+@law(tuple(c for c in MODELS if c in FORMS or c.dtype == "float32"))
+def derivatives_keep_shape_and_dtype(backend, case):
+    """d_params and d_x look like params and x, values and tangents like g."""
+    arrays = put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
+    values, pullback = eigcore.vjp(case.spec, *arrays, backend=backend)
+    cotangents = pullback(put(backend, case.cotangent, case.dtype))
+    forward = eigcore.jvp(case.spec, *arrays, *arrays, backend=backend)
+    shape = case.cotangent.shape
+    expected = [("values", values, shape), ("values of jvp", forward[0], shape)]
+    expected += [("tangents", forward[1], shape), ("d_params", cotangents[0], case.params.shape)]
+    expected += [("d_x", cotangents[1], case.x.shape)]
+    for what, array, shape in expected:
+        got = tuple(array.shape), dtype_of(array)
+        holds(got == (shape, case.dtype), f"{what}: {got}, but should be {(shape, case.dtype)}.")

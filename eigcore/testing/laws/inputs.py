@@ -1,0 +1,175 @@
+"""Laws of what may come in, and what is said about it: dtypes, views, libraries, chunks, traces."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+import eigcore
+import eigcore.backend
+from eigcore import layout, rules
+from eigcore.errors import BackendUnavailable, InvalidInput
+from eigcore.testing.cases import ANY, DOUBLE, HALF, Case, spread
+from eigcore.testing.kit import dtype_of, host, law, put
+from eigcore.testing.tolerance import agree, bound, holds
+
+
+def _matrices(case: Case, batch: tuple[int, ...] = (2, 3), d: int = 4) -> np.ndarray:
+    M = case.rounded(spread(d, batch)(case.rng()))
+    return np.tril(M) + np.tril(M, -1).mT
+
+
+def _raises(what: str, function: Any, *arguments: Any, **options: Any) -> None:
+    try:
+        function(*arguments, **options)
+    except InvalidInput:
+        return
+    raise AssertionError(f"{what} should raise InvalidInput.")
+
+
+@law(HALF)
+def half_precision_is_computed_in_float32(backend, case):
+    """float16 and bfloat16 give the float32 result, rounded once, in their own dtype."""
+    spec = eigcore.EigSpec(3, 4)
+    rng = case.rng()
+    arrays = [
+        put(backend, rng.integers(-8, 9, size=shape) / 8, case.dtype)
+        for shape in (spec.params_shape, (5, 3))
+    ]
+    wide = [backend.asarray(a, dtype="float32") for a in arrays]
+    got = eigcore.evaluate(spec, *arrays, backend=backend)
+    holds(dtype_of(got) == case.dtype, f"f has dtype {dtype_of(got)}; should be {case.dtype}.")
+    once = backend.asarray(eigcore.evaluate(spec, *wide, backend=backend), dtype=case.dtype)
+    agree("f", host(backend, got), host(backend, once), 0.0)
+    values, pullback = eigcore.vjp(spec, *arrays, backend=backend)
+    for what, a in zip(("d_params", "d_x"), pullback(values), strict=True):
+        holds(dtype_of(a) == case.dtype, f"{what} is {dtype_of(a)}; should be {case.dtype}.")
+    M = put(backend, np.diag([1.0, 2.0, 4.0]), case.dtype)
+    for a in eigcore.kth_eigenpair(M, 1, backend=backend):
+        holds(dtype_of(a) == case.dtype, f"kth_eigenpair gives {dtype_of(a)}.")
+
+
+@law(ANY)
+def integers_become_the_widest_float(backend, case):
+    """Integer arrays and lists become float64, or the widest float that is switched on."""
+    wide = dtype_of(backend.asarray(np.zeros(1), dtype="float64"))
+    numbers = [[2, 1, 0], [1, 2, 1], [0, 1, 2]]
+    expected = 2 + np.sqrt(2)
+    for M in (backend.asarray(np.array(numbers)), numbers):
+        got = eigcore.kth_eigenvalue(M, 2, backend=backend)
+        holds(dtype_of(got) == wide, f"integers became {dtype_of(got)}; should be {wide}.")
+        agree("λ_2", host(backend, got), expected, bound(3, wide, 4.0))
+
+
+@law(ANY)
+def strided_and_broadcast_inputs_are_welcome(backend, case):
+    """Views with any strides, zero strides included, give what their copies give."""
+    M = _matrices(case, (4, 6))
+    there, rows = put(backend, M, case.dtype), np.linalg.eigvalsh(M)[..., 1]
+    allowed = bound(4, case.dtype, 1.5)
+    views = {
+        "every other matrix": (there[::2, 1::3], rows[::2, 1::3]),
+        "swapped batch axes": (there.swapaxes(0, 1), rows.swapaxes(0, 1)),
+        "a transposed matrix": (there.mT, rows),
+        "a broadcast matrix": (backend.xp.broadcast_to(there[0, 0], (3, 4, 4)), rows[[0] * 3, 0]),
+    }
+    for what, (view, expected) in views.items():
+        got = host(backend, eigcore.kth_eigenvalue(view, 1, backend=backend))
+        agree(f"λ_1 of {what}", got, expected, allowed)
+    spec, rng = eigcore.EigSpec(3, 4), case.rng(1)
+    params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
+    x = put(backend, rng.normal(size=(3, 5)), case.dtype)
+    view = backend.xp.broadcast_to(x.mT[:, None], (5, 2, 3))
+    copy = put(backend, host(backend, view), case.dtype)
+    for what, a, b in zip(
+        ("f", "d_params", "d_x"),
+        *(_all(backend, spec, params, z) for z in (view, copy)),
+        strict=True,
+    ):
+        agree(f"{what} of a broadcast x", a, b, bound(4, case.dtype, 100.0))
+
+
+def _all(backend: Any, spec: Any, params: Any, x: Any) -> list[np.ndarray]:
+    values, pullback = eigcore.vjp(spec, params, x, backend=backend)
+    return [host(backend, a) for a in (values, *pullback(values))]
+
+
+@contextlib.contextmanager
+def _budget(size: int):
+    before = eigcore.backend.MEMORY_BUDGET
+    eigcore.backend.MEMORY_BUDGET = size
+    try:
+        yield
+    finally:
+        eigcore.backend.MEMORY_BUDGET = before
+
+
+@law(ANY)
+def chunks_change_nothing(backend, case):
+    """A small eigcore.backend.MEMORY_BUDGET cuts the batch, and the results stay."""
+    M = _matrices(case, (3, 17))
+    rule = rules.kth_rule(layout.full(4), 1)
+    p = put(backend, M.reshape(3, 17, 16), case.dtype)
+    whole = [host(backend, a) for a in rule.value_and_gradient(backend, p)]
+    with _budget(4 * 5 * 16 * 8), eigcore.trace() as calls:
+        cut = [host(backend, a) for a in rule.value_and_gradient(backend, p)]
+    for what, a, b in zip(("f", "∂f"), cut, whole, strict=True):
+        agree(f"{what} in chunks", a, b, bound(4, case.dtype, 3.0))
+    largest = max(int(np.prod(call.shape[:-2])) for call in calls)
+    holds(largest < 51, "MEMORY_BUDGET was made small, but all rows were solved at once.")
+
+
+@law(ANY)
+def trace_tells_what_ran(backend, case):
+    """`trace` names backend, driver, dtype, shape and time of each solve."""
+    M = put(backend, _matrices(case), case.dtype)
+    with eigcore.trace() as calls:
+        eigcore.kth_eigenvalue(M, 1, backend=backend)
+    holds(len(calls) >= 1, "trace recorded no solve.")
+    call = calls[0]
+    got = call.backend, call.dtype.rsplit(".", 1)[-1], tuple(call.shape)
+    expected = backend.name, case.dtype, (2, 3, 4, 4)
+    holds(got == expected, f"trace tells {got}, but should tell {expected}.")
+    holds(bool(call.driver), "trace names no driver.")
+    holds(call.seconds is None or call.seconds >= 0, f"trace tells {call.seconds} seconds.")
+
+
+@law(DOUBLE)
+def float_types_are_not_mixed(backend, case):
+    """float64 parameters with float32 inputs raise InvalidInput: no dtype changes silently."""
+    if "float32" not in backend.capabilities.dtypes:
+        return
+    spec = eigcore.EigSpec(2, 3)
+    params = put(backend, np.zeros(spec.params_shape), "float64")
+    x = put(backend, np.zeros(2), "float32")
+    _raises("float64 with float32", eigcore.evaluate, spec, params, x, backend=backend)
+
+
+@law(ANY)
+def libraries_are_not_mixed(backend, case):
+    """Arrays of two libraries in one call raise InvalidInput."""
+    spec = eigcore.EigSpec(2, 3)
+    params = put(backend, np.zeros(spec.params_shape), case.dtype)
+    for name in eigcore.backends():
+        try:
+            other = eigcore.get_backend(name)
+        except BackendUnavailable:
+            continue
+        x = other.asarray(np.zeros(2), dtype=case.dtype)
+        if type(x) is not type(params):
+            _raises(f"{backend.name} with {name}", eigcore.evaluate, spec, params, x)
+
+
+@law(ANY)
+def wrong_shapes_are_refused(backend, case):
+    """A matrix that is not square, an index out of range, features that do not fit."""
+    M = put(backend, np.zeros((2, 3)), case.dtype)
+    square = put(backend, np.eye(3), case.dtype)
+    spec = eigcore.EigSpec(2, 3)
+    params = put(backend, np.zeros(spec.params_shape), case.dtype)
+    _raises("a 2 by 3 matrix", eigcore.kth_eigenvalue, M, 0, backend=backend)
+    _raises("k = 3 of 3", eigcore.kth_eigenvalue, square, 3, backend=backend)
+    _raises("three features for two", eigcore.evaluate, spec, params, square, backend=backend)
+    _raises("parameters of another spec", eigcore.evaluate, spec, square, M, backend=backend)
