@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 import eigcore.backend as core
+import eigcore_kernels
 from eigcore import Backend, Capabilities, rules, tracing
 from eigcore.backend import Places, window
 from eigcore.errors import NotDifferentiable
@@ -32,6 +33,7 @@ class JaxBackend(Backend):
         compiled=True,
     )
     xp = jnp
+    note = eigcore_kernels.NOTE
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
         if like is not None:
@@ -48,7 +50,9 @@ class JaxBackend(Backend):
         return not isinstance(a, Tracer)
 
     def all_finite(self, a):
-        return self.is_concrete(a) and bool(np.isfinite(np.asarray(a)).all())
+        if not self.is_concrete(a):
+            return False
+        return math.isfinite(a.item()) if a.size == 1 else bool(np.isfinite(np.asarray(a)).all())
 
     def place(self, lay, like):
         gather, scatter = lay.gather, lay.scatter
@@ -70,6 +74,23 @@ class JaxBackend(Backend):
             return function(p)
         results = jax.lax.map(function, p.reshape(rows, p.shape[-1]), batch_size=chunk)
         return jax.tree.map(lambda a: a.reshape(*p.shape[:-1], *a.shape[1:]), results)
+
+    def fused(self, rule, p, *, gradient):
+        symbolic = not all(isinstance(size, int) for size in p.shape)
+        if (
+            symbolic
+            or p.dtype not in (jnp.float32, jnp.float64)
+            or not eigcore_kernels.serves(rule)
+        ):
+            return None
+        kernel = partial(eigcore_kernels.in_jax, rule, gradient)
+        if not self.is_concrete(p):
+            composed = partial(rule.composed, self, gradient=gradient)
+            return jax.lax.platform_dependent(p, cpu=kernel, default=composed)
+        if p.device.platform != "cpu":
+            return None
+        shape = (*p.shape[:-1], rule.layout.dim, rule.layout.dim)
+        return self.solve(eigcore_kernels.DRIVER, kernel, p, shape=shape)
 
     def call(self, function, static, *arrays):
         if tracing.active():

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import final
 
+import eigcore_kernels
+import numpy as np
 import torch
 import torch.autograd.forward_ad as forward_ad
 from torch._C._functorch import (  # pyright: ignore
@@ -37,6 +39,7 @@ class TorchBackend(Backend):
         compiled=True,
     )
     xp = torch
+    note = eigcore_kernels.NOTE
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
         if isinstance(dtype, str):
@@ -62,14 +65,24 @@ class TorchBackend(Backend):
     def all_finite(self, a):
         if not self.is_concrete(a):
             return False
+        if a.numel() == 1:
+            return math.isfinite(a.item())
         if a.numel() <= SMALL and a.device.type == "cpu" and a.dtype in NUMPY_FLOATS:
             return NUMPY.all_finite(a.detach().numpy())
         return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
 
-    def solve(self, driver, routine, a, *rest):
+    def solve(self, driver, routine, a, *rest, shape=None):
         if torch.compiler.is_compiling():
             return routine(a, *rest)
-        return super().solve(driver, routine, a, *rest)
+        return super().solve(driver, routine, a, *rest, shape=shape)
+
+    def fused(self, rule, p, *, gradient):
+        if p.device.type != "cpu" or not self.is_concrete(p) or not eigcore_kernels.serves(rule):
+            return None
+        result = eigcore_kernels.solve(
+            NUMPY, rule, p.detach().numpy(), gradient, torch.get_num_threads()
+        )
+        return tuple(map(_shared, result)) if gradient else _shared(result)
 
     def eigenpairs(self, M, lo, hi):
         return self._solve_window("eigh", M, lo, hi)
@@ -85,9 +98,8 @@ class TorchBackend(Backend):
     def call(self, function, static, *arrays):
         if not all(map(_is_small, arrays)):
             return function(self, *static, *arrays)
-        result = NUMPY.call(function, static, *(a.detach().numpy() for a in arrays))
-        many = isinstance(result, tuple)
-        return tuple(map(torch.as_tensor, result)) if many else torch.as_tensor(result)
+        result = NUMPY.call(function, static, *[a.detach().numpy() for a in arrays])
+        return tuple(map(_shared, result)) if isinstance(result, tuple) else _shared(result)
 
     def detach(self, a):
         return a.detach()
@@ -198,6 +210,11 @@ def _differentiable(rule, p):
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)
     return rule.value(BACKEND, p)
+
+
+def _shared(a):
+    """Return a NumPy array, or number, as a tensor on the same memory."""
+    return torch.from_numpy(a) if isinstance(a, np.ndarray) else torch.as_tensor(a)
 
 
 def _is_small(a):

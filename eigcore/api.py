@@ -161,7 +161,7 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    return restore(_apply(chosen, rules.kth_rule(layout.full(d), _index(k, d)), M, "M", 2))
+    return restore(_apply(chosen, rules.kth_rule("full", d, _index(k, d)), M, "M", 2))
 
 
 def smooth_kth_eigenvalue(
@@ -227,7 +227,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     p = chosen.xp.concat((diag, off), axis=-1)
-    return restore(_apply(chosen, rules.kth_rule(layout.pair(d), _index(k, d)), p, "diag, off", 1))
+    return restore(_apply(chosen, rules.kth_rule("pair", d, _index(k, d)), p, "diag, off", 1))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
@@ -253,7 +253,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    static = (rules.kth_rule(layout.full(d), _index(k, d)), 2)
+    static = (rules.kth_rule("full", d, _index(k, d)), 2)
     values, vectors = chosen.call(_pair_of, static, M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)

@@ -75,6 +75,8 @@ class Backend(abc.ABC):
     plugin_api: ClassVar[int]
     """The `PLUGIN_API` that the plugin was written for, as a number."""
     capabilities: ClassVar[Capabilities]
+    note: str = ""
+    """One line for ``eigcore backends``: what accelerates it, or what is missing for that."""
     xp: ClassVar[Any]
     """Array namespace: numpy, torch, jax.numpy or a module with the same functions of these
     names: amax, amin, argsort, concat, finfo, isfinite, log, maximum, where."""
@@ -139,6 +141,14 @@ class Backend(abc.ABC):
         """
         return None
 
+    def fused_rows(self, rule: Any) -> Callable[..., Any] | None:
+        """Return the kernel of `eigcore.rows.Rows.vjp` for a rule, None where there is none.
+
+        It takes `eigcore.rows.Places` and params (1, terms + 1, K), and returns the values and
+        their pullback to `params`. It is held to the composition from dense terms by a law.
+        """
+        return None
+
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         """Return ``function(self, *static, *arrays)``, compiled where the framework can.
 
@@ -196,9 +206,19 @@ class Backend(abc.ABC):
         parts = [function(flat[start : start + chunk]) for start in range(0, rows, chunk)]
         return join(self.xp, parts, p.shape[:-1])
 
-    def solve(self, driver: str, routine: Callable[..., Any], a: Array, *rest: Any) -> Any:
-        """Call ``routine(a, *rest)``, the eigensolver named `driver`, and note it for `trace`."""
-        return tracing.record(self.name, driver, self._wait, routine, a, *rest)
+    def solve(
+        self,
+        driver: str,
+        routine: Callable[..., Any],
+        a: Array,
+        *rest: Any,
+        shape: tuple[int, ...] | None = None,
+    ) -> Any:
+        """Call ``routine(a, *rest)``, the eigensolver named `driver`, and note it for `trace`.
+
+        `shape` is that of the matrices, where `a` is not one.
+        """
+        return tracing.record(self.name, driver, self._wait, routine, a, *rest, shape=shape)
 
     def _wait(self, result: Any) -> bool:
         first = result[0] if isinstance(result, tuple) else result

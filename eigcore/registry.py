@@ -39,6 +39,8 @@ class Provenance:
         For "unavailable": what is wrong and what to type.
     capabilities : Capabilities or None
         For "loaded".
+    note : str
+        For "loaded": what accelerates it, or what is missing for that.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Provenance:
     module: str
     error: str = ""
     capabilities: Capabilities | None = None
+    note: str = ""
 
 
 def _entries() -> dict[str, list[importlib.metadata.EntryPoint]]:
@@ -97,7 +100,9 @@ def _provenance(name: str, entries: list[importlib.metadata.EntryPoint], load: b
     )
     result = _loaded.get(name)
     if isinstance(result, Backend):
-        return Provenance(name, "loaded", *where, capabilities=result.capabilities)
+        return Provenance(
+            name, "loaded", *where, capabilities=result.capabilities, note=result.note
+        )
     if isinstance(result, BackendUnavailable):
         return Provenance(name, "unavailable", *where, error=str(result))
     return Provenance(name, "available", *where)

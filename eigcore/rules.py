@@ -149,9 +149,7 @@ class Rule:
     def value(self, backend: Any, p: Array) -> Array:
         """φ: (..., K) -> (...)."""
         fused = backend.fused(self, p, gradient=False)
-        if fused is not None:
-            return fused
-        return backend.map_rows(lambda q: self._value(backend, q), p, self._bytes_per_entry)
+        return self.composed(backend, p, gradient=False) if fused is None else fused
 
     def value_and_gradient(self, backend: Any, p: Array) -> tuple[Array, Array]:
         """φ and ∂φ/∂p, from one eigensolve: (..., K) -> (...), (..., K).
@@ -159,11 +157,12 @@ class Rule:
         ∂φ/∂M = V diag(w) Vᵀ (Magnus 1985; ties: `eigcore.functionals`).
         """
         fused = backend.fused(self, p, gradient=True)
-        if fused is not None:
-            return fused
-        return backend.map_rows(
-            lambda q: self._value_and_gradient(backend, q), p, self._bytes_per_entry
-        )
+        return self.composed(backend, p, gradient=True) if fused is None else fused
+
+    def composed(self, backend: Any, p: Array, *, gradient: bool) -> Any:
+        """`value`, or `value_and_gradient`, from the backend's eigenpairs, in chunks."""
+        function = self._value_and_gradient if gradient else self._value
+        return backend.map_rows(lambda q: function(backend, q), p, self._bytes_per_entry)
 
     def curvature(self, backend: Any, p: Array) -> tuple[Array, Array, Array]:
         """Return what the second derivative needs: V, divided differences, ∂²φ/∂λ².
@@ -263,9 +262,19 @@ def rule_of(spec: EigSpec) -> Rule:
     return Rule(spec.layout, spec.phi)
 
 
-def kth_rule(lay: Layout, k: int) -> Rule:
-    """Return the rule of the k-th eigenvalue in a given layout."""
-    return Rule(lay, Kth(lay.dim, k))
+def kth_rule(kind: str, dim: int, k: int) -> Rule:
+    """Return the rule of the k-th eigenvalue in the layout "full" or "pair".
+
+    One object per rule: a compiler's cache then finds it by identity.
+    """
+    rule = _KTH.get((kind, dim, k))
+    if rule is None:
+        lay = Layout(dim, dim - 1 if kind == "full" else min(1, dim - 1), kind)
+        rule = _KTH[kind, dim, k] = Rule(lay, Kth(dim, k))
+    return rule
+
+
+_KTH: dict[tuple[str, int, int], Rule] = {}
 
 
 @lru_cache(maxsize=1024)

@@ -75,9 +75,11 @@ def record(
     routine: Callable[..., Any],
     a: Any,
     *rest: Any,
+    shape: tuple[int, ...] | None = None,
 ) -> Any:
     """Call ``routine(a, *rest)`` and, if somebody is tracing, note it.
 
+    `shape` is that of the matrices, where `a` is not one.
     ``wait(result)`` returns when the device is done, False if there is nothing to wait for because
     a compiler is tracing.
     """
@@ -88,5 +90,5 @@ def record(
     result = routine(a, *rest)
     seconds = time.perf_counter() - start if wait(result) else None
     device = str(getattr(a, "device", "cpu")) if seconds is not None else "compiled"
-    calls.append(Solve(backend, driver, device, str(a.dtype), tuple(a.shape), seconds))
+    calls.append(Solve(backend, driver, device, str(a.dtype), tuple(shape or a.shape), seconds))
     return result

@@ -424,6 +424,7 @@ def test_large_batches_are_cut_into_chunks(backend, monkeypatch):
     M = symmetric(50, 6, 6)
     wanted = np.linalg.eigvalsh(M)[:, 2]
     assert MEMORY_BUDGET == 256 * 2**20
+    monkeypatch.setattr("eigcore_kernels.kernels", None)  # they need no chunks
     monkeypatch.setattr("eigcore.backend.MEMORY_BUDGET", 6 * 6 * 5 * 8 * 7)
     with eigcore.trace() as calls:
         values = eigcore.kth_eigenvalue(on(backend, M), 2)
@@ -498,7 +499,7 @@ def test_the_trace_says_where_a_small_torch_call_really_ran():
         value = eigcore.kth_eigenvalue(torch.eye(3), 1)
     assert isinstance(value, torch.Tensor)
     assert calls[0].backend == "torch"
-    assert calls[0].driver.startswith("numpy.")
+    assert calls[0].driver.startswith(("numpy.", "eigcore-native"))
 
 
 def test_nested_traces_each_see_what_is_inside_them():

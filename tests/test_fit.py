@@ -14,6 +14,7 @@ from eigcore.fit.frame import make_frame
 from eigcore.fit.lbfgs import weak_wolfe
 from eigcore.fit.linear import linear_predictions
 from eigcore.fit.member import Run
+from eigcore.fit.moments import Moments
 from eigcore.fit.objectives import LOSSES
 from eigcore.gauge import matrices
 
@@ -152,7 +153,8 @@ def design_for(wishes, pieces=4):
     frame = make_frame(smooth_table(), "y")
     shared = encode(frame, np.arange(200), 6, wishes.shape)
     numbers = shared.table(frame.cells)
-    return frame, shared, numbers, Design(shared, numbers, wishes, pieces)
+    moments = Moments.of(shared, numbers, frame.target)
+    return frame, shared, numbers, Design(shared, numbers, moments, wishes, pieces)
 
 
 @pytest.mark.parametrize("wishes", WISHES)
@@ -176,7 +178,10 @@ def test_a_member_in_the_shared_encoding_is_the_same_function(wishes):
     point = np.random.default_rng(3).normal(size=coordinates.size)
     spec, params = design.member(coordinates, point)
     terms = shared(numbers, eigcore.get_backend("numpy"))
-    before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), design.scaled)
+    scaled = (
+        design.coarse(numbers, eigcore.get_backend("numpy")) - design.moments.mean
+    ) / design.deviation
+    before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), scaled)
     assert np.allclose(eigcore.evaluate(spec, params, terms), before, atol=1e-10)
 
 

@@ -124,8 +124,8 @@ def backends(found: dict[str, Any]) -> None:
         )
     console().print(table)
     for name, record in found.items():
-        if record.error:
-            line(f"{name}: {record.error}")
+        if record.error or record.note:
+            line(f"{name}: {record.error or record.note}")
 
 
 def plain(record: Any) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from eigcore.fit import starts
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame
 from eigcore.fit.lbfgs import minimize
-from eigcore.fit.member import Run, Settings, first_guess
+from eigcore.fit.member import Run, Settings, first_guess, working_target
+from eigcore.fit.moments import Moments
 from eigcore.fit.objectives import LOSSES
+from eigcore.rows import Rows
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=5)
 LINEAR = 1e-5
@@ -125,14 +127,15 @@ def _validate(run, frame, target, wishes, settings, known, hidden) -> float:
     """Loss on the hidden rows of one short fit on the known ones."""
     shared = encode(frame, known, settings.knots, wishes.shape)
     numbers = shared.table(frame.cells)
-    design = Design(shared, numbers[known], wishes, settings.knots or 1)
+    moments = Moments.of(shared, numbers[known], working_target(target[known], run.loss))
+    design = Design(shared, numbers[known], moments, wishes, settings.knots or 1)
     coordinates = design.parametrisation(settings.dim)
-    p, _ = first_guess(design, coordinates, target[known], run.loss)
+    p = first_guess(design, coordinates)
     start = starts.gapped(coordinates, p, np.random.default_rng(run.seed))
     objective = run.objective(design, coordinates, target[known], settings.penalty)
     solution = minimize(objective, start, max_iter=_STEPS, decrease_tol=1e-4)
     if solution.reason == "interrupted":
         raise KeyboardInterrupt
-    terms = design.terms(numbers[hidden])
-    values = objective.at(coordinates.matrices(solution.x), terms)
+    others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
+    values = objective.values(solution.x, others)
     return LOSSES[run.loss](values, target[hidden])[0]

@@ -140,16 +140,22 @@ class Parametrisation:
     deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
         are (φ_b − mean_b)/deviation_b.
     signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
+    mean : (terms,) means of the terms on the training rows.
 
     The vector holds A_0 packed (K,), then the free blocks packed (free, K), then the factors B of
     the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally.
     """
 
     def __init__(
-        self, spec: EigSpec, maps: list[ColumnMap], deviation: np.ndarray, signal: np.ndarray
+        self,
+        spec: EigSpec,
+        maps: list[ColumnMap],
+        deviation: np.ndarray,
+        signal: np.ndarray,
+        mean: np.ndarray,
     ):
-        self.spec, self.maps, self.deviation = spec, maps, deviation
-        joined = _block_diagonal([m.to_terms for m in maps])
+        self.spec, self.maps, self.deviation, self.mean = spec, maps, deviation, mean
+        joined = block_diagonal([m.to_terms for m in maps])
         used = signal > 0.0
         self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used]
         self.scale = 1.0 / signal[used]
@@ -187,17 +193,22 @@ class Parametrisation:
         """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
         return np.concatenate([constant, free.ravel(), factors.ravel()])
 
-    def fold(self, vector: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    def fold(self, scaled: np.ndarray) -> np.ndarray:
         """Parameters (1, terms + 1, K) of the pencil in the terms as they are.
 
-        A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; mean (terms,).
+        A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; scaled (1, terms + 1, K).
         """
-        scaled = self.matrices(vector)[0]
-        terms = scaled[1:] / self.deviation[:, None]
-        return np.concatenate([scaled[:1] - mean[None, :] @ terms, terms])[None]
+        terms = scaled[0, 1:] / self.deviation[:, None]
+        return np.concatenate([scaled[0, :1] - self.mean[None, :] @ terms, terms])[None]
+
+    def fold_pullback(self, slope: np.ndarray) -> np.ndarray:
+        """Adjoint of `fold`: gradient by the parameters -> gradient by W."""
+        terms = (slope[0, 1:] - self.mean[:, None] * slope[0, :1]) / self.deviation[:, None]
+        return np.concatenate([slope[0, :1], terms])[None]
 
 
-def _block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
+def block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
+    """Join matrices along the diagonal."""
     shape = np.sum([p.shape for p in parts], axis=0) if parts else (0, 0)
     joined, row, col = np.zeros(tuple(shape)), 0, 0
     for part in parts:

@@ -18,11 +18,13 @@ from eigcore.fit.constraints import (
     SHAPES,
     ColumnMap,
     Parametrisation,
+    block_diagonal,
     column_map,
     free_map,
 )
 from eigcore.fit.frame import Frame
-from eigcore.registry import get_backend
+from eigcore.fit.moments import Moments
+from eigcore.rows import Rows
 from eigcore.spec import EigSpec
 
 Shape = Literal["convex", "concave"] | None
@@ -123,41 +125,43 @@ def _map(column: Column, direction: int, shape: int) -> ColumnMap:
 
 
 class Design:
-    """Scaled terms of one member on the training rows, and the way back to the shared encoding.
+    """Terms of one member on the training rows, and the way back to the shared encoding.
 
     Parameters
     ----------
     shared : Encoding of the model
     numbers : (rows, columns) float64, from ``shared.table``
+    moments : Moments of the shared terms on these rows, and of the target
     wishes : constraints
     pieces : at most this many pieces per column in this member
     """
 
-    def __init__(self, shared: Encoding, numbers: np.ndarray, wishes: Wishes, pieces: int):
+    def __init__(
+        self, shared: Encoding, numbers: np.ndarray, moments: Moments, wishes: Wishes, pieces: int
+    ):
         coarse = Encoding(tuple(coarsen(c, pieces) for c in shared.columns), shared.names)
-        raw = np.asarray(coarse(numbers, get_backend("numpy")), dtype=np.float64)
-        self.mean = raw.mean(0)
-        self.deviation = np.maximum(raw.std(0), LEAST_DEVIATION)
-        raw -= self.mean
-        self.wishes, self.shared, self.coarse = wishes, shared, coarse
+        self.wishes, self.shared, self.coarse, self.numbers = wishes, shared, coarse, numbers
+        # A wide piece is a sum of narrow ones, so its moments follow from theirs.
+        pairs = zip(shared.columns, coarse.columns, strict=True)
+        self.moments = moments.of_sums(block_diagonal([refinement(*pair) for pair in pairs]))
+        variance = np.diagonal(self.moments.covariance)
+        self.deviation = np.maximum(np.sqrt(np.maximum(variance, 0.0)), LEAST_DEVIATION)
         self.maps = self._maps(coarse)
         # A block without variation on the training rows is left out: its matrices are zero.
         parts = [
-            _signal(raw[:, where], column.to_terms)
+            _signal(self.moments.covariance[where, where], column.to_terms)
             for where, column in zip(coarse.slices, self.maps, strict=True)
         ]
         self.signal = np.concatenate(parts)
-        self.scaled = np.divide(raw, self.deviation, out=raw)
 
     def _maps(self, encoding: Encoding) -> list[ColumnMap]:
         sign = SHAPES[self.wishes.shape]
         pairs = zip(encoding.names, encoding.columns, strict=True)
         return [_map(column, self.wishes.direction(name), sign) for name, column in pairs]
 
-    def terms(self, numbers: np.ndarray) -> np.ndarray:
-        """Scaled terms (rows, terms) of other rows: numbers (rows, columns)."""
-        raw = np.asarray(self.coarse(numbers, get_backend("numpy")), dtype=np.float64)
-        return (raw - self.mean) / self.deviation
+    def rows(self, backend: str, dtype: str, which: np.ndarray | slice = slice(None)) -> Rows:
+        """Encode the training rows, or some of them, for a backend."""
+        return Rows(self.coarse, self.numbers[which], backend, dtype)
 
     def spec(self, dim: int) -> EigSpec:
         """Spec of this member while it is fitted."""
@@ -165,13 +169,14 @@ class Design:
 
     def parametrisation(self, dim: int) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
-        return Parametrisation(self.spec(dim), self.maps, self.deviation, self.signal)
+        mean = self.moments.mean
+        return Parametrisation(self.spec(dim), self.maps, self.deviation, self.signal, mean)
 
     def member(
         self, coordinates: Parametrisation, vector: np.ndarray
     ) -> tuple[EigSpec, np.ndarray]:
         """(spec, params) in the shared encoding, with every constraint exact."""
-        params = coordinates.fold(vector, self.mean)[0]
+        params = coordinates.fold(coordinates.matrices(vector))[0]
         dim = coordinates.spec.dim
         diagonal = (coordinates.spec.rows == coordinates.spec.cols).astype(np.float64)
         rows, signs = [params[:1]], []
@@ -195,8 +200,9 @@ class Design:
         return spec, np.concatenate(rows)[None]
 
 
-def _signal(centred: np.ndarray, to_terms: np.ndarray) -> np.ndarray:
+def _signal(covariance: np.ndarray, to_terms: np.ndarray) -> np.ndarray:
     """Standard deviation (blocks,) of what each block adds to the pencil on the training rows."""
-    signal = np.sqrt(np.mean((centred @ to_terms) ** 2, axis=0))
+    variance = (to_terms * (covariance @ to_terms)).sum(0)
+    signal = np.sqrt(np.maximum(variance, 0.0))
     largest = np.abs(to_terms).max(0)
-    return np.where(signal > 1e-9 * largest, np.maximum(signal, LEAST_DEVIATION * largest), 0.0)
+    return np.where(signal > 1e-7 * largest, np.maximum(signal, LEAST_DEVIATION * largest), 0.0)

@@ -84,22 +84,19 @@ class Run:
         rows: np.ndarray | slice = slice(None),
     ) -> Objective:
         """Build the objective on some of the design's rows."""
+        dtype = self.dtype(len(design.numbers) * design.coarse.terms)
         return Objective(
-            coordinates.spec,
-            design.scaled[rows],
+            design.rows(self.backend, dtype, rows),
             target[rows],
             loss=self.loss,
             penalty=penalty,
             parametrisation=coordinates,
-            backend=self.backend,
-            dtype=self.dtype(design.scaled.size),
         )
 
 
-def first_guess(design: Design, coordinates: Parametrisation, target: np.ndarray, loss: str):
-    """Return the additive model: its coefficients p, and the signals (N, blocks) of the blocks."""
-    signals = design.scaled @ coordinates.to_scaled
-    return starts.additive(coordinates, signals, working_target(target, loss)), signals
+def first_guess(design: Design, coordinates: Parametrisation) -> np.ndarray:
+    """Return the coefficients p (1 + blocks,) of the additive model."""
+    return starts.additive(coordinates, design.moments.of_sums(coordinates.to_terms))
 
 
 def working_target(target: np.ndarray, loss: str) -> np.ndarray:
@@ -115,20 +112,13 @@ def screened_start(
 ) -> np.ndarray:
     """Best of the gapped, the convex and the random start after a few steps on a few rows."""
     coordinates = design.parametrisation(settings.dim)
-    p, signals = first_guess(design, coordinates, target, run.loss)
+    p = first_guess(design, coordinates)
     rows = np.sort(rng.permutation(len(target))[:_SCREEN_ROWS])
     objective = run.objective(design, coordinates, target, settings.penalty, rows)
     goal = working_target(target, run.loss)[rows]
     candidates = [
         starts.gapped(coordinates, p, rng),
-        starts.convex(
-            coordinates,
-            p,
-            rng,
-            lambda vector: objective.values(coordinates.matrices(vector))[0],
-            signals[rows],
-            goal,
-        ),
+        starts.convex(coordinates, p, rng, objective.values, goal),
         starts.random(coordinates, p, rng),
     ]
     tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in candidates]

@@ -7,17 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.api import evaluate, vjp
 from eigcore.errors import InvalidInput
 from eigcore.fit.constraints import Parametrisation
-from eigcore.registry import get_backend
-from eigcore.spec import EigSpec
+from eigcore.rows import Rows
 
 
 def squared(value: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean of (f − y)² and its derivative by f: (N,)."""
     error = value - target
-    return float(error @ error) / len(error), 2.0 * error / len(error)
+    # not error @ error: threads of BLAS wait for each other longer than this takes
+    return float(np.square(error).mean()), 2.0 * error / len(error)
 
 
 def absolute(value: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
@@ -61,57 +60,46 @@ class Objective:
 
     Parameters
     ----------
-    spec : EigSpec with as many features as ``design`` has columns.
-    design : (N, terms) terms centred and scaled to unit variance.
+    rows : Rows of the N training rows; they know who computes, and in which type.
     target : (N,) in the coordinates of the loss.
     loss : "squared", "absolute" or "logistic".
     parametrisation : from the solver's vector to the matrices W of the scaled terms.
-    backend, dtype : who computes, and in which floating-point type.
 
     Calling it with a vector (n,) returns (value, gradient (n,)) in float64.
     """
 
     def __init__(
         self,
-        spec: EigSpec,
-        design: np.ndarray,
+        rows: Rows,
         target: np.ndarray,
         *,
         loss: str,
         penalty: float,
         parametrisation: Parametrisation,
-        backend: str = "numpy",
-        dtype: str = "float64",
     ):
         if loss not in LOSSES:
             raise InvalidInput(f"loss is {loss!r}; expected one of {', '.join(map(repr, LOSSES))}.")
-        self.spec, self.target, self.penalty = spec, np.asarray(target, np.float64), penalty
+        self.rows, self.target, self.penalty = rows, np.asarray(target, np.float64), penalty
         self.loss, self.parametrisation = LOSSES[loss], parametrisation
-        self.name, self.dtype = backend, dtype
-        self.backend = get_backend(backend)
-        self.design = self._array(design)
 
-    def _array(self, a: np.ndarray):
-        return self.backend.asarray(np.ascontiguousarray(a, dtype=self.dtype))
+    def values(self, vector: np.ndarray, rows: Rows | None = None) -> np.ndarray:
+        """Values (N,) float64 of the neuron on these rows, or on others."""
+        return self._vjp(self.parametrisation.matrices(vector), rows or self.rows)[0]
 
-    def values(self, matrices: np.ndarray):
-        """Values (N,) float64 and the pullback from (N,) to (1, terms + 1, K), float64."""
-        raw, pull = vjp(self.spec, self._array(matrices), self.design, backend=self.name)
+    def _vjp(self, scaled: np.ndarray, rows: Rows):
+        """Values (N,) and the pullback from (N,) to (1, terms + 1, K) by W, all float64."""
+        to_numpy, fold = rows.backend.to_numpy, self.parametrisation
+        raw, pull = rows.vjp(fold.spec, fold.fold(scaled))
 
         def pullback(cotangent: np.ndarray) -> np.ndarray:
-            return np.array(self.backend.to_numpy(pull(self._array(cotangent))[0]), np.float64)
+            return fold.fold_pullback(np.asarray(to_numpy(pull(cotangent)), np.float64))
 
-        return np.asarray(self.backend.to_numpy(raw), np.float64), pullback
-
-    def at(self, matrices: np.ndarray, design: np.ndarray) -> np.ndarray:
-        """Values (rows,) float64 on other rows: design (rows, terms)."""
-        raw = evaluate(self.spec, self._array(matrices), self._array(design), backend=self.name)
-        return np.asarray(self.backend.to_numpy(raw), np.float64)
+        return np.asarray(to_numpy(raw), np.float64), pullback
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""
         matrices = self.parametrisation.matrices(vector)
-        value, pullback = self.values(matrices)
+        value, pullback = self._vjp(matrices, self.rows)
         loss, cotangent = self.loss(value, self.target)
         slope = pullback(cotangent)
         terms = matrices[:, 1:]

@@ -13,30 +13,39 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from eigcore.fit.constraints import Parametrisation
+from eigcore.fit.moments import Moments
 from eigcore.gauge import pack
 
 _RIDGE = 1e-3
 _JITTER = 0.05
 
 
-def additive(coordinates: Parametrisation, signals: np.ndarray, target: np.ndarray) -> np.ndarray:
+def additive(coordinates: Parametrisation, moments: Moments) -> np.ndarray:
     """Coefficients p (1 + blocks,) of the additive model, p_m ≥ 0 for PSD blocks.
 
     Parameters
     ----------
-    signals : (N, blocks) what one unit of each block adds to the pencil on each row
-    target : (N,) what to approximate by p_0 + Σ p_m signals_m, least squares with a small ridge
+    moments : of what one unit of each block adds to the pencil, centred, and of the target that is
+        to be approximated by p_0 + Σ p_m signal_m, least squares with a small ridge
     """
-    design = np.concatenate([np.ones((len(target), 1)), signals], axis=1)
-    gram = design.T @ design / len(target) + _RIDGE * np.eye(design.shape[1])
-    right = design.T @ target / len(target)
+    gram = moments.covariance + _RIDGE * np.eye(len(moments.cross))
+    middle = [moments.target]
+    if not coordinates.psd.any():
+        return np.concatenate([middle, np.linalg.solve(gram, moments.cross)])
     # |R p − R⁻ᵀ b|² is the least-squares problem, with RᵀR the Gram matrix.
     factor = np.linalg.cholesky(gram).T
-    goal = np.linalg.solve(factor.T, right)
-    lower = np.concatenate([[-np.inf], np.where(coordinates.psd, 0.0, -np.inf)])
-    if not coordinates.psd.any():
-        return np.linalg.solve(gram, right)
-    return lsq_linear(factor, goal, bounds=(lower, np.inf), method="bvls").x
+    goal = np.linalg.solve(factor.T, moments.cross)
+    lower = np.where(coordinates.psd, 0.0, -np.inf)
+    p = lsq_linear(factor, goal, bounds=(lower, np.inf), method="bvls").x
+    return np.concatenate([middle, p])
+
+
+def identity(coordinates: Parametrisation, p: np.ndarray) -> np.ndarray:
+    """Vector of the additive model itself: every block a multiple of the identity."""
+    psd, eye = coordinates.psd, np.eye(coordinates.spec.dim)
+    roots = np.sqrt(np.maximum(p[1:][psd], 0.0))[:, None, None] * eye
+    free = pack(coordinates.spec, p[1:][~psd, None, None] * eye)
+    return coordinates.vector(pack(coordinates.spec, p[0] * eye), free, roots)
 
 
 def _spread(dim: int, k: int) -> np.ndarray:
@@ -84,17 +93,17 @@ def convex(
     p: np.ndarray,
     rng: np.random.Generator,
     values: Callable[[np.ndarray], np.ndarray],
-    signals: np.ndarray,
     target: np.ndarray,
     draws: int = 8,
 ) -> np.ndarray:
     """Best of some draws of A_m = p_m I + ρ S_m, S random and traceless: least squares in (p, ρ).
 
-    values : vector -> (N,) of the neuron, used for λ_k(S(z)).
+    values : vector -> (N,) of the neuron, used for λ_k(S(z))
+    target : (N,)
     """
     spec, count = coordinates.spec, len(coordinates.psd)
     best: tuple[float, np.ndarray] = (np.inf, gapped(coordinates, p, rng))
-    fixed = signals @ p[1:] + p[0]
+    fixed = values(identity(coordinates, p))
     for _ in range(draws):
         shape = _traceless(rng, count, spec.dim)
         shape /= np.sqrt((shape[~coordinates.psd] ** 2).sum()) or 1.0

@@ -17,7 +17,8 @@ from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame, check_names, make_frame
 from eigcore.fit.linear import linear_predictions
-from eigcore.fit.member import Progress, Run, Settings, first_guess, fit_member
+from eigcore.fit.member import Progress, Run, Settings, first_guess, fit_member, working_target
+from eigcore.fit.moments import Moments
 from eigcore.fit.objectives import LOSSES, Scaling
 from eigcore.fit.refusals import InvalidOption
 from eigcore.fit.report import METRICS, Report, errors
@@ -181,12 +182,13 @@ def _members(
         sizes = [max(1, settings.knots)]
     shared = encode(frame, train, max(sizes) if settings.knots else 0, wishes.shape)
     numbers = shared.table(frame.cells)[train]
+    moments = Moments.of(shared, numbers, working_target(goal[train], run.loss))
     found: list = []
     try:
         for member, pieces in enumerate(sizes):
             if run.interrupted or (found and run.late()):
                 break
-            design = Design(shared, numbers, wishes, pieces)
+            design = Design(shared, numbers, moments, wishes, pieces)
             solution, coordinates = fit_member(run, design, goal[train], settings, member)
             run.interrupted |= solution.reason == "interrupted"
             # A member cut short counts only if it is nearly as good as the others.
@@ -196,15 +198,15 @@ def _members(
     except KeyboardInterrupt:
         run.interrupted = True
     if not found:
-        design = Design(shared, numbers, wishes, sizes[0])
-        found.append((0.0, _additive(run, design, goal[train], settings)))
+        design = Design(shared, numbers, moments, wishes, sizes[0])
+        found.append((0.0, _additive(run, design, settings)))
     return shared, [member for _, member in found]
 
 
-def _additive(run: Run, design: Design, goal: np.ndarray, settings: Settings):
+def _additive(run: Run, design: Design, settings: Settings):
     """Return the additive model as a member: what is left when Ctrl-C came before any descent."""
     coordinates = design.parametrisation(settings.dim)
-    p, _ = first_guess(design, coordinates, goal, run.loss)
+    p = first_guess(design, coordinates)
     rng = np.random.default_rng(run.seed)
     return design.member(coordinates, starts.gapped(coordinates, p, rng))
 

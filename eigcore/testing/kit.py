@@ -182,7 +182,7 @@ def _value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
 
 def kth_gradient(backend: Backend, case: Matrices, k: int, phi: Any = None) -> np.ndarray:
     """Return ∂f/∂M by the rule: (..., d, d); f is λ_k, or φ if it is given."""
-    rule = rules.kth_rule(layout.full(case.d), k)
+    rule = rules.kth_rule("full", case.d, k)
     if phi is not None:
         rule = rules.Rule(layout.full(case.d), phi)
     p = put(backend, case.M.reshape(*case.batch, case.d**2), case.dtype)

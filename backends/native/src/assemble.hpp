@@ -30,7 +30,8 @@ void assemble_pencil(const T* params, index size, index terms, const Pack<T, U>*
   }
 }
 
-// One packed row per matrix: base + sum_c start[row] + fraction step[row]; tables have `stride` columns, a multiple of the width.
+// One packed row per matrix: base + sum_c start[row] + fraction step[row]; tables have `stride` columns, a multiple of
+// the width.
 template <class T>
 EIG_INLINE void gather_row(const Encoded<T>& e, index n, T* packed) {
   using V = typename Real<T>::V;

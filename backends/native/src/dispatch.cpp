@@ -5,10 +5,10 @@
 
 namespace eigcore {
 
-#define EIG_DECLARE(isa)                        \
-  namespace isa {                               \
-  extern const Kernels<float> kernels_float;    \
-  extern const Kernels<double> kernels_double;  \
+#define EIG_DECLARE(isa)                       \
+  namespace isa {                              \
+  extern const Kernels<float> kernels_float;   \
+  extern const Kernels<double> kernels_double; \
   }
 EIG_DECLARE(baseline)
 #ifdef EIGCORE_X86
@@ -47,26 +47,37 @@ const Isa chosen = choose();
 
 }  // namespace
 
-const char* isa_name() {
-  return chosen == avx512_isa ? "avx512" : chosen == avx2_isa ? "avx2" : "baseline";
-}
+const char* isa_name() { return chosen == avx512_isa ? "avx512" : chosen == avx2_isa ? "avx2" : "baseline"; }
 
 #ifdef EIGCORE_X86
-#define EIG_TABLE(type)                                                       \
-  template <>                                                                 \
-  const Kernels<type>& kernels<type>() {                                      \
-    return chosen == avx512_isa ? avx512::kernels_##type                      \
-           : chosen == avx2_isa ? avx2::kernels_##type                        \
-                                : baseline::kernels_##type;                   \
+#define EIG_TABLE(type)                                     \
+  template <>                                               \
+  const Kernels<type>& kernels<type>() {                    \
+    return chosen == avx512_isa ? avx512::kernels_##type    \
+           : chosen == avx2_isa ? avx2::kernels_##type      \
+                                : baseline::kernels_##type; \
+  }
+#define EIG_TABLE_FOR(type)                                                                          \
+  template <>                                                                                        \
+  const Kernels<type>& kernels_for<type>(const Job<type>& job) {                                     \
+    const bool reduced = job.source == Source::tridiagonal || job.source == Source::band;            \
+    return chosen == avx512_isa && !reduced && job.d >= 28 ? avx2::kernels_##type : kernels<type>(); \
   }
 #else
-#define EIG_TABLE(type)                                                                \
-  template <>                                                                          \
-  const Kernels<type>& kernels<type>() {                                               \
-    return baseline::kernels_##type;                                                   \
+#define EIG_TABLE_FOR(type)                                  \
+  template <>                                                \
+  const Kernels<type>& kernels_for<type>(const Job<type>&) { \
+    return kernels<type>();                                  \
+  }
+#define EIG_TABLE(type)                  \
+  template <>                            \
+  const Kernels<type>& kernels<type>() { \
+    return baseline::kernels_##type;     \
   }
 #endif
 EIG_TABLE(float)
 EIG_TABLE(double)
+EIG_TABLE_FOR(float)
+EIG_TABLE_FOR(double)
 
 }  // namespace eigcore

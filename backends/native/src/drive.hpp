@@ -8,7 +8,8 @@
 
 namespace eigcore {
 
-// Rough nanoseconds of one matrix on one core; decides only how many threads are worth starting and how long a block is.
+// Rough nanoseconds of one matrix on one core; decides only how many threads are worth starting and how long a block
+// is.
 template <class T>
 double cost_of_one(const Job<T>& job) {
   const double d = (double)job.d, width = sizeof(T) == 4 ? 2 : 1, window = (double)(job.hi - job.lo + 1);
@@ -28,7 +29,7 @@ void solve(Job<T>& job, int threads, GoOn go_on) {
   if (job.count <= 0 || job.d <= 0) return;
   const auto guide = semicircle_guide<T>(job.d, job.lo - 1, job.hi + 1);
   job.guide = guide.data();
-  const Kernels<T>& k = kernels<T>();
+  const Kernels<T>& k = kernels_for(job);
   const std::int64_t tile = k.tile(job);
   const double one = cost_of_one(job);
   threads = useful_threads<T>(one * (double)job.count, threads);
@@ -64,9 +65,11 @@ void pad_rows(const T* from, std::int64_t rows, std::int64_t columns, T* to, std
     for (std::int64_t c = 0; c < stride; ++c) to[r * stride + c] = c < columns ? from[r * columns + c] : T(0);
 }
 
-// out (rows, columns) = sum over threads of sums (rows, stride); the order of addition depends on the number of threads only.
+// out (rows, columns) = sum over threads of sums (rows, stride); the order of addition depends on the number of threads
+// only.
 template <class T>
-void add_parts(const T* sums, std::int64_t parts, std::int64_t part_size, std::int64_t rows, std::int64_t columns, std::int64_t stride, T* out) {
+void add_parts(const T* sums, std::int64_t parts, std::int64_t part_size, std::int64_t rows, std::int64_t columns,
+               std::int64_t stride, T* out) {
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t c = 0; c < columns; ++c) {
       T sum = 0;
@@ -75,7 +78,8 @@ void add_parts(const T* sums, std::int64_t parts, std::int64_t part_size, std::i
     }
 }
 
-// p.stride, p.terms_stride, p.columns and p.transposed_params are filled in here; params may be null when d_x is not wanted.
+// p.stride, p.terms_stride, p.columns and p.transposed_params are filled in here; params may be null when d_x is not
+// wanted.
 template <class T, class GoOn>
 void pencil_pullback(PencilPullback<T> p, std::int64_t count, const T* params, T* d_params, int threads, GoOn go_on) {
   const Kernels<T>& k = kernels<T>();
@@ -99,16 +103,19 @@ void pencil_pullback(PencilPullback<T> p, std::int64_t count, const T* params, T
   AlignedArray<char> memory(bytes * threads);
   for_parts(
       count, 64, threads,
-      [&](int who, std::int64_t first, std::int64_t n) { k.pullback(p, first, n, sums.data() + size * who, memory.data() + bytes * who); },
+      [&](int who, std::int64_t first, std::int64_t n) {
+        k.pullback(p, first, n, sums.data() + size * who, memory.data() + bytes * who);
+      },
       go_on);
   add_parts(sums.data(), threads, size, p.terms + 1, p.columns, p.stride, d_params);
 }
 
 // Tables (rows, K) unpadded in, gradients (rows, K) out; returns the sum of the losses.
 template <class T, class GoOn>
-double encoded_pass(EncodedPass<T> p, const T* base, const T* start, const T* step, T* d_base, T* d_start, T* d_step, int threads, GoOn go_on) {
-  const Kernels<T>& k = kernels<T>();
+double encoded_pass(EncodedPass<T> p, const T* base, const T* start, const T* step, T* d_base, T* d_start, T* d_step,
+                    int threads, GoOn go_on) {
   Job<T>& job = p.job;
+  const Kernels<T>& k = kernels_for(job);
   Encoded<T>& e = job.encoded;
   const std::int64_t K = packed_size(job.d), R = e.table_rows;
   e.stride = round_up(K, k.width);

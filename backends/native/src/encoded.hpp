@@ -1,4 +1,5 @@
-// Encoded columns in one pass: gather, eigenpair, derivative of the loss, scatter; a block of rows never leaves the cache.
+// Encoded columns in one pass: gather, eigenpair, derivative of the loss, scatter; a block of rows never leaves the
+// cache.
 #pragma once
 #include "pullback.hpp"
 
@@ -79,8 +80,8 @@ void encoded_tiles(const EncodedPass<T>& p, index first, index count, EncodedSum
       s.write_gradient(gradient, e.stride);
     } else {
       for (int r = 0; r < valid; r += Real<T>::W)
-        gradient_rows<T>(p.given_vectors + (n + r) * job.d, job.d, false, valid - r < Real<T>::W ? valid - r : Real<T>::W,
-                         gradient + r * e.stride, e.stride, packs);
+        gradient_rows<T>(p.given_vectors + (n + r) * job.d, job.d, false,
+                         valid - r < Real<T>::W ? valid - r : Real<T>::W, gradient + r * e.stride, e.stride, packs);
     }
     for (int l = 0; l < valid; ++l) {
       T g;

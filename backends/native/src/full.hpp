@@ -1,5 +1,5 @@
-// All eigenpairs of one symmetric tridiagonal matrix: implicit QL with Wilkinson's shift (Dubrulle, Martin & Wilkinson 1968),
-// Jacobi's method should it not converge. Slow and sure: the fast path hands over what it cannot certify.
+// All eigenpairs of one symmetric tridiagonal matrix: implicit QL with Wilkinson's shift (Dubrulle, Martin & Wilkinson
+// 1968), Jacobi's method should it not converge. Slow and sure: the fast path hands over what it cannot certify.
 #pragma once
 #include "simd.hpp"
 
@@ -139,13 +139,59 @@ bool jacobi(index n, T* d, const T* e, T* a, T* zt) {
   return true;
 }
 
-// Ascending values w; rows order[j] of zt are the vectors. d, e are destroyed. scratch: 2 n + n * n.
+// Eigenvalues below x of a tridiagonal matrix with norm about 1, in double precision whatever T is (Kahan 1966; tiny
+// pivots replaced).
 template <class T>
-bool full_tridiagonal(index n, T* d, T* e, T* zt, index* order, T* scratch) {
+index count_below(index n, const T* d, const T* e, double x) {
+  index count = 0;
+  double q = 1, e2 = 0;
+  for (index i = 0; i < n; ++i) {
+    q = (double)d[i] - x - e2 / q;
+    if (scalar_abs(q) < 1e-200) q = -1e-200;
+    count += q < 0;
+    e2 = i + 1 < n ? (double)e[i] * (double)e[i] : 0;
+  }
+  return count;
+}
+
+// Does (-x, x) hold every eigenvalue? Both counts in one loop, two chains of divisions.
+template <class T>
+bool all_within(index n, const T* d, const T* e, double x) {
+  double q = 1, r = 1, e2 = 0;
+  for (index i = 0; i < n; ++i) {
+    q = (double)d[i] - x - e2 / q;
+    r = (double)d[i] + x - e2 / r;
+    if (q >= 0 || r <= 0) return false;
+    e2 = i + 1 < n ? (double)e[i] * (double)e[i] : 0;
+  }
+  return true;
+}
+
+// |T|_2 to one part in two hundred, from above.
+template <class T>
+double norm_of(index n, const T* d, const T* e) {
+  double low = 0, high = 0;
+  for (index i = 0; i < n; ++i) {
+    const double s =
+        scalar_abs((double)d[i]) + (i ? scalar_abs((double)e[i - 1]) : 0) + (i + 1 < n ? scalar_abs((double)e[i]) : 0);
+    high = s > high ? s : high;
+    low = max_abs(low, (double)d[i]);
+  }
+  while (high - low > 5e-3 * high) {
+    const double x = (low + high) / 2;
+    (all_within(n, d, e, x) ? high : low) = x;
+  }
+  return high;
+}
+
+// Ascending values d[order[j]]; rows order[j] of zt are the vectors, unless vectors is false. d, e are destroyed.
+// scratch: 2 n + n * n.
+template <class T>
+bool full_tridiagonal(index n, T* d, T* e, T* zt, bool vectors, index* order, T* scratch) {
   T* d0 = scratch;
   T* e0 = scratch + n;
   for (index i = 0; i < n; ++i) d0[i] = d[i], e0[i] = i + 1 < n ? e[i] : 0;
-  bool ok = implicit_ql(n, d, e, zt);
+  bool ok = implicit_ql(n, d, e, vectors ? zt : nullptr);
   if (!ok) {
     for (index i = 0; i < n; ++i) d[i] = d0[i];
     ok = jacobi(n, d, e0, scratch + 2 * n, zt);

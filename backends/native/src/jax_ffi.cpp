@@ -57,7 +57,8 @@ bool fits(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
          p.dimensions().back() == (band ? 2 * dim - 1 : packed_size(dim));
 }
 
-ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int64_t k, std::int64_t dim, bool band, std::int64_t threads) {
+ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int64_t k, std::int64_t dim, bool band,
+                 std::int64_t threads) {
   if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
   return by_type(p, [&](auto zero) {
     using T = decltype(zero);
@@ -67,8 +68,9 @@ ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int6
   });
 }
 
-ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> gradient, std::int64_t k,
-                              std::int64_t dim, bool band, std::int64_t threads) {
+ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values,
+                              ffi::Result<ffi::AnyBuffer> gradient, std::int64_t k, std::int64_t dim, bool band,
+                              std::int64_t threads) {
   if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
   return by_type(p, [&](auto zero) {
     using T = decltype(zero);
@@ -79,10 +81,11 @@ ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> valu
   });
 }
 
-ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi,
-                 std::int64_t threads) {
+ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> vectors,
+                 std::int64_t lo, std::int64_t hi, std::int64_t threads) {
   const auto shape = m.dimensions();
-  if (shape.size() < 2 || lo < 0 || hi < lo || hi >= shape.back()) return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices");
+  if (shape.size() < 2 || lo < 0 || hi < lo || hi >= shape.back())
+    return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices");
   return by_type(m, [&](auto zero) {
     using T = decltype(zero);
     Job<T> job;
@@ -97,7 +100,8 @@ ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Resu
 }
 
 ffi::Error pairs_tridiagonal(ffi::AnyBuffer diagonal, ffi::AnyBuffer off, ffi::Result<ffi::AnyBuffer> values,
-                             ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi, std::int64_t threads) {
+                             ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi,
+                             std::int64_t threads) {
   const auto shape = diagonal.dimensions();
   if (shape.size() < 1 || lo < 0 || hi < lo || hi >= shape.back() || off.element_type() != diagonal.element_type())
     return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices, or the dtypes differ");
@@ -116,8 +120,13 @@ ffi::Error pairs_tridiagonal(ffi::AnyBuffer diagonal, ffi::AnyBuffer off, ffi::R
 }
 
 XLA_FFI_DEFINE_HANDLER(value_handler, value,
-                       ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Attr<std::int64_t>("k").Attr<std::int64_t>("dim").Attr<bool>(
-                           "band").Attr<std::int64_t>("threads"));
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("k")
+                           .Attr<std::int64_t>("dim")
+                           .Attr<bool>("band")
+                           .Attr<std::int64_t>("threads"));
 XLA_FFI_DEFINE_HANDLER(value_and_gradient_handler, value_and_gradient,
                        ffi::Ffi::Bind()
                            .Arg<ffi::AnyBuffer>()

@@ -7,7 +7,8 @@ namespace eigcore {
 
 enum class Source { dense, packed, band, tridiagonal, pencil, encoded };
 
-// Row-major position of (i, j), i >= j, in a packed lower triangle. 64 bits: d = 512 with a batch of 20 000 passes 2^31.
+// Row-major position of (i, j), i >= j, in a packed lower triangle. 64 bits: d = 512 with a batch of 20 000 passes
+// 2^31.
 inline constexpr std::int64_t packed_position(std::int64_t i, std::int64_t j) { return i * (i + 1) / 2 + j; }
 inline constexpr std::int64_t packed_size(std::int64_t d) { return d * (d + 1) / 2; }
 
@@ -29,7 +30,8 @@ template <class T>
 struct Job {
   Source source = Source::dense;
   std::int64_t count = 0, d = 0, lo = 0, hi = 0;  // matrices, order, window of eigenvalues
-  const T* matrix = nullptr;  // dense (count, d, d); packed (count, K); band (count, 2d-1); tridiagonal: diagonal (count, d)
+  const T* matrix =
+      nullptr;  // dense (count, d, d); packed (count, K); band (count, 2d-1); tridiagonal: diagonal (count, d)
   const T* off = nullptr;     // tridiagonal: (count, d-1)
   const T* x = nullptr;       // pencil: (count, terms)
   const T* params = nullptr;  // pencil: (terms + 1, K or 2d-1)
@@ -43,12 +45,13 @@ struct Job {
   std::uint8_t* tied = nullptr;     // (count)
   std::int32_t* cluster = nullptr;  // (count, 2)
   bool force_full = false;          // tests: solve every matrix by the full solver
-  const T* guide = nullptr;         // (d, 2): where the semicircle law expects lambda_k and its neighbours, see guide.hpp
+  const T* guide = nullptr;  // (d, 2): where the semicircle law expects lambda_k and its neighbours, see guide.hpp
   T quantile(std::int64_t k) const { return guide[2 * k]; }
   T spacing(std::int64_t k) const { return guide[2 * k + 1]; }
 };
 
-// Pullback of a pencil at given unit eigenvectors: d_params[0] += g vv^T, d_params[i + 1] += g x_i vv^T, d_x_i = g <A_i, vv^T>.
+// Pullback of a pencil at given unit eigenvectors: d_params[0] += g vv^T, d_params[i + 1] += g x_i vv^T, d_x_i = g
+// <A_i, vv^T>.
 template <class T>
 struct PencilPullback {
   std::int64_t d = 0, terms = 0, columns = 0, stride = 0;  // columns K or 2d-1; stride: columns rounded up to the width
@@ -94,6 +97,7 @@ struct Kernels {
   std::size_t (*pullback_workspace)(const PencilPullback<T>&);
   void (*pullback)(const PencilPullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
   std::size_t (*encoded_workspace)(const EncodedPass<T>&);
+  double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
   void (*encoded)(const EncodedPass<T>&, std::int64_t first, std::int64_t count, EncodedSums<T>& sums, void* workspace);
 };
 

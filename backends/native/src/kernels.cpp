@@ -25,8 +25,29 @@ void run(const Job<T>& job, std::int64_t first, std::int64_t count, void* memory
 }
 
 template <class T>
+double multiply_add_loop(std::int64_t steps) {
+  using V = typename Real<T>::V;
+  V chain[12];
+  for (int i = 0; i < 12; ++i) chain[i] = splat<T>(T(1) + T(i) / 16);
+  const V factor = splat<T>(T(0.5)), term = splat<T>(T(0.25));
+  for (std::int64_t n = 0; n < steps; ++n)
+    for (int i = 0; i < 12; ++i) chain[i] = chain[i] * factor + term;
+  double sum = 0;
+  for (int i = 0; i < 12; ++i) sum += (double)chain[i][0];
+  return sum;
+}
+
+template <class T>
 constexpr Kernels<T> table() {
-  return {tile<T>, workspace<T>, run<T>, Real<T>::W, pullback_workspace<T>, pullback<T>, encoded_workspace<T>, encoded_run<T>};
+  return {tile<T>,
+          workspace<T>,
+          run<T>,
+          Real<T>::W,
+          pullback_workspace<T>,
+          pullback<T>,
+          encoded_workspace<T>,
+          multiply_add_loop<T>,
+          encoded_run<T>};
 }
 
 extern const Kernels<float> kernels_float;

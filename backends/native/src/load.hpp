@@ -13,8 +13,8 @@ Pack<T, U> load_dense(const T* m, index d, int valid, const Pack<T, U>& half, Pa
   P sum(T(0));
   const P twice = half + half;
   index i = 0, j = 0;
-  P* below = a;        // a + packed_position(i, 0)
-  P* right = a;        // a + packed_position(j, i)
+  P* below = a;  // a + packed_position(i, 0)
+  P* right = a;  // a + packed_position(j, i)
   transpose_in<T, U>(m, d * d, valid, d * d, [&](index, const P& x) {
     if (j < i) {
       const P y = below[j] + half * x;
@@ -73,7 +73,8 @@ Pack<T, U> unscale_packed(index d, const Pack<T, U>& one, Pack<T, U>* a) {
 }
 
 template <class T, int U>
-Pack<T, U> load_tridiagonal(const T* diagonal, const T* off, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a, Pack<T, U>* b) {
+Pack<T, U> load_tridiagonal(const T* diagonal, const T* off, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a,
+                            Pack<T, U>* b) {
   using P = Pack<T, U>;
   P sum(T(0));
   transpose_in<T, U>(diagonal, d, valid, d, [&](index c, const P& x) {
@@ -94,9 +95,10 @@ Pack<T, U> load_band(const T* p, index d, int valid, const Pack<T, U>& one, Pack
   const P other = one * P(T(0.70710678118654752440));
   P sum(T(0));
   transpose_in<T, U>(p, 2 * d - 1, valid, 2 * d - 1, [&](index c, const P& x) {
-    const P y = (c & 1 ? other : one) * x;
-    (c & 1 ? b : a)[c >> 1] = y;
-    sum = sum + abs(y);
+    const bool beside = c % 2 == 1;
+    P* const entry = beside ? b + c / 2 : a + c / 2;
+    *entry = (beside ? other : one) * x;
+    sum = sum + abs(*entry);
   });
   return sum;
 }

@@ -1,7 +1,9 @@
-// The compiled half of eigcore_native: arrays in, arrays filled. Shapes, dtypes and layout are made right by the Python half.
+// The compiled half of eigcore_native: arrays in, arrays filled. Shapes, dtypes and layout are made right by the Python
+// half.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 
 #include <chrono>
 
@@ -55,31 +57,32 @@ template <class T>
 void bind_solve(nb::module_& m) {
   m.def(
       "solve",
-      [](int source, std::int64_t count, std::int64_t d, std::int64_t lo, std::int64_t hi, Maybe<In<T>> matrix, Maybe<In<T>> off,
-         Maybe<In<T>> x, Maybe<In<T>> params, std::int64_t terms, bool tridiagonal_params, Maybe<Out<T>> values, Maybe<Out<T>> vectors,
-         Maybe<Out<T>> gradient, Maybe<Out<T>> gaps, Maybe<Out<std::uint8_t>> tied, Maybe<Out<std::int32_t>> cluster, int threads,
-         bool force_full) {
+      [](int source, std::int64_t count, std::int64_t d, std::int64_t lo, std::int64_t hi, Maybe<In<T>> matrix,
+         Maybe<In<T>> off, Maybe<In<T>> x, Maybe<In<T>> params, std::int64_t terms, bool tridiagonal_params,
+         Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, Maybe<Out<T>> gaps,
+         Maybe<Out<std::uint8_t>> tied, Maybe<Out<std::int32_t>> cluster, int threads, bool force_full) {
         Job<T> job;
         job.source = (Source)source;
         job.count = count, job.d = d, job.lo = lo, job.hi = hi;
         job.matrix = pointer(matrix), job.off = pointer(off), job.x = pointer(x), job.params = pointer(params);
         job.terms = terms, job.tridiagonal_params = tridiagonal_params;
-        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient), job.gaps = pointer(gaps);
+        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient),
+        job.gaps = pointer(gaps);
         job.tied = pointer(tied), job.cluster = pointer(cluster);
         job.force_full = force_full;
         interruptible([&] { solve(job, threads, SignalCheck()); });
       },
-      "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(), "terms"_a,
-      "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(), "gaps"_a.none(), "tied"_a.none(),
-      "cluster"_a.none(), "threads"_a, "force_full"_a);
+      "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(),
+      "terms"_a, "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(), "gaps"_a.none(),
+      "tied"_a.none(), "cluster"_a.none(), "threads"_a, "force_full"_a);
 }
 
 template <class T>
 void bind_pullback(nb::module_& m) {
   m.def(
       "pencil_pullback",
-      [](std::int64_t count, std::int64_t d, std::int64_t terms, bool tridiagonal_params, In<T> x, Maybe<In<T>> params, In<T> vectors, In<T> g,
-         Maybe<Out<T>> d_x, Out<T> d_params, int threads) {
+      [](std::int64_t count, std::int64_t d, std::int64_t terms, bool tridiagonal_params, In<T> x, Maybe<In<T>> params,
+         In<T> vectors, In<T> g, Maybe<Out<T>> d_x, Out<T> d_params, int threads) {
         PencilPullback<T> p;
         p.d = d, p.terms = terms, p.tridiagonal_params = tridiagonal_params;
         p.x = x.data(), p.vectors = vectors.data(), p.g = g.data(), p.d_x = pointer(d_x);
@@ -87,18 +90,19 @@ void bind_pullback(nb::module_& m) {
         T* out = d_params.data();
         interruptible([&] { pencil_pullback(p, count, a, out, threads, SignalCheck()); });
       },
-      "count"_a, "d"_a, "terms"_a, "tridiagonal_params"_a, "x"_a, "params"_a.none(), "vectors"_a, "g"_a, "d_x"_a.none(), "d_params"_a,
-      "threads"_a);
+      "count"_a, "d"_a, "terms"_a, "tridiagonal_params"_a, "x"_a, "params"_a.none(), "vectors"_a, "g"_a, "d_x"_a.none(),
+      "d_params"_a, "threads"_a);
 }
 
 template <class T>
 void bind_encoded(nb::module_& m) {
   m.def(
       "encoded",
-      [](std::int64_t count, std::int64_t d, std::int64_t k, std::int64_t columns, std::int64_t table_rows, In<std::int32_t> rows,
-         In<T> fractions, In<T> base, In<T> start, In<T> step, Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied,
-         Maybe<In<T>> given_vectors, Maybe<In<T>> given_g, int loss, double delta, Maybe<In<T>> target, Maybe<In<T>> weight,
-         Maybe<Out<T>> d_value, Maybe<Out<T>> d_base, Maybe<Out<T>> d_start, Maybe<Out<T>> d_step, int threads) {
+      [](std::int64_t count, std::int64_t d, std::int64_t k, std::int64_t columns, std::int64_t table_rows,
+         In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step, Maybe<Out<T>> values,
+         Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied, Maybe<In<T>> given_vectors, Maybe<In<T>> given_g,
+         int loss, double delta, Maybe<In<T>> target, Maybe<In<T>> weight, Maybe<Out<T>> d_value, Maybe<Out<T>> d_base,
+         Maybe<Out<T>> d_start, Maybe<Out<T>> d_step, int threads) {
         EncodedPass<T> p;
         p.job.source = Source::encoded;
         p.job.count = count, p.job.d = d, p.job.lo = p.job.hi = k;
@@ -109,16 +113,18 @@ void bind_encoded(nb::module_& m) {
           if (e.rows[i] < 0 || e.rows[i] >= table_rows) throw nb::index_error("indices point outside the tables");
         p.given_vectors = pointer(given_vectors), p.given_g = pointer(given_g);
         p.solve = !p.given_vectors;
-        p.loss = (Loss)loss, p.delta = (T)delta, p.target = pointer(target), p.weight = pointer(weight), p.d_value = pointer(d_value);
+        p.loss = (Loss)loss, p.delta = (T)delta, p.target = pointer(target), p.weight = pointer(weight),
+        p.d_value = pointer(d_value);
         const T *b = base.data(), *s = start.data(), *t = step.data();
         T *db = pointer(d_base), *ds = pointer(d_start), *dt = pointer(d_step);
         double total = 0;
         interruptible([&] { total = encoded_pass(p, b, s, t, db, ds, dt, threads, SignalCheck()); });
         return total;
       },
-      "count"_a, "d"_a, "k"_a, "columns"_a, "table_rows"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "values"_a.none(),
-      "vectors"_a.none(), "tied"_a.none(), "given_vectors"_a.none(), "given_g"_a.none(), "loss"_a, "delta"_a, "target"_a.none(),
-      "weight"_a.none(), "d_value"_a.none(), "d_base"_a.none(), "d_start"_a.none(), "d_step"_a.none(), "threads"_a);
+      "count"_a, "d"_a, "k"_a, "columns"_a, "table_rows"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a,
+      "values"_a.none(), "vectors"_a.none(), "tied"_a.none(), "given_vectors"_a.none(), "given_g"_a.none(), "loss"_a,
+      "delta"_a, "target"_a.none(), "weight"_a.none(), "d_value"_a.none(), "d_base"_a.none(), "d_start"_a.none(),
+      "d_step"_a.none(), "threads"_a);
 }
 
 }  // namespace eigcore
@@ -127,6 +133,13 @@ NB_MODULE(_core, m) {
   m.attr("isa") = eigcore::isa_name();
   m.def("available_cores", &eigcore::available_cores);
   m.def("packed_position", [](std::int64_t i, std::int64_t j) { return eigcore::packed_position(i, j); });
+  m.def("multiply_add_loop", [](const std::string& dtype, std::int64_t steps) {
+    return dtype == "float32" ? eigcore::kernels<float>().multiply_add_loop(steps)
+                              : eigcore::kernels<double>().multiply_add_loop(steps);
+  });
+  m.def("register_width", [](const std::string& dtype) {
+    return dtype == "float32" ? eigcore::kernels<float>().width : eigcore::kernels<double>().width;
+  });
   eigcore::bind_solve<float>(m);
   eigcore::bind_solve<double>(m);
   eigcore::bind_pullback<float>(m);

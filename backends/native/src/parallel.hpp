@@ -1,4 +1,5 @@
-// Fork and join over blocks of the batch. Threads live as long as one call: no pool, no global state, nothing to fight BLAS with.
+// Fork and join over blocks of the batch. Threads live as long as one call: no pool, no global state, nothing to fight
+// BLAS with.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -45,7 +46,8 @@ class StandardArithmetic {
 
 struct Interrupted {};
 
-// work(thread, first, count) over blocks of `grain`, block by block in any order; go_on() is asked by the calling thread between blocks.
+// work(thread, first, count) over blocks of `grain`, block by block in any order; go_on() is asked by the calling
+// thread between blocks.
 template <class Work, class GoOn>
 void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, GoOn go_on) {
   if (count <= 0) return;
@@ -58,7 +60,8 @@ void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, 
   const auto loop = [&](int thread) {
     StandardArithmetic arithmetic;
     try {
-      for (std::int64_t b; !stop.load(std::memory_order_relaxed) && (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+      for (std::int64_t b;
+           !stop.load(std::memory_order_relaxed) && (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
         const std::int64_t first = b * grain;
         work(thread, first, count - first < grain ? count - first : grain);
         if (thread == 0 && !go_on()) {

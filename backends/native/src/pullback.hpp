@@ -67,7 +67,8 @@ void add_outer(const T* left, index m, index left_stride, const T* right, T* sum
 
 // out (rows, n) = diag(g) right (rows, K; stride) * transposed (K, n_stride).
 template <class T, int N>
-EIG_INLINE void inner_block(const T* right, index stride, const T* transposed, index n_stride, index K, const T* g, T* out, index n, index at) {
+EIG_INLINE void inner_block(const T* right, index stride, const T* transposed, index n_stride, index K, const T* g,
+                            T* out, index n, index at) {
   using V = typename Real<T>::V;
   constexpr int W = Real<T>::W;
   V acc[N];
@@ -90,7 +91,8 @@ inline constexpr index pullback_rows = 64;
 
 template <class T>
 std::size_t pullback_workspace(const PencilPullback<T>& p) {
-  return sizeof(T) * (std::size_t)(pullback_rows<T> * (p.stride + p.terms + 1) + 64) + sizeof(Pack<T, 1>) * (std::size_t)p.d + 256;
+  return sizeof(T) * (std::size_t)(pullback_rows<T> * (p.stride + p.terms + 1) + 64) +
+         sizeof(Pack<T, 1>) * (std::size_t)p.d + 256;
 }
 
 template <class T>
@@ -103,7 +105,8 @@ void pullback(const PencilPullback<T>& p, index first, index count, T* sums, voi
   for (index n = first; n < first + count; n += pullback_rows<T>) {
     const index rows = first + count - n < pullback_rows<T> ? first + count - n : pullback_rows<T>;
     for (index r = 0; r < rows; r += W)
-      gradient_rows<T>(p.vectors + (n + r) * p.d, p.d, p.tridiagonal_params, rows - r < W ? int(rows - r) : W, right + r * p.stride, p.stride, z);
+      gradient_rows<T>(p.vectors + (n + r) * p.d, p.d, p.tridiagonal_params, rows - r < W ? int(rows - r) : W,
+                       right + r * p.stride, p.stride, z);
     for (index r = 0; r < rows; ++r) {
       const T g = p.g[n + r];
       left[r * m] = g;

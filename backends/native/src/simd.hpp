@@ -1,5 +1,6 @@
 // A register of matrices: the matrix index is the SIMD lane. One source, compiled once per instruction set with
-// EIGCORE_ISA (a namespace, so that the linker never merges code of two instruction sets) and EIGCORE_BYTES (register width).
+// EIGCORE_ISA (a namespace, so that the linker never merges code of two instruction sets) and EIGCORE_BYTES (register
+// width).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -165,12 +166,12 @@ struct Pack {
   EIG_INLINE void set(int lane, T x) { v[lane / R::W][lane % R::W] = x; }
 };
 
-#define EIG_BINARY(op)                                                           \
-  template <class T, int U>                                                      \
-  EIG_INLINE Pack<T, U> operator op(const Pack<T, U>& a, const Pack<T, U>& b) {  \
-    Pack<T, U> r;                                                                \
-    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                       \
-    return r;                                                                    \
+#define EIG_BINARY(op)                                                          \
+  template <class T, int U>                                                     \
+  EIG_INLINE Pack<T, U> operator op(const Pack<T, U>& a, const Pack<T, U>& b) { \
+    Pack<T, U> r;                                                               \
+    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                      \
+    return r;                                                                   \
   }
 EIG_BINARY(+)
 EIG_BINARY(-)
@@ -178,12 +179,12 @@ EIG_BINARY(*)
 EIG_BINARY(/)
 #undef EIG_BINARY
 
-#define EIG_COMPARE(op)                                                          \
-  template <class T, int U>                                                      \
-  EIG_INLINE Mask<T, U> operator op(const Pack<T, U>& a, const Pack<T, U>& b) {  \
-    Mask<T, U> r;                                                                \
-    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                       \
-    return r;                                                                    \
+#define EIG_COMPARE(op)                                                         \
+  template <class T, int U>                                                     \
+  EIG_INLINE Mask<T, U> operator op(const Pack<T, U>& a, const Pack<T, U>& b) { \
+    Mask<T, U> r;                                                               \
+    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                      \
+    return r;                                                                   \
   }
 EIG_COMPARE(<)
 EIG_COMPARE(<=)
@@ -192,12 +193,12 @@ EIG_COMPARE(>=)
 EIG_COMPARE(==)
 #undef EIG_COMPARE
 
-#define EIG_LOGIC(op)                                                            \
-  template <class T, int U>                                                      \
-  EIG_INLINE Mask<T, U> operator op(const Mask<T, U>& a, const Mask<T, U>& b) {  \
-    Mask<T, U> r;                                                                \
-    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                       \
-    return r;                                                                    \
+#define EIG_LOGIC(op)                                                           \
+  template <class T, int U>                                                     \
+  EIG_INLINE Mask<T, U> operator op(const Mask<T, U>& a, const Mask<T, U>& b) { \
+    Mask<T, U> r;                                                               \
+    for (int u = 0; u < U; ++u) r.v[u] = a.v[u] op b.v[u];                      \
+    return r;                                                                   \
   }
 EIG_LOGIC(&)
 EIG_LOGIC(|)
@@ -241,8 +242,7 @@ EIG_INLINE Pack<T, U> abs(const Pack<T, U>& a) {
   using B = typename Real<T>::B;
   using UInt = typename Real<T>::UInt;
   Pack<T, U> r;
-  for (int u = 0; u < U; ++u)
-    r.v[u] = (typename Real<T>::V)((B)a.v[u] & (B{} + (UInt)(~(UInt)0 >> 1)));
+  for (int u = 0; u < U; ++u) r.v[u] = (typename Real<T>::V)((B)a.v[u] & (B{} + (UInt)(~(UInt)0 >> 1)));
   return r;
 }
 
@@ -295,11 +295,13 @@ EIG_INLINE Pack<T, U> inverse_power_of_two(const Pack<T, U>& x) {
 
 namespace detail {
 template <class T, int s, int... J>
-EIG_INLINE typename Real<T>::V exchange_low(typename Real<T>::V a, typename Real<T>::V b, std::integer_sequence<int, J...>) {
+EIG_INLINE typename Real<T>::V exchange_low(typename Real<T>::V a, typename Real<T>::V b,
+                                            std::integer_sequence<int, J...>) {
   return __builtin_shufflevector(a, b, ((J & s) ? Real<T>::W + J - s : J)...);
 }
 template <class T, int s, int... J>
-EIG_INLINE typename Real<T>::V exchange_high(typename Real<T>::V a, typename Real<T>::V b, std::integer_sequence<int, J...>) {
+EIG_INLINE typename Real<T>::V exchange_high(typename Real<T>::V a, typename Real<T>::V b,
+                                             std::integer_sequence<int, J...>) {
   return __builtin_shufflevector(a, b, ((J & s) ? Real<T>::W + J : J + s)...);
 }
 template <class T, int s>

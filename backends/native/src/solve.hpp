@@ -17,14 +17,16 @@ EIG_INLINE T infinity() {
 template <class T, int U>
 struct Solver : Tile<T, U> {
   using Base = Tile<T, U>;
+  using Base::a, Base::d, Base::job, Base::window, Base::z, Base::t, Base::bad, Base::lanes;
   using typename Base::P;
   using typename Base::Q;
-  using Base::a, Base::d, Base::job, Base::window, Base::z, Base::t, Base::bad, Base::lanes;
   index first = 0;
   int valid = 0;
+  P scaled_value;  // lambda_k of the scaled tridiagonal matrix
   P value;         // of the last window entry solved, in units of the input
-  Q clustered;     // lambda_k has company within tau (one pair only)
+  Q clustered;     // lambda_k may have company within tau (one pair only)
   Q full_lanes;    // solved by the full solver
+  Q tied_lanes;    // lambda_k has company within tau
 
   Solver(const Job<T>& j, void* workspace) : Base(j, workspace) {}
 
@@ -35,12 +37,13 @@ struct Solver : Tile<T, U> {
 
   bool wants_vectors() const { return job.vectors || job.gradient; }
 
-  // Matrices first_ ... first_ + valid_ - 1; with vectors the unit eigenvectors end up in z (window columns of d packs).
+  // Matrices first_ ... first_ + valid_ - 1; with vectors the unit eigenvectors end up in z (window columns of d
+  // packs).
   void solve(index first_, int valid_, bool vectors) {
     first = first_;
     valid = valid_;
     this->load_scaled(first, valid);
-    this->reduce();
+    this->reduce(valid);
     const index m = window;
     full_lanes = no_lanes<T, U>();
     Q need = no_lanes<T, U>();
@@ -51,7 +54,7 @@ struct Solver : Tile<T, U> {
       Q failed;
       clustered = this->root(job.lo + j, x, failed);
       need = need | failed;
-      if (m == 1 || vectors) need = need | clustered;
+      if (m > 1 && vectors) need = need | clustered;
       if (vectors) {
         P* column = z + j * d;
         const P theta = x, accept = t.bound * P(T(d) * Real<T>::eps);
@@ -66,6 +69,7 @@ struct Solver : Tile<T, U> {
         need = need | ~fine;
         if (m > 1) need = need | ~(orthogonalise<T, U>(d, j, z) <= P(T(0.01)));
       }
+      if (m == 1) scaled_value = x;
       value = select(x < before, before, x);
       before = value;
       value = in_input_units(value);
@@ -74,14 +78,38 @@ struct Solver : Tile<T, U> {
     full_lanes = need & ~bad;
     if (job.gaps) write_gaps();
     if (vectors && a && !Base::is_tridiagonal(job))
-      for (index j = 0; j < m; ++j) back_transform<T, U>(d, a, this->inverse_h, z + j * d);
+      for (index j = 0; j < m; ++j) this->back_transform_tile(valid, z + j * d);
     if (job.tied)
       for (int l = 0; l < valid; ++l) job.tied[first + l] = 0;
     if (job.cluster)
-      for (int l = 0; l < valid; ++l) job.cluster[2 * (first + l)] = job.cluster[2 * (first + l) + 1] = (std::int32_t)job.lo;
+      for (int l = 0; l < valid; ++l)
+        job.cluster[2 * (first + l)] = job.cluster[2 * (first + l) + 1] = (std::int32_t)job.lo;
+    tied_lanes = no_lanes<T, U>();
     if (any(full_lanes)) solve_lanes(vectors);
+    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.cluster || job.gradient)) find_clusters();
     if (any(bad) && vectors)
       for (index c = 0; c < m * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
+  }
+
+  void note_cluster(int lane, index from, index to) {
+    if (from < to) {
+      const int W = Real<T>::W;
+      tied_lanes.v[lane / W][lane % W] = -1;
+    }
+    if (job.tied) job.tied[first + lane] = from < to;
+    if (job.cluster) {
+      job.cluster[2 * (first + lane)] = (std::int32_t)from;
+      job.cluster[2 * (first + lane) + 1] = (std::int32_t)to;
+    }
+  }
+
+  void find_clusters() {
+    for (int lane = 0; lane < valid; ++lane) {
+      if (!test(clustered, lane) || test(full_lanes, lane)) continue;
+      index from, to;
+      this->count_cluster(lane, job.lo, scaled_value.get(lane), from, to);
+      note_cluster(lane, from, to);
+    }
   }
 
   void write_column(T* out, const P& x, index j, index m) {
@@ -125,23 +153,19 @@ struct Solver : Tile<T, U> {
       if (!test(full_lanes, lane)) continue;
       T *w, *zt;
       bool ok;
-      const index* order = this->solve_fully(lane, w, zt, ok);
+      const index* order = this->solve_fully(lane, vectors, w, zt, ok);
       for (index j = 0; j < window; ++j) {
         const T x = ok ? lane_units(w[order[job.lo + j]], lane) : quiet_nan<T>();
         if (job.values) job.values[(first + lane) * window + j] = x;
         value.set(lane, x);
         if (!vectors) continue;
         T* v = zt + order[job.lo + j] * d;
-        if (a && !Base::is_tridiagonal(job)) back_transform_lane<T, U>(d, a, this->inverse_h, lane, v);
+        if (a && !Base::is_tridiagonal(job)) this->back_transform_one(lane, v);
         for (index i = 0; i < d; ++i) z[j * d + i].set(lane, ok ? v[i] : quiet_nan<T>());
       }
       index from, to;
       this->cluster_of(job.lo, w, order, from, to);
-      if (job.tied) job.tied[first + lane] = from < to;
-      if (job.cluster) {
-        job.cluster[2 * (first + lane)] = (std::int32_t)from;
-        job.cluster[2 * (first + lane) + 1] = (std::int32_t)to;
-      }
+      if (window == 1) note_cluster(lane, from, to);
       if (job.gaps) {
         const index k = job.lo;
         job.gaps[2 * (first + lane)] = k > 0 ? lane_units(w[order[k]] - w[order[k - 1]], lane) : infinity<T>();
@@ -177,15 +201,15 @@ struct Solver : Tile<T, U> {
         ++j;
       return g;
     });
-    if (any(full_lanes)) write_projectors(out, stride, band);
+    if (any(tied_lanes)) write_projectors(out, stride, band);
   }
 
   void write_projectors(T* out, index stride, bool band) {
     for (int lane = 0; lane < valid; ++lane) {
-      if (!test(full_lanes, lane)) continue;
+      if (!test(tied_lanes, lane)) continue;
       T *w, *zt;
       bool ok;
-      const index* order = this->solve_fully(lane, w, zt, ok);
+      const index* order = this->solve_fully(lane, true, w, zt, ok);
       index from, to;
       this->cluster_of(job.lo, w, order, from, to);
       if (from == to || !ok) continue;
@@ -193,7 +217,7 @@ struct Solver : Tile<T, U> {
       for (index c = 0; c < stride; ++c) g[c] = 0;
       for (index member = from; member <= to; ++member) {
         T* v = zt + order[member] * d;
-        if (a && !band) back_transform_lane<T, U>(d, a, this->inverse_h, lane, v);
+        if (a && !band) this->back_transform_one(lane, v);
         index c = 0;
         for (index i = 0; i < d; ++i)
           for (index j = band ? (i ? i - 1 : 0) : 0; j <= i; ++j)
@@ -203,7 +227,8 @@ struct Solver : Tile<T, U> {
   }
 };
 
-// Registers in flight: two while the serial parts (square roots, divisions, root finder) dominate and the tile stays in the first cache.
+// Registers in flight: two while the serial parts (square roots, divisions, root finder) dominate and the tile stays in
+// the first cache.
 template <class T>
 inline int registers_in_flight(const Job<T>& job) {
   const index d = job.d;

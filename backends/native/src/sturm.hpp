@@ -1,11 +1,12 @@
-// The k-th eigenvalue of a register of symmetric tridiagonal matrices, by the characteristic polynomials of the leading blocks:
+// The k-th eigenvalue of a register of symmetric tridiagonal matrices, by the characteristic polynomials of the leading
+// blocks:
 //   p_0 = 1,  p_i = (a_i - x) p_{i-1} - b_{i-1}^2 p_{i-2};
-// the number of sign changes is the number of eigenvalues below x (Sturm), exact for a matrix within a few eps ||T|| of T
-// (Wilkinson 1965, ch. 5 s. 38-42). No division, four cycles of latency a row instead of twenty.
+// the number of sign changes is the number of eigenvalues below x (Sturm), exact for a matrix within a few eps ||T|| of
+// T (Wilkinson 1965, ch. 5 s. 38-42). No division, four cycles of latency a row instead of twenty.
 //
 // The matrix is scaled to 1 <= bound < 2, and b^2 >= (eps / 2)^2 is enforced (a perturbation below eps). A row shrinks
-// max(|p_i|, |p_{i-1}|) on average by no more than eps / 4 and enlarges it by no more than 8: the exponent is removed every
-// `rescale_rows` rows, and nothing over- or underflows between.
+// max(|p_i|, |p_{i-1}|) on average by no more than eps / 4 and enlarges it by no more than 8: the exponent is removed
+// every `rescale_rows` rows, and nothing over- or underflows between.
 #pragma once
 #include "simd.hpp"
 
@@ -93,7 +94,8 @@ EIG_INLINE void count_below(const Tridiagonal<T, U>& t, const Pack<T, U>* x, Pac
 
 // Count, p, p' and p''/2 at x, up to a common factor.
 template <class T, int U>
-EIG_INLINE Pack<T, U> evaluate(const Tridiagonal<T, U>& t, const Pack<T, U>& x, Pack<T, U>& p, Pack<T, U>& dp, Pack<T, U>& hp) {
+EIG_INLINE Pack<T, U> evaluate(const Tridiagonal<T, U>& t, const Pack<T, U>& x, Pack<T, U>& p, Pack<T, U>& dp,
+                               Pack<T, U>& hp) {
   using P = Pack<T, U>;
   P q(T(1)), dq(T(0)), hq(T(0));
   Count<T, U> c;
@@ -132,12 +134,13 @@ EIG_INLINE Pack<T, U> evaluate(const Tridiagonal<T, U>& t, const Pack<T, U>& x, 
 
 // Certified root: on return  count(x - tau) <= k < count(x + tau)  for every lane not in `failed`,
 // and `tied` marks the lanes in which another eigenvalue lies within tau.
-// Laguerre's step from a point whose count is k or k + 1 goes to the neighbouring eigenvalue, cubically, and never beyond it
-// (Wilkinson 1965 ch. 7 s. 19; Li & Zeng 1994); everything happens inside a bracket kept by the counts, bisected when progress is slow.
-// quantile, spacing: where the semicircle law puts lambda_k and how far apart its neighbours are, in standard deviations of the spectrum.
+// Laguerre's step from a point whose count is k or k + 1 goes to the neighbouring eigenvalue, cubically, and never
+// beyond it (Wilkinson 1965 ch. 7 s. 19; Li & Zeng 1994); everything happens inside a bracket kept by the counts,
+// bisected when progress is slow. quantile, spacing: where the semicircle law puts lambda_k and how far apart its
+// neighbours are, in standard deviations of the spectrum.
 template <class T, int U>
-Pack<T, U> kth_root(const Tridiagonal<T, U>& t, index k_index, T quantile, T spacing, Mask<T, U>& tied, Mask<T, U>& failed,
-                    Mask<T, U> done) {
+Pack<T, U> kth_root(const Tridiagonal<T, U>& t, index k_index, T quantile, T spacing, Mask<T, U>& tied,
+                    Mask<T, U>& failed, Mask<T, U> done) {
   using P = Pack<T, U>;
   using Q = Mask<T, U>;
   const T n = T(t.d);
@@ -170,9 +173,6 @@ Pack<T, U> kth_root(const Tridiagonal<T, U>& t, index k_index, T quantile, T spa
       P p, dp, hp;
       const P c = evaluate(t, x, p, dp, hp);
       ++evaluations;
-#ifdef EIGCORE_COUNT
-      extern long evaluations_total; ++evaluations_total;
-#endif
       const Q above = c > k;
       hi = select(above & ~done, x, hi);
       lo = select(~above & ~done, x, lo);

@@ -3,6 +3,7 @@
 #include "assemble.hpp"
 #include "full.hpp"
 #include "load.hpp"
+#include "single.hpp"
 #include "tridiagonalise.hpp"
 #include "vector.hpp"
 
@@ -18,15 +19,22 @@ struct Tile {
   const Job<T>& job;
   const index d, window;
   P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
-  T* rows = nullptr;  // encoded: assembled packed rows
+  T* rows = nullptr;     // encoded: assembled packed rows
   P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
   P tiny2;               // squared length below which a row to be reduced is nothing but rounding
   Q bad, zero_matrix;
   Tridiagonal<T, U> t;
-  T* full;            // workspace of the full solver
+  T* full;  // workspace of the full solver
+
+  // Matrices one after the other instead of side by side: where most lanes would be empty.
+  static bool one_by_one(const Job<T>& job) {
+    return (job.source == Source::dense || job.source == Source::packed) && job.d >= 20 &&
+           (job.count == 1 || (job.d >= 64 && job.count * 4 <= Pack<T, 1>::lanes));
+  }
 
   static bool is_tridiagonal(const Job<T>& job) {
-    return job.source == Source::tridiagonal || job.source == Source::band || (job.source == Source::pencil && job.tridiagonal_params);
+    return job.source == Source::tridiagonal || job.source == Source::band ||
+           (job.source == Source::pencil && job.tridiagonal_params);
   }
   static index columns(const Job<T>& job) { return is_tridiagonal(job) ? 2 * job.d - 1 : packed_size(job.d); }
 
@@ -66,9 +74,41 @@ struct Tile {
     }
   }
 
+  // One by one, matrix l occupies the numbers l K ... of the space of the packs.
+  T* single(int lane) const { return reinterpret_cast<T*>(a) + lane * packed_size(d); }
+
+  P load_single(index first, int valid, const P& scale) {
+    const index K = packed_size(d);
+    P sum(T(1));
+    for (int l = 0; l < valid; ++l)
+      sum.set(l, job.source == Source::dense
+                     ? load_dense_single(job.matrix + (first + l) * d * d, d, T(0.5) * scale.get(l), single(l))
+                     : load_packed_single(job.matrix + (first + l) * K, d, scale.get(l), single(l)));
+    return sum;
+  }
+
+  // Q z for the vector of one lane.
+  void back_transform_one(int lane, T* v) const {
+    if (one_by_one(job))
+      back_transform_single(d, single(lane), reinterpret_cast<const T*>(inverse_h) + lane, lanes, v);
+    else
+      back_transform_lane<T, U>(d, a, inverse_h, lane, v);
+  }
+
+  void back_transform_tile(int valid, P* column) const {
+    if (!one_by_one(job)) return back_transform<T, U>(d, a, inverse_h, column);
+    T* v = reinterpret_cast<T*>(scratch);
+    for (int l = 0; l < valid; ++l) {
+      for (index i = 0; i < d; ++i) v[i] = column[i].get(l);
+      back_transform_one(l, v);
+      for (index i = 0; i < d; ++i) column[i].set(l, v[i]);
+    }
+  }
+
   // Input of matrices first ... first + valid - 1 times a power of two per lane; returns sum |A_ij| of what was loaded.
   P load_input(index first, int valid, const P& scale) {
     const index K = packed_size(d);
+    if (one_by_one(job)) return load_single(first, valid, scale);
     switch (job.source) {
       case Source::dense:
         return load_dense<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale, a);
@@ -77,17 +117,20 @@ struct Tile {
       case Source::band:
         return load_band<T, U>(job.matrix + first * (2 * d - 1), d, valid, scale, diagonal, off);
       case Source::tridiagonal:
-        return load_tridiagonal<T, U>(job.matrix + first * d, job.off + first * (d - 1), d, valid, scale, diagonal, off);
+        return load_tridiagonal<T, U>(job.matrix + first * d, job.off + first * (d - 1), d, valid, scale, diagonal,
+                                      off);
       case Source::pencil: {
-        transpose_in<T, U>(job.x + first * job.terms, job.terms, valid, job.terms, [&](index i, const P& xi) { x[i] = xi; });
+        transpose_in<T, U>(job.x + first * job.terms, job.terms, valid, job.terms,
+                           [&](index i, const P& xi) { x[i] = xi; });
         assemble_pencil<T, U>(job.params, columns(job), job.terms, x, a);
         if (!job.tridiagonal_params) return unscale_packed<T, U>(d, scale, a);
         P sum(T(0));
         const P other = scale * P(T(0.70710678118654752440));
         for (index c = 0; c < 2 * d - 1; ++c) {
-          P& y = (c & 1 ? off : diagonal)[c >> 1];
-          y = (c & 1 ? other : scale) * a[c];
-          sum = sum + abs(y);
+          const bool beside = c % 2 == 1;
+          P* const entry = beside ? off + c / 2 : diagonal + c / 2;
+          *entry = (beside ? other : scale) * a[c];
+          sum = sum + abs(*entry);
         }
         return sum;
       }
@@ -100,9 +143,23 @@ struct Tile {
     return P(T(0));
   }
 
-  // Largest finite magnitude of each lane's entries as loaded with a scale that cannot overflow, and the lanes with NaN or Inf.
-  P largest_entry(Q& non_finite) {
+  // Largest finite magnitude of each lane's entries as loaded with a scale that cannot overflow, and the lanes with NaN
+  // or Inf.
+  P largest_entry(int valid, Q& non_finite) {
     P big(T(0)), nothing(T(0));
+    if (one_by_one(job)) {
+      for (int l = 0; l < valid; ++l) {
+        T largest = 0, zero = 0;
+        for (index c = 0; c < packed_size(d); ++c) {
+          largest = max_abs(single(l)[c], largest);
+          zero += single(l)[c] * T(0);
+        }
+        big.set(l, largest);
+        nothing.set(l, zero);
+      }
+      non_finite = ~(nothing == P(T(0)));
+      return big;
+    }
     const auto see = [&](const P& y) {
       big = max(abs(y), big);
       nothing = nothing + y * P(T(0));
@@ -124,14 +181,15 @@ struct Tile {
     bad = no_lanes<T, U>();
     const Q safe = (size >= P(Real<T>::smallest_safe)) & (size <= P(Real<T>::largest_safe));
     if (any(~safe)) {
-      // Entries as large as the largest number: an eighth of them cannot overflow in a sum of two, nor in (M + M^T) / 2.
+      // Entries as large as the largest number: an eighth of them cannot overflow in a sum of two, nor in (M + M^T)
+      // / 2.
       load_input(first, valid, P(T(0.125)));
       Q non_finite;
-      P big = largest_entry(non_finite);
+      P big = largest_entry(valid, non_finite);
       // Denormal entries lose digits when divided by eight: look at them enlarged instead.
       const P lift = select(big < P(Real<T>::smallest_safe), P(power(Real<T>::bias - 27)), P(T(0.125)));
       load_input(first, valid, lift);
-      big = largest_entry(non_finite);
+      big = largest_entry(valid, non_finite);
       bad = non_finite;
       const Q usable = (big > P(T(0))) & ~non_finite & ~safe;
       P scale = select(usable, lift * inverse_power_of_two(big), one);
@@ -151,8 +209,15 @@ struct Tile {
     return x;
   }
 
-  void reduce() {
-    if (!is_tridiagonal(job)) tridiagonalise<T, U>(d, a, tiny2, diagonal, off, inverse_h, scratch);
+  void reduce(int valid) {
+    if (one_by_one(job)) {
+      for (index i = 0; i < d; ++i) diagonal[i] = P(T(1)), off[i] = inverse_h[i] = P(T(0));
+      for (int l = 0; l < valid; ++l)
+        tridiagonalise_single(d, single(l), tiny2.get(l), reinterpret_cast<T*>(diagonal) + l,
+                              reinterpret_cast<T*>(off) + l, reinterpret_cast<T*>(inverse_h) + l, (index)lanes,
+                              reinterpret_cast<T*>(scratch));
+    } else if (!is_tridiagonal(job))
+      tridiagonalise<T, U>(d, a, tiny2, diagonal, off, inverse_h, scratch);
     P low = diagonal[0], high = diagonal[0], left(T(0));
     for (index i = 0; i < d; ++i) {
       const P right = i + 1 < d ? abs(off[i]) : P(T(0));
@@ -184,18 +249,34 @@ struct Tile {
     return (close | zero_matrix) & ~bad;
   }
 
-  // Lane's scaled tridiagonal matrix solved fully. Returns ascending order; values in full[0 ... d), vectors in the rows after.
-  const index* solve_fully(int lane, T*& w, T*& zt, bool& ok) {
+  void take_lane(int lane, T* w, T* e) const {
+    for (index i = 0; i < d; ++i) {
+      w[i] = diagonal[i].get(lane);
+      e[i] = i + 1 < d ? off[i].get(lane) : 0;
+    }
+  }
+
+  // The cluster of lambda_k = x (scaled) by counting: eigenvalues within 8 d eps ||T||_2.
+  void count_cluster(int lane, index k, T x, index& from, index& to) {
+    take_lane(lane, full, full + d);
+    const double tau = 8.0 * (double)d * (double)Real<T>::eps * norm_of(d, full, full + d);
+    const index below = count_below(d, full, full + d, (double)x - tau),
+                upto = count_below(d, full, full + d, (double)x + tau);
+    from = below < k ? below : k;
+    to = upto - 1 > k ? upto - 1 : k;
+    if (tau == 0) from = 0, to = d - 1;
+  }
+
+  // Lane's scaled tridiagonal matrix solved fully. Returns ascending order; values in full[0 ... d), vectors in the
+  // rows after.
+  const index* solve_fully(int lane, bool vectors, T*& w, T*& zt, bool& ok) {
     w = full;
     T* e = full + d;
     zt = full + 2 * d;
     T* more = zt + d * d;
     index* order = reinterpret_cast<index*>(((std::uintptr_t)(more + 2 * d + d * d) + 15) / 16 * 16);
-    for (index i = 0; i < d; ++i) {
-      w[i] = diagonal[i].get(lane);
-      e[i] = i + 1 < d ? off[i].get(lane) : 0;
-    }
-    ok = full_tridiagonal(d, w, e, zt, order, more);
+    take_lane(lane, w, e);
+    ok = full_tridiagonal(d, w, e, zt, vectors, order, more);
     return order;
   }
 

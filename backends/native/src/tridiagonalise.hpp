@@ -1,5 +1,5 @@
-// Householder reduction A = Q T Q^T of a register of symmetric matrices, last row first (Wilkinson; EISPACK's tred1 order),
-// so that the active part is always the first rows of the packed lower triangle.
+// Householder reduction A = Q T Q^T of a register of symmetric matrices, last row first (Wilkinson; EISPACK's tred1
+// order), so that the active part is always the first rows of the packed lower triangle.
 #pragma once
 #include "job.hpp"
 #include "simd.hpp"
@@ -9,11 +9,15 @@ namespace EIGCORE_ISA {
 
 // Rows kept together in registers while one row of the vectors streams by.
 template <class T, int U>
-inline constexpr int row_block = (EIGCORE_BYTES == 64 ? 4 : 2) / U > 0 ? (EIGCORE_BYTES == 64 ? 4 : 2) / U : 1;
+inline constexpr int row_block = U > 1                 ? 1
+                                 : EIGCORE_BYTES == 16 ? 2
+                                                       : 3;
 
-// For rows i0 ... i0 + R - 1:  A <- A - v w^T - w v^T  and  y <- y + A u, A the symmetric matrix of which the lower triangle is held.
+// For rows i0 ... i0 + R - 1:  A <- A - v w^T - w v^T  and  y <- y + A u, A the symmetric matrix of which the lower
+// triangle is held.
 template <class T, int U, int R, bool pending>
-EIG_INLINE void update_rows(index i0, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u, Pack<T, U>* y) {
+EIG_INLINE void update_rows(index i0, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u,
+                            Pack<T, U>* y) {
   using P = Pack<T, U>;
   P* row[R];
   P vi[R], wi[R], ui[R], yi[R];
@@ -55,51 +59,33 @@ EIG_INLINE void update_rows(index i0, Pack<T, U>* a, const Pack<T, U>* v, const 
 }
 
 template <class T, int U, bool pending>
-void update_and_multiply(index n, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u, Pack<T, U>* y) {
+void update_and_multiply(index n, Pack<T, U>* a, const Pack<T, U>* v, const Pack<T, U>* w, const Pack<T, U>* u,
+                         Pack<T, U>* y) {
   constexpr int R = row_block<T, U>;
   index i = 0;
   for (; i + R <= n; i += R) update_rows<T, U, R, pending>(i, a, v, w, u, y);
   for (; i < n; ++i) update_rows<T, U, 1, pending>(i, a, v, w, u, y);
 }
 
-// a: packed lower triangle, overwritten by the reflectors: H_l = I - u u^T inverse_h[l], u = row l (entries 0 ... l-1), l = d-1 ... 2.
-// tiny2: below this squared length a row is dropped (a backward error of the size of the rounding).
+// a: packed lower triangle, overwritten by the reflectors: H_l = I - u u^T inverse_h[l], u = row l (entries 0 ... l-1),
+// l = d-1 ... 2. tiny2: below this squared length a row is dropped (a backward error of the size of the rounding).
 template <class T, int U>
-void tridiagonalise(index d, Pack<T, U>* a, const Pack<T, U>& tiny2, Pack<T, U>* diagonal, Pack<T, U>* off, Pack<T, U>* inverse_h,
-                    Pack<T, U>* scratch) {
+void tridiagonalise(index d, Pack<T, U>* a, const Pack<T, U>& tiny2, Pack<T, U>* diagonal, Pack<T, U>* off,
+                    Pack<T, U>* inverse_h, Pack<T, U>* scratch) {
   using P = Pack<T, U>;
   P* w = scratch;
   P* y = scratch + d;
   const P* v = nullptr;
   const P zero(T(0));
+  P s[4] = {zero, zero, zero, zero};
+  if (d > 2) {
+    const P* row = a + packed_position(d - 1, 0);
+    for (index j = 0; j < d - 1; ++j) s[j & 3] = s[j & 3] + row[j] * row[j];
+  }
   for (index l = d - 1; l >= 2; --l) {
-    P* row = a + packed_position(l, 0);
-    P s0 = zero, s1 = zero;
-    if (v) {
-      const P vl = v[l], wl = w[l];
-      index j = 0;
-      for (; j + 1 < l - 1; j += 2) {
-        const P x0 = row[j] - vl * w[j] - wl * v[j], x1 = row[j + 1] - vl * w[j + 1] - wl * v[j + 1];
-        row[j] = x0;
-        row[j + 1] = x1;
-        s0 = s0 + x0 * x0;
-        s1 = s1 + x1 * x1;
-      }
-      for (; j <= l; ++j) {
-        const P x = row[j] - vl * w[j] - wl * v[j];
-        row[j] = x;
-        if (j < l) s0 = s0 + x * x;
-      }
-    } else {
-      index j = 0;
-      for (; j + 1 < l; j += 2) {
-        s0 = s0 + row[j] * row[j];
-        s1 = s1 + row[j + 1] * row[j + 1];
-      }
-      if (j < l) s0 = s0 + row[j] * row[j];
-    }
     // |x|^2 = sigma, beta = -sign(alpha) |x|, u = x - beta e, H x = beta e, h = |u|^2 / 2 = sigma + |alpha| |x|.
-    const P sigma = s0 + s1, alpha = row[l - 1];
+    P* row = a + packed_position(l, 0);
+    const P sigma = (s[0] + s[1]) + (s[2] + s[3]), alpha = row[l - 1];
     const Mask<T, U> keep = sigma > tiny2;
     const P length = sqrt(sigma);
     const P beta = -copysign(length, alpha);
@@ -113,31 +99,39 @@ void tridiagonalise(index d, Pack<T, U>* a, const Pack<T, U>& tiny2, Pack<T, U>*
       update_and_multiply<T, U, true>(l, a, v, w, row, y);
     else
       update_and_multiply<T, U, false>(l, a, v, w, row, y);
-    // p = A u / h, w = p - (u^T p / 2h) u, A <- A - u w^T - w u^T.
-    P t0 = zero, t1 = zero;
+    // p = A u / h, w = p - (u^T p / 2h) u, A <- A - u w^T - w u^T, done at once for row l - 1, the next to be reduced.
+    s[0] = s[1] = s[2] = s[3] = zero;
     index j = 0;
-    for (; j + 1 < l; j += 2) {
-      const P p0 = inv * y[j], p1 = inv * y[j + 1];
-      y[j] = p0;
-      y[j + 1] = p1;
-      t0 = t0 + row[j] * p0;
-      t1 = t1 + row[j + 1] * p1;
+    for (; j + 3 < l; j += 4) {
+      s[0] = s[0] + row[j] * (inv * y[j]);
+      s[1] = s[1] + row[j + 1] * (inv * y[j + 1]);
+      s[2] = s[2] + row[j + 2] * (inv * y[j + 2]);
+      s[3] = s[3] + row[j + 3] * (inv * y[j + 3]);
     }
-    if (j < l) {
-      y[j] = inv * y[j];
-      t0 = t0 + row[j] * y[j];
+    for (; j < l; ++j) s[0] = s[0] + row[j] * (inv * y[j]);
+    const P k = P(T(0.5)) * inv * ((s[0] + s[1]) + (s[2] + s[3]));
+    P* next = a + packed_position(l - 1, 0);
+    const P vn = row[l - 1], wn = inv * y[l - 1] - k * vn;
+    const auto reduce_entry = [&](index i, P& sum) {
+      const P u = row[i], wi = inv * y[i] - k * u;
+      w[i] = wi;
+      const P x = next[i] - vn * wi - wn * u;
+      next[i] = x;
+      sum = sum + x * x;
+    };
+    s[0] = s[1] = s[2] = s[3] = zero;
+    for (j = 0; j + 3 < l - 1; j += 4) {
+      reduce_entry(j, s[0]);
+      reduce_entry(j + 1, s[1]);
+      reduce_entry(j + 2, s[2]);
+      reduce_entry(j + 3, s[3]);
     }
-    const P k = P(T(0.5)) * inv * (t0 + t1);
-    for (j = 0; j < l; ++j) w[j] = y[j] - k * row[j];
+    for (; j < l - 1; ++j) reduce_entry(j, s[0]);
+    w[l - 1] = wn;
+    next[l - 1] = next[l - 1] - (vn + vn) * wn;
     v = row;
   }
-  if (v) {
-    for (index i = 0; i < 2; ++i)
-      for (index j = 0; j <= i; ++j) {
-        P* x = a + packed_position(i, j);
-        *x = *x - v[i] * w[j] - w[i] * v[j];
-      }
-  }
+  if (v) a[0] = a[0] - (v[0] + v[0]) * w[0];
   diagonal[0] = a[0];
   if (d > 1) {
     off[0] = a[1];

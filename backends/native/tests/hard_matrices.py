@@ -18,7 +18,10 @@ def wilkinson(n=10):
 
 
 def glued_wilkinson(copies=5, glue=1e-11):
-    """Copies of W21+ joined by tiny entries: tight clusters that inverse iteration mixes up (Demmel, Marques, Parlett & Voemel 2008)."""
+    """Copies of W21+ joined by tiny entries: tight clusters that inverse iteration mixes up.
+
+    Demmel, Marques, Parlett & Voemel 2008.
+    """
     a, b = wilkinson()
     return np.tile(a, copies), np.concatenate([np.append(b, glue)] * copies)[:-1]
 
@@ -35,7 +38,13 @@ def rotated(eigenvalues, rng):
 
 
 def clustered(d, clusters, width, rng):
-    return rotated(np.sort(rng.standard_normal(clusters)[rng.integers(0, clusters, d)] + width * rng.standard_normal(d)), rng)
+    return rotated(
+        np.sort(
+            rng.standard_normal(clusters)[rng.integers(0, clusters, d)]
+            + width * rng.standard_normal(d)
+        ),
+        rng,
+    )
 
 
 def hard_matrices(dtype):
@@ -77,13 +86,20 @@ def hard_matrices(dtype):
     cases["at overflow"] = np.array([[huge / 2, huge / 4], [huge / 4, -huge / 2]], dtype)
     cases["near underflow"] = (base * float(tiny) * 8).astype(dtype)
     cases["denormal"] = (base * float(tiny) / 64).astype(dtype)
-    cases["smallest numbers"] = (np.array([[1, 2, 0], [2, -3, 1], [0, 1, 2]]) * float(np.finfo(dtype).smallest_subnormal)).astype(dtype)
-    cases["huge and tiny"] = (dense([1, 2, 3, 4.0], [1, 1, 1]) * np.outer(s := np.array([1, 1e-9, 1e-18, 1.0]), s)).astype(dtype)
+    cases["smallest numbers"] = (
+        np.array([[1, 2, 0], [2, -3, 1], [0, 1, 2]]) * float(np.finfo(dtype).smallest_subnormal)
+    ).astype(dtype)
+    cases["huge and tiny"] = (
+        dense([1, 2, 3, 4.0], [1, 1, 1]) * np.outer(s := np.array([1, 1e-9, 1e-18, 1.0]), s)
+    ).astype(dtype)
     return cases
 
 
 def law(name, matrix, k, value, vector=None):
-    """|lambda - lambda_k| <= 30 d eps |A|, |A v - lambda v| <= 30 d eps |A|, |v| = 1, computed in extended precision at scale one."""
+    """|lambda - lambda_k| <= 30 d eps |A|, |A v - lambda v| <= 30 d eps |A|, |v| = 1.
+
+    Computed in extended precision at scale one.
+    """
     d = matrix.shape[-1]
     eps = float(np.finfo(matrix.dtype).eps)
     m = matrix.astype(np.longdouble)
@@ -96,7 +112,10 @@ def law(name, matrix, k, value, vector=None):
     grain = float(np.ldexp(np.longdouble(np.finfo(matrix.dtype).smallest_subnormal), exponent))
     bound = 30 * d * eps * norm + grain
     error = abs(float(value) - reference[k])
-    assert error <= bound, f"{name}, k = {k}: value {float(value)} should be {reference[k]}; error {error:.3g} above {bound:.3g}."
+    assert error <= bound, (
+        f"{name}, k = {k}: value {float(value)} should be {reference[k]}; "
+        f"error {error:.3g} above {bound:.3g}."
+    )
     if vector is not None:
         v = vector.astype(np.longdouble)
         residual = float(np.linalg.norm(((m @ v) - value * v).astype(np.float64)))

@@ -1,0 +1,35 @@
+"""Every instruction set the machine has passes the other tests."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import eigcore_native as en
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+ORDER = ["baseline", "avx2", "avx512"]
+
+
+@pytest.mark.skipif(
+    "EIGCORE_NATIVE_ISA" in os.environ, reason="already inside a forced instruction set"
+)
+@pytest.mark.parametrize("isa", ORDER[: ORDER.index(en.isa)])
+def test_with_less_than_the_machine_has(isa):
+    environment = os.environ | {"EIGCORE_NATIVE_ISA": isa}
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import eigcore_native as e; print(e.isa)"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == isa
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(HERE)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
