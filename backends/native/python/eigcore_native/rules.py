@@ -55,15 +55,30 @@ def value_and_gradient(rule, p, threads=0):
         return eigen.value_and_gradient_band(p, k, threads)
     if kind == "pair":
         return _pair(p, d, k, threads)
+    return _full(p, d, k, threads)
+
+
+def _full(p, d, k, threads):
+    M = p.reshape(*p.shape[:-1], d, d)
+    pair = eigen.eigenpair(M, k, True, threads)
+    v = pair.vectors
+    G = v[..., :, None] * v[..., None, :]
+    if pair.tied.any():
+        G[pair.tied] = _projectors(M[pair.tied], k, threads)
+    return pair.values, G.reshape(p.shape)
+
+
+def _projectors(M, k, threads):
+    """P/m of matrices (n, d, d) whose k-th eigenvalue is tied."""
+    d = M.shape[-1]
     rows, cols = np.tril_indices(d)
-    scale = np.where(rows == cols, 1.0, SQRT_HALF).astype(p.dtype)
-    factor = _factor(p)
-    M = (p * (factor / 2)).reshape(*p.shape[:-1], d, d)
+    scale = np.where(rows == cols, 1.0, SQRT_HALF).astype(M.dtype)
+    M = M * (_factor(M.reshape(-1, d * d))[..., None] / 2)
     lower = (M[..., rows, cols] + M[..., cols, rows]) / scale
-    values, gradient = eigen.value_and_gradient_packed(lower, k, d, threads)
-    values /= factor[..., 0]
-    M[..., rows, cols] = M[..., cols, rows] = gradient * scale
-    return values, M.reshape(p.shape)
+    _, gradient = eigen.value_and_gradient_packed(lower, k, d, threads)
+    G = np.empty_like(M)
+    G[..., rows, cols] = G[..., cols, rows] = gradient * scale
+    return G
 
 
 def _factor(p):
@@ -96,7 +111,7 @@ def rows(rule, places, params, threads=0):
     k, d = rule.phi.parameter, rule.layout.dim
     base, step = params[0, 0], np.ascontiguousarray(params[0, 1:])
     start = np.zeros_like(step)
-    for _, a, b in places.runs:
+    for a, b in places.runs:
         np.cumsum(step[a : b - 1], axis=0, out=start[a + 1 : b])
     rest = (places.indices, places.fractions, base, start, step, k)
     values, vectors, tied = encoded.encoded_value(*rest, d, True, threads)
@@ -109,7 +124,7 @@ def rows(rule, places, params, threads=0):
         if tied.any():
             _add_tied(places, (base, start, step), k, d, np.flatnonzero(tied), g, sums)
         d_params = np.concatenate([sums[0][None], sums[2]])
-        for _, a, b in places.runs:
+        for a, b in places.runs:
             d_params[a + 1 : b] += np.cumsum(sums[1][a + 1 : b][::-1], axis=0)[::-1]
         return d_params[None]
 
