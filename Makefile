@@ -1,24 +1,54 @@
 # make demo: fit, certify and save a model with the light core alone.
-# make test: everything, on every backend.
+# make test: everything, on every backend, with and without the kernels.
 PYTHON ?= python3
 DEMO = .venv-demo
 DEV = .venv
+NATIVE = backends/native
+NATIVE_SOURCES = $(wildcard $(addprefix $(NATIVE)/,CMakeLists.txt pyproject.toml src/* python/*/*.py))
+PYTEST = EIGCORE_REQUIRE=numpy,torch,jax $(CURDIR)/$(DEV)/bin/python -m pytest -n 2 --dist worksteal
+HAVE_CXX = command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null
+NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: apt install g++ (macOS: xcode-select --install), then: make native
+# seconds of fuzzing for each instruction set
+SECONDS ?= 120
 
-.PHONY: demo test check bench bench-gpu golden picture clean
+.PHONY: demo native test check sanitize bench bench-gpu golden picture clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
 
-test: $(DEV)/installed
-	EIGCORE_REQUIRE=numpy,torch,jax $(DEV)/bin/python -m pytest -n 2 --dist worksteal
+native: $(DEV)/installed
+	@if $(HAVE_CXX); then $(MAKE) --no-print-directory $(DEV)/native; else echo "$(NO_CXX)"; fi
+
+test: native
+	$(PYTEST)
+	@if test -f $(DEV)/native; then \
+	  (cd $(NATIVE) && $(PYTEST)) && EIGCORE_NATIVE=0 $(PYTEST) tests/test_conformance.py; \
+	else echo "$(NO_CXX)"; fi
 
 check: $(DEV)/installed
 	$(DEV)/bin/ruff check
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/pyright
 
-bench: $(DEV)/installed
+bench: native
+	@if test -f $(DEV)/native; then \
+	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 1; \
+	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 2 --tables threads; \
+	else echo "$(NO_CXX)"; fi
 	$(DEV)/bin/python -m benchmarks
+
+# the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
+sanitize: $(DEV)/installed
+	@$(HAVE_CXX) || { echo "$(NO_CXX)"; exit 1; }
+	@command -v cmake >/dev/null || $(DEV)/bin/python -m pip install --quiet cmake
+	@export PATH="$$PATH:$(CURDIR)/$(DEV)/bin"; set -e; \
+	cmake -S $(NATIVE) -B $(NATIVE)/build-sanitize -DEIGCORE_PYTHON=OFF -DEIGCORE_FUZZ=ON \
+	  "-DEIGCORE_SANITIZE=address;undefined"; \
+	cmake --build $(NATIVE)/build-sanitize --parallel 2; \
+	for isa in baseline avx2 avx512; do \
+	  export EIGCORE_NATIVE_ISA=$$isa; driver=$(NATIVE)/build-sanitize/fuzz_driver; \
+	  if $$driver 0 | grep -q "^$$isa:"; then $$driver $(SECONDS); fi; \
+	done
 
 golden: $(DEV)/installed
 	$(DEV)/bin/python -m eigcore.testing.golden
@@ -37,5 +67,10 @@ $(DEV)/installed: pyproject.toml
 	$(DEV)/bin/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+# a folder is built anew by pip whatever its version; isolated, so that pip brings all it needs
+$(DEV)/native: $(DEV)/installed $(NATIVE_SOURCES)
+	CMAKE_BUILD_PARALLEL_LEVEL=2 $(DEV)/bin/python -m pip install --quiet --no-deps ./$(NATIVE)
+	touch $@
+
 clean:
-	rm -rf $(DEMO) $(DEV)
+	rm -rf $(DEMO) $(DEV) $(NATIVE)/build $(NATIVE)/build-sanitize

@@ -31,6 +31,7 @@ def serves(rule):
 
 def solve(backend, rule, p, gradient, threads=None):
     """Run the kernel on NumPy rows p (..., K), noted for `eigcore.trace`."""
+    assert kernels is not None
     routine = kernels.value_and_gradient if gradient else kernels.value
     threads, d = THREADS if threads is None else threads, rule.layout.dim
     if not tracing.active():
@@ -50,13 +51,14 @@ def rows(backend, rule):
     """Return the kernel of `Backend.fused_rows` on NumPy arrays, or None."""
     if kernels is None or not kernels.serves_rows(rule):
         return None
+    routine = kernels.rows
 
     def run(places, params):
         if not tracing.active():
-            return kernels.rows(rule, places, params, THREADS)
+            return routine(rule, places, params, THREADS)
         shape = (len(places.indices), rule.layout.dim, rule.layout.dim)
         return backend.solve(
-            DRIVER, lambda a: kernels.rows(rule, places, a, THREADS), params, shape=shape
+            DRIVER, lambda a: routine(rule, places, a, THREADS), params, shape=shape
         )
 
     return run

@@ -36,6 +36,11 @@ def table(report: dict) -> str:
     groups: dict[str, dict[str, float]] = defaultdict(dict)
     for entry in report["benchmarks"]:
         groups[entry["group"]][entry["extra_info"]["side"]] = entry["stats"]["min"] * 1e6
+    return "\n".join([plain_table(groups), "", kernel_table(groups)])
+
+
+def plain_table(groups: dict[str, dict[str, float]]) -> str:
+    """Return the cases with two sides."""
     rows = [
         f"| {name} | {sides['plain']:.1f} | {sides['eigcore']:.1f} "
         f"| {sides['plain'] / sides['eigcore']:.2f} |"
@@ -43,6 +48,19 @@ def table(report: dict) -> str:
         if len(sides) == 2
     ]
     head = "| case | plain, µs | eigcore, µs | plain / eigcore |\n|---|---|---|---|"
+    return "\n".join([head, *rows])
+
+
+def kernel_table(groups: dict[str, dict[str, float]]) -> str:
+    """Return the cases of bench_kernels, and what is kept of the kernel's own ratio."""
+    rows = []
+    for name, s in groups.items():
+        if len(s) > 2:
+            ratio, own = s["plain"] / s["eigcore"], s["eigh"] / s["kernel"]
+            cells = [s["plain"], s["without"], s["eigcore"], ratio, own, ratio / own]
+            rows.append(f"| {name} | " + " | ".join(f"{c:.4g}" for c in cells) + " |")
+    names = "case | plain, µs | eigcore without kernels, µs | with, µs | plain / with"
+    head = f"| {names} | eigh / kernel alone | share kept |\n|" + "---|" * 7
     return "\n".join([head, *rows])
 
 

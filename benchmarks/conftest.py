@@ -3,6 +3,9 @@
 import os
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+if hasattr(os, "sched_setaffinity"):
+    # JAX takes every core it may use and cannot be told otherwise
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
 
 import pytest
 import threadpoolctl

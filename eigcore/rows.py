@@ -35,17 +35,19 @@ class Places(NamedTuple):
 
     indices : (N, columns) int32, the term whose value is neither known to be 0 nor 1
     fractions : (N, columns), its value; all terms before it in its run are 1, all others 0
-    runs : (column, first, end) of terms that follow one another along a column
+    runs : pairs (first, end) of terms that follow one another along a column
+    columns : which column each run belongs to
     """
 
     indices: np.ndarray
     fractions: np.ndarray
-    runs: tuple[tuple[int, int, int], ...]
+    runs: tuple[tuple[int, int], ...]
+    columns: tuple[int, ...]
 
     def dense(self, terms: int) -> np.ndarray:
         """Write the terms out: (N, terms), equal to the encoding's own."""
         out = np.zeros((len(self.indices), terms), self.fractions.dtype)
-        for j, first, end in self.runs:
+        for j, (first, end) in zip(self.columns, self.runs, strict=True):
             inside = np.where(self.indices[:, j] < end, self.indices[:, j], first)
             out[:, first:end] = np.arange(first, end) < inside[:, None]
         np.put_along_axis(out, self.indices.astype(np.int64), self.fractions, axis=1)
@@ -53,7 +55,7 @@ class Places(NamedTuple):
 
     def part(self, rows: slice) -> Places:
         """Return the places of some rows."""
-        return Places(self.indices[rows], self.fractions[rows], self.runs)
+        return self._replace(indices=self.indices[rows], fractions=self.fractions[rows])
 
 
 def places(encoding: Encoding, numbers: np.ndarray) -> Places | None:
@@ -64,14 +66,17 @@ def places(encoding: Encoding, numbers: np.ndarray) -> Places | None:
     if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.columns):
         return None
     indices = np.empty(numbers.shape, np.int32)
-    runs = []
+    runs: list[tuple[int, int]] = []
+    owners: list[int] = []
     pairs = zip(encoding.columns, encoding.slices, strict=True)
     for j, (column, terms) in enumerate(pairs):
         indices[:, j] = terms.start + _inside(column, numbers[:, j])
         if isinstance(column, PiecewiseLinear):
             left = int(column.tails == "linear")
-            runs.append((j, terms.start + left, terms.stop - column.missing))
-    return Places(indices, _fractions(encoding, numbers, indices), tuple(runs))
+            runs.append((terms.start + left, terms.stop - column.missing))
+            owners.append(j)
+    fractions = _fractions(encoding, numbers, indices)
+    return Places(indices, fractions, tuple(runs), tuple(owners))
 
 
 def _inside(column: Column, cells: np.ndarray) -> np.ndarray:
@@ -183,7 +188,7 @@ class Rows:
         values, gradient = backend.call(_values_and_gradient, static, params, terms)
 
         def pullback(g: Array) -> Array:
-            return backend.call(_pullback, (), terms, gradient, self._array(g))
+            return backend.call(_pullback, (spec.outputs,), terms, gradient, self._array(g))
 
         return values, pullback
 
@@ -195,10 +200,6 @@ def _values_and_gradient(backend: Backend, rule: rules.Rule, params: Array, x: A
     return rule.value_and_gradient(backend, rules.assemble(params, x))
 
 
-def _pullback(backend: Backend, x: Array, gradient: Array, g: Array) -> Array:
-    # adjoint of rules.assemble in its parameters alone: d_x would cost as much again
+def _pullback(backend: Backend, outputs: int, x: Array, gradient: Array, g: Array) -> Array:
     d_p = rules.cotangent(gradient, g)
-    outputs, size = (1, d_p.shape[-1]) if d_p.ndim == 2 else d_p.shape[1:]
-    flat = d_p.reshape(x.shape[0], outputs * size)
-    d_params = backend.xp.concat((flat.sum(0)[None], x.mT @ flat), axis=0)
-    return d_params.reshape(x.shape[1] + 1, outputs, size).swapaxes(0, 1)
+    return rules.assemble_cotangent_params(backend.xp, outputs, x, d_p)

@@ -61,12 +61,18 @@ def assemble_tangent(params: Array, x: Array, d_params: Array, d_x: Array) -> Ar
 
 def assemble_cotangent(xp: Any, params: Array, x: Array, d_p: Array) -> tuple[Array, Array]:
     """Return the adjoint of `assemble_tangent`: (d_params, d_x) for a cotangent of p."""
-    outputs, rows, size = params.shape
+    outputs, _, size = params.shape
+    d_x = d_p.reshape(-1, outputs * size) @ _matrix_rows(params).mT
+    return assemble_cotangent_params(xp, outputs, x, d_p), d_x.reshape(x.shape)
+
+
+def assemble_cotangent_params(xp: Any, outputs: int, x: Array, d_p: Array) -> Array:
+    """Return the part of `assemble_cotangent` for the parameters: (outputs, n + 1, K)."""
+    size, n = d_p.shape[-1], x.shape[-1]
     flat_p = d_p.reshape(-1, outputs * size)
-    flat_x = x.reshape(flat_p.shape[0], rows - 1)
-    matrices = (flat_x.mT @ flat_p).reshape(rows - 1, outputs, size).swapaxes(0, 1)
-    d_params = xp.concat((flat_p.sum(0).reshape(outputs, 1, size), matrices), axis=1)
-    return d_params, (flat_p @ _matrix_rows(params).mT).reshape(x.shape)
+    flat_x = x.reshape(flat_p.shape[0], n)
+    rows = xp.concat((flat_p.sum(0)[None], flat_x.mT @ flat_p), axis=0)
+    return rows.reshape(n + 1, outputs, size).swapaxes(0, 1)
 
 
 # -- first derivative: dφ = ⟨gradient, dp⟩

@@ -340,6 +340,32 @@ def test_ctrl_c_keeps_the_best_so_far_and_every_constraint(stop_at, choosing):
     assert np.isfinite(result.report.model.train)
 
 
+def test_a_fit_starts_alike_with_and_without_kernels(monkeypatch):
+    import eigcore_kernels
+
+    table = smooth_table()
+    options = QUICK | {"members": 1, "max_iter": 3}
+    one = fit(table, "y", **options)
+    monkeypatch.setattr(eigcore_kernels, "rows", lambda backend, rule: None)
+    two = fit(table, "y", **options)
+    assert np.allclose(one.history[0], two.history[0], rtol=1e-8)
+    assert np.allclose(one.model.predict(table), two.model.predict(table), atol=1e-6)
+
+
+def test_a_budget_decides_how_many_members_there_are():
+    options = {"dim": 3, "knots": 4, "penalty": 1e-3, "max_iter": 20}
+    short, long = (fit(smooth_table(), "y", budget_seconds=s, **options) for s in (0.3, 3.0))
+    assert short.report.settings.members < long.report.settings.members
+
+
+def test_moments_follow_from_the_shared_terms():
+    frame, _, numbers, design = design_for(Wishes())
+    terms = design.coarse(numbers, eigcore.get_backend("numpy"))
+    assert np.allclose(design.moments.mean, terms.mean(0))
+    assert np.allclose(design.moments.covariance, np.cov(terms.T, bias=True))
+    assert np.allclose(design.moments.cross, (terms - terms.mean(0)).T @ frame.target / len(terms))
+
+
 def test_a_budget_ends_the_fit_early():
     result = fit(smooth_table(), "y", members=50, dim=3, knots=4, penalty=1e-3, budget_seconds=0.5)
     assert 1 <= result.report.settings.members < 50

@@ -127,7 +127,7 @@ def test_places_describe_the_terms_exactly():
     for n, j in np.ndindex(numbers.shape):
         index = found.indices[n, j]
         terms[n, index] = found.fractions[n, j]
-        for column, first, end in found.runs:
+        for column, (first, end) in zip(found.columns, found.runs, strict=True):
             if column == j and first <= index < end:
                 terms[n, first:index] = 1.0
     assert np.array_equal(terms, encoding(numbers, eigcore.get_backend("numpy")))

@@ -85,14 +85,19 @@ def fit_command(
     penalty: Annotated[
         Number, typer.Option(help="Weight of the squared norms. Default: chosen.")
     ] = None,
-    members: Annotated[Whole, typer.Option(help="Neurons averaged. Default: 5.")] = None,
+    members: Annotated[
+        Whole, typer.Option(help="Neurons averaged. Default: 5 or 12, or by budget.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     backend: BackendName = None,
     holdout: Annotated[
         float, typer.Option(help="Part of the rows held out for the report only.")
     ] = 0.2,
-    seconds: Annotated[
-        Number, typer.Option(help="Stop improving after this time. Default: no limit.")
+    budget: Annotated[
+        Number,
+        typer.Option(
+            metavar="SECONDS", help="Use about this time, adding members. Default: no limit."
+        ),
     ] = None,
     drop_columns: Annotated[Names, typer.Option(help="Columns to leave out (F ...).")] = None,
     drop_rows_without_target: Annotated[
@@ -128,7 +133,7 @@ def fit_command(
             seed=seed,
             backend=backend,
             validation=holdout,
-            budget_seconds=seconds,
+            budget_seconds=budget,
             drop_columns=drop_columns or (),
             drop_rows_without_target=drop_rows_without_target,
             callback=callback,

@@ -14,17 +14,31 @@ from eigcore.fit import starts
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame
 from eigcore.fit.lbfgs import minimize
-from eigcore.fit.member import Run, Settings, first_guess, working_target
+from eigcore.fit.member import Run, Settings, first_guess, piece_counts, working_target
 from eigcore.fit.moments import Moments
 from eigcore.fit.objectives import LOSSES
 from eigcore.rows import Rows
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=5)
+SLOW = DEFAULT._replace(members=3)
+"""Many rows without a kernel: half a minute or so per two members."""
+FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
+"""Where one kernel runs the pass over the rows, and there are many rows."""
+MOST = 48
+"""Members at most, where a budget decides."""
+_PART = 0.3
+"""Part of a budget that may be spent on choosing."""
 LINEAR = 1e-5
 """Penalty of the last candidate, which is a linear model with the constraints asked for."""
 _STEPS = 60
-_SAMPLE = 10_000
-_FEW, _SOME, _MANY = 600, 2500, 8000
+_SAMPLE, _FAST_SAMPLE = 10_000, 40_000
+_CLEARLY = 1.02
+_FEW, _SOME = 600, 2500
+MANY = 8000
+
+
+class _TimeUp(Exception):
+    """The part of the budget for choosing is used up."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +56,11 @@ class Asked:
         return guess._replace(**asked)
 
 
-def stages(asked: Asked, rows: int, shaped: bool):
+def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
     """Yield functions from the best settings so far to the candidates of the next stage."""
     if asked.knots is None:
-        counts = (0, 2, 4, 8, 16, 32) if rows < _MANY else (2, 8, 32)
-        counts = [k for k in counts if k <= max(rows // 20, 4)]
+        counts = (0, 2, 4, 8, 16, 32) if rows < MANY else (2, 8, 32)
+        counts = (64, 32, 8, 2) if fast else [k for k in counts if k <= max(rows // 20, 4)]
         yield lambda best: [best._replace(knots=k) for k in counts]
     if asked.penalty is None:
         yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.25, 4.0)]
@@ -76,18 +90,25 @@ def choose(
     train : (n,) the rows that may be looked at
     target : (rows,) in the coordinates of the loss
     """
-    best = asked.settings(DEFAULT)
-    plan = list(stages(asked, len(train), wishes.shape is not None))
+    fast = run.fast and len(train) >= MANY
+    best = asked.settings(FAST if fast else SLOW if len(train) >= MANY else DEFAULT)
+    if run.open_ended:
+        best = best._replace(members=MOST)
+    plan = list(stages(asked, len(train), wishes.shape is not None, fast))
     if not plan or len(train) < 8:
         return best
-    folds = _folds(train, np.random.default_rng([run.seed, 1_000_003]))
+    # an average wants a smaller penalty than one neuron: where it costs little, judge an average
+    many, sample = (6, _FAST_SAMPLE) if fast else (1, _SAMPLE)
+    folds = _folds(train, np.random.default_rng([run.seed, 1_000_003]), sample)
     scores: dict[Settings, float] = {}
 
     def score(settings: Settings) -> float:
         if settings not in scores:
             parts = [
-                _validate(run, frame, target, wishes, _fewer(settings, train, fold[0]), *fold)
-                for fold in folds
+                _validate(
+                    run, frame, target, wishes, _fewer(settings, train, known), known, hidden, many
+                )
+                for known, hidden in folds
             ]
             scores[settings] = float(np.mean(parts))
         return scores[settings]
@@ -96,21 +117,35 @@ def choose(
         for number, stage in enumerate(plan):
             candidates = stage(best)
             for place, candidate in enumerate(candidates):
-                if run.late():
+                if run.left(_PART) < 0.0:
                     return best
                 score(candidate)
                 done = (number + (place + 1) / len(candidates)) / len(plan)
                 run.tell("choosing", done, 0, 0, 0, min(scores.values()))
-            best = min(scores, key=scores.__getitem__)
+            best = _lowest(scores, best if fast else None)
+    except _TimeUp:
+        return best
     except KeyboardInterrupt:
         run.interrupted = True
-    return min(scores, key=scores.__getitem__) if scores else best
+    return _lowest(scores, best if fast else None) if scores else best
 
 
-def _folds(train: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+def _lowest(scores: dict[Settings, float], kept: Settings | None) -> Settings:
+    """Settings with the lowest score; those in `kept` stay unless others are clearly better.
+
+    Fewer rows are known while choosing than in the end, and a split has noise: both favour
+    settings that are too small.
+    """
+    lowest = min(scores, key=scores.__getitem__)
+    if kept is not None and kept in scores and scores[kept] <= _CLEARLY * scores[lowest]:
+        return kept
+    return lowest
+
+
+def _folds(train: np.ndarray, rng: np.random.Generator, most: int) -> list[tuple]:
     shuffled = rng.permutation(train)
     if len(train) > _SOME:
-        sample = shuffled[:_SAMPLE]
+        sample = shuffled[:most]
         cut = len(sample) * 3 // 4
         return [(sample[:cut], sample[cut:])]
     count = 5 if len(train) <= _FEW else 3
@@ -123,19 +158,30 @@ def _fewer(settings: Settings, train: np.ndarray, known: np.ndarray) -> Settings
     return settings._replace(penalty=settings.penalty * len(train) / len(known))
 
 
-def _validate(run, frame, target, wishes, settings, known, hidden) -> float:
-    """Loss on the hidden rows of one short fit on the known ones."""
-    shared = encode(frame, known, settings.knots, wishes.shape)
+def _validate(run, frame, target, wishes, settings, known, hidden, many) -> float:
+    """Loss on the hidden rows of a few short fits on the known ones, averaged."""
+    sizes = piece_counts(settings.knots, many)
+    shared = encode(frame, known, max(sizes) if settings.knots else 0, wishes.shape)
     numbers = shared.table(frame.cells)
     moments = Moments.of(shared, numbers[known], working_target(target[known], run.loss))
-    design = Design(shared, numbers[known], moments, wishes, settings.knots or 1)
-    coordinates = design.parametrisation(settings.dim)
-    p = first_guess(design, coordinates)
-    start = starts.gapped(coordinates, p, np.random.default_rng(run.seed))
-    objective = run.objective(design, coordinates, target[known], settings.penalty)
-    solution = minimize(objective, start, max_iter=_STEPS, decrease_tol=1e-4)
-    if solution.reason == "interrupted":
-        raise KeyboardInterrupt
-    others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
-    values = objective.values(solution.x, others)
+    values = np.zeros(len(hidden))
+
+    def late(*_) -> bool:
+        return run.left(_PART) < 0.0
+
+    for neuron, pieces in enumerate(sizes):
+        design = Design(shared, numbers[known], moments, wishes, pieces)
+        coordinates = design.parametrisation(settings.dim)
+        begin = starts.random if neuron else starts.gapped
+        rng = np.random.default_rng(run.seed + neuron)
+        start = begin(coordinates, first_guess(design, coordinates), rng)
+        objective = run.objective(design, coordinates, target[known], settings.penalty)
+        steps = _STEPS if many == 1 else 2 * _STEPS
+        solution = minimize(objective, start, max_iter=steps, decrease_tol=1e-4, callback=late)
+        if solution.reason == "interrupted":
+            raise KeyboardInterrupt
+        if solution.reason == "stopped":
+            raise _TimeUp
+        others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
+        values += objective.values(solution.x, others) / many
     return LOSSES[run.loss](values, target[hidden])[0]

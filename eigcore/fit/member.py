@@ -15,10 +15,20 @@ from eigcore.fit.design import Design
 from eigcore.fit.lbfgs import Solution, minimize
 from eigcore.fit.objectives import Objective
 from eigcore.registry import get_backend
+from eigcore.rules import rule_of
+from eigcore.spec import EigSpec
 
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
 _FLOAT32_FROM = 500_000
+_PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
+"""Pieces of each member, as parts of ``knots``: different knots make the average better."""
+
+
+def piece_counts(knots: int, members: int) -> list[int]:
+    """Pieces per numeric column of each member; one member alone has ``knots``."""
+    parts = [_PIECES[m % len(_PIECES)] for m in range(members)] if members > 1 else [1.0]
+    return [max(1, round(knots * part)) for part in parts]
 
 
 class Settings(NamedTuple):
@@ -56,7 +66,10 @@ class Run:
     seed: int
     max_iter: int
     callback: Callable[[Progress], None] | None = None
+    began: float = 0.0
     deadline: float = np.inf
+    open_ended: bool = False
+    """Members are added until the deadline, instead of a number known before."""
     interrupted: bool = False
     history: list[tuple[float, ...]] = field(default_factory=list)
 
@@ -65,9 +78,15 @@ class Run:
         if self.callback is not None:
             self.callback(Progress(*args))
 
-    def late(self) -> bool:
-        """Whether the time is used up."""
-        return time.monotonic() > self.deadline
+    def left(self, part: float = 1.0) -> float:
+        """Seconds left of the first part of the time."""
+        return self.began + part * (self.deadline - self.began) - time.monotonic()
+
+    @property
+    def fast(self) -> bool:
+        """Whether one kernel runs a pass over encoded rows."""
+        rule = rule_of(EigSpec(features=1, dim=5))
+        return get_backend(self.backend).fused_rows(rule) is not None
 
     def dtype(self, size: int) -> str:
         """float32 for large designs: the data's noise is far above its rounding."""
@@ -138,15 +157,15 @@ def fit_member(
     start = screened_start(run, design, target, settings, rng)
     coordinates = design.parametrisation(settings.dim)
     objective = run.objective(design, coordinates, target, settings.penalty)
-    share = run.deadline
-    if np.isfinite(share):
-        now = time.monotonic()
-        share = now + (run.deadline - now) / max(settings.members - member, 1)
+    begin, left = time.monotonic(), run.left()
+    share = left if run.open_ended else left / max(settings.members - member, 1)
 
     def watch(iteration: int, value: float, _: np.ndarray) -> bool:
         done = (member + iteration / run.max_iter) / settings.members
+        if run.open_ended:
+            done = 1.0 - max(run.left(), 0.0) / (run.deadline - run.began)
         run.tell("fitting", done, member, settings.members, iteration, value)
-        return time.monotonic() > share
+        return time.monotonic() - begin > share
 
     solution = minimize(objective, start, max_iter=run.max_iter, decrease_tol=1e-4, callback=watch)
     run.history.append(solution.values)

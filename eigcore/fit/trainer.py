@@ -8,25 +8,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.fit import starts
-from eigcore.fit.choose import Asked, choose
+from eigcore.fit.choose import MANY, Asked, choose
 from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame, check_names, make_frame
 from eigcore.fit.linear import linear_predictions
-from eigcore.fit.member import Progress, Run, Settings, first_guess, fit_member, working_target
+from eigcore.fit.member import (
+    Progress,
+    Run,
+    Settings,
+    first_guess,
+    fit_member,
+    piece_counts,
+    working_target,
+)
 from eigcore.fit.moments import Moments
 from eigcore.fit.objectives import LOSSES, Scaling
 from eigcore.fit.refusals import InvalidOption
 from eigcore.fit.report import METRICS, Report, errors
 from eigcore.model import SpectralModel
 from eigcore.registry import get_backend
+from eigcore.rows import Rows
 
-_PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
-"""Pieces of each member, as parts of ``knots``: different knots make the average better."""
+_LONG = 20.0
+"""Seconds of a budget from which members descend longer, instead of being more."""
+_DESCENT = 0.9
+"""Part of a budget after which no descent goes on; the rest is for the report."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ def fit(
     loss: str | None = None,
     backend: str | None = None,
     seed: int = 0,
-    max_iter: int = 120,
+    max_iter: int | None = None,
     validation: float = 0.15,
     drop_columns: Sequence[str] = (),
     drop_rows_without_target: bool = False,
@@ -78,17 +90,18 @@ def fit(
     shape : None, "convex" or "concave": jointly in all numeric columns
     dim : order of the matrices
     knots : pieces per numeric column; 0 for linear columns
-    members : how many neurons are averaged
+    members : how many neurons are averaged; with a budget, as many as fit into it
     penalty : weight of the squared norms, in units of the loss on a standardised target
     loss : "squared", "absolute" or "logistic"; None: "logistic" for a target of two texts or
         booleans, otherwise "squared"
     backend : name of the backend that computes values and gradients; None: the default one
     seed : everything random follows from it
-    max_iter : L-BFGS steps per member
+    max_iter : L-BFGS steps per member; None: 120, or 250 for many rows where a kernel runs them
     validation : part of the rows that is held out, for the report only
     drop_columns, drop_rows_without_target : what to leave out
     callback : called with a Progress after every step
-    budget_seconds : stop descending after this time; the result then depends on the machine
+    budget_seconds : use about this time: members are added until it is used up, or, where
+        `members` is given, cut short. The result then depends on the machine
 
     Returns
     -------
@@ -112,12 +125,19 @@ def fit(
     asked = Asked(knots, dim, penalty, members)
     _check_options(asked, loss, validation, max_iter)
     fitted = _split(len(frame.target), validation, seed)
-    deadline = began + budget_seconds if budget_seconds is not None else np.inf
-    run = Run(loss, get_backend(backend).name, seed, max_iter, callback, deadline)
+    limited = budget_seconds is not None
+    deadline = began + _DESCENT * budget_seconds if limited else np.inf
+    run = Run(loss, get_backend(backend).name, seed, max_iter or 0, callback, began, deadline)
+    run.open_ended = limited and members is None
+    if max_iter is None:
+        long = budget_seconds is None or budget_seconds >= _LONG
+        run.max_iter = 250 if long and run.fast and fitted.sum() >= MANY else 120
     scaling = Scaling.of(frame.target[fitted], loss)
     train, goal = np.flatnonzero(fitted), (frame.target - scaling.offset) / scaling.scale
-    settings = choose(run, frame, train, goal, wishes, asked)
-    shared, parts = _members(run, frame, train, goal, wishes, settings)
+    # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
+    with threadpool_limits(1 if run.fast else None, "blas"):
+        settings = choose(run, frame, train, goal, wishes, asked)
+        shared, parts = _members(run, frame, train, goal, wishes, settings)
     model = _model(shared, parts, scaling, frame, run, loss, len(train))
     report = _report(run, frame, shared, model, fitted, scaling, settings, len(parts), began)
     return FitResult(model, report, tuple(run.history))
@@ -139,7 +159,7 @@ def _wishes(frame: Frame, increasing, decreasing, shape: Any) -> Wishes:
     return Wishes(tuple(increasing), tuple(decreasing), shape)
 
 
-def _check_options(asked: Asked, loss: str, validation: float, max_iter: int) -> None:
+def _check_options(asked: Asked, loss: str, validation: float, max_iter: int | None) -> None:
     limits = {
         "dim": (asked.dim, 1, "--dim 5"),
         "knots": (asked.knots, 0, "--knots 16"),
@@ -177,16 +197,16 @@ def _members(
     run: Run, frame: Frame, train: np.ndarray, goal: np.ndarray, wishes: Wishes, settings: Settings
 ) -> tuple[Encoding, list]:
     """Fit the members one after another; at least one comes back, whatever happens."""
-    sizes = [max(1, round(settings.knots * _PIECES[m % 6])) for m in range(settings.members)]
-    if settings.members == 1:
-        sizes = [max(1, settings.knots)]
+    sizes = piece_counts(settings.knots, settings.members)
     shared = encode(frame, train, max(sizes) if settings.knots else 0, wishes.shape)
     numbers = shared.table(frame.cells)[train]
     moments = Moments.of(shared, numbers, working_target(goal[train], run.loss))
     found: list = []
+    took = 0.0
     try:
         for member, pieces in enumerate(sizes):
-            if run.interrupted or (found and run.late()):
+            begin = time.monotonic()
+            if run.interrupted or (found and run.left() < 0.5 * took):
                 break
             design = Design(shared, numbers, moments, wishes, pieces)
             solution, coordinates = fit_member(run, design, goal[train], settings, member)
@@ -195,6 +215,7 @@ def _members(
             best = min((value for value, _ in found), default=np.inf)
             if solution.reason != "interrupted" or solution.value <= 1.1 * best:
                 found.append((solution.value, design.member(coordinates, solution.x)))
+            took = time.monotonic() - begin
     except KeyboardInterrupt:
         run.interrupted = True
     if not found:
@@ -224,12 +245,20 @@ def _model(shared, parts, scaling, frame: Frame, run: Run, loss: str, rows: int)
     )
 
 
+def _average(run: Run, shared: Encoding, model: SpectralModel, numbers: np.ndarray) -> np.ndarray:
+    """Mean (rows,) of the members' values."""
+    rows = Rows(shared, numbers, run.backend, run.dtype(0))
+    parts = [rows.vjp(spec, params)[0] for spec, params in model.members]
+    stack = np.stack([rows.backend.to_numpy(part) for part in parts])
+    return stack.astype(np.float64).mean(0)
+
+
 def _report(run, frame, shared, model, fitted, scaling, settings, made, began) -> Report:
     train, goal = np.flatnonzero(fitted), (frame.target - scaling.offset) / scaling.scale
     numbers = shared.table(frame.cells)
     plain = linear_predictions(shared, numbers, train, goal, run.loss)
     linear = scaling.offset + scaling.scale * plain
-    value = np.asarray(model.decision(numbers, run.backend), np.float64)
+    value = scaling.offset + scaling.scale * _average(run, shared, model, numbers)
     return Report(
         target=frame.target_name,
         loss=run.loss,

@@ -197,3 +197,16 @@ def test_indices_outside_the_tables_raise():
     base, table = np.zeros(3), np.zeros((4, 3))
     with pytest.raises(IndexError, match="outside"):
         en.encoded_value(np.array([[4]]), np.zeros((1, 1)), base, table, table, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_encoded_gradient_at_a_tie_is_the_projector_over_its_multiplicity(dtype):
+    # diag(1, 1, 5) in every row: P/m of the lowest eigenvalue is diag(1/2, 1/2, 0)
+    base = np.array([1, 0, 1, 0, 0, 5], dtype)
+    table, indices = np.zeros((1, 6), dtype), np.zeros((4, 1), np.int32)
+    rest = (indices, np.zeros((4, 1), dtype), base, table, table, 0)
+    expected = np.array([2, 0, 2, 0, 0, 0])
+    found = en.encoded_gradient(*rest, np.ones(4, dtype))
+    np.testing.assert_allclose(found.d_base, expected, atol=1e-5)
+    found = en.encoded_value_and_gradient(*rest, np.zeros(4, dtype))
+    np.testing.assert_allclose(found.d_base, expected, atol=1e-5)

@@ -226,10 +226,12 @@ def _pass(tables, k, vectors, g, loss, delta, y, w, threads):
     i, f, b, s, t, d = tables
     n, k = i.shape[0], check_index(k, d)
     values = np.empty(n, b.dtype) if vectors is None else None
+    # asking for ties makes the kernel look for them, and use P/m
+    tied = np.empty(n, np.uint8) if vectors is None else None
     d_values = np.empty(n, b.dtype)
     d_base, d_start, d_step = np.empty_like(b), np.empty_like(s), np.empty_like(t)
     total = _core.encoded(
-        *(n, d, k, i.shape[1], s.shape[0], i, f, b, s, t, values, None, None, vectors, g),
+        *(n, d, k, i.shape[1], s.shape[0], i, f, b, s, t, values, None, tied, vectors, g),
         *(loss, delta, y, w, d_values, d_base, d_start, d_step, threads),
     )
     return EncodedGradient(total, values, d_values, d_base, d_start, d_step)

@@ -117,25 +117,12 @@ def rows(rule, places, params, threads=0):
     values, vectors, tied = encoded.encoded_value(*rest, d, True, threads)
 
     def pullback(g):
-        # at a tie the gradient is no single vector's: those rows are added one by one
-        plain = np.where(tied, g.dtype.type(0), g)
-        found = encoded.encoded_gradient(*rest, plain, vectors, d, threads)
-        sums = (found.d_base, found.d_start, found.d_step)
-        if tied.any():
-            _add_tied(places, (base, start, step), k, d, np.flatnonzero(tied), g, sums)
-        d_params = np.concatenate([sums[0][None], sums[2]])
+        # without the vectors it solves again, and finds P/m at ties
+        known = None if tied.any() else vectors
+        found = encoded.encoded_gradient(*rest, g, known, d, threads)
+        d_params = np.concatenate([found.d_base[None], found.d_step])
         for a, b in places.runs:
-            d_params[a + 1 : b] += np.cumsum(sums[1][a + 1 : b][::-1], axis=0)[::-1]
+            d_params[a + 1 : b] += np.cumsum(found.d_start[a + 1 : b][::-1], axis=0)[::-1]
         return d_params[None]
 
     return values, pullback
-
-
-def _add_tied(places, tables, k, d, rows, g, sums):
-    base, start, step = tables
-    indices, fractions = places.indices[rows], places.fractions[rows][..., None]
-    p = base + (start[indices] + fractions * step[indices]).sum(1)
-    share = eigen.value_and_gradient_packed(p, k, d)[1] * g[rows, None]
-    sums[0][...] += share.sum(0)
-    np.add.at(sums[1], indices, share[:, None])
-    np.add.at(sums[2], indices, fractions * share[:, None])
