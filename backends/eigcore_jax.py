@@ -4,13 +4,13 @@ import math
 from functools import lru_cache, partial
 from typing import final
 
+import eigcore_kernels
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
 import eigcore.backend as core
-import eigcore_kernels
 from eigcore import Backend, Capabilities, rules, tracing
 from eigcore.backend import Places, window
 from eigcore.errors import NotDifferentiable
