@@ -33,7 +33,7 @@ class JaxBackend(Backend):
         compiled=True,
     )
     xp = jnp
-    note = eigcore_kernels.NOTE
+    note = f"JAX {jax.__version__}; {eigcore_kernels.NOTE}"
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
         if like is not None:

@@ -13,8 +13,8 @@ except ImportError as exc:
     kernels = None
     DRIVER = ""
     NOTE = (
-        f"eigcore-native is not usable ({exc}): LAPACK finds all eigenpairs where one is needed. "
-        "Type: pip install eigcore-native"
+        f"no eigcore-native ({exc}), so LAPACK finds all eigenpairs where one is needed. "
+        "Type: pip install eigcore-native (in a clone: make native)"
     )
 else:
     DRIVER = f"eigcore-native {eigcore_native.isa}"

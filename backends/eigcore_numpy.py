@@ -24,7 +24,7 @@ class NumpyBackend(Backend):
     plugin_api = 1
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
     xp = np
-    note = eigcore_kernels.NOTE
+    note = f"NumPy {np.__version__}, SciPy {scipy.__version__}; {eigcore_kernels.NOTE}"
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
         a = np.asarray(a)

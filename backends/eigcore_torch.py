@@ -40,7 +40,7 @@ class TorchBackend(Backend):
         compiled=True,
     )
     xp = torch
-    note = eigcore_kernels.NOTE
+    note = f"torch {torch.__version__}; {eigcore_kernels.NOTE}"
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
         if isinstance(dtype, str):

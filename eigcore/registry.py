@@ -40,7 +40,7 @@ class Provenance:
     capabilities : Capabilities or None
         For "loaded".
     note : str
-        For "loaded": what accelerates it, or what is missing for that.
+        For "loaded": versions of its library, what accelerates it or is missing for that.
     """
 
     name: str
