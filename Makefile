@@ -11,7 +11,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu golden picture clean
+.PHONY: demo native test check sanitize bench golden picture clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
