@@ -7,13 +7,17 @@ from typing import final
 import eigcore_kernels
 import numpy as np
 import scipy.linalg
+from scipy.linalg import lapack
 
-from eigcore import Backend, Capabilities
+from eigcore import Backend, Capabilities, rules
 from eigcore.backend import window
 from eigcore.hookspecs import hookimpl
 
 LARGE = 32
 """From this order on one SciPy call per tridiagonal matrix beats LAPACK's dense batch."""
+SHORT = 1024
+"""Up to so many numbers the overhead of a call costs more than its arithmetic."""
+SYEVD = {"d": lapack.dsyevd, "f": lapack.ssyevd}
 
 
 @final
@@ -36,19 +40,25 @@ class NumpyBackend(Backend):
         return np.asarray(a)
 
     def all_finite(self, a):
-        return math.isfinite(a.item()) if a.size == 1 else bool(np.isfinite(a).all())
+        if a.size <= SHORT and math.isfinite(np.vdot(a, a)):
+            return True
+        return bool(np.isfinite(a).all())
 
+    @np.errstate(invalid="ignore", over="ignore")  # bad rows are reported, with numbers
     def call(self, function, static, *arrays):
-        with np.errstate(invalid="ignore", over="ignore"):  # bad rows are reported, with numbers
-            return function(self, *static, *arrays)
+        return function(self, *static, *arrays)
 
     def differentiable(self, rule):
         return partial(rule.value, self)
 
     def fused(self, rule, p, *, gradient):
-        return (
-            eigcore_kernels.solve(self, rule, p, gradient) if eigcore_kernels.serves(rule) else None
-        )
+        if eigcore_kernels.serves(rule):
+            return eigcore_kernels.solve(self, rule, p, gradient)
+        one_matrix = rule.layout.kind == "full" and p.size == p.shape[-1]
+        if gradient or not one_matrix or not self.all_finite(p):
+            return None
+        M = rules.matrix(self, rule.layout, p)
+        return rule.phi.value(self, self.solve("scipy.linalg.lapack.syevd", _values_of_one, M))
 
     def fused_rows(self, rule):
         return eigcore_kernels.rows(self, rule)
@@ -67,6 +77,14 @@ class NumpyBackend(Backend):
         except np.linalg.LinAlgError:
             # dstemr gives up on Lipshitz_3 of github.com/oamarques/STCollection
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
+
+
+def _values_of_one(M):
+    """Return ``numpy.linalg.eigvalsh(M)`` of one matrix, (..., d), at half its cost."""
+    values, _, failed = SYEVD[M.dtype.char](M.reshape(M.shape[-2:]).T, 0)
+    if failed:
+        raise np.linalg.LinAlgError("LAPACK's syevd did not converge")
+    return values.reshape(M.shape[:-1])
 
 
 def _each_tridiagonal(diag, off, lo, hi):

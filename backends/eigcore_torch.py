@@ -58,7 +58,7 @@ class TorchBackend(Backend):
     def is_concrete(self, a):
         return (
             not torch.compiler.is_compiling()
-            and type(a) in (torch.Tensor, torch.nn.Parameter)
+            and type(a) in PLAIN
             and not a.is_meta
             and not is_functorch_wrapped_tensor(a)
         )
@@ -68,7 +68,7 @@ class TorchBackend(Backend):
             return False
         if a.numel() == 1:
             return math.isfinite(a.item())
-        if a.numel() <= SMALL and a.device.type == "cpu" and a.dtype in NUMPY_FLOATS:
+        if a.is_cpu and a.numel() <= SMALL and a.dtype in NUMPY_FLOATS:
             return NUMPY.all_finite(a.detach().numpy())
         return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
 
@@ -97,10 +97,11 @@ class TorchBackend(Backend):
         return window(self.solve(f"{library}.linalg.{routine}", solver, M), lo, hi)
 
     def call(self, function, static, *arrays):
-        if not all(map(_is_small, arrays)):
-            return function(self, *static, *arrays)
-        result = NUMPY.call(function, static, *[a.detach().numpy() for a in arrays])
-        return tuple(map(_shared, result)) if isinstance(result, tuple) else _shared(result)
+        for a in arrays:
+            if not _is_small(a):
+                return function(self, *static, *arrays)
+        result = NUMPY.call(function, static, *map(_viewed, arrays))
+        return tuple(map(_shared, result)) if type(result) is tuple else _shared(result)
 
     def detach(self, a):
         return a.detach()
@@ -192,6 +193,7 @@ BACKEND = TorchBackend()
 NUMPY = copy.copy(get_backend("numpy"))
 NUMPY.name = "torch"  # pyright: ignore -- which `trace` then tells, with NumPy's driver
 NUMPY_FLOATS = (torch.float64, torch.float32)
+PLAIN = (torch.Tensor, torch.nn.Parameter)
 SMALL = 1024
 """Up to so many numbers a call of NumPy costs less than a call of torch."""
 ORDER = (
@@ -221,12 +223,17 @@ def _shared(a):
 def _is_small(a):
     """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
     return (
-        a.numel() <= SMALL
-        and a.device.type == "cpu"
+        a.is_cpu
+        and a.numel() <= SMALL
         and a.dtype in NUMPY_FLOATS
         and not _is_followed(a)
         and BACKEND.is_concrete(a)
     )
+
+
+def _viewed(a):
+    """Return a tensor as a NumPy array on the same memory."""
+    return a.detach().numpy() if a.requires_grad else a.numpy()
 
 
 def _refuse_nested_forward_mode():

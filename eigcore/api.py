@@ -53,6 +53,35 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     return restore(values)
 
 
+def evaluate_packed(spec: EigSpec, p: Array, backend: str | Backend | None = None) -> Array:
+    """Return φ(λ(M)) of packed matrices, whatever they were assembled from.
+
+    Parameters
+    ----------
+    spec : EigSpec
+        Its `features` and `outputs` are not used.
+    p : (..., K) array
+        Packed as the rows of parameters are, K = ``spec.packed_size``.
+    backend : str or Backend, optional
+
+    Returns
+    -------
+    (...) array, differentiable as `evaluate` is.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, (p,), restore = _prepare(backend, p)
+    if p.ndim == 0 or p.shape[-1] != spec.packed_size:
+        raise InvalidInput(
+            f"p should have trailing shape ({spec.packed_size},), the stored entries of a "
+            f"{spec.structure} matrix of order {spec.dim}; got {tuple(p.shape)}."
+        )
+    return restore(_apply(chosen, rules.rule_of(spec), p, "packed matrices", 1))
+
+
 def vjp(
     spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
 ) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
@@ -308,7 +337,7 @@ def _prepare(
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    kinds = {_float_name(a) for a in arrays}
+    kinds = set(map(_float_name, arrays))
     if "" in kinds or backend is not None:
         like = next((a for a in arrays if _float_name(a)), None)
         arrays = tuple(a if _float_name(a) else _converted(chosen, a, like) for a in arrays)
@@ -378,9 +407,10 @@ def _check_shapes(spec: EigSpec, params: Array, x: Array) -> None:
 
 
 def _order(M: Array) -> int:
-    if M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] == 0:
-        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(M.shape)}.")
-    return M.shape[-1]
+    shape = M.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
+    return shape[-1]
 
 
 def _index(k: int, d: int) -> int:
@@ -395,7 +425,7 @@ def _index(k: int, d: int) -> int:
 
 def _check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
     """Raise where an eager result shows that its input was not finite."""
-    if not backend.is_concrete(values) or backend.all_finite(values):
+    if backend.all_finite(values) or not backend.is_concrete(values):
         return
     host = backend.to_numpy(values)
     bad = (host != host).reshape(math.prod(a.shape[:-core]), -1).any(-1).nonzero()[0]

@@ -162,7 +162,7 @@ class Backend(abc.ABC):
 
     def all_finite(self, a: Array) -> bool:
         """Tell whether all entries are known to be finite; False where nobody can know."""
-        return bool(self.xp.isfinite(a).all())
+        return self.is_concrete(a) and bool(self.xp.isfinite(a).all())
 
     def detach(self, a: Array) -> Array:
         """Return `a` cut off from the framework's own differentiation."""

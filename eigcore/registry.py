@@ -122,7 +122,7 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     BackendUnavailable
         If it is not installed or cannot be loaded: names the distribution and what to type.
     """
-    if isinstance(backend, Backend):
+    if type(backend) is not str and isinstance(backend, Backend):
         return backend
     name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
     _load(name)
@@ -257,13 +257,7 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     InvalidInput
         If arrays of two libraries were mixed, or of another library than the backend asked for.
     """
-    kinds = {type(a) for a in arrays}
-    if backend is None and len(kinds) == 1:
-        name = _library(kinds.pop())
-        if name is not None:
-            return get_backend(name)
-    libraries = [_library(type(a)) for a in arrays]
-    found = {name for name in libraries if name is not None}
+    found = {_library(kind) for kind in set(map(type, arrays))} - {None}
     if backend is None and len(found) == 1:
         return get_backend(found.pop())
     chosen = get_backend(backend)

@@ -50,7 +50,7 @@ def trace() -> Iterator[list[Solve]]:
     >>> with eigcore.trace() as calls:
     ...     _ = eigcore.kth_eigenvalue(np.eye(3), 1)
     >>> calls[0].driver
-    'numpy.linalg.eigvalsh'
+    'scipy.linalg.lapack.syevd'
     """
     calls: list[Solve] = []
     outer = _calls.get()
