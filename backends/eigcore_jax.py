@@ -8,6 +8,7 @@ import eigcore_kernels
 import jax
 import jax.numpy as jnp
 import numpy as np
+from eigcore_jax_layers import spectral_layer as spectral_layer
 from jax.core import Tracer
 
 import eigcore.backend as core

@@ -1,6 +1,7 @@
 """The C++ kernels of eigcore-native, where it is installed, for the backends of this folder."""
 
 import os
+from functools import partial
 
 from eigcore import tracing
 
@@ -24,20 +25,58 @@ THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
 """Threads of a kernel; 0 means the cores available to the process."""
 
 
+FEW = 32
+"""Up to so many features the kernel forms the matrices faster than BLAS does."""
+
+
 def serves(rule):
     """Tell whether there is a kernel for a rule."""
     return kernels is not None and kernels.serves(rule) is not None
 
 
 def solve(backend, rule, p, gradient, threads=None):
-    """Run the kernel on NumPy rows p (..., K), noted for `eigcore.trace`."""
+    """Run the kernel of `Backend.fused` on NumPy rows p (..., K)."""
     assert kernels is not None
     routine = kernels.value_and_gradient if gradient else kernels.value
-    threads, d = THREADS if threads is None else threads, rule.layout.dim
+    threads = THREADS if threads is None else threads
+    return _run(backend, rule, p.shape[:-1], lambda q: routine(rule, q, threads), p)
+
+
+def with_pullback(backend, rule, p, threads=None):
+    """Return the kernel from NumPy rows (..., K) to values and their pullback, or None."""
+    if not serves(rule):
+        return None
+    threads = THREADS if threads is None else threads
+    routine = partial(_value_and_pullback, rule, threads)
+    return lambda p: _run(backend, rule, p.shape[:-1], routine, p)
+
+
+def _value_and_pullback(rule, threads, p):
+    assert kernels is not None
+    values, vectors, tied = kernels.value_and_vectors(rule, p, threads)
+    if not tied.any():
+        pullback = partial(kernels.pullback, rule, vectors, threads=threads)
+        return values, lambda g: (pullback(g),)
+    values, gradient = kernels.value_and_gradient(rule, p, threads)
+    return values, lambda g: (gradient * g[..., None],)
+
+
+def pencil(backend, rule, params, x, threads=None):
+    """Return the kernel of `Backend.fused_pencil` for NumPy arrays, or None."""
+    few = params.shape[0] == 1 and x.shape[-1] <= FEW
+    if not few or kernels is None or not kernels.serves_pencil(rule):
+        return None
+    threads = THREADS if threads is None else threads
+    routine = partial(kernels.affine, rule, threads=threads)
+    return lambda params, x: _run(backend, rule, x.shape[:-1], routine, params, x)
+
+
+def _run(backend, rule, batch, routine, *arrays):
+    """Call a kernel, noted for `eigcore.trace`."""
     if not tracing.active():
-        return routine(rule, p, threads)
-    shape = (*p.shape[:-1], d, d)
-    return backend.solve(DRIVER, lambda q: routine(rule, q, threads), p, shape=shape)
+        return routine(*arrays)
+    d = rule.layout.dim
+    return backend.solve(DRIVER, routine, *arrays, shape=(*batch, d, d))
 
 
 def in_jax(rule, gradient, p):
@@ -51,14 +90,10 @@ def rows(backend, rule):
     """Return the kernel of `Backend.fused_rows` on NumPy arrays, or None."""
     if kernels is None or not kernels.serves_rows(rule):
         return None
-    routine = kernels.rows
+    routine = partial(kernels.rows, rule, threads=THREADS)
 
     def run(places, params):
-        if not tracing.active():
-            return routine(rule, places, params, THREADS)
-        shape = (len(places.indices), rule.layout.dim, rule.layout.dim)
-        return backend.solve(
-            DRIVER, lambda a: routine(rule, places, a, THREADS), params, shape=shape
-        )
+        batch = (len(places.indices),)
+        return _run(backend, rule, batch, lambda a: routine(places, a), params)
 
     return run

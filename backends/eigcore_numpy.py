@@ -7,7 +7,6 @@ from typing import final
 import eigcore_kernels
 import numpy as np
 import scipy.linalg
-from scipy.linalg import lapack
 
 from eigcore import Backend, Capabilities, rules
 from eigcore.backend import window
@@ -17,7 +16,7 @@ LARGE = 32
 """From this order on one SciPy call per tridiagonal matrix beats LAPACK's dense batch."""
 SHORT = 1024
 """Up to so many numbers the overhead of a call costs more than its arithmetic."""
-SYEVD = {"d": lapack.dsyevd, "f": lapack.ssyevd}
+SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
 
 
 @final
@@ -59,6 +58,10 @@ class NumpyBackend(Backend):
             return None
         M = rules.matrix(self, rule.layout, p)
         return rule.phi.value(self, self.solve("scipy.linalg.lapack.syevd", _values_of_one, M))
+
+    def fused_pencil(self, rule, params, x):
+        kernel = eigcore_kernels.pencil(self, rule, params, x)
+        return kernel and kernel(params, x)
 
     def fused_rows(self, rule):
         return eigcore_kernels.rows(self, rule)

@@ -107,8 +107,8 @@ def vjp(
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
-    static = (rules.rule_of(spec),)
-    values, gradient = chosen.call(_values_and_gradient, static, params, x)
+    rule = rules.rule_of(spec)
+    values, pull = chosen.fused_pencil(rule, params, x) or _composed(chosen, rule, params, x)
     _check_values(chosen, values, "x and params", x)
 
     def pullback(g: Array) -> tuple[Array, Array]:
@@ -118,7 +118,7 @@ def vjp(
                 f"The cotangent should have the shape {tuple(values.shape)} of the values; got "
                 f"{tuple(g.shape)}. Write numpy.ones(values.shape) for the gradient of their sum."
             )
-        d_params, d_x = chosen.call(_pullback, (), params, x, gradient, g)
+        d_params, d_x = pull(g)
         return restore(d_params), restore(d_x)
 
     return restore(values), pullback
@@ -292,13 +292,20 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
 
 
 def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:
-    return backend.differentiable(rule)(rules.assemble(params, x))
+    return backend.differentiable_pencil(rule, params, x)
 
 
 def _values_and_gradient(
     backend: Backend, rule: Rule, params: Array, x: Array
 ) -> tuple[Array, Array]:
     return rule.value_and_gradient(backend, rules.assemble(params, x))
+
+
+def _composed(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    values, gradient = backend.call(_values_and_gradient, (rule,), params, x)
+    return values, lambda g: backend.call(_pullback, (), params, x, gradient, g)
 
 
 def _pullback(

@@ -14,6 +14,7 @@ import numpy as np
 from eigcore import tracing
 from eigcore.errors import NotSupported
 from eigcore.layout import Layout, pair
+from eigcore.rules import assemble
 
 Array = Any
 PLUGIN_API = 1
@@ -140,6 +141,19 @@ class Backend(abc.ABC):
         `eigenpairs`. A kernel is held to that composition by a law.
         """
         return None
+
+    def fused_pencil(self, rule: Any, params: Array, x: Array) -> Any:
+        """Return the values of a pencil and their pullback from one kernel, or None.
+
+        params (m, n + 1, K) and x (..., n) give the values and a function from their cotangent to
+        (d_params, d_x); with ``want_x=False`` d_x is None. It is held to the composition from
+        `assemble` and `Rule.value_and_gradient` by a law.
+        """
+        return None
+
+    def differentiable_pencil(self, rule: Any, params: Array, x: Array) -> Array:
+        """Return the values of a pencil with derivatives attached: (m, n + 1, K), (..., n)."""
+        return self.differentiable(rule)(assemble(params, x))
 
     def fused_rows(self, rule: Any) -> Callable[..., Any] | None:
         """Return the kernel of `eigcore.rows.Rows.vjp` for a rule, None where there is none.

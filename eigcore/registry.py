@@ -122,7 +122,7 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     BackendUnavailable
         If it is not installed or cannot be loaded: names the distribution and what to type.
     """
-    if type(backend) is not str and isinstance(backend, Backend):
+    if not isinstance(backend, str) and isinstance(backend, Backend):
         return backend
     name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
     _load(name)

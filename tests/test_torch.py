@@ -398,7 +398,7 @@ from eigcore import kth_eigenvalue
 M = torch.diag(torch.tensor([1.0, 3.0, 2.0])).requires_grad_()
 f = torch.compile(lambda M: kth_eigenvalue(M, 1{}), backend="aot_eager", fullgraph=True)
 f(M).backward()
-print(f(M).item(), M.grad.diagonal().tolist())
+print(f(M).item(), M.grad.diagonal().abs().tolist())
 """
     for argument in ("", ', backend="torch"'):
         result = subprocess.run(

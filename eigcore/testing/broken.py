@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore import rules
 from eigcore.backend import window
 from eigcore.testing.wrapped import Wrapped
 
@@ -189,6 +190,23 @@ class Untraced(Wrapped):
 
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
         return window(tuple(np.linalg.eigh(M)), lo, hi)
+
+
+class ForgetsTheConstant(Wrapped):
+    """Has a kernel of pencils that gives A₀ no gradient."""
+
+    rejected_by = "a_fused_kernel_equals_the_composition"
+
+    def fused_pencil(self, rule: Any, params: Array, x: Array) -> Any:
+        values, gradient = rule.value_and_gradient(self.good, rules.assemble(params, x))
+
+        def pullback(g: Array) -> tuple[Array, Array]:
+            d_p = rules.cotangent(gradient, g)
+            d_params, d_x = rules.assemble_cotangent(self.xp, params, x, d_p)
+            d_params[:, 0] = 0
+            return d_params, d_x
+
+        return values, pullback
 
 
 # -- wrong derivatives: the framework's, attached by hand

@@ -70,7 +70,8 @@ bool one_job(Generator& g, unsigned long long seed) {
                                                                            : d;
   Buffer<T> in(new T[n * size]), off(new T[n * (d - 1)]), values(new T[n]), vectors(new T[n * d]), again(new T[n]),
       again_v(new T[n * d]);
-  Buffer<T> gradient(new T[source == Source::packed || source == Source::band ? n * size : 0]);
+  const bool has_gradient = source != Source::tridiagonal;
+  Buffer<T> gradient(new T[has_gradient ? n * size : 0]);
   Buffer<std::uint8_t> tied(new std::uint8_t[n]);
   Buffer<std::int32_t> cluster(new std::int32_t[2 * n]);
   for (std::int64_t i = 0; i < n * size; ++i) in[i] = nasty<T>(g, style, false);
@@ -78,7 +79,7 @@ bool one_job(Generator& g, unsigned long long seed) {
   Job<T> job;
   job.source = source, job.count = n, job.d = d, job.lo = job.hi = k, job.matrix = in.get(), job.off = off.get();
   job.values = values.get(), job.vectors = vectors.get(), job.tied = tied.get(), job.cluster = cluster.get();
-  if (source == Source::packed || source == Source::band) job.gradient = gradient.get();
+  if (has_gradient) job.gradient = gradient.get();
   solve(job, 1, go_on);
   Job<T> other = job;
   other.values = again.get(), other.vectors = again_v.get(), other.gradient = nullptr;
@@ -129,6 +130,9 @@ bool one_job(Generator& g, unsigned long long seed) {
     REQUIRE(std::fabs((long double)value - again[m]) <= bound,
             "seed %llu row %d d %d k %d source %d style %d: %Lg and %Lg, bound %Lg", seed, m, d, k, (int)source, style,
             (long double)value, (long double)again[m], bound);
+    for (int i = 0; source == Source::dense && !tied[m] && i < d; ++i)
+      for (int j = 0; j < d; ++j)
+        REQUIRE(gradient[m * size + i * d + j] == vectors[m * d + i] * vectors[m * d + j], "seed %llu row %d", seed, m);
     REQUIRE(cluster[2 * m] <= k && k <= cluster[2 * m + 1] && tied[m] == (cluster[2 * m] < cluster[2 * m + 1]),
             "seed %llu row %d", seed, m);
   }
@@ -162,6 +166,12 @@ bool fused_job(Generator& g, unsigned long long seed) {
   p.d = d, p.terms = terms, p.tridiagonal_params = band, p.x = x.get(), p.vectors = vectors.get(), p.g = c.get(),
   p.d_x = d_x.get();
   pencil_pullback(p, n, params.get(), d_params.get(), 2, go_on);
+  const Layout layout = (Layout)pick(g, 4);
+  Buffer<T> pulled(new T[n * layout_size(layout, d)]);
+  ValuePullback<T> q;
+  q.layout = layout, q.d = d, q.vectors = vectors.get(), q.g = c.get(), q.out = pulled.get();
+  value_pullback(q, n, 2, go_on);
+  for (std::int64_t i = 0; i < n * layout_size(layout, d); ++i) REQUIRE(std::isfinite(pulled[i]), "seed %llu", seed);
   EncodedPass<T> e;
   e.job.source = Source::encoded, e.job.count = n, e.job.d = d, e.job.lo = e.job.hi = k, e.job.values = values.get();
   e.job.encoded.rows = rows.get(), e.job.encoded.fractions = fractions.get(), e.job.encoded.columns = C,

@@ -20,7 +20,7 @@ double cost_of_one(const Job<T>& job) {
 template <class T>
 int useful_threads(double total_ns, int threads) {
   if (threads <= 0) threads = available_cores();
-  const double worth = total_ns / 60e3;  // starting a thread costs some 20 microseconds
+  const double worth = total_ns / 15e3;  // waking a thread costs some 5 microseconds
   return worth < 2 ? 1 : worth < threads ? (int)worth : threads;
 }
 
@@ -33,9 +33,9 @@ void solve(Job<T>& job, int threads, GoOn go_on) {
   const std::int64_t tile = k.tile(job);
   const double one = cost_of_one(job);
   threads = useful_threads<T>(one * (double)job.count, threads);
-  // Blocks of about 100 microseconds, at least four per thread, whole tiles.
+  // Blocks of about 100 microseconds, at least eight per thread, whole tiles.
   std::int64_t grain = (std::int64_t)(100e3 / one);
-  const std::int64_t fair = threads > 1 ? job.count / (4 * threads) : job.count;
+  const std::int64_t fair = threads > 1 ? job.count / (8 * threads) : job.count;
   if (grain > fair) grain = fair;
   grain = (grain + tile - 1) / tile * tile;
   if (grain < tile) grain = tile;
@@ -76,6 +76,16 @@ void add_parts(const T* sums, std::int64_t parts, std::int64_t part_size, std::i
       for (std::int64_t p = 0; p < parts; ++p) sum += sums[p * part_size + r * stride + c];
       out[r * columns + c] = sum;
     }
+}
+
+template <class T, class GoOn>
+void value_pullback(const ValuePullback<T>& p, std::int64_t count, int threads, GoOn go_on) {
+  const Kernels<T>& k = kernels<T>();
+  const std::int64_t bytes = (std::int64_t)sizeof(T) * layout_size(p.layout, p.d);
+  threads = useful_threads<T>((double)(count * bytes) / 8, threads);  // some 8 bytes a nanosecond
+  const std::int64_t grain = 1 + (1 << 18) / bytes;
+  for_blocks(
+      count, grain, threads, [&](int, std::int64_t first, std::int64_t n) { k.value_pullback(p, first, n); }, go_on);
 }
 
 // p.stride, p.terms_stride, p.columns and p.transposed_params are filled in here; params may be null when d_x is not

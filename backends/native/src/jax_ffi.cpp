@@ -42,10 +42,13 @@ ffi::Error by_type(ffi::AnyBuffer b, F f) {
   return ffi::Error::Success();
 }
 
+// Rows of length dim^2 are whole matrices; for dim = 1 that is the same.
+bool whole(ffi::AnyBuffer p, std::int64_t dim) { return p.dimensions().back() == dim * dim; }
+
 template <class T>
 Job<T> packed_job(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
   Job<T> job;
-  job.source = band ? Source::band : Source::packed;
+  job.source = band ? Source::band : whole(p, dim) ? Source::dense : Source::packed;
   job.count = leading(p, 1);
   job.d = dim, job.lo = job.hi = k;
   job.matrix = data<const T>(p);
@@ -54,7 +57,7 @@ Job<T> packed_job(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band)
 
 bool fits(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
   return dim > 0 && k >= 0 && k < dim && p.dimensions().size() > 0 &&
-         p.dimensions().back() == (band ? 2 * dim - 1 : packed_size(dim));
+         (p.dimensions().back() == (band ? 2 * dim - 1 : packed_size(dim)) || (!band && whole(p, dim)));
 }
 
 ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int64_t k, std::int64_t dim, bool band,
@@ -77,6 +80,7 @@ ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> valu
     Job<T> job = packed_job<T>(p, k, dim, band);
     job.values = data<T>(values);
     job.gradient = data<T>(gradient);
+    prefer_huge_pages(job.gradient, gradient->size_bytes());
     solve(job, (int)threads, go_on);
   });
 }

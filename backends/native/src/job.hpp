@@ -12,6 +12,13 @@ enum class Source { dense, packed, band, tridiagonal, pencil, encoded };
 inline constexpr std::int64_t packed_position(std::int64_t i, std::int64_t j) { return i * (i + 1) / 2 + j; }
 inline constexpr std::int64_t packed_size(std::int64_t d) { return d * (d + 1) / 2; }
 
+// Where the numbers of a symmetric matrix stand in a row: all of them; the lower triangle by rows, times sqrt 2 off the
+// diagonal; the same of a tridiagonal matrix; its diagonal, then its subdiagonal as it is.
+enum class Layout { full, packed, band, pair };
+inline constexpr std::int64_t layout_size(Layout layout, std::int64_t d) {
+  return layout == Layout::full ? d * d : layout == Layout::packed ? packed_size(d) : 2 * d - 1;
+}
+
 enum class Loss { none, squared, absolute, huber, logistic };
 
 // Encoded columns (math.md 2b): the packed matrix of row n is
@@ -40,7 +47,7 @@ struct Job {
   Encoded<T> encoded;
   T* values = nullptr;              // (count, m)
   T* vectors = nullptr;             // (count, d, m)
-  T* gradient = nullptr;            // (count, K) or (count, 2d-1)
+  T* gradient = nullptr;            // rows in the layout of the matrices, not for tridiagonal ones
   T* gaps = nullptr;                // (count, 2)
   std::uint8_t* tied = nullptr;     // (count)
   std::int32_t* cluster = nullptr;  // (count, 2)
@@ -48,6 +55,16 @@ struct Job {
   const T* guide = nullptr;  // (d, 2): where the semicircle law expects lambda_k and its neighbours, see guide.hpp
   T quantile(std::int64_t k) const { return guide[2 * k]; }
   T spacing(std::int64_t k) const { return guide[2 * k + 1]; }
+};
+
+// Pullback of eigenvalues at given unit eigenvectors: g v v^T.
+template <class T>
+struct ValuePullback {
+  Layout layout = Layout::full;
+  std::int64_t d = 0;
+  const T* vectors = nullptr;  // (count, d)
+  const T* g = nullptr;        // (count)
+  T* out = nullptr;            // (count, layout_size)
 };
 
 // Pullback of a pencil at given unit eigenvectors: d_params[0] += g vv^T, d_params[i + 1] += g x_i vv^T, d_x_i = g
@@ -96,6 +113,7 @@ struct Kernels {
   std::int64_t width;  // numbers in a register
   std::size_t (*pullback_workspace)(const PencilPullback<T>&);
   void (*pullback)(const PencilPullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
+  void (*value_pullback)(const ValuePullback<T>&, std::int64_t first, std::int64_t count);
   std::size_t (*encoded_workspace)(const EncodedPass<T>&);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
   void (*encoded)(const EncodedPass<T>&, std::int64_t first, std::int64_t count, EncodedSums<T>& sums, void* workspace);

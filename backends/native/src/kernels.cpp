@@ -45,6 +45,7 @@ constexpr Kernels<T> table() {
           Real<T>::W,
           pullback_workspace<T>,
           pullback<T>,
+          value_pullback<T>,
           encoded_workspace<T>,
           multiply_add_loop<T>,
           encoded_run<T>};

@@ -95,6 +95,19 @@ void bind_pullback(nb::module_& m) {
 }
 
 template <class T>
+void bind_value_pullback(nb::module_& m) {
+  m.def(
+      "value_pullback",
+      [](int layout, std::int64_t count, std::int64_t d, In<T> vectors, In<T> g, Out<T> out, int threads) {
+        ValuePullback<T> p;
+        p.layout = (Layout)layout, p.d = d;
+        p.vectors = vectors.data(), p.g = g.data(), p.out = out.data();
+        interruptible([&] { value_pullback(p, count, threads, SignalCheck()); });
+      },
+      "layout"_a, "count"_a, "d"_a, "vectors"_a, "g"_a, "out"_a, "threads"_a);
+}
+
+template <class T>
 void bind_encoded(nb::module_& m) {
   m.def(
       "encoded",
@@ -144,6 +157,8 @@ NB_MODULE(_core, m) {
   eigcore::bind_solve<double>(m);
   eigcore::bind_pullback<float>(m);
   eigcore::bind_pullback<double>(m);
+  eigcore::bind_value_pullback<float>(m);
+  eigcore::bind_value_pullback<double>(m);
   eigcore::bind_encoded<float>(m);
   eigcore::bind_encoded<double>(m);
 #ifdef EIGCORE_XLA

@@ -1,13 +1,16 @@
-// Fork and join over blocks of the batch. Threads live as long as one call: no pool, no global state, nothing to fight
-// BLAS with.
+// Fork and join over blocks of the batch.
 #pragma once
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <thread>
 #include <vector>
+
+#include "team.hpp"
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/mman.h>
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -44,6 +47,17 @@ class StandardArithmetic {
 #endif
 };
 
+// Large results in fresh memory: without this the kernel hands them over in pieces of 4 KB, which takes as long as the
+// arithmetic. NumPy does the same with its arrays.
+inline void prefer_huge_pages(void* memory, std::size_t bytes) {
+#if defined(__linux__)
+  const std::uintptr_t page = 4096, first = ((std::uintptr_t)memory + page - 1) / page * page;
+  if (bytes >= (std::size_t)1 << 22) madvise((void*)first, (bytes - page) / page * page, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
 struct Interrupted {};
 
 // work(thread, first, count) over blocks of `grain`, block by block in any order; go_on() is asked by the calling
@@ -74,14 +88,8 @@ void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, 
       stop = true;
     }
   };
-  std::vector<std::thread> others;
-  try {
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(loop, thread);
-  } catch (...) {  // no more threads to be had: go on with those there are
-  }
-  loop(0);
-  // The calling thread has no block left but must stay interruptible: blocks are short, so joining is enough.
-  for (auto& t : others) t.join();
+  // When the calling thread has no block left, the others are in their last one: blocks are short, it need not ask.
+  together(threads, loop);
   for (auto& e : errors)
     if (e) std::rethrow_exception(e);
   if (interrupted) throw Interrupted{};

@@ -1,5 +1,6 @@
 // vv^T of a block of rows, and what it is multiplied with: two small matrix products that never leave the cache.
 #pragma once
+#include "projector.hpp"
 #include "solve.hpp"
 
 namespace eigcore {
@@ -22,6 +23,12 @@ void gradient_rows(const T* vectors, index d, bool band, int valid, T* out, inde
       ++j;
     return g;
   });
+}
+
+template <class T>
+void value_pullback(const ValuePullback<T>& p, index first, index count) {
+  write_projectors<T>(p.layout, p.d, p.vectors + first * p.d, p.g + first, count,
+                      p.out + first * layout_size(p.layout, p.d));
 }
 
 // sums (m, stride) += left^T right; left (rows, m) by rows with stride left_stride, right (rows, stride).

@@ -1,5 +1,6 @@
 // A tile solved and written out.
 #pragma once
+#include "projector.hpp"
 #include "tile.hpp"
 
 namespace eigcore {
@@ -186,9 +187,16 @@ struct Solver : Tile<T, U> {
     }
   }
 
-  // Rows of v v^T in packed coordinates, P/m where lambda_k has multiplicity m; padding beyond K is set to zero.
+  // Rows of v v^T in the layout of the input, P/m where lambda_k has multiplicity m; padding of packed rows is set to
+  // zero.
   void write_gradient(T* out, index stride) {
     const bool band = Base::is_tridiagonal(job);
+    if (Base::by_rows(job)) {
+      transpose_out<T, U>(this->rows, d, valid, d, [&](index c) { return z[c]; });
+      write_projectors<T>(job.source == Source::dense ? Layout::full : Layout::packed, d, this->rows, nullptr, valid, out);
+      if (any(tied_lanes)) write_tied_gradient(out, stride, band);
+      return;
+    }
     const index K = Base::columns(job);
     const P root2(T(1.41421356237309504880)), zero(T(0));
     index i = 0, j = 0;
@@ -201,10 +209,10 @@ struct Solver : Tile<T, U> {
         ++j;
       return g;
     });
-    if (any(tied_lanes)) write_projectors(out, stride, band);
+    if (any(tied_lanes)) write_tied_gradient(out, stride, band);
   }
 
-  void write_projectors(T* out, index stride, bool band) {
+  void write_tied_gradient(T* out, index stride, bool band) {
     for (int lane = 0; lane < valid; ++lane) {
       if (!test(tied_lanes, lane)) continue;
       T *w, *zt;
@@ -215,13 +223,14 @@ struct Solver : Tile<T, U> {
       if (from == to || !ok) continue;
       T* g = out + lane * stride;
       for (index c = 0; c < stride; ++c) g[c] = 0;
+      const bool dense = job.source == Source::dense;
       for (index member = from; member <= to; ++member) {
         T* v = zt + order[member] * d;
         if (a && !band) this->back_transform_one(lane, v);
         index c = 0;
         for (index i = 0; i < d; ++i)
-          for (index j = band ? (i ? i - 1 : 0) : 0; j <= i; ++j)
-            g[c++] += v[i] * v[j] * (i == j ? T(1) : T(1.41421356237309504880)) / T(to - from + 1);
+          for (index j = band && i ? i - 1 : 0; j < (dense ? d : i + 1); ++j)
+            g[c++] += v[i] * v[j] * (i == j || dense ? T(1) : T(1.41421356237309504880)) / T(to - from + 1);
       }
     }
   }
@@ -244,7 +253,7 @@ void run_tiles(const Job<T>& job, index first, index count, void* workspace) {
     const int valid = first + count - n < s.lanes ? int(first + count - n) : s.lanes;
     s.solve(n, valid, s.wants_vectors());
     if (job.vectors) s.write_vectors(job.vectors + n * job.d * s.window);
-    const index K = Tile<T, U>::columns(job);
+    const index K = job.source == Source::dense ? job.d * job.d : Tile<T, U>::columns(job);
     if (job.gradient) s.write_gradient(job.gradient + n * K, K);
   }
 }

@@ -19,7 +19,7 @@ struct Tile {
   const Job<T>& job;
   const index d, window;
   P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
-  T* rows = nullptr;     // encoded: assembled packed rows
+  T* rows = nullptr;     // encoded: assembled packed rows; dense, with the gradient: vectors
   P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
   P tiny2;               // squared length below which a row to be reduced is nothing but rounding
   Q bad, zero_matrix;
@@ -38,6 +38,16 @@ struct Tile {
   }
   static index columns(const Job<T>& job) { return is_tridiagonal(job) ? 2 * job.d - 1 : packed_size(job.d); }
 
+  // The gradient is written from vectors stored by rows. Short packed rows are transposed instead, faster below d = 16.
+  static bool by_rows(const Job<T>& job) {
+    return job.source == Source::dense || (job.source == Source::packed && job.d >= 16);
+  }
+
+  // Numbers kept by rows for each lane.
+  static index row_stride(const Job<T>& job) {
+    return job.source == Source::encoded ? job.encoded.stride : job.gradient && by_rows(job) ? job.d : 0;
+  }
+
   // Packs and scalars needed, in bytes.
   static std::size_t bytes(const Job<T>& job) {
     const index d = job.d, m = job.hi - job.lo + 1;
@@ -45,7 +55,7 @@ struct Tile {
     if (!is_tridiagonal(job)) packs += packed_size(d);
     if (job.source == Source::pencil) packs += job.terms + (job.tridiagonal_params ? 2 * d : 0);
     index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
-    if (job.source == Source::encoded) scalars += lanes * job.encoded.stride;
+    scalars += lanes * row_stride(job);
     return (std::size_t)packs * sizeof(P) + (std::size_t)scalars * sizeof(T) + 256;
   }
 
@@ -68,10 +78,8 @@ struct Tile {
     scratch = take(2 * d);
     z = take((window + 1) * d);
     full = reinterpret_cast<T*>(take(0));
-    if (job.source == Source::encoded) {
-      rows = full;
-      full += lanes * job.encoded.stride;
-    }
+    rows = full;
+    full += lanes * row_stride(job);
   }
 
   // One by one, matrix l occupies the numbers l K ... of the space of the packs.

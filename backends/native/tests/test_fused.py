@@ -44,6 +44,53 @@ def test_value_and_gradient_packed(dtype, d, threads):
     close(pair.values, v, dtype)
 
 
+@pytest.mark.parametrize(("dtype", "d"), [*CASES, (np.float64, 45), (np.float32, 45)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_value_and_gradient_of_whole_matrices(dtype, d, threads):
+    m = np.random.default_rng(d).standard_normal((3, 67, d, d)).astype(dtype)
+    values, gradient = en.value_and_gradient(m, d // 2, threads=threads)
+    pair = en.eigenpair(m, d // 2)
+    np.testing.assert_array_equal(values, pair.values)
+    np.testing.assert_array_equal(gradient, gradient.swapaxes(-1, -2))
+    close(gradient, pair.vectors[..., :, None] * pair.vectors[..., None, :], dtype)
+
+
+@pytest.mark.parametrize(("dtype", "d"), CASES)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pullback_of_values(dtype, d, threads):
+    p, g = (np.random.default_rng(d).standard_normal(s) for s in ((3, 67, d, d), (3, 67)))
+    v, g = en.eigenpair(p.astype(dtype), 0).vectors, g.astype(dtype)
+    whole = g[..., None, None] * v[..., :, None] * v[..., None, :]
+    i, j, w = weights(d)
+    near = i - j <= 1
+    packed = whole[..., i, j] * w
+    off = 2 * whole[..., range(1, d), range(d - 1)]
+    expected = {
+        "full": whole.reshape(3, 67, d * d),
+        "packed": packed,
+        "band": packed[..., near],
+        "pair": np.concatenate([whole[..., range(d), range(d)], off], -1),
+    }
+    for layout, value in expected.items():
+        # a guard behind the end, which no register may reach
+        room = np.full(value.size + 1, 7, dtype)
+        out = room[:-1].reshape(value.shape)
+        assert en.value_vjp(v, g, layout, out, threads) is out
+        close(out, value, dtype)
+        assert room[-1] == 7
+        np.testing.assert_array_equal(en.value_vjp(v, g, layout, threads=threads), out)
+
+
+def test_pullback_of_values_checks_its_arguments():
+    v, g = np.ones((3, 2)), np.ones(3)
+    with pytest.raises(ValueError, match="layout should be one of full"):
+        en.value_vjp(v, g, "whole")
+    with pytest.raises(ValueError, match="vectors and g should have shapes"):
+        en.value_vjp(v, g[:2])
+    with pytest.raises(ValueError, match="out should be a contiguous float64 array of shape"):
+        en.value_vjp(v, g, out=np.empty((3, 4), np.float32))
+
+
 def test_gradient_at_a_tie_is_the_projector_over_its_rank():
     rng = np.random.default_rng(0)
     q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
@@ -57,6 +104,8 @@ def test_gradient_at_a_tie_is_the_projector_over_its_rank():
         p = np.stack([m[i, j] * w] * 3)
         _, gradient = en.value_and_gradient_packed(p, k)
         projector = q[:, list(members)] @ q[:, list(members)].T / len(list(members))
+        _, whole = en.value_and_gradient(np.stack([m] * 3), k)
+        np.testing.assert_allclose(whole, np.stack([projector] * 3), atol=1e-13)
         np.testing.assert_allclose(gradient, np.stack([projector[i, j] * w] * 3), atol=1e-13)
 
 

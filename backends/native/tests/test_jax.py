@@ -35,6 +35,22 @@ def test_inside_jit_and_vmap(dtype, band):
     np.testing.assert_allclose(values, expected[0], atol=100 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_whole_matrices(dtype):
+    m = np.random.default_rng(0).standard_normal((6, 50, 5, 5)).astype(dtype)
+    values, gradient = en.value_and_gradient(m, 2)
+
+    def f(q):
+        return jax_ffi.value_and_gradient_packed(q, 2, 5)
+
+    rows = m.reshape(6, 50, 25)
+    for got in (jax.jit(f)(rows), jax.jit(jax.vmap(f))(rows)):
+        np.testing.assert_array_equal(got[0], values)
+        np.testing.assert_array_equal(got[1], gradient.reshape(6, 50, 25))
+    got = jax.jit(lambda q: jax_ffi.value_packed(q, -3, 5))(rows)
+    np.testing.assert_allclose(got, values, atol=100 * np.finfo(dtype).eps)
+
+
 def test_reverse_mode_through_a_custom_rule():
     p = np.random.default_rng(0).standard_normal((20, 15))
 

@@ -27,7 +27,7 @@ def pulled_back(backend: Any, case: Model, params: Any = None, x: Any = None) ->
 
 @law(MODELS)
 def a_fused_kernel_equals_the_composition(backend, case):
-    """What Backend.fused gives, if anything, is what the rule composes from eigenpairs."""
+    """What fused and fused_pencil give, if anything, is what the rule composes from eigenpairs."""
     arrays = put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
     p, rule = rules.assemble(*arrays), rules.rule_of(case.spec)
     value = backend.fused(rule, p, gradient=False)
@@ -41,6 +41,18 @@ def a_fused_kernel_equals_the_composition(backend, case):
         allowed = bound(case.spec.dim, case.dtype, case.hardness)
         for what, a, b in zip(("value", "gradient"), both, expected, strict=True):
             agree(f"the fused {what}", host(backend, a), host(backend, b), allowed)
+    pencil = backend.fused_pencil(rule, *arrays)
+    if pencil is not None:
+        g = put(backend, case.cotangent, case.dtype)
+        value, gradient = rule.composed(backend, p, gradient=True)
+        d_p = rules.cotangent(gradient, g)
+        expected = value, *rules.assemble_cotangent(backend.xp, *arrays, d_p)
+        size = max(abs(a).max(initial=1) for a in (case.params, case.x))
+        allowed = bound(case.spec.dim, case.dtype, case.hardness) * size * case.cotangent.sum()
+        for what, a, b in zip(
+            ("value", "d_params", "d_x"), (pencil[0], *pencil[1](g)), expected, strict=True
+        ):
+            agree(f"{what} of the fused pencil", host(backend, a), host(backend, b), allowed)
 
 
 @law(SMALL)

@@ -13,8 +13,10 @@ from eigcore_native.eigen import (
     eigenpair_tridiagonal,
     eigenpairs,
     eigenpairs_tridiagonal,
+    value_and_gradient,
     value_and_gradient_band,
     value_and_gradient_packed,
+    value_vjp,
 )
 from eigcore_native.encoded import (
     EncodedGradient,
@@ -44,6 +46,8 @@ __all__ = [
     "pencil_vjp",
     "prefix_tables",
     "prefix_tables_vjp",
+    "value_and_gradient",
     "value_and_gradient_band",
     "value_and_gradient_packed",
+    "value_vjp",
 ]

@@ -8,6 +8,7 @@ from eigcore_native import _core
 from eigcore_native._arrays import check_index, order_from_packed, real
 
 DENSE, PACKED, BAND, TRIDIAGONAL, PENCIL, ENCODED = range(6)
+LAYOUTS = {"full": 0, "packed": 1, "band": 2, "pair": 3}
 
 
 class Eigenpair(NamedTuple):
@@ -131,6 +132,34 @@ def eigenpairs_tridiagonal(diag, off, lo, hi, vectors=True, threads=0, *, force_
     return _window(TRIDIAGONAL, a, b, lead, d, lo, hi, vectors, threads, force_full)
 
 
+def value_and_gradient(M, k, threads=0):
+    """Return λ_k of matrices and its gradient by their entries.
+
+    Parameters
+    ----------
+    M : (..., d, d) array_like of float64 or float32
+        The symmetric part (M + Mᵀ) / 2 is meant, so that v vᵀ is the gradient.
+    k : int
+        Index from the smallest; negative from the largest.
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    values : (...) ndarray
+    gradient : (..., d, d) ndarray
+        v vᵀ, at ties the cluster's projector divided by its dimension. Both are NaN where a matrix
+        is not finite.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As in `eigenpair`.
+    """
+    m, lead, d = _square(M)
+    return _gradient(DENSE, m, lead, d, k, threads)
+
+
 def value_and_gradient_packed(p, k, dim=None, threads=0):
     """Return λ_k of packed matrices and its gradient by the packed numbers.
 
@@ -173,6 +202,65 @@ def value_and_gradient_band(p, k, threads=0):
     if a.ndim < 1 or a.shape[-1] % 2 == 0:
         raise ValueError(f"p should have shape (..., 2 d - 1); got {a.shape}.")
     return _gradient(BAND, a, a.shape[:-1], (a.shape[-1] + 1) // 2, k, threads)
+
+
+def value_vjp(vectors, g, layout="full", out=None, threads=0):
+    """Return the pullback g v vᵀ of eigenvalues at their unit vectors.
+
+    At a tie the gradient is another one: P/m, which the functions ``value_and_gradient…`` give.
+
+    Parameters
+    ----------
+    vectors : (..., d) array_like of float64 or float32
+    g : (...) array_like
+        Cotangents of the values.
+    layout : {"full", "packed", "band", "pair"}
+        Where the numbers stand: all d² by rows; the lower triangle by rows, √2 g v_i v_j off the
+        diagonal; the same of a tridiagonal matrix; its diagonal, then 2 g v_i v_{i+1}.
+    out : (..., K) ndarray or None
+        Contiguous, of the dtype of vectors, written to; K is d², d (d + 1) / 2 or 2 d − 1.
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    (..., K) ndarray
+        `out`, or a new array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another dtype, shape or layout.
+
+    Examples
+    --------
+    >>> value_vjp([[0.6, 0.8]], [1.0]).round(2).tolist()
+    [[0.36, 0.48, 0.48, 0.64]]
+    """
+    v = real(vectors, "vectors")
+    c = real(g, "g", v.dtype)
+    if v.ndim < 1 or v.shape[-1] == 0 or c.shape != v.shape[:-1]:
+        raise ValueError(
+            f"vectors and g should have shapes (..., d) and (...); got {v.shape} and {c.shape}."
+        )
+    d = v.shape[-1]
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout should be one of {', '.join(LAYOUTS)}; got {layout!r}.")
+    shape = (*c.shape, layout_size(layout, d))
+    if out is None:
+        out = np.empty(shape, v.dtype)
+    elif out.shape != shape or out.dtype != v.dtype or not out.flags.c_contiguous:
+        raise ValueError(
+            f"out should be a contiguous {v.dtype} array of shape {shape}; got {out.dtype}, "
+            f"{out.shape}."
+        )
+    _core.value_pullback(LAYOUTS[layout], c.size, d, v, c, out, threads)
+    return out
+
+
+def layout_size(layout, d):
+    """K, the numbers of a matrix of order d in a layout."""
+    return {"full": d * d, "packed": d * (d + 1) // 2}.get(layout, 2 * d - 1)
 
 
 def _square(M):

@@ -18,6 +18,7 @@ from eigcore_native._arrays import check_index
 def value_packed(p, k, dim=None, *, band=False, threads=0):
     """Return λ_k (...) of packed rows p (..., K), or (..., 2 d − 1) if band.
 
+    Rows of length dim² are whole matrices, of which the symmetric part is meant.
     Raises `ValueError` for a length that is no packed size, `IndexError` for k outside −d … d − 1,
     `ImportError` if the kernels were built without XLA's header.
     """
@@ -29,7 +30,8 @@ def value_packed(p, k, dim=None, *, band=False, threads=0):
 def value_and_gradient_packed(p, k, dim=None, *, band=False, threads=0):
     """Return λ_k (...) and its gradient, of p's shape; at ties P/m, P the cluster's projector.
 
-    p : (..., K) packed rows, or (..., 2 d − 1) if band. Errors as in `value_packed`.
+    p : (..., K) packed rows, (..., 2 d − 1) if band, or (..., dim²) whole matrices, whose gradient
+    is v vᵀ. Errors as in `value_packed`.
     """
     d = _dim(p.shape[-1], dim, band)
     out = jax.ShapeDtypeStruct(p.shape[:-1], p.dtype), jax.ShapeDtypeStruct(p.shape, p.dtype)
@@ -84,6 +86,8 @@ def _pairs(name, lead, lo, hi, threads, *arrays):
 
 
 def _dim(size, dim, band):
+    if dim and size == dim * dim and not band:
+        return dim
     d = (size + 1) // 2 if band else (math.isqrt(8 * size + 1) - 1) // 2
     right = size == (2 * d - 1 if band else d * (d + 1) // 2)
     if not right or d == 0 or (dim is not None and d != dim):

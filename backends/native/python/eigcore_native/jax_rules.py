@@ -1,7 +1,6 @@
 """`eigcore_native.rules` inside jax.jit on the CPU."""
 
 import jax.numpy as jnp
-import numpy as np
 from jax._src.export import _export
 
 from eigcore_native import jax_ffi
@@ -16,50 +15,33 @@ getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(
 
 def value(rule, p, threads=0):
     """λ_k of packed rows: p (..., K) -> (...); NaN where a row is not finite."""
-    factor = _factor(rule, p)
-    rows, options = _rows(rule, p * factor)
-    return jax_ffi.value_packed(rows, **options, threads=threads) / factor[..., 0]
+    if serves(rule) != "pair":
+        return jax_ffi.value_packed(p, **_options(rule, threads))
+    band, factor = _band(p)
+    return jax_ffi.value_packed(band, **_options(rule, threads)) / factor[..., 0]
 
 
 def value_and_gradient(rule, p, threads=0):
     """λ_k of packed rows and its gradient: p (..., K) -> (...), (..., K); P/m at ties."""
-    factor = _factor(rule, p)
-    rows, options = _rows(rule, p * factor)
-    values, gradient = jax_ffi.value_and_gradient_packed(rows, **options, threads=threads)
-    return values / factor[..., 0], _gradient(rule, gradient).reshape(p.shape)
+    if serves(rule) != "pair":
+        return jax_ffi.value_and_gradient_packed(p, **_options(rule, threads))
+    band, factor = _band(p)
+    values, gradient = jax_ffi.value_and_gradient_packed(band, **_options(rule, threads))
+    beside = (gradient[..., 1::2] / SQRT_HALF).astype(p.dtype)
+    return values / factor[..., 0], jnp.concatenate((gradient[..., ::2], beside), axis=-1)
 
 
-def _factor(rule, p):
-    """Power of two (..., 1) that makes room for the factors √2 and 2 of another packing."""
-    if serves(rule) in ("packed", "band"):
-        return jnp.ones((*p.shape[:-1], 1), p.dtype)
-    return jnp.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
+def _options(rule, threads):
+    band = serves(rule) in ("band", "pair")
+    return {"k": rule.phi.parameter, "dim": rule.layout.dim, "band": band, "threads": threads}
 
 
-def _rows(rule, p):
-    """Bring p into the packing of the kernels; the second result are their options."""
-    kind, d = serves(rule), rule.layout.dim
-    band = kind in ("band", "pair")
-    if kind == "pair":
-        rows = jnp.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d])
-        p = rows.at[..., 1::2].set(p[..., d:] / SQRT_HALF)
-    if kind == "full":
-        rows, cols = np.tril_indices(d)
-        scale = np.where(rows == cols, 0.5, 0.5 / SQRT_HALF).astype(p.dtype)
-        p = (p[..., rows * d + cols] + p[..., cols * d + rows]) * scale
-    return p, {"k": rule.phi.parameter, "dim": d, "band": band}
+def _band(p):
+    """Rows (..., 2 d − 1) of the layout "pair" as "band", times a power of two (..., 1).
 
-
-def _gradient(rule, gradient):
-    """Bring the gradient back into the layout of the rule."""
-    kind, d = serves(rule), rule.layout.dim
-    if kind == "pair":
-        halves = (gradient[..., ::2], gradient[..., 1::2] / SQRT_HALF)
-        return jnp.concatenate(halves, axis=-1).astype(gradient.dtype)
-    if kind == "full":
-        rows, cols = np.tril_indices(d)
-        entry = np.zeros((d, d), np.int64)
-        entry[rows, cols] = entry[cols, rows] = np.arange(len(rows))
-        scale = np.where(np.eye(d, dtype=bool), 1.0, SQRT_HALF).astype(gradient.dtype)
-        return gradient[..., entry] * scale
-    return gradient
+    The power makes room for the factor √2 of the packing.
+    """
+    d = (p.shape[-1] + 1) // 2
+    factor = jnp.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
+    rows = jnp.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d] * factor)
+    return rows.at[..., 1::2].set(p[..., d:] * factor / SQRT_HALF), factor

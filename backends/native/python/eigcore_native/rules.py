@@ -3,6 +3,7 @@
 import numpy as np
 
 from eigcore_native import _core, eigen, encoded
+from eigcore_native.pencil import pencil, pencil_vjp
 
 SQRT_HALF = 0.5**0.5
 SOURCES = {"full": eigen.DENSE, "packed": eigen.PACKED}
@@ -39,11 +40,7 @@ def value(rule, p, threads=0):
             *(values, *nothing, threads, False),
         )
         return values
-    if kind == "band":
-        diag, off = p[..., ::2], p[..., 1::2] * p.dtype.type(SQRT_HALF)
-    else:
-        diag, off = p[..., :d], p[..., d:]
-    return eigen.eigenpair_tridiagonal(diag, off, k, False, threads).values
+    return eigen.eigenpair_tridiagonal(*_bands(kind, p, d), k, False, threads).values
 
 
 def value_and_gradient(rule, p, threads=0):
@@ -55,30 +52,32 @@ def value_and_gradient(rule, p, threads=0):
         return eigen.value_and_gradient_band(p, k, threads)
     if kind == "pair":
         return _pair(p, d, k, threads)
-    return _full(p, d, k, threads)
+    values, gradient = eigen.value_and_gradient(p.reshape(*p.shape[:-1], d, d), k, threads)
+    return values, gradient.reshape(p.shape)
 
 
-def _full(p, d, k, threads):
-    M = p.reshape(*p.shape[:-1], d, d)
-    pair = eigen.eigenpair(M, k, True, threads)
-    v = pair.vectors
-    G = v[..., :, None] * v[..., None, :]
-    if pair.tied.any():
-        G[pair.tied] = _projectors(M[pair.tied], k, threads)
-    return pair.values, G.reshape(p.shape)
+def value_and_vectors(rule, p, threads=0):
+    """λ_k of packed rows and unit vectors: p (..., K) -> (...), (..., d), and where it is tied."""
+    kind, d, k = serves(rule), rule.layout.dim, rule.phi.parameter
+    if kind == "full":
+        pair = eigen.eigenpair(p.reshape(*p.shape[:-1], d, d), k, True, threads)
+    elif kind == "packed":
+        pair = eigen.eigenpair_packed(p, k, d, True, threads)
+    else:
+        pair = eigen.eigenpair_tridiagonal(*_bands(kind, p, d), k, True, threads)
+    return pair.values, pair.vectors, pair.tied
 
 
-def _projectors(M, k, threads):
-    """P/m of matrices (n, d, d) whose k-th eigenvalue is tied."""
-    d = M.shape[-1]
-    rows, cols = np.tril_indices(d)
-    scale = np.where(rows == cols, 1.0, SQRT_HALF).astype(M.dtype)
-    M = M * (_factor(M.reshape(-1, d * d))[..., None] / 2)
-    lower = (M[..., rows, cols] + M[..., cols, rows]) / scale
-    _, gradient = eigen.value_and_gradient_packed(lower, k, d, threads)
-    G = np.empty_like(M)
-    G[..., rows, cols] = G[..., cols, rows] = gradient * scale
-    return G
+def pullback(rule, vectors, g, threads=0):
+    """Return g v vᵀ in the layout of a rule: (..., d), (...) -> (..., K). Not for ties."""
+    return eigen.value_vjp(vectors, g, serves(rule), threads=threads)
+
+
+def _bands(kind, p, d):
+    """Diagonal and subdiagonal of rows of the layouts "band" and "pair"."""
+    if kind == "band":
+        return p[..., ::2], p[..., 1::2] * p.dtype.type(SQRT_HALF)
+    return p[..., :d], p[..., d:]
 
 
 def _factor(p):
@@ -95,6 +94,28 @@ def _pair(p, d, k, threads):
     values /= factor[..., 0]
     band[..., :d], band[..., d:] = gradient[..., ::2], gradient[..., 1::2] / p.dtype.type(SQRT_HALF)
     return values, band
+
+
+def serves_pencil(rule):
+    """Tell whether `affine` serves a rule: the k-th eigenvalue, packed dense or tridiagonal."""
+    return serves(rule) in ("packed", "band")
+
+
+def affine(rule, params, x, threads=0):
+    """λ_k of A₀ + Σ xᵢ Aᵢ, and the pullback.
+
+    params (1, n + 1, K), x (N, n) -> values (N,), and a function (g (N,), want_x) -> d_params, d_x,
+    None where x is not wanted. P/m at ties.
+    """
+    k, a, band = rule.phi.parameter, params[0], serves(rule) == "band"
+    pair = pencil(x, a, k, rule.layout.dim, True, threads, tridiagonal=band)
+
+    def pullback(g, want_x=True):
+        options = {"k": k, "tied": pair.tied, "want_x": want_x, "threads": threads}
+        found = pencil_vjp(x, a, pair.vectors, g, tridiagonal=band, **options)
+        return found[0][None], found[1]
+
+    return pair.values, pullback
 
 
 def serves_rows(rule):

@@ -1,0 +1,27 @@
+"""Which library finds eigenpairs on CUDA, and the way to CuPy."""
+
+import importlib.util
+
+import torch
+
+
+def cuda_library(d, batch):
+    """Name the library with the faster batched routine on CUDA for `batch` matrices of order d.
+
+    torch hands small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
+    one (https://github.com/pytorch/pytorch/issues/175585); CuPy keeps the batched routine.
+    """
+    small = d <= 32 or batch == 1
+    return "torch" if small or importlib.util.find_spec("cupy") is None else "cupy"
+
+
+def cupy_solver(routine, M):
+    """Call ``cupy.linalg.eigh`` or ``eigvalsh`` on CUDA tensors (..., d, d), without a copy."""
+    cupy = importlib.import_module("cupy")
+    with (
+        cupy.cuda.Device(M.device.index),
+        cupy.cuda.ExternalStream(torch.cuda.current_stream(M.device).cuda_stream),
+    ):
+        result = getattr(cupy.linalg, routine)(cupy.from_dlpack(M.contiguous()))
+        many = isinstance(result, tuple)
+        return tuple(map(torch.from_dlpack, result)) if many else torch.from_dlpack(result)

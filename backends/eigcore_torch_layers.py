@@ -1,0 +1,64 @@
+"""Eigenvalue layers as `torch.nn` modules."""
+
+import torch
+
+from eigcore.layers import layer, start
+
+
+class SpectralLayer(torch.nn.Module):
+    """A vector in, a vector of eigenvalues out.
+
+    Parameters
+    ----------
+    features, outputs, dim, index, categories, context, **options
+        See `eigcore.layers.layer`.
+    generator : torch.Generator, optional
+        For the starting values; default torch's own.
+    device, dtype : optional
+        Of the parameters; default torch's own.
+
+    Attributes
+    ----------
+    layer : eigcore.layers.Layer
+        The description.
+    matrices, embedding, bias : torch.nn.Parameter
+        Those of them that `Layer.shapes` names.
+
+    Raises
+    ------
+    InvalidSpec
+        If the description contradicts itself.
+    """
+
+    def __init__(
+        self, features, outputs, dim, *, generator=None, device=None, dtype=None, **options
+    ):
+        super().__init__()
+        self.layer = layer(features, outputs, dim, **options)
+        for name, shape in self.layer.shapes.items():
+            values = torch.empty(shape, device=device, dtype=dtype)
+            self.register_parameter(name, torch.nn.Parameter(values))
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator=None):
+        """Draw the starting values anew; `generator` as for the class."""
+        with torch.no_grad():
+            for name, (mean, deviation) in start(self.layer).items():
+                parameter = self.get_parameter(name)
+                parameter.normal_(generator=generator)
+                parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
+
+    def forward(self, x=None, *, ids=None, values=None, context=None):
+        """Return (..., outputs); the arguments are those of `eigcore.layers.Layer.apply`."""
+        params = {name: getattr(self, name) for name in self.layer.shapes}
+        return self.layer.apply(params, x, ids=ids, values=values, context=context)
+
+    def to_model(self):
+        """Return a `SpectralModel` of the layer as it is; see `eigcore.layers.Layer.model`."""
+        matrices = self.get_parameter("matrices").detach().cpu()
+        return self.layer.model({"matrices": matrices.double().numpy()})
+
+    def extra_repr(self):
+        """Return what ``print`` shows."""
+        spec = self.layer.spec
+        return f"{spec.features}, {self.layer.outputs}, dim={spec.dim}, {spec.structure}"

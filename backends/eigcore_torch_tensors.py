@@ -1,0 +1,64 @@
+"""What the torch backend asks of a tensor, and its memory as a NumPy array."""
+
+import numpy as np
+import torch
+import torch.autograd.forward_ad as forward_ad
+from torch._C._functorch import (  # pyright: ignore
+    is_functorch_wrapped_tensor,
+    is_legacy_batchedtensor,
+)
+
+PLAIN = (torch.Tensor, torch.nn.Parameter)
+NUMPY_FLOATS = (torch.float64, torch.float32)
+SMALL = 1024
+"""Up to so many numbers a call of NumPy costs less than a call of torch."""
+
+
+def is_concrete(a):
+    """Tell whether a tensor holds numbers, and is no symbol of a compiler or transform."""
+    return (
+        not torch.compiler.is_compiling()
+        and type(a) in PLAIN
+        and not a.is_meta
+        and not is_functorch_wrapped_tensor(a)
+    )
+
+
+def is_followed(p):
+    """Tell whether autograd wants a derivative with respect to p, in reverse or forward mode."""
+    if torch.is_grad_enabled() and p.requires_grad:
+        return True
+    if forward_ad._current_level < 0:
+        return False
+    return is_functorch_wrapped_tensor(p) or forward_ad.unpack_dual(p).tangent is not None
+
+
+def builds_graph(*arrays):
+    """Tell whether autograd follows one of the arrays, in reverse mode only."""
+    reverse = torch.is_grad_enabled() and forward_ad._current_level < 0
+    return reverse and any(a.requires_grad for a in arrays)
+
+
+def on_host(a):
+    """Tell whether NumPy can work on the memory of a tensor."""
+    return a.is_cpu and a.dtype in NUMPY_FLOATS and is_concrete(a)
+
+
+def is_batched(a):
+    """Tell whether `a` stands for many tensors, in a vmap over the backward pass."""
+    return not is_concrete(a) or is_legacy_batchedtensor(a)
+
+
+def shared(a):
+    """Return a NumPy array, or number, as a tensor on the same memory."""
+    return torch.from_numpy(a) if isinstance(a, np.ndarray) else torch.as_tensor(a)
+
+
+def is_small(a):
+    """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
+    return a.numel() <= SMALL and on_host(a) and not is_followed(a)
+
+
+def viewed(a):
+    """Return a tensor as a NumPy array on the same memory."""
+    return a.detach().numpy() if a.requires_grad else a.numpy()

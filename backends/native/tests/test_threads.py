@@ -1,0 +1,49 @@
+"""The threads that sleep between calls: same results, forks, many callers at once."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import eigcore_native as en
+import numpy as np
+import pytest
+
+FORK = """
+import os
+import eigcore_native as en
+import numpy as np
+
+m = np.random.default_rng(0).standard_normal((4096, 5, 5))
+expected = en.eigenpair(m, 2, threads=3).values
+for generation in range(3):
+    child = os.fork()
+    if child:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert (en.eigenpair(m, 2, threads=3).values == expected).all()
+"""
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_results_do_not_depend_on_the_number_of_threads(dtype):
+    m = np.random.default_rng(0).standard_normal((20_000, 5, 5)).astype(dtype)
+    one = en.value_and_gradient(m, 2, threads=1)
+    for threads in (2, 3, 7):
+        for a, b in zip(en.value_and_gradient(m, 2, threads=threads), one, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_callers_at_once_share_the_threads():
+    m = np.random.default_rng(0).standard_normal((4096, 5, 5))
+    expected = en.eigenpair(m, 2, threads=1).values
+    with ThreadPoolExecutor(8) as pool:
+        for got in pool.map(lambda _: en.eigenpair(m, 2, threads=4).values, range(200)):
+            np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_makes_its_own_threads():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], timeout=60, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
