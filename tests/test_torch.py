@@ -351,8 +351,10 @@ def test_compiling_makes_one_graph_without_breaks():
 
 @quiet
 def test_a_compiled_function_takes_batches_of_any_size_without_compiling_again():
+    from torch._dynamo.testing import CompileCounter
+
     torch._dynamo.reset()
-    counter = torch._dynamo.testing.CompileCounter()
+    counter = CompileCounter()
     fast = torch.compile(middle, backend=counter, fullgraph=True, dynamic=True)
     for rows in (2, 3, 17):
         M = symmetric(rows, 4, 4)
