@@ -53,7 +53,7 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     return restore(values)
 
 
-def evaluate_packed(spec: EigSpec, p: Array, backend: str | Backend | None = None) -> Array:
+def evaluate_packed(spec: EigSpec, p: Array) -> Array:
     """Return φ(λ(M)) of packed matrices, whatever they were assembled from.
 
     Parameters
@@ -62,7 +62,6 @@ def evaluate_packed(spec: EigSpec, p: Array, backend: str | Backend | None = Non
         Its `features` and `outputs` are not used.
     p : (..., K) array
         Packed as the rows of parameters are, K = ``spec.packed_size``.
-    backend : str or Backend, optional
 
     Returns
     -------
@@ -73,12 +72,9 @@ def evaluate_packed(spec: EigSpec, p: Array, backend: str | Backend | None = Non
     InvalidInput, NonFiniteInput
         As for `evaluate`.
     """
-    chosen, (p,), restore = _prepare(backend, p)
+    chosen, (p,), restore = _prepare(None, p)
     if p.ndim == 0 or p.shape[-1] != spec.packed_size:
-        raise InvalidInput(
-            f"p should have trailing shape ({spec.packed_size},), the stored entries of a "
-            f"{spec.structure} matrix of order {spec.dim}; got {tuple(p.shape)}."
-        )
+        raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
     return restore(_apply(chosen, rules.rule_of(spec), p, "packed matrices", 1))
 
 
@@ -190,7 +186,7 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    return restore(_apply(chosen, rules.kth_rule("full", d, _index(k, d)), M, "M", 2))
+    return restore(_apply(chosen, _kth_rule(chosen, M, "full", d, k), M, "M", 2))
 
 
 def smooth_kth_eigenvalue(
@@ -256,7 +252,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     p = chosen.xp.concat((diag, off), axis=-1)
-    return restore(_apply(chosen, rules.kth_rule("pair", d, _index(k, d)), p, "diag, off", 1))
+    return restore(_apply(chosen, _kth_rule(chosen, p, "pair", d, k), p, "diag, off", 1))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
@@ -282,7 +278,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    static = (rules.kth_rule("full", d, _index(k, d)), 2)
+    static = (_kth_rule(chosen, M, "full", d, k), 2)
     values, vectors = chosen.call(_pair_of, static, M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
@@ -374,19 +370,23 @@ def _same(result: Array) -> Array:
     return result
 
 
-_NAMES: dict[Any, str] = {}
-
-
 def _float_name(a: Any) -> str:
     """Name the floating dtype of an array; empty for integers, lists and numbers."""
     dtype = getattr(a, "dtype", None)
-    if dtype is None:
-        return ""
+    return "" if dtype is None else _name(dtype)
+
+
+def _name(dtype: Any) -> str:
     name = _NAMES.get(dtype)
     if name is None:
         name = str(dtype).removeprefix("torch.")
         name = _NAMES[dtype] = name if "float" in name else ""
     return name
+
+
+_NAMES: dict[Any, str] = {}
+# torch.compile then runs it while it traces, and guards nothing on what _NAMES already contains
+_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _converted(backend: Backend, a: Any, like: Array) -> Array:
@@ -418,6 +418,12 @@ def _order(M: Array) -> int:
     if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
         raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
     return shape[-1]
+
+
+def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
+    # a compiler that follows the call does without the cache, whose content it would guard on
+    make = rules.kth_rule if backend.is_concrete(a) else rules.kth_rule.__wrapped__
+    return make(kind, d, _index(k, d))
 
 
 def _index(k: int, d: int) -> int:

@@ -268,19 +268,13 @@ def rule_of(spec: EigSpec) -> Rule:
     return Rule(spec.layout, spec.phi)
 
 
+@lru_cache(maxsize=1024)
 def kth_rule(kind: str, dim: int, k: int) -> Rule:
     """Return the rule of the k-th eigenvalue in the layout "full" or "pair".
 
     One object per rule: a compiler's cache then finds it by identity.
     """
-    rule = _KTH.get((kind, dim, k))
-    if rule is None:
-        lay = Layout(dim, dim - 1 if kind == "full" else min(1, dim - 1), kind)
-        rule = _KTH[kind, dim, k] = Rule(lay, Kth(dim, k))
-    return rule
-
-
-_KTH: dict[tuple[str, int, int], Rule] = {}
+    return Rule(Layout(dim, dim - 1 if kind == "full" else min(1, dim - 1), kind), Kth(dim, k))
 
 
 @lru_cache(maxsize=1024)
