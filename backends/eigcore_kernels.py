@@ -3,7 +3,7 @@
 import os
 from functools import partial
 
-from eigcore import tracing
+from eigcore import rules, tracing
 
 try:
     if os.environ.get("EIGCORE_NATIVE") == "0":
@@ -58,7 +58,7 @@ def _value_and_pullback(rule, threads, p):
         pullback = partial(kernels.pullback, rule, vectors, threads=threads)
         return values, lambda g: (pullback(g),)
     values, gradient = kernels.value_and_gradient(rule, p, threads)
-    return values, lambda g: (gradient * g[..., None],)
+    return values, lambda g: (rules.cotangent(gradient, g),)
 
 
 def pencil(backend, rule, params, x, threads=None):

@@ -56,7 +56,8 @@ def shared(a):
 
 def is_small(a):
     """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
-    return a.numel() <= SMALL and on_host(a) and not is_followed(a)
+    # on_host first: a comparison of sizes would be a guard in compiled code
+    return on_host(a) and a.numel() <= SMALL and not is_followed(a)
 
 
 def viewed(a):
