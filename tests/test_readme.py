@@ -1,4 +1,4 @@
-"""The README's code runs as it stands, and its links lead somewhere."""
+"""The code of the README and of the answers runs as it stands, and links lead somewhere."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+ANSWERS = (ROOT / "docs" / "questions.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT + ANSWERS, re.DOTALL)
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=["thirty seconds", "layers"])
+@pytest.mark.parametrize("code", BLOCKS, ids=["thirty seconds", "layers", "answers"])
 def test_code_runs(code, tmp_path, monkeypatch):
     if "torch" in code:
         pytest.importorskip("torch", reason="this block of the README needs torch")
