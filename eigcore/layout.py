@@ -48,10 +48,13 @@ class Layout:
         factor = SQRT_HALF if self.kind == "packed" else 1.0
         return np.where(self.rows == self.cols, 1.0, factor)
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Number K of stored entries."""
-        return self.dim**2 if self.kind == "full" else len(self._places[0])
+        if self.kind == "full":
+            return self.dim**2
+        band = min(1 if self.kind == "pair" else self.bandwidth, self.dim - 1)
+        return self.dim * (band + 1) - band * (band + 1) // 2
 
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -208,7 +208,7 @@ class Rule:
         lam, V = self._solve(backend, p)
         return _spoil(lam[..., k], poison), _spoil(V[..., :, k], poison, 1)
 
-    @cached_property
+    @property
     def _bytes_per_entry(self) -> int:
         # M, V, V·w and the gradient; the Moreau envelope sorts by comparing all pairs.
         d = self.layout.dim

@@ -350,6 +350,13 @@ def test_compiling_makes_one_graph_without_breaks():
 
 
 @quiet
+def test_a_spec_that_nobody_has_read_yet_can_be_compiled():
+    params, x = torch.ones(1, 3, 10), torch.ones(5, 2)
+    f = torch.compile(lambda p, x: eigcore.evaluate(EigSpec(2, 4), p, x), backend="aot_eager")
+    torch.testing.assert_close(f(params, x), eigcore.evaluate(EigSpec(2, 4), params, x))
+
+
+@quiet
 def test_a_compiled_function_takes_batches_of_any_size_without_compiling_again():
     from torch._dynamo.testing import CompileCounter
 

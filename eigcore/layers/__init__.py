@@ -1,6 +1,6 @@
 """Layers: a vector in, a vector of eigenvalues out; what those of torch and JAX share."""
 
-from eigcore.layers.layer import Layer, layer
+from eigcore.layers.description import Layer, layer
 from eigcore.layers.starts import start
 
 __all__ = ["Layer", "layer", "start"]

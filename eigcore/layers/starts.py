@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.errors import InvalidSpec
-from eigcore.layers.layer import Layer
+from eigcore.layers.description import Layer
 from eigcore.registry import get_backend
 from eigcore.rules import matrix
 from eigcore.spec import EigSpec

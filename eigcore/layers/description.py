@@ -64,11 +64,15 @@ class Layer:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise InvalidSpec(f"{name} is {value!r}; expected an integer of at least 0.")
-        if self.context and (self.categories or not self.spec.features):
+        if not self.spec.features and (self.context or not self.categories):
             raise InvalidSpec(
-                f"context={self.context} came with features={self.spec.features} and "
-                f"categories={self.categories}; expected features >= 1 and no categories. Give z "
-                "to a layer with features=context, or embed the categories in the encoder."
+                "features is 0; expected at least 1, or categories instead. To take z alone, write "
+                "features=... for its size and leave context out."
+            )
+        if self.context and self.categories:
+            raise InvalidSpec(
+                f"context={self.context} and categories={self.categories} were given; expected one "
+                "of them. Embed the categories in the network that makes the context."
             )
         if any(self.spec.monotone) and not shape_of(self.spec).monotone:
             raise InvalidSpec(
@@ -122,7 +126,7 @@ class Layer:
             float16 and bfloat16 are computed in float32.
         x : (..., features) array
             Left out where there are no features.
-        ids : (..., s) array of integers, 0 ≤ id < categories
+        ids : (..., s) array of int64 or int32, 0 ≤ id < categories
         values : (..., s) array, optional
             Factors of the matrices of these ids; default one. Zero means that there is none.
         context : (..., context) array
@@ -142,13 +146,11 @@ class Layer:
         name = str(params["matrices"].dtype).removeprefix("torch.")
         if "16" not in name:
             return self._outputs(backend, params, **given)
-        params, given = (
-            {
-                key: a if key == "ids" else backend.asarray(a, dtype="float32")
-                for key, a in d.items()
-            }
-            for d in (params, given)
-        )
+        wide = {
+            key: a if key == "ids" else backend.asarray(a, dtype="float32")
+            for key, a in {**params, **given}.items()
+        }
+        params, given = ({key: wide[key] for key in named} for named in (params, given))
         return backend.asarray(self._outputs(backend, params, **given), dtype=name)
 
     def model(self, params: Mapping[str, Any]) -> SpectralModel:
@@ -251,8 +253,8 @@ class Layer:
 
     def _known(self, backend: Backend, ids: Array, like: Array) -> tuple[Array, Array]:
         """Legal ids, and one for each of them; NaN where the id was not legal."""
-        if "int" not in str(ids.dtype):
-            raise InvalidInput(f"ids have dtype {ids.dtype}; expected integers.")
+        if str(ids.dtype).removeprefix("torch.") not in ("int64", "int32"):
+            raise InvalidInput(f"ids have dtype {ids.dtype}; expected int64 or int32.")
         fine = (ids >= 0) & (ids < self.categories)
         if backend.is_concrete(ids) and not fine.all():
             raise InvalidInput(
