@@ -119,7 +119,8 @@ def certify(
         Half width of the box, in the units of each column. One number means all numeric columns;
         columns a mapping leaves out do not move. Categories and missing cells never move.
     threshold : float, optional
-        In units of the prediction. Default: 0.5 with the link "logistic", otherwise none.
+        In units of the prediction. Default: 0.5 with the link "logistic", otherwise none. With the
+        link "softmax" decided means that the most probable class stays the same.
 
     Returns
     -------
@@ -170,6 +171,9 @@ def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificat
     bound = column_slopes(members, j)
     up, slack_up = definite(members, j, +1)
     down, slack_down = definite(members, j, -1)
+    if model.static.link == "softmax" and up != down:
+        # a class's probability depends on all scores: that all rise together says nothing of it
+        up = down = False
     slack = slack_up if up else slack_down if down else 0.0
     period = isinstance(column, Periodic)
     affine = isinstance(column, Linear)

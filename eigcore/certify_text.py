@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 ROWS = 10
+SCALES = {"identity": "", "logistic": "log-odds", "log": "logarithm", "softmax": "score of a class"}
+"""What the decision is called, where it is not the prediction."""
 
 
 def text(certificate: Any) -> str:
     """Return the certificate as lines of text."""
     target = certificate.target or "the prediction"
-    scale = {"identity": "", "logistic": " (log-odds)", "log": " (logarithm)"}[certificate.link]
+    scale = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
     lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{scale}.", ""]
     width = max([len(_label(c)) for c in certificate.columns] + [6])
     lines.append(f"  {'column':<{width}}  {'largest slope':>13}  guarantee")
@@ -69,5 +71,6 @@ def _local(local: Any) -> list[str]:
 def _decided(local: Any, row: int) -> str:
     if local.scale is None:
         return ""
+    what = "to another class" if local.threshold is None else f"{local.threshold:g}"
     verdict = "cannot cross" if local.decided[row] else "may cross"
-    return f"  {verdict} {local.threshold:g}; proven up to {local.scale[row]:.3g} × the box"
+    return f"  {verdict} {what}; proven up to {local.scale[row]:.3g} × the box"

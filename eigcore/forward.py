@@ -16,7 +16,7 @@ from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 from eigcore.spec import EigSpec
 
-LINKS = ("identity", "logistic", "log")
+LINKS = ("identity", "logistic", "log", "softmax")
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class ModelStatic:
     specs : tuple of EigSpec, one per member; `features` is `encoding.terms`, equal `outputs`
     weights : tuple of float, one per member, non-negative, of sum 1
     scale, offset : float, the target transform: decision = offset + scale · average of members
-    link : {"identity", "logistic", "log"}; the prediction is the link's inverse of the decision
+    link : {"identity", "logistic", "log", "softmax"}; the prediction is the link's inverse of the
+        decision
     target_name : str
-    classes : tuple; with the link "logistic", two: the prediction is the probability of the second
+    classes : tuple; with the link "logistic", two: the prediction is the probability of the
+        second; with "softmax", one per output: the prediction holds the probability of each
     """
 
     encoding: Encoding
@@ -62,12 +64,19 @@ class ModelStatic:
                 f"target_scale is {self.scale} and target_offset {self.offset}. Expected a "
                 "positive and a finite number; to turn the sign of a model, negate its matrices."
             )
+        outputs = self.specs[0].outputs
         if not all(isinstance(label, (str, int, float)) for label in self.classes):
             raise InvalidSpec(f"classes is {self.classes!r}. Expected text, numbers or booleans.")
-        if self.classes and (self.link != "logistic" or len(self.classes) != 2):
+        if self.classes and len(self.classes) != {"logistic": 2, "softmax": outputs}.get(self.link):
             raise InvalidSpec(
-                f'classes is {self.classes!r} with link {self.link!r}. Expected link="logistic" '
-                "and two classes, or no classes."
+                f"classes is {self.classes!r} with link {self.link!r} and {outputs} output(s). "
+                'Expected link="logistic" and two classes, link="softmax" and one class per '
+                "output, or no classes."
+            )
+        if self.link == "softmax" and outputs < 2:
+            raise InvalidSpec(
+                f'link is "softmax" with {outputs} output. Expected at least two outputs: write '
+                'EigSpec(outputs=2, ...), or link="logistic".'
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,11 +155,18 @@ def forward(static: ModelStatic, params: Sequence[Any], x: Any, backend: Any) ->
 
 
 def link_inverse(link: str, z: Any, backend: Any) -> Any:
-    """Prediction from decision: z, 1 / (1 + e^(−z)) or e^z; increasing, without overflow."""
+    """Prediction from decision: z, 1 / (1 + e^(−z)), e^z, or e^z / Σ e^z over the last axis.
+
+    Without overflow; all but the last are increasing.
+    """
     if link == "identity":
         return z
     if link == "log":
         return math.e**z
+    if link == "softmax":
+        # the shift is a constant to a derivative as well: softmax does not depend on it
+        shares = math.e ** (z - backend.xp.amax(z, -1)[..., None])
+        return shares / shares.sum(-1)[..., None]
     # both branches of `where` see only arguments they can take, or the gradient would be NaN
     where = backend.xp.where
     low, high = math.e ** where(z < 0, z, 0.0), math.e ** where(z < 0, 0.0, -z)

@@ -9,6 +9,7 @@ and negative parts; to the left with S⁺ and S⁻ exchanged. φ increases in th
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from eigcore.forward import link_inverse
 from eigcore.gauge import matrices
 from eigcore.registry import get_backend
 
+Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(low, high) decisions -> (rows,) or (rows, outputs) bool."""
 SIDES = 4
 """Up to this many columns that can push both ways, all combinations of sides are tried."""
 CELLS = 2**22
@@ -37,7 +40,8 @@ class LocalCertificate:
     lower, upper : (rows,) or (rows, outputs), bounds of the prediction, target units
     decision_lower, decision_upper : the same before the link
     threshold : float or None, in units of the prediction
-    decided : (rows,) bool or None: the prediction stays on one side of the threshold in the box
+    decided : (rows,) bool or None: the prediction stays on one side of the threshold in the box;
+        with the link "softmax", the most probable class stays the same
     scale : (rows,) or None: largest found multiple of the box with a proven decision, 0 if none
     """
 
@@ -185,31 +189,53 @@ def local(model: Any, x: Any, radii: Any, threshold: float | None = None) -> Loc
     table = table.reshape(-1, table.shape[-1])
     low, high = (_squeeze(a) for a in decision_interval(model, table, _spread(radii, table)))
     link = model.static.link
-    lower, upper = _through_link(link, low, -1), _through_link(link, high, +1)
+    lower, upper = _through_link(link, low, high)
     if threshold is None and link == "logistic":
         threshold = 0.5
+    settled = _settled(link, threshold)
     decided = scale = None
-    if threshold is not None:
-        level = _to_decision(link, threshold)
-        decided = (low > level) | (high < level)
-        if model.outputs == 1:
-            scale = certified_scale(model, table, radii, level)
+    if settled is not None:
+        decided = settled(low, high)
+        if decided.ndim == 1:
+            scale = certified_scale(model, table, radii, settled)
     named = dict(zip(model.encoding.names, radii.tolist(), strict=True))
     return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
 
 
+def _settled(link: str, threshold: float | None) -> Settled | None:
+    """What tells from decision intervals whether the answer cannot change; None: no question."""
+    if link == "softmax":
+        if threshold is not None:
+            raise InvalidInput(
+                f"threshold is {threshold} with link 'softmax'. Expected none: decided means that "
+                "the most probable class stays the same. Write model.certify(x=..., radius=...)."
+            )
+        return _same_class
+    if threshold is None:
+        return None
+    level = _to_decision(link, threshold)
+    return lambda low, high: (low > level) | (high < level)
+
+
+def _same_class(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether one class's lowest score is above the others' highest: (rows, classes) -> (rows,)."""
+    top = low.argmax(-1)[:, None]
+    others = high.copy()
+    np.put_along_axis(others, top, -np.inf, axis=-1)
+    return np.take_along_axis(low, top, axis=-1)[:, 0] > others.max(-1)
+
+
 def certified_scale(
-    model: Any, table: np.ndarray, radii: np.ndarray, level: float, doublings: int = 20
+    model: Any, table: np.ndarray, radii: np.ndarray, settled: Settled, doublings: int = 20
 ) -> np.ndarray:
-    """Multiple of the box inside which the decision provably keeps its side of `level`: (rows,).
+    """Multiple of the box inside which the answer provably stays `settled`: (rows,).
 
     Bisection on a scalar; proven at the value returned, at most 1 % below the largest provable.
     """
 
     def safe(scale: np.ndarray) -> np.ndarray:
         radius = _spread(radii, table) * scale[:, None]
-        low, high = (_squeeze(a) for a in decision_interval(model, table, radius))
-        return (low > level) | (high < level)
+        return settled(*(_squeeze(a) for a in decision_interval(model, table, radius)))
 
     good, bad = np.zeros(len(table)), np.ones(len(table))
     for _ in range(doublings):
@@ -234,13 +260,24 @@ def _squeeze(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _through_link(link: str, decision: np.ndarray, side: int) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        value = link_inverse(link, decision, get_backend("numpy"))
-        if link == "identity":
-            return value
-        moved = value * (1 + side * 8 * EPS)
-        return np.minimum(moved, 1.0) if link == "logistic" else moved
+def _through_link(link: str, low: np.ndarray, high: np.ndarray) -> Any:
+    """Bounds of the prediction from bounds of the decision."""
+    if link == "identity":
+        return low, high
+    numpy = get_backend("numpy")
+    if link == "softmax":
+        # p_c falls in every other score: smallest at its own lowest and the others' highest
+        lower, upper = np.empty_like(low), np.empty_like(high)
+        for c in range(low.shape[-1]):
+            own = np.arange(low.shape[-1]) == c
+            lower[:, c] = link_inverse(link, np.where(own, low, high), numpy)[:, c]
+            upper[:, c] = link_inverse(link, np.where(own, high, low), numpy)[:, c]
+    else:
+        with np.errstate(over="ignore"):
+            lower, upper = (link_inverse(link, side, numpy) for side in (low, high))
+    slip = 8 * EPS * (1 if link != "softmax" else low.shape[-1])
+    lower, upper = lower * (1 - slip), upper * (1 + slip)
+    return lower, upper if link == "log" else np.minimum(upper, 1.0)
 
 
 def _to_decision(link: str, threshold: float) -> float:

@@ -37,10 +37,10 @@ class SpectralModel:
         Averaged with `weights`. The parameters are copied as float64.
     target_scale, target_offset : float
         Target units per unit of f (positive), and the target's value where f = 0.
-    link : {"identity", "logistic", "log"}
+    link : {"identity", "logistic", "log", "softmax"}
     target_name : str
-    classes : sequence of two labels, for link "logistic"; the prediction is the probability of
-        the second
+    classes : sequence of labels: two for link "logistic", the prediction is the probability of the
+        second; one per output for link "softmax", the prediction holds the probability of each
     provenance : mapping of JSON values: versions, seed, rows and whatever else tells the origin
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
 
@@ -121,7 +121,7 @@ class SpectralModel:
         return self.from_static(self.static, params, self.provenance)
 
     def predict(self, X: Any, backend: Any = None) -> Any:
-        """Predictions in target units; for classification the probability of ``classes[1]``.
+        """Predictions in target units; for classes the probability of ``classes[1]``, or of each.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class SpectralModel:
         return self._run(forward, X, backend)
 
     def decision(self, X: Any, backend: Any = None) -> Any:
-        """Like `predict`, before the link: log-odds for "logistic", the logarithm for "log"."""
+        """Like `predict`, before the link: log-odds, logarithms, or scores for "softmax"."""
         return self._run(decision, X, backend)
 
     def _run(self, function: Any, X: Any, backend: Any) -> Any:

@@ -21,7 +21,8 @@ import safetensors.numpy
 from eigcore.errors import ModelFileError
 
 FORMAT = "eigcore-model"
-VERSION = "1.0"
+VERSION = "1.1"
+"""1.1 added the link "softmax"."""
 KEY = "eigcore"
 """The one entry of the metadata: with one, equal models give equal files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}

@@ -257,7 +257,8 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     InvalidInput
         If arrays of two libraries were mixed, or of another library than the backend asked for.
     """
-    found = {_library(kind) for kind in set(map(type, arrays))} - {None}
+    libraries = {_library(kind) for kind in set(map(type, arrays))}
+    found = {name for name in libraries if name is not None}
     if backend is None and len(found) == 1:
         return get_backend(found.pop())
     chosen = get_backend(backend)

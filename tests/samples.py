@@ -13,6 +13,7 @@ VARIANTS = [
     {"link": "log", "target_scale": 0.5},
     {"weights": (3, 1), "provenance": {"seed": 1, "rows": 20}},
     {"spec": {"outputs": 2}},
+    {"spec": {"outputs": 3}, "link": "softmax", "classes": ("low", "middle", "top")},
     {"spec": {"structure": "tridiagonal"}},
     {"spec": {"functional": "smooth", "alpha": 0.5}},
     {"spec": {"functional": "softmax", "t": 0.3}},

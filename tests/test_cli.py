@@ -108,6 +108,30 @@ def test_classes_are_predicted_by_name_with_their_probability(cars):
     assert ((found["probability"] > 0.5) == (found["prediction"] == "yes")).all()
 
 
+def test_many_classes_are_predicted_with_the_probability_of_each(cars):
+    kinds = pd.cut(pd.read_csv(cars)["mpg"], 3, labels=["low", "middle", "top"]).astype(str)
+    path = changed(cars, kind=kinds)
+    assert fit(path, "--drop-columns", "mpg", "thirsty", target="kind") == 0
+    out = cars.with_name("out.csv")
+    assert run("predict", cars.with_name("cars.eig"), path, "-o", out) == 0
+    found = pd.read_csv(out)
+    assert (found["prediction"] == kinds).mean() > 0.8
+    probability = found[[f"probability of {kind}" for kind in ("low", "middle", "top")]]
+    assert np.allclose(probability.sum(axis=1), 1.0)
+
+
+def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):
+    path = changed(cars, trust=np.where(np.arange(120) < 60, 0.0, 1.0))
+    options = ["--drop-columns", "thirsty", "--weights", "trust", "--json"]
+    assert fit(path, "--loss", "quantile", "--quantile", "0.9", *options) == 0
+    record = json.loads(capfd.readouterr().out)["report"]
+    assert record["metric"] == "pinball loss"
+    assert record["rows"] + record["rows_held_out"] == 60
+    model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
+    assert "trust" not in model.encoding.names
+    assert model.provenance["loss_parameters"] == {"quantile": 0.9}
+
+
 def test_backends_are_listed(capfd):
     assert run("backends", "--json") == 0
     record = json.loads(capfd.readouterr().out)
@@ -169,7 +193,10 @@ def refused(capfd, code, *words):
         ({"mpg": [None] * 3 + [1.0, 2.0, 3.0] * 39}, [], 1, ["'mpg'", "3 of 120", "--drop-rows"]),
         ({"power": 5.0}, [], 1, ["'power'", "constant", "120 rows", "--drop-columns power"]),
         ({"power": None}, [], 1, ["'power'", "all 120 rows", "--drop-columns power"]),
-        ({"mpg": list("abcd") * 30}, [], 1, ["'mpg'", "4 different", "two classes"]),
+        ({"mpg": list("abcd") * 30}, ["--loss", "logistic"], 1, ["'mpg'", "4 different"]),
+        ({"mpg": list("abcd") * 30}, ["--increasing", "power"], 2, ["multinomial", "one against"]),
+        ({}, ["--loss", "quantile", "--quantile", "2"], 2, ["--quantile 0.9"]),
+        ({}, ["--weights", "nothing"], 2, ["'nothing' of --weights"]),
         ({"mpg": 1.0}, [], 1, ["'mpg'", "same value", "--target"]),
         (
             {"vin": [f"v{i}" for i in range(120)]},

@@ -15,7 +15,8 @@ import eigcore
 from eigcore.cli import show
 from eigcore.errors import EigcoreError
 from eigcore.fit import FitResult, fit
-from eigcore.fit.refusals import InvalidOption
+from eigcore.fit.losses import LOSSES
+from eigcore.fit.refusals import InvalidOption, check_known
 from eigcore.model import SpectralModel
 from eigcore.tables import check_folder, check_output, read_table, write_table
 
@@ -74,9 +75,16 @@ def fit_command(
     loss: Annotated[
         Text,
         typer.Option(
-            metavar="squared|absolute|logistic",
-            help="Default: logistic for two classes in words, otherwise squared.",
+            metavar="|".join(LOSSES),
+            help="Default: squared; for a target in words logistic (two classes) or multinomial.",
         ),
+    ] = None,
+    quantile: Annotated[float, typer.Option(help="Which one the loss quantile estimates.")] = 0.5,
+    delta: Annotated[
+        float, typer.Option(help="Standard deviations from which the loss huber is linear.")
+    ] = 0.5,
+    weights: Annotated[
+        Text, typer.Option(metavar="F", help="Column of the rows' weights, no input.")
     ] = None,
     dim: Annotated[Whole, typer.Option(help="Order of the matrices. Default: chosen.")] = None,
     knots: Annotated[
@@ -85,6 +93,9 @@ def fit_command(
     penalty: Annotated[
         Number, typer.Option(help="Weight of the squared norms. Default: chosen.")
     ] = None,
+    selection: Annotated[
+        float, typer.Option(help="Leave out columns that matter less; try 0.1. Default: none.")
+    ] = 0.0,
     members: Annotated[
         Whole, typer.Option(help="Neurons averaged. Default: 5 or 12, or by budget.")
     ] = None,
@@ -118,18 +129,25 @@ def fit_command(
             "Type -o model.eig."
         )
     check_folder(output)
+    frame = read_table(table)
+    if weights is not None:
+        check_known([weights], dict.fromkeys(frame.columns), "weights")
     with show.progress() as callback:
         result = fit(
-            read_table(table),
+            frame if weights is None else frame.drop(columns=weights),
             target,
+            weights=None if weights is None else frame[weights],
             increasing=increasing or (),
             decreasing=decreasing or (),
             shape=shape,
             dim=dim,
             knots=knots,
             penalty=penalty,
+            selection=selection,
             members=members,
             loss=loss,
+            quantile=quantile,
+            delta=delta,
             seed=seed,
             backend=backend,
             validation=holdout,
@@ -170,8 +188,8 @@ def predict_command(
 ) -> None:
     """Predict every row of a table; the output has one row per input row, in the same order.
 
-    Columns: `prediction` in the target's units, or, for classes, `prediction` and `probability` of
-    the second class.
+    Columns: `prediction` in the target's units; for two classes `prediction` and `probability` of
+    the second; for more, `prediction` and a column `probability of CLASS` for each.
 
     Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
     """
@@ -181,18 +199,23 @@ def predict_command(
     loaded = SpectralModel.load(model)
     chosen = eigcore.get_backend(backend)
     values = np.asarray(loaded.predict(read_table(table), backend=chosen.name))
-    classes = loaded.static.classes
-    if classes:
-        labels = [classes[int(p > 0.5)] for p in values]
-        columns = {"prediction": labels, "probability": values}
-    else:
-        columns = {"prediction": values}
-    write_table(pd.DataFrame(columns), output)
+    write_table(pd.DataFrame(_answers(values, loaded.static.classes)), output)
     if as_json:
         record = {"output": str(output), "rows": len(values), "backend": chosen.name}
         typer.echo(json.dumps(record))
     else:
         show.line(f"{len(values)} predictions by {chosen.name}, saved: {output}")
+
+
+def _answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
+    """Columns of the table of predictions."""
+    if not classes:
+        return {"prediction": values}
+    if values.ndim == 1:
+        return {"prediction": [classes[int(p > 0.5)] for p in values], "probability": values}
+    named = zip(classes, values.T, strict=True)
+    best = {"prediction": [classes[place] for place in values.argmax(-1)]}
+    return best | {f"probability of {label}": column for label, column in named}
 
 
 @app.command("backends")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from eigcore.certify_text import SCALES
 from eigcore.fit import FitResult
 from eigcore.fit import Progress as Step
 
@@ -82,7 +83,7 @@ def _errors(report: Any) -> Table:
 
 
 def _guarantees(result: FitResult, certificate: Any) -> Table:
-    unit = "log-odds" if certificate.link == "logistic" else certificate.target
+    unit = SCALES[certificate.link] or certificate.target
     table = Table(title="Guarantees, proven from the matrices", title_justify="left")
     table.add_column("column")
     table.add_column(f"largest slope ({unit} per unit)", justify="right")

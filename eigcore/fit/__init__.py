@@ -7,7 +7,19 @@
 
 from eigcore.fit.lbfgs import Solution, minimize
 from eigcore.fit.member import Progress, Settings
+from eigcore.fit.patience import Patience
 from eigcore.fit.report import Report
+from eigcore.fit.resume import resume
 from eigcore.fit.trainer import FitResult, fit
 
-__all__ = ["FitResult", "Progress", "Report", "Settings", "Solution", "fit", "minimize"]
+__all__ = [
+    "FitResult",
+    "Patience",
+    "Progress",
+    "Report",
+    "Settings",
+    "Solution",
+    "fit",
+    "minimize",
+    "resume",
+]

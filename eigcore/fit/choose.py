@@ -1,33 +1,41 @@
 """Choose knots, penalty and order of the matrices inside the training rows, cheaply.
 
 One short fit per candidate and fold, coordinate by coordinate: first the number of knots, then the
-penalty, then the order. Few rows are cross-validated; many rows are split once, on a sample.
+penalty, then the order. Few rows are cross-validated; many rows are split once, on a sample. The
+members then follow several of the candidates, as many each as makes the average best on the hidden
+rows (`eigcore.fit.blend`). Where a kernel makes averages cheap, candidates are averages of six
+neurons, and all members follow the best.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit import starts
+from eigcore.fit import blend, starts
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame
 from eigcore.fit.lbfgs import minimize
-from eigcore.fit.member import Run, Settings, first_guess, piece_counts, working_target
+from eigcore.fit.losses import Goals
+from eigcore.fit.member import Run, Settings, begin, first_guess, piece_counts
 from eigcore.fit.moments import Moments
-from eigcore.fit.objectives import LOSSES
 from eigcore.rows import Rows
 
-DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=5)
+DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
 SLOW = DEFAULT._replace(members=3)
 """Many rows without a kernel: half a minute or so per two members."""
 FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 """Where one kernel runs the pass over the rows, and there are many rows."""
 MOST = 48
 """Members at most, where a budget decides."""
+MOST_DIM = 64
+"""Orders looked at, where an index or functional does not allow the usual ones."""
 _PART = 0.3
 """Part of a budget that may be spent on choosing."""
+SMOOTH = 0.02
+"""Smoothness of the candidates that have some: jumps of the matrices between neighbouring pieces."""
 LINEAR = 1e-5
 """Penalty of the last candidate, which is a linear model with the constraints asked for."""
 _STEPS = 60
@@ -68,6 +76,12 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
             yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.5, 2.0, 8.0)]
     if asked.dim is None:
         yield lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped)]
+    if asked.knots is asked.penalty is None and not fast:
+        yield lambda best: [
+            best._replace(knots=factor * best.knots, smooth=SMOOTH)
+            for factor in (1, 4)
+            if best.knots
+        ]
     if asked.dim is asked.knots is asked.penalty is None:
         yield lambda best: [best._replace(knots=0, dim=1, penalty=LINEAR)]
 
@@ -80,66 +94,79 @@ def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
     return (3, 7) if rows < _SOME else ()
 
 
+class _Trial(NamedTuple):
+    """Decisions of a candidate on all hidden rows, and their loss."""
+
+    loss: float
+    values: np.ndarray
+
+
 def choose(
-    run: Run, frame: Frame, train: np.ndarray, target: np.ndarray, wishes: Wishes, asked: Asked
-) -> Settings:
-    """Settings with the lowest validated loss among a few candidates.
+    run: Run, frame: Frame, train: np.ndarray, goals: Goals, wishes: Wishes, asked: Asked
+) -> list[Settings]:
+    """Settings of each member, after validating a few candidates.
 
     Parameters
     ----------
     train : (n,) the rows that may be looked at
-    target : (rows,) in the coordinates of the loss
+    goals : of all rows of the frame
     """
     fast = run.fast and len(train) >= MANY
     best = asked.settings(FAST if fast else SLOW if len(train) >= MANY else DEFAULT)
     if run.open_ended:
         best = best._replace(members=MOST)
+    if asked.dim is None and not wishes.allows(best.dim):
+        best = best._replace(dim=next(filter(wishes.allows, range(1, MOST_DIM)), best.dim))
     plan = list(stages(asked, len(train), wishes.shape is not None, fast))
     if not plan or len(train) < 8:
-        return best
+        return [best] * best.members
     # an average wants a smaller penalty than one neuron: where it costs little, judge an average
     many, sample = (6, _FAST_SAMPLE) if fast else (1, _SAMPLE)
     folds = _folds(train, np.random.default_rng([run.seed, 1_000_003]), sample)
-    scores: dict[Settings, float] = {}
+    hidden = goals.part(np.concatenate([rows for _, rows in folds]))
+    trials: dict[Settings, _Trial] = {}
 
-    def score(settings: Settings) -> float:
-        if settings not in scores:
-            parts = [
-                _validate(
-                    run, frame, target, wishes, _fewer(settings, train, known), known, hidden, many
-                )
-                for known, hidden in folds
-            ]
-            scores[settings] = float(np.mean(parts))
-        return scores[settings]
+    def lowest() -> Settings:
+        return _lowest(trials, best if fast else None)
 
     try:
         for number, stage in enumerate(plan):
-            candidates = stage(best)
+            candidates = [each for each in stage(best) if wishes.allows(each.dim)]
             for place, candidate in enumerate(candidates):
-                if run.left(_PART) < 0.0:
-                    return best
-                score(candidate)
+                if run.stopped or run.left(_PART) < 0.0:
+                    raise _TimeUp
+                if candidate not in trials:
+                    parts = [
+                        _validate(run, frame, goals, wishes, candidate, len(train), fold, many)
+                        for fold in folds
+                    ]
+                    values = np.concatenate(parts)
+                    trials[candidate] = _Trial(run.loss(values, *hidden)[0], values)
                 done = (number + (place + 1) / len(candidates)) / len(plan)
-                run.tell("choosing", done, 0, 0, 0, min(scores.values()))
-            best = _lowest(scores, best if fast else None)
+                run.tell("choosing", done, 0, 0, 0, min(each.loss for each in trials.values()))
+            best = lowest()
     except _TimeUp:
-        return best
+        pass
     except KeyboardInterrupt:
         run.interrupted = True
-    return _lowest(scores, best if fast else None) if scores else best
+    if fast or len(trials) < 2 or best.members == 1:
+        return [lowest() if trials else best] * best.members
+    values = np.stack([each.values for each in trials.values()])
+    parts = blend.shares(run.loss, values, hidden, np.random.default_rng(run.seed))
+    known = list(trials)
+    return [known[place] for place in blend.sequence(parts, best.members)]
 
 
-def _lowest(scores: dict[Settings, float], kept: Settings | None) -> Settings:
-    """Settings with the lowest score; those in `kept` stay unless others are clearly better.
+def _lowest(trials: dict[Settings, _Trial], kept: Settings | None) -> Settings:
+    """Settings with the lowest loss; those in `kept` stay unless others are clearly better.
 
     Fewer rows are known while choosing than in the end, and a split has noise: both favour
     settings that are too small.
     """
-    lowest = min(scores, key=scores.__getitem__)
-    if kept is not None and kept in scores and scores[kept] <= _CLEARLY * scores[lowest]:
+    found = min(trials, key=lambda each: trials[each].loss)
+    if kept is not None and kept in trials and trials[kept].loss <= _CLEARLY * trials[found].loss:
         return kept
-    return lowest
+    return found
 
 
 def _folds(train: np.ndarray, rng: np.random.Generator, most: int) -> list[tuple]:
@@ -153,29 +180,32 @@ def _folds(train: np.ndarray, rng: np.random.Generator, most: int) -> list[tuple
     return [(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(count)]
 
 
-def _fewer(settings: Settings, train: np.ndarray, known: np.ndarray) -> Settings:
-    """Noise in a gradient falls as 1/rows, so fewer rows want a penalty larger by that ratio."""
-    return settings._replace(penalty=settings.penalty * len(train) / len(known))
+def _validate(
+    run, frame, goals: Goals, wishes, settings: Settings, rows: int, fold: tuple, many: int
+) -> np.ndarray:
+    """Decisions on the hidden rows of a few short fits on the known ones, averaged.
 
-
-def _validate(run, frame, target, wishes, settings, known, hidden, many) -> float:
-    """Loss on the hidden rows of a few short fits on the known ones, averaged."""
-    sizes = piece_counts(settings.knots, many)
-    shared = encode(frame, known, max(sizes) if settings.knots else 0, wishes.shape)
-    numbers = shared.table(frame.cells)
-    moments = Moments.of(shared, numbers[known], working_target(target[known], run.loss))
-    values = np.zeros(len(hidden))
+    Noise in a gradient falls as 1/rows, so the fewer known rows want a penalty larger by that
+    ratio.
+    """
+    known, hidden = fold
+    penalty = settings.penalty * rows / len(known)
+    sizes = piece_counts([settings] * many)
+    shared = encode(frame, known, max(sizes), wishes.shape is not None)
+    numbers, own = shared.table(frame.cells), goals.part(known)
+    moments = Moments.of(shared, numbers[known], run.loss.working(own), own.weights)
+    values = []
 
     def late(*_) -> bool:
         return run.left(_PART) < 0.0
 
     for neuron, pieces in enumerate(sizes):
-        design = Design(shared, numbers[known], moments, wishes, pieces)
+        design = Design(shared, numbers[known], moments, wishes, max(pieces, 1))
         coordinates = design.parametrisation(settings.dim)
-        begin = starts.random if neuron else starts.gapped
+        kind = starts.random if neuron else starts.gapped
         rng = np.random.default_rng(run.seed + neuron)
-        start = begin(coordinates, first_guess(design, coordinates), rng)
-        objective = run.objective(design, coordinates, target[known], settings.penalty)
+        start = begin(kind, coordinates, first_guess(design, coordinates), rng)
+        objective = run.objective(design, coordinates, own, penalty, smooth=settings.smooth)
         steps = _STEPS if many == 1 else 2 * _STEPS
         solution = minimize(objective, start, max_iter=steps, decrease_tol=1e-4, callback=late)
         if solution.reason == "interrupted":
@@ -183,5 +213,5 @@ def _validate(run, frame, target, wishes, settings, known, hidden, many) -> floa
         if solution.reason == "stopped":
             raise _TimeUp
         others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
-        values += objective.values(solution.x, others) / many
-    return LOSSES[run.loss](values, target[hidden])[0]
+        values.append(objective.values(solution.x, others))
+    return np.mean(values, axis=0)

@@ -135,15 +135,18 @@ class Parametrisation:
 
     Parameters
     ----------
-    spec : EigSpec (dense, one output)
+    spec : EigSpec (one output)
     maps : one ColumnMap per column, in the order of the terms.
     deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
         are (φ_b − mean_b)/deviation_b.
     signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
     mean : (terms,) means of the terms on the training rows.
+    factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
     The vector holds A_0 packed (K,), then the free blocks packed (free, K), then the factors B of
-    the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally.
+    the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally. For a
+    banded structure B is lower triangular within the band, as the Cholesky factor of a banded
+    matrix is (Golub & Van Loan, section 4.3.5); its other entries have no effect.
     """
 
     def __init__(
@@ -153,32 +156,41 @@ class Parametrisation:
         deviation: np.ndarray,
         signal: np.ndarray,
         mean: np.ndarray,
+        factored: bool = True,
     ):
         self.spec, self.maps, self.deviation, self.mean = spec, maps, deviation, mean
         joined = block_diagonal([m.to_terms for m in maps])
         used = signal > 0.0
-        self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used]
+        self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used] & factored
         self.scale = 1.0 / signal[used]
         self.to_terms = joined[:, used] * self.scale
         self.to_scaled = deviation[:, None] * self.to_terms
         self.plain = _is_diagonal(self.to_scaled)
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
+        below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
+        banded = spec.bandwidth < spec.dim - 1
+        self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
+        constant, packed = self.blocks(vector)
+        terms = self.plain[:, None] * packed if self.plain is not None else self.to_scaled @ packed
+        return np.concatenate([constant[None], terms])[None]
+
+    def blocks(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return A_0 (K,) and all blocks (blocks, K), packed."""
         size = self.spec.packed_size
         packed = np.empty((len(self.psd), size))
         packed[~self.psd] = vector[size : size + self.free_size].reshape(-1, size)
         factors = self.factors(vector)
         packed[self.psd] = pack(self.spec, factors @ factors.transpose(0, 2, 1))
-        terms = self.plain[:, None] * packed if self.plain is not None else self.to_scaled @ packed
-        return np.concatenate([vector[None, :size], terms])[None]
+        return vector[:size], packed
 
     def factors(self, vector: np.ndarray) -> np.ndarray:
         """Return the factors B (psd blocks, d, d)."""
         d = self.spec.dim
-        return vector[self.spec.packed_size + self.free_size :].reshape(-1, d, d)
+        return vector[self.spec.packed_size + self.free_size :].reshape(-1, d, d) * self.mask
 
     def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
@@ -186,12 +198,27 @@ class Parametrisation:
         terms = slope[0, 1:]
         blocks = self.plain[:, None] * terms if self.plain is not None else self.to_scaled.T @ terms
         factors = self.factors(vector)
-        by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors
+        by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors * self.mask
         return np.concatenate([slope[0, 0], blocks[~self.psd].ravel(), by_factor.ravel()])
 
     def vector(self, constant: np.ndarray, free: np.ndarray, factors: np.ndarray) -> np.ndarray:
         """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
         return np.concatenate([constant, free.ravel(), factors.ravel()])
+
+    def coordinates(self, params: np.ndarray) -> np.ndarray:
+        """Vector (size,) whose pencil is nearest to the parameters (1, terms + 1, K).
+
+        Exact, up to the rounding of the PSD factors, for parameters that came from a vector.
+        """
+        terms = params[0, 1:] * self.deviation[:, None]
+        constant = params[0, 0] + self.mean @ params[0, 1:]
+        blocks = np.linalg.lstsq(self.to_scaled, terms, rcond=None)[0]
+        values, vectors = np.linalg.eigh(matrices(self.spec, blocks[self.psd]))
+        least = np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+        roots = vectors * np.sqrt(np.maximum(values, least))[:, None, :]
+        # M = R Rᵀ = L Lᵀ with Rᵀ = Q Lᵀ: the triangular factor, of semidefinite matrices too
+        factors = np.asarray(np.linalg.qr(roots.mT, mode="r")).mT
+        return self.vector(constant, blocks[~self.psd], factors)
 
     def fold(self, scaled: np.ndarray) -> np.ndarray:
         """Parameters (1, terms + 1, K) of the pencil in the terms as they are.

@@ -9,11 +9,12 @@ slopes agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear, quantile_knots
+from eigcore.errors import InvalidSpec
 from eigcore.fit.constraints import (
     SHAPES,
     ColumnMap,
@@ -35,23 +36,36 @@ LEAST_DEVIATION = 0.05
 
 @dataclass(frozen=True)
 class Wishes:
-    """What shall be true: names of monotone columns, and shape None, "convex" or "concave"."""
+    """What shall be true: names of monotone columns, and shape None, "convex" or "concave".
+
+    neuron : further fields of the members' EigSpec: index, structure, functional, its parameter
+    without : names of columns that shall have no effect: their matrices are zero
+    """
 
     increasing: tuple[str, ...] = ()
     decreasing: tuple[str, ...] = ()
     shape: Shape = None
+    neuron: tuple[tuple[str, Any], ...] = ()
+    without: tuple[str, ...] = ()
 
     def direction(self, name: str) -> int:
         """−1, 0 or +1 for a column."""
         return (name in self.increasing) - (name in self.decreasing)
 
-    @property
-    def index(self) -> Literal["middle", "convex", "concave"]:
-        """Which eigenvalue: "middle", or the one that makes the shape true."""
-        return self.shape or "middle"
+    def spec(self, features: int, dim: int) -> EigSpec:
+        """Spec of one pencil; a shape decides which eigenvalue. Raises InvalidSpec."""
+        fields: dict[str, Any] = {"index": self.shape or "middle"} | dict(self.neuron)
+        return EigSpec(features=features, dim=dim, **fields)
+
+    def allows(self, dim: int) -> bool:
+        """Whether matrices of this order fit the index and the functional."""
+        try:
+            return bool(self.spec(1, dim).dim)
+        except InvalidSpec:
+            return False
 
 
-def encode(frame: Frame, train: np.ndarray, knots: int, shape: str | None) -> Encoding:
+def encode(frame: Frame, train: np.ndarray, knots: int, linear_tails: bool) -> Encoding:
     """Choose a kind of column for each column of the frame.
 
     Parameters
@@ -59,10 +73,10 @@ def encode(frame: Frame, train: np.ndarray, knots: int, shape: str | None) -> En
     frame : all rows; levels and gaps are taken from all of them
     train : (n,) integers; knots, centres and scales are taken from these rows only
     knots : number of pieces per numeric column; 0 keeps numeric columns linear
-    shape : with a shape, columns go on linearly outside their knots; otherwise they stay constant
+    linear_tails : columns go on linearly outside their knots; otherwise they stay constant
     """
     columns = [
-        _encode_column(frame.cells[name], train, knots, shape is not None) for name in frame.names
+        _encode_column(frame.cells[name], train, knots, linear_tails) for name in frame.names
     ]
     return Encoding(tuple(columns), frame.names)
 
@@ -70,11 +84,15 @@ def encode(frame: Frame, train: np.ndarray, knots: int, shape: str | None) -> En
 def _encode_column(cells: np.ndarray, train: np.ndarray, knots: int, linear_tails: bool) -> Column:
     if cells.dtype == object:
         levels = sorted({cell for cell in cells if cell is not None})
+        if not levels:
+            return Linear(missing=True)
         return Categories(tuple(levels), missing=any(cell is None for cell in cells))
     missing = bool(np.isnan(cells).any())
     seen = cells[train][~np.isnan(cells[train])]
     if len(np.unique(seen)) < 2:
         seen = cells[~np.isnan(cells)]
+    if not len(seen):
+        return Linear(missing=True)
     if knots == 0 or len(np.unique(seen)) <= 2:
         return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing=missing)
     tails = "linear" if linear_tails else "clamped"
@@ -134,23 +152,31 @@ class Design:
     moments : Moments of the shared terms on these rows, and of the target
     wishes : constraints
     pieces : at most this many pieces per column in this member
+    keep : blocks without variation on these rows are kept; otherwise their matrices are zero
     """
 
     def __init__(
-        self, shared: Encoding, numbers: np.ndarray, moments: Moments, wishes: Wishes, pieces: int
+        self,
+        shared: Encoding,
+        numbers: np.ndarray,
+        moments: Moments,
+        wishes: Wishes,
+        pieces: int,
+        keep: bool = False,
     ):
         coarse = Encoding(tuple(coarsen(c, pieces) for c in shared.columns), shared.names)
         self.wishes, self.shared, self.coarse, self.numbers = wishes, shared, coarse, numbers
-        # A wide piece is a sum of narrow ones, so its moments follow from theirs.
         pairs = zip(shared.columns, coarse.columns, strict=True)
-        self.moments = moments.of_sums(block_diagonal([refinement(*pair) for pair in pairs]))
+        self.refinement = block_diagonal([refinement(*pair) for pair in pairs])
+        # A wide piece is a sum of narrow ones, so its moments follow from theirs.
+        self.moments = moments.of_sums(self.refinement)
         variance = np.diagonal(self.moments.covariance)
         self.deviation = np.maximum(np.sqrt(np.maximum(variance, 0.0)), LEAST_DEVIATION)
         self.maps = self._maps(coarse)
-        # A block without variation on the training rows is left out: its matrices are zero.
         parts = [
-            _signal(self.moments.covariance[where, where], column.to_terms)
-            for where, column in zip(coarse.slices, self.maps, strict=True)
+            _signal(self.moments.covariance[where, where], column.to_terms, keep)
+            * (name not in wishes.without)
+            for where, column, name in zip(coarse.slices, self.maps, coarse.names, strict=True)
         ]
         self.signal = np.concatenate(parts)
 
@@ -159,50 +185,72 @@ class Design:
         pairs = zip(encoding.names, encoding.columns, strict=True)
         return [_map(column, self.wishes.direction(name), sign) for name, column in pairs]
 
+    @property
+    def neighbours(self) -> np.ndarray:
+        """(terms − 1,): squared number of pieces between pieces of a column, 0 elsewhere."""
+        weight = np.zeros(self.coarse.terms)
+        for column, where in zip(self.coarse.columns, self.coarse.slices, strict=True):
+            if isinstance(column, PiecewiseLinear):
+                weight[where.start : where.stop - column.missing - 1] = (len(column.knots) - 1) ** 2
+        return weight[:-1]
+
     def rows(self, backend: str, dtype: str, which: np.ndarray | slice = slice(None)) -> Rows:
         """Encode the training rows, or some of them, for a backend."""
         return Rows(self.coarse, self.numbers[which], backend, dtype)
 
     def spec(self, dim: int) -> EigSpec:
         """Spec of this member while it is fitted."""
-        return EigSpec(features=self.coarse.terms, dim=dim, index=self.wishes.index)
+        return self.wishes.spec(self.coarse.terms, dim)
 
-    def parametrisation(self, dim: int) -> Parametrisation:
+    def parametrisation(self, dim: int, factored: bool = True) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
         mean = self.moments.mean
-        return Parametrisation(self.spec(dim), self.maps, self.deviation, self.signal, mean)
+        return Parametrisation(
+            self.spec(dim), self.maps, self.deviation, self.signal, mean, factored
+        )
 
     def member(
         self, coordinates: Parametrisation, vector: np.ndarray
     ) -> tuple[EigSpec, np.ndarray]:
-        """(spec, params) in the shared encoding, with every constraint exact."""
-        params = coordinates.fold(coordinates.matrices(vector))[0]
-        dim = coordinates.spec.dim
-        diagonal = (coordinates.spec.rows == coordinates.spec.cols).astype(np.float64)
-        rows, signs = [params[:1]], []
-        parts = zip(
-            self.shared.columns,
-            self.coarse.columns,
-            self.coarse.slices,
-            self._maps(self.shared),
-            strict=True,
-        )
-        for fine, coarse, where, limits in parts:
-            terms = refinement(fine, coarse) @ params[1:][where]
-            rows.append(terms + limits.margin(terms, dim)[:, None] * diagonal)
-            signs += [int(s) for s in limits.signs()]
-        spec = EigSpec(
+        """(spec, params) in the shared encoding, with every constraint exact.
+
+        vector : (outputs · size,), the pencils' vectors joined
+        """
+        pencils = [self._pencil(coordinates, part) for part in vector.reshape(-1, coordinates.size)]
+        maps = self._maps(self.shared)
+        signs = tuple(int(sign) for limits in maps for sign in limits.signs())
+        spec = replace(
+            coordinates.spec,
             features=self.shared.terms,
-            dim=dim,
-            index=self.wishes.index,
-            monotone=tuple(signs) if any(signs) else (),
+            outputs=len(pencils),
+            monotone=signs if any(signs) else (),
         )
-        return spec, np.concatenate(rows)[None]
+        return spec, np.stack(pencils)
+
+    def _pencil(self, coordinates: Parametrisation, vector: np.ndarray) -> np.ndarray:
+        """Parameters (terms + 1, K) of one pencil in the shared encoding."""
+        spec = coordinates.spec
+        params = coordinates.fold(coordinates.matrices(vector))[0]
+        terms = self.refinement @ params[1:]
+        diagonal = (spec.rows == spec.cols).astype(np.float64)
+        for where, limits in zip(self.shared.slices, self._maps(self.shared), strict=True):
+            terms[where] += limits.margin(terms[where], spec.dim)[:, None] * diagonal
+        return np.concatenate([params[:1], terms])
+
+    def vector(self, coordinates: Parametrisation, params: np.ndarray) -> np.ndarray:
+        """Inverse of `member`: parameters (outputs, terms + 1, K) -> (outputs · size,)."""
+        back = np.linalg.pinv(self.refinement)
+        pencils = [np.concatenate([pencil[:1], back @ pencil[1:]]) for pencil in params]
+        return np.concatenate([coordinates.coordinates(pencil[None]) for pencil in pencils])
 
 
-def _signal(covariance: np.ndarray, to_terms: np.ndarray) -> np.ndarray:
-    """Standard deviation (blocks,) of what each block adds to the pencil on the training rows."""
+def _signal(covariance: np.ndarray, to_terms: np.ndarray, keep: bool) -> np.ndarray:
+    """Standard deviation (blocks,) of what each block adds to the pencil on the training rows.
+
+    Nearly constant blocks have 0, or with ``keep`` the least deviation.
+    """
     variance = (to_terms * (covariance @ to_terms)).sum(0)
     signal = np.sqrt(np.maximum(variance, 0.0))
     largest = np.abs(to_terms).max(0)
-    return np.where(signal > 1e-7 * largest, np.maximum(signal, LEAST_DEVIATION * largest), 0.0)
+    least = LEAST_DEVIATION * largest
+    return np.where((signal > 1e-7 * largest) | keep, np.maximum(signal, least), 0.0)

@@ -15,16 +15,29 @@ import numpy as np
 
 from eigcore.encoding.table import column_names
 from eigcore.errors import InvalidInput
-from eigcore.fit.refusals import InvalidOption, check_column, check_known, gaps_of, listed, suggest
+from eigcore.fit.refusals import (
+    MANY_LEVELS,
+    InvalidOption,
+    check_column,
+    check_known,
+    gaps_of,
+    listed,
+    suggest,
+)
+
+CLASSIFIED = ("logistic", "multinomial")
+"""Losses that read the target as classes."""
 
 
 @dataclass(frozen=True)
 class Frame:
     """Columns by name, and the target.
 
-    cells : name -> (rows,) float64 with NaN for gaps, or (rows,) object of str with None for gaps
-    target : (rows,) float64; 0 and 1 where ``classes`` is not empty
-    classes : the two values of a classified target, in the order 0, 1; otherwise empty
+    cells : name -> (rows,) float64 with NaN for gaps, or (rows,) object of levels with None for
+        gaps
+    target : (rows,) float64; the places 0, 1, … in ``classes`` where it is not empty
+    classes : the values of a classified target; otherwise empty
+    weights : (rows,) float64, positive; None: all equal
     notes : one sentence for everything that was done to the table
     """
 
@@ -32,6 +45,7 @@ class Frame:
     target: np.ndarray
     target_name: str
     classes: tuple[Any, ...] = ()
+    weights: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -43,19 +57,22 @@ class Frame:
         """Whether the column is a column of categories."""
         return self.cells[name].dtype == object
 
-    def rows(self, which: np.ndarray) -> Frame:
-        """Return the frame with some of the rows."""
-        cells = {name: values[which] for name, values in self.cells.items()}
-        return Frame(cells, self.target[which], self.target_name, self.classes, self.notes)
+    def weights_of(self, which: np.ndarray) -> np.ndarray | None:
+        """Weights of some of the rows; None: all equal."""
+        return None if self.weights is None else self.weights[which]
 
 
 def make_frame(
     table: Any,
     target: Any,
     *,
+    weights: Any = None,
     loss: str | None = None,
+    classes: Sequence[Any] | None = None,
+    categories: Sequence[str] = (),
     drop_columns: Sequence[str] = (),
     drop_rows_without_target: bool = False,
+    keep_constant: bool = False,
 ) -> Frame:
     """Read a mapping, data frame or two-dimensional array and check that it can be fitted.
 
@@ -63,9 +80,13 @@ def make_frame(
     ----------
     table : mapping or data frame of columns (rows,), or array (rows, columns) named x0, x1, ...
     target : name of a column of ``table``, or values (rows,)
-    loss : "logistic" makes the target two classes; None decides by the target's type.
+    weights : (rows,) non-negative numbers; rows of weight 0 are left out. None: all equal
+    loss : "logistic" or "multinomial" make the target classes; None decides by the target's type.
+    classes : all values a classified target may take; None: those that occur.
+    categories : names of columns whose numbers are categories.
     drop_columns : columns to leave out.
     drop_rows_without_target : leave out rows whose target is missing, instead of raising.
+    keep_constant : keep columns without information, and a constant target, instead of raising.
 
     Raises
     ------
@@ -75,6 +96,7 @@ def make_frame(
     raw = _columns(table)
     raw, values, name = _split_target(raw, target)
     check_known(drop_columns, raw, "drop_columns")
+    check_known(categories, raw, "categories")
     notes = [f"Left out on request: {', '.join(drop_columns)}."] if drop_columns else []
     raw = {key: cells for key, cells in raw.items() if key not in set(drop_columns)}
     lengths = {len(cells) for cells in raw.values()} | {len(values)}
@@ -85,12 +107,16 @@ def make_frame(
         )
     keep, note = _rows_with_target(values, name, drop_rows_without_target)
     notes += note
-    numbers, classes = _target_numbers(values[keep], name, loss)
-    cells = {key: _cells(key, column[keep]) for key, column in raw.items()}
+    if weights is not None:
+        weights = _weights(weights, len(values))
+        keep &= weights > 0.0
+        weights = weights[keep]
+    numbers, found = _target_numbers(values[keep], name, loss, classes, keep_constant)
+    cells = {key: _cells(key, column[keep], key in categories) for key, column in raw.items()}
     for key, column in cells.items():
-        check_column(key, column)
+        check_column(key, column, keep_constant, key in categories)
         notes += _column_notes(key, column)
-    return Frame(cells, numbers, name, classes, tuple(notes))
+    return Frame(cells, numbers, name, found, weights, tuple(notes))
 
 
 def check_names(wanted: Sequence[str], frame: Frame, option: str, *, numeric: bool) -> None:
@@ -158,41 +184,93 @@ def _rows_with_target(values: np.ndarray, name: str, drop: bool) -> tuple[np.nda
     return ~gaps, [f"Left out {count} row(s) without a target."] if count else []
 
 
-def _target_numbers(values: np.ndarray, name: str, loss: str | None):
+def _weights(weights: Any, rows: int) -> np.ndarray:
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (rows,) or not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
+        raise InvalidInput(
+            f"weights have shape {array.shape} and values from {array.min(initial=0.0):.6g}; "
+            f"expected {rows} finite numbers of at least 0, not all 0. Pass one number per row."
+        )
+    return array
+
+
+def _target_numbers(
+    values: np.ndarray,
+    name: str,
+    loss: str | None,
+    classes: Sequence[Any] | None,
+    keep_constant: bool,
+) -> tuple[np.ndarray, tuple[Any, ...]]:
     cells = _cells(name, values)
     levels = sorted(set(cells.tolist()))
-    if len(levels) < 2:
+    classified = cells.dtype == object or values.dtype.kind == "b" or classes is not None
+    if classified or loss in CLASSIFIED:
+        return _codes(values, cells, name, loss, classes)
+    if len(levels) < 2 and not keep_constant:
+        raise _constant(name, cells)
+    if not np.isfinite(cells).all():
         raise InvalidInput(
-            f"Target {name!r} has the same value {levels[0]!r} in all {len(cells)} rows; expected "
-            "it to vary. Type --target with another column."
+            f"Target {name!r} is infinite in {int(np.isinf(cells).sum())} row(s); expected "
+            "finite numbers. Remove those rows from the table."
         )
-    classified = cells.dtype == object or values.dtype.kind == "b" or loss == "logistic"
-    if not classified:
-        if not np.isfinite(cells).all():
-            raise InvalidInput(
-                f"Target {name!r} is infinite in {int(np.isinf(cells).sum())} row(s); expected "
-                "finite numbers. Remove those rows from the table."
-            )
-        return cells, ()
-    if len(levels) != 2 or loss not in (None, "logistic"):
-        kind = "text" if cells.dtype == object else "numbers"
-        advice = "another column" if loss in (None, "logistic") else "a column of numbers"
+    return cells, ()
+
+
+def _codes(values, cells, name: str, loss: str | None, classes) -> tuple[np.ndarray, tuple]:
+    """Places (rows,) of the cells among the classes, and the classes in their own type."""
+    levels = sorted(set(cells.tolist()) if classes is None else set(classes))
+    if len(levels) < 2:
+        raise _constant(name, cells)
+    kind = "text" if cells.dtype == object else "numbers"
+    if loss not in (None, *CLASSIFIED):
         raise InvalidInput(
             f"Target {name!r} holds {kind} with {len(levels)} different values (such as "
-            f"{levels[0]!r}); expected numbers, or exactly two classes with the logistic loss. "
-            f"Type --target with {advice}, or --loss logistic for two classes."
+            f"{levels[0]!r}); expected numbers with the loss {loss}. Type --target with a column "
+            "of numbers, or --loss logistic or multinomial for classes."
         )
-    target = (cells == levels[1]).astype(np.float64)
-    if cells.dtype != object:
-        kind = bool if values.dtype.kind == "b" else int if cells[0].is_integer() else float
-        levels = [kind(level) for level in levels]
-    return target, tuple(levels)
+    if loss == "logistic" and len(levels) != 2:
+        raise InvalidInput(
+            f"Target {name!r} holds {kind} with {len(levels)} different values (such as "
+            f"{levels[0]!r}); expected exactly two classes with the logistic loss. Type --loss "
+            "multinomial for more."
+        )
+    many = len(levels) > max(20, 0.5 * len(cells)) or len(levels) > MANY_LEVELS
+    if many and classes is None:
+        raise InvalidInput(
+            f"Target {name!r} holds {kind} with {len(levels)} different values in {len(cells)} "
+            f"rows (such as {levels[0]!r}); expected numbers, or at most {MANY_LEVELS} classes "
+            "that occur often. Type --target with another column."
+        )
+    place = {level: code for code, level in enumerate(levels)}
+    try:
+        codes = np.array([place[cell] for cell in cells.tolist()], dtype=np.float64)
+    except KeyError as exc:
+        raise InvalidInput(
+            f"Target {name!r} holds {exc.args[0]!r}, which is not among the classes {levels}; "
+            "expected every class to be named. Write classes=[...]."
+        ) from exc
+    if cells.dtype != object and classes is None:
+        plain = bool if values.dtype.kind == "b" else int if _whole(levels) else float
+        levels = [plain(level) for level in levels]
+    return codes, tuple(levels)
 
 
-def _cells(name: str, values: np.ndarray) -> np.ndarray:
-    """(rows,) of anything -> float64 with NaN, or object of str with None."""
+def _whole(levels: list) -> bool:
+    return all(float(level).is_integer() for level in levels)
+
+
+def _constant(name: str, cells: np.ndarray) -> InvalidInput:
+    return InvalidInput(
+        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows; "
+        "expected it to vary. Type --target with another column."
+    )
+
+
+def _cells(name: str, values: np.ndarray, categories: bool = False) -> np.ndarray:
+    """(rows,) of anything -> float64 with NaN, or object of levels with None."""
     if values.dtype.kind in "fiub":
-        return values.astype(np.float64)
+        numbers = values.astype(np.float64)
+        return _with_gaps(numbers, np.isnan(numbers), float) if categories else numbers
     if values.dtype.kind in "US":
         values = values.astype(str).astype(object)
     gaps = gaps_of(values)
@@ -201,16 +279,22 @@ def _cells(name: str, values: np.ndarray) -> np.ndarray:
             f"Column {name!r} holds {values.dtype}; expected numbers or text. Convert it in the "
             f"table (a date to days, say), or type --drop-columns {name}."
         )
-    if not any(isinstance(v, (str, bytes)) for v in values[~gaps]):
-        try:
-            return np.array([np.nan if g else float(v) for v, g in zip(values, gaps, strict=True)])
-        except (TypeError, ValueError) as exc:
-            raise InvalidInput(
-                f"Column {name!r} holds {type(values[~gaps][0]).__name__} objects; expected "
-                f"numbers or text. Convert it in the table, or type --drop-columns {name}."
-            ) from exc
+    if any(isinstance(v, (str, bytes)) for v in values[~gaps]):
+        return _with_gaps(values, gaps, str)
+    try:
+        if categories:
+            return _with_gaps(values, gaps, float)
+        return np.array([np.nan if g else float(v) for v, g in zip(values, gaps, strict=True)])
+    except (TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"Column {name!r} holds {type(values[~gaps][0]).__name__} objects; expected "
+            f"numbers or text. Convert it in the table, or type --drop-columns {name}."
+        ) from exc
+
+
+def _with_gaps(values: np.ndarray, gaps: np.ndarray, kind: type) -> np.ndarray:
     out = np.empty(len(values), dtype=object)
-    out[:] = [None if g else str(v) for v, g in zip(values, gaps, strict=True)]
+    out[:] = [None if gap else kind(v) for v, gap in zip(values, gaps, strict=True)]
     return out
 
 
@@ -219,7 +303,8 @@ def _column_notes(name: str, cells: np.ndarray) -> list[str]:
     notes = []
     if cells.dtype == object:
         levels = len(set(cells[~gaps].tolist()))
-        notes.append(f"Column {name!r} is text: {levels} categories, one matrix each.")
+        kind = "is text" if any(isinstance(cell, str) for cell in cells) else "holds codes"
+        notes.append(f"Column {name!r} {kind}: {levels} categories, one matrix each.")
     if gaps.any():
         notes.append(
             f"Column {name!r} is missing in {int(gaps.sum())} of {len(cells)} rows: missing cells "

@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
-    Watcher = Callable[[int, float, np.ndarray], bool | None]
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Watcher = Callable[[int, float, np.ndarray], bool | None]
 
 _SUFFICIENT_DECREASE = 1e-4
 _CURVATURE = 0.9
@@ -29,7 +27,9 @@ class Solution:
 
     ``x`` (n,) is the best point seen, ``value`` its objective, ``reason`` one of ``"gradient"``,
     ``"decrease"``, ``"iterations"``, ``"line search"``, ``"stopped"``, ``"interrupted"``;
-    ``values`` (iterations + 1,) the objective after every accepted step.
+    ``values`` (iterations + 1,) the objective after every accepted step. With early stopping,
+    ``x`` is the best point on the rows ``watched``, the losses there after each step, and the
+    reason may be ``"no gain"``.
     """
 
     x: np.ndarray
@@ -38,6 +38,12 @@ class Solution:
     evaluations: int
     reason: str
     values: tuple[float, ...]
+    watched: tuple[float, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether the descent came to its end, instead of being cut short."""
+        return self.reason in ("gradient", "decrease", "no gain")
 
 
 class _Memory:

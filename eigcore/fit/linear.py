@@ -6,15 +6,15 @@ import numpy as np
 
 from eigcore.encoding import Encoding
 from eigcore.fit.lbfgs import minimize
-from eigcore.fit.objectives import LOSSES
+from eigcore.fit.losses import Goals, Loss, Squared
 
 _RIDGE = 1e-6
 
 
 def linear_predictions(
-    shared: Encoding, numbers: np.ndarray, train: np.ndarray, target: np.ndarray, loss: str
+    shared: Encoding, numbers: np.ndarray, train: np.ndarray, goals: Goals, loss: Loss
 ) -> np.ndarray:
-    """Predictions (rows,) of a linear model with an intercept, in the coordinates of the loss.
+    """Decisions (rows,) or (rows, outputs) of a linear model with an intercept.
 
     Numeric columns are standardised, gaps filled with the mean beside an indicator, categories
     indicators; the ridge of 1e-6 only decides among equal fits.
@@ -24,24 +24,29 @@ def linear_predictions(
     shared : Encoding, for names and kinds of the columns
     numbers : (rows, columns) float64 with NaN for gaps
     train : (n,) rows to fit on
-    target : (rows,) in the coordinates of the loss
+    goals : of all rows
+    loss : Loss
     """
     parts = [np.ones((len(numbers), 1))]
     for place, column in enumerate(shared.columns):
         parts.append(_indicators(numbers[:, place], column, train))
     design = np.concatenate(parts, axis=1)
-    known, goal = design[train], target[train]
+    known, own = design[train], goals.part(train)
+    share = np.full(len(train), 1.0 / len(train))
+    if own.weights is not None:
+        share = own.weights / own.weights.sum()
     ridge = _RIDGE * np.eye(design.shape[1])
-    gram = known.T @ known / len(train) + ridge
-    start = np.linalg.solve(gram, known.T @ goal / len(train))
-    if loss == "squared":
+    weighted = known.T * share
+    start = np.linalg.solve(weighted @ known + ridge, weighted @ loss.working(own))
+    if isinstance(loss, Squared):
         return design @ start
 
     def objective(w: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = LOSSES[loss](known @ w, goal)
-        return value + _RIDGE * float(w @ w), known.T @ slope + 2.0 * _RIDGE * w
+        value, slope = loss(known @ w.reshape(start.shape), *own)
+        return value + _RIDGE * float(w @ w), (known.T @ slope).ravel() + 2.0 * _RIDGE * w
 
-    return design @ minimize(objective, start, max_iter=300, decrease_tol=1e-6).x
+    found = minimize(objective, start.ravel(), max_iter=300, decrease_tol=1e-6).x
+    return design @ found.reshape(start.shape)
 
 
 def _indicators(cells: np.ndarray, column, train: np.ndarray) -> np.ndarray:

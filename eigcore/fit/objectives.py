@@ -1,69 +1,31 @@
-"""Losses, and the function of one vector that the solver minimises."""
+"""The function of one vector that the solver minimises."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from eigcore.errors import InvalidInput
 from eigcore.fit.constraints import Parametrisation
+from eigcore.fit.losses import Goals, Loss
 from eigcore.rows import Rows
 
 
-def squared(value: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean of (f − y)² and its derivative by f: (N,)."""
-    error = value - target
-    # not error @ error: threads of BLAS wait for each other longer than this takes
-    return float(np.square(error).mean()), 2.0 * error / len(error)
-
-
-def absolute(value: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean of |f − y| and a subgradient: sign(f − y)/N, zero at zero."""
-    error = value - target
-    return float(np.abs(error).mean()), np.sign(error) / len(error)
-
-
-def logistic(value: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean of log(1 + eᶠ) − y f for y in {0, 1}, and its derivative σ(f) − y, over N."""
-    loss = np.logaddexp(0.0, value) - target * value
-    # σ(f) = (1 + tanh(f/2))/2 never overflows.
-    probability = 0.5 * (1.0 + np.tanh(0.5 * value))
-    return float(loss.mean()), (probability - target) / len(value)
-
-
-LOSSES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]] = {
-    "squared": squared,
-    "absolute": absolute,
-    "logistic": logistic,
-}
-
-
-class Scaling(NamedTuple):
-    """Prediction = offset + scale · (eigenvalue): what the target was divided by."""
-
-    scale: float
-    offset: float
-
-    @classmethod
-    def of(cls, target: np.ndarray, loss: str) -> Scaling:
-        """Unit variance around the mean (squared) or the median (absolute); logits as they are."""
-        if loss == "logistic":
-            return cls(1.0, 0.0)
-        center = np.median(target) if loss == "absolute" else np.mean(target)
-        return cls(float(np.std(target)), float(center))
-
-
 class Objective:
-    """mean loss(f(z_n), y_n) + penalty · Σ_b ‖W_b‖_F² over the terms b (not over A_0).
+    """mean loss(f(z_n), y_n) + penalty · R(W) + hold · Σ_b ‖W_b − anchor_b‖_F².
+
+    R(W) = Σ_b ‖W_b‖_F² + Σ_b smooth_b ‖W_{b+1} − W_b‖_F² is over the terms b, not over A_0; the
+    hold is over both.
 
     Parameters
     ----------
     rows : Rows of the N training rows; they know who computes, and in which type.
-    target : (N,) in the coordinates of the loss.
-    loss : "squared", "absolute" or "logistic".
-    parametrisation : from the solver's vector to the matrices W of the scaled terms.
+    goals : Goals of these rows.
+    loss : Loss, with one decision per pencil.
+    parametrisation : from one pencil's vector to the matrices W of the scaled terms. With several
+        decisions per row the solver's vector joins the pencils' vectors.
+    anchor, hold : vector to stay near, and how strongly
+    smooth : (terms − 1,) non-negative, or None for zeros
 
     Calling it with a vector (n,) returns (value, gradient (n,)) in float64.
     """
@@ -71,20 +33,33 @@ class Objective:
     def __init__(
         self,
         rows: Rows,
-        target: np.ndarray,
+        goals: Goals,
         *,
-        loss: str,
+        loss: Loss,
         penalty: float,
         parametrisation: Parametrisation,
+        anchor: np.ndarray | None = None,
+        hold: float = 0.0,
+        smooth: np.ndarray | None = None,
     ):
-        if loss not in LOSSES:
-            raise InvalidInput(f"loss is {loss!r}; expected one of {', '.join(map(repr, LOSSES))}.")
-        self.rows, self.target, self.penalty = rows, np.asarray(target, np.float64), penalty
-        self.loss, self.parametrisation = LOSSES[loss], parametrisation
+        self.rows, self.goals, self.penalty, self.hold = rows, goals, penalty, hold
+        self.loss, self.parametrisation, self.smooth = loss, parametrisation, smooth
+        self.anchors: Any = [0.0] * loss.outputs
+        if anchor is not None:
+            parts = anchor.reshape(loss.outputs, -1)
+            self.anchors = [parametrisation.matrices(part) for part in parts]
 
     def values(self, vector: np.ndarray, rows: Rows | None = None) -> np.ndarray:
-        """Values (N,) float64 of the neuron on these rows, or on others."""
-        return self._vjp(self.parametrisation.matrices(vector), rows or self.rows)[0]
+        """Decisions (N,) or (N, outputs) float64 on these rows, or on others."""
+        parts = vector.reshape(self.loss.outputs, -1)
+        return self._joined([self.value(part, rows) for part in parts])
+
+    def value(self, part: np.ndarray, rows: Rows | None = None) -> np.ndarray:
+        """Values (N,) of one pencil."""
+        return self._vjp(self.parametrisation.matrices(part), rows or self.rows)[0]
+
+    def _joined(self, values: list[np.ndarray]) -> np.ndarray:
+        return values[0] if self.loss.outputs == 1 else np.stack(values, axis=-1)
 
     def _vjp(self, scaled: np.ndarray, rows: Rows):
         """Values (N,) and the pullback from (N,) to (1, terms + 1, K) by W, all float64."""
@@ -98,11 +73,27 @@ class Objective:
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""
-        matrices = self.parametrisation.matrices(vector)
-        value, pullback = self._vjp(matrices, self.rows)
-        loss, cotangent = self.loss(value, self.target)
-        slope = pullback(cotangent)
-        terms = matrices[:, 1:]
-        slope[:, 1:] += 2.0 * self.penalty * terms
-        loss += self.penalty * float(np.vdot(terms, terms))
-        return loss, self.parametrisation.pullback(vector, slope)
+        parts = vector.reshape(self.loss.outputs, -1)
+        pencils = [self.parametrisation.matrices(part) for part in parts]
+        passes = [self._vjp(matrices, self.rows) for matrices in pencils]
+        value = self._joined([values for values, _ in passes])
+        loss, cotangent = self.loss(value, *self.goals)
+        slopes = []
+        cotangents = cotangent.reshape(len(value), -1).T
+        each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)
+        for part, matrices, anchor, (_, pullback), g in each:
+            slope = pullback(np.ascontiguousarray(g))
+            terms = matrices[:, 1:]
+            slope[:, 1:] += 2.0 * self.penalty * terms
+            loss += self.penalty * float(np.vdot(terms, terms))
+            if self.smooth is not None:
+                jumps = np.diff(terms[0], axis=0)
+                pull = self.penalty * self.smooth[:, None] * jumps
+                slope[0, 1:] -= 2.0 * np.diff(pull, axis=0, prepend=0.0, append=0.0)
+                loss += float(np.vdot(pull, jumps))
+            if self.hold:
+                away = matrices - anchor
+                slope += 2.0 * self.hold * away
+                loss += self.hold * float(np.vdot(away, away))
+            slopes.append(self.parametrisation.pullback(part, slope))
+        return loss, np.concatenate(slopes)

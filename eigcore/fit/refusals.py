@@ -56,18 +56,27 @@ def gaps_of(values: np.ndarray) -> np.ndarray:
     return np.zeros(len(values), dtype=bool)
 
 
-def check_column(name: str, cells: np.ndarray) -> None:
-    """Raise InvalidInput for a column without information, infinite cells, or identifiers."""
+def check_column(
+    name: str, cells: np.ndarray, keep_constant: bool = False, declared: bool = False
+) -> None:
+    """Raise InvalidInput for a column without information, infinite cells, or identifiers.
+
+    keep_constant : do not raise for a column without information
+    declared : the caller says that it holds categories: any number of levels, any words
+    """
     rows, gaps = len(cells), gaps_of(cells)
     advice = f"Type --drop-columns {name} to leave it out."
+    if gaps.all() and keep_constant:
+        return
     if gaps.all():
         raise InvalidInput(
             f"Column {name!r} is missing in all {rows} rows; expected at least one value. {advice}"
         )
     if cells.dtype == object:
-        _check_words(name, cells[~gaps])
         levels = len(set(cells[~gaps].tolist()))
-        if levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows):
+        if not declared:
+            _check_words(name, cells[~gaps])
+        if not declared and (levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows)):
             raise InvalidInput(
                 f"Column {name!r} holds text with {levels} different values in {rows} rows, like "
                 f"an identifier; expected at most {MANY_LEVELS} categories. {advice}"
@@ -81,7 +90,7 @@ def check_column(name: str, cells: np.ndarray) -> None:
                 f"numbers or empty cells. Correct the table, or type --drop-columns {name}."
             )
         constant = np.ptp(cells[~gaps]) == 0.0
-    if constant and not gaps.any():
+    if constant and not gaps.any() and not keep_constant:
         raise InvalidInput(
             f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows); expected at least two "
             f"different values. {advice}"

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.fit.losses import Goals, Logistic, Loss, Multinomial
 from eigcore.fit.member import Settings
-
-METRICS = {"squared": "RMSE", "absolute": "MAE", "logistic": "log loss"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Errors:
 class Report:
     """Result of a fit, beside the linear model on the same rows.
 
-    metric : "RMSE" or "MAE" in units of the target, or "log loss" in nats
+    metric : what is measured, in units of the target, or "log loss" in nats
     rows, rows_held_out : rows fitted on, rows only reported on
     settings : knots, dim, penalty, members, chosen inside the fitted rows
     seconds : wall-clock time
@@ -56,31 +55,22 @@ class Report:
         return record
 
 
-def errors(value: np.ndarray, target: np.ndarray, fitted: np.ndarray, loss: str) -> Errors:
-    """Compare predictions with the target.
+def errors(value: np.ndarray, goals: Goals, fitted: np.ndarray, loss: Loss) -> Errors:
+    """Compare decisions with the target.
 
     Parameters
     ----------
-    value : (rows,) predictions in target units; logits for the logistic loss
-    target : (rows,) in target units; 0 or 1 for the logistic loss
+    value : (rows,) or (rows, outputs) decisions in target units; scores where there are classes
+    goals : target and weights of all rows, in target units
     fitted : (rows,) bool, the rows fitted on
+    loss : Loss
     """
-    parts = (fitted, ~fitted)
-    plain = [_error(value[part], target[part], loss) for part in parts]
-    if loss != "logistic":
+    parts = [(value[part], goals.part(part)) for part in (fitted, ~fitted)]
+    plain = [loss.error(own, *goal) if len(own) else float("nan") for own, goal in parts]
+    if not isinstance(loss, (Logistic, Multinomial)):
         return Errors(*plain)
-    return Errors(*plain, *(_accuracy(value[part], target[part]) for part in parts))
+    return Errors(*plain, *(_accuracy(loss.right(own, goal.target), goal) for own, goal in parts))
 
 
-def _error(value: np.ndarray, target: np.ndarray, loss: str) -> float:
-    if not len(value):
-        return float("nan")
-    if loss == "squared":
-        return float(np.sqrt(np.mean((value - target) ** 2)))
-    if loss == "absolute":
-        return float(np.mean(np.abs(value - target)))
-    return float(np.mean(np.logaddexp(0.0, value) - target * value))
-
-
-def _accuracy(value: np.ndarray, target: np.ndarray) -> float:
-    return float(np.mean((value > 0.0) == (target > 0.5))) if len(value) else float("nan")
+def _accuracy(right: np.ndarray, goals: Goals) -> float:
+    return float(np.average(right, weights=goals.weights)) if len(right) else float("nan")

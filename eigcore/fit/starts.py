@@ -15,29 +15,41 @@ from scipy.optimize import lsq_linear
 from eigcore.fit.constraints import Parametrisation
 from eigcore.fit.moments import Moments
 from eigcore.gauge import pack
+from eigcore.registry import get_backend
+from eigcore.spec import EigSpec
 
 _RIDGE = 1e-3
 _JITTER = 0.05
 
 
 def additive(coordinates: Parametrisation, moments: Moments) -> np.ndarray:
-    """Coefficients p (1 + blocks,) of the additive model, p_m ≥ 0 for PSD blocks.
+    """Coefficients p (targets, 1 + blocks) of the additive models, p_m ≥ 0 for PSD blocks.
 
     Parameters
     ----------
-    moments : of what one unit of each block adds to the pencil, centred, and of the target that is
-        to be approximated by p_0 + Σ p_m signal_m, least squares with a small ridge
+    moments : of what one unit of each block adds to the pencil, centred, and of the targets that
+        are to be approximated by p_0 + Σ p_m signal_m, least squares with a small ridge
     """
     gram = moments.covariance + _RIDGE * np.eye(len(moments.cross))
-    middle = [moments.target]
     if not coordinates.psd.any():
-        return np.concatenate([middle, np.linalg.solve(gram, moments.cross)])
-    # |R p − R⁻ᵀ b|² is the least-squares problem, with RᵀR the Gram matrix.
-    factor = np.linalg.cholesky(gram).T
-    goal = np.linalg.solve(factor.T, moments.cross)
-    lower = np.where(coordinates.psd, 0.0, -np.inf)
-    p = lsq_linear(factor, goal, bounds=(lower, np.inf), method="bvls").x
-    return np.concatenate([middle, p])
+        p = np.linalg.solve(gram, moments.cross).T
+    else:
+        # |R p − R⁻ᵀ b|² is the least-squares problem, with RᵀR the Gram matrix.
+        factor = np.linalg.cholesky(gram).T
+        goals = np.linalg.solve(factor.T, moments.cross)
+        lower = np.where(coordinates.psd, 0.0, -np.inf)
+        p = np.array(
+            [lsq_linear(factor, g, bounds=(lower, np.inf), method="bvls").x for g in goals.T]
+        )
+    found = np.concatenate([moments.target[:, None], p], axis=1)
+    # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
+    return found / _unit(coordinates.spec)
+
+
+def _unit(spec: EigSpec) -> float:
+    """What φ makes of the identity; 1 where that is 0."""
+    total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
+    return total if abs(total) > 1e-9 else 1.0
 
 
 def identity(coordinates: Parametrisation, p: np.ndarray) -> np.ndarray:

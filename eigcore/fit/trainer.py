@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from eigcore.bounds import shape_of
 from eigcore.encoding import Encoding
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.fit import starts
-from eigcore.fit.choose import MANY, Asked, choose
+from eigcore.fit.choose import MANY, MOST_DIM, Asked, choose
 from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame, check_names, make_frame
+from eigcore.fit.lbfgs import Solution
 from eigcore.fit.linear import linear_predictions
+from eigcore.fit.losses import Goals, Loss, Scaling, make_loss
 from eigcore.fit.member import (
     Progress,
     Run,
     Settings,
+    begin,
     first_guess,
     fit_member,
+    kernel_runs,
     piece_counts,
-    working_target,
 )
 from eigcore.fit.moments import Moments
-from eigcore.fit.objectives import LOSSES, Scaling
+from eigcore.fit.patience import Patience
 from eigcore.fit.refusals import InvalidOption
-from eigcore.fit.report import METRICS, Report, errors
+from eigcore.fit.report import Report, errors
+from eigcore.fit.select import dropped
 from eigcore.model import SpectralModel
 from eigcore.registry import get_backend
 from eigcore.rows import Rows
 
+_NEURON = {"index", "structure", "functional", "alpha", "r", "t", "weights"}
+"""Fields of EigSpec that a caller may set."""
 _LONG = 20.0
 """Seconds of a budget from which members descend longer, instead of being more."""
 _DESCENT = 0.9
@@ -47,33 +54,47 @@ class FitResult:
 
     model : SpectralModel
     report : errors beside a linear model's, settings, notes
-    history : objective after every step, one tuple per member
+    solutions : what the solver found, one per member
     """
 
     model: SpectralModel
     report: Report
-    history: tuple[tuple[float, ...], ...]
+    solutions: tuple[Solution, ...]
+
+    @property
+    def history(self) -> tuple[tuple[float, ...], ...]:
+        """Objective after every step, one tuple per member."""
+        return tuple(solution.values for solution in self.solutions)
 
 
 def fit(
     table: Any,
     target: Any,
     *,
+    weights: Any = None,
     increasing: Sequence[str] = (),
     decreasing: Sequence[str] = (),
     shape: str | None = None,
+    neuron: Mapping[str, Any] | None = None,
     dim: int | None = None,
     knots: int | None = None,
     members: int | None = None,
     penalty: float | None = None,
+    selection: float = 0.0,
     loss: str | None = None,
+    quantile: float = 0.5,
+    delta: float = 0.5,
+    classes: Sequence[Any] | None = None,
     backend: str | None = None,
     seed: int = 0,
     max_iter: int | None = None,
+    patience: Patience | None = None,
     validation: float = 0.15,
+    categories: Sequence[str] = (),
     drop_columns: Sequence[str] = (),
     drop_rows_without_target: bool = False,
-    callback: Callable[[Progress], None] | None = None,
+    keep_constant: bool = False,
+    callback: Callable[[Progress], bool | None] | None = None,
     budget_seconds: float | None = None,
 ) -> FitResult:
     """Fit an average of eigenvalue neurons to a table.
@@ -86,20 +107,31 @@ def fit(
     table : mapping or data frame of columns (rows,), or array (rows, columns) named x0, x1, ...
         Text columns become categories; gaps (NaN, None) get a matrix of their own.
     target : name of a column, or values (rows,)
+    weights : (rows,) non-negative weights of the rows in every mean; None: all equal
     increasing, decreasing : names of numeric columns in which the model must be monotone
     shape : None, "convex" or "concave": jointly in all numeric columns
+    neuron : further fields of EigSpec: index, structure, functional and its parameter
     dim : order of the matrices
     knots : pieces per numeric column; 0 for linear columns
     members : how many neurons are averaged; with a budget, as many as fit into it
     penalty : weight of the squared norms, in units of the loss on a standardised target
-    loss : "squared", "absolute" or "logistic"; None: "logistic" for a target of two texts or
-        booleans, otherwise "squared"
+    selection : weight of the sum of the columns' spectral norms; columns it makes zero are left
+        out, exactly. Try 0.1; 0: no selection
+    loss : "squared", "absolute", "huber", "quantile", "poisson", "logistic" or "multinomial";
+        None: for a target of text or booleans "logistic" (two classes) or "multinomial" (more),
+        otherwise "squared"
+    quantile : which one the loss "quantile" estimates
+    delta : from how many standard deviations of the target the loss "huber" is linear
+    classes : all values a classified target may take; None: those that occur
     backend : name of the backend that computes values and gradients; None: the default one
     seed : everything random follows from it
     max_iter : L-BFGS steps per member; None: 120, or 250 for many rows where a kernel runs them
+    patience : stop each member early, on rows hidden from it; None: no early stopping
     validation : part of the rows that is held out, for the report only
+    categories : names of columns whose numbers are categories
     drop_columns, drop_rows_without_target : what to leave out
-    callback : called with a Progress after every step
+    keep_constant : keep columns without information, and a constant target, instead of raising
+    callback : called with a Progress after every step; returning True ends the fit
     budget_seconds : use about this time: members are added until it is used up, or, where
         `members` is given, cut short. The result then depends on the machine
 
@@ -116,34 +148,62 @@ def fit(
     frame = make_frame(
         table,
         target,
+        weights=weights,
         loss=loss,
+        classes=classes,
+        categories=categories,
         drop_columns=drop_columns,
         drop_rows_without_target=drop_rows_without_target,
+        keep_constant=keep_constant,
     )
-    loss = loss or ("logistic" if frame.classes else "squared")
-    wishes = _wishes(frame, increasing, decreasing, shape)
+    kind = make_loss(
+        loss or _usual_loss(frame), quantile=quantile, delta=delta, classes=len(frame.classes)
+    )
+    wishes = _wishes(frame, increasing, decreasing, shape, neuron or {}, kind)
     asked = Asked(knots, dim, penalty, members)
-    _check_options(asked, loss, validation, max_iter)
-    fitted = _split(len(frame.target), validation, seed)
+    _check_options(asked, wishes, validation, max_iter, selection)
+    fitted = _split(len(frame.target), validation, seed, least=1 if keep_constant else 2)
     limited = budget_seconds is not None
     deadline = began + _DESCENT * budget_seconds if limited else np.inf
-    run = Run(loss, get_backend(backend).name, seed, max_iter or 0, callback, began, deadline)
-    run.open_ended = limited and members is None
+    run = Run(kind, get_backend(backend).name, seed, max_iter or 0, callback, began, deadline)
+    run.fast = wishes.allows(dim or 5) and kernel_runs(wishes.spec(1, dim or 5), run.backend)
+    run.open_ended, run.patience = limited and members is None, patience
     if max_iter is None:
         long = budget_seconds is None or budget_seconds >= _LONG
         run.max_iter = 250 if long and run.fast and fitted.sum() >= MANY else 120
-    scaling = Scaling.of(frame.target[fitted], loss)
-    train, goal = np.flatnonzero(fitted), (frame.target - scaling.offset) / scaling.scale
+    train = np.flatnonzero(fitted)
+    scaling = kind.scaling(frame.target[train], frame.weights_of(train))
+    goals = Goals(kind.goal(frame.target, scaling), frame.weights)
     # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
     with threadpool_limits(1 if run.fast else None, "blas"):
-        settings = choose(run, frame, train, goal, wishes, asked)
-        shared, parts = _members(run, frame, train, goal, wishes, settings)
-    model = _model(shared, parts, scaling, frame, run, loss, len(train))
-    report = _report(run, frame, shared, model, fitted, scaling, settings, len(parts), began)
-    return FitResult(model, report, tuple(run.history))
+        plan = choose(run, frame, train, goals, wishes, asked)
+        wishes = _selected(run, frame, train, goals, wishes, plan[0], selection)
+        shared, parts, plan, pieces = _members(run, frame, train, goals, wishes, plan)
+    provenance = {
+        "seed": seed,
+        "rows": len(train),
+        "loss": kind.name,
+        "loss_parameters": asdict(kind),
+        "backend": run.backend,
+        "settings": [each._asdict() for each in plan],
+        "pieces": pieces,
+        "wishes": asdict(wishes) | {"neuron": dict(wishes.neuron)},
+    }
+    model = _model(shared, parts, scaling, frame, kind, provenance)
+    if wishes.without:
+        note = f"Left out by selection, without any effect: {', '.join(wishes.without)}."
+        frame = replace(frame, notes=(*frame.notes, note))
+    report = _report(run, frame, model, fitted, scaling, goals, plan, began)
+    return FitResult(model, report, tuple(run.solutions))
 
 
-def _wishes(frame: Frame, increasing, decreasing, shape: Any) -> Wishes:
+def _usual_loss(frame: Frame) -> str:
+    return {0: "squared", 2: "logistic"}.get(len(frame.classes), "multinomial")
+
+
+def _wishes(
+    frame: Frame, increasing, decreasing, shape: Any, neuron: Mapping[str, Any], loss: Loss
+) -> Wishes:
     check_names(increasing, frame, "increasing", numeric=True)
     check_names(decreasing, frame, "decreasing", numeric=True)
     both = sorted(set(increasing) & set(decreasing))
@@ -156,34 +216,70 @@ def _wishes(frame: Frame, increasing, decreasing, shape: Any) -> Wishes:
         raise InvalidOption(
             f"shape is {shape!r}; expected convex, concave or nothing. Type --shape convex."
         )
-    return Wishes(tuple(increasing), tuple(decreasing), shape)
+    if loss.outputs > 1 and (increasing or decreasing or shape):
+        raise InvalidOption(
+            "The loss multinomial was asked for a monotone or convex model. A class's probability "
+            "depends on the scores of all classes, so that no shape of the scores guarantees one "
+            "of the probabilities; expected neither. Fit two classes (--loss logistic), one "
+            "against the rest, or leave the wishes out."
+        )
+    unknown = sorted(set(neuron) - _NEURON)
+    if unknown or (shape and neuron.get("index", shape) != shape):
+        raise InvalidOption(
+            f"neuron is {dict(neuron)!r} with shape {shape!r}; expected fields among "
+            f"{', '.join(sorted(_NEURON))}, and no index beside a shape. Write "
+            'neuron={"structure": "tridiagonal"}.'
+        )
+    plain = {key: np.asarray(value).tolist() for key, value in neuron.items()}
+    return Wishes(tuple(increasing), tuple(decreasing), shape, tuple(plain.items()))
 
 
-def _check_options(asked: Asked, loss: str, validation: float, max_iter: int | None) -> None:
+def _check_options(
+    asked: Asked, wishes: Wishes, validation: float, max_iter: int | None, selection: float
+) -> None:
     limits = {
         "dim": (asked.dim, 1, "--dim 5"),
         "knots": (asked.knots, 0, "--knots 16"),
         "members": (asked.members, 1, "--members 5"),
         "penalty": (asked.penalty, 0, "--penalty 0.004"),
         "max_iter": (max_iter, 0, "max_iter=120"),
+        "selection": (selection, 0, "--selection 0.1"),
     }
     for name, (value, least, example) in limits.items():
         if value is not None and not value >= least:
             raise InvalidOption(f"{name} is {value}; expected at least {least}. Type {example}.")
-    if loss not in LOSSES:
-        known = ", ".join(LOSSES)
-        raise InvalidOption(f"loss is {loss!r}; expected one of {known}. Type --loss squared.")
     if not 0.0 <= validation < 0.9:
         raise InvalidOption(
             f"The held-out part is {validation}; expected at least 0 and less than 0.9. "
             "Type --holdout 0.2."
         )
+    _check_neuron(asked, wishes)
 
 
-def _split(rows: int, validation: float, seed: int) -> np.ndarray:
+def _check_neuron(asked: Asked, wishes: Wishes) -> None:
+    """Raise where the matrices cannot have the order, or φ not the monotonicity or shape, asked."""
+    order = asked.dim or next(filter(wishes.allows, range(1, MOST_DIM)), 5)
+    try:
+        spec = wishes.spec(1, order)
+    except (InvalidSpec, TypeError) as exc:
+        raise InvalidOption(
+            f"dim={order} and neuron={dict(wishes.neuron)} do not make a model: {exc}"
+        ) from exc
+    known = shape_of(spec)
+    monotone = bool(wishes.increasing or wishes.decreasing)
+    needed = (monotone or wishes.shape is not None) and not known.monotone
+    if needed or (wishes.shape and not getattr(known, wishes.shape)):
+        raise InvalidOption(
+            f"The functional {spec.functional!r} of neuron={dict(wishes.neuron)} does not make a "
+            "model monotone or of the shape asked for, whatever its matrices; expected one that "
+            "does (math.md, section 2). Leave the functional out."
+        )
+
+
+def _split(rows: int, validation: float, seed: int, least: int = 2) -> np.ndarray:
     """(rows,) bool: the rows to fit on."""
     held = round(validation * rows)
-    if rows - held < 2:
+    if rows - held < least:
         raise InvalidInput(
             f"The table has {rows} row(s), {held} of them held out; expected at least 2 to fit on. "
             "Add rows, or type --holdout 0."
@@ -193,35 +289,59 @@ def _split(rows: int, validation: float, seed: int) -> np.ndarray:
     return fitted
 
 
+def _selected(
+    run: Run, frame: Frame, train, goals: Goals, wishes: Wishes, settings: Settings, strength: float
+) -> Wishes:
+    """Return the wishes without the columns that selection leaves out."""
+    if not strength or run.interrupted:
+        return wishes
+    pieces = max(1, settings.knots)
+    shared = encode(frame, train, settings.knots, wishes.shape is not None)
+    numbers, own = shared.table(frame.cells)[train], goals.part(train)
+    moments = Moments.of(shared, numbers, run.loss.working(own), own.weights)
+    design = Design(shared, numbers, moments, wishes, pieces)
+    try:
+        return replace(wishes, without=dropped(run, design, own, settings, strength))
+    except KeyboardInterrupt:
+        run.interrupted = True
+        return wishes
+
+
 def _members(
-    run: Run, frame: Frame, train: np.ndarray, goal: np.ndarray, wishes: Wishes, settings: Settings
-) -> tuple[Encoding, list]:
-    """Fit the members one after another; at least one comes back, whatever happens."""
-    sizes = piece_counts(settings.knots, settings.members)
-    shared = encode(frame, train, max(sizes) if settings.knots else 0, wishes.shape)
-    numbers = shared.table(frame.cells)[train]
-    moments = Moments.of(shared, numbers, working_target(goal[train], run.loss))
+    run: Run, frame: Frame, train: np.ndarray, goals: Goals, wishes: Wishes, plan: list[Settings]
+) -> tuple[Encoding, list, list[Settings], list[int]]:
+    """Fit the members one after another; at least one comes back, whatever happens.
+
+    Returns the shared encoding, the members, their settings, and the pieces per column of each.
+    """
+    sizes = piece_counts(plan)
+    # A linear member is one piece that goes on outside the knots: then all of them go on.
+    shared = encode(frame, train, max(sizes), wishes.shape is not None or min(sizes) == 0)
+    numbers, own = shared.table(frame.cells)[train], goals.part(train)
+    moments = Moments.of(shared, numbers, run.loss.working(own), own.weights)
     found: list = []
     took = 0.0
     try:
-        for member, pieces in enumerate(sizes):
-            begin = time.monotonic()
-            if run.interrupted or (found and run.left() < 0.5 * took):
+        for member, (settings, pieces) in enumerate(zip(plan, sizes, strict=True)):
+            begun = time.monotonic()
+            if run.interrupted or (found and (run.stopped or run.left() < 0.5 * took)):
                 break
-            design = Design(shared, numbers, moments, wishes, pieces)
-            solution, coordinates = fit_member(run, design, goal[train], settings, member)
+            design = Design(shared, numbers, moments, wishes, max(pieces, 1))
+            solution, coordinates = fit_member(run, design, own, settings, member)
             run.interrupted |= solution.reason == "interrupted"
             # A member cut short counts only if it is nearly as good as the others.
-            best = min((value for value, _ in found), default=np.inf)
+            best = min((value for value, *_ in found), default=np.inf)
             if solution.reason != "interrupted" or solution.value <= 1.1 * best:
-                found.append((solution.value, design.member(coordinates, solution.x)))
-            took = time.monotonic() - begin
+                part = design.member(coordinates, solution.x)
+                found.append((solution.value, part, settings, max(pieces, 1)))
+            took = time.monotonic() - begun
     except KeyboardInterrupt:
         run.interrupted = True
     if not found:
-        design = Design(shared, numbers, moments, wishes, sizes[0])
-        found.append((0.0, _additive(run, design, settings)))
-    return shared, [member for _, member in found]
+        design = Design(shared, numbers, moments, wishes, max(sizes[0], 1))
+        found.append((0.0, _additive(run, design, plan[0]), plan[0], max(sizes[0], 1)))
+    _, parts, settings, pieces = (list(each) for each in zip(*found, strict=True))
+    return shared, parts, [each._replace(members=len(parts)) for each in settings], pieces
 
 
 def _additive(run: Run, design: Design, settings: Settings):
@@ -229,45 +349,49 @@ def _additive(run: Run, design: Design, settings: Settings):
     coordinates = design.parametrisation(settings.dim)
     p = first_guess(design, coordinates)
     rng = np.random.default_rng(run.seed)
-    return design.member(coordinates, starts.gapped(coordinates, p, rng))
+    return design.member(coordinates, begin(starts.gapped, coordinates, p, rng))
 
 
-def _model(shared, parts, scaling, frame: Frame, run: Run, loss: str, rows: int) -> SpectralModel:
+def _model(shared, parts, scaling: Scaling, frame: Frame, loss: Loss, provenance) -> SpectralModel:
     return SpectralModel(
         shared,
         members=tuple(parts),
         target_scale=scaling.scale,
         target_offset=scaling.offset,
-        link="logistic" if loss == "logistic" else "identity",
+        link=loss.link,
         target_name=frame.target_name,
         classes=frame.classes,
-        provenance={"seed": run.seed, "rows": rows, "loss": loss, "backend": run.backend},
+        provenance=provenance,
     )
 
 
-def _average(run: Run, shared: Encoding, model: SpectralModel, numbers: np.ndarray) -> np.ndarray:
-    """Mean (rows,) of the members' values."""
-    rows = Rows(shared, numbers, run.backend, run.dtype(0))
-    parts = [rows.vjp(spec, params)[0] for spec, params in model.members]
-    stack = np.stack([rows.backend.to_numpy(part) for part in parts])
-    return stack.astype(np.float64).mean(0)
+def _average(run: Run, model: SpectralModel, numbers: np.ndarray) -> np.ndarray:
+    """Mean (rows,) or (rows, outputs) of the members' values."""
+    rows = Rows(model.encoding, numbers, run.backend, run.dtype(0))
+    total = np.zeros((len(numbers), model.outputs))
+    for spec, params in model.members:
+        single = replace(spec, outputs=1)
+        parts = [rows.vjp(single, pencil[None])[0] for pencil in params]
+        total += np.stack([rows.backend.to_numpy(part) for part in parts], axis=-1)
+    mean = total / len(model.members)
+    return mean[:, 0] if model.outputs == 1 else mean
 
 
-def _report(run, frame, shared, model, fitted, scaling, settings, made, began) -> Report:
-    train, goal = np.flatnonzero(fitted), (frame.target - scaling.offset) / scaling.scale
-    numbers = shared.table(frame.cells)
-    plain = linear_predictions(shared, numbers, train, goal, run.loss)
+def _report(run, frame, model, fitted, scaling, goals: Goals, plan, began) -> Report:
+    numbers = model.encoding.table(frame.cells)
+    plain = linear_predictions(model.encoding, numbers, np.flatnonzero(fitted), goals, run.loss)
+    known = Goals(frame.target, frame.weights)
+    value = scaling.offset + scaling.scale * _average(run, model, numbers)
     linear = scaling.offset + scaling.scale * plain
-    value = scaling.offset + scaling.scale * _average(run, shared, model, numbers)
     return Report(
         target=frame.target_name,
-        loss=run.loss,
-        metric=METRICS[run.loss],
-        rows=len(train),
+        loss=run.loss.name,
+        metric=run.loss.metric,
+        rows=int(fitted.sum()),
         rows_held_out=int((~fitted).sum()),
-        model=errors(value, frame.target, fitted, run.loss),
-        linear=errors(linear, frame.target, fitted, run.loss),
-        settings=settings._replace(members=made),
+        model=errors(value, known, fitted, run.loss),
+        linear=errors(linear, known, fitted, run.loss),
+        settings=max(plan, key=plan.count),
         seconds=time.monotonic() - began,
         interrupted=run.interrupted,
         notes=frame.notes,

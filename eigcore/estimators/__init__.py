@@ -1,0 +1,18 @@
+"""scikit-learn estimators: a thin layer over `eigcore.fit`.
+
+>>> from eigcore.estimators import SpectralRegressor                           # doctest: +SKIP
+>>> SpectralRegressor(monotone={"area": 1}).fit(X, y).predict(X)               # doctest: +SKIP
+"""
+
+try:
+    from sklearn.utils.validation import validate_data as _needed  # noqa: F401
+except ImportError as exc:
+    raise ImportError(
+        "eigcore.estimators needs scikit-learn 1.6 or newer, not installed here. "
+        'Type: pip install "eigcore[sklearn]"'
+    ) from exc
+
+from eigcore.estimators.classifier import SpectralClassifier
+from eigcore.estimators.regressor import SpectralRegressor
+
+__all__ = ["SpectralClassifier", "SpectralRegressor"]

@@ -1,0 +1,247 @@
+"""What the regressor and the classifier share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from eigcore.estimators.columns import (
+    categories,
+    columns_of,
+    counted,
+    directions,
+    is_single,
+    names_of,
+)
+from eigcore.estimators.listeners import Listener, Listening
+from eigcore.fit import Patience, Progress, Solution, fit, resume
+from eigcore.model import SpectralModel
+
+GAP_ROWS = 1000
+"""About as many training rows are looked at for `gap_`."""
+BATCH_STEPS = 10
+"""L-BFGS steps of one `partial_fit`."""
+Data = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]
+"""Columns by name, target, weights."""
+REASONS = {
+    "gradient": "the gradient is zero",
+    "decrease": "the objective falls no further",
+    "no gain": "the validation part gains no more",
+    "iterations": "max_iter was reached",
+    "line search": "no step made the objective smaller",
+    "stopped": "time was up, or a callback asked for the end",
+    "interrupted": "Ctrl-C",
+}
+
+
+class SpectralEstimator(Listening, BaseEstimator):
+    """Parameters, data and fitted attributes; subclasses say what the target is."""
+
+    def __init__(
+        self,
+        *,
+        monotone: Any = None,
+        shape: str | None = None,
+        dim: int | None = None,
+        index: str | int | None = None,
+        structure: str = "dense",
+        functional: str = "kth",
+        functional_params: Mapping[str, Any] | None = None,
+        knots: int | None = None,
+        penalty: float | None = None,
+        selection: float = 0.0,
+        n_estimators: int | None = None,
+        categorical_features: Any = None,
+        max_iter: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        budget: float | None = None,
+        warm_start: bool = False,
+        backend: str | None = None,
+        callback: Callable[[Progress], bool | None] | None = None,
+        random_state: Any = None,
+    ):
+        self.monotone = monotone
+        self.shape = shape
+        self.dim = dim
+        self.index = index
+        self.structure = structure
+        self.functional = functional
+        self.functional_params = functional_params
+        self.knots = knots
+        self.penalty = penalty
+        self.selection = selection
+        self.n_estimators = n_estimators
+        self.categorical_features = categorical_features
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.budget = budget
+        self.warm_start = warm_start
+        self.backend = backend
+        self.callback = callback
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
+        """Check y (rows,); ``first``: nothing was fitted before."""
+        raise NotImplementedError
+
+    def _loss(self) -> dict[str, Any]:
+        """Options of `fit` that say what the loss is."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        again = self.warm_start and hasattr(self, "model_")
+        data = self._data(X, y, sample_weight, first=not again)
+        with Listener(self, X, y) as tell:
+            if again:
+                steps = 120 if self.max_iter is None else self.max_iter
+                self._go_on(*data, tell, max_iter=steps, patience=self._patience())
+            else:
+                self._begin(X, *data, tell)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        first = not hasattr(self, "model_")
+        data = self._data(X, y, sample_weight, first=first, classes=classes)
+        with Listener(self, X, y) as tell:
+            if first:
+                self._begin(X, *data, tell)
+            else:
+                self._go_on(*data, tell, max_iter=BATCH_STEPS, remember=True)
+        return self
+
+    def _begin(self, X, columns, y, weights, tell) -> None:
+        """Fit from nothing."""
+        result = fit(columns, y, weights=weights, **self._options(X), callback=tell)
+        self.report_ = result.report
+        self._keep(result.model, result.solutions, columns)
+
+    def _go_on(self, columns, y, weights, tell, **options: Any) -> None:
+        """Descend from the fitted model on these rows."""
+        options |= {"weights": weights, "backend": self.backend, "callback": tell}
+        self._keep(*resume(self.model_, columns, y, **options), columns)
+
+    def _patience(self) -> Patience | None:
+        if not self.early_stopping:
+            return None
+        return Patience(self.validation_fraction, self.n_iter_no_change, self.tol)
+
+    def _data(self, X, y, sample_weight, *, first: bool, classes: Any = None) -> Data:
+        """Named columns, target and weights: checked, and equal rows merged."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        columns = columns_of(self, X, reset=first)
+        rows = next(iter(columns.values()))
+        target = self._target(y, first, classes)
+        check_consistent_length(rows, target)
+        weights = sample_weight
+        if weights is not None:
+            options: Any = {"dtype": np.float64, "ensure_non_negative": True}
+            weights = _check_sample_weight(weights, rows, **options)
+        return counted(columns, target, weights)
+
+    def _options(self, X: Any) -> dict[str, Any]:
+        """Options of `fit`, from the parameters."""
+        neuron = {"structure": self.structure, "functional": self.functional}
+        neuron |= {} if self.index is None else {"index": self.index}
+        neuron |= dict(self.functional_params or {})
+        return {
+            **self._loss(),
+            **directions(self.monotone, names_of(self)),
+            "shape": self.shape,
+            "neuron": neuron,
+            "dim": self.dim,
+            "knots": self.knots,
+            "members": self.n_estimators,
+            "penalty": self.penalty,
+            "selection": self.selection,
+            "backend": self.backend,
+            "seed": seed_of(self.random_state),
+            "max_iter": self.max_iter,
+            "patience": self._patience(),
+            "validation": 0.0,
+            "categories": categories(self, X),
+            "keep_constant": True,
+            "budget_seconds": self.budget,
+        }
+
+    def _keep(self, model: SpectralModel, solutions: tuple[Solution, ...], columns: dict) -> None:
+        """Set the fitted attributes."""
+        self.model_ = model
+        self.loss_curve_ = [np.array(solution.values) for solution in solutions]
+        self.validation_curve_ = [np.array(solution.watched) for solution in solutions]
+        self.n_iter_ = max([1, *(solution.iterations for solution in solutions)])
+        self.converged_ = all(solution.converged for solution in solutions)
+        reasons = [solution.reason for solution in solutions]
+        counts = [f"{reasons.count(r)} × {REASONS[r]}" for r in REASONS if r in reasons]
+        self.message_ = f"{len(solutions)} member(s) ended: {', '.join(counts)}."
+        norms = model.feature_norms
+        self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
+        step = max(1, len(next(iter(columns.values()))) // GAP_ROWS)
+        some = {name: cells[::step] for name, cells in columns.items()}
+        self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
+
+    def _values(self, X: Any, function: str) -> np.ndarray:
+        """``predict`` or ``decision`` of the model, in float32 where X is."""
+        check_is_fitted(self, "model_")
+        columns = columns_of(self, X, reset=False)
+        values = np.asarray(getattr(self.model_, function)(columns, backend=self.backend))
+        return values.astype(np.float32) if is_single(columns) else values
+
+    @classmethod
+    def from_model(cls, model: SpectralModel | str | os.PathLike[str], **parameters: Any) -> Self:
+        """Return a fitted estimator that predicts with a model, or with a model file.
+
+        Parameters
+        ----------
+        model : SpectralModel, or path of a file that `SpectralModel.save` wrote
+        **parameters : of the estimator; they matter only to a later fit
+
+        Raises
+        ------
+        ModelFileError
+            A file that cannot be read.
+        InvalidInput
+            A model of classes for the regressor, or of numbers for the classifier.
+        """
+        loaded = model if isinstance(model, SpectralModel) else SpectralModel.load(model)
+        estimator = cls(**parameters)
+        estimator._adopt(loaded)
+        return estimator
+
+    def _adopt(self, model: SpectralModel) -> None:
+        names = model.encoding.names
+        self.n_features_in_ = len(names)
+        if list(names) != [f"x{j}" for j in range(len(names))]:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        norms = model.feature_norms
+        self.model_, self.feature_norms_ = model, np.array([norms[name] for name in names])
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from None, a number, a RandomState or a Generator."""
+    if isinstance(random_state, (int, np.integer)):
+        check_random_state(random_state)
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,0 +1,57 @@
+"""Who listens to a fit: the estimator's own callable, and scikit-learn's callbacks (since 1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eigcore.fit import Progress
+
+try:
+    from sklearn import callback as protocol
+except ImportError:  # scikit-learn before 1.9
+    protocol: Any = None
+
+Listening: Any = object if protocol is None else protocol.CallbackSupportMixin
+"""Base class of estimators to which callbacks can be given with `set_callbacks`."""
+
+
+def managed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate `fit`: callbacks are told the end, whatever happens."""
+    return method if protocol is None else protocol.with_callbacks(method)
+
+
+class Listener:
+    """Tells everybody of the steps of one fit; see `eigcore.fit.fit` for ``callback``.
+
+    For scikit-learn's callbacks every step is a task named "choosing" or "fitting", with the fields
+    of Progress as metadata; the fitted estimator is there for them at the end of the whole.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any):
+        self.estimator, self.data = estimator, {"X": X, "y": y}
+        self.context: Any = None
+        if protocol is not None and hasattr(estimator, "_skl_callbacks"):
+            self.context = estimator._init_callback_context(max_subtasks=None)
+
+    def __enter__(self) -> Listener:
+        if self.context is not None:
+            self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self.context is not None and kind is None:
+            self.context.call_on_fit_task_end(
+                estimator=self.estimator, reconstruction_attributes={}, **self.data
+            )
+
+    def __call__(self, step: Progress) -> bool:
+        """Pass a step on; True ends the fit."""
+        own = self.estimator.callback
+        ended = bool(own(step)) if own is not None else False
+        if self.context is None:
+            return ended
+        task = self.context.subcontext(task_name=step.stage)
+        told = {"estimator": self.estimator, "metadata": step._asdict()}
+        task.call_on_fit_task_begin(**told)
+        return bool(task.call_on_fit_task_end(**told)) or ended
