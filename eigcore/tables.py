@@ -1,16 +1,21 @@
-"""Tables in files: CSV and Parquet, read and written with pandas and pyarrow."""
+"""Tables in files: CSV, Parquet and Arrow, read and written with pandas and pyarrow."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eigcore.errors import InvalidInput
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+STREAMED = (*ENDINGS, ".arrow", ".feather")
+_ROWS = 65_536
+_BLOCK = 2**22
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
@@ -30,18 +35,11 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
     path = Path(path)
     ending = _ending(path)
-    if not path.is_file():
-        raise InvalidInput(
-            f"There is no file {str(path)!r}. Expected a table ({', '.join(ENDINGS)}). "
-            "Check the path, or type ls to see the files here."
-        )
+    _check_file(path, ENDINGS)
     try:
         frame = pd.read_parquet(path) if ending == ".parquet" else _read_csv(pd, path)
     except (ValueError, OSError, EOFError) as exc:
-        raise InvalidInput(
-            f"{str(path)!r} cannot be read as {ending[1:]} ({_first_line(exc)}). Expected a table "
-            "with column names. Check the file, or save it again."
-        ) from exc
+        raise _unreadable(path, ending, exc) from exc
     if not len(frame) or not len(frame.columns):
         raise InvalidInput(
             f"{str(path)!r} has {len(frame.columns)} column(s) and {len(frame)} rows; expected at "
@@ -51,15 +49,135 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
 
 def _read_csv(pd: Any, path: Path) -> Any:
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()
+    # pandas would rename the second one without a word.
+    _check_names(path, pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist())
+    return pd.read_csv(path)
+
+
+def file_parts(path: str | os.PathLike[str]) -> list[Callable[[], Iterator[Any]]]:
+    """Split a table on disk into parts that can be read one by one, in any order, again and again.
+
+    Parameters
+    ----------
+    path : file ending in .parquet (a part is a row group), .arrow or .feather (the Arrow file
+        format: a record batch), .csv or .csv.gz (the whole file)
+
+    Returns
+    -------
+    functions that give an iterator of pyarrow record batches each; a part is never in memory as a
+    whole, unless it is one record batch
+
+    Raises
+    ------
+    InvalidInput
+        A missing or unreadable file, an unknown ending, a name that occurs twice, no pyarrow; the
+        iterators too, where they come upon a broken part.
+    """
+    path = Path(path)
+    ending = _ending(path, STREAMED)
+    _check_file(path, STREAMED)
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as exc:
+        raise InvalidInput(
+            f"{str(path)!r} cannot be read batch by batch without pyarrow; expected it installed. "
+            "Type: pip install pyarrow"
+        ) from exc
+    if ending == ".parquet":
+        read, parts, names = _parquet(path)
+    elif ending.startswith(".csv"):
+        read, parts, names = _csv(path)
+    else:
+        read, parts, names = _arrow(path)
+    _check_names(path, names)
+    return [partial(_readable, path, ending, read, part) for part in range(parts)]
+
+
+def _parquet(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
+    import pyarrow.parquet as pq
+
+    with _guard(path, ".parquet"), pq.ParquetFile(path) as file:
+        metadata, names = file.metadata, file.schema_arrow.names
+
+    def read(part: int) -> Iterator[Any]:
+        with pq.ParquetFile(path, metadata=metadata, buffer_size=_BLOCK) as file:
+            yield from file.iter_batches(_ROWS, row_groups=[part])
+
+    return read, metadata.num_row_groups, names
+
+
+def _arrow(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
+    import pyarrow as pa
+
+    def read(part: int) -> Iterator[Any]:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            yield file.get_batch(part)
+
+    with _guard(path, ".arrow"), pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+        return read, file.num_record_batches, file.schema.names
+
+
+def _csv(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    def options(types: dict[str, Any]) -> dict[str, Any]:
+        convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+        return {
+            "read_options": csv.ReadOptions(block_size=_BLOCK),
+            "convert_options": convert,
+        }
+
+    # Types are guessed from the first block; whole numbers and gaps may be followed by others.
+    with _guard(path, ".csv"), csv.open_csv(path, **options({})) as file:
+        schema = file.schema
+    number, kinds = pa.float64(), (pa.types.is_integer, pa.types.is_null)
+    types = {f.name: number if any(is_a(f.type) for is_a in kinds) else f.type for f in schema}
+
+    def read(_: int) -> Iterator[Any]:
+        with csv.open_csv(path, **options(types)) as file:
+            yield from file
+
+    return read, 1, schema.names
+
+
+def _readable(path: Path, ending: str, read: Callable[[int], Iterator[Any]], part: int) -> Any:
+    with _guard(path, ending):
+        yield from read(part)
+
+
+@contextmanager
+def _guard(path: Path, ending: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except (ValueError, OSError, EOFError) as exc:
+        raise _unreadable(path, ending, exc) from exc
+
+
+def _unreadable(path: Path, ending: str, exc: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"{str(path)!r} cannot be read as {ending[1:]} ({_first_line(exc)}). Expected a table "
+        "with column names. Check the file, or save it again."
+    )
+
+
+def _check_file(path: Path, endings: tuple[str, ...]) -> None:
+    if not path.is_file():
+        raise InvalidInput(
+            f"There is no file {str(path)!r}. Expected a table ({', '.join(endings)}). "
+            "Check the path, or type ls to see the files here."
+        )
+
+
+def _check_names(path: Path, names: list[Any]) -> None:
     double = sorted({str(name) for name in names if names.count(name) > 1})
     if double:
-        # pandas would rename the second one without a word.
         raise InvalidInput(
             f"Column name(s) {', '.join(map(repr, double))} occur more than once in {str(path)!r}; "
             "expected every name once. Rename the columns in the first line."
         )
-    return pd.read_csv(path)
 
 
 def write_table(frame: Any, path: str | os.PathLike[str]) -> None:
@@ -115,12 +233,12 @@ def check_folder(path: Path) -> None:
         raise InvalidInput(f"{str(path)!r} is a folder; expected the name of a file to write.")
 
 
-def _ending(path: Path) -> str:
-    for ending in ENDINGS:
+def _ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> str:
+    for ending in endings:
         if path.name.lower().endswith(ending):
             return ending
     raise InvalidInput(
-        f"{str(path)!r} has an unknown ending; expected one of {', '.join(ENDINGS)}. Rename or "
+        f"{str(path)!r} has an unknown ending; expected one of {', '.join(endings)}. Rename or "
         "convert the file."
     )
 

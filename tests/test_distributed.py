@@ -1,0 +1,94 @@
+"""The examples with several processes and several devices find what one of them finds."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eigcore import SpectralModel
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+TOLERANCE = 1e-12
+
+
+def run(*command, **environment):
+    """Run Python in its own process; its output."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def losses(output: str) -> list[float]:
+    return [float(value) for value in re.findall(r"step \d+: (\S+)", output)]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    pairs = zip(SpectralModel.load(one).params, SpectralModel.load(other).params, strict=True)
+    for a, b in pairs:
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
+
+
+def test_two_processes_of_torch_train_as_one(tmp_path):
+    torch = pytest.importorskip("torch")
+    if not torch.distributed.is_available():
+        pytest.skip("this torch was built without torch.distributed")
+    one, two = tmp_path / "one.eig", tmp_path / "two.eig"
+    script = EXAMPLES / "train_ddp.py"
+    alone = losses(run(script, "--output", one))
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+    assert len(losses(run(*launch, script, "--output", two))) == len(alone) == 20
+    assert np.mean(alone[10:]) < 0.9 * np.mean(alone[:10])
+    assert_same(one, two)
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_eight_devices_of_jax_train_as_one(tmp_path, native):
+    pytest.importorskip("jax")
+    script, found = EXAMPLES / "train_sharded.py", {}
+    for devices in (1, 8):
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        path = tmp_path / f"{devices}.eig"
+        output = run(script, "--output", path, EIGCORE_NATIVE=native, JAX_PLATFORMS="cpu", **flags)
+        assert f"{devices} devices, 0 gathers" in output
+        found[devices] = losses(output)
+    assert np.mean(found[1][10:]) < 0.9 * np.mean(found[1][:10])
+    np.testing.assert_allclose(found[8], found[1], atol=1e-6)
+    assert_same(tmp_path / "1.eig", tmp_path / "8.eig")
+
+
+# `jax.jit` finds a distribution by itself: the whole batch on every device, where a kernel is.
+AUTOMATIC = """
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from eigcore import EigSpec, SpectralModel
+spec = EigSpec(features=3, dim=4)
+rng = np.random.default_rng(0)
+params, apply = SpectralModel(None, [(spec, rng.normal(size=spec.params_shape))]).to_jax()
+x, y = rng.normal(size=(64, 3)), rng.normal(size=64)
+gradient = jax.jit(jax.grad(lambda p, x, y: jnp.mean((apply(p, x) - y) ** 2)))
+mesh = jax.make_mesh((8,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+parts = jax.device_put((x, y), NamedSharding(mesh, PartitionSpec("rows")))
+(one,), (many,) = gradient(params, jnp.asarray(x), jnp.asarray(y)), gradient(params, *parts)
+print(len(parts[0].sharding.device_set), float(abs(one - many).max()))
+"""
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_a_sharded_batch_under_jit_gives_the_same_gradient(native):
+    pytest.importorskip("jax")
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_ENABLE_X64": "1"}
+    output = run("-c", AUTOMATIC, EIGCORE_NATIVE=native, JAX_PLATFORMS="cpu", **flags)
+    devices, difference = output.split()
+    assert devices == "8"
+    assert float(difference) < TOLERANCE
