@@ -11,7 +11,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench golden picture clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy golden picture clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -33,9 +33,15 @@ check: $(DEV)/installed
 bench: native
 	@if test -f $(DEV)/native; then \
 	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 1; \
-	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 2 --tables threads; \
+	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 2 --tables dense tridiagonal threads; \
 	else echo "$(NO_CXX)"; fi
 	$(DEV)/bin/python -m benchmarks
+
+bench-gpu: $(DEV)/installed
+	$(DEV)/bin/python -m benchmarks.bench_gpu
+
+accuracy: native
+	$(DEV)/bin/python -m benchmarks.accuracy
 
 # the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
 sanitize: $(DEV)/installed

@@ -71,6 +71,25 @@ def test_fit_prints_errors_and_guarantees_and_saves(cars, capfd):
     assert eigcore.SpectralModel.load(cars.with_name("cars.eig")).certify().columns[0].decreasing
 
 
+def test_fit_of_a_stream_goes_on_from_its_checkpoint(cars, capfd):
+    checkpoint = cars.with_name("cars.checkpoint")
+    options = ["--stream", "--epochs", "2", "--checkpoint", checkpoint, "--decreasing", "weight"]
+    assert fit(cars, *options) == 0
+    assert "never rises" in capfd.readouterr().out
+    first = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
+    assert checkpoint.exists()
+    assert fit(cars, *options) == 0
+    again = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
+    np.testing.assert_array_equal(again.members[0][1], first.members[0][1])
+
+
+def test_options_of_a_stream_and_of_a_table_do_not_mix(cars, capfd):
+    assert fit(cars, "--stream", "--budget", "5") == 2
+    assert "--budget is 5.0" in capfd.readouterr().err
+    assert fit(cars, "--epochs", "2") == 2
+    assert "add --stream" in capfd.readouterr().err
+
+
 def test_fit_as_json_prints_nothing_else(cars, capfd):
     assert fit(cars, "--decreasing", "weight", "power", "--shape", "concave", "--json") == 0
     record = json.loads(capfd.readouterr().out)

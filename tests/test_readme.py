@@ -36,5 +36,5 @@ def test_link_leads_to_a_file(link):
 
 def test_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make (\w+)`", TEXT):
+    for target in re.findall(r"`make ([\w-]+)`", TEXT):
         assert f"\n{target}:" in makefile

@@ -18,6 +18,7 @@ from eigcore.fit import FitResult, fit
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.refusals import InvalidOption, check_known
 from eigcore.model import SpectralModel
+from eigcore.stream import fit_stream
 from eigcore.tables import check_folder, check_output, read_table, write_table
 
 app = typer.Typer(
@@ -114,6 +115,16 @@ def fit_command(
     drop_rows_without_target: Annotated[
         bool, typer.Option("--drop-rows-without-target", help="Leave out rows with no target.")
     ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="For a file or folder larger than memory.")
+    ] = False,
+    epochs: Annotated[
+        Whole, typer.Option(help="How often a stream reads all rows. Default: by their number.")
+    ] = None,
+    checkpoint: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="File from which a stream that was cut off goes on."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a model to a table, print its errors and guarantees, and save it.
@@ -129,34 +140,50 @@ def fit_command(
             "Type -o model.eig."
         )
     check_folder(output)
-    frame = read_table(table)
-    if weights is not None:
-        check_known([weights], dict.fromkeys(frame.columns), "weights")
-    with show.progress() as callback:
-        result = fit(
-            frame if weights is None else frame.drop(columns=weights),
-            target,
-            weights=None if weights is None else frame[weights],
-            increasing=increasing or (),
-            decreasing=decreasing or (),
-            shape=shape,
-            dim=dim,
-            knots=knots,
-            penalty=penalty,
-            selection=selection,
-            members=members,
-            loss=loss,
-            quantile=quantile,
-            delta=delta,
-            seed=seed,
-            backend=backend,
-            validation=holdout,
-            budget_seconds=budget,
-            drop_columns=drop_columns or (),
-            drop_rows_without_target=drop_rows_without_target,
-            callback=callback,
-        )
+    options = {
+        "increasing": increasing or (),
+        "decreasing": decreasing or (),
+        "shape": shape,
+        "dim": dim,
+        "knots": knots,
+        "penalty": penalty,
+        "members": members,
+        "loss": loss,
+        "quantile": quantile,
+        "delta": delta,
+        "seed": seed,
+        "backend": backend,
+        "validation": holdout,
+        "drop_columns": drop_columns or (),
+        "drop_rows_without_target": drop_rows_without_target,
+    }
+    if stream:
+        _refuse("--stream", {"--weights": weights, "--selection": selection, "--budget": budget})
+        given = {name: value for name, value in options.items() if value is not None}
+        with show.progress() as callback:
+            parts = {"epochs": epochs, "checkpoint": checkpoint}
+            result = fit_stream(table, target, callback=callback, **parts, **given)
+    else:
+        _refuse("a table in memory", {"--epochs": epochs, "--checkpoint": checkpoint})
+        frame = read_table(table)
+        if weights is not None:
+            check_known([weights], dict.fromkeys(frame.columns), "weights")
+            options["weights"] = frame[weights]
+            frame = frame.drop(columns=weights)
+        with show.progress() as callback:
+            given = {"selection": selection, "budget_seconds": budget, "callback": callback}
+            result = fit(frame, target, **given, **options)
     _finish(result, output, as_json)
+
+
+def _refuse(what: str, options: dict[str, Any]) -> None:
+    """Raise where an option was given that does not go with the rest."""
+    for name, value in options.items():
+        if value:
+            raise InvalidOption(
+                f"{name} is {value}; expected nothing, since it does not go with {what}. "
+                f"Take {name} out{', or add --stream' if what != '--stream' else ''}."
+            )
 
 
 def _finish(result: FitResult, output: Path, as_json: bool, named: bool = True) -> Any:
