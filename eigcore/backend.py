@@ -232,6 +232,8 @@ class Backend(abc.ABC):
 
         `shape` is that of the matrices, where `a` is not one.
         """
+        if not tracing.active():
+            return routine(a, *rest)
         return tracing.record(self.name, driver, self._wait, routine, a, *rest, shape=shape)
 
     def _wait(self, result: Any) -> bool:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 
@@ -126,17 +126,17 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
         return backend
     name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
     _load(name)
-    return cast(Backend, _loaded[name])
+    return _loaded[name]  # type: ignore[return-value]
 
 
 def _load(name: str) -> None:
     """Make sure that the backend is in `_loaded`, or raise."""
-    if name not in _loaded:
+    result = _loaded.get(name)
+    if result is None:
         try:
-            _loaded[name] = _checked(name)
+            result = _loaded[name] = _checked(name)
         except BackendUnavailable as error:
-            _loaded[name] = error
-    result = _loaded[name]
+            result = _loaded[name] = error
     if isinstance(result, BackendUnavailable):
         raise BackendUnavailable(str(result)) from result.__cause__
 
@@ -257,6 +257,8 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     InvalidInput
         If arrays of two libraries were mixed, or of another library than the backend asked for.
     """
+    if backend is None and len(arrays) == 1:
+        return get_backend(_library(type(arrays[0])))
     libraries = {_library(kind) for kind in set(map(type, arrays))}
     found = {name for name in libraries if name is not None}
     if backend is None and len(found) == 1:

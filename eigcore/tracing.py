@@ -77,15 +77,14 @@ def record(
     *rest: Any,
     shape: tuple[int, ...] | None = None,
 ) -> Any:
-    """Call ``routine(a, *rest)`` and, if somebody is tracing, note it.
+    """Call ``routine(a, *rest)`` and note it; for calls while `active`.
 
     `shape` is that of the matrices, where `a` is not one.
     ``wait(result)`` returns when the device is done, False if there is nothing to wait for because
     a compiler is tracing.
     """
     calls = _calls.get()
-    if calls is None:
-        return routine(a, *rest)
+    assert calls is not None
     start = time.perf_counter()
     result = routine(a, *rest)
     seconds = time.perf_counter() - start if wait(result) else None
