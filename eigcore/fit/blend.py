@@ -42,6 +42,20 @@ def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generato
     return counts / counts.sum()
 
 
+def clearly_better(
+    loss: Loss, values: np.ndarray, other: np.ndarray, goals: Goals, errors: float = 1.5
+) -> bool:
+    """Whether decisions have a lower mean loss than others, by one and a half standard errors.
+
+    Where one row of a heavy tail makes the whole difference, it is one standard error.
+    """
+    target, weights = goals
+    gain = loss.rows(other, target)[0] - loss.rows(values, target)[0]
+    mean = np.average(gain, weights=weights)
+    variance = np.average((gain - mean) ** 2, weights=weights)
+    return bool(mean > errors * np.sqrt(variance / len(gain)))
+
+
 def sequence(parts: np.ndarray, count: int) -> list[int]:
     """Candidates in an order of which every beginning has nearly their parts (candidates,)."""
     taken = np.zeros(len(parts))

@@ -3,8 +3,9 @@
 One short fit per candidate and fold, coordinate by coordinate: first the number of knots, then the
 penalty, then the order. Few rows are cross-validated; many rows are split once, on a sample. The
 members then follow several of the candidates, as many each as makes the average best on the hidden
-rows (`eigcore.fit.blend`). Where a kernel makes averages cheap, candidates are averages of six
-neurons, and all members follow the best.
+rows (`eigcore.fit.blend`), or a linear model, unless that average is clearly better. Where a kernel
+makes it cheap, candidates are averages of three neurons; on many rows of six, and then all members
+follow the best.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ MOST_DIM = 64
 _PART = 0.3
 """Part of a budget that may be spent on choosing."""
 SMOOTH = 0.02
-"""Smoothness of the candidates that have some: jumps of the matrices between neighbouring pieces."""
-LINEAR = 1e-5
-"""Penalty of the last candidate, which is a linear model with the constraints asked for."""
+"""Smoothness of the last but one candidates: they may have more pieces."""
+LINEAR = (1e-5, 1e-3, 1e-2, 1e-1)
+"""Penalties of the last candidates, which are linear models with the constraints asked for."""
 _STEPS = 60
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
@@ -83,7 +84,7 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
             if best.knots
         ]
     if asked.dim is asked.knots is asked.penalty is None:
-        yield lambda best: [best._replace(knots=0, dim=1, penalty=LINEAR)]
+        yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in LINEAR]
 
 
 def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
@@ -121,7 +122,7 @@ def choose(
     if not plan or len(train) < 8:
         return [best] * best.members
     # an average wants a smaller penalty than one neuron: where it costs little, judge an average
-    many, sample = (6, _FAST_SAMPLE) if fast else (1, _SAMPLE)
+    many, sample = (6, _FAST_SAMPLE) if fast else (3 if run.fast else 1, _SAMPLE)
     folds = _folds(train, np.random.default_rng([run.seed, 1_000_003]), sample)
     hidden = goals.part(np.concatenate([rows for _, rows in folds]))
     trials: dict[Settings, _Trial] = {}
@@ -154,6 +155,12 @@ def choose(
     values = np.stack([each.values for each in trials.values()])
     parts = blend.shares(run.loss, values, hidden, np.random.default_rng(run.seed))
     known = list(trials)
+    lines = [each for each in known if each.dim == 1 and not each.knots]
+    if lines:
+        line = min(lines, key=lambda each: trials[each].loss)
+        mean = np.tensordot(parts, values, 1)
+        if not blend.clearly_better(run.loss, mean, trials[line].values, hidden):
+            return [line] * (asked.members or 1)
     return [known[place] for place in blend.sequence(parts, best.members)]
 
 

@@ -1,0 +1,1 @@
+"""Accuracy against trees, networks and the literature: ``python -m benchmarks.accuracy``."""

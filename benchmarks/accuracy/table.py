@@ -1,0 +1,127 @@
+"""The tables in Markdown, from the records of a run: one line per set, one column per model."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy.data import SETS
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.run import Record
+
+Cells = dict[tuple[str, str], list[Record]]
+OWN = "eigcore"
+TREES = ("XGBoost tuned", "HistGB tuned")
+
+
+def report(records: list[Record], threads: int) -> str:
+    """Return all tables: ratios, errors, violations, costs, California by budget."""
+    if not records:
+        return "No results."
+    cells: Cells = defaultdict(list)
+    for record in records:
+        cells[record["set"], record["model"]].append(record)
+    sets = [name for name in SETS if any(key[0] == name for key in cells)]
+    shaped = [name for name in sets if _has(cells, name, "checks")]
+    classified = [name for name in sets if _has(cells, name, "log_loss")]
+    models = [m for m in MODELS if any(key[1] == m for key in cells) and not m.endswith(" s")]
+    dates = sorted({record["date"] for record in records})
+    parts = [
+        f"{machine()}, {threads} threads, {' to '.join(sorted({dates[0], dates[-1]}))}.",
+        "### Error of eigcore over the error of the other (below 1: eigcore is better)",
+        ratios(cells, sets, models),
+        "### Error on the test rows: RMSE in units of the target, or misclassified rows",
+        grid(cells, sets, models, _error),
+        "### Log loss on the test rows",
+        grid(cells, classified, models, _mean_of("log_loss", "{:.4f}")) if classified else "",
+        "### Violations of the declared shape on a dense grid, of all checks",
+        grid(cells, shaped, models, _violations) if shaped else "",
+        "### Seconds (wall) to choose and fit",
+        grid(cells, sets, models, _mean_of("seconds", "{:.2f}")),
+        "### Parameters",
+        grid(cells, sets, models, _mean_of("parameters", "{:.0f}")),
+        "### California by budget",
+        budgets(cells),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def grid(
+    cells: Cells, sets: Iterable[str], models: list[str], cell: Callable[[list[Record]], str]
+) -> str:
+    """One line per set, one column per model; means are over the splits."""
+    lines = [_row(["set", *models]), "|" + "---|" * (len(models) + 1)]
+    for name in sets:
+        found = [cells.get((name, m)) for m in models]
+        lines.append(_row([name, *(cell(records) if records else "" for records in found)]))
+    return "\n".join(lines)
+
+
+def ratio(cells: Cells, name: str, others: tuple[str, ...]) -> float | None:
+    """Mean error of eigcore over that of the other (the best of several), over common splits."""
+    sides = [{r["split"]: r["error"] for r in cells.get((name, m), [])} for m in (OWN, *others)]
+    common = set.intersection(*(set(side) for side in sides))
+    if not common:
+        return None
+    own, *rest = (float(np.mean([side[split] for split in common])) for side in sides)
+    return own / min(rest)
+
+
+def ratios(cells: Cells, sets: list[str], models: list[str]) -> str:
+    """Ratio to each opponent; the last lines summarise."""
+    opponents = {m: (m,) for m in models if not m.startswith(OWN)}
+    if all(m in models for m in TREES):
+        opponents["better of the tuned"] = TREES
+    columns = [[ratio(cells, name, others) for name in sets] for others in opponents.values()]
+    lines = [_row(["set", *opponents]), "|" + "---|" * (len(opponents) + 1)]
+    for name, *values in zip(sets, *columns, strict=True):
+        lines.append(_row([name, *("" if v is None else f"{v:.3f}" for v in values)]))
+    known = [[v for v in column if v is not None] or [np.nan] for column in columns]
+    means = [f"**{np.exp(np.mean(np.log(column))):.3f}**" for column in known]
+    lines.append(_row(["**geometric mean**", *means]))
+    lines.append(_row(["**largest**", *(f"**{max(column):.3f}**" for column in known)]))
+    return "\n".join(lines)
+
+
+def budgets(cells: Cells) -> str:
+    """California with a budget in seconds."""
+    lines = ["| model | RMSE, $ | seconds | parameters |", "|---|---|---|---|"]
+    for model in (m for m in MODELS if m.startswith(OWN)):
+        for r in cells.get(("california_colab", model), []):
+            cost = [f"{r['seconds']:.1f}", str(r["parameters"])]
+            lines.append(_row([model, f"{r['error']:.0f}", *cost]))
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Name of the processor, and how many of it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
+
+
+def _row(texts: list[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+def _has(cells: Cells, name: str, key: str) -> bool:
+    return any(r.get(key) for (own, _), found in cells.items() if own == name for r in found)
+
+
+def _error(records: list[Record]) -> str:
+    mean = float(np.mean([r["error"] for r in records]))
+    return f"{100 * mean:.2f} %" if "log_loss" in records[0] else f"{mean:.4g}"
+
+
+def _violations(records: list[Record]) -> str:
+    found, checks = (sum(r[key] for r in records) for key in ("violations", "checks"))
+    return f"{found} of {checks}" if found else "0"
+
+
+def _mean_of(key: str, form: str) -> Callable[[list[Record]], str]:
+    return lambda records: form.format(np.mean([r[key] for r in records]))

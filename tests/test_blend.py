@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from eigcore.fit import blend
+from eigcore.fit.losses import LOSSES, Goals
+
+SQUARED = LOSSES["squared"]
+
+
+def errors_of(rng, count, rows=300):
+    return rng.normal(size=(count, rows))
+
+
+def test_independent_errors_are_averaged_and_a_bad_candidate_is_left_out():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=300)
+    values = target + errors_of(rng, 4) * np.array([1.0, 1.0, 1.0, 9.0])[:, None]
+    parts = blend.shares(SQUARED, values, Goals(target), np.random.default_rng(0))
+    assert parts.sum() == pytest.approx(1.0)
+    assert parts[:3].min() > 0.2
+    assert parts[3] == 0.0
+    alone = min(SQUARED(each, target)[0] for each in values)
+    assert SQUARED(parts @ values, target)[0] < 0.5 * alone
+
+
+def test_rows_without_weight_do_not_count():
+    rng = np.random.default_rng(1)
+    target = rng.normal(size=200)
+    weights = np.repeat([1.0, 0.0], 100)
+    left, right = target.copy(), target.copy()
+    left[100:] += 50.0
+    right[:100] += 1.0
+    goals = Goals(target, weights)
+    assert blend.shares(SQUARED, np.stack([left, right]), goals, rng).tolist() == [1.0, 0.0]
+
+
+def test_several_decisions_per_row_are_blended():
+    rng = np.random.default_rng(2)
+    target = rng.integers(3, size=150).astype(float)
+    right = 4.0 * (target[:, None] == np.arange(3))
+    values = np.stack([right, np.zeros((150, 3))])
+    loss = type(LOSSES["multinomial"])(3)
+    assert blend.shares(loss, values, Goals(target), rng)[0] > 0.9
+
+
+def test_one_row_alone_makes_nothing_clearly_better():
+    rng = np.random.default_rng(3)
+    target = rng.normal(size=50)
+    other = target + 0.1 * rng.normal(size=50)
+    one = other.copy()
+    other[7] += 100.0
+    assert not blend.clearly_better(SQUARED, one, other, Goals(target))
+    other[7] = target[7] + 0.1
+    every = target + 0.05 * (other - target)
+    assert blend.clearly_better(SQUARED, every, other, Goals(target))
+    assert not blend.clearly_better(SQUARED, other, every, Goals(target))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 48])
+def test_every_beginning_of_the_sequence_has_the_parts(count):
+    parts = np.array([0.5, 0.3, 0.2, 0.0])
+    order = blend.sequence(parts, count)
+    assert len(order) == count
+    for size in range(1, count + 1):
+        taken = np.bincount(order[:size], minlength=4)
+        assert np.abs(taken - parts * size).max() <= 1.0 + 1e-9
+    assert 3 not in order
