@@ -129,6 +129,11 @@ def test_a_run_resumes_and_forgets(folder, tmp_path, monkeypatch, capsys):
     assert "made_up 1: eigcore" in capsys.readouterr().err
 
 
+def test_a_model_that_follows_eigcore_says_so(folder, tmp_path):
+    with pytest.raises(SystemExit, match="Add eigcore to --models"):
+        run.run(folder, tmp_path / "out" / "r.jsonl", ["made_up"], 1, ["MLP"], 30.0)
+
+
 def test_a_search_gets_ten_times_our_time_up_to_a_limit():
     assert Context({"cpu_seconds": 2.0}, 180.0).search_seconds == 20.0
     assert Context({"cpu_seconds": 200.0}, 180.0).search_seconds == 180.0
@@ -153,6 +158,7 @@ def test_the_report_shows_every_record():
     records = [
         record("eigcore", 0, 1.0),
         record("XGBoost", 0, 2.0),
+        record("XGBoost", 1, 4.0),
         record("eigcore", 0, 0.25, name="compas", log_loss=0.5, violations=3, checks=10),
         record("XGBoost", 0, 0.5, name="compas", log_loss=0.75, checks=10),
         record("eigcore 5 s", 0, 51234.0, name="california_colab"),
@@ -161,6 +167,7 @@ def test_the_report_shows_every_record():
     for line in (
         "| compas | 0.500 |",
         "| uci_yacht | 0.500 |",
+        "| uci_yacht | 1 (1) | 3 |",
         "| **geometric mean** | **0.500** |",
         "| compas | 25.00 % | 50.00 % |",
         "| compas | 0.5000 | 0.7500 |",

@@ -176,7 +176,9 @@ MODELS: dict[str, Model] = {
     "XGBoost tuned": tuned_xgboost,
     "HistGB tuned": tuned_histogram,
 }
-"""Name -> model. The first comes first: others are given its size and its time."""
+"""Name -> model."""
+FOLLOWERS = ("MLP", "XGBoost tuned", "HistGB tuned")
+"""Models that are given eigcore's size or time."""
 
 
 def applies(name: str, part: Part) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.data import Part, parts
-from benchmarks.accuracy.models import MODELS, Context, Model, applies
+from benchmarks.accuracy.models import FOLLOWERS, MODELS, Context, Model, applies
 from benchmarks.accuracy.shape import violations
 
 Record = dict[str, Any]
@@ -51,6 +51,11 @@ def run(
             if key in done or not applies(name, part):
                 continue
             context = Context(done.get((*key[:2], "eigcore"), {}), most)
+            if name in FOLLOWERS and not context.eigcore:
+                raise SystemExit(
+                    f"{name} is given eigcore's size or time, and there is no record of eigcore on "
+                    f"{part.name}. Add eigcore to --models."
+                )
             done[key] = measure(part, name, MODELS[name], context)
             with results.open("a") as file:
                 file.write(json.dumps(done[key]) + "\n")

@@ -53,11 +53,14 @@ def report(records: list[Record], threads: int) -> str:
 def grid(
     cells: Cells, sets: Iterable[str], models: list[str], cell: Callable[[list[Record]], str]
 ) -> str:
-    """One line per set, one column per model; means are over the splits."""
+    """One line per set, one column per model; (n): over the first n splits only."""
     lines = [_row(["set", *models]), "|" + "---|" * (len(models) + 1)]
     for name in sets:
-        found = [cells.get((name, m)) for m in models]
-        lines.append(_row([name, *(cell(records) if records else "" for records in found)]))
+        found = [cells.get((name, m), []) for m in models]
+        most = max(len(records) for records in found)
+        marks = ["" if len(records) == most else f" ({len(records)})" for records in found]
+        texts = [cell(each) + mark if each else "" for each, mark in zip(found, marks, strict=True)]
+        lines.append(_row([name, *texts]))
     return "\n".join(lines)
 
 

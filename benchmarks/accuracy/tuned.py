@@ -103,7 +103,7 @@ def xgboost_fit(settings, classes, trees, rows, target, watched):
     import xgboost
 
     kind = xgboost.XGBClassifier if classes else xgboost.XGBRegressor
-    options = {"n_estimators": trees, "enable_categorical": True, "random_state": 0, "n_jobs": 2}
+    options = {"n_estimators": trees, "enable_categorical": True, "random_state": 0}
     if watched is None:
         return kind(**options, **settings).fit(rows, target), trees
     model = kind(**options, **settings, early_stopping_rounds=PATIENCE)

@@ -49,7 +49,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     selection : float, default 0.0
         Weight of the columns' spectral norms: columns that it makes zero are left out, exactly.
     n_estimators : int, default None
-        How many neurons are averaged. None: 5 or more, by the number of rows and the budget.
+        How many neurons are averaged. None: 12, 4 without a kernel, as many as the
+        budget allows; one, if a linear model turns out as good.
     categorical_features : names or places of columns, or one bool per column; default None
         Beside text columns and pandas' categories, which are recognised.
     max_iter : int, default None

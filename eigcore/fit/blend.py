@@ -24,15 +24,15 @@ def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generato
 
     Notes
     -----
-    Each bag draws N rows with replacement, and adds the candidate that makes the average of those
-    added so far best, eight times. Few rows then cannot decide alone.
+    Each bag draws N rows with replacement, by their weights, and adds the candidate that makes the
+    average of those added so far best, eight times. Few rows then cannot decide alone.
     """
     rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
     values, (target, weights) = values[:, rows], goals.part(rows)
+    odds = None if weights is None else weights / weights.sum()
     counts = np.zeros(len(values))
     for _ in range(_BAGS):
-        drawn = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
-        drawn = drawn * (1.0 if weights is None else weights)
+        drawn = np.bincount(rng.choice(len(rows), len(rows), p=odds), minlength=len(rows))
         total = np.zeros_like(values[0])
         for size in range(1, _PICKS + 1):
             scores = [loss((total + each) / size, target, drawn)[0] for each in values]

@@ -3,9 +3,9 @@
 One short fit per candidate and fold, coordinate by coordinate: first the number of knots, then the
 penalty, then the order. Few rows are cross-validated; many rows are split once, on a sample. The
 members then follow several of the candidates, as many each as makes the average best on the hidden
-rows (`eigcore.fit.blend`), or a linear model, unless that average is clearly better. Where a kernel
-makes it cheap, candidates are averages of three neurons; on many rows of six, and then all members
-follow the best.
+rows (`eigcore.fit.blend`), or, on few rows, a linear model, unless that average is clearly better.
+Where a kernel makes it cheap, candidates are averages of three neurons; on many rows of six, and
+then all members follow the best.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from eigcore.fit.moments import Moments
 from eigcore.rows import Rows
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
-SLOW = DEFAULT._replace(members=3)
-"""Many rows without a kernel: half a minute or so per two members."""
+SLOW = DEFAULT._replace(members=4)
+"""Without a kernel: on many rows half a minute or so per two members."""
 FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 """Where one kernel runs the pass over the rows, and there are many rows."""
 MOST = 48
@@ -90,9 +90,11 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
 def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
     if shaped:
         return (3, 8)
-    if best.knots <= 4:
-        return (3, 9, 13) if rows < _SOME else (9,)
-    return (3, 7) if rows < _SOME else ()
+    if rows >= MANY:
+        return (9,) if best.knots <= 4 else ()
+    if rows >= _SOME:
+        return (9, 13)
+    return (3, 9, 13) if best.knots <= 4 else (3, 7)
 
 
 class _Trial(NamedTuple):
@@ -113,7 +115,7 @@ def choose(
     goals : of all rows of the frame
     """
     fast = run.fast and len(train) >= MANY
-    best = asked.settings(FAST if fast else SLOW if len(train) >= MANY else DEFAULT)
+    best = asked.settings(FAST if fast else DEFAULT if run.fast else SLOW)
     if run.open_ended:
         best = best._replace(members=MOST)
     if asked.dim is None and not wishes.allows(best.dim):
@@ -156,7 +158,7 @@ def choose(
     parts = blend.shares(run.loss, values, hidden, np.random.default_rng(run.seed))
     known = list(trials)
     lines = [each for each in known if each.dim == 1 and not each.knots]
-    if lines:
+    if lines and len(train) <= _FEW:
         line = min(lines, key=lambda each: trials[each].loss)
         mean = np.tensordot(parts, values, 1)
         if not blend.clearly_better(run.loss, mean, trials[line].values, hidden):
