@@ -41,6 +41,7 @@ bench-gpu: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.bench_gpu
 
 accuracy: native
+	$(DEV)/bin/python -m pip install --quiet xgboost-cpu
 	$(DEV)/bin/python -m benchmarks.accuracy
 
 # the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
