@@ -6,7 +6,8 @@ The process is pinned to as many cores as threads, so every library is held to t
 turns (A B C A B C ...), the minimum of the turns counts; ratio = best contender / kernel, so more
 is better. Times are microseconds per matrix. With several threads every contender is run in two
 ways, with so many threads inside its BLAS and as so many Python threads over parts of the batch,
-and the faster one counts.
+and the faster one counts. JAX uses its own threads only: two Python threads that call its `eigh` at
+once can wait for ever, each on a worker of the pool that it occupies (seen with jaxlib 0.10.2).
 """
 
 import argparse
@@ -76,8 +77,10 @@ def race(**contenders):
     """Seconds of each contender: the minimum over turns of 5 ms or more, one after another.
 
     A turn is cut into pieces of 0.2 ms or more, and the fastest piece counts, since other work on
-    the machine disturbs long pieces most. A contender is a callable, or several from `ways`, of
-    which the fastest counts; a way that is three times slower than another one is tried once only.
+    the machine disturbs long pieces most. With several threads there is a pause before each turn:
+    OpenBLAS's and OpenMP's workers spin for some 20 ms after their last call. A contender is a
+    callable, or several from `ways`, of which the fastest counts; a way that is three times slower
+    than another one is tried once only.
     """
     entries = [
         (name, count, f)
@@ -91,6 +94,8 @@ def race(**contenders):
             if entry in lost:
                 continue
             name, count, f = entry
+            if ARGS.threads > 1:
+                time.sleep(0.05)
             with library_threads(count):
                 call = min(seconds(f), seconds(f))
                 if turn == 0 and call > 3 * best[name]:
@@ -181,7 +186,7 @@ def dense(dtype):
             ours=lambda: en.eigenpair(m, k, threads=threads),
             torch=ways(torch.linalg.eigh, t),
             numpy=ways(np.linalg.eigh, m),
-            jax=ways(eigh, j),
+            jax=lambda: eigh(j),
             scipy=ways(partial(each, scipy.linalg.eigh, **one), m[:SCIPY]),
         )
         times = per_matrix(times, n)
@@ -192,7 +197,7 @@ def dense(dtype):
             ours=lambda: en.eigenpair(m, k, vectors=False, threads=threads),
             torch=ways(torch.linalg.eigvalsh, t),
             numpy=ways(np.linalg.eigvalsh, m),
-            jax=ways(eigvalsh, j),
+            jax=lambda: eigvalsh(j),
             scipy=ways(partial(each, scipy.linalg.eigvalsh, **one), m[:SCIPY]),
         )
         times = per_matrix(times, n)

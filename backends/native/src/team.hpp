@@ -11,6 +11,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -25,6 +28,10 @@ class Helper {
   void (*work_)(void*, int) = nullptr;
   void* context_ = nullptr;
   int number_ = 0;
+#if defined(__linux__)
+  pthread_t thread_;
+  int left_ = -1;
+#endif
 
   void loop() {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -41,10 +48,29 @@ class Helper {
 
  public:
   Helper() {
-    std::thread([this] { loop(); }).detach();
+    std::thread thread([this] { loop(); });
+#if defined(__linux__)
+    thread_ = thread.native_handle();
+#endif
+    thread.detach();
+  }
+
+  // Linux may wake a thread on the core of its waker although another one is idle, and leave the two there for
+  // milliseconds (seen with 6.18 on two cores). So a helper may run where its caller may, except on the caller's own core.
+  void leave_core_of_caller() {
+#if defined(__linux__)
+    const int core = sched_getcpu();
+    if (core < 0 || core == left_) return;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    CPU_CLR(core, &allowed);
+    if (CPU_COUNT(&allowed) == 0) return;
+    if (pthread_setaffinity_np(thread_, sizeof allowed, &allowed) == 0) left_ = core;
+#endif
   }
 
   void ask(void (*work)(void*, int), void* context, int number) {
+    leave_core_of_caller();
     {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = work, context_ = context, number_ = number;

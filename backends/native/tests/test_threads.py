@@ -23,6 +23,23 @@ for generation in range(3):
     assert (en.eigenpair(m, 2, threads=3).values == expected).all()
 """
 
+CORES = """
+import os
+import eigcore_native as en
+import numpy as np
+
+two = set(sorted(os.sched_getaffinity(0))[:2])
+m = np.random.default_rng(0).standard_normal((4096, 5, 5))
+before = set(os.listdir("/proc/self/task"))
+for core in sorted(two) * 2:
+    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, two)
+    en.eigenpair(m, 2, threads=2)
+    (helper,) = set(os.listdir("/proc/self/task")) - before
+    allowed = os.sched_getaffinity(int(helper))
+    assert len(allowed) == 1 and allowed < two, (core, allowed)
+"""
+
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_results_do_not_depend_on_the_number_of_threads(dtype):
@@ -47,3 +64,9 @@ def test_a_forked_child_makes_its_own_threads():
         [sys.executable, "-W", "ignore", "-c", FORK], timeout=60, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_helper_stays_off_the_core_of_its_caller():
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs Linux and two cores")
+    subprocess.run([sys.executable, "-c", CORES], check=True, timeout=60)
