@@ -75,7 +75,7 @@ def compare(columns, y, monotone, knots, dim):
     """For each seed and way: the curve, and the objective of the additive model."""
     frame = make_frame(columns, y)
     every = np.arange(len(y))
-    shared = encode(frame, every, knots, False)
+    shared = encode(frame, every, knots, Wishes())
     goals = Goals((frame.target - frame.target.mean()) / frame.target.std())
     numbers = shared.table(frame.cells)
     moments = Moments.of(shared, numbers, goals.target)

@@ -65,8 +65,9 @@ def norms(S: np.ndarray) -> np.ndarray:
 class MemberSlopes:
     """One member's matrices, ready for bounds.
 
-    slopes : per column, (intervals, outputs, d, d), dA_j/dt per column unit; empty for categories
-    units : per column, (intervals,) rounding unit of these slopes: what is left of a matrix that
+    slopes : per part of the encoding, (intervals, outputs, d, d), dA_j/dt per unit of the column or
+        projection; empty for categories
+    units : per part, (intervals,) rounding unit of these slopes: what is left of a matrix that
         was projected onto the semidefinite cone in float64
     """
 
@@ -85,7 +86,7 @@ def member_slopes(model: Any) -> list[MemberSlopes]:
         terms = np.moveaxis(params, 1, 0)
         largest = np.linalg.norm(terms, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
-        pieces = [static.encoding.pieces(j, terms[1:]) for j in range(len(static.encoding.columns))]
+        pieces = [static.encoding.pieces(j, terms[1:]) for j in range(len(static.encoding.parts))]
         sizes = [_inverse_widths(static.encoding, j) for j in range(len(pieces))]
         slopes = tuple(matrices(spec, piece.slopes) for piece in pieces)
         units = tuple(unit * size for size in sizes)
@@ -96,13 +97,25 @@ def member_slopes(model: Any) -> list[MemberSlopes]:
 
 def _inverse_widths(encoding: Encoding, j: int) -> np.ndarray:
     """(intervals,) slope per unit of parameter, an upper bound: pieces of the identity."""
-    column = encoding.columns[j]
+    column = encoding.parts[j]
     ones = np.eye(column.terms)
     return np.abs(column.pieces(ones).slopes).sum(-1)
 
 
-def column_slopes(members: list[MemberSlopes], j: int) -> float:
-    """max_b Σ_m share_m · Σ|w| · ‖S_{m,b}‖₂: the largest |slope| of the decision in column j."""
+def projections_of(encoding: Encoding, j: int) -> list[tuple[int, float]]:
+    """(part, weight) of each projection in which column j has a weight."""
+    first, weights = len(encoding.columns), encoding.mixing[:, j]
+    return [(first + int(p), float(weights[p])) for p in np.flatnonzero(weights)]
+
+
+def column_slopes(encoding: Encoding, members: list[MemberSlopes], j: int) -> float:
+    """Bound of the |slope| of the decision in column j: its own, and through its projections."""
+    through = [(p, abs(weight)) for p, weight in projections_of(encoding, j)]
+    return sum(weight * part_slopes(members, p) for p, weight in [(j, 1.0), *through])
+
+
+def part_slopes(members: list[MemberSlopes], j: int) -> float:
+    """max_b Σ_m share_m · Σ|w| · ‖S_{m,b}‖₂: the largest |slope| of the decision in part j."""
     total = 0.0
     for m in members:
         total = total + m.share * m.shape.weight * norms(m.slopes[j])
@@ -132,9 +145,16 @@ def feature_norms(model: Any) -> dict[str, float]:
     return {
         name: category_change(encoding, members, j)
         if isinstance(column, Categories)
-        else column_slopes(members, j)
+        else column_slopes(encoding, members, j)
         for j, (name, column) in enumerate(zip(encoding.names, encoding.columns, strict=True))
     }
+
+
+def part_norms(model: Any) -> dict[str, float]:
+    """`feature_norms`, and the largest |slope| along each projection."""
+    members, encoding = member_slopes(model), model.encoding
+    sums = enumerate(encoding.projections, len(encoding.columns))
+    return feature_norms(model) | {each.label: part_slopes(members, j) for j, each in sums}
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
@@ -167,24 +187,33 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
     return True
 
 
-def constants(members: list[MemberSlopes], S: list[Any]) -> tuple[float, float]:
+def constants(
+    encoding: Encoding, members: list[MemberSlopes], columns: list[int]
+) -> tuple[float, float]:
     """ℓ₂ constant from ‖Σ S_j²‖₂^½, averaged over members, and the largest one reached by search.
 
-    A column with several slopes enters as (max_b ‖S_b‖₂)² · I, which is ⪰ each S_b².
+    A column with several slopes enters as (max_b ‖S_b‖₂)² · I, which is ⪰ each S_b²; one with
+    projections with the sum of their largest norms. The search takes the steepest piece of each.
     """
     bound = reached = 0.0
-    for m, slopes in zip(members, S, strict=True):
+    for m in members:
         factor = m.share * m.shape.weight
         squares: Any = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
         steepest = []
-        for block in slopes:
-            size = norms(block)
-            worst = block[np.argmax(size, axis=0), np.arange(m.spec.outputs)]
+        for j in columns:
+            through = [(j, 1.0), *projections_of(encoding, j)]
+            worst: Any = 0.0
+            size: Any = 0.0
+            for p, weight in through:
+                block = m.slopes[p]
+                sizes = norms(block)
+                piece = block[np.argmax(sizes, axis=0), np.arange(m.spec.outputs)]
+                worst, size = worst + weight * piece, size + abs(weight) * sizes.max(0)
             steepest.append(worst)
-            if len(block) == 1:
+            if len(through) == len(m.slopes[j]) == 1:
                 squares = squares + worst @ worst
             else:
-                squares = squares + size.max(0)[:, None, None] ** 2 * np.eye(m.spec.dim)
+                squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
         bound += factor * float(np.sqrt(norms(squares).max()))
         reached += factor * max(
             (_reached(np.array([w[o] for w in steepest])) for o in range(m.spec.outputs)),
@@ -208,12 +237,12 @@ def _reached(S: np.ndarray, steps: int = 50) -> float:
     return best
 
 
-def box_constant(members: list[MemberSlopes], radius: np.ndarray, columns: list[int]) -> float:
-    """‖Σ_j r_j |S_j|‖₂ averaged over members, |S| = (S²)^½; several slopes as max_b ‖S_b‖₂ · I."""
+def box_constant(members: list[MemberSlopes], radius: np.ndarray, parts: list[int]) -> float:
+    """‖Σ_j r_j |S_j|‖₂, averaged over members, |S| = (S²)^½; several slopes as max_b ‖S_b‖₂ · I."""
     total = 0.0
     for m in members:
         reach: Any = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
-        for j in columns:
+        for j in parts:
             block = m.slopes[j]
             if len(block) == 1:
                 values, vectors = np.linalg.eigh(block[0])

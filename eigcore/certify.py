@@ -24,6 +24,7 @@ from eigcore.bounds import (
     feature_norms,
     member_slopes,
     ordered,
+    projections_of,
 )
 from eigcore.encoding import Linear, Periodic
 from eigcore.errors import InvalidInput
@@ -137,11 +138,13 @@ def certify(
     columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = float(np.linalg.norm(bounds)) * (1 + 4 * len(bounds) * EPS)
-    sharp, reached = constants(members, [[m.slopes[j] for j in numeric] for m in members])
+    sharp, reached = constants(encoding, members, numeric)
     sharp *= 1 + 4 * len(members) * EPS
     box = None
     if radii is not None and x is None:
-        box = float(min(bounds @ radii[numeric], box_constant(members, radii, numeric)))
+        sums = range(len(encoding.columns), len(encoding.parts))
+        reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
+        box = float(min(bounds @ radii[numeric], box_constant(members, reach, [*numeric, *sums])))
     if x is not None and radii is None:
         raise InvalidInput(
             "certify got x without radius. Expected the half width of the box in the units of the "
@@ -168,25 +171,35 @@ def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificat
     if not column.numeric:
         bound = category_change(encoding, members, j)
         return ColumnCertificate(name, unit, column.kind, bound, False, False, 0.0, False, False)
-    bound = column_slopes(members, j)
-    up, slack_up = definite(members, j, +1)
-    down, slack_down = definite(members, j, -1)
+    through = [(j, 1.0), *projections_of(encoding, j)]
+    bound = column_slopes(encoding, members, j)
+    up, slack_up = _direction(members, through, +1)
+    down, slack_down = _direction(members, through, -1)
     if model.static.link == "softmax" and up != down:
         # a class's probability depends on all scores: that all rise together says nothing of it
         up = down = False
     slack = slack_up if up else slack_down if down else 0.0
     period = isinstance(column, Periodic)
-    affine = isinstance(column, Linear)
+    affine = all(isinstance(encoding.parts[p], Linear) for p, _ in through)
     convex, concave = (
         all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
-        and (affine or ordered(members, j, sign, period))
+        and (affine or all(ordered(members, p, sign, period) for p, _ in through))
         for what, sign in (("convex", +1), ("concave", -1))
     )
     return ColumnCertificate(name, unit, column.kind, bound, up, down, slack, convex, concave)
 
 
+def _direction(
+    members: list[MemberSlopes], through: list[tuple[int, float]], sign: int
+) -> tuple[bool, float]:
+    """Whether all parts a column acts through go one way, and the slack they leave together."""
+    each = [definite(members, p, sign if w > 0 else -sign) for p, w in through]
+    slack = sum(abs(w) * found for (_, found), (_, w) in zip(each, through, strict=True))
+    return all(proven for proven, _ in each), slack
+
+
 def _joint(members: list[MemberSlopes], each: list[bool], encoding: Any, what: str) -> bool:
-    affine = all(isinstance(column, Linear) for column in encoding.columns if column.numeric)
+    affine = all(isinstance(part, Linear) for part in encoding.parts if part.numeric)
     shapes = all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
     return shapes and all(each)
 

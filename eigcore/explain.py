@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.bounds import feature_norms
+from eigcore.bounds import part_norms
 from eigcore.forward import link_inverse
 from eigcore.gauge import matrices, pack
 from eigcore.registry import get_backend
@@ -27,19 +27,19 @@ class Explanation:
 
     Parameters
     ----------
-    names : tuple of str, the columns
+    names : tuple of str, the columns, then the labels of the encoding's projections
     prediction : (rows, [outputs]) in target units
     decision : (rows, [outputs]), the prediction before the link
     intercept : (rows, [outputs]), offset + what the matrix A_0 gives
-    contributions : (rows, [outputs], columns), what each column gives. Without a link:
+    contributions : (rows, [outputs], names), what each of them gives. Without a link:
         intercept + remainder + contributions.sum(-1) == decision, up to rounding
     remainder : (rows, [outputs]), the part of φ that is not Σ w_j λ_j: 0 for the k-th eigenvalue
         and for sums, the entropy term for "softmax", the envelope's for "smooth"
-    slopes : (rows, [outputs], columns), ∂decision/∂column per column unit, from the right at knots;
-        NaN for categories and missing cells
+    slopes : (rows, [outputs], names), ∂decision/∂column per column unit, through projections too,
+        from the right at knots; of a projection, per its unit; NaN for categories and missing cells
     gaps : (rows, members, [outputs], 2), distance of λ_k to the eigenvalue below and above, in
         target units, inf where there is none: how far the row is from a kink
-    norms : dict, column -> worst-case slope (`SpectralModel.feature_norms`)
+    norms : dict, name -> worst-case slope (`SpectralModel.feature_norms`; of a projection, its own)
     """
 
     names: tuple[str, ...]
@@ -107,13 +107,16 @@ def explain(model: Any, X: Any) -> Explanation:
     intercept = static.offset + intercept
     contributions = _by_column(encoding, terms[:, None] * pull)
     slopes = _by_column(encoding, derivative[:, None] * pull)
-    fixed = np.isnan(table) | np.array([not column.numeric for column in encoding.columns])
+    count = len(encoding.columns)
+    slopes[..., :count] += slopes[..., count:] @ encoding.mixing
+    missing = np.isnan(encoding.extended(table))
+    fixed = missing | np.array([not part.numeric for part in encoding.parts])
     slopes = np.where(fixed[:, None], np.nan, slopes)
     decision = intercept + remainder + contributions.sum(-1)
     gaps = np.stack([s * part[3] for s, part in zip(shares, parts, strict=True)], axis=1)
     one = 0 if model.outputs == 1 else slice(None)
     return Explanation(
-        encoding.names,
+        encoding.labels,
         link_inverse(static.link, decision, numpy)[:, one],
         decision[:, one],
         intercept[:, one],
@@ -121,12 +124,12 @@ def explain(model: Any, X: Any) -> Explanation:
         remainder[:, one],
         slopes[:, one],
         gaps[:, :, one],
-        feature_norms(model),
+        part_norms(model),
     )
 
 
 def _by_column(encoding: Any, values: np.ndarray) -> np.ndarray:
-    """(..., terms) -> (..., columns): sum over the terms of each column."""
+    """(..., terms) -> (..., parts): sum over the terms of each part."""
     return np.stack([values[..., terms].sum(-1) for terms in encoding.slices], axis=-1)
 
 

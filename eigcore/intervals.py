@@ -74,8 +74,9 @@ def decision_interval(model: Any, table: np.ndarray, radius: np.ndarray) -> Any:
 
 def _rows(model: Any, members: list[MemberSlopes], table: np.ndarray, radius: np.ndarray) -> Any:
     terms = model.encoding(table, get_backend("numpy"))
+    slip = 4 * EPS * (np.abs(np.where(np.isnan(table), 0.0, table)) + radius)
+    table, radius, slip = _with_projections(model.encoding, table, radius, slip)
     x = np.where(np.isnan(table), 0.0, table)
-    slip = 4 * EPS * (np.abs(x) + radius)
     right, left = [], []
     for j in range(table.shape[1]):
         reach = np.where(np.isnan(table[:, j]), 0.0, radius[:, j] + slip[:, j] * (radius[:, j] > 0))
@@ -91,12 +92,27 @@ def _rows(model: Any, members: list[MemberSlopes], table: np.ndarray, radius: np
     return lower - margin, upper + margin
 
 
+def _with_projections(
+    encoding: Any, table: np.ndarray, radius: np.ndarray, slip: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Boxes in which the projections are columns too: wider ones, so that bounds stay bounds."""
+    mixing = np.abs(encoding.mixing).T
+    moved = np.array([sum(map(abs, each.centers)) for each in encoding.projections])
+    size = mixing.max(0, initial=0.0) * moved
+    rounding = 4 * EPS * (size + np.abs(encoding.extended(table)[:, table.shape[1] :]))
+    return (
+        encoding.extended(table),
+        np.concatenate([radius, radius @ mixing], axis=1),
+        np.concatenate([slip, slip @ mixing + np.nan_to_num(rounding)], axis=1),
+    )
+
+
 def reaches(encoding: Any, j: int, x: np.ndarray, radius: np.ndarray) -> Any:
-    """Length of each interval of column j within `radius` to the right and to the left of x.
+    """Length of each interval of part j within `radius` to the right and to the left of x.
 
     x, radius : (rows,) -> two arrays (rows, intervals), in column units
     """
-    column = encoding.columns[j]
+    column = encoding.parts[j]
     edges = column.pieces(np.zeros(column.terms)).edges
     if len(edges) < 2:
         return np.zeros((len(x), 0)), np.zeros((len(x), 0))

@@ -21,8 +21,8 @@ import safetensors.numpy
 from eigcore.errors import ModelFileError
 
 FORMAT = "eigcore-model"
-VERSION = "1.1"
-"""1.1 added the link "softmax"."""
+VERSION = "1.2"
+"""1.1 added the link "softmax", 1.2 projections."""
 KEY = "eigcore"
 """The one entry of the metadata: with one, equal models give equal files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}

@@ -33,10 +33,10 @@ Pullback = Callable[[Array], Array]
 class Places(NamedTuple):
     """Where the cells of a table lie.
 
-    indices : (N, columns) int32, the term whose value is neither known to be 0 nor 1
-    fractions : (N, columns), its value; all terms before it in its run are 1, all others 0
-    runs : pairs (first, end) of terms that follow one another along a column
-    columns : which column each run belongs to
+    indices : (N, parts) int32, the term whose value is neither known to be 0 nor 1
+    fractions : (N, parts), its value; all terms before it in its run are 1, all others 0
+    runs : pairs (first, end) of terms that follow one another along a part
+    columns : which part each run belongs to
     """
 
     indices: np.ndarray
@@ -63,12 +63,13 @@ def places(encoding: Encoding, numbers: np.ndarray) -> Places | None:
 
     None where a column (periodic, or of a kind unknown here) has no such form.
     """
-    if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.columns):
+    if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.parts):
         return None
+    numbers = encoding.extended(numbers)
     indices = np.empty(numbers.shape, np.int32)
     runs: list[tuple[int, int]] = []
     owners: list[int] = []
-    pairs = zip(encoding.columns, encoding.slices, strict=True)
+    pairs = zip(encoding.parts, encoding.slices, strict=True)
     for j, (column, terms) in enumerate(pairs):
         indices[:, j] = terms.start + _inside(column, numbers[:, j])
         if isinstance(column, PiecewiseLinear):

@@ -1,8 +1,15 @@
-"""Small models with every kind of column, for the tests."""
+"""Small models with every kind of column, and projections, for the tests."""
 
 import numpy as np
 
-from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
+from eigcore.encoding import (
+    Categories,
+    Encoding,
+    Linear,
+    Periodic,
+    PiecewiseLinear,
+    Projection,
+)
 from eigcore.gauge import matrices, pack
 from eigcore.model import SpectralModel
 from eigcore.spec import EigSpec
@@ -33,6 +40,15 @@ def encoding(missing: bool = True) -> Encoding:
         ),
         NAMES,
         ("m2", "years", "", "", "h"),
+        (
+            Projection(
+                ("size", "rooms"),
+                (0.5, -1.25),
+                PiecewiseLinear((-2.0, 0.0, 1.0), "linear", missing),
+                (1.0, 0.5),
+            ),
+            Projection(("rooms", "hour"), (1.0, 0.1), Linear(0.0, 3.0, missing)),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from samples import linear_model, model, params, rows
 
 from eigcore import EigSpec, SpectralModel
-from eigcore.encoding import Encoding, Linear, PiecewiseLinear
+from eigcore.encoding import Encoding, Linear, PiecewiseLinear, Projection
 from eigcore.gauge import matrices, pack
 
 FUNCTIONALS = [
@@ -36,7 +36,7 @@ def test_a_proven_direction_is_never_violated(variant, seed, sign):
     if variant.get("structure"):
         return
     m = made(variant, seed, psd=slice(3, 7))
-    m = m.with_params([np.where(np.arange(19)[:, None] > 0, sign * p, p) for p in m.params])
+    m = m.with_params([np.where(np.arange(p.shape[1])[:, None] > 0, sign * p, p) for p in m.params])
     column = m.certify().columns[1]
     assert (column.increasing, column.decreasing) == (sign > 0, sign < 0)
     assert column.slack < 1e-12
@@ -109,3 +109,29 @@ def test_all_linear_columns_need_only_the_functional():
     assert linear_model(functional="softmax", t=1.0).certify().convex
     assert linear_model(functional="weighted", weights=(-1.0, 0.0, 1.0, 3.0)).certify().convex
     assert not linear_model().certify().convex
+
+
+@pytest.mark.parametrize("weight", [2.0, -2.0])
+def test_a_column_is_as_monotone_and_convex_as_its_projections(weight):
+    shape = PiecewiseLinear((-1.0, 0.0, 1.0))
+    e = Encoding((Linear(), shape), projections=(Projection(("x0", "x1"), (1.0, weight), shape),))
+    spec = EigSpec(e.terms, 3, index=-1)
+    rng = np.random.default_rng(0)
+    step = rng.normal(size=(e.terms, 3, 3))
+    step = step @ step.mT
+    matrix_convex = np.cumsum(step[5:9], axis=0)  # S_1 ⪯ S_2 ⪯ …, widths are equal
+    blocks = np.concatenate([step[:1], np.cumsum(step[1:5], axis=0), matrix_convex])
+    params = pack(spec, np.concatenate([np.diag([-1.0, 0.0, 2.0])[None], blocks]))[None]
+    first, second = SpectralModel(e, [(spec, params)]).certify().columns
+    assert first.increasing
+    assert first.convex
+    assert second.increasing == (weight > 0)
+    assert second.convex
+    x = rng.uniform(-2, 2, size=(200, 2))
+    middle = SpectralModel(e, [(spec, params)]).decision
+    assert (middle(x) + middle(-x) >= 2 * middle(0 * x) - 1e-9).all()
+    params[0, -1] *= -1
+    first, second = SpectralModel(e, [(spec, params)]).certify().columns
+    assert not (first.increasing)
+    assert not (first.convex)
+    assert not (second.convex)

@@ -13,6 +13,7 @@ from eigcore.encoding import (
     Linear,
     Periodic,
     PiecewiseLinear,
+    Projection,
     quantile_knots,
 )
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput
@@ -33,9 +34,27 @@ column = st.one_of(
     ),
     st.builds(Periodic, st.just(300.0), knots, st.booleans()),
 )
-encodings = st.lists(column, min_size=1, max_size=5).map(
-    lambda c: Encoding(tuple(c), tuple(f"c{j}" for j in range(len(c))))
-)
+
+
+@st.composite
+def encodings_(draw):
+    columns = draw(st.lists(column, min_size=1, max_size=5))
+    names = tuple(f"c{j}" for j in range(len(columns)))
+    numeric = [name for name, c in zip(names, columns, strict=True) if c.numeric]
+    projections = []
+    if numeric and draw(st.booleans()):
+        of = draw(st.lists(st.sampled_from(numeric), min_size=1, max_size=3, unique=True))
+        weights = tuple(draw(st.sampled_from([-2.0, 0.25, 1.0])) for _ in of)
+        shape = draw(
+            st.sampled_from(
+                [Linear(1.0, 2.0, True), PiecewiseLinear((-9.0, 0.5, 70.0), "linear", True)]
+            )
+        )
+        projections.append(Projection(tuple(of), weights, shape, tuple(draw(number) for _ in of)))
+    return Encoding(tuple(columns), names, projections=tuple(projections))
+
+
+encodings = encodings_()
 
 
 @settings(deadline=None)
@@ -52,17 +71,20 @@ def test_json_and_back_is_the_same_encoding(e):
 def test_between_two_values_the_terms_change_by_the_slopes_times_the_lengths(e, seed):
     rng = np.random.default_rng(seed)
     a, b = np.sort(rng.uniform(-140, 140, size=(2, len(e.columns))), axis=0)
-    for j, column in enumerate(e.columns):
-        if not column.numeric:
+    change = e(b, numpy) - e(a, numpy)
+    for j, (part, here, there) in enumerate(
+        zip(e.parts, e.extended(a), e.extended(b), strict=True)
+    ):
+        if not part.numeric:
             continue
         edges, slopes = e.pieces(j, np.eye(e.terms))
-        if isinstance(column, Periodic):
+        if isinstance(part, Periodic):
             edges = np.concatenate([edges[:-1] + 300.0 * turn for turn in range(-3, 3)])
             edges, slopes = np.append(edges, edges[0] + 1800.0), np.tile(slopes, (6, 1))
-        length = np.clip(np.minimum(b[j], edges[1:]) - np.maximum(a[j], edges[:-1]), 0, None)
-        moved = a.copy()
-        moved[j] = b[j]
-        np.testing.assert_allclose(e(moved, numpy) - e(a, numpy), length @ slopes, atol=1e-9)
+        low, high = sorted((here, there))
+        length = np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None)
+        expected = np.sign(there - here) * length @ slopes
+        np.testing.assert_allclose(change[e.slices[j]], expected[e.slices[j]], atol=1e-8)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -109,12 +131,13 @@ def test_derivative_is_what_torch_and_jax_differentiate():
     t = torch.tensor(x, requires_grad=True)
     jacobian = torch.autograd.functional.jacobian(lambda t: e(t, get_backend("torch")).sum(0), t)
     by_row = jax.jacfwd(lambda t: e(t, get_backend("jax")))
-    for j, terms in enumerate(e.slices):
-        np.testing.assert_allclose(jacobian[terms, :, j].T, expected[:, terms], atol=1e-12)
-    for row in range(8):
-        found = np.asarray(by_row(jax.numpy.asarray(x[row])))
-        for j, terms in enumerate(e.slices):
-            np.testing.assert_allclose(found[terms, j], expected[row, terms], atol=1e-6)
+    weights = np.concatenate([np.eye(len(e.columns)), e.mixing])  # (parts, columns)
+    for part, terms in zip(weights, e.slices, strict=True):
+        wanted = expected[:, terms, None] * part
+        np.testing.assert_allclose(jacobian[terms].permute(1, 0, 2), wanted, atol=1e-12)
+        for row in range(8):
+            found = np.asarray(by_row(jax.numpy.asarray(x[row])))
+            np.testing.assert_allclose(found[terms], wanted[row], atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:To copy construct from a tensor")
@@ -269,3 +292,38 @@ def test_heavy_ties_leave_knots_for_the_rest():
 def test_a_constant_column_has_no_knots():
     with pytest.raises(InvalidInput, match="1 distinct"):
         quantile_knots([2.0, 2.0, math.nan], 5)
+
+
+def test_a_projection_is_a_weighted_sum_with_its_own_terms():
+    shape = PiecewiseLinear((-1.0, 0.0, 2.0))
+    e = Encoding(
+        (Linear(), Linear()),
+        ("a", "b"),
+        projections=(Projection(("b", "a"), (2.0, -0.5), shape, (1.0, 3.0)),),
+    )
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    z = 2.0 * (x[:, 1] - 1.0) - 0.5 * (x[:, 0] - 3.0)
+    alone = Encoding((shape,))
+    assert e.labels == ("a", "b", "2 b - 0.5 a")
+    np.testing.assert_array_equal(e(x, numpy)[:, 2:], alone(z[:, None], numpy))
+    np.testing.assert_array_equal(e.mixing, [[-0.5, 2.0]])
+    assert e.replaced(e.parts) == e
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "column", "words"),
+    [
+        ((), (), Linear(), "at least one column"),
+        (("a", "a"), (1.0, 1.0), Linear(), "each once"),
+        (("a",), (0.0,), Linear(), "no weight zero"),
+        (("a",), (1.0, 2.0), Linear(), "one of each per name"),
+        (("a",), (1.0,), Categories(("x",)), "Linear"),
+        (("c",), (1.0,), Linear(), "numeric columns among a, t"),
+        (("t",), (1.0,), Linear(), "numeric columns among a, t"),
+        (("gap",), (1.0,), Linear(), "missing=True"),
+    ],
+)
+def test_impossible_projections_are_clear_errors(names, weights, column, words):
+    columns = (Linear(), Categories(("x", "y")), Linear(missing=True))
+    with pytest.raises(InvalidSpec, match=words):
+        Encoding(columns, ("a", "t", "gap"), projections=(Projection(names, weights, column),))

@@ -100,11 +100,11 @@ def test_shapes_and_json(outputs):
     e = m.explain(rows(4))
     axis = () if outputs == 1 else (2,)
     assert e.prediction.shape == e.intercept.shape == e.remainder.shape == (4, *axis)
-    assert e.contributions.shape == e.slopes.shape == (4, *axis, 5)
+    assert e.contributions.shape == e.slopes.shape == (4, *axis, len(m.encoding.labels))
     assert e.gaps.shape == (4, 2, *axis, 2)
     text = json.dumps(e.to_dict(), allow_nan=False)
-    assert json.loads(text)["importance"].keys() == set(NAMES)
-    assert m.explain(rows(1)[0]).contributions.shape == (1, *axis, 5)
+    assert json.loads(text)["importance"].keys() == set(m.encoding.labels)
+    assert m.explain(rows(1)[0]).contributions.shape == (1, *axis, len(m.encoding.labels))
     assert m.explain(rows(1)[:0]).prediction.shape == (0, *axis)
 
 

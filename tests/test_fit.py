@@ -135,7 +135,7 @@ WISHES = [
 
 def design_for(wishes, pieces=4):
     frame = make_frame(smooth_table(), "y")
-    shared = encode(frame, np.arange(200), 6, wishes.shape is not None)
+    shared = encode(frame, np.arange(200), 6, wishes)
     numbers = shared.table(frame.cells)
     moments = Moments.of(shared, numbers, frame.target)
     return frame, shared, numbers, Design(shared, numbers, moments, wishes, pieces)
@@ -380,7 +380,7 @@ def test_the_linear_model_is_least_squares():
     table = {"a": np.arange(20.0), "b": np.arange(20.0) % 3}
     y = 2.0 * table["a"] - table["b"] + 1.0
     frame = make_frame(table, y)
-    shared = encode(frame, np.arange(20), 4, False)
+    shared = encode(frame, np.arange(20), 4, Wishes())
     found = linear_predictions(
         shared, shared.table(frame.cells), np.arange(20), Goals(y), LOSSES["squared"]
     )

@@ -97,6 +97,9 @@ def fit_command(
     selection: Annotated[
         float, typer.Option(help="Leave out columns that matter less; try 0.1. Default: none.")
     ] = 0.0,
+    projections: Annotated[
+        Whole, typer.Option(help="Sums of two columns with a shape function. Default: chosen.")
+    ] = None,
     members: Annotated[
         Whole, typer.Option(help="Neurons averaged. Default: 5 or 12, or by budget.")
     ] = None,
@@ -158,7 +161,8 @@ def fit_command(
         "drop_rows_without_target": drop_rows_without_target,
     }
     if stream:
-        _refuse("--stream", {"--weights": weights, "--selection": selection, "--budget": budget})
+        table_only = {"--selection": selection, "--projections": projections, "--budget": budget}
+        _refuse("--stream", {"--weights": weights, **table_only})
         given = {name: value for name, value in options.items() if value is not None}
         with show.progress() as callback:
             parts = {"epochs": epochs, "checkpoint": checkpoint}
@@ -171,7 +175,8 @@ def fit_command(
             options["weights"] = frame[weights]
             frame = frame.drop(columns=weights)
         with show.progress() as callback:
-            given = {"selection": selection, "budget_seconds": budget, "callback": callback}
+            given = {"selection": selection, "projections": projections}
+            given |= {"budget_seconds": budget, "callback": callback}
             result = fit(frame, target, **given, **options)
     _finish(result, output, as_json)
 

@@ -10,6 +10,7 @@ from eigcore.encoding.columns import (
 )
 from eigcore.encoding.encoding import Encoding
 from eigcore.encoding.knots import quantile_knots
+from eigcore.encoding.projection import Projection
 
 __all__ = [
     "Categories",
@@ -19,6 +20,7 @@ __all__ = [
     "Periodic",
     "Pieces",
     "PiecewiseLinear",
+    "Projection",
     "column_from_dict",
     "quantile_knots",
 ]

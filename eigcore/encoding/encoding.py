@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from eigcore.encoding.base import HAT, LEVEL, Column, Pieces, Term
 from eigcore.encoding.columns import Categories, Periodic, column_from_dict
+from eigcore.encoding.projection import Projection
 from eigcore.encoding.table import to_table
 from eigcore.errors import InvalidInput, InvalidSpec
 
@@ -29,23 +30,33 @@ class Encoding:
         Column names, all different; "x0", "x1", … when empty.
     units : tuple of str
         Units to print beside the names; empty strings when empty.
+    projections : tuple of Projection
+        Weighted sums of numeric columns with terms of their own, after those of the columns.
 
     Attributes
     ----------
+    parts : tuple of Column
+        The columns, then those of the projections.
+    labels : tuple of str
+        The names, then the labels of the projections.
     slices : tuple of slice
-        The terms of each column, as slices of the last axis of the encoded array.
+        The terms of each part, as slices of the last axis of the encoded array.
     constants : tuple of 8 tuples (terms,)
         The constants of all terms, one tuple per field of `base.Term`.
 
     Raises
     ------
     InvalidSpec
-        If numbers of columns, names and units differ, or a name occurs twice.
+        If numbers of columns, names and units differ, a name occurs twice, or a projection is of
+        columns that are not there, not numeric, or may be missing where the projection may not.
     """
 
     columns: tuple[Column, ...]
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    parts: tuple[Column, ...] = field(init=False, repr=False, compare=False)
+    labels: tuple[str, ...] = field(init=False, repr=False, compare=False)
     slices: tuple[slice, ...] = field(init=False, repr=False, compare=False)
     constants: tuple[tuple[float, ...], ...] = field(init=False, repr=False, compare=False)
 
@@ -65,14 +76,62 @@ class Encoding:
                 f"{len(columns)} columns have {len(names)} names and {len(units)} units. Give one "
                 "of each per column."
             )
-        if len(set(names)) != len(names):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            raise InvalidSpec(f"The column name(s) {twice} occur twice. Rename them.")
         # Plain attributes, ready before any tracer (torch.compile, jax.jit) looks inside.
-        rows = [row for column in columns for row in column.rows()]
-        ends = [0, *accumulate(column.terms for column in columns)]
+        object.__setattr__(self, "projections", tuple(self.projections))
+        parts = columns + tuple(each.column for each in self.projections)
+        labels = names + tuple(each.label for each in self.projections)
+        if len(set(labels)) != len(labels):
+            twice = sorted({label for label in labels if labels.count(label) > 1})
+            raise InvalidSpec(f"The column name(s) {twice} occur twice. Rename them.")
+        self._check_projections()
+        rows = [row for part in parts for row in part.rows()]
+        ends = [0, *accumulate(part.terms for part in parts)]
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "slices", tuple(slice(a, b) for a, b in pairwise(ends)))
         object.__setattr__(self, "constants", tuple(zip(*rows, strict=True)))
+
+    def _check_projections(self) -> None:
+        known = dict(zip(self.names, self.columns, strict=True))
+        for each in self.projections:
+            of = [known.get(name) for name in each.names]
+            if not all(column is not None and column.numeric for column in of):
+                raise InvalidSpec(
+                    f"The projection {each.label!r} is of {each.names}. It should be of numeric "
+                    f"columns among {', '.join(self.names)}."
+                )
+            if any(column.missing for column in of if column) and not each.column.missing:
+                raise InvalidSpec(
+                    f"The projection {each.label!r} is of a column with missing cells. Its own "
+                    "column should have missing=True."
+                )
+
+    def replaced(self, parts: tuple[Column, ...]) -> Encoding:
+        """Return the same columns and projections with other terms: one Column per part."""
+        count = len(self.columns)
+        pairs = zip(self.projections, parts[count:], strict=True)
+        projections = tuple(replace(each, column=column) for each, column in pairs)
+        return Encoding(tuple(parts[:count]), self.names, self.units, projections)
+
+    @property
+    def mixing(self) -> np.ndarray:
+        """(projections, columns) weights."""
+        place = {name: j for j, name in enumerate(self.names)}
+        found = np.zeros((len(self.projections), len(self.columns)))
+        for row, each in zip(found, self.projections, strict=True):
+            row[[place[name] for name in each.names]] = each.weights
+        return found
+
+    def extended(self, x: Any, xp: Any = np) -> Any:
+        """(..., columns) array -> (..., parts): the columns, then the projections."""
+        if not self.projections:
+            return x
+        place = {name: j for j, name in enumerate(self.names)}
+        sums = []
+        for each in self.projections:
+            terms = zip(each.names, each.weights, each.centers, strict=True)
+            sums.append(sum((x[..., place[n] : place[n] + 1] - c) * w for n, w, c in terms))
+        return xp.concat([x, *sums], axis=-1)
 
     @property
     def terms(self) -> int:
@@ -82,7 +141,7 @@ class Encoding:
     @property
     def widths(self) -> np.ndarray:
         """(terms,) interval width of each term in column units; NaN for indicators."""
-        return np.concatenate([column.widths for column in self.columns] or [np.zeros(0)])
+        return np.concatenate([part.widths for part in self.parts] or [np.zeros(0)])
 
     def __call__(self, x: Any, backend: Any) -> Any:
         """Encode numbers.
@@ -110,6 +169,7 @@ class Encoding:
         row = {name: table[place] for name, place in FIELD.items()}
         # a column's value beside each of its terms: 0 · origin + 1 is a row of ones
         ones = row["origin"] * 0 + 1
+        x = self.extended(x, xp)
         t = xp.concat([x[..., j : j + 1] * ones[s] for j, s in enumerate(self.slices)], axis=-1)
         infinite = abs(t) == math.inf
         t = xp.where(infinite, 0.0, t)
@@ -139,9 +199,10 @@ class Encoding:
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """dφ/dt of every term, from the right, in float64 on the host.
 
-        x : (..., columns) -> (..., terms), per column unit; 0 for indicators and at missing cells.
+        x : (..., columns) -> (..., terms), per unit of the part; 0 for indicators and at missing
+        cells.
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = self.extended(np.asarray(x, dtype=np.float64))
         row = {name: np.array(self.constants[place]) for name, place in FIELD.items()}
         t = np.repeat(x, [terms.stop - terms.start for terms in self.slices], axis=-1)
         u = (t - row["origin"]) / row["width"]
@@ -184,16 +245,18 @@ class Encoding:
         return to_table(self, data)
 
     def pieces(self, j: int, matrices: np.ndarray) -> Pieces:
-        """Slopes of column j.
+        """Slopes of part j.
 
         matrices : (terms, ...) rows 1 … of a member's parameters, packed or as full matrices.
         """
-        return self.columns[j].pieces(np.asarray(matrices)[self.slices[j]])
+        return self.parts[j].pieces(np.asarray(matrices)[self.slices[j]])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` is the inverse."""
         columns = [column.to_dict() for column in self.columns]
-        return {"columns": columns, "names": list(self.names), "units": list(self.units)}
+        plain = {"columns": columns, "names": list(self.names), "units": list(self.units)}
+        projections = [each.to_dict() for each in self.projections]
+        return plain | ({"projections": projections} if projections else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Encoding:
@@ -204,7 +267,8 @@ class Encoding:
                 tuple(data["names"]),
                 tuple(data.get("units", ())),
             )
-            return cls(tuple(column_from_dict(column) for column in columns), names, units)
+            projections = tuple(map(Projection.from_dict, data.get("projections", ())))
+            return cls(tuple(map(column_from_dict, columns)), names, units, projections)
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
             if isinstance(exc, InvalidSpec):
                 raise

@@ -56,6 +56,7 @@ class SpectralEstimator(Listening, BaseEstimator):
         knots: int | None = None,
         penalty: float | None = None,
         selection: float = 0.0,
+        projections: int | None = None,
         n_estimators: int | None = None,
         categorical_features: Any = None,
         max_iter: int | None = None,
@@ -79,6 +80,7 @@ class SpectralEstimator(Listening, BaseEstimator):
         self.knots = knots
         self.penalty = penalty
         self.selection = selection
+        self.projections = projections
         self.n_estimators = n_estimators
         self.categorical_features = categorical_features
         self.max_iter = max_iter
@@ -174,6 +176,7 @@ class SpectralEstimator(Listening, BaseEstimator):
             "members": self.n_estimators,
             "penalty": self.penalty,
             "selection": self.selection,
+            "projections": self.projections,
             "backend": self.backend,
             "seed": seed_of(self.random_state),
             "max_iter": self.max_iter,

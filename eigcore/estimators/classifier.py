@@ -44,6 +44,9 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         Weight of the squared norms of the matrices.
     selection : float, default 0.0
         Weight of the columns' spectral norms: columns that it makes zero are left out, exactly.
+    projections : int, default None
+        How many weighted sums of two numeric, not monotone columns get a shape function of their
+        own. None: as many as validation says, from 2500 rows on and without selection.
     n_estimators : int, default None
         How many neurons are averaged. None: 12, 4 without a kernel, as many as the
         budget allows; one, if a linear model turns out as good.

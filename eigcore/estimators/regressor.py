@@ -48,6 +48,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Weight of the squared norms of the matrices.
     selection : float, default 0.0
         Weight of the columns' spectral norms: columns that it makes zero are left out, exactly.
+    projections : int, default None
+        How many weighted sums of two numeric, not monotone columns get a shape function of their
+        own. None: as many as validation says, from 2500 rows on and without selection.
     n_estimators : int, default None
         How many neurons are averaged. None: 12, 4 without a kernel, as many as the
         budget allows; one, if a linear model turns out as good.
@@ -112,6 +115,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         knots: int | None = None,
         penalty: float | None = None,
         selection: float = 0.0,
+        projections: int | None = None,
         n_estimators: int | None = None,
         categorical_features: Any = None,
         max_iter: int | None = None,
@@ -136,6 +140,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
             knots=knots,
             penalty=penalty,
             selection=selection,
+            projections=projections,
             n_estimators=n_estimators,
             categorical_features=categorical_features,
             max_iter=max_iter,

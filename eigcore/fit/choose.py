@@ -31,8 +31,6 @@ FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 """Where one kernel runs the pass over the rows, and there are many rows."""
 MOST = 48
 """Members at most, where a budget decides."""
-MOST_DIM = 64
-"""Orders looked at, where an index or functional does not allow the usual ones."""
 _PART = 0.3
 """Part of a budget that may be spent on choosing."""
 SMOOTH = 0.02
@@ -46,7 +44,7 @@ _FEW, _SOME = 600, 2500
 MANY = 8000
 
 
-class _TimeUp(Exception):
+class TimeUp(Exception):
     """The part of the budget for choosing is used up."""
 
 
@@ -115,17 +113,14 @@ def choose(
     goals : of all rows of the frame
     """
     fast = run.fast and len(train) >= MANY
-    best = asked.settings(FAST if fast else DEFAULT if run.fast else SLOW)
+    best = usual(run, wishes, asked, len(train))
     if run.open_ended:
         best = best._replace(members=MOST)
-    if asked.dim is None and not wishes.allows(best.dim):
-        best = best._replace(dim=next(filter(wishes.allows, range(1, MOST_DIM)), best.dim))
     plan = list(stages(asked, len(train), wishes.shape is not None, fast))
     if not plan or len(train) < 8:
         return [best] * best.members
-    # an average wants a smaller penalty than one neuron: where it costs little, judge an average
-    many, sample = (6, _FAST_SAMPLE) if fast else (3 if run.fast else 1, _SAMPLE)
-    folds = _folds(train, np.random.default_rng([run.seed, 1_000_003]), sample)
+    many = averaged(run, len(train))
+    folds = folds_of(run, train)
     hidden = goals.part(np.concatenate([rows for _, rows in folds]))
     trials: dict[Settings, _Trial] = {}
 
@@ -136,11 +131,11 @@ def choose(
         for number, stage in enumerate(plan):
             candidates = [each for each in stage(best) if wishes.allows(each.dim)]
             for place, candidate in enumerate(candidates):
-                if run.stopped or run.left(_PART) < 0.0:
-                    raise _TimeUp
+                if run.interrupted or run.stopped or run.left(_PART) < 0.0:
+                    raise TimeUp
                 if candidate not in trials:
                     parts = [
-                        _validate(run, frame, goals, wishes, candidate, len(train), fold, many)
+                        validate(run, frame, goals, wishes, candidate, len(train), fold, many)
                         for fold in folds
                     ]
                     values = np.concatenate(parts)
@@ -148,7 +143,7 @@ def choose(
                 done = (number + (place + 1) / len(candidates)) / len(plan)
                 run.tell("choosing", done, 0, 0, 0, min(each.loss for each in trials.values()))
             best = lowest()
-    except _TimeUp:
+    except TimeUp:
         pass
     except KeyboardInterrupt:
         run.interrupted = True
@@ -178,10 +173,27 @@ def _lowest(trials: dict[Settings, _Trial], kept: Settings | None) -> Settings:
     return found
 
 
-def _folds(train: np.ndarray, rng: np.random.Generator, most: int) -> list[tuple]:
-    shuffled = rng.permutation(train)
+def usual(run: Run, wishes: Wishes, asked: Asked, rows: int) -> Settings:
+    """Settings before anything is validated."""
+    fast = run.fast and rows >= MANY
+    found = asked.settings(FAST if fast else DEFAULT if run.fast else SLOW)
+    return found if asked.dim is not None else found._replace(dim=wishes.order(found.dim))
+
+
+def averaged(run: Run, rows: int) -> int:
+    """Neurons in the average that is judged.
+
+    An average wants a smaller penalty than one neuron: it is judged where it costs little.
+    """
+    return 1 if not run.fast else 6 if rows >= MANY else 3
+
+
+def folds_of(run: Run, train: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of known and hidden rows."""
+    shuffled = np.random.default_rng([run.seed, 1_000_003]).permutation(train)
     if len(train) > _SOME:
-        sample = shuffled[:most]
+        fast = run.fast and len(train) >= MANY
+        sample = shuffled[: _FAST_SAMPLE if fast else _SAMPLE]
         cut = len(sample) * 3 // 4
         return [(sample[:cut], sample[cut:])]
     count = 5 if len(train) <= _FEW else 3
@@ -189,24 +201,32 @@ def _folds(train: np.ndarray, rng: np.random.Generator, most: int) -> list[tuple
     return [(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(count)]
 
 
-def _validate(
-    run, frame, goals: Goals, wishes, settings: Settings, rows: int, fold: tuple, many: int
+def validate(
+    run: Run,
+    frame: Frame,
+    goals: Goals,
+    wishes: Wishes,
+    settings: Settings,
+    rows: int,
+    fold: tuple[np.ndarray, np.ndarray],
+    many: int,
+    part: float = _PART,
 ) -> np.ndarray:
     """Decisions on the hidden rows of a few short fits on the known ones, averaged.
 
     Noise in a gradient falls as 1/rows, so the fewer known rows want a penalty larger by that
-    ratio.
+    ratio. Raises TimeUp after this part of the budget.
     """
     known, hidden = fold
     penalty = settings.penalty * rows / len(known)
     sizes = piece_counts([settings] * many)
-    shared = encode(frame, known, max(sizes), wishes.shape is not None)
+    shared = encode(frame, known, max(sizes), wishes)
     numbers, own = shared.table(frame.cells), goals.part(known)
     moments = Moments.of(shared, numbers[known], run.loss.working(own), own.weights)
     values = []
 
     def late(*_) -> bool:
-        return run.left(_PART) < 0.0
+        return run.left(part) < 0.0
 
     for neuron, pieces in enumerate(sizes):
         design = Design(shared, numbers[known], moments, wishes, max(pieces, 1))
@@ -220,7 +240,7 @@ def _validate(
         if solution.reason == "interrupted":
             raise KeyboardInterrupt
         if solution.reason == "stopped":
-            raise _TimeUp
+            raise TimeUp
         others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
         values.append(objective.values(solution.x, others))
     return np.mean(values, axis=0)

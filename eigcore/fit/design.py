@@ -8,12 +8,21 @@ slopes agree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear, quantile_knots
+from eigcore.encoding import (
+    Categories,
+    Column,
+    Encoding,
+    Linear,
+    PiecewiseLinear,
+    Projection,
+    quantile_knots,
+)
 from eigcore.errors import InvalidSpec
 from eigcore.fit.constraints import (
     SHAPES,
@@ -30,8 +39,27 @@ from eigcore.spec import EigSpec
 
 Shape = Literal["convex", "concave"] | None
 
+_MOST_DIM = 64
+"""Orders looked at, where an index or functional does not allow the usual ones."""
 LEAST_DEVIATION = 0.05
 """Terms that vary less than this count as varying this much: rare levels are shrunk more."""
+
+
+class Direction(NamedTuple):
+    """A sum z = Σ weights · (column − centers)."""
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    centers: tuple[float, ...]
+
+    def values(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(rows,) sums of cells (rows,) by name, NaN where one is missing."""
+        terms = zip(self.names, self.weights, self.centers, strict=True)
+        return np.sum([(cells[n] - c) * w for n, w, c in terms], axis=0)
+
+    def projection(self, column: Column) -> Projection:
+        """Part of an encoding."""
+        return Projection(self.names, self.weights, column, self.centers)
 
 
 @dataclass(frozen=True)
@@ -39,7 +67,8 @@ class Wishes:
     """What shall be true: names of monotone columns, and shape None, "convex" or "concave".
 
     neuron : further fields of the members' EigSpec: index, structure, functional, its parameter
-    without : names of columns that shall have no effect: their matrices are zero
+    without : labels of columns and projections that shall have no effect: their matrices are zero
+    directions : sums of columns that get a shape function of their own
     """
 
     increasing: tuple[str, ...] = ()
@@ -47,6 +76,7 @@ class Wishes:
     shape: Shape = None
     neuron: tuple[tuple[str, Any], ...] = ()
     without: tuple[str, ...] = ()
+    directions: tuple[Direction, ...] = ()
 
     def direction(self, name: str) -> int:
         """−1, 0 or +1 for a column."""
@@ -64,21 +94,33 @@ class Wishes:
         except InvalidSpec:
             return False
 
+    def order(self, dim: int) -> int:
+        """Return this order, or the least that fits where it does not; itself if none fits."""
+        if self.allows(dim):
+            return dim
+        return next(filter(self.allows, range(1, _MOST_DIM)), dim)
 
-def encode(frame: Frame, train: np.ndarray, knots: int, linear_tails: bool) -> Encoding:
-    """Choose a kind of column for each column of the frame.
+
+def encode(
+    frame: Frame, train: np.ndarray, knots: int, wishes: Wishes, linear_tails: bool = False
+) -> Encoding:
+    """Choose a kind of column for each column of the frame and each direction wished for.
 
     Parameters
     ----------
     frame : all rows; levels and gaps are taken from all of them
     train : (n,) integers; knots, centres and scales are taken from these rows only
     knots : number of pieces per numeric column; 0 keeps numeric columns linear
+    wishes : for its directions, and its shape, which makes the tails linear
     linear_tails : columns go on linearly outside their knots; otherwise they stay constant
     """
-    columns = [
-        _encode_column(frame.cells[name], train, knots, linear_tails) for name in frame.names
+    tails = linear_tails or wishes.shape is not None
+    columns = [_encode_column(frame.cells[name], train, knots, tails) for name in frame.names]
+    sums = [
+        each.projection(_encode_column(each.values(frame.cells), train, knots, tails))
+        for each in wishes.directions
     ]
-    return Encoding(tuple(columns), frame.names)
+    return Encoding(tuple(columns), frame.names, projections=tuple(sums))
 
 
 def _encode_column(cells: np.ndarray, train: np.ndarray, knots: int, linear_tails: bool) -> Column:
@@ -164,9 +206,9 @@ class Design:
         pieces: int,
         keep: bool = False,
     ):
-        coarse = Encoding(tuple(coarsen(c, pieces) for c in shared.columns), shared.names)
+        coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         self.wishes, self.shared, self.coarse, self.numbers = wishes, shared, coarse, numbers
-        pairs = zip(shared.columns, coarse.columns, strict=True)
+        pairs = zip(shared.parts, coarse.parts, strict=True)
         self.refinement = block_diagonal([refinement(*pair) for pair in pairs])
         # A wide piece is a sum of narrow ones, so its moments follow from theirs.
         self.moments = moments.of_sums(self.refinement)
@@ -176,20 +218,20 @@ class Design:
         parts = [
             _signal(self.moments.covariance[where, where], column.to_terms, keep)
             * (name not in wishes.without)
-            for where, column, name in zip(coarse.slices, self.maps, coarse.names, strict=True)
+            for where, column, name in zip(coarse.slices, self.maps, coarse.labels, strict=True)
         ]
         self.signal = np.concatenate(parts)
 
     def _maps(self, encoding: Encoding) -> list[ColumnMap]:
         sign = SHAPES[self.wishes.shape]
-        pairs = zip(encoding.names, encoding.columns, strict=True)
+        pairs = zip(encoding.labels, encoding.parts, strict=True)
         return [_map(column, self.wishes.direction(name), sign) for name, column in pairs]
 
     @property
     def neighbours(self) -> np.ndarray:
         """(terms − 1,): squared number of pieces between pieces of a column, 0 elsewhere."""
         weight = np.zeros(self.coarse.terms)
-        for column, where in zip(self.coarse.columns, self.coarse.slices, strict=True):
+        for column, where in zip(self.coarse.parts, self.coarse.slices, strict=True):
             if isinstance(column, PiecewiseLinear):
                 weight[where.start : where.stop - column.missing - 1] = (len(column.knots) - 1) ** 2
         return weight[:-1]

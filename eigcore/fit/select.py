@@ -65,4 +65,4 @@ def dropped(
             f"selection is {strength} and leaves out all {len(sizes)} columns; expected a smaller "
             f"number. Type --selection {strength / 4:.3g}."
         )
-    return tuple(name for place, name in enumerate(design.coarse.names) if place not in alive)
+    return tuple(name for place, name in enumerate(design.coarse.labels) if place not in alive)

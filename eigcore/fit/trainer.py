@@ -14,9 +14,10 @@ from eigcore.bounds import shape_of
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.fit import starts
-from eigcore.fit.choose import MANY, MOST_DIM, Asked, choose
+from eigcore.fit.choose import MANY, Asked, choose
 from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
+from eigcore.fit.directions import directions
 from eigcore.fit.frame import Frame, check_names, make_frame
 from eigcore.fit.lbfgs import Solution
 from eigcore.fit.linear import linear_predictions
@@ -81,6 +82,7 @@ def fit(
     members: int | None = None,
     penalty: float | None = None,
     selection: float = 0.0,
+    projections: int | None = None,
     loss: str | None = None,
     quantile: float = 0.5,
     delta: float = 0.5,
@@ -117,6 +119,9 @@ def fit(
     penalty : weight of the squared norms, in units of the loss on a standardised target
     selection : weight of the sum of the columns' spectral norms; columns it makes zero are left
         out, exactly. Try 0.1; 0: no selection
+    projections : how many weighted sums of two numeric columns, none of them monotone, get a shape
+        function of their own; None: as many as validation says, from 2500 rows on and without
+        selection
     loss : "squared", "absolute", "huber", "quantile", "poisson", "logistic" or "multinomial";
         None: for a target of text or booleans "logistic" (two classes) or "multinomial" (more),
         otherwise "squared"
@@ -159,9 +164,11 @@ def fit(
     kind = make_loss(
         loss or _usual_loss(frame), quantile=quantile, delta=delta, classes=len(frame.classes)
     )
+    if selection and projections is None:
+        projections = 0
     wishes = _wishes(frame, increasing, decreasing, shape, neuron or {}, kind)
     asked = Asked(knots, dim, penalty, members)
-    _check_options(asked, wishes, validation, max_iter, selection)
+    _check_options(asked, wishes, validation, max_iter, selection, projections)
     fitted = _split(len(frame.target), validation, seed, least=1 if keep_constant else 2)
     limited = budget_seconds is not None
     deadline = began + _DESCENT * budget_seconds if limited else np.inf
@@ -177,6 +184,8 @@ def fit(
     # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
     with threadpool_limits(1 if run.fast else None, "blas"):
         plan = choose(run, frame, train, goals, wishes, asked)
+        found = directions(run, frame, train, goals, wishes, plan[0], projections)
+        wishes = replace(wishes, directions=found)
         wishes = _selected(run, frame, train, goals, wishes, plan[0], selection)
         shared, parts, plan, pieces = _members(run, frame, train, goals, wishes, plan)
     provenance = {
@@ -187,9 +196,12 @@ def fit(
         "backend": run.backend,
         "settings": [each._asdict() for each in plan],
         "pieces": pieces,
-        "wishes": asdict(wishes) | {"neuron": dict(wishes.neuron)},
+        "wishes": asdict(wishes) | {"neuron": dict(wishes.neuron), "directions": []},
     }
     model = _model(shared, parts, scaling, frame, kind, provenance)
+    if shared.projections:
+        sums = ", ".join(each.label for each in shared.projections)
+        frame = replace(frame, notes=(*frame.notes, f"Sums with a shape of their own: {sums}."))
     if wishes.without:
         note = f"Left out by selection, without any effect: {', '.join(wishes.without)}."
         frame = replace(frame, notes=(*frame.notes, note))
@@ -235,7 +247,12 @@ def _wishes(
 
 
 def _check_options(
-    asked: Asked, wishes: Wishes, validation: float, max_iter: int | None, selection: float
+    asked: Asked,
+    wishes: Wishes,
+    validation: float,
+    max_iter: int | None,
+    selection: float,
+    projections: int | None,
 ) -> None:
     limits = {
         "dim": (asked.dim, 1, "--dim 5"),
@@ -244,6 +261,7 @@ def _check_options(
         "penalty": (asked.penalty, 0, "--penalty 0.004"),
         "max_iter": (max_iter, 0, "max_iter=120"),
         "selection": (selection, 0, "--selection 0.1"),
+        "projections": (projections, 0, "--projections 4"),
     }
     for name, (value, least, example) in limits.items():
         if value is not None and not value >= least:
@@ -258,7 +276,7 @@ def _check_options(
 
 def _check_neuron(asked: Asked, wishes: Wishes) -> None:
     """Raise where the matrices cannot have the order, or φ not the monotonicity or shape, asked."""
-    order = asked.dim or next(filter(wishes.allows, range(1, MOST_DIM)), 5)
+    order = asked.dim or wishes.order(5)
     try:
         spec = wishes.spec(1, order)
     except (InvalidSpec, TypeError) as exc:
@@ -296,7 +314,7 @@ def _selected(
     if not strength or run.interrupted:
         return wishes
     pieces = max(1, settings.knots)
-    shared = encode(frame, train, settings.knots, wishes.shape is not None)
+    shared = encode(frame, train, settings.knots, wishes)
     numbers, own = shared.table(frame.cells)[train], goals.part(train)
     moments = Moments.of(shared, numbers, run.loss.working(own), own.weights)
     design = Design(shared, numbers, moments, wishes, pieces)
@@ -316,7 +334,7 @@ def _members(
     """
     sizes = piece_counts(plan)
     # A linear member is one piece that goes on outside the knots: then all of them go on.
-    shared = encode(frame, train, max(sizes), wishes.shape is not None or min(sizes) == 0)
+    shared = encode(frame, train, max(sizes), wishes, linear_tails=min(sizes) == 0)
     numbers, own = shared.table(frame.cells)[train], goals.part(train)
     moments = Moments.of(shared, numbers, run.loss.working(own), own.weights)
     found: list = []

@@ -1,0 +1,82 @@
+"""A shape function of a weighted sum of columns (projection pursuit, Friedman & Stuetzle 1981)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eigcore.encoding.base import Column, numbers_of
+from eigcore.encoding.columns import Linear, PiecewiseLinear, column_from_dict
+from eigcore.errors import InvalidSpec
+
+
+@dataclass(frozen=True)
+class Projection:
+    """z = Σ_i weights_i · (column_i − centers_i), with terms of its own.
+
+    It adds A_z(z) to the pencil. A monotone A_z moves the prediction one way along every column
+    with a weight, a matrix-convex one keeps it jointly convex, and the slope in column i is bounded
+    by |weights_i| times that in z (math.md, section 2b).
+
+    Parameters
+    ----------
+    names : tuple of str
+        Numeric columns of the table, at least one, all different.
+    weights : tuple of float
+        Not zero, one per name, per unit of the column.
+    column : Linear or PiecewiseLinear
+        The terms, functions of z. z is missing where one of the columns is.
+    centers : tuple of float
+        Subtracted first, so that z keeps its digits in float32; zeros when empty.
+
+    Raises
+    ------
+    InvalidSpec
+        If numbers of names, weights and centers differ, a weight is zero, or column is of another
+        kind.
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    column: Column
+    centers: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = tuple(str(name) for name in self.names)
+        weights = numbers_of(self.weights, "Projection.weights")
+        centers = numbers_of(self.centers, "Projection.centers") or (0.0,) * len(names)
+        for field, value in (("names", names), ("weights", weights), ("centers", centers)):
+            object.__setattr__(self, field, value)
+        if not names or len(set(names)) < len(names):
+            raise InvalidSpec(f"Projection.names is {names}. Name at least one column, each once.")
+        if not len(names) == len(weights) == len(centers) or not all(weights):
+            raise InvalidSpec(
+                f"A projection of {names} has the weights {weights} and the centers {centers}. "
+                "Give one of each per name, no weight zero."
+            )
+        if not isinstance(self.column, (Linear, PiecewiseLinear)):
+            raise InvalidSpec(
+                f"Projection.column is {self.column!r}. Write Linear(...) or PiecewiseLinear(...)."
+            )
+
+    @property
+    def label(self) -> str:
+        """The sum as text, like "0.5 longitude - 0.47 latitude"."""
+        signed = zip(self.weights, self.names, strict=True)
+        parts = [f"{'-' if w < 0 else '+'} {abs(w):.4g} {name}" for w, name in signed]
+        return " ".join(parts).removeprefix("+ ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` is the inverse."""
+        return {
+            "names": list(self.names),
+            "weights": list(self.weights),
+            "centers": list(self.centers),
+            "column": self.column.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Projection:
+        """Inverse of `to_dict`."""
+        names, weights, centers = (tuple(data[key]) for key in ("names", "weights", "centers"))
+        return cls(names, weights, column_from_dict(data["column"]), centers)
