@@ -51,10 +51,24 @@ def with_pullback(backend, rule, p, threads=None):
     return lambda p: _run(backend, rule, p.shape[:-1], routine, p)
 
 
+def of_matrices(backend, rule, M, threads=None):
+    """Return `with_pullback` for whole matrices (..., d, d)."""
+    kernel = with_pullback(backend, rule, M, threads)
+    if kernel is None:
+        return None
+    shape, rows = M.shape, (*M.shape[:-2], M.shape[-1] ** 2)
+
+    def run(M):
+        values, pullback = kernel(M.reshape(rows))
+        return values, lambda g: (pullback(g)[0].reshape(shape),)
+
+    return run
+
+
 def _value_and_pullback(rule, threads, p):
     assert kernels is not None
     values, vectors, tied = kernels.value_and_vectors(rule, p, threads)
-    if not tied.any():
+    if tied is None:
         pullback = partial(kernels.pullback, rule, vectors, threads=threads)
         return values, lambda g: (pullback(g),)
     values, gradient = kernels.value_and_gradient(rule, p, threads)
@@ -84,6 +98,11 @@ def in_jax(rule, gradient, p):
     from eigcore_native import jax_rules
 
     return (jax_rules.value_and_gradient if gradient else jax_rules.value)(rule, p, THREADS)
+
+
+def all_finite(backend, a):
+    """Return `Backend.all_finite` of a NumPy array."""
+    return backend.all_finite(a) if kernels is None else kernels.all_finite(a)
 
 
 def rows(backend, rule):

@@ -12,7 +12,6 @@ from eigcore_torch_cuda import cuda_library, cupy_solver
 from eigcore_torch_layers import SpectralLayer as SpectralLayer
 from eigcore_torch_nodes import ORDER, Kernel, differentiable
 from eigcore_torch_tensors import (
-    SMALL,
     builds_graph,
     is_concrete,
     is_followed,
@@ -63,13 +62,10 @@ class TorchBackend(Backend):
         return is_concrete(a)
 
     def all_finite(self, a):
-        if not self.is_concrete(a):
-            return False
-        if a.numel() == 1:
-            return math.isfinite(a.item())
-        if a.numel() <= SMALL and on_host(a):
-            return NUMPY.all_finite(viewed(a))
-        return math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all())
+        if on_host(a):
+            return eigcore_kernels.all_finite(NUMPY, viewed(a))
+        concrete = self.is_concrete(a)
+        return concrete and (math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all()))
 
     def solve(self, driver, routine, a, *rest, shape=None):
         if torch.compiler.is_compiling():
@@ -79,9 +75,7 @@ class TorchBackend(Backend):
     def fused(self, rule, p, *, gradient):
         if not on_host(p) or not eigcore_kernels.serves(rule):
             return None
-        result = eigcore_kernels.solve(
-            NUMPY, rule, p.detach().numpy(), gradient, torch.get_num_threads()
-        )
+        result = eigcore_kernels.solve(NUMPY, rule, viewed(p), gradient, torch.get_num_threads())
         return tuple(map(shared, result)) if gradient else shared(result)
 
     def kernel(self, make, rule, *arrays):
@@ -98,11 +92,17 @@ class TorchBackend(Backend):
         return shared(values), lambda g: tuple(map(shared, pullback(g.numpy())))
 
     def differentiable_pencil(self, rule, params, x):
-        kernel = None
-        if builds_graph(params, x):
-            kernel = self.kernel(eigcore_kernels.pencil, rule, params, x)
         composed = partial(super().differentiable_pencil, rule)
-        return composed(params, x) if kernel is None else Kernel.apply(kernel, composed, params, x)
+        return self.attached(eigcore_kernels.pencil, rule, composed, params, x)
+
+    def differentiable_matrices(self, rule, M):
+        composed = partial(super().differentiable_matrices, rule)
+        return self.attached(eigcore_kernels.of_matrices, rule, composed, M)
+
+    def attached(self, make, rule, composed, *arrays):
+        """Return the values of the kernel that `make` gives as a node, else those composed."""
+        kernel = self.kernel(make, rule, *arrays) if builds_graph(*arrays) else None
+        return composed(*arrays) if kernel is None else Kernel.apply(kernel, composed, *arrays)
 
     def eigenpairs(self, M, lo, hi):
         return self._solve_window("eigh", M, lo, hi)

@@ -6,7 +6,7 @@ from functools import partial
 import eigcore_kernels
 import torch
 import torch.autograd.forward_ad as forward_ad
-from eigcore_torch_tensors import is_batched, is_concrete, is_followed, shared
+from eigcore_torch_tensors import is_batched, is_concrete, is_followed, shared, viewed
 from torch._C._functorch import (  # pyright: ignore
     TransformType,
     get_interpreter_stack,
@@ -49,7 +49,7 @@ class Kernel(torch.autograd.Function):
     def forward(ctx, kernel, composed, *arrays):
         ctx.save_for_backward(*arrays)
         ctx.composed = composed
-        values, ctx.pullback = kernel(*[a.detach().numpy() for a in arrays])
+        values, ctx.pullback = kernel(*map(viewed, arrays))
         return shared(values)
 
     @staticmethod

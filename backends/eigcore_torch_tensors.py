@@ -36,7 +36,7 @@ def is_followed(p):
 def builds_graph(*arrays):
     """Tell whether autograd follows one of the arrays, in reverse mode only."""
     reverse = torch.is_grad_enabled() and forward_ad._current_level < 0
-    return reverse and any(a.requires_grad for a in arrays)
+    return reverse and True in [a.requires_grad for a in arrays]
 
 
 def on_host(a):
@@ -56,8 +56,8 @@ def shared(a):
 
 def is_small(a):
     """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
-    # on_host first: a comparison of sizes would be a guard in compiled code
-    return on_host(a) and a.numel() <= SMALL and not is_followed(a)
+    # on_host before the size: a comparison of sizes would be a guard in compiled code
+    return not builds_graph(a) and on_host(a) and a.numel() <= SMALL and not is_followed(a)
 
 
 def viewed(a):

@@ -278,7 +278,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
     """
     chosen, (M,), restore = _prepare(backend, M)
     d = _order(M)
-    static = (_kth_rule(chosen, M, "full", d, k), 2)
+    static = (_kth_rule(chosen, M, "full", d, k),)
     values, vectors = chosen.call(_pair_of, static, M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
@@ -310,17 +310,15 @@ def _pullback(
     return rules.assemble_cotangent(backend.xp, params, x, rules.cotangent(gradient, g))
 
 
-def _flat(a: Array, core: int) -> Array:
-    """Make one axis of the last `core` axes."""
-    return a if core == 1 else a.reshape(*a.shape[:-2], a.shape[-1] * a.shape[-2])
-
-
 def _values_of(backend: Backend, rule: Rule, core: int, a: Array) -> Array:
-    return backend.differentiable(rule)(_flat(a, core))
+    if core == 2:
+        return backend.differentiable_matrices(rule, a)
+    return backend.differentiable(rule)(a)
 
 
-def _pair_of(backend: Backend, rule: Rule, core: int, a: Array) -> tuple[Array, Array]:
-    return backend.undifferentiable(partial(rule.eigenpair, backend))(_flat(a, core))
+def _pair_of(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
+    p = M.reshape(*M.shape[:-2], M.shape[-1] * M.shape[-2])
+    return backend.undifferentiable(partial(rule.eigenpair, backend))(p)
 
 
 def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:

@@ -155,6 +155,10 @@ class Backend(abc.ABC):
         """Return the values of a pencil with derivatives attached: (m, n + 1, K), (..., n)."""
         return self.differentiable(rule)(assemble(params, x))
 
+    def differentiable_matrices(self, rule: Any, M: Array) -> Array:
+        """Return the values of whole matrices (..., d, d) with derivatives attached."""
+        return self.differentiable(rule)(M.reshape(*M.shape[:-2], M.shape[-2] * M.shape[-1]))
+
     def fused_rows(self, rule: Any) -> Callable[..., Any] | None:
         """Return the kernel of `eigcore.rows.Rows.vjp` for a rule, None where there is none.
 

@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 
 #include <chrono>
+#include <cstring>
 
 #include "drive.hpp"
 
@@ -71,6 +72,7 @@ void bind_solve(nb::module_& m) {
         job.tied = pointer(tied), job.cluster = pointer(cluster);
         job.force_full = force_full;
         interruptible([&] { solve(job, threads, SignalCheck()); });
+        return job.tied && std::memchr(job.tied, 1, (std::size_t)count);  // whether a value is tied
       },
       "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(),
       "terms"_a, "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(), "gaps"_a.none(),
@@ -105,6 +107,16 @@ void bind_value_pullback(nb::module_& m) {
         interruptible([&] { value_pullback(p, count, threads, SignalCheck()); });
       },
       "layout"_a, "count"_a, "d"_a, "vectors"_a, "g"_a, "out"_a, "threads"_a);
+}
+
+template <class T>
+void bind_all_finite(nb::module_& m) {
+  m.def("all_finite", [](In<T> a) {
+    const T* x = a.data();
+    bool finite = true;
+    for (std::size_t i = 0, n = a.size(); i < n; ++i) finite &= x[i] - x[i] == 0;
+    return finite;
+  });
 }
 
 template <class T>
@@ -159,6 +171,8 @@ NB_MODULE(_core, m) {
   eigcore::bind_pullback<double>(m);
   eigcore::bind_value_pullback<float>(m);
   eigcore::bind_value_pullback<double>(m);
+  eigcore::bind_all_finite<float>(m);
+  eigcore::bind_all_finite<double>(m);
   eigcore::bind_encoded<float>(m);
   eigcore::bind_encoded<double>(m);
 #ifdef EIGCORE_XLA

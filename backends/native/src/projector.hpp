@@ -20,38 +20,58 @@ EIG_INLINE void store_up_to(T* p, typename Real<T>::V x, index room) {
     store_partial<T>(p, x, int(room));
 }
 
-// `count` matrices. A register may reach beyond its row: what it writes there is written again by the next row.
-template <class T>
-void write_projectors(Layout layout, index d, const T* vectors, const T* g, index count, T* out) {
+// Whole matrices or packed lower triangles. A register may reach beyond its row: what it writes there is written again
+// by the next row.
+template <bool packed, bool room_enough, class T>
+void write_dense_projectors(index d, const T* vectors, const T* g, index count, T* out) {
   using V = typename Real<T>::V;
-  constexpr int W = Real<T>::W;
   constexpr T root2 = T(1.41421356237309504880);
-  const index size = layout_size(layout, d);
-  for (index n = 0; n < count; ++n) {
-    const T* v = vectors + n * d;
+  index room = count * (packed ? packed_size(d) : d * d), v_room = count * d;  // from `out` and from `vectors` on
+  for (index n = 0; n < count; ++n, vectors += d, v_room -= d) {
     const T factor = g ? g[n] : T(1);
-    T* row = out + n * size;
-    const index v_room = (count - n) * d;
-    index room = (count - n) * size;  // from `row` on
-    if (layout == Layout::full || layout == Layout::packed) {
-      const bool packed = layout == Layout::packed;
-      const V f = splat<T>(packed ? root2 * factor : factor);
-      for (index i = 0; i < d; ++i) {
-        const V vi = splat<T>(v[i]);
-        const index length = packed ? i + 1 : d;
-        for (index j = 0; j < length; j += W)
-          store_up_to<T>(row + j, vi * load_up_to<T>(v + j, v_room - j) * f, room - j);
-        if (packed) row[i] = v[i] * v[i] * factor;
-        row += length;
-        room -= length;
-      }
-    } else {
-      const bool pair = layout == Layout::pair;
-      for (index i = 0; i < d; ++i) row[pair ? i : 2 * i] = v[i] * v[i] * factor;
-      for (index i = 0; i + 1 < d; ++i)
-        row[pair ? d + i : 2 * i + 1] = v[i] * v[i + 1] * (factor * (pair ? T(2) : root2));
+    const V f = splat<T>(packed ? root2 * factor : factor);
+    for (index i = 0; i < d; ++i) {
+      const T v = vectors[i];
+      const index length = packed ? i + 1 : d;
+      for (index j = 0; j < length; j += Real<T>::W)
+        if constexpr (room_enough)
+          store<T>(out + j, splat<T>(v) * load<T>(vectors + j) * f);
+        else
+          store_up_to<T>(out + j, splat<T>(v) * load_up_to<T>(vectors + j, v_room - j) * f, room - j);
+      if (packed) out[i] = v * v * factor;
+      out += length;
+      room -= length;
     }
   }
+}
+
+template <bool packed, class T>
+void write_dense_projectors(index d, const T* vectors, const T* g, index count, T* out) {
+  // only the last matrices have less than a register of numbers behind them
+  const index last = (Real<T>::W + d - 1) / d, first = count > last ? count - last : 0;
+  const index size = packed ? packed_size(d) : d * d;
+  write_dense_projectors<packed, true>(d, vectors, g, first, out);
+  write_dense_projectors<packed, false>(d, vectors + first * d, g ? g + first : g, count - first, out + first * size);
+}
+
+template <class T>
+void write_tridiagonal_projectors(bool pair, index d, const T* vectors, const T* g, index count, T* out) {
+  constexpr T root2 = T(1.41421356237309504880);
+  for (index n = 0; n < count; ++n, vectors += d, out += 2 * d - 1) {
+    const T factor = g ? g[n] : T(1), beside = factor * (pair ? T(2) : root2);
+    for (index i = 0; i < d; ++i) out[pair ? i : 2 * i] = vectors[i] * vectors[i] * factor;
+    for (index i = 0; i + 1 < d; ++i) out[pair ? d + i : 2 * i + 1] = vectors[i] * vectors[i + 1] * beside;
+  }
+}
+
+template <class T>
+void write_projectors(Layout layout, index d, const T* vectors, const T* g, index count, T* out) {
+  if (layout == Layout::full)
+    write_dense_projectors<false>(d, vectors, g, count, out);
+  else if (layout == Layout::packed)
+    write_dense_projectors<true>(d, vectors, g, count, out);
+  else
+    write_tridiagonal_projectors(layout == Layout::pair, d, vectors, g, count, out);
 }
 
 }  // namespace EIGCORE_ISA

@@ -28,7 +28,7 @@ def real(array, name, dtype=None):
     flags = a.flags
     if a.dtype == wanted and flags.c_contiguous and flags.aligned:
         return a
-    return np.require(a, dtype=wanted, requirements=("C", "A"))
+    return np.array(a, dtype=wanted, order="C")
 
 
 def order_from_packed(size, name):

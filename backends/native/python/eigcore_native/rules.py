@@ -3,7 +3,7 @@
 import numpy as np
 
 from eigcore_native import _core, eigen, encoded
-from eigcore_native.pencil import pencil, pencil_vjp
+from eigcore_native.pencil import pencil_vjp
 
 SQRT_HALF = 0.5**0.5
 SOURCES = {"full": eigen.DENSE, "packed": eigen.PACKED}
@@ -31,14 +31,8 @@ def value(rule, p, threads=0):
     """λ_k of packed rows: p (..., K) -> (...); NaN where a row is not finite."""
     kind, d, k = serves(rule), rule.layout.dim, rule.phi.parameter
     if kind in SOURCES:
-        # without the checks of `eigen`, for the shortest call
-        p = np.ascontiguousarray(p)
         values = np.empty(p.shape[:-1], p.dtype)
-        nothing = (None,) * 5
-        _core.solve(
-            *(SOURCES[kind], values.size, d, k, k, p, None, None, None, 0, False),
-            *(values, *nothing, threads, False),
-        )
+        _solve(SOURCES[kind], d, k, threads, values, matrix=np.ascontiguousarray(p))
         return values
     return eigen.eigenpair_tridiagonal(*_bands(kind, p, d), k, False, threads).values
 
@@ -57,20 +51,50 @@ def value_and_gradient(rule, p, threads=0):
 
 
 def value_and_vectors(rule, p, threads=0):
-    """λ_k of packed rows and unit vectors: p (..., K) -> (...), (..., d), and where it is tied."""
+    """λ_k of packed rows and unit vectors: p (..., K) -> (...), (..., d), and where it is tied.
+
+    None instead of the last where no value is tied.
+    """
     kind, d, k = serves(rule), rule.layout.dim, rule.phi.parameter
-    if kind == "full":
-        pair = eigen.eigenpair(p.reshape(*p.shape[:-1], d, d), k, True, threads)
-    elif kind == "packed":
-        pair = eigen.eigenpair_packed(p, k, d, True, threads)
-    else:
-        pair = eigen.eigenpair_tridiagonal(*_bands(kind, p, d), k, True, threads)
-    return pair.values, pair.vectors, pair.tied
+    if kind in SOURCES:
+        p = np.ascontiguousarray(p)
+        return _vectors(SOURCES[kind], d, k, p.shape[:-1], p.dtype, threads, matrix=p)
+    pair = eigen.eigenpair_tridiagonal(*_bands(kind, p, d), k, True, threads)
+    return pair.values, pair.vectors, pair.tied if pair.tied.any() else None
+
+
+def _vectors(source, d, k, lead, dtype, threads, **inputs):
+    """Return what `value_and_vectors` does, for the inputs of `_solve`."""
+    values, vectors = np.empty(lead, dtype), np.empty((*lead, d), dtype)
+    tied = np.empty(lead, np.bool_)
+    any_tied = _solve(source, d, k, threads, values, vectors, tied.view(np.uint8), **inputs)
+    return values, vectors, tied if any_tied else None
+
+
+def _solve(source, d, k, threads, values, vectors=None, tied=None, *, matrix=None, pencil=None):
+    """Fill the results, without the checks of `eigen` and `pencil`, for the shortest call.
+
+    matrix : rows as `source` says; or pencil : x (..., n), params (n + 1, K), n, and whether they
+    are tridiagonal. Contiguous. Returns whether a value is tied.
+    """
+    return _core.solve(
+        *(source, values.size, d, k, k, matrix, None, *(pencil or (None, None, 0, False))),
+        *(values, vectors, None, None, tied, None, threads, False),
+    )
 
 
 def pullback(rule, vectors, g, threads=0):
     """Return g v vᵀ in the layout of a rule: (..., d), (...) -> (..., K). Not for ties."""
-    return eigen.value_vjp(vectors, g, serves(rule), threads=threads)
+    kind, d = serves(rule), rule.layout.dim
+    out = np.empty((*g.shape, eigen.layout_size(kind, d)), vectors.dtype)
+    g = np.ascontiguousarray(g, vectors.dtype)
+    _core.value_pullback(eigen.LAYOUTS[kind], g.size, d, vectors, g, out, threads)
+    return out
+
+
+def all_finite(a):
+    """Tell whether all numbers of a float array are finite."""
+    return _core.all_finite(a)
 
 
 def _bands(kind, p, d):
@@ -107,15 +131,23 @@ def affine(rule, params, x, threads=0):
     params (1, n + 1, K), x (N, n) -> values (N,), and a function (g (N,), want_x) -> d_params, d_x,
     None where x is not wanted. P/m at ties.
     """
-    k, a, band = rule.phi.parameter, params[0], serves(rule) == "band"
-    pair = pencil(x, a, k, rule.layout.dim, True, threads, tridiagonal=band)
+    k, d, band = rule.phi.parameter, rule.layout.dim, serves(rule) == "band"
+    a, x = np.ascontiguousarray(params[0]), np.ascontiguousarray(x)
+    n, lead = x.shape[-1], x.shape[:-1]
+    given = (x, a, n, band)
+    values, vectors, tied = _vectors(eigen.PENCIL, d, k, lead, a.dtype, threads, pencil=given)
 
     def pullback(g, want_x=True):
-        options = {"k": k, "tied": pair.tied, "want_x": want_x, "threads": threads}
-        found = pencil_vjp(x, a, pair.vectors, g, tridiagonal=band, **options)
-        return found[0][None], found[1]
+        if tied is not None:
+            options = {"k": k, "tied": tied, "want_x": want_x, "threads": threads}
+            found = pencil_vjp(x, a, vectors, g, tridiagonal=band, **options)
+            return found[0][None], found[1]
+        d_params, d_x = np.empty((1, *a.shape), a.dtype), np.empty_like(x) if want_x else None
+        g = np.ascontiguousarray(g, a.dtype)
+        _core.pencil_pullback(g.size, d, n, band, x, a, vectors, g, d_x, d_params, threads)
+        return d_params, d_x
 
-    return pair.values, pullback
+    return values, pullback
 
 
 def serves_rows(rule):
