@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
 
 import eigcore
 from eigcore.errors import EigcoreError, InvalidInput
@@ -281,6 +282,47 @@ def test_a_fit_beats_the_linear_model_and_reports_both():
     assert any("'c' is missing in 15 of 400 rows" in note for note in report.notes)
     assert len(result.history) == 2
     assert all(h[-1] < h[0] for h in result.history)
+
+
+@pytest.mark.parametrize("penalty", [1e-8, 0.1])
+@pytest.mark.parametrize("direction", [None, "increasing"])
+def test_order_one_is_ridge_regression(penalty, direction):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(60, 3))
+    x[:, 1] = x[:, 0] + 1e-3 * x[:, 1]
+    y = x @ [1.0, 2.0, -1.0] + 0.1 * rng.normal(size=60)
+    table = {name: x[:, i] for i, name in enumerate("abc")}
+    wishes = {direction: ["a", "b", "c"]} if direction else {}
+    model = fit(table, y, dim=1, knots=0, penalty=penalty, validation=0.0, **wishes).model
+    scaled = (x - x.mean(0)) / x.std(0)
+    goals = (y - y.mean()) / y.std()
+    rows = np.concatenate([scaled, np.sqrt(60 * penalty) * np.eye(3)])
+    bounds = (0.0 if direction else -np.inf, np.inf)
+    best = lsq_linear(rows, np.concatenate([goals, np.zeros(3)]), bounds, "bvls", tol=1e-14).x
+    # B B^T starts with a little noise, away from the saddle at zero
+    close = (1e-3 if direction else 1e-6) * y.std()
+    np.testing.assert_allclose(model.predict(table), y.mean() + y.std() * scaled @ best, atol=close)
+
+
+def test_order_one_without_a_penalty_takes_redundant_columns():
+    table = {"kind": np.array(["oak", "elm", "ash"] * 10), "y": np.array([1.0, 2.0, 4.0] * 10)}
+    model = fit(table, "y", dim=1, knots=0, penalty=0.0, validation=0.0).model
+    np.testing.assert_allclose(model.predict(table), table["y"], atol=1e-5)
+
+
+def test_order_one_descends_to_the_minimum_of_other_losses():
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(200, 2))
+    x[:, 1] += 2.0 * x[:, 0]
+    y = x[:, 0] - x[:, 1] + rng.logistic(size=200) > 0.0
+    scaled = (x - x.mean(0)) / x.std(0)
+    # scikit-learn minimises C · sum of losses + |w|²/2
+    known = LogisticRegression(C=1.0 / (2.0 * 200 * 1e-2), tol=1e-8).fit(scaled, y)
+    model = fit(x, y, dim=1, knots=0, penalty=1e-2, validation=0.0).model
+    wanted = known.predict_proba(scaled)[:, 1]
+    np.testing.assert_allclose(model.predict(x), wanted, atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another():

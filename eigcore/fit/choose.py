@@ -35,12 +35,15 @@ _PART = 0.3
 """Part of a budget that may be spent on choosing."""
 SMOOTH = 0.02
 """Smoothness of the last but one candidates: they may have more pieces."""
-LINEAR = (1e-5, 1e-3, 1e-2, 1e-1)
-"""Penalties of the last candidates, which are linear models with the constraints asked for."""
+LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
+"""Penalties of the last candidates, which are linear models with the constraints asked for.
+
+They cost next to nothing: with squared loss they start at their minimum.
+"""
 _STEPS = 60
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
-_FEW, _SOME = 600, 2500
+_FEWEST, _FEW, SOME = 200, 600, 2500
 MANY = 8000
 
 
@@ -71,7 +74,7 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
         yield lambda best: [best._replace(knots=k) for k in counts]
     if asked.penalty is None:
         yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.25, 4.0)]
-        if rows < _SOME:
+        if rows < SOME:
             yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.5, 2.0, 8.0)]
     if asked.dim is None:
         yield lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped)]
@@ -90,7 +93,7 @@ def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
         return (3, 8)
     if rows >= MANY:
         return (9,) if best.knots <= 4 else ()
-    if rows >= _SOME:
+    if rows >= SOME:
         return (9, 13)
     return (3, 9, 13) if best.knots <= 4 else (3, 7)
 
@@ -191,12 +194,12 @@ def averaged(run: Run, rows: int) -> int:
 def folds_of(run: Run, train: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs of known and hidden rows."""
     shuffled = np.random.default_rng([run.seed, 1_000_003]).permutation(train)
-    if len(train) > _SOME:
+    if len(train) > SOME:
         fast = run.fast and len(train) >= MANY
         sample = shuffled[: _FAST_SAMPLE if fast else _SAMPLE]
         cut = len(sample) * 3 // 4
         return [(sample[:cut], sample[cut:])]
-    count = 5 if len(train) <= _FEW else 3
+    count = 10 if len(train) <= _FEWEST else 5 if len(train) <= _FEW else 3
     parts = np.array_split(shuffled, count)
     return [(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(count)]
 
@@ -219,7 +222,8 @@ def validate(
     """
     known, hidden = fold
     penalty = settings.penalty * rows / len(known)
-    sizes = piece_counts([settings] * many)
+    # of order 1 the objective is convex: all starts lead to the same model
+    sizes = piece_counts([settings] * (many if settings.dim > 1 else 1))
     shared = encode(frame, known, max(sizes), wishes)
     numbers, own = shared.table(frame.cells), goals.part(known)
     moments = Moments.of(shared, numbers[known], run.loss.working(own), own.weights)
@@ -233,7 +237,7 @@ def validate(
         coordinates = design.parametrisation(settings.dim)
         kind = starts.random if neuron else starts.gapped
         rng = np.random.default_rng(run.seed + neuron)
-        start = begin(kind, coordinates, first_guess(design, coordinates), rng)
+        start = begin(kind, coordinates, first_guess(design, coordinates, penalty), rng)
         objective = run.objective(design, coordinates, own, penalty, smooth=settings.smooth)
         steps = _STEPS if many == 1 else 2 * _STEPS
         solution = minimize(objective, start, max_iter=steps, decrease_tol=1e-4, callback=late)

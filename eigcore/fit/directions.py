@@ -14,6 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
+from eigcore.fit import blend
 from eigcore.fit.choose import TimeUp, averaged, folds_of, validate
 from eigcore.fit.design import Direction, Wishes
 from eigcore.fit.frame import Frame
@@ -22,10 +23,8 @@ from eigcore.fit.member import Run, Settings
 
 _RATIOS = (1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
 """Weights of the second column, beside 1 of the first, in standard deviations."""
-_COUNTS = (2, 4, 8)
-"""Numbers of sums that are validated."""
-_GAIN = 0.99
-"""Part of the loss without sums that it must fall to."""
+_STEP, _MOST = 2, 8
+"""Sums that are added at a time, and at most."""
 _LEAST_ROWS = 2500
 """Fewer rows would choose at random."""
 _ROWS = 20_000
@@ -33,9 +32,12 @@ _KNOTS = 16
 """Pieces per column, at most, of the neuron that leaves a rest."""
 _LEAST_PART = 0.002
 """Part of the squared rest that a sum must explain."""
-_BINS = 24
-_PAIRS, _SCREEN_ROWS = 16, 4000
-"""Pairs that are looked at closely, and rows for a first look at all of them."""
+_FEW = 12
+"""Values of a column that a sum can keep apart: one shape function of the other column for each."""
+_APART = 1.1
+_BINS = 48
+_PAIRS, _LOOKS, _SCREEN_ROWS = 16, 3, 4000
+"""Pairs that are looked at closely; sums and rows for a first look at all of them."""
 _PART = 0.5
 """Part of a budget after which nothing more is tried."""
 
@@ -63,42 +65,54 @@ def directions(
     look = settings._replace(knots=min(settings.knots, _KNOTS))
     rows = np.random.default_rng([run.seed, 4_000_037]).permutation(train)[:_ROWS]
     first, second = rows[::2], rows[1::2]
-    losses: dict[tuple[Direction, ...], float] = {}
+    cells = _numeric(
+        frame, np.concatenate([second, first]), {*wishes.increasing, *wishes.decreasing}
+    )
+    most, least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
 
-    def decisions(how: Settings, fold: tuple[np.ndarray, np.ndarray], many: int, sums=()):
+    def decisions(sums, how: Settings, fold: tuple[np.ndarray, np.ndarray], many: int = 1):
         if run.stopped:
             raise TimeUp
         wished = replace(wishes, directions=sums)
         return validate(run, frame, goals, wished, how, len(train), fold, many, _PART)
 
+    def grown(sums: tuple[Direction, ...]) -> tuple[Direction, ...]:
+        step = min(_STEP, most - len(sums))
+        if not step:
+            return sums
+        seen = [decisions(sums, look, fold) for fold in ((first, second), (second, first))]
+        target = goals.target[np.concatenate([second, first])]
+        rest = run.loss.rows(np.concatenate(seen), target)[1]
+        ranked = [(part, each) for part, each in _ranked(cells, rest) if each not in sums]
+        return (*sums, *(each for part, each in ranked[:step] if part > least))
+
+    kept: tuple[Direction, ...] = ()
     try:
-        order = np.concatenate([second, first])
-        seen = [decisions(look, fold, 1) for fold in ((first, second), (second, first))]
-        rest = run.loss.rows(np.concatenate(seen), goals.target[order])[1]
-        skip = {*wishes.increasing, *wishes.decreasing}
-        ranked = _ranked(_numeric(frame, order, skip), rest)
         if count is not None:
-            return tuple(each for _, each in ranked[:count])
-        found = tuple(each for part, each in ranked if part > _LEAST_PART)
+            while len(sums := grown(kept)) > len(kept):
+                kept = sums
+            return kept
         fold, many = folds_of(run, train)[0], averaged(run, len(train))
-        for sums in dict.fromkeys(found[:size] for size in (0, *_COUNTS) if found):
-            values = decisions(settings, fold, many, sums)
-            losses[sums] = run.loss(values, *goals.part(fold[1]))[0]
+        values = decisions(kept, settings, fold, many)
+        while len(sums := grown(kept)) > len(kept):
+            others, values = values, decisions(sums, settings, fold, many)
+            if not blend.clearly_better(run.loss, values, others, goals.part(fold[1])):
+                break
+            kept = sums
     except TimeUp:
         pass
     except KeyboardInterrupt:
         run.interrupted = True
-    best = min(losses, key=lambda sums: losses[sums], default=())
-    return best if best and losses[best] <= _GAIN * losses.get((), np.inf) else ()
+    return kept
 
 
 def _numeric(frame: Frame, rows: np.ndarray, skip: set[str]) -> dict[str, np.ndarray]:
-    """Cells (rows,) of the numeric columns with more than two values."""
+    """Cells (rows,) of the numeric columns that vary."""
     cells = {name: frame.cells[name][rows] for name in frame.names if name not in skip}
     return {
         name: each
         for name, each in cells.items()
-        if each.dtype != object and len(np.unique(each[~np.isnan(each)])) > 2
+        if each.dtype != object and len(np.unique(each[~np.isnan(each)])) > 1
     }
 
 
@@ -114,22 +128,33 @@ def _ranked(cells: dict[str, np.ndarray], rest: np.ndarray) -> list[tuple[float,
         some = {name: cells[name][:first] for name in direction.names}
         return _explained(direction.values(some), rest[:first])
 
-    sums = {
-        pair: [_direction(cells, pair, ratio) for ratio in _RATIOS]
-        for pair in combinations(cells, 2)
-    }
+    sums = {pair: _sums(cells, pair) for pair in combinations(cells, 2)}
     look = {
-        pair: max(explained(each, _SCREEN_ROWS) for each in some[:2]) for pair, some in sums.items()
+        pair: max(explained(each, _SCREEN_ROWS) for each in some[:_LOOKS])
+        for pair, some in sums.items()
+        if some
     }
     best = sorted(look, key=lambda pair: -look[pair])[:_PAIRS]
     found = [(explained(each), each) for pair in best for each in sums[pair]]
     return sorted(found, reverse=True)
 
 
-def _direction(cells: dict[str, np.ndarray], pair: tuple[str, ...], ratio: float) -> Direction:
+def _sums(cells: dict[str, np.ndarray], pair: tuple[str, ...]) -> list[Direction]:
+    """Sums to look at; where a column has few values, first one that keeps them apart."""
     centers = tuple(float(np.nanmean(cells[name])) for name in pair)
-    first, second = (float(np.nanstd(cells[name])) for name in pair)
-    return Direction(pair, (1.0 / first, ratio / second), centers)
+    units = [1.0 / float(np.nanstd(cells[name])) for name in pair]
+    levels = [np.unique(cells[name][~np.isnan(cells[name])]) for name in pair]
+    few = [len(each) <= _FEW for each in levels]
+    if all(few):
+        return []
+    sums = [Direction(pair, (units[0], ratio * units[1]), centers) for ratio in _RATIOS]
+    if not any(few):
+        return sums
+    code, other = (0, 1) if few[0] else (1, 0)
+    weights = list(units)
+    weights[code] = _APART * units[other] * np.ptp(levels[other]) / np.diff(levels[code]).min()
+    apart = Direction(pair, tuple(map(float, weights)), centers)
+    return [apart] if len(levels[code]) == 2 else [apart, *sums]
 
 
 def _explained(sums: np.ndarray, rest: np.ndarray) -> float:

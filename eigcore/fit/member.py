@@ -26,6 +26,8 @@ Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
 _FLOAT32_FROM = 500_000
+_LEAST_RIDGE = 1e-10
+"""Decides among equal linear models."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, as parts of ``knots``: different knots make the average better."""
 
@@ -139,9 +141,15 @@ def kernel_runs(spec: EigSpec, backend: str) -> bool:
     return get_backend(backend).fused_rows(rule_of(spec)) is not None
 
 
-def first_guess(design: Design, coordinates: Parametrisation) -> np.ndarray:
-    """Return the coefficients p (outputs, 1 + blocks) of the additive models."""
-    return starts.additive(coordinates, design.moments.of_sums(coordinates.to_terms))
+def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
+    """Return the coefficients p (outputs, 1 + blocks) of the additive models.
+
+    Of order 1 they are the whole model: with squared loss, the best one for this penalty.
+    """
+    moments = design.moments.of_sums(coordinates.to_terms)
+    if coordinates.spec.dim == 1:
+        return starts.additive(coordinates, moments, max(penalty, _LEAST_RIDGE))
+    return starts.additive(coordinates, moments)
 
 
 def begin(
@@ -154,24 +162,14 @@ def begin(
 def screened_start(
     run: Run, design: Design, goals: Goals, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Best of the gapped, the convex and the random start after a few steps on a few rows."""
+    """Better of the gapped and the random start after a few steps on a few rows."""
     coordinates = design.parametrisation(settings.dim)
-    p = first_guess(design, coordinates)
+    p = first_guess(design, coordinates, settings.penalty)
     rows = np.sort(rng.permutation(len(goals.target))[:_SCREEN_ROWS])
     objective = run.objective(
         design, coordinates, goals, settings.penalty, rows, smooth=settings.smooth
     )
-    working = run.loss.working(objective.goals).reshape(len(rows), -1).T
-    candidates = [
-        begin(starts.gapped, coordinates, p, rng),
-        np.concatenate(
-            [
-                starts.convex(coordinates, own, rng, objective.value, goal)
-                for own, goal in zip(p, working, strict=True)
-            ]
-        ),
-        begin(starts.random, coordinates, p, rng),
-    ]
+    candidates = [begin(kind, coordinates, p, rng) for kind in (starts.gapped, starts.random)]
     tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in candidates]
     if any(solution.reason == "interrupted" for solution in tried):
         raise KeyboardInterrupt

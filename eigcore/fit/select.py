@@ -35,7 +35,7 @@ def dropped(
     rng = np.random.default_rng([run.seed, 3_000_017])
     rows = np.sort(rng.permutation(len(goals.target))[:_ROWS])
     tied = design.parametrisation(settings.dim)
-    start = begin(starts.gapped, tied, first_guess(design, tied), rng)
+    start = begin(starts.gapped, tied, first_guess(design, tied, settings.penalty), rng)
     pencils = [tied.blocks(part) for part in start.reshape(run.loss.outputs, -1)]
     start = np.stack([np.concatenate([constant[None], each]) for constant, each in pencils])
     # the same matrices, with a vector that holds the PSD blocks themselves, not their factors

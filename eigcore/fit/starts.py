@@ -7,8 +7,6 @@ all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whatever eigenvalue is meant, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.optimize import lsq_linear
 
@@ -22,15 +20,16 @@ _RIDGE = 1e-3
 _JITTER = 0.05
 
 
-def additive(coordinates: Parametrisation, moments: Moments) -> np.ndarray:
+def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RIDGE) -> np.ndarray:
     """Coefficients p (targets, 1 + blocks) of the additive models, p_m ≥ 0 for PSD blocks.
 
     Parameters
     ----------
     moments : of what one unit of each block adds to the pencil, centred, and of the targets that
-        are to be approximated by p_0 + Σ p_m signal_m, least squares with a small ridge
+        are to be approximated by p_0 + Σ p_m signal_m
+    ridge : weight of Σ w_b² beside the mean of squares, for w = ``to_scaled`` p of the scaled terms
     """
-    gram = moments.covariance + _RIDGE * np.eye(len(moments.cross))
+    gram = moments.covariance + ridge * coordinates.to_scaled.T @ coordinates.to_scaled
     if not coordinates.psd.any():
         p = np.linalg.solve(gram, moments.cross).T
     else:
@@ -50,14 +49,6 @@ def _unit(spec: EigSpec) -> float:
     """What φ makes of the identity; 1 where that is 0."""
     total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
     return total if abs(total) > 1e-9 else 1.0
-
-
-def identity(coordinates: Parametrisation, p: np.ndarray) -> np.ndarray:
-    """Vector of the additive model itself: every block a multiple of the identity."""
-    psd, eye = coordinates.psd, np.eye(coordinates.spec.dim)
-    roots = np.sqrt(np.maximum(p[1:][psd], 0.0))[:, None, None] * eye
-    free = pack(coordinates.spec, p[1:][~psd, None, None] * eye)
-    return coordinates.vector(pack(coordinates.spec, p[0] * eye), free, roots)
 
 
 def _spread(dim: int, k: int) -> np.ndarray:
@@ -98,42 +89,3 @@ def random(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator
     return _assemble(
         coordinates, np.concatenate([p[:1], start]), _spread(spec.dim, spec.k), blocks, rng
     )
-
-
-def convex(
-    coordinates: Parametrisation,
-    p: np.ndarray,
-    rng: np.random.Generator,
-    values: Callable[[np.ndarray], np.ndarray],
-    target: np.ndarray,
-    draws: int = 8,
-) -> np.ndarray:
-    """Best of some draws of A_m = p_m I + ρ S_m, S random and traceless: least squares in (p, ρ).
-
-    values : vector -> (N,) of the neuron, used for λ_k(S(z))
-    target : (N,)
-    """
-    spec, count = coordinates.spec, len(coordinates.psd)
-    best: tuple[float, np.ndarray] = (np.inf, gapped(coordinates, p, rng))
-    fixed = values(identity(coordinates, p))
-    for _ in range(draws):
-        shape = _traceless(rng, count, spec.dim)
-        shape /= np.sqrt((shape[~coordinates.psd] ** 2).sum()) or 1.0
-        quiet = coordinates.vector(
-            pack(spec, 0.5 * _spread(spec.dim, spec.k)),
-            pack(spec, shape[~coordinates.psd]),
-            np.zeros((int(coordinates.psd.sum()), spec.dim, spec.dim)),
-        )
-        wave = values(quiet)
-        wave = wave - wave.mean()
-        rest = target - fixed
-        rho = float(wave @ rest) / max(float(wave @ wave), 1e-12)
-        # ρ ≥ 0, except at the exact middle, where λ_k(−S) = −λ_k(S); then S takes the sign.
-        if 2 * spec.k != spec.dim - 1:
-            rho = max(rho, 0.0)
-        error = float(np.mean((rest - rho * wave) ** 2))
-        if error < best[0]:
-            sign = np.sign(rho) * max(abs(rho), _JITTER)
-            constant = sign * 0.5 * _spread(spec.dim, spec.k)
-            best = (error, _assemble(coordinates, p, constant, sign * shape, rng))
-    return best[1]

@@ -14,7 +14,7 @@ from eigcore.bounds import shape_of
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.fit import starts
-from eigcore.fit.choose import MANY, Asked, choose
+from eigcore.fit.choose import SOME, Asked, choose
 from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.directions import directions
@@ -130,7 +130,8 @@ def fit(
     classes : all values a classified target may take; None: those that occur
     backend : name of the backend that computes values and gradients; None: the default one
     seed : everything random follows from it
-    max_iter : L-BFGS steps per member; None: 120, or 250 for many rows where a kernel runs them
+    max_iter : L-BFGS steps per member; None: 120, or where a kernel runs them 250, and 500
+        for up to 2500 rows
     patience : stop each member early, on rows hidden from it; None: no early stopping
     validation : part of the rows that is held out, for the report only
     categories : names of columns whose numbers are categories
@@ -176,8 +177,8 @@ def fit(
     run.fast = wishes.allows(dim or 5) and kernel_runs(wishes.spec(1, dim or 5), run.backend)
     run.open_ended, run.patience = limited and members is None, patience
     if max_iter is None:
-        long = budget_seconds is None or budget_seconds >= _LONG
-        run.max_iter = 250 if long and run.fast and fitted.sum() >= MANY else 120
+        long = run.fast and (budget_seconds is None or budget_seconds >= _LONG)
+        run.max_iter = (500 if fitted.sum() <= SOME else 250) if long else 120
     train = np.flatnonzero(fitted)
     scaling = kind.scaling(frame.target[train], frame.weights_of(train))
     goals = Goals(kind.goal(frame.target, scaling), frame.weights)
@@ -365,7 +366,7 @@ def _members(
 def _additive(run: Run, design: Design, settings: Settings):
     """Return the additive model as a member: what is left when Ctrl-C came before any descent."""
     coordinates = design.parametrisation(settings.dim)
-    p = first_guess(design, coordinates)
+    p = first_guess(design, coordinates, settings.penalty)
     rng = np.random.default_rng(run.seed)
     return design.member(coordinates, begin(starts.gapped, coordinates, p, rng))
 
