@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from eigcore.encoding import Encoding
 from eigcore.registry import get_backend
-from eigcore.rows import places
+from eigcore.rows import Places, places
 
 _CHUNK = 2048
+_CONSTANT = 1e-13
+"""A variance below this part of the mean square is rounding."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +38,107 @@ class Moments:
         target: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> Moments:
-        """Add up chunks of rows: numbers (N, columns) float64, target (N,) or (N, targets)."""
-        size, count = encoding.terms, len(numbers)
+        """Add up rows: numbers (N, columns) float64, target (N,) or (N, targets)."""
+        count = len(numbers)
         target = target.reshape(count, -1)
         share = np.full(count, 1.0) if weights is None else weights * (count / weights.sum())
-        mean, cross = np.zeros(size), np.zeros((size, target.shape[1]))
-        covariance = np.zeros((size, size))
         middle = share @ target / count
-        for rows, terms in _chunks(encoding, numbers):
-            mean += share[rows] @ terms
-        mean /= count
-        for rows, terms in _chunks(encoding, numbers):
-            # centred first: a term that never varies has covariance zero, not rounding
-            terms -= mean
-            weighted = terms * share[rows, None]
-            covariance += weighted.T @ terms
-            cross += weighted.T @ (target[rows] - middle)
-        return cls(mean, covariance / count, cross / count, middle)
+        around = share[:, None] * (target - middle)
+        found = places(encoding, numbers)
+        if found is None:
+            mean, products, cross = _dense_sums(encoding, numbers, share, around)
+        else:
+            mean, products, cross = _sums(found, encoding.slices, share, around)
+        mean, square = mean / count, products / count
+        covariance = square - np.outer(mean, mean)
+        constant = np.diagonal(covariance) <= _CONSTANT * np.diagonal(square)
+        covariance[constant] = covariance[:, constant] = 0.0
+        return cls(mean, covariance, cross / count, middle)
 
     def of_sums(self, sums: np.ndarray) -> Moments:
-        """Moments of the terms ``z @ sums``: sums (terms, others)."""
-        covariance = sums.T @ self.covariance @ sums
-        return Moments(self.mean @ sums, covariance, sums.T @ self.cross, self.target)
+        """Moments of the terms ``z @ sums``: sums (terms, others), most of it zero."""
+        add = csr_array(sums.T)
+        covariance = add @ (add @ self.covariance).T
+        return Moments(add @ self.mean, covariance, add @ self.cross, self.target)
 
 
-def _chunks(encoding: Encoding, numbers: np.ndarray):
-    found = places(encoding, numbers)
+class _Steps(NamedTuple):
+    """Terms of one part in the rows: ones from `first` on, then one value.
+
+    ones : (N,) how many, of at most `most`;  at : (N,) place of the value;  value : (N,)
+    """
+
+    first: int
+    most: int
+    terms: int
+    ones: np.ndarray
+    at: np.ndarray
+    value: np.ndarray
+
+    def sums(self, weights: np.ndarray) -> np.ndarray:
+        """Σ_n weights_n z(n): (terms,)."""
+        total = np.bincount(self.at, weights * self.value, self.terms)
+        steps = _beyond(np.bincount(self.ones, weights, self.most + 1), 0)
+        total[self.first : self.first + self.most] += steps
+        return total
+
+    def products(self, other: _Steps, share: np.ndarray) -> np.ndarray:
+        """Σ_n share_n z(n) z'(n)ᵀ, from histograms of both places: (terms, other terms)."""
+        rows, columns = (slice(p.first, p.first + p.most) for p in (self, other))
+
+        def histogram(i, most, j, others, weights):
+            return np.bincount(i * others + j, weights, most * others).reshape(most, others)
+
+        here, there = (self.at, self.terms), (other.at, other.terms)
+        before, behind = (self.ones, self.most + 1), (other.ones, other.most + 1)
+        total = histogram(*here, *there, share * self.value * other.value)
+        total[rows] += _beyond(histogram(*before, *there, share * other.value), 0)
+        total[:, columns] += _beyond(histogram(*here, *behind, share * self.value), 1)
+        total[rows, columns] += _beyond(_beyond(histogram(*before, *behind, share), 0), 1)
+        return total
+
+
+def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
+    """Sums over all later places: a term is one where there are more ones than its place."""
+    tails = np.flip(np.cumsum(np.flip(histogram, axis), axis), axis)
+    return np.delete(tails, 0, axis)
+
+
+def _sums(found: Places, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
+    """Σ z (terms,), Σ z zᵀ (terms, terms), Σ z yᵀ (terms, targets), with the rows' shares.
+
+    A term is a one, a fraction or zero (`eigcore.rows`): rows times columns² additions, where the
+    product of the dense terms takes rows times terms².
+    """
+    runs = dict(zip(found.columns, found.runs, strict=True))
+    parts = []
+    for j, terms in enumerate(slices):
+        place = found.indices[:, j].astype(np.int64)
+        first, end = runs.get(j, (terms.start, terms.start))
+        ones = np.where((place >= first) & (place < end), place - first, 0)
+        at, size = place - terms.start, terms.stop - terms.start
+        parts.append(
+            _Steps(first - terms.start, end - first, size, ones, at, found.fractions[:, j])
+        )
+    mean = np.concatenate([part.sums(share) for part in parts])
+    cross = np.stack([np.concatenate([p.sums(y) for p in parts]) for y in around.T], axis=-1)
+    products = np.empty((len(mean), len(mean)))
+    for i, part in enumerate(parts):
+        for j, other in enumerate(parts[: i + 1]):
+            block = part.products(other, share)
+            products[slices[i], slices[j]] = block
+            products[slices[j], slices[i]] = block.T
+    return mean, products, cross
+
+
+def _dense_sums(encoding: Encoding, numbers: np.ndarray, share: np.ndarray, around: np.ndarray):
+    size = encoding.terms
+    mean, products = np.zeros(size), np.zeros((size, size))
+    cross = np.zeros((size, around.shape[1]))
     for start in range(0, len(numbers), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        if found is None:
-            yield rows, np.array(encoding(numbers[rows], get_backend("numpy")), np.float64)
-        else:
-            yield rows, found.part(rows).dense(encoding.terms)
+        terms = np.array(encoding(numbers[rows], get_backend("numpy")), np.float64)
+        mean += share[rows] @ terms
+        products += (terms * share[rows, None]).T @ terms
+        cross += terms.T @ around[rows]
+    return mean, products, cross
