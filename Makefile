@@ -33,7 +33,7 @@ check: $(DEV)/installed
 bench: native
 	@if test -f $(DEV)/native; then \
 	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 1; \
-	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 2 --tables threads; \
+	  $(DEV)/bin/python $(NATIVE)/bench.py --threads 2 --tables dense tridiagonal threads; \
 	else echo "$(NO_CXX)"; fi
 	$(DEV)/bin/python -m benchmarks
 
