@@ -88,6 +88,31 @@ def test_a_fit_goes_on_with_its_sums():
     assert rmse(more, x, y) < 1.02 * rmse(model, x, y)
 
 
+def test_the_pair_is_found_among_many_columns_of_every_kind():
+    x, y = table()
+    rng = np.random.default_rng(7)
+    for place in range(40):
+        x[f"noise{place}"] = rng.normal(size=ROWS)
+    x["tiny"] = np.where(rng.random(ROWS) < 0.5, 0.0, 1e-320)
+    x["left"], x["right"] = rng.normal(size=(2, ROWS))
+    x["left"][::2], x["right"][1::2] = np.nan, np.nan  # never both
+    x["text"] = np.where(rng.random(ROWS) < 0.5, "a", "b")
+    options = SMALL | {"knots": 4, "members": 1, "max_iter": 10}
+    model = fit(x, y, projections=2, **options).model
+    assert any(set(p.names) == {"east", "north"} for p in model.encoding.projections)
+
+
+def test_a_curve_for_each_value_of_a_column():
+    rng = np.random.default_rng(0)
+    hour, free = rng.uniform(0.0, 24.0, size=ROWS), rng.integers(0, 2, size=ROWS)
+    y = np.where(free, np.sin(hour / 2.0), np.cos(hour)) + 0.05 * rng.normal(size=ROWS)
+    options = SMALL | {"knots": 24}
+    found = fit({"hour": hour, "free": free}, y, projections=1, **options).model
+    (projection,) = found.encoding.projections
+    hours, days = projection.weights
+    assert abs(days) > 23.9 * abs(hours)  # the ranges of z for both values do not meet
+
+
 def test_one_column_has_no_sums():
     x, y = table(rows=200)
     model = fit({"east": x["east"]}, y, projections=2, **SMALL).model

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +37,10 @@ _FEW = 12
 """Values of a column that a sum can keep apart: one shape function of the other column for each."""
 _APART = 1.1
 _BINS = 48
-_PAIRS, _LOOKS, _SCREEN_ROWS = 16, 3, 4000
-"""Pairs that are looked at closely; sums and rows for a first look at all of them."""
+_COLUMNS, _PAIRS = 32, 16
+"""Columns, those that explain most alone, whose pairs are looked at; pairs looked at closely."""
+_LOOKS, _SCREEN_ROWS = 3, 4000
+"""Sums and rows for a first look at all pairs."""
 _PART = 0.5
 """Part of a budget after which nothing more is tried."""
 
@@ -65,9 +68,10 @@ def directions(
     look = settings._replace(knots=min(settings.knots, _KNOTS))
     rows = np.random.default_rng([run.seed, 4_000_037]).permutation(train)[:_ROWS]
     first, second = rows[::2], rows[1::2]
-    cells = _numeric(
-        frame, np.concatenate([second, first]), {*wishes.increasing, *wishes.decreasing}
-    )
+    order = np.concatenate([second, first])
+    monotone = {*wishes.increasing, *wishes.decreasing}
+    numeric = {name: frame.cells[name][order] for name in frame.names if name not in monotone}
+    columns = _columns(numeric, run.loss.working(goals.part(order)))
     most, least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
 
     def decisions(sums, how: Settings, fold: tuple[np.ndarray, np.ndarray], many: int = 1):
@@ -81,9 +85,8 @@ def directions(
         if not step:
             return sums
         seen = [decisions(sums, look, fold) for fold in ((first, second), (second, first))]
-        target = goals.target[np.concatenate([second, first])]
-        rest = run.loss.rows(np.concatenate(seen), target)[1]
-        ranked = [(part, each) for part, each in _ranked(cells, rest) if each not in sums]
+        rest = run.loss.rows(np.concatenate(seen), goals.target[order])[1]
+        ranked = [(part, each) for part, each in _ranked(columns, rest) if each not in sums]
         return (*sums, *(each for part, each in ranked[:step] if part > least))
 
     kept: tuple[Direction, ...] = ()
@@ -106,29 +109,43 @@ def directions(
     return kept
 
 
-def _numeric(frame: Frame, rows: np.ndarray, skip: set[str]) -> dict[str, np.ndarray]:
-    """Cells (rows,) of the numeric columns that vary."""
-    cells = {name: frame.cells[name][rows] for name in frame.names if name not in skip}
-    return {
-        name: each
-        for name, each in cells.items()
-        if each.dtype != object and len(np.unique(each[~np.isnan(each)])) > 1
-    }
+class _Column(NamedTuple):
+    """Cells (rows,) of a column with its mean, 1 / standard deviation, and different values."""
+
+    cells: np.ndarray
+    center: float
+    unit: float
+    levels: np.ndarray
 
 
-def _ranked(cells: dict[str, np.ndarray], rest: np.ndarray) -> list[tuple[float, Direction]]:
-    """Sums of two columns and the part of the rest that each explains, largest first.
+def _columns(table: dict[str, np.ndarray], target: np.ndarray) -> dict[str, _Column]:
+    """The numeric columns that vary; of many those that explain most of the target (rows, ...)."""
+    found = {}
+    for name, cells in table.items():
+        if cells.dtype == object:
+            continue
+        seen = cells[~np.isnan(cells)]
+        levels = np.unique(seen)
+        if len(levels) > 1:
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                center, unit = float(seen.mean()), float(1.0 / seen.std())
+            if np.isfinite(center) and 0.0 < unit < np.inf:
+                found[name] = _Column(cells, center, unit, levels)
+    goal = _centred(target)[:_SCREEN_ROWS]
+    part = {name: _explained(each.cells[:_SCREEN_ROWS], goal) for name, each in found.items()}
+    strongest = sorted(found, key=lambda name: -part[name])[:_COLUMNS]
+    return {name: each for name, each in found.items() if name in strongest}
 
-    rest : (rows,) or (rows, outputs)
-    """
-    rest = rest.reshape(len(rest), -1)
-    rest = rest - rest.mean(0)
+
+def _ranked(columns: dict[str, _Column], rest: np.ndarray) -> list[tuple[float, Direction]]:
+    """Sums of two columns and the part of the rest (rows, ...) that each explains, best first."""
+    rest = _centred(rest)
 
     def explained(direction: Direction, first: int | None = None) -> float:
-        some = {name: cells[name][:first] for name in direction.names}
-        return _explained(direction.values(some), rest[:first])
+        cells = {name: columns[name].cells[:first] for name in direction.names}
+        return _explained(direction.values(cells), rest[:first])
 
-    sums = {pair: _sums(cells, pair) for pair in combinations(cells, 2)}
+    sums = {pair: _sums(columns, pair) for pair in combinations(columns, 2)}
     look = {
         pair: max(explained(each, _SCREEN_ROWS) for each in some[:_LOOKS])
         for pair, some in sums.items()
@@ -139,22 +156,26 @@ def _ranked(cells: dict[str, np.ndarray], rest: np.ndarray) -> list[tuple[float,
     return sorted(found, reverse=True)
 
 
-def _sums(cells: dict[str, np.ndarray], pair: tuple[str, ...]) -> list[Direction]:
+def _centred(target: np.ndarray) -> np.ndarray:
+    target = target.reshape(len(target), -1)
+    return target - target.mean(0)
+
+
+def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Direction]:
     """Sums to look at; where a column has few values, first one that keeps them apart."""
-    centers = tuple(float(np.nanmean(cells[name])) for name in pair)
-    units = [1.0 / float(np.nanstd(cells[name])) for name in pair]
-    levels = [np.unique(cells[name][~np.isnan(cells[name])]) for name in pair]
-    few = [len(each) <= _FEW for each in levels]
+    both = [columns[name] for name in pair]
+    centers, units = tuple(each.center for each in both), [each.unit for each in both]
+    few = [len(each.levels) <= _FEW for each in both]
     if all(few):
         return []
     sums = [Direction(pair, (units[0], ratio * units[1]), centers) for ratio in _RATIOS]
     if not any(few):
         return sums
     code, other = (0, 1) if few[0] else (1, 0)
-    weights = list(units)
-    weights[code] = _APART * units[other] * np.ptp(levels[other]) / np.diff(levels[code]).min()
-    apart = Direction(pair, tuple(map(float, weights)), centers)
-    return [apart] if len(levels[code]) == 2 else [apart, *sums]
+    reach = units[other] * np.ptp(both[other].levels)
+    units[code] = float(_APART * reach / np.diff(both[code].levels).min())
+    apart = Direction(pair, tuple(units), centers)
+    return [apart] if len(both[code].levels) == 2 else [apart, *sums]
 
 
 def _explained(sums: np.ndarray, rest: np.ndarray) -> float:
@@ -162,6 +183,8 @@ def _explained(sums: np.ndarray, rest: np.ndarray) -> float:
 
     Less what as many bins explain by chance.
     """
+    if np.isnan(sums).all():
+        return -np.inf
     edges = np.unique(np.nanquantile(sums, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
     place = np.where(np.isnan(sums), len(edges) + 1, np.searchsorted(edges, sums, side="right"))
     count = np.bincount(place)
