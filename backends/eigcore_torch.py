@@ -1,7 +1,6 @@
 """PyTorch: CPU and CUDA, inside autograd, torch.func, torch.compile and torch.export."""
 
 import copy
-import math
 from contextvars import ContextVar
 from functools import partial
 from typing import final
@@ -14,6 +13,7 @@ from eigcore_torch_nodes import ORDER, Kernel, differentiable
 from eigcore_torch_tensors import (
     builds_graph,
     is_concrete,
+    is_finite,
     is_followed,
     is_small,
     on_host,
@@ -58,14 +58,14 @@ class TorchBackend(Backend):
         a = a.detach().cpu()
         return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
 
-    def is_concrete(self, a):
-        return is_concrete(a)
+    is_concrete = staticmethod(is_concrete)  # pyright: ignore
 
     def all_finite(self, a):
-        if on_host(a):
+        if not is_concrete(a):
+            return False
+        if a.numel() > 1 and on_host(a):
             return eigcore_kernels.all_finite(NUMPY, viewed(a))
-        concrete = self.is_concrete(a)
-        return concrete and (math.isfinite(a.sum().item()) or bool(torch.isfinite(a).all()))
+        return is_finite(a)
 
     def solve(self, driver, routine, a, *rest, shape=None):
         if torch.compiler.is_compiling():

@@ -1,5 +1,7 @@
 """What the torch backend asks of a tensor, and its memory as a NumPy array."""
 
+import math
+
 import numpy as np
 import torch
 import torch.autograd.forward_ad as forward_ad
@@ -44,6 +46,12 @@ def on_host(a):
     return a.is_cpu and a.dtype in NUMPY_FLOATS and is_concrete(a)
 
 
+def is_finite(a):
+    """Tell whether all numbers of a tensor are finite."""
+    number = a if a.numel() == 1 else a.sum()
+    return math.isfinite(number.item()) or bool(torch.isfinite(a).all())
+
+
 def is_batched(a):
     """Tell whether `a` stands for many tensors, in a vmap over the backward pass."""
     return not is_concrete(a) or is_legacy_batchedtensor(a)
@@ -56,8 +64,8 @@ def shared(a):
 
 def is_small(a):
     """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
-    # on_host before the size: a comparison of sizes would be a guard in compiled code
-    return not builds_graph(a) and on_host(a) and a.numel() <= SMALL and not is_followed(a)
+    # on_host first: a comparison of sizes would be a guard in compiled code
+    return on_host(a) and a.numel() <= SMALL and not is_followed(a)
 
 
 def viewed(a):
