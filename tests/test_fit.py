@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from samples import encoding, rows
@@ -11,6 +13,7 @@ import eigcore
 from eigcore.encoding import Encoding, Periodic
 from eigcore.errors import EigcoreError, InvalidInput
 from eigcore.fit import fit, minimize
+from eigcore.fit.choose import DEFAULT, Asked, averages, stages
 from eigcore.fit.constraints import slope_map
 from eigcore.fit.design import Design, Wishes, coarsen, encode, refinement
 from eigcore.fit.frame import make_frame
@@ -32,6 +35,28 @@ def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
     kind = rng.choice(["oak", "elm", "ash"], size=rows)
     y = a + np.abs(b) + 0.5 * (kind == "elm") + 0.05 * rng.normal(size=rows)
     return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
+
+
+# Choosing ------------------------------------------------------------------------------------
+
+
+def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
+    # neurons decide 0.5 ± 1 where 0 is right: an average of M has 0.25 + 1/M, up to the loss's ½
+    loss, goals, signs = LOSSES["squared"], Goals(np.zeros(1)), (1.0, -1.0)
+    draws = [np.array(each).reshape(3, 1) + 0.5 for each in product(signs, repeat=3)]
+    unit = loss(np.ones(1), *goals)[0]
+    for members in (3, 12, 48):
+        found = np.mean([averages(loss, draw, goals, members) for draw in draws])
+        assert found == pytest.approx(unit * (0.25 + 1.0 / members))
+
+
+@pytest.mark.parametrize(("rows", "least"), [(600, 2.0**-9), (5000, 2.0**-2)])
+def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least):
+    best = DEFAULT
+    for stage in stages(Asked(), rows, shaped=False, fast=False):
+        usual = [each for each in stage(best) if each.knots and not each.smooth]
+        best = min([best, *usual], key=lambda each: each.penalty)
+    assert best.penalty == pytest.approx(least * DEFAULT.penalty)
 
 
 # The solver -----------------------------------------------------------------------------------

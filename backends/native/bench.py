@@ -283,6 +283,7 @@ def encoded():
     n, columns, knots, d = 17_000, 8, 64, 5
     size, k, rng = d * (d + 1) // 2, d // 2, np.random.default_rng(0)
     offsets = np.arange(columns + 1) * knots
+    runs = np.stack([offsets[:-1], offsets[1:]], axis=1)
     steps = (rng.standard_normal((columns * knots, size)) / 8).astype(np.float32)
     base = rng.standard_normal(size).astype(np.float32)
     index = (rng.integers(0, knots, (n, columns)) + offsets[:-1]).astype(np.int32)
@@ -305,10 +306,10 @@ def encoded():
         return torch.autograd.grad(loss, (a0, a))
 
     def fused():
-        tables = base, en.prefix_tables(steps, offsets), steps
+        tables = base, en.prefix_tables(steps, runs), steps
         threads = ARGS.threads
         e = en.encoded_value_and_gradient(index, fraction, *tables, k, target, threads=threads)
-        return e.d_base, en.prefix_tables_vjp(e.d_start, e.d_step, offsets)
+        return e.d_base, en.prefix_tables_vjp(e.d_start, e.d_step, runs)
 
     for ours, theirs in zip(fused(), plain(), strict=True):
         assert np.allclose(ours, theirs.numpy(), atol=2e-3 * float(theirs.abs().max()))

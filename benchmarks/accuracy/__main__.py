@@ -15,7 +15,7 @@ def main() -> None:
     add = parser.add_argument
     add("--sets", nargs="+", help="names of sets (default: all)")
     add("--models", nargs="+", help="names of models (default: all)")
-    add("--splits", type=int, default=3, help="splits at most per set (default: 3)")
+    add("--splits", type=int, help="at most per set (default: 3; all below 500 rows)")
     add("--quick", action="store_true", help="four small sets, one split, no tuning, no budgets")
     add("--redo", nargs="+", default=[], help="names of models to fit again")
     add("--search", type=float, default=180.0, help="processor seconds of a search at most")

@@ -45,8 +45,15 @@ class Part:
         return bool(self.monotone or self.shape)
 
 
-def parts(folder: Path, name: str, splits: int) -> Iterator[Part]:
-    """Yield the first splits of a set; a set with a published test part has this one only."""
+_SPLITS, _FEW_ROWS = 3, 500
+
+
+def parts(folder: Path, name: str, splits: int | None = None) -> Iterator[Part]:
+    """Yield the first splits of a set; a set with a published test part has this one only.
+
+    splits : at most so many; None: three, but all of a set with fewer than 500 rows, where three
+        test parts of some dozen rows decide nothing
+    """
     meta = json.loads((folder / name / "meta.json").read_text())
     classes = "classification" in meta["task"]
     shape, columns = _shape(meta)
@@ -61,13 +68,14 @@ def parts(folder: Path, name: str, splits: int) -> Iterator[Part]:
         )
 
 
-def _tables(folder: Path, splits: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _tables(folder: Path, splits: int | None) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     if (folder / "train.csv").exists():
         yield pd.read_csv(folder / "train.csv"), pd.read_csv(folder / "test.csv")
         return
     data = pd.read_csv(next(folder.glob("data.csv*")))
     rows = pd.read_csv(next(folder.glob("splits.csv*")))
-    for split in sorted(rows["split"].unique())[:splits]:
+    known = sorted(rows["split"].unique())
+    for split in known[: splits or (_SPLITS if len(data) >= _FEW_ROWS else None)]:
         hidden = np.zeros(len(data), dtype=bool)
         hidden[rows.loc[rows["split"] == split, "test_row"]] = True
         yield data[~hidden].reset_index(drop=True), data[hidden].reset_index(drop=True)

@@ -40,7 +40,12 @@ def forget(results: Path, models: Iterable[str], sets: Iterable[str]) -> None:
 
 
 def run(
-    folder: Path, results: Path, sets: Iterable[str], splits: int, names: list[str], most: float
+    folder: Path,
+    results: Path,
+    sets: Iterable[str],
+    splits: int | None,
+    names: list[str],
+    most: float,
 ) -> None:
     """Fit what is missing in the results file; see `Context` for `most`."""
     done = {(r["set"], r["split"], r["model"]): r for r in read(results)}

@@ -1,11 +1,12 @@
 """Choose knots, penalty and order of the matrices inside the training rows, cheaply.
 
-One short fit per candidate and fold, coordinate by coordinate: first the number of knots, then the
-penalty, then the order. Few rows are cross-validated; many rows are split once, on a sample. The
-members then follow several of the candidates, as many each as makes the average best on the hidden
-rows (`eigcore.fit.blend`), or, on few rows, a linear model, unless that average is clearly better.
-Where a kernel makes it cheap, candidates are averages of three neurons; on many rows of six, and
-then all members follow the best.
+One short fit per candidate and fold, coordinate by coordinate: the number of knots, the penalty
+and the order. Few rows are cross-validated, and the penalty is followed as far as it pays, each
+fit from the end of the one before; many rows are split once, on a sample. The members then follow
+several of the candidates, as many each as makes the average best on the hidden rows
+(`eigcore.fit.blend`), or, on few rows, a linear model, unless that average is clearly better. Where
+a kernel makes it cheap, candidates are averages of three neurons; on many rows of six, and then
+all members follow the best.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from eigcore.fit import blend, starts
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame
 from eigcore.fit.lbfgs import minimize
-from eigcore.fit.losses import Goals
+from eigcore.fit.losses import Goals, Loss
 from eigcore.fit.member import Run, Settings, begin, first_guess, piece_counts
 from eigcore.fit.moments import Moments
 from eigcore.rows import Rows
@@ -40,6 +41,10 @@ LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
 
 They cost next to nothing: with squared loss they start at their minimum.
 """
+_PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
+"""Factors of the penalty, stage by stage: on, as long as the last one was the best."""
+_NEAR = 0.2
+"""Candidates whose loss is above the lowest one by more than this part of it are not averaged."""
 _STEPS = 60
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
@@ -72,12 +77,13 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
         counts = (0, 2, 4, 8, 16, 32) if rows < MANY else (2, 8, 32)
         counts = (64, 32, 8, 2) if fast else [k for k in counts if k <= max(rows // 20, 4)]
         yield lambda best: [best._replace(knots=k) for k in counts]
-    if asked.penalty is None:
-        yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.25, 4.0)]
-        if rows < SOME:
-            yield lambda best: [best._replace(penalty=best.penalty * f) for f in (0.5, 2.0, 8.0)]
-    if asked.dim is None:
-        yield lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped)]
+    orders = [lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped)]]
+    path = [
+        lambda best, some=factors: [best._replace(penalty=best.penalty * f) for f in some]
+        for factors in (_PATH if rows < SOME else _PATH[:1])
+    ]
+    orders, path = orders * (asked.dim is None), path * (asked.penalty is None)
+    yield from orders + path if rows < SOME else path + orders
     if asked.knots is asked.penalty is None and not fast:
         yield lambda best: [
             best._replace(knots=factor * best.knots, smooth=SMOOTH)
@@ -98,11 +104,19 @@ def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
     return (3, 9, 13) if best.knots <= 4 else (3, 7)
 
 
+class Judged(NamedTuple):
+    """What some neurons (neurons, hidden rows, ...) decide on hidden rows, and where they ended."""
+
+    values: np.ndarray
+    ends: list[np.ndarray]
+
+
 class _Trial(NamedTuple):
-    """Decisions of a candidate on all hidden rows, and their loss."""
+    """Decisions of a candidate on all hidden rows, their loss, and the neurons' ends per fold."""
 
     loss: float
     values: np.ndarray
+    ends: list[list[np.ndarray]]
 
 
 def choose(
@@ -137,12 +151,16 @@ def choose(
                 if run.interrupted or run.stopped or run.left(_PART) < 0.0:
                     raise TimeUp
                 if candidate not in trials:
+                    warm = _ends(trials, candidate) if len(train) < SOME else None
+                    pairs = zip(folds, warm or [None] * len(folds), strict=True)
                     parts = [
-                        validate(run, frame, goals, wishes, candidate, len(train), fold, many)
-                        for fold in folds
+                        validate(run, frame, goals, wishes, candidate, len(train), *each, many)
+                        for each in pairs
                     ]
-                    values = np.concatenate(parts)
-                    trials[candidate] = _Trial(run.loss(values, *hidden)[0], values)
+                    values = np.concatenate([each.values for each in parts], axis=1)
+                    ends = [each.ends for each in parts]
+                    loss = averages(run.loss, values, hidden, candidate.members)
+                    trials[candidate] = _Trial(loss, values.mean(0), ends)
                 done = (number + (place + 1) / len(candidates)) / len(plan)
                 run.tell("choosing", done, 0, 0, 0, min(each.loss for each in trials.values()))
             best = lowest()
@@ -152,16 +170,52 @@ def choose(
         run.interrupted = True
     if fast or len(trials) < 2 or best.members == 1:
         return [lowest() if trials else best] * best.members
-    values = np.stack([each.values for each in trials.values()])
+    least = min(each.loss for each in trials.values())
+    near = least + _NEAR * abs(least)
+    known = [each for each in trials if trials[each].loss <= near or _line(each)]
+    values = np.stack([trials[each].values for each in known])
     parts = blend.shares(run.loss, values, hidden, np.random.default_rng(run.seed))
-    known = list(trials)
-    lines = [each for each in known if each.dim == 1 and not each.knots]
+    lines = [each for each in known if _line(each)]
     if lines and len(train) <= _FEW:
         line = min(lines, key=lambda each: trials[each].loss)
         mean = np.tensordot(parts, values, 1)
         if not blend.clearly_better(run.loss, mean, trials[line].values, hidden):
             return [line] * (asked.members or 1)
     return [known[place] for place in blend.sequence(parts, best.members)]
+
+
+def averages(loss: Loss, values: np.ndarray, goals: Goals, members: int) -> float:
+    """Expected loss of an average of so many neurons, from the decisions of a few.
+
+    With squared loss an average of M has bias² + variance / M, and the mean loss of the m neurons
+    less that of their average is variance · (1 − 1/m), whatever the bias (Krogh & Vedelsby,
+    "Neural network ensembles, cross validation, and active learning", NIPS 1994). Other smooth
+    losses: to second order.
+
+    Parameters
+    ----------
+    values : (m, N) or (m, N, outputs)
+    """
+    few = len(values)
+    joint = loss(values.mean(0), *goals)[0]
+    if few == 1:
+        return joint
+    apart = sum(loss(each, *goals)[0] for each in values) / few
+    return joint - (apart - joint) * (1.0 / few - 1.0 / max(few, members)) / (1.0 - 1.0 / few)
+
+
+def _ends(trials: dict[Settings, _Trial], candidate: Settings) -> list[list[np.ndarray]] | None:
+    """Ends of the trial of the nearest penalty that differs in nothing but it and smoothness."""
+    own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
+    alike = [each for each in trials if each._replace(**own) == candidate]
+    if not alike:
+        return None
+    return trials[min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))].ends
+
+
+def _line(settings: Settings) -> bool:
+    """Whether it is a linear model."""
+    return settings.dim == 1 and not settings.knots
 
 
 def _lowest(trials: dict[Settings, _Trial], kept: Settings | None) -> Settings:
@@ -212,13 +266,15 @@ def validate(
     settings: Settings,
     rows: int,
     fold: tuple[np.ndarray, np.ndarray],
+    ends: list[np.ndarray] | None,
     many: int,
     part: float = _PART,
-) -> np.ndarray:
-    """Decisions on the hidden rows of a few short fits on the known ones, averaged.
+) -> Judged:
+    """Decisions on the hidden rows of a few short fits on the known ones.
 
-    Noise in a gradient falls as 1/rows, so the fewer known rows want a penalty larger by that
-    ratio. Raises TimeUp after this part of the budget.
+    They start where those of another penalty ended, if there were any. Noise in a gradient falls as
+    1/rows, so the fewer known rows want a penalty larger by that ratio. Raises TimeUp after this
+    part of the budget.
     """
     known, hidden = fold
     penalty = settings.penalty * rows / len(known)
@@ -227,7 +283,7 @@ def validate(
     shared = encode(frame, known, max(sizes), wishes)
     numbers, own = shared.table(frame.cells), goals.part(known)
     moments = Moments.of(shared, numbers[known], run.loss.working(own), own.weights)
-    values = []
+    values, found = [], []
 
     def late(*_) -> bool:
         return run.left(part) < 0.0
@@ -235,9 +291,12 @@ def validate(
     for neuron, pieces in enumerate(sizes):
         design = Design(shared, numbers[known], moments, wishes, max(pieces, 1))
         coordinates = design.parametrisation(settings.dim)
-        kind = starts.random if neuron else starts.gapped
-        rng = np.random.default_rng(run.seed + neuron)
-        start = begin(kind, coordinates, first_guess(design, coordinates, penalty), rng)
+        if ends is not None and settings.dim > 1:
+            start = ends[neuron]
+        else:
+            kind = starts.random if neuron else starts.gapped
+            rng = np.random.default_rng(run.seed + neuron)
+            start = begin(kind, coordinates, first_guess(design, coordinates, penalty), rng)
         objective = run.objective(design, coordinates, own, penalty, smooth=settings.smooth)
         steps = _STEPS if many == 1 else 2 * _STEPS
         solution = minimize(objective, start, max_iter=steps, decrease_tol=1e-4, callback=late)
@@ -247,4 +306,5 @@ def validate(
             raise TimeUp
         others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
         values.append(objective.values(solution.x, others))
-    return np.mean(values, axis=0)
+        found.append(solution.x)
+    return Judged(np.array(values), found)

@@ -78,7 +78,8 @@ def directions(
         if run.stopped:
             raise TimeUp
         wished = replace(wishes, directions=sums)
-        return validate(run, frame, goals, wished, how, len(train), fold, many, _PART)
+        judged = validate(run, frame, goals, wished, how, len(train), fold, None, many, _PART)
+        return judged.values.mean(0)
 
     def grown(sums: tuple[Direction, ...]) -> tuple[Direction, ...]:
         step = min(_STEP, most - len(sums))

@@ -13,9 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Watcher = Callable[[int, float, np.ndarray], bool | None]
+
+_axpy, _dot = get_blas_funcs(("axpy", "dot"), dtype=np.float64)
 
 _SUFFICIENT_DECREASE = 1e-4
 _CURVATURE = 0.9
@@ -60,18 +63,17 @@ class _Memory:
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         # Two-loop recursion: −H g with H_0 = (sᵀy / yᵀy) I.
-        q = gradient.copy()
+        p = -gradient
         weights = []
         for s, y, curvature in reversed(self.pairs):
-            weight = float(s @ q) / curvature
-            weights.append(weight)
-            q -= weight * y
+            weights.append(_dot(s, p) / curvature)
+            p = _axpy(y, p, a=-weights[-1])
         if self.pairs:
             _, y, curvature = self.pairs[-1]
-            q *= curvature / float(y @ y)
+            p *= curvature / _dot(y, y)
         for (s, y, curvature), weight in zip(self.pairs, reversed(weights), strict=True):
-            q += (weight - float(y @ q) / curvature) * s
-        return -q
+            p = _axpy(s, p, a=weight - _dot(y, p) / curvature)
+        return p
 
 
 class _Counted:

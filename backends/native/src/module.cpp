@@ -120,6 +120,30 @@ void bind_all_finite(nb::module_& m) {
 }
 
 template <class T>
+void bind_prefix(nb::module_& m) {
+  // In each run of rows first ... end - 1: out[r] = sum of the rows before r.
+  m.def("prefix", [](In<T> table, In<std::int64_t> runs, Out<T> out) {
+    const std::int64_t width = table.shape(1);
+    std::memset(out.data(), 0, out.size() * sizeof(T));
+    for (std::size_t i = 0; i < runs.shape(0); ++i) {
+      const std::int64_t first = runs.data()[2 * i] * width, last = (runs.data()[2 * i + 1] - 1) * width;
+      for (std::int64_t at = first; at < last; ++at) out.data()[at + width] = out.data()[at] + table.data()[at];
+    }
+  });
+  // Its transpose, added: out[r] += sum of the rows after r. Overwrites the table.
+  m.def("prefix_transposed", [](Out<T> table, In<std::int64_t> runs, Out<T> out) {
+    const std::int64_t width = table.shape(1);
+    for (std::size_t i = 0; i < runs.shape(0); ++i) {
+      const std::int64_t first = runs.data()[2 * i] * width, last = (runs.data()[2 * i + 1] - 1) * width;
+      for (std::int64_t at = last - 1; at >= first; --at) {
+        out.data()[at] += table.data()[at + width];
+        table.data()[at] += table.data()[at + width];
+      }
+    }
+  });
+}
+
+template <class T>
 void bind_encoded(nb::module_& m) {
   m.def(
       "encoded",
@@ -134,8 +158,9 @@ void bind_encoded(nb::module_& m) {
         p.job.values = pointer(values), p.job.vectors = pointer(vectors), p.job.tied = pointer(tied);
         Encoded<T>& e = p.job.encoded;
         e.rows = rows.data(), e.fractions = fractions.data(), e.columns = columns, e.table_rows = table_rows;
-        for (std::int64_t i = 0; i < count * columns; ++i)
-          if (e.rows[i] < 0 || e.rows[i] >= table_rows) throw nb::index_error("indices point outside the tables");
+        bool outside = false;
+        for (std::int64_t i = 0; i < count * columns; ++i) outside |= e.rows[i] < 0 || e.rows[i] >= table_rows;
+        if (outside) throw nb::index_error("indices point outside the tables");
         p.given_vectors = pointer(given_vectors), p.given_g = pointer(given_g);
         p.solve = !p.given_vectors;
         p.loss = (Loss)loss, p.delta = (T)delta, p.target = pointer(target), p.weight = pointer(weight),
@@ -173,6 +198,8 @@ NB_MODULE(_core, m) {
   eigcore::bind_value_pullback<double>(m);
   eigcore::bind_all_finite<float>(m);
   eigcore::bind_all_finite<double>(m);
+  eigcore::bind_prefix<float>(m);
+  eigcore::bind_prefix<double>(m);
   eigcore::bind_encoded<float>(m);
   eigcore::bind_encoded<double>(m);
 #ifdef EIGCORE_XLA

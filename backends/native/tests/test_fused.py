@@ -1,5 +1,7 @@
 """Fused passes against the composition they replace."""
 
+from itertools import pairwise
+
 import eigcore_native as en
 import numpy as np
 import pytest
@@ -176,7 +178,7 @@ def test_encoded_pass(dtype, d, threads, loss):
         rng.standard_normal(K).astype(dtype),
         (rng.standard_normal((columns * bins, K)) / 2).astype(dtype),
     )
-    start = en.prefix_tables(steps, offsets)
+    start = en.prefix_tables(steps, list(pairwise(offsets)))
     index = (rng.integers(0, bins, (rows, columns)) + offsets[:-1]).astype(np.int32)
     fraction = rng.random((rows, columns)).astype(dtype)
     target, weight = rng.random(rows).astype(dtype), rng.random(rows).astype(dtype)
@@ -232,14 +234,20 @@ def test_encoded_pass(dtype, d, threads, loss):
 
 def test_prefix_tables_and_their_transpose():
     rng = np.random.default_rng(0)
-    offsets = [0, 4, 5, 11]
+    runs = [(0, 4), (5, 11)]
     steps, a, b = rng.standard_normal((3, 11, 6))
-    start = en.prefix_tables(steps, offsets)
+    start = en.prefix_tables(steps, runs)
     np.testing.assert_allclose(start[7], steps[5] + steps[6])
     assert not start[[0, 4, 5]].any()
     np.testing.assert_allclose(
-        np.sum(a * start) + np.sum(b * steps), np.sum(en.prefix_tables_vjp(a, b, offsets) * steps)
+        np.sum(a * start) + np.sum(b * steps), np.sum(en.prefix_tables_vjp(a, b, runs) * steps)
     )
+
+
+@pytest.mark.parametrize("runs", [[(0, 12)], [(-1, 3)], [(4, 4)]])
+def test_runs_outside_the_tables_raise(runs):
+    with pytest.raises(IndexError, match="runs"):
+        en.prefix_tables(np.zeros((11, 6)), runs)
 
 
 def test_indices_outside_the_tables_raise():

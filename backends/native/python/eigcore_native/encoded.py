@@ -9,7 +9,6 @@ Piecewise linear: one row per interval, start the sum of the steps before it. Ca
 value: one row, fraction 0 (start) or 1 (step).
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -179,27 +178,38 @@ def encoded_gradient(
     return _pass(tables, k, v, c, 0, 1.0, None, None, threads)
 
 
-def prefix_tables(steps, offsets):
+def prefix_tables(steps, runs):
     """Return start (R, K): for each interval the sum of the steps before it in its column.
 
-    steps : (R, K) matrices of the intervals; offsets : (C + 1,) first row of each column.
+    steps : (R, K) matrices of the intervals; runs : pairs (first, end) of the rows of a column.
+    Rows of no run get zeros. Raises IndexError for runs outside the rows.
     """
-    steps = np.asarray(steps)
-    start = np.zeros_like(steps)
-    for a, b in pairwise(offsets):
-        np.cumsum(steps[a : b - 1], axis=0, out=start[a + 1 : b])
+    t, r = _table_and_runs(steps, runs, "steps")
+    start = np.empty_like(t)
+    _core.prefix(t, r, start)
     return start
 
 
-def prefix_tables_vjp(d_start, d_step, offsets):
+def prefix_tables_vjp(d_start, d_step, runs):
     """Return the gradient (R, K) by the intervals' matrices.
 
-    It is d_step (R, K) plus the sum of d_start (R, K) over the later rows of the column.
+    It is d_step (R, K) plus the sum of d_start (R, K) over the later rows of the run.
     """
-    d = np.array(d_step)
-    for a, b in pairwise(offsets):
-        d[a : b - 1] += np.cumsum(d_start[a + 1 : b][::-1], axis=0)[::-1]
+    t, r = _table_and_runs(np.array(d_start), runs, "d_start")
+    d = np.array(d_step, t.dtype, order="C")
+    if d.shape != t.shape:
+        raise ValueError(f"d_step should have the shape {t.shape} of d_start; got {d.shape}.")
+    _core.prefix_transposed(t, r, d)
     return d
+
+
+def _table_and_runs(table, runs, name):
+    t = real(table, name)
+    if t.ndim != 2:
+        raise ValueError(f"{name} should have the shape (R, K); got {t.shape}.")
+    if not all(0 <= first < end <= len(t) for first, end in runs):
+        raise IndexError(f"runs should be pairs first < end up to {len(t)}; got {runs}.")
+    return t, np.array(runs, np.int64).reshape(-1, 2)
 
 
 def _inputs(indices, fractions, base, start, step, dim):

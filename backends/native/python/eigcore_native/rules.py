@@ -163,9 +163,7 @@ def rows(rule, places, params, threads=0):
     """
     k, d = rule.phi.parameter, rule.layout.dim
     base, step = params[0, 0], np.ascontiguousarray(params[0, 1:])
-    start = np.zeros_like(step)
-    for a, b in places.runs:
-        np.cumsum(step[a : b - 1], axis=0, out=start[a + 1 : b])
+    start = encoded.prefix_tables(step, places.runs)
     rest = (places.indices, places.fractions, base, start, step, k)
     values, vectors, tied = encoded.encoded_value(*rest, d, True, threads)
 
@@ -173,9 +171,7 @@ def rows(rule, places, params, threads=0):
         # without the vectors it solves again, and finds P/m at ties
         known = None if tied.any() else vectors
         found = encoded.encoded_gradient(*rest, g, known, d, threads)
-        d_params = np.concatenate([found.d_base[None], found.d_step])
-        for a, b in places.runs:
-            d_params[a + 1 : b] += np.cumsum(found.d_start[a + 1 : b][::-1], axis=0)[::-1]
-        return d_params[None]
+        d_step = encoded.prefix_tables_vjp(found.d_start, found.d_step, places.runs)
+        return np.concatenate([found.d_base[None], d_step])[None]
 
     return values, pullback
