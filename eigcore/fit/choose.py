@@ -136,7 +136,7 @@ def choose(
     plan = list(stages(asked, len(train), wishes.shape is not None, fast))
     if not plan or len(train) < 8:
         return [best] * best.members
-    many = averaged(run, len(train))
+    many, few = averaged(run, len(train)), len(train) < SOME
     folds = folds_of(run, train)
     hidden = goals.part(np.concatenate([rows for _, rows in folds]))
     trials: dict[Settings, _Trial] = {}
@@ -151,7 +151,7 @@ def choose(
                 if run.interrupted or run.stopped or run.left(_PART) < 0.0:
                     raise TimeUp
                 if candidate not in trials:
-                    warm = _ends(trials, candidate) if len(train) < SOME else None
+                    warm = _ends(trials, candidate) if few else None
                     pairs = zip(folds, warm or [None] * len(folds), strict=True)
                     parts = [
                         validate(run, frame, goals, wishes, candidate, len(train), *each, many)
@@ -159,7 +159,7 @@ def choose(
                     ]
                     values = np.concatenate([each.values for each in parts], axis=1)
                     ends = [each.ends for each in parts]
-                    loss = averages(run.loss, values, hidden, candidate.members)
+                    loss = averages(run.loss, values, hidden, candidate.members if few else many)
                     trials[candidate] = _Trial(loss, values.mean(0), ends)
                 done = (number + (place + 1) / len(candidates)) / len(plan)
                 run.tell("choosing", done, 0, 0, 0, min(each.loss for each in trials.values()))
