@@ -24,7 +24,7 @@ from eigcore.fit.member import Run, first_guess
 from eigcore.fit.moments import Moments
 from eigcore.fit.starts import gapped
 
-STEPS, SEEDS = 400, 5
+STEPS, SEEDS, PENALTY = 400, 5, 1e-4
 WAYS = ("free", "B Bᵀ", "diagonal")
 
 
@@ -58,9 +58,9 @@ def taught(rows=2000, columns=8):
 def descend(design, coordinates, goals, seed):
     """Objective of the additive model, then (seconds, objective) after every step."""
     run = Run(LOSSES["squared"], "numpy", seed, STEPS)
-    objective = run.objective(design, coordinates, goals, 1e-4)
+    objective = run.objective(design, coordinates, goals, PENALTY)
     rng = np.random.default_rng(seed)
-    start = gapped(coordinates, first_guess(design, coordinates)[0], rng)
+    start = gapped(coordinates, first_guess(design, coordinates, PENALTY)[0], rng)
     objective(start)
     began, seen = time.perf_counter(), []
 
