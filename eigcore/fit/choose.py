@@ -77,7 +77,7 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
         counts = (0, 2, 4, 8, 16, 32) if rows < MANY else (2, 8, 32)
         counts = (64, 32, 8, 2) if fast else [k for k in counts if k <= max(rows // 20, 4)]
         yield lambda best: [best._replace(knots=k) for k in counts]
-    orders = [lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped)]]
+    orders = [lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped, fast)]]
     path = [
         lambda best, some=factors: [best._replace(penalty=best.penalty * f) for f in some]
         for factors in (_PATH if rows < SOME else _PATH[:1])
@@ -94,9 +94,11 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
         yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in LINEAR]
 
 
-def _dims(best: Settings, rows: int, shaped: bool) -> tuple[int, ...]:
+def _dims(best: Settings, rows: int, shaped: bool, fast: bool) -> tuple[int, ...]:
     if shaped:
         return (3, 8)
+    if fast:
+        return (8,)
     if rows >= MANY:
         return (9,) if best.knots <= 4 else ()
     if rows >= SOME:

@@ -20,7 +20,7 @@ double cost_of_one(const Job<T>& job) {
 template <class T>
 int useful_threads(double total_ns, int threads) {
   if (threads <= 0) threads = available_cores();
-  const double worth = total_ns / 15e3;  // waking a thread costs some 5 microseconds
+  const double worth = total_ns / 12e3;  // waking a thread costs some 5 microseconds
   return worth < 2 ? 1 : worth < threads ? (int)worth : threads;
 }
 
