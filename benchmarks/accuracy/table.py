@@ -29,11 +29,13 @@ def report(records: list[Record], threads: int) -> str:
     shaped = [name for name in sets if _has(cells, name, "checks")]
     classified = [name for name in sets if _has(cells, name, "log_loss")]
     models = [m for m in MODELS if any(key[1] == m for key in cells) and not m.endswith(" s")]
+    against = by_opponent(cells, sets, models)
     dates = sorted({record["date"] for record in records})
     parts = [
         f"{machine()}, {threads} threads, {' to '.join(sorted({dates[0], dates[-1]}))}.",
+        summary(against),
         "### Error of eigcore over the error of the other (below 1: eigcore is better)",
-        ratios(cells, sets, models),
+        ratios(against, sets),
         "### Error on the test rows: RMSE in units of the target, or misclassified rows",
         grid(cells, sets, models, _error),
         "### Log loss on the test rows",
@@ -74,20 +76,50 @@ def ratio(cells: Cells, name: str, others: tuple[str, ...]) -> float | None:
     return own / min(rest)
 
 
-def ratios(cells: Cells, sets: list[str], models: list[str]) -> str:
-    """Ratio to each opponent; the last lines summarise."""
+Ratios = dict[str, dict[str, float]]
+
+
+def by_opponent(cells: Cells, sets: list[str], models: list[str]) -> Ratios:
+    """Ratios to each opponent on the sets both were fitted on."""
     opponents = {m: (m,) for m in models if not m.startswith(OWN)}
     if all(m in models for m in TREES):
         opponents["better of the tuned"] = TREES
-    columns = [[ratio(cells, name, others) for name in sets] for others in opponents.values()]
-    lines = [_row(["set", *opponents]), "|" + "---|" * (len(opponents) + 1)]
-    for name, *values in zip(sets, *columns, strict=True):
-        lines.append(_row([name, *("" if v is None else f"{v:.3f}" for v in values)]))
-    known = [[v for v in column if v is not None] or [np.nan] for column in columns]
-    means = [f"**{np.exp(np.mean(np.log(column))):.3f}**" for column in known]
-    lines.append(_row(["**geometric mean**", *means]))
-    lines.append(_row(["**largest**", *(f"**{max(column):.3f}**" for column in known)]))
+    known = {m: {s: ratio(cells, s, others) for s in sets} for m, others in opponents.items()}
+    return {m: {s: r for s, r in found.items() if r is not None} for m, found in known.items()}
+
+
+def summary(found: Ratios) -> str:
+    """One line per opponent."""
+    heads = (
+        "eigcore's default against",
+        "geometric mean",
+        "sets",
+        "as good or better",
+        "worst set",
+    )
+    lines = [_row(list(heads)), "|" + "---|" * len(heads)]
+    for opponent, each in found.items():
+        if each:
+            worst = max(each, key=lambda name: each[name])
+            good = sum(value <= 1.0 for value in each.values())
+            texts = [opponent, f"{_mean(each):.3f}", str(len(each)), str(good)]
+            lines.append(_row([*texts, f"{worst} {each[worst]:.3f}"]))
     return "\n".join(lines)
+
+
+def ratios(found: Ratios, sets: list[str]) -> str:
+    """Ratio to each opponent; the last lines summarise."""
+    lines = [_row(["set", *found]), "|" + "---|" * (len(found) + 1)]
+    for name in sets:
+        texts = [f"{each[name]:.3f}" if name in each else "" for each in found.values()]
+        lines.append(_row([name, *texts]))
+    means = [f"**{_mean(each):.3f}**" for each in found.values()]
+    most = [f"**{max(each.values(), default=np.nan):.3f}**" for each in found.values()]
+    return "\n".join([*lines, _row(["**geometric mean**", *means]), _row(["**largest**", *most])])
+
+
+def _mean(each: dict[str, float]) -> float:
+    return float(np.exp(np.mean(np.log(list(each.values()) or [np.nan]))))
 
 
 def budgets(cells: Cells) -> str:
