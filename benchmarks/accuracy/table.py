@@ -44,6 +44,8 @@ def report(records: list[Record], threads: int) -> str:
         grid(cells, shaped, models, _violations) if shaped else "",
         "### Seconds (wall) to choose and fit",
         grid(cells, sets, models, _mean_of("seconds", "{:.2f}")),
+        "### Processor seconds to choose and fit",
+        grid(cells, sets, models, _mean_of("cpu_seconds", "{:.0f}")),
         "### Parameters",
         grid(cells, sets, models, _mean_of("parameters", "{:.0f}")),
         "### California by budget",
@@ -90,14 +92,8 @@ def by_opponent(cells: Cells, sets: list[str], models: list[str]) -> Ratios:
 
 def summary(found: Ratios) -> str:
     """One line per opponent."""
-    heads = (
-        "eigcore's default against",
-        "geometric mean",
-        "sets",
-        "as good or better",
-        "worst set",
-    )
-    lines = [_row(list(heads)), "|" + "---|" * len(heads)]
+    heads = ["eigcore's default against", "geometric mean", "sets", "as good or better", "worst"]
+    lines = [_row(heads), "|" + "---|" * len(heads)]
     for opponent, each in found.items():
         if each:
             worst = max(each, key=lambda name: each[name])

@@ -182,7 +182,8 @@ def prefix_tables(steps, runs):
     """Return start (R, K): for each interval the sum of the steps before it in its column.
 
     steps : (R, K) matrices of the intervals; runs : pairs (first, end) of the rows of a column.
-    Rows of no run get zeros. Raises IndexError for runs outside the rows.
+    Rows of no run get zeros. Raises IndexError for runs outside the rows, ValueError for a table
+    that is not (R, K).
     """
     t, r = _table_and_runs(steps, runs, "steps")
     start = np.empty_like(t)
@@ -193,7 +194,8 @@ def prefix_tables(steps, runs):
 def prefix_tables_vjp(d_start, d_step, runs):
     """Return the gradient (R, K) by the intervals' matrices.
 
-    It is d_step (R, K) plus the sum of d_start (R, K) over the later rows of the run.
+    It is d_step (R, K) plus the sum of d_start (R, K) over the later rows of the run. Raises as
+    `prefix_tables`, and ValueError where the shapes differ.
     """
     t, r = _table_and_runs(np.array(d_start), runs, "d_start")
     d = np.array(d_step, t.dtype, order="C")
