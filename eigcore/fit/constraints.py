@@ -20,6 +20,7 @@ every constraint. `ColumnMap.margin` guards against rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -165,6 +166,7 @@ class Parametrisation:
         self.scale = 1.0 / signal[used]
         self.to_terms = joined[:, used] * self.scale
         self.to_scaled = deviation[:, None] * self.to_terms
+        self.parts = _parts(maps, used)
         self.plain = _is_diagonal(self.to_scaled)
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
@@ -175,8 +177,7 @@ class Parametrisation:
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
         constant, packed = self.blocks(vector)
-        terms = self.plain[:, None] * packed if self.plain is not None else self.to_scaled @ packed
-        return np.concatenate([constant[None], terms])[None]
+        return np.concatenate([constant[None], self._scaled(packed)])[None]
 
     def blocks(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return A_0 (K,) and all blocks (blocks, K), packed."""
@@ -187,6 +188,17 @@ class Parametrisation:
         packed[self.psd] = pack(self.spec, factors @ factors.transpose(0, 2, 1))
         return vector[:size], packed
 
+    def _scaled(self, numbers: np.ndarray, transposed: bool = False) -> np.ndarray:
+        """``to_scaled`` @ numbers, or its transpose, column by column of the table."""
+        if self.plain is not None:
+            return self.plain[:, None] * numbers
+        matrix = self.to_scaled.T if transposed else self.to_scaled
+        product = np.empty((len(matrix), numbers.shape[1]))
+        for terms, blocks in self.parts:
+            here, there = (blocks, terms) if transposed else (terms, blocks)
+            np.matmul(matrix[here, there], numbers[there], out=product[here])
+        return product
+
     def factors(self, vector: np.ndarray) -> np.ndarray:
         """Return the factors B (psd blocks, d, d)."""
         d = self.spec.dim
@@ -195,8 +207,7 @@ class Parametrisation:
     def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
         # Θ = B Bᵀ, so ⟨G, dΘ⟩ = ⟨2 G B, dB⟩ for symmetric G.
-        terms = slope[0, 1:]
-        blocks = self.plain[:, None] * terms if self.plain is not None else self.to_scaled.T @ terms
+        blocks = self._scaled(slope[0, 1:], transposed=True)
         factors = self.factors(vector)
         by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors * self.mask
         return np.concatenate([slope[0, 0], blocks[~self.psd].ravel(), by_factor.ravel()])
@@ -242,6 +253,17 @@ def block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
         joined[row : row + part.shape[0], col : col + part.shape[1]] = part
         row, col = row + part.shape[0], col + part.shape[1]
     return joined
+
+
+def _parts(maps: list[ColumnMap], used: np.ndarray) -> list[tuple[slice, slice]]:
+    """Where the terms and the blocks in use of each column are."""
+    terms = np.cumsum([0, *(m.to_terms.shape[0] for m in maps)])
+    ends = np.cumsum([0, *(m.to_terms.shape[1] for m in maps)])
+    blocks = np.concatenate([[0], np.cumsum(used)])[ends]
+    return [
+        (slice(*term), slice(*block))
+        for term, block in zip(pairwise(terms), pairwise(blocks), strict=True)
+    ]
 
 
 def _is_diagonal(matrix: np.ndarray) -> np.ndarray | None:
