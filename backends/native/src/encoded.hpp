@@ -1,6 +1,7 @@
 // Encoded columns in one pass: gather, eigenpair, derivative of the loss, scatter; a block of rows never leaves the
 // cache.
 #pragma once
+#include "mixed.hpp"
 #include "pullback.hpp"
 
 namespace eigcore {
@@ -60,18 +61,18 @@ EIG_INLINE void scatter_row(const Encoded<T>& e, index n, T g, const T* gradient
 
 template <class T>
 std::size_t encoded_workspace(const EncodedPass<T>& p) {
-  const std::size_t tile = registers_in_flight(p.job) == 2 ? Tile<T, 2>::bytes(p.job) : Tile<T, 1>::bytes(p.job);
+  const std::size_t tile = with_solver(p.job, [&](auto solver) { return decltype(solver)::type::bytes(p.job); });
   return tile + 2 * sizeof(Pack<T, 1>) * (std::size_t)(p.job.encoded.stride + p.job.d) + 256;
 }
 
-template <class T, int U>
+template <class AnySolver, class T>
 void encoded_tiles(const EncodedPass<T>& p, index first, index count, EncodedSums<T>& sums, void* workspace) {
   const Job<T>& job = p.job;
   const Encoded<T>& e = job.encoded;
-  constexpr int lanes = Pack<T, U>::lanes;
+  constexpr int lanes = AnySolver::lanes;
   T* gradient = reinterpret_cast<T*>(((std::uintptr_t)workspace + 63) / 64 * 64);
   auto* packs = reinterpret_cast<Pack<T, 1>*>(gradient + lanes * e.stride);
-  Solver<T, U> s(job, packs + job.d);
+  AnySolver s(job, packs + job.d);
   for (index n = first; n < first + count; n += lanes) {
     const int valid = first + count - n < lanes ? int(first + count - n) : lanes;
     if (p.solve) {
@@ -102,10 +103,8 @@ void encoded_tiles(const EncodedPass<T>& p, index first, index count, EncodedSum
 
 template <class T>
 void encoded_run(const EncodedPass<T>& p, index first, index count, EncodedSums<T>& sums, void* workspace) {
-  if (registers_in_flight(p.job) == 2)
-    encoded_tiles<T, 2>(p, first, count, sums, workspace);
-  else
-    encoded_tiles<T, 1>(p, first, count, sums, workspace);
+  with_solver(p.job,
+              [&](auto solver) { encoded_tiles<typename decltype(solver)::type>(p, first, count, sums, workspace); });
 }
 
 }  // namespace EIGCORE_ISA

@@ -1,27 +1,23 @@
 // Compiled once per instruction set (CMakeLists.txt); the table is chosen when the library is loaded (dispatch.cpp).
 #include "encoded.hpp"
 #include "pullback.hpp"
-#include "solve.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {
 
 template <class T>
 std::int64_t tile(const Job<T>& job) {
-  return registers_in_flight(job) * Pack<T, 1>::lanes;
+  return with_solver(job, [](auto solver) { return (std::int64_t)decltype(solver)::type::lanes; });
 }
 
 template <class T>
 std::size_t workspace(const Job<T>& job) {
-  return registers_in_flight(job) == 2 ? Tile<T, 2>::bytes(job) : Tile<T, 1>::bytes(job);
+  return with_solver(job, [&](auto solver) { return decltype(solver)::type::bytes(job); });
 }
 
 template <class T>
 void run(const Job<T>& job, std::int64_t first, std::int64_t count, void* memory) {
-  if (registers_in_flight(job) == 2)
-    run_tiles<T, 2>(job, first, count, memory);
-  else
-    run_tiles<T, 1>(job, first, count, memory);
+  with_solver(job, [&](auto solver) { run_tiles<typename decltype(solver)::type>(job, first, count, memory); });
 }
 
 template <class T>
@@ -39,15 +35,9 @@ double multiply_add_loop(std::int64_t steps) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {tile<T>,
-          workspace<T>,
-          run<T>,
-          Real<T>::W,
-          pullback_workspace<T>,
-          pullback<T>,
-          value_pullback<T>,
-          encoded_workspace<T>,
-          multiply_add_loop<T>,
+  return {tile<T>,           workspace<T>,          run<T>,
+          Real<T>::W,        pullback_workspace<T>, pullback<T>,
+          value_pullback<T>, encoded_workspace<T>,  multiply_add_loop<T>,
           encoded_run<T>};
 }
 

@@ -80,16 +80,20 @@ struct Solver : Tile<T, U> {
     if (job.gaps) write_gaps();
     if (vectors && a && !Base::is_tridiagonal(job))
       for (index j = 0; j < m; ++j) this->back_transform_tile(valid, z + j * d);
+    clear_ties();
+    if (any(full_lanes)) solve_lanes(vectors);
+    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.cluster || job.gradient)) find_clusters();
+    if (any(bad) && vectors)
+      for (index c = 0; c < m * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
+  }
+
+  void clear_ties() {
     if (job.tied)
       for (int l = 0; l < valid; ++l) job.tied[first + l] = 0;
     if (job.cluster)
       for (int l = 0; l < valid; ++l)
         job.cluster[2 * (first + l)] = job.cluster[2 * (first + l) + 1] = (std::int32_t)job.lo;
     tied_lanes = no_lanes<T, U>();
-    if (any(full_lanes)) solve_lanes(vectors);
-    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.cluster || job.gradient)) find_clusters();
-    if (any(bad) && vectors)
-      for (index c = 0; c < m * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
   }
 
   void note_cluster(int lane, index from, index to) {
@@ -193,7 +197,8 @@ struct Solver : Tile<T, U> {
     const bool band = Base::is_tridiagonal(job);
     if (Base::by_rows(job)) {
       transpose_out<T, U>(this->rows, d, valid, d, [&](index c) { return z[c]; });
-      write_projectors<T>(job.source == Source::dense ? Layout::full : Layout::packed, d, this->rows, nullptr, valid, out);
+      write_projectors<T>(job.source == Source::dense ? Layout::full : Layout::packed, d, this->rows, nullptr, valid,
+                          out);
       if (any(tied_lanes)) write_tied_gradient(out, stride, band);
       return;
     }
@@ -236,24 +241,14 @@ struct Solver : Tile<T, U> {
   }
 };
 
-// Registers in flight: two while the serial parts (square roots, divisions, root finder) dominate and the tile stays in
-// the first cache.
-template <class T>
-inline int registers_in_flight(const Job<T>& job) {
-  const index d = job.d;
-  if (job.count <= Pack<T, 1>::lanes) return 1;
-  if (Tile<T, 1>::is_tridiagonal(job)) return d <= 128 ? 2 : 1;
-  return d <= 12 ? 2 : 1;
-}
-
-template <class T, int U>
+template <class AnySolver, class T>
 void run_tiles(const Job<T>& job, index first, index count, void* workspace) {
-  Solver<T, U> s(job, workspace);
+  AnySolver s(job, workspace);
   for (index n = first; n < first + count; n += s.lanes) {
     const int valid = first + count - n < s.lanes ? int(first + count - n) : s.lanes;
     s.solve(n, valid, s.wants_vectors());
     if (job.vectors) s.write_vectors(job.vectors + n * job.d * s.window);
-    const index K = job.source == Source::dense ? job.d * job.d : Tile<T, U>::columns(job);
+    const index K = job.source == Source::dense ? job.d * job.d : AnySolver::columns(job);
     if (job.gradient) s.write_gradient(job.gradient + n * K, K);
   }
 }

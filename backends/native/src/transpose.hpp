@@ -17,8 +17,7 @@ EIG_INLINE void transpose_in(const T* base, index stride, int valid, index lengt
     P out[W];
     for (int u = 0; u < U; ++u) {
       typename Real<T>::V r[W];
-      for (int w = 0; w < W; ++w) r[w] = load<T>(row[u * W + w] + c);
-      transpose<T>(r);
+      load_transposed<T>(row + u * W, c, r);
       for (int w = 0; w < W; ++w) out[w].v[u] = r[w];
     }
     for (int w = 0; w < W; ++w) emit(c + w, out[w]);

@@ -139,23 +139,55 @@ void tridiagonalise(index d, Pack<T, U>* a, const Pack<T, U>& tiny2, Pack<T, U>*
   }
 }
 
-// z <- Q z = H_{d-1} ... H_2 z.
+// z <- z - s u for the first n entries; returns next . z of the result.
+template <class T, int U>
+EIG_INLINE Pack<T, U> reflect(index n, const Pack<T, U>& s, const Pack<T, U>* u, const Pack<T, U>* next,
+                              Pack<T, U>* z) {
+  using P = Pack<T, U>;
+  P sum[4] = {P(T(0)), P(T(0)), P(T(0)), P(T(0))};
+  const auto entry = [&](index j, P& part) {
+    const P x = z[j] - s * u[j];
+    z[j] = x;
+    part = part + next[j] * x;
+  };
+  index j = 0;
+  for (; j + 3 < n; j += 4) {
+    entry(j, sum[0]);
+    entry(j + 1, sum[1]);
+    entry(j + 2, sum[2]);
+    entry(j + 3, sum[3]);
+  }
+  for (; j < n; ++j) entry(j, sum[0]);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+// z <- Q z = H_{d-1} ... H_2 z; the pass of one reflector forms the product with the next.
 template <class T, int U>
 void back_transform(index d, const Pack<T, U>* a, const Pack<T, U>* inverse_h, Pack<T, U>* z) {
-  using P = Pack<T, U>;
-  for (index l = 2; l < d; ++l) {
-    const P* u = a + packed_position(l, 0);
-    P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
-    index j = 0;
-    for (; j + 3 < l; j += 4) {
-      s0 = s0 + u[j] * z[j];
-      s1 = s1 + u[j + 1] * z[j + 1];
-      s2 = s2 + u[j + 2] * z[j + 2];
-      s3 = s3 + u[j + 3] * z[j + 3];
-    }
-    for (; j < l; ++j) s0 = s0 + u[j] * z[j];
-    const P s = inverse_h[l] * ((s0 + s1) + (s2 + s3));
-    for (j = 0; j < l; ++j) z[j] = z[j] - s * u[j];
+  if (d < 3) return;
+  const Pack<T, U>* u = a + packed_position(2, 0);
+  Pack<T, U> dot = u[0] * z[0] + u[1] * z[1];
+  for (index l = 2; l + 1 < d; ++l) {
+    const Pack<T, U>* next = a + packed_position(l + 1, 0);
+    dot = reflect<T, U>(l, inverse_h[l] * dot, u, next, z) + next[l] * z[l];
+    u = next;
+  }
+  reflect<T, U>(d - 1, inverse_h[d - 1] * dot, u, u, z);
+}
+
+// z <- Q^T z.
+template <class T, int U>
+void forward_transform(index d, const Pack<T, U>* a, const Pack<T, U>* inverse_h, Pack<T, U>* z) {
+  if (d < 3) return;
+  const Pack<T, U>* u = a + packed_position(d - 1, 0);
+  Pack<T, U> dot(T(0));
+  for (index j = 0; j < d - 1; ++j) dot = dot + u[j] * z[j];
+  for (index l = d - 1; l >= 2; --l) {
+    const Pack<T, U>* next = a + packed_position(l - 1, 0);
+    const Pack<T, U> s = inverse_h[l] * dot;
+    z[l - 1] = z[l - 1] - s * u[l - 1];
+    dot = reflect<T, U>(l - 1, s, u, next, z);
+    u = next;
   }
 }
 

@@ -8,9 +8,11 @@
 namespace eigcore {
 namespace EIGCORE_ISA {
 
-// z: unit vector; x: replaced by the Rayleigh quotient; returns the residual norm. scratch: 2 d packs.
+// z: unit vector; x: replaced by the Rayleigh quotient; returns the residual norm. scratch: 2 d packs, on return
+// b_i / q+_i and b_{i-1} / q-_i; twist: r, if wanted.
 template <class T, int U>
-Pack<T, U> twisted_vector(const Tridiagonal<T, U>& t, Pack<T, U>& x, Pack<T, U>* z, Pack<T, U>* scratch) {
+Pack<T, U> twisted_vector(const Tridiagonal<T, U>& t, Pack<T, U>& x, Pack<T, U>* z, Pack<T, U>* scratch,
+                          Pack<T, U>* twist = nullptr) {
   using P = Pack<T, U>;
   using Q = Mask<T, U>;
   const index d = t.d;
@@ -39,6 +41,7 @@ Pack<T, U> twisted_vector(const Tridiagonal<T, U>& t, Pack<T, U>& x, Pack<T, U>*
     position = select(smaller, r, position);
     r = r + one;
   }
+  if (twist) *twist = position;
   P current = zero, norm = zero;
   r = P(T(d - 1));
   for (index i = d - 1; i >= 0; --i) {

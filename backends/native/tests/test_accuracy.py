@@ -82,6 +82,28 @@ def test_prescribed_clusters(dtype, data):
     law("clusters", m, k, en.eigenpair(m, k, vectors=False).values[()])
 
 
+@pytest.mark.parametrize("gap", [0.0, *10.0 ** np.arange(-14, 0)])
+@pytest.mark.parametrize("d", [24, 27, 33, 64])
+def test_gaps_down_to_none_in_batches(d, gap):
+    """What single precision cannot tell apart is solved in double, and no matrix sees another."""
+    rng, k, count = np.random.default_rng(d), d // 2, 21
+    values = np.sort(rng.uniform(-1, 1, (count, d)), axis=1)
+    values[:, k] = values[:, k - 1] + gap * rng.uniform(0.2, 1, count)
+    values.sort(axis=1)
+    q, _ = np.linalg.qr(rng.standard_normal((count, d, d)))
+    m = (q * values[:, None]) @ q.mT
+    m = np.concatenate([m / 2 + m.mT / 2, rng.standard_normal((1, d, d)) * 1e-300])
+    m[-1] += m[-1].T
+    for index in (k - 2, k - 1, k, k + 1, d - 1):
+        pair, turned = en.eigenpair(m, index), en.eigenpair(m[::-1], index)
+        np.testing.assert_array_equal(pair.values, turned.values[::-1])
+        np.testing.assert_array_equal(pair.vectors, turned.vectors[::-1])
+        alone = en.eigenpair(m, index, vectors=False)
+        for a, x, v, y in zip(m, pair.values, pair.vectors, alone.values, strict=True):
+            law(f"gap {gap}", a, index, x, v)
+            law(f"gap {gap}", a, index, y)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

@@ -6,7 +6,7 @@ import eigcore_native as en
 import numpy as np
 import pytest
 
-CASES = [(t, d) for t in (np.float64, np.float32) for d in (1, 2, 3, 5, 8, 15, 20)]
+CASES = [(t, d) for t in (np.float64, np.float32) for d in (1, 2, 3, 5, 8, 15, 20, 26, 33)]
 
 
 def weights(d):

@@ -1,0 +1,321 @@
+// One eigenpair in double precision from a reduction in single precision, which takes half the time. A = Q T Q^T + E
+// with |E| = e of the order of eps_float |A|; the pair (mu, z) of T is refined by
+//   r = A x - theta x in double,   x <- x - Q (T - mu)^+ Q^T r in single precision,   theta the Rayleigh quotient,
+// which gains a factor e / gap a step, two steps for most matrices (Dongarra, Moler & Wilkinson 1983, SIAM J. Numer.
+// Anal. 20, refine a pair in this way). What comes out is certified:
+//   - the residual is measured in double precision, or, after the last step, bounded by what that step left;
+//   - T has one eigenvalue, the k-th, within s = 32 d eps_float |T| of mu, and e <= s / 2, so that by Weyl's inequality
+//   A
+//     has one, the k-th, within s / 2 of mu; theta is within s / 4. This also proves that there is no tie.
+// Lanes that fail, because the gap is small or a number is out of range, are solved in double precision throughout.
+#pragma once
+#include "solve.hpp"
+
+namespace eigcore {
+namespace EIGCORE_ISA {
+
+namespace detail {
+typedef float HalfFloats __attribute__((vector_size(EIGCORE_BYTES / 2)));
+typedef std::int32_t HalfInts __attribute__((vector_size(EIGCORE_BYTES / 2)));
+
+template <class Whole, class Half, int... J>
+EIG_INLINE Whole join(Half a, Half b, std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, b, J...);
+}
+template <class Half, int from, class Whole, int... J>
+EIG_INLINE Half part(Whole a, std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, a, (from + J)...);
+}
+constexpr auto whole_lanes = std::make_integer_sequence<int, Real<float>::W>{};
+constexpr auto half_lanes = std::make_integer_sequence<int, Real<double>::W>{};
+}  // namespace detail
+
+EIG_INLINE Pack<float, 1> narrow(const Pack<double, 2>& x) {
+  Pack<float, 1> r;
+  r.v[0] = detail::join<Real<float>::V>(__builtin_convertvector(x.v[0], detail::HalfFloats),
+                                        __builtin_convertvector(x.v[1], detail::HalfFloats), detail::whole_lanes);
+  return r;
+}
+
+EIG_INLINE Mask<float, 1> narrow(const Mask<double, 2>& x) {
+  Mask<float, 1> r;
+  r.v[0] = detail::join<Real<float>::M>(__builtin_convertvector(x.v[0], detail::HalfInts),
+                                        __builtin_convertvector(x.v[1], detail::HalfInts), detail::whole_lanes);
+  return r;
+}
+
+EIG_INLINE Pack<double, 2> widen(const Pack<float, 1>& x) {
+  constexpr int W = Real<double>::W;
+  Pack<double, 2> r;
+  r.v[0] = __builtin_convertvector((detail::part<detail::HalfFloats, 0>(x.v[0], detail::half_lanes)), Real<double>::V);
+  r.v[1] = __builtin_convertvector((detail::part<detail::HalfFloats, W>(x.v[0], detail::half_lanes)), Real<double>::V);
+  return r;
+}
+
+EIG_INLINE Mask<double, 2> widen(const Mask<float, 1>& x) {
+  constexpr int W = Real<double>::W;
+  Mask<double, 2> r;
+  r.v[0] = __builtin_convertvector((detail::part<detail::HalfInts, 0>(x.v[0], detail::half_lanes)), Real<double>::M);
+  r.v[1] = __builtin_convertvector((detail::part<detail::HalfInts, W>(x.v[0], detail::half_lanes)), Real<double>::M);
+  return r;
+}
+
+// y = A x for the packed lower triangle a, two rows together.
+template <class T, int U>
+void multiply(index d, const Pack<T, U>* a, const Pack<T, U>* x, Pack<T, U>* y) {
+  using P = Pack<T, U>;
+  const P zero(T(0));
+  index i = 0;
+  for (; i + 1 < d; i += 2) {
+    const P *first = a + packed_position(i, 0), *second = a + packed_position(i + 1, 0);
+    const P x0 = x[i], x1 = x[i + 1];
+    P y0 = zero, y1 = zero;
+    for (index j = 0; j < i; ++j) {
+      const P p = first[j], q = second[j], xj = x[j];
+      y0 = y0 + p * xj;
+      y1 = y1 + q * xj;
+      y[j] = (y[j] + p * x0) + q * x1;
+    }
+    y[i] = (y0 + first[i] * x0) + second[i] * x1;
+    y[i + 1] = (y1 + second[i] * x0) + second[i + 1] * x1;
+  }
+  if (i < d) {
+    const P *row = a + packed_position(i, 0), xi = x[i];
+    P yi = zero;
+    for (index j = 0; j < i; ++j) {
+      yi = yi + row[j] * x[j];
+      y[j] = y[j] + row[j] * xi;
+    }
+    y[i] = yi + row[i] * xi;
+  }
+}
+
+struct Mixed : Solver<double, 2> {
+  using Pair = Solver<double, 2>;
+  using D = Pack<double, 2>;
+  using S = Pack<float, 1>;
+  using DoubleMask = Mask<double, 2>;
+  using FloatMask = Mask<float, 1>;
+  static constexpr index from = 24;  // measured: a tenth faster here, more above
+  static constexpr int corrections = 4;
+  static constexpr double negligible = 0x1p-30;  // a step that changes the Rayleigh quotient by less than its rounding
+
+  Job<float> low_job;
+  float* guide;
+  Tile<float, 1> low;
+  S *residual, *coupling, *inverse_pivot;
+  S mu, separation, twist;
+
+  static bool suits(const Job<double>& job) {
+    return job.d >= from && job.lo == job.hi && !job.gaps && !job.force_full && !is_tridiagonal(job) &&
+           job.count > Pack<double, 1>::lanes;
+  }
+
+  static Job<float> low_job_of(const Job<double>& job) {
+    Job<float> low;
+    low.source = Source::packed;
+    low.count = Pack<float, 1>::lanes;
+    low.d = job.d;
+    low.lo = low.hi = job.lo;
+    return low;
+  }
+
+  static std::size_t bytes(const Job<double>& job) {
+    return Pair::bytes(job) + Tile<float, 1>::bytes(low_job_of(job)) + (std::size_t)(3 * job.d + 1) * sizeof(S) +
+           (std::size_t)(2 * job.d + 16) * sizeof(float) + 128;
+  }
+
+  Mixed(const Job<double>& j, void* workspace)
+      : Pair(j, workspace),
+        low_job(low_job_of(j)),
+        guide(reinterpret_cast<float*>(aligned((char*)workspace + Pair::bytes(j)))),
+        low(low_job, guide + (2 * j.d + 15) / 16 * 16) {
+    guide[2 * j.lo] = (float)j.quantile(j.lo);
+    guide[2 * j.lo + 1] = (float)j.spacing(j.lo);
+    low_job.guide = guide;
+    residual = reinterpret_cast<S*>(
+        aligned(reinterpret_cast<char*>(guide + (2 * j.d + 15) / 16 * 16) + Tile<float, 1>::bytes(low_job)));
+    coupling = residual + j.d;
+    inverse_pivot = coupling + j.d;
+  }
+
+  static char* aligned(char* p) { return reinterpret_cast<char*>(((std::uintptr_t)p + 63) / 64 * 64); }
+
+  // Loads the tile into a and, in single precision, into low.a, there times `scale`. Returns the lanes that can be
+  // used.
+  DoubleMask load(D& scale) {
+    const D one(1.0), mean(1.0 / (double)d);
+    const bool together = job.source == Source::dense && d >= blocks_from<double>;
+    D size = mean * (together ? load_blocks<double, 2>(job.matrix + this->first * d * d, d, this->valid, D(0.5),
+                                                       [to = a, half = reinterpret_cast<detail::HalfFloats*>(low.a)](
+                                                           index c, int u, const Real<double>::V& y) {
+                                                         to[c].v[u] = y;
+                                                         half[2 * c + u] =
+                                                             __builtin_convertvector(y, detail::HalfFloats);
+                                                       })
+                              : this->load_input(this->first, this->valid, one));
+    const auto within = [&](double from, double to) { return (size >= D(from)) & (size <= D(to)); };
+    const DoubleMask usable = within(Real<double>::smallest_safe, Real<double>::largest_safe),
+                     as_it_is = within(Real<float>::smallest_safe, Real<float>::largest_safe);
+    size = select(usable, size, one);
+    scale = select(usable, select(as_it_is, one, inverse_power_of_two(size)), D(0.0));
+    if (!together || any(~as_it_is))
+      for (index c = 0; c < packed_size(d); ++c) low.a[c] = narrow(a[c] * scale);
+    const S low_size = narrow(size * scale);
+    low.tiny2 = low_size * low_size * S(Real<float>::negligible2);
+    low.unscale = S(1.0f);
+    return usable;
+  }
+
+  // T, its pair (mu, low.z), and the twisted factors of T - mu. Returns the lanes in which no other eigenvalue of T is
+  // within `separation`.
+  FloatMask reduced_pair(const FloatMask& usable) {
+    low.bad = ~usable;
+    low.reduce(this->valid);
+    separation = low.t.bound * S(32.0f * (float)d * Real<float>::eps);
+    low.t.tau = separation;
+    FloatMask failed;
+    const FloatMask close = low.root(job.lo, mu, failed);
+    S quotient = mu, r(0.0f);
+    twisted_vector<float, 1>(low.t, quotient, low.z, low.scratch, &twist);
+    const S *up = low.scratch, *down = low.scratch + d, zero(0.0f), tiny(Real<float>::eps * Real<float>::eps);
+    for (index i = 0; i < d; ++i, r = r + S(1.0f)) {
+      const FloatMask before = r<twist, after = r> twist;
+      const S entry = low.t.a[i] - mu;
+      const S top = i > 0 ? entry - low.t.b[i - 1] * up[i - 1] : entry;
+      const S bottom = i + 1 < d ? entry - low.t.b[i] * down[i + 1] : entry;
+      const S pivot = select(before, top, bottom);
+      inverse_pivot[i] = S(1.0f) / select(abs(pivot) < tiny, copysign(tiny, pivot), pivot);
+      coupling[i] = i + 1 < d ? select(before, up[i], zero) : zero;
+      if (i > 0) coupling[i] = select(after, down[i], coupling[i]);
+    }
+    return ~(close | failed | low.bad | low.zero_matrix);
+  }
+
+  void remove_vector(S* u) const {
+    S dot(0.0f);
+    for (index i = 0; i < d; ++i) dot = dot + low.z[i] * u[i];
+    for (index i = 0; i < d; ++i) u[i] = u[i] - dot * low.z[i];
+  }
+
+  // u <- (T - mu)^+ u for u orthogonal to z. With its entry `twist` zero the solution of the twisted factors does not
+  // meet the small pivot, and is right but for a multiple of z.
+  void solve_factored(S* u) const {
+    const S zero(0.0f), one(1.0f), last((float)(d - 1));
+    S top = zero, bottom = zero, r = zero, q = last;
+    for (index i = 0, j = d - 1; i < d; ++i, --j, r = r + one, q = q - one) {
+      const FloatMask before = r<twist, after = q> twist;
+      top = select(before, i > 0 ? u[i] - coupling[i - 1] * top : u[i], zero);
+      u[i] = select(before, top, u[i]);
+      bottom = select(after, j + 1 < d ? u[j] - coupling[j + 1] * bottom : u[j], zero);
+      u[j] = select(after, bottom, u[j]);
+    }
+    top = bottom = r = zero;
+    q = last;
+    for (index i = 0, j = d - 1; i < d; ++i, --j, r = r + one, q = q - one) {
+      const FloatMask after = r > twist, before = q < twist;
+      bottom = select(after, u[i] * inverse_pivot[i] - coupling[i] * bottom, zero);
+      u[i] = select(after, bottom, select(r == twist, zero, u[i]));
+      top = select(before, u[j] * inverse_pivot[j] - coupling[j] * top, zero);
+      u[j] = select(before, top, u[j]);
+    }
+    remove_vector(u);
+  }
+
+  // u <- Q (T - mu)^+ Q^T u; size: its length, defect: how far (T - mu) u is from what it should be.
+  void correct(S* u, S& size, S& defect) const {
+    S* const goal = low.z + d;
+    forward_transform<float, 1>(d, low.a, low.inverse_h, u);
+    remove_vector(u);
+    for (index i = 0; i < d; ++i) goal[i] = u[i];
+    solve_factored(u);
+    size = defect = S(0.0f);
+    for (index i = 0; i < d; ++i) {
+      S e = (low.t.a[i] - mu) * u[i] - goal[i];
+      if (i > 0) e = e + low.t.b[i - 1] * u[i - 1];
+      if (i + 1 < d) e = e + low.t.b[i] * u[i + 1];
+      size = size + u[i] * u[i];
+      defect = defect + e * e;
+    }
+    size = sqrt(size);
+    defect = sqrt(defect);
+    back_transform<float, 1>(d, low.a, low.inverse_h, u);
+  }
+
+  void solve(index first_, int valid_, bool vectors) {
+    this->first = first_;
+    this->valid = valid_;
+    const D one(1.0), zero(0.0);
+    D scale;
+    const DoubleMask usable = load(scale), alone = widen(reduced_pair(narrow(usable)));
+    D *x = z + d, *y = this->scratch;
+    for (index i = 0; i < d; ++i) residual[i] = low.z[i];
+    back_transform<float, 1>(d, low.a, low.inverse_h, residual);
+    for (index i = 0; i < d; ++i) x[i] = widen(residual[i]);
+
+    // T is in units of A * to_t.
+    const D to_t = select(alone, scale / widen(low.unscale_t), one), bound = widen(low.t.bound);
+    const D accept = bound * D((double)d * Real<double>::eps);
+    D theta = zero, inverse_length = zero;
+    DoubleMask good = no_lanes<double, 2>(), open = alone;
+    for (int round = 0; any(open); ++round) {
+      multiply<double, 2>(d, a, x, y);
+      D xx = zero, xy = zero, rr = zero;
+      for (index i = 0; i < d; ++i) {
+        xx = xx + x[i] * x[i];
+        xy = xy + x[i] * y[i];
+      }
+      theta = select(open, xy / xx, theta);
+      inverse_length = select(open, one / sqrt(xx), inverse_length);
+      for (index i = 0; i < d; ++i) {
+        y[i] = y[i] - theta * x[i];
+        rr = rr + y[i] * y[i];
+      }
+      const D length = sqrt(rr) * to_t;
+      const DoubleMask near = abs(theta * to_t - widen(mu)) <= widen(separation) * D(0.25);
+      DoubleMask fine = open & near & (length * inverse_length <= accept);
+      good = good | fine;
+      open = open & near & ~fine;
+      if (!any(open) || round == corrections) break;
+      const D inverse = select(open, to_t / length, zero);
+      for (index i = 0; i < d; ++i) residual[i] = narrow(y[i] * inverse);
+      S size, defect;
+      correct(residual, size, defect);
+      for (index i = 0; i < d; ++i) x[i] = select(open, x[i] - length * widen(residual[i]), x[i]);
+      // What is left is the part not solved for, and at most |A - theta - Q (T - mu) Q^T| <= s / 2 + s / 4 times the
+      // step.
+      const D step = length * widen(size);
+      fine = open & (step <= D(negligible)) & (length * widen(defect) + step * widen(separation) <= D(0.5) * accept);
+      good = good | fine;
+      open = open & ~fine;
+    }
+    if (any(~good)) {
+      Pair::solve(first_, valid_, vectors);
+    } else {
+      this->bad = no_lanes<double, 2>();
+      this->clear_ties();
+    }
+    this->value = select(good, theta, this->value);
+    if (job.values) this->write_column(job.values, this->value, 0, 1);
+    if (vectors)
+      for (index i = 0; i < d; ++i) z[i] = select(good, x[i] * inverse_length, z[i]);
+  }
+};
+
+template <class S>
+struct Which {
+  using type = S;
+};
+
+// use(Which<S>()) for the solver S of a tile of this job. Two registers are in flight while the serial parts (square
+// roots, divisions, root finder) dominate and the tile stays in the first cache.
+template <class T, class Use>
+auto with_solver(const Job<T>& job, Use use) {
+  if constexpr (sizeof(T) == 8)
+    if (Mixed::suits(job)) return use(Which<Mixed>());
+  const bool two = job.count > Pack<T, 1>::lanes && job.d <= (Tile<T, 1>::is_tridiagonal(job) ? 128 : 12);
+  return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
+}
+
+}  // namespace EIGCORE_ISA
+}  // namespace eigcore
