@@ -38,58 +38,6 @@ Pack<T, U> load_dense(const T* m, index d, int valid, const Pack<T, U>& half, Pa
   return sum;
 }
 
-// Numbers in a cache line, or in a register that is longer.
-template <class T>
-inline constexpr int line = 64 / (int)sizeof(T) > Real<T>::W ? 64 / (int)sizeof(T) : Real<T>::W;
-
-// Where blocks are faster than rows (measured with 32-byte registers).
-template <class T>
-inline constexpr int blocks_from = 6 * Real<T>::W > 2 * line<T> ? 6 * Real<T>::W : 2 * line<T>;
-
-// The same for d >= 2 B in B x B blocks, B = line: a block and its mirror image are in the first
-// cache together, and the entries are written in order. Where B does not divide d the last blocks overlap those before,
-// and the sum counts some entries twice. emit(position, u, entries) gets the packed lower triangle, register by
-// register.
-template <class T, int U, class Emit>
-Pack<T, U> load_blocks(const T* m, index d, int valid, const Pack<T, U>& half, Emit emit) {
-  using V = typename Real<T>::V;
-  constexpr int W = Real<T>::W, B = line<T>;
-  const T* lane[U * W];
-  for (int l = 0; l < U * W; ++l) lane[l] = m + (l < valid ? l : valid - 1) * d * d;
-  V image[B][B];
-  Pack<T, 1> sum[U];
-  for (int u = 0; u < U; ++u) sum[u] = Pack<T, 1>(T(0));
-  for (index next = 0; next < d; next += B) {
-    const index i = next + B <= d ? next : d - B;
-    for (index start = 0; start < i + B; start += B) {
-      const bool diagonal = start >= i;
-      const index j = diagonal ? i : start + B <= i ? start : i - B;
-      for (int u = 0; u < U; ++u) {
-        const V factor = half.v[u];
-        for (int c = 0; c < B; ++c)
-          for (int w = 0; w < B; w += W) load_transposed<T>(lane + u * W, (j + c) * d + i + w, image[c] + w);
-        for (int r = 0; r < B; ++r)
-          for (int w = 0; w < B && (!diagonal || w <= r); w += W) {
-            V own[W];
-            Pack<T, 1> part(T(0)), y;
-            load_transposed<T>(lane + u * W, (i + r) * d + j + w, own);
-            const index position = packed_position(i + r, j + w);
-            const int width = diagonal && r - w < W ? r - w + 1 : W;
-            for (int c = 0; c < width; ++c) {
-              y.v[0] = factor * own[c] + factor * image[w + c][r];
-              emit(position + c, u, y.v[0]);
-              part = part + abs(y);
-            }
-            sum[u] = sum[u] + part;
-          }
-      }
-    }
-  }
-  Pack<T, U> all;
-  for (int u = 0; u < U; ++u) all.v[u] = sum[u].v[0];
-  return all;
-}
-
 // Off-diagonal entries carry a factor sqrt 2.
 template <class T, int U>
 Pack<T, U> load_packed(const T* p, index stride, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a) {

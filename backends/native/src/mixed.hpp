@@ -141,26 +141,14 @@ struct Mixed : Solver<double, 2> {
 
   static char* aligned(char* p) { return reinterpret_cast<char*>(((std::uintptr_t)p + 63) / 64 * 64); }
 
-  // Loads the tile into a and, in single precision, into low.a, there times `scale`. Returns the lanes that can be
-  // used.
+  // Loads the tile into a and, times `scale`, in single precision into low.a. Returns the lanes that can be used.
   DoubleMask load(D& scale) {
-    const D one(1.0), mean(1.0 / (double)d);
-    const bool together = job.source == Source::dense && d >= blocks_from<double>;
-    D size = mean * (together ? load_blocks<double, 2>(job.matrix + this->first * d * d, d, this->valid, D(0.5),
-                                                       [to = a, half = reinterpret_cast<detail::HalfFloats*>(low.a)](
-                                                           index c, int u, const Real<double>::V& y) {
-                                                         to[c].v[u] = y;
-                                                         half[2 * c + u] =
-                                                             __builtin_convertvector(y, detail::HalfFloats);
-                                                       })
-                              : this->load_input(this->first, this->valid, one));
-    const auto within = [&](double from, double to) { return (size >= D(from)) & (size <= D(to)); };
-    const DoubleMask usable = within(Real<double>::smallest_safe, Real<double>::largest_safe),
-                     as_it_is = within(Real<float>::smallest_safe, Real<float>::largest_safe);
+    const D one(1.0);
+    D size = this->load_input(this->first, this->valid, one) * D(1.0 / (double)d);
+    const DoubleMask usable = (size >= D(Real<double>::smallest_safe)) & (size <= D(Real<double>::largest_safe));
     size = select(usable, size, one);
-    scale = select(usable, select(as_it_is, one, inverse_power_of_two(size)), D(0.0));
-    if (!together || any(~as_it_is))
-      for (index c = 0; c < packed_size(d); ++c) low.a[c] = narrow(a[c] * scale);
+    scale = select(usable, inverse_power_of_two(size), D(0.0));
+    for (index c = 0; c < packed_size(d); ++c) low.a[c] = narrow(a[c] * scale);
     const S low_size = narrow(size * scale);
     low.tiny2 = low_size * low_size * S(Real<float>::negligible2);
     low.unscale = S(1.0f);
@@ -180,7 +168,8 @@ struct Mixed : Solver<double, 2> {
     twisted_vector<float, 1>(low.t, quotient, low.z, low.scratch, &twist);
     const S *up = low.scratch, *down = low.scratch + d, zero(0.0f), tiny(Real<float>::eps * Real<float>::eps);
     for (index i = 0; i < d; ++i, r = r + S(1.0f)) {
-      const FloatMask before = r<twist, after = r> twist;
+      const FloatMask before = r < twist;
+      const FloatMask after = r > twist;
       const S entry = low.t.a[i] - mu;
       const S top = i > 0 ? entry - low.t.b[i - 1] * up[i - 1] : entry;
       const S bottom = i + 1 < d ? entry - low.t.b[i] * down[i + 1] : entry;
@@ -204,7 +193,8 @@ struct Mixed : Solver<double, 2> {
     const S zero(0.0f), one(1.0f), last((float)(d - 1));
     S top = zero, bottom = zero, r = zero, q = last;
     for (index i = 0, j = d - 1; i < d; ++i, --j, r = r + one, q = q - one) {
-      const FloatMask before = r<twist, after = q> twist;
+      const FloatMask before = r < twist;
+      const FloatMask after = q > twist;
       top = select(before, i > 0 ? u[i] - coupling[i - 1] * top : u[i], zero);
       u[i] = select(before, top, u[i]);
       bottom = select(after, j + 1 < d ? u[j] - coupling[j + 1] * bottom : u[j], zero);

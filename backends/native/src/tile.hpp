@@ -119,9 +119,7 @@ struct Tile {
     if (one_by_one(job)) return load_single(first, valid, scale);
     switch (job.source) {
       case Source::dense:
-        if (d < blocks_from<T>) return load_dense<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale, a);
-        return load_blocks<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale,
-                                 [to = a](index c, int u, const typename Real<T>::V& y) { to[c].v[u] = y; });
+        return load_dense<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale, a);
       case Source::packed:
         return load_packed<T, U>(job.matrix + first * K, K, d, valid, scale, a);
       case Source::band:
