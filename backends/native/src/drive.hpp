@@ -40,20 +40,9 @@ void solve(Job<T>& job, int threads, GoOn go_on) {
   grain = (grain + tile - 1) / tile * tile;
   if (grain < tile) grain = tile;
   const std::size_t bytes = k.workspace(job);
-  std::vector<void*> memory(threads, nullptr);
-  struct Release {
-    std::vector<void*>& m;
-    ~Release() {
-      for (void* p : m) ::operator delete(p, std::align_val_t(64));
-    }
-  } release{memory};
   for_blocks(
       job.count, grain, threads,
-      [&](int thread, std::int64_t first, std::int64_t count) {
-        if (!memory[thread]) memory[thread] = ::operator new(bytes, std::align_val_t(64));
-        k.run(job, first, count, memory[thread]);
-      },
-      go_on);
+      [&](int, std::int64_t first, std::int64_t count) { k.run(job, first, count, thread_memory(bytes)); }, go_on);
 }
 
 inline std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }

@@ -58,6 +58,37 @@ inline void prefer_huge_pages(void* memory, std::size_t bytes) {
 #endif
 }
 
+// Memory of the calling thread, kept for its next call: to get a megabyte from the system and give it back takes as
+// long as a few matrices do.
+class ThreadMemory {
+  void* memory_ = nullptr;
+  std::size_t size_ = 0;
+
+ public:
+  ~ThreadMemory() { release(); }
+  void release() {
+    if (memory_) ::operator delete(memory_, std::align_val_t(64));
+    memory_ = nullptr;
+    size_ = 0;
+  }
+  void* at_least(std::size_t bytes) {
+#if defined(__SANITIZE_ADDRESS__)
+    size_ = 0;  // exact sizes
+#endif
+    if (bytes > size_) {
+      release();
+      memory_ = ::operator new(bytes, std::align_val_t(64));
+      size_ = bytes;
+    }
+    return memory_;
+  }
+};
+
+inline void* thread_memory(std::size_t bytes) {
+  static thread_local ThreadMemory memory;
+  return memory.at_least(bytes);
+}
+
 struct Interrupted {};
 
 // work(thread, first, count) over blocks of `grain`, block by block in any order; go_on() is asked by the calling
