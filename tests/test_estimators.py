@@ -274,6 +274,66 @@ def test_warm_start_goes_on_where_the_last_fit_ended(mixed):
     assert fitted.model_.certify().columns[0].increasing
 
 
+@pytest.mark.parametrize(
+    "changed", [{"monotone": {"a": 1}}, {"shape": "convex"}, {"dim": 4}, {"loss": "absolute"}]
+)
+def test_going_on_with_other_wishes_is_refused(mixed, changed):
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS, monotone={"a": -1}, warm_start=True).fit(X, y)
+    fitted.set_params(**changed)
+    (name,) = changed
+    for go_on in (fitted.fit, fitted.partial_fit):
+        with pytest.raises(InvalidInput, match=f"(?s)^{name} is .*Put {name} back, or fit anew"):
+            go_on(X, y)
+    assert not fitted.model_.certify().columns[0].increasing
+    fitted.set_params(warm_start=False).fit(X, y)
+    assert fitted.model_.certify().columns[0].increasing == (changed == {"monotone": {"a": 1}})
+
+
+def test_the_report_is_of_a_fit_from_nothing(mixed):
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS | {"max_iter": 5}, warm_start=True).fit(X, y)
+    assert fitted.report_.rows == 300
+    assert not hasattr(fitted.fit(X, y), "report_")
+
+
+# Features in and out --------------------------------------------------------------------------
+
+
+def test_transform_splits_the_decision_into_named_columns(mixed):
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS).set_output(transform="pandas").fit(X, y)
+    parts = fitted.transform(X)
+    assert list(parts.columns) == list(X.columns)
+    assert parts.index.equals(X.index)
+    story = fitted.model_.explain(X)
+    assert np.allclose(parts.sum(axis=1) + story.intercept + story.remainder, fitted.predict(X))
+
+
+def test_transform_names_classes_and_projections(mixed):
+    X, _, labels = mixed
+    fitted = SpectralClassifier(**SETTINGS).set_output(transform="pandas").fit(X, labels)
+    parts = fitted.transform(X)
+    assert parts.columns[0] == "low: a"
+    assert parts.shape == (300, 3 * 5)
+    decision = fitted.model_.explain(X)
+    assert np.allclose(parts["top: b"], decision.contributions[:, 2, 1])
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(400, 3))
+    summed = SpectralRegressor(**SETTINGS, projections=1).fit(Z, np.abs(Z[:, 0] + Z[:, 1]))
+    names = summed.get_feature_names_out()
+    assert list(names[:3]) == ["x0", "x1", "x2"]
+    assert len(names) == summed.transform(Z).shape[1] == 4
+
+
+def test_float32_is_kept_beside_categories(mixed):
+    X, y, _ = mixed
+    single = X.astype({"a": np.float32, "b": np.float32})
+    fitted = SpectralRegressor(**SETTINGS).fit(single, y)
+    assert fitted.predict(single).dtype == fitted.transform(single).dtype == np.float32
+    assert fitted.predict(X).dtype == np.float64
+
+
 @pytest.mark.parametrize("structure", ["dense", "tridiagonal"])
 @pytest.mark.parametrize("shape", [None, "convex"])
 def test_a_model_and_its_file_can_be_resumed_exactly(mixed, structure, shape, tmp_path):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    check_is_fitted,
+)
 
 from eigcore.estimators.columns import (
     categories,
@@ -21,12 +26,18 @@ from eigcore.estimators.columns import (
 )
 from eigcore.estimators.listeners import Listener, Listening
 from eigcore.fit import Patience, Progress, Solution, fit, resume
+from eigcore.fit.refusals import InvalidOption
 from eigcore.model import SpectralModel
 
 GAP_ROWS = 1000
 """About as many training rows are looked at for `gap_`."""
 BATCH_STEPS = 10
 """L-BFGS steps of one `partial_fit`."""
+FREE = frozenset(
+    {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "budget"}
+    | {"warm_start", "backend", "callback", "random_state"}
+)
+"""Parameters that may change between a fit and one that goes on from it."""
 Data = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]
 """Columns by name, target, weights."""
 REASONS = {
@@ -40,7 +51,7 @@ REASONS = {
 }
 
 
-class SpectralEstimator(Listening, BaseEstimator):
+class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
     """Parameters, data and fitted attributes; subclasses say what the target is."""
 
     def __init__(
@@ -97,6 +108,7 @@ class SpectralEstimator(Listening, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
@@ -131,11 +143,20 @@ class SpectralEstimator(Listening, BaseEstimator):
     def _begin(self, X, columns, y, weights, tell) -> None:
         """Fit from nothing."""
         result = fit(columns, y, weights=weights, **self._options(X), callback=tell)
-        self.report_ = result.report
+        self.report_, self._asked = result.report, deepcopy(self.get_params(deep=False))
         self._keep(result.model, result.solutions, columns)
 
     def _go_on(self, columns, y, weights, tell, **options: Any) -> None:
         """Descend from the fitted model on these rows."""
+        for name, value in self.get_params(deep=False).items():
+            if name not in FREE and not np.array_equal(value, self._asked[name]):
+                raise InvalidOption(
+                    f"{name} is {value!r} and was {self._asked[name]!r} when the model was fitted; "
+                    "going on from a fitted model keeps its encoding, settings and constraints. "
+                    f"Put {name} back, or fit anew with warm_start=False."
+                )
+        if hasattr(self, "report_"):
+            del self.report_
         options |= {"weights": weights, "backend": self.backend, "callback": tell}
         self._keep(*resume(self.model_, columns, y, **options), columns)
 
@@ -210,6 +231,35 @@ class SpectralEstimator(Listening, BaseEstimator):
         values = np.asarray(getattr(self.model_, function)(columns, backend=self.backend))
         return values.astype(np.float32) if is_single(columns) else values
 
+    def transform(self, X: Any) -> np.ndarray:
+        """Split the decision of each row exactly into what the columns give.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+
+        Returns
+        -------
+        (rows, features out) array, or what `set_output` asks for; float32 where X is
+            ``model_.explain(X).contributions``: one number for each column and each projection,
+            for the first class first where there are several outputs.
+        """
+        check_is_fitted(self, "model_")
+        columns = columns_of(self, X, reset=False)
+        parts = self.model_.explain(columns).contributions
+        parts = parts.reshape(len(parts), -1)
+        return parts.astype(np.float32) if is_single(columns) else parts
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names (features out,) of what `transform` gives."""
+        check_is_fitted(self, "model_")
+        columns: Any = _check_feature_names_in(self, input_features)
+        model = self.model_
+        names = [*columns, *model.encoding.labels[len(columns) :]]
+        if model.outputs > 1:
+            names = [f"{label}: {name}" for label in model.static.classes for name in names]
+        return np.array(names, dtype=object)
+
     @classmethod
     def from_model(cls, model: SpectralModel | str | os.PathLike[str], **parameters: Any) -> Self:
         """Return a fitted estimator that predicts with a model, or with a model file.
@@ -238,6 +288,7 @@ class SpectralEstimator(Listening, BaseEstimator):
             self.feature_names_in_ = np.array(names, dtype=object)
         norms = model.feature_norms
         self.model_, self.feature_norms_ = model, np.array([norms[name] for name in names])
+        self._asked = type(self)().get_params(deep=False)
 
 
 def seed_of(random_state: Any) -> int:

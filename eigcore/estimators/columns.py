@@ -83,6 +83,8 @@ def directions(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
     """Arguments `increasing` and `decreasing` of `fit` from a mapping or one number per column."""
     if monotone is None:
         return {}
+    if hasattr(monotone, "to_dict"):
+        monotone = monotone.to_dict()
     if not isinstance(monotone, Mapping):
         monotone = np.asarray(monotone)
         if monotone.shape != (len(names),):
@@ -139,5 +141,5 @@ def _ranks(cells: np.ndarray) -> np.ndarray:
 
 def is_single(columns: dict[str, np.ndarray]) -> bool:
     """Whether all numbers are float32 (or shorter), so that predictions shall be as well."""
-    kinds = [cells.dtype for cells in columns.values() if cells.dtype.kind == "f"]
-    return len(kinds) == len(columns) and all(kind.itemsize <= 4 for kind in kinds)
+    kinds = [cells.dtype for cells in columns.values() if cells.dtype.kind in "fiu"]
+    return bool(kinds) and all(kind.kind == "f" and kind.itemsize <= 4 for kind in kinds)

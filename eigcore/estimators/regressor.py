@@ -67,7 +67,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Seconds to use. The result then depends on the machine.
     warm_start : bool, default False
         Go on from the fitted model when `fit` is called again: its encoding, settings and
-        constraints stay.
+        constraints stay, and a parameter that asks for others is refused.
     backend : str, default None
         Who computes: "numpy", "torch", "jax" or another; None: the default backend.
     callback : callable, default None
@@ -81,7 +81,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     model_ : SpectralModel
         Certifies, explains, saves: ``model_.save("model.eig")`` is the safe format.
     report_ : eigcore.fit.Report
-        Errors beside a linear model's, the settings chosen, notes on the columns.
+        Errors beside a linear model's, the settings chosen, notes on the columns; of a fit from
+        nothing, so absent after one that went on.
     n_features_in_, feature_names_in_
         As everywhere in scikit-learn.
     feature_norms_ : (n_features_in_,) array
