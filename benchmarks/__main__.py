@@ -1,9 +1,11 @@
-"""Run the benchmarks and print them as ratios: ``python -m benchmarks [pytest options]``.
+"""Run benchmarks, print ratios: ``python -m benchmarks [--runs N] [pytest options]``.
 
 A ratio is (time of the plain version) / (time of eigcore): above 1 eigcore is faster. Both sides
-of a ratio come from one run, on one thread; the minimum over the rounds is taken.
+come from the same runs, on one thread; the minimum over all rounds is taken. Where other work slows
+the machine down for seconds at a time, ask for several runs.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -31,11 +33,12 @@ def run(options: list[str]) -> dict:
         return json.loads(report.read_text())
 
 
-def table(report: dict) -> str:
+def table(reports: list[dict]) -> str:
     """Return the ratios as a Markdown table."""
     groups: dict[str, dict[str, float]] = defaultdict(dict)
-    for entry in report["benchmarks"]:
-        groups[entry["group"]][entry["extra_info"]["side"]] = entry["stats"]["min"] * 1e6
+    for entry in (entry for report in reports for entry in report["benchmarks"]):
+        sides, side = groups[entry["group"]], entry["extra_info"]["side"]
+        sides[side] = min(sides.get(side, float("inf")), entry["stats"]["min"] * 1e6)
     return "\n".join([plain_table(groups), "", kernel_table(groups)])
 
 
@@ -65,7 +68,10 @@ def kernel_table(groups: dict[str, dict[str, float]]) -> str:
 
 
 if __name__ == "__main__":
-    result = run(sys.argv[1:])
-    cpu = result["machine_info"].get("cpu", {}).get("brand_raw", platform.processor())
-    print(f"\n{cpu}, one thread, {result['datetime'][:10]}\n")
-    print(table(result))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", allow_abbrev=False)
+    parser.add_argument("--runs", type=int, default=1, help="the minimum over so many counts")
+    known, others = parser.parse_known_args()
+    results = [run(others) for _ in range(known.runs)]
+    cpu = results[0]["machine_info"].get("cpu", {}).get("brand_raw", platform.processor())
+    print(f"\n{cpu}, one thread, {results[0]['datetime'][:10]}\n")
+    print(table(results))
