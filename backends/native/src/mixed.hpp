@@ -4,9 +4,8 @@
 // which gains a factor e / gap a step, two steps for most matrices (Dongarra, Moler & Wilkinson 1983, SIAM J. Numer.
 // Anal. 20, refine a pair in this way). What comes out is certified:
 //   - the residual is measured in double precision, or, after the last step, bounded by what that step left;
-//   - T has one eigenvalue, the k-th, within s = 32 d eps_float |T| of mu, and e <= s / 2, so that by Weyl's inequality
-//   A
-//     has one, the k-th, within s / 2 of mu; theta is within s / 4. This also proves that there is no tie.
+//   - T has one eigenvalue, the k-th, within s = 32 d eps_float |T| of mu, and e <= s / 2; so, by Weyl's inequality,
+//     has A within s / 2; theta is within s / 4. This also proves that there is no tie.
 // Lanes that fail, because the gap is small or a number is out of range, are solved in double precision throughout.
 #pragma once
 #include "solve.hpp"
@@ -212,12 +211,13 @@ struct Mixed : Solver<double, 2> {
     remove_vector(u);
   }
 
-  // u <- Q (T - mu)^+ Q^T u; size: its length, defect: how far (T - mu) u is from what it should be.
+  // u <- Q (T - mu)^+ Q^T u; size: its length, defect: how far Q (T - mu) Q^T times it is from the given u, whose part
+  // along z nothing can be done about.
   void correct(S* u, S& size, S& defect) const {
     S* const goal = low.z + d;
     forward_transform<float, 1>(d, low.a, low.inverse_h, u);
-    remove_vector(u);
     for (index i = 0; i < d; ++i) goal[i] = u[i];
+    remove_vector(u);
     solve_factored(u);
     size = defect = S(0.0f);
     for (index i = 0; i < d; ++i) {
@@ -246,7 +246,7 @@ struct Mixed : Solver<double, 2> {
     // T is in units of A * to_t.
     const D to_t = select(alone, scale / widen(low.unscale_t), one), bound = widen(low.t.bound);
     const D accept = bound * D((double)d * Real<double>::eps);
-    D theta = zero, inverse_length = zero;
+    D theta = zero;
     DoubleMask good = no_lanes<double, 2>(), open = alone;
     for (int round = 0; any(open); ++round) {
       multiply<double, 2>(d, a, x, y);
@@ -256,14 +256,13 @@ struct Mixed : Solver<double, 2> {
         xy = xy + x[i] * y[i];
       }
       theta = select(open, xy / xx, theta);
-      inverse_length = select(open, one / sqrt(xx), inverse_length);
       for (index i = 0; i < d; ++i) {
         y[i] = y[i] - theta * x[i];
         rr = rr + y[i] * y[i];
       }
       const D length = sqrt(rr) * to_t;
       const DoubleMask near = abs(theta * to_t - widen(mu)) <= widen(separation) * D(0.25);
-      DoubleMask fine = open & near & (length * inverse_length <= accept);
+      DoubleMask fine = open & near & (length * length <= accept * accept * xx);
       good = good | fine;
       open = open & near & ~fine;
       if (!any(open) || round == corrections) break;
@@ -272,8 +271,8 @@ struct Mixed : Solver<double, 2> {
       S size, defect;
       correct(residual, size, defect);
       for (index i = 0; i < d; ++i) x[i] = select(open, x[i] - length * widen(residual[i]), x[i]);
-      // What is left is the part not solved for, and at most |A - theta - Q (T - mu) Q^T| <= s / 2 + s / 4 times the
-      // step.
+      // What is left is the defect, and at most |A - theta - Q (T - mu) Q^T| <= s / 2 + s / 4 times the step; the last
+      // s / 4 is for the rounding of Q.
       const D step = length * widen(size);
       fine = open & (step <= D(negligible)) & (length * widen(defect) + step * widen(separation) <= D(0.5) * accept);
       good = good | fine;
@@ -287,8 +286,11 @@ struct Mixed : Solver<double, 2> {
     }
     this->value = select(good, theta, this->value);
     if (job.values) this->write_column(job.values, this->value, 0, 1);
-    if (vectors)
-      for (index i = 0; i < d; ++i) z[i] = select(good, x[i] * inverse_length, z[i]);
+    if (!vectors) return;
+    D xx = zero;
+    for (index i = 0; i < d; ++i) xx = xx + x[i] * x[i];
+    const D inverse_length = one / sqrt(xx);
+    for (index i = 0; i < d; ++i) z[i] = select(good, x[i] * inverse_length, z[i]);
   }
 };
 
