@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -288,6 +289,19 @@ def test_going_on_with_other_wishes_is_refused(mixed, changed):
     assert not fitted.model_.certify().columns[0].increasing
     fitted.set_params(warm_start=False).fit(X, y)
     assert fitted.model_.certify().columns[0].increasing == (changed == {"monotone": {"a": 1}})
+
+
+def test_a_callback_need_not_be_copyable(mixed):
+    class Locked:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+        def hear(self, _):
+            return False
+
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS, callback=Locked().hear)
+    assert fitted.fit(X, y).partial_fit(X, y).n_iter_ >= 1
 
 
 def test_the_report_is_of_a_fit_from_nothing(mixed):

@@ -143,13 +143,13 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
     def _begin(self, X, columns, y, weights, tell) -> None:
         """Fit from nothing."""
         result = fit(columns, y, weights=weights, **self._options(X), callback=tell)
-        self.report_, self._asked = result.report, deepcopy(self.get_params(deep=False))
+        self.report_, self._asked = result.report, deepcopy(self._wishes())
         self._keep(result.model, result.solutions, columns)
 
     def _go_on(self, columns, y, weights, tell, **options: Any) -> None:
         """Descend from the fitted model on these rows."""
-        for name, value in self.get_params(deep=False).items():
-            if name not in FREE and not np.array_equal(value, self._asked[name]):
+        for name, value in self._wishes().items():
+            if not np.array_equal(value, self._asked[name]):
                 raise InvalidOption(
                     f"{name} is {value!r} and was {self._asked[name]!r} when the model was fitted; "
                     "going on from a fitted model keeps its encoding, settings and constraints. "
@@ -159,6 +159,11 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
             del self.report_
         options |= {"weights": weights, "backend": self.backend, "callback": tell}
         self._keep(*resume(self.model_, columns, y, **options), columns)
+
+    def _wishes(self) -> dict[str, Any]:
+        """Parameters that a fit which goes on cannot change."""
+        known = self.get_params(deep=False)
+        return {name: value for name, value in known.items() if name not in FREE}
 
     def _patience(self) -> Patience | None:
         if not self.early_stopping:
@@ -242,7 +247,14 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
         -------
         (rows, features out) array, or what `set_output` asks for; float32 where X is
             ``model_.explain(X).contributions``: one number for each column and each projection,
-            for the first class first where there are several outputs.
+            for the first class first where there are several outputs. Its sum over a row, with
+            the intercept and the remainder of the explanation, is the decision
+            (`eigcore.explain.Explanation`).
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit, or for a table that does not fit the model.
         """
         check_is_fitted(self, "model_")
         columns = columns_of(self, X, reset=False)
@@ -251,7 +263,21 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
         return parts.astype(np.float32) if is_single(columns) else parts
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names (features out,) of what `transform` gives."""
+        """Names of what `transform` gives.
+
+        Parameters
+        ----------
+        input_features : names of the columns, default None: those of the fit
+
+        Returns
+        -------
+        (features out,) array of str: columns, then projections; of several classes, "class: name"
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before a fit, or for other names or another number of them than at the fit.
+        """
         check_is_fitted(self, "model_")
         columns: Any = _check_feature_names_in(self, input_features)
         model = self.model_
@@ -288,7 +314,7 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
             self.feature_names_in_ = np.array(names, dtype=object)
         norms = model.feature_norms
         self.model_, self.feature_norms_ = model, np.array([norms[name] for name in names])
-        self._asked = type(self)().get_params(deep=False)
+        self._asked = type(self)()._wishes()
 
 
 def seed_of(random_state: Any) -> int:

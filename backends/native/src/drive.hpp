@@ -1,7 +1,5 @@
 // A job cut into blocks for the threads. Shared by the Python functions and the XLA handlers.
 #pragma once
-#include <new>
-
 #include "dispatch.hpp"
 #include "guide.hpp"
 #include "parallel.hpp"

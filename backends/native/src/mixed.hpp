@@ -14,48 +14,43 @@ namespace eigcore {
 namespace EIGCORE_ISA {
 
 namespace detail {
+// Two registers of numbers of 8 bytes <-> one of numbers of 4, through halves of a register.
+template <class Half, class Narrow, class Wide, int... J>
+EIG_INLINE Narrow narrowed(const Wide* x, std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(__builtin_convertvector(x[0], Half), __builtin_convertvector(x[1], Half), J...);
+}
+template <class Half, class Wide, class Narrow, int... J>
+EIG_INLINE void widened(Narrow x, Wide* out, std::integer_sequence<int, J...>) {
+  const Half low = __builtin_shufflevector(x, x, J...),
+             high = __builtin_shufflevector(x, x, ((int)sizeof...(J) + J)...);
+  out[0] = __builtin_convertvector(low, Wide);
+  out[1] = __builtin_convertvector(high, Wide);
+}
 typedef float HalfFloats __attribute__((vector_size(EIGCORE_BYTES / 2)));
 typedef std::int32_t HalfInts __attribute__((vector_size(EIGCORE_BYTES / 2)));
-
-template <class Whole, class Half, int... J>
-EIG_INLINE Whole join(Half a, Half b, std::integer_sequence<int, J...>) {
-  return __builtin_shufflevector(a, b, J...);
-}
-template <class Half, int from, class Whole, int... J>
-EIG_INLINE Half part(Whole a, std::integer_sequence<int, J...>) {
-  return __builtin_shufflevector(a, a, (from + J)...);
-}
 constexpr auto whole_lanes = std::make_integer_sequence<int, Real<float>::W>{};
 constexpr auto half_lanes = std::make_integer_sequence<int, Real<double>::W>{};
 }  // namespace detail
 
 EIG_INLINE Pack<float, 1> narrow(const Pack<double, 2>& x) {
   Pack<float, 1> r;
-  r.v[0] = detail::join<Real<float>::V>(__builtin_convertvector(x.v[0], detail::HalfFloats),
-                                        __builtin_convertvector(x.v[1], detail::HalfFloats), detail::whole_lanes);
+  r.v[0] = detail::narrowed<detail::HalfFloats, Real<float>::V>(x.v, detail::whole_lanes);
   return r;
 }
 
 EIG_INLINE Mask<float, 1> narrow(const Mask<double, 2>& x) {
-  Mask<float, 1> r;
-  r.v[0] = detail::join<Real<float>::M>(__builtin_convertvector(x.v[0], detail::HalfInts),
-                                        __builtin_convertvector(x.v[1], detail::HalfInts), detail::whole_lanes);
-  return r;
+  return {{detail::narrowed<detail::HalfInts, Real<float>::M>(x.v, detail::whole_lanes)}};
 }
 
 EIG_INLINE Pack<double, 2> widen(const Pack<float, 1>& x) {
-  constexpr int W = Real<double>::W;
   Pack<double, 2> r;
-  r.v[0] = __builtin_convertvector((detail::part<detail::HalfFloats, 0>(x.v[0], detail::half_lanes)), Real<double>::V);
-  r.v[1] = __builtin_convertvector((detail::part<detail::HalfFloats, W>(x.v[0], detail::half_lanes)), Real<double>::V);
+  detail::widened<detail::HalfFloats>(x.v[0], r.v, detail::half_lanes);
   return r;
 }
 
 EIG_INLINE Mask<double, 2> widen(const Mask<float, 1>& x) {
-  constexpr int W = Real<double>::W;
   Mask<double, 2> r;
-  r.v[0] = __builtin_convertvector((detail::part<detail::HalfInts, 0>(x.v[0], detail::half_lanes)), Real<double>::M);
-  r.v[1] = __builtin_convertvector((detail::part<detail::HalfInts, W>(x.v[0], detail::half_lanes)), Real<double>::M);
+  detail::widened<detail::HalfInts>(x.v[0], r.v, detail::half_lanes);
   return r;
 }
 
@@ -119,21 +114,23 @@ struct Mixed : Solver<double, 2> {
     return low;
   }
 
+  static index guide_size(const Job<double>& job) { return (2 * job.d + 15) / 16 * 16; }
+
   static std::size_t bytes(const Job<double>& job) {
     return Pair::bytes(job) + Tile<float, 1>::bytes(low_job_of(job)) + (std::size_t)(3 * job.d + 1) * sizeof(S) +
-           (std::size_t)(2 * job.d + 16) * sizeof(float) + 128;
+           (std::size_t)guide_size(job) * sizeof(float) + 128;
   }
 
   Mixed(const Job<double>& j, void* workspace)
       : Pair(j, workspace),
         low_job(low_job_of(j)),
         guide(reinterpret_cast<float*>(aligned((char*)workspace + Pair::bytes(j)))),
-        low(low_job, guide + (2 * j.d + 15) / 16 * 16) {
+        low(low_job, guide + guide_size(j)) {
     guide[2 * j.lo] = (float)j.quantile(j.lo);
     guide[2 * j.lo + 1] = (float)j.spacing(j.lo);
     low_job.guide = guide;
-    residual = reinterpret_cast<S*>(
-        aligned(reinterpret_cast<char*>(guide + (2 * j.d + 15) / 16 * 16) + Tile<float, 1>::bytes(low_job)));
+    residual =
+        reinterpret_cast<S*>(aligned(reinterpret_cast<char*>(guide + guide_size(j)) + Tile<float, 1>::bytes(low_job)));
     coupling = residual + j.d;
     inverse_pivot = coupling + j.d;
   }

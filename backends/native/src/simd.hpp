@@ -340,8 +340,8 @@ EIG_INLINE typename Real<T>::V load_halves(const T* low, const T* high, std::int
 }
 }  // namespace detail
 
-// The block of columns at ... at + W - 1 of W rows, transposed. Halves of registers are loaded where they belong: that is
-// the first stage of the transposition, the only one that would cross the halves.
+// The block of columns at ... at + W - 1 of W rows, transposed. Halves of registers are loaded where they belong: that
+// is the first stage of the transposition, the only one that would cross the halves.
 template <class T>
 EIG_INLINE void load_transposed(const T* const* rows, index at, typename Real<T>::V* r) {
   constexpr int W = Real<T>::W, H = W / 2;
