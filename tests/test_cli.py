@@ -325,6 +325,15 @@ def test_lists_of_names_may_follow_one_option():
     assert spread(["fit", "-o", "m", "--increasing", "a", "t.csv", "--target", "y"])[4] == "a"
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also in a job that a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_saves_the_best_so_far(cars, capfd, monkeypatch):
     @contextmanager
     def pressing_ctrl_c():

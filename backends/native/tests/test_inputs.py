@@ -169,6 +169,15 @@ def test_gaps(dtype):
     assert np.isinf(en.eigenpair(np.eye(1), 0, gaps=True).gaps).all()
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also in a job that a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_interruption():
     m = np.random.default_rng(0).standard_normal((1, 100, 100)).astype(np.float32).repeat(8000, 0)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
