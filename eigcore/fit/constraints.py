@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
 
+from eigcore.fit.whitening import Whitening
 from eigcore.gauge import matrices, pack
 from eigcore.spec import EigSpec
 
@@ -142,10 +144,12 @@ class Parametrisation:
         are (φ_b − mean_b)/deviation_b.
     signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
     mean : (terms,) means of the terms on the training rows.
+    covariance : (terms, terms) of the terms on the training rows; the free blocks are whitened by
+        it, or as they are where it is None
     factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
-    The vector holds A_0 packed (K,), then the free blocks packed (free, K), then the factors B of
-    the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally. For a
+    The vector holds A_0 packed (K,), then the free blocks packed (free, K), in the coordinates of
+    `eigcore.fit.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally. For a
     banded structure B is lower triangular within the band, as the Cholesky factor of a banded
     matrix is (Golub & Van Loan, section 4.3.5); its other entries have no effect.
     """
@@ -157,6 +161,7 @@ class Parametrisation:
         deviation: np.ndarray,
         signal: np.ndarray,
         mean: np.ndarray,
+        covariance: np.ndarray | None = None,
         factored: bool = True,
     ):
         self.spec, self.maps, self.deviation, self.mean = spec, maps, deviation, mean
@@ -168,11 +173,22 @@ class Parametrisation:
         self.to_scaled = deviation[:, None] * self.to_terms
         self.parts = _parts(maps, used)
         self.plain = _is_diagonal(self.to_scaled)
+        self.white = self._whitening(covariance)
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
         below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
         banded = spec.bandwidth < spec.dim - 1
         self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
+
+    def _whitening(self, covariance: np.ndarray | None) -> Whitening:
+        """Build the map from coordinates to free blocks."""
+        free = ~self.psd
+        if covariance is None:
+            return Whitening(np.eye(0), ())
+        sums = csr_array(self.to_terms[:, free].T)
+        places = np.concatenate([[0], np.cumsum(free)])
+        columns = [(places[blocks.start], places[blocks.stop]) for _, blocks in self.parts]
+        return Whitening(sums @ (sums @ covariance).T, columns)
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
@@ -183,7 +199,7 @@ class Parametrisation:
         """Return A_0 (K,) and all blocks (blocks, K), packed."""
         size = self.spec.packed_size
         packed = np.empty((len(self.psd), size))
-        packed[~self.psd] = vector[size : size + self.free_size].reshape(-1, size)
+        packed[~self.psd] = self.white(vector[size : size + self.free_size].reshape(-1, size))
         factors = self.factors(vector)
         packed[self.psd] = pack(self.spec, factors @ factors.transpose(0, 2, 1))
         return vector[:size], packed
@@ -210,11 +226,12 @@ class Parametrisation:
         blocks = self._scaled(slope[0, 1:], transposed=True)
         factors = self.factors(vector)
         by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors * self.mask
-        return np.concatenate([slope[0, 0], blocks[~self.psd].ravel(), by_factor.ravel()])
+        free = self.white(blocks[~self.psd])
+        return np.concatenate([slope[0, 0], free.ravel(), by_factor.ravel()])
 
     def vector(self, constant: np.ndarray, free: np.ndarray, factors: np.ndarray) -> np.ndarray:
         """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
-        return np.concatenate([constant, free.ravel(), factors.ravel()])
+        return np.concatenate([constant, self.white.inverse(free).ravel(), factors.ravel()])
 
     def coordinates(self, params: np.ndarray) -> np.ndarray:
         """Vector (size,) whose pencil is nearest to the parameters (1, terms + 1, K).

@@ -244,11 +244,13 @@ class Design:
         """Spec of this member while it is fitted."""
         return self.wishes.spec(self.coarse.terms, dim)
 
-    def parametrisation(self, dim: int, factored: bool = True) -> Parametrisation:
+    def parametrisation(
+        self, dim: int, factored: bool = True, whitened: bool = True
+    ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
-        mean = self.moments.mean
+        mean, covariance = self.moments.mean, self.moments.covariance if whitened else None
         return Parametrisation(
-            self.spec(dim), self.maps, self.deviation, self.signal, mean, factored
+            self.spec(dim), self.maps, self.deviation, self.signal, mean, covariance, factored
         )
 
     def member(
