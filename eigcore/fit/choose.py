@@ -45,7 +45,8 @@ _PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
 """Factors of the penalty, stage by stage: on, as long as the last one was the best."""
 _NEAR = 0.2
 """Candidates whose loss is above the lowest one by more than this part of it are not averaged."""
-_STEPS = 60
+_STEPS = 30
+_RUNGS = (0.25, 0.25, 0.5)
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
 _FEWEST, _FEW, SOME = 200, 600, 2500
@@ -73,17 +74,17 @@ class Asked:
 
 def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
     """Yield functions from the best settings so far to the candidates of the next stage."""
-    if asked.knots is None:
-        counts = (0, 2, 4, 8, 16, 32) if rows < MANY else (2, 8, 32)
-        counts = (64, 32, 8, 2) if fast else [k for k in counts if k <= max(rows // 20, 4)]
-        yield lambda best: [best._replace(knots=k) for k in counts]
-    orders = [lambda best: [best._replace(dim=d) for d in _dims(best, rows, shaped, fast)]]
-    path = [
-        lambda best, some=factors: [best._replace(penalty=best.penalty * f) for f in some]
-        for factors in (_PATH if rows < SOME else _PATH[:1])
-    ]
-    orders, path = orders * (asked.dim is None), path * (asked.penalty is None)
-    yield from orders + path if rows < SOME else path + orders
+    if asked.knots is None or asked.dim is None:
+        yield lambda best: [
+            best._replace(knots=knots, dim=dim)
+            for knots in (_counts(rows, fast) if asked.knots is None else (best.knots,))
+            for dim in ((best.dim, *_dims(knots, rows, shaped, fast))[: None if asked.dim is None else 1])
+        ]
+    if asked.penalty is None:
+        for factors in _PATH if rows < SOME else _PATH[:1]:
+            yield lambda best, some=factors: [
+                best._replace(penalty=best.penalty * factor) for factor in some
+            ]
     if asked.knots is asked.penalty is None and not fast:
         yield lambda best: [
             best._replace(knots=factor * best.knots, smooth=SMOOTH)
@@ -94,16 +95,24 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
         yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in LINEAR]
 
 
-def _dims(best: Settings, rows: int, shaped: bool, fast: bool) -> tuple[int, ...]:
+def _counts(rows: int, fast: bool) -> tuple[int, ...]:
+    if fast:
+        return (64, 32, 8, 2)
+    if rows >= MANY:
+        return (2, 8, 32)
+    return tuple(k for k in (0, 2, 4, 8, 16, 32) if k <= max(rows // 20, 4))
+
+
+def _dims(knots: int, rows: int, shaped: bool, fast: bool) -> tuple[int, ...]:
     if shaped:
         return (3, 8)
     if fast:
         return (8,)
     if rows >= MANY:
-        return (9,) if best.knots <= 4 else ()
+        return (9,) if knots <= 4 else ()
     if rows >= SOME:
         return (9, 13)
-    return (3, 9, 13) if best.knots <= 4 else (3, 7)
+    return (3, 9, 13) if knots <= 4 else (3, 7)
 
 
 class Judged(NamedTuple):
@@ -149,22 +158,31 @@ def choose(
     try:
         for number, stage in enumerate(plan):
             candidates = [each for each in stage(best) if wishes.allows(each.dim)]
-            for place, candidate in enumerate(candidates):
-                if run.interrupted or run.stopped or run.left(_PART) < 0.0:
-                    raise TimeUp
-                if candidate not in trials:
-                    warm = _ends(trials, candidate) if few else None
-                    pairs = zip(folds, warm or [None] * len(folds), strict=True)
-                    parts = [
-                        validate(run, frame, goals, wishes, candidate, len(train), *each, many)
-                        for each in pairs
-                    ]
-                    values = np.concatenate([each.values for each in parts], axis=1)
-                    ends = [each.ends for each in parts]
-                    loss = averages(run.loss, values, hidden, candidate.members if few else many)
-                    trials[candidate] = _Trial(loss, values.mean(0), ends)
-                done = (number + (place + 1) / len(candidates)) / len(plan)
-                run.tell("choosing", done, 0, 0, 0, min(each.loss for each in trials.values()))
+            rungs = _RUNGS if len(candidates) > 2 and candidates[0].dim > 1 else (1.0,)
+            racing: dict[Settings, _Trial] = {}
+            for rung, part in enumerate(rungs):
+                last = rung + 1 == len(rungs)
+                for place, candidate in enumerate(candidates):
+                    if run.interrupted or run.stopped or run.left(_PART) < 0.0:
+                        raise TimeUp
+                    if candidate not in trials:
+                        warm = racing[candidate].ends if rung else _ends(trials, candidate) if few else None
+                        pairs = zip(folds, warm or [None] * len(folds), strict=True)
+                        parts = [
+                            validate(run, frame, goals, wishes, candidate, len(train), *each, many, _PART, part)
+                            for each in pairs
+                        ]
+                        values = np.concatenate([each.values for each in parts], axis=1)
+                        ends = [each.ends for each in parts]
+                        loss = averages(run.loss, values, hidden, candidate.members if few else many)
+                        racing[candidate] = _Trial(loss, values.mean(0), ends)
+                        if last:
+                            trials[candidate] = racing[candidate]
+                    done = (number + (rung + (place + 1) / len(candidates)) / len(rungs)) / len(plan)
+                    run.tell("choosing", done, 0, 0, 0, min(each.loss for each in racing.values() or trials.values()))
+                if not last:
+                    ranked = sorted(candidates, key=lambda each: racing[each].loss if each in racing else trials[each].loss)
+                    candidates = ranked[: -(-len(ranked) // 2)]
             best = lowest()
     except TimeUp:
         pass
@@ -271,6 +289,7 @@ def validate(
     ends: list[np.ndarray] | None,
     many: int,
     part: float = _PART,
+    steps: float = 1.0,
 ) -> Judged:
     """Decisions on the hidden rows of a few short fits on the known ones.
 
@@ -300,8 +319,8 @@ def validate(
             rng = np.random.default_rng(run.seed + neuron)
             start = begin(kind, coordinates, first_guess(design, coordinates, penalty), rng)
         objective = run.objective(design, coordinates, own, penalty, smooth=settings.smooth)
-        steps = _STEPS if many == 1 else 2 * _STEPS
-        solution = minimize(objective, start, max_iter=steps, decrease_tol=1e-4, callback=late)
+        most = round(steps * (_STEPS if many == 1 else 2 * _STEPS))
+        solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=late)
         if solution.reason == "interrupted":
             raise KeyboardInterrupt
         if solution.reason == "stopped":
