@@ -105,21 +105,27 @@ def descend(design, coordinates, goals, seed):
     return objective(start)[0], np.array(seen)
 
 
-def compare(problem: Problem) -> list[dict[str, Any]]:
-    """For each seed and way: what `descend` returns."""
+def prepare(problem: Problem, way: str) -> tuple[Design, Goals]:
+    """Terms of the problem as the way needs them, and the standardised target."""
     columns = {f"x{j}": column for j, column in enumerate(problem.columns.T)}
     frame = make_frame(columns, problem.target)
     goals = Goals((frame.target - frame.target.mean()) / frame.target.std())
-    coordinates = {}
-    for way in WAYS:
-        wishes = problem.wishes(way)
-        shared = encode(frame, np.arange(len(problem.target)), problem.knots, wishes)
-        numbers = shared.table(frame.cells)
-        moments = Moments.of(shared, numbers, goals.target)
-        design = Design(shared, numbers, moments, wishes, max(problem.knots, 1))
-        coordinates[way] = design, design.parametrisation(problem.dim)
-    coordinates["diagonal"][1].mask = np.eye(problem.dim, dtype=bool)
-    return [{way: descend(*coordinates[way], goals, seed) for way in WAYS} for seed in range(SEEDS)]
+    wishes = problem.wishes(way)
+    shared = encode(frame, np.arange(len(problem.target)), problem.knots, wishes)
+    numbers = shared.table(frame.cells)
+    moments = Moments.of(shared, numbers, goals.target)
+    return Design(shared, numbers, moments, wishes, max(problem.knots, 1)), goals
+
+
+def compare(problem: Problem) -> list[dict[str, Any]]:
+    """For each seed and way: what `descend` returns."""
+    prepared = {way: prepare(problem, way) for way in WAYS}
+    made = {
+        way: (design, design.parametrisation(problem.dim), goals)
+        for way, (design, goals) in prepared.items()
+    }
+    made["diagonal"][1].mask = np.eye(problem.dim, dtype=bool)
+    return [{way: descend(*made[way], seed) for way in WAYS} for seed in range(SEEDS)]
 
 
 def needed(runs: list[dict[str, Any]], way: str) -> np.ndarray:

@@ -10,10 +10,14 @@ from samples import encoding, rows
 from scipy.optimize import lsq_linear
 
 import eigcore
+from benchmarks import bench_whitening
+from benchmarks.bench_psd import problems
 from eigcore.encoding import Encoding, Periodic
 from eigcore.errors import EigcoreError, InvalidInput
-from eigcore.fit import fit, minimize
-from eigcore.fit.choose import DEFAULT, Asked, averages, stages
+from eigcore.fit import choose as choosing
+from eigcore.fit import fit, minimize, whitening
+from eigcore.fit.candidates import DEFAULT, Asked, stages
+from eigcore.fit.choose import averages
 from eigcore.fit.constraints import slope_map
 from eigcore.fit.design import Design, Wishes, coarsen, encode, refinement
 from eigcore.fit.frame import make_frame
@@ -50,13 +54,34 @@ def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
         assert found == pytest.approx(unit * (0.25 + 1.0 / members))
 
 
-@pytest.mark.parametrize(("rows", "least"), [(600, 2.0**-9), (5000, 2.0**-2)])
+@pytest.mark.parametrize(("rows", "least"), [(600, 2.0**-9), (5000, 2.0**-7)])
 def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least):
     best = DEFAULT
     for stage in stages(Asked(), rows, shaped=False, fast=False):
         usual = [each for each in stage(best) if each.knots and not each.smooth]
         best = min([best, *usual], key=lambda each: each.penalty)
     assert best.penalty == pytest.approx(least * DEFAULT.penalty)
+
+
+def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
+    seen: list[tuple] = []
+
+    def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
+        known = [each for each in seen if each[0] == settings and each[1] == fold[1][0]]
+        assert ends == ([settings.knots] if known else None)
+        seen.append((settings, fold[1][0], steps))
+        wrong = abs(settings.knots - 4) + abs(settings.dim - 3) / 100.0
+        return choosing.Judged(np.full((many, len(fold[1])), wrong), [settings.knots])
+
+    monkeypatch.setattr(choosing, "validate", judged)
+    frame, asked = make_frame(smooth_table(), "y"), Asked(penalty=1e-3, members=2)
+    run, goals = Run(LOSSES["squared"], "numpy", 0, 10), Goals(np.zeros(200))
+    plan = choosing.choose(run, frame, np.arange(200), goals, Wishes(), asked)
+    assert {(each.knots, each.dim) for each in plan} == {(4, 3)}
+    grid = len(next(stages(asked, 200, shaped=False, fast=False))(DEFAULT))
+    folds = len({fold for _, fold, _ in seen})
+    counts = [sum(each == steps for *_, each in seen) / folds for steps in (0.125, 0.25, 0.5)]
+    assert counts == [grid + -(-grid // 2), -(-grid // 4), -(-grid // 8)]
 
 
 # The solver -----------------------------------------------------------------------------------
@@ -195,6 +220,41 @@ def test_a_member_in_the_shared_encoding_is_the_same_function(wishes):
     ) / design.deviation
     before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), scaled)
     assert np.allclose(eigcore.evaluate(spec, params, terms), before, atol=1e-10)
+
+
+@pytest.mark.parametrize("most", [512, 8])
+def test_whitening_changes_coordinates_only_and_can_be_undone(most, monkeypatch):
+    monkeypatch.setattr(whitening, "MOST", most)
+    frame, _, _, design = design_for(Wishes(increasing=("a",)), 6)
+    plain, white = design.parametrisation(3, power=0.0), design.parametrisation(3)
+    assert white.white.parts
+    assert not plain.white.parts
+    point = np.random.default_rng(0).normal(size=plain.size)
+    parts = *plain.blocks(point), plain.factors(point)
+    other = white.vector(parts[0], parts[1][~plain.psd], parts[2])
+    assert not np.allclose(point, other)
+    assert np.allclose(white.matrices(other), plain.matrices(point), atol=1e-12)
+    run, goals = Run(LOSSES["squared"], "numpy", 0, 10), Goals(frame.target)
+    values = [
+        run.objective(design, each, goals, 0.01)(vector)[0]
+        for each, vector in ((plain, point), (white, other))
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-12)
+
+
+def test_fully_whitened_blocks_are_uncorrelated():
+    rng = np.random.default_rng(0)
+    terms = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 6)) + rng.normal(size=(400, 6))
+    covariance = np.corrcoef(terms.T)
+    found = whitening.Whitening(covariance, [slice(0, 6)], 0.5)
+    after = found(found(covariance).T)
+    least = np.linalg.eigvalsh(covariance)[0]
+    assert np.allclose(after, np.eye(6), atol=0.02 / least)
+
+
+def test_whitening_saves_steps_where_columns_have_many_pieces():
+    as_they_are, halfway, _ = bench_whitening.compare(problems()["stairs"]).mean(0)
+    assert (halfway[:3] < 0.8 * as_they_are[:3]).all()
 
 
 # Constraints ----------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Choose knots, penalty and order of the matrices inside the training rows, cheaply.
 
-One short fit per candidate and fold, coordinate by coordinate: the number of knots, the penalty
-and the order. Few rows are cross-validated, and the penalty is followed as far as it pays, each
-fit from the end of the one before; many rows are split once, on a sample. The members then follow
+Candidates are judged by short fits: first those of a grid of knots and orders, by successive
+halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is), then other
+penalties, as far as they pay. Few rows are cross-validated, and a fit with another penalty starts
+at the end of the nearest one; many rows are split once, on a sample. The members then follow
 several of the candidates, as many each as makes the average best on the hidden rows
 (`eigcore.fit.blend`), or, on few rows, a linear model, unless that average is clearly better. Where
 a kernel makes it cheap, candidates are averages of three neurons; on many rows of six, and then
@@ -11,12 +12,12 @@ all members follow the best.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from eigcore.fit import blend, starts
+from eigcore.fit.candidates import DEFAULT, FAST, MANY, SLOW, SOME, Asked, stages
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import Frame
 from eigcore.fit.lbfgs import minimize
@@ -25,94 +26,23 @@ from eigcore.fit.member import Run, Settings, begin, first_guess, piece_counts
 from eigcore.fit.moments import Moments
 from eigcore.rows import Rows
 
-DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
-SLOW = DEFAULT._replace(members=4)
-"""Without a kernel: on many rows half a minute or so per two members."""
-FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
-"""Where one kernel runs the pass over the rows, and there are many rows."""
 MOST = 48
 """Members at most, where a budget decides."""
 _PART = 0.3
 """Part of a budget that may be spent on choosing."""
-SMOOTH = 0.02
-"""Smoothness of the last but one candidates: they may have more pieces."""
-LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
-"""Penalties of the last candidates, which are linear models with the constraints asked for.
-
-They cost next to nothing: with squared loss they start at their minimum.
-"""
-_PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
-"""Factors of the penalty, stage by stage: on, as long as the last one was the best."""
 _NEAR = 0.2
 """Candidates whose loss is above the lowest one by more than this part of it are not averaged."""
 _STEPS = 30
-_RUNGS = (0.25, 0.25, 0.5)
+"""Steps of a short fit; twice as many where several are averaged."""
+_RUNGS = (0.125, 0.125, 0.25, 0.5)
+"""Parts of these steps after which the better half of the first candidates goes on."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
-_FEWEST, _FEW, SOME = 200, 600, 2500
-MANY = 8000
+_FEWEST, _FEW = 200, 600
 
 
 class TimeUp(Exception):
     """The part of the budget for choosing is used up."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user fixed; None is to be chosen."""
-
-    knots: int | None = None
-    dim: int | None = None
-    penalty: float | None = None
-    members: int | None = None
-
-    def settings(self, guess: Settings) -> Settings:
-        """Fill the gaps from a guess."""
-        asked = {key: value for key, value in vars(self).items() if value is not None}
-        return guess._replace(**asked)
-
-
-def stages(asked: Asked, rows: int, shaped: bool, fast: bool):
-    """Yield functions from the best settings so far to the candidates of the next stage."""
-    if asked.knots is None or asked.dim is None:
-        yield lambda best: [
-            best._replace(knots=knots, dim=dim)
-            for knots in (_counts(rows, fast) if asked.knots is None else (best.knots,))
-            for dim in ((best.dim, *_dims(knots, rows, shaped, fast))[: None if asked.dim is None else 1])
-        ]
-    if asked.penalty is None:
-        for factors in _PATH if rows < SOME else _PATH[:1]:
-            yield lambda best, some=factors: [
-                best._replace(penalty=best.penalty * factor) for factor in some
-            ]
-    if asked.knots is asked.penalty is None and not fast:
-        yield lambda best: [
-            best._replace(knots=factor * best.knots, smooth=SMOOTH)
-            for factor in (1, 4)
-            if best.knots
-        ]
-    if asked.dim is asked.knots is asked.penalty is None:
-        yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in LINEAR]
-
-
-def _counts(rows: int, fast: bool) -> tuple[int, ...]:
-    if fast:
-        return (64, 32, 8, 2)
-    if rows >= MANY:
-        return (2, 8, 32)
-    return tuple(k for k in (0, 2, 4, 8, 16, 32) if k <= max(rows // 20, 4))
-
-
-def _dims(knots: int, rows: int, shaped: bool, fast: bool) -> tuple[int, ...]:
-    if shaped:
-        return (3, 8)
-    if fast:
-        return (8,)
-    if rows >= MANY:
-        return (9,) if knots <= 4 else ()
-    if rows >= SOME:
-        return (9, 13)
-    return (3, 9, 13) if knots <= 4 else (3, 7)
 
 
 class Judged(NamedTuple):
@@ -155,34 +85,33 @@ def choose(
     def lowest() -> Settings:
         return _lowest(trials, best if fast else None)
 
+    def judge(candidate: Settings, part: float) -> _Trial:
+        ends = _ends(trials, candidate) if few or candidate in trials else None
+        judged = [
+            validate(run, frame, goals, wishes, candidate, len(train), *each, many, steps=part)
+            for each in zip(folds, ends or [None] * len(folds), strict=True)
+        ]
+        values = np.concatenate([each.values for each in judged], axis=1)
+        loss = averages(run.loss, values, hidden, many if fast else candidate.members)
+        return _Trial(loss, values.mean(0), [each.ends for each in judged])
+
     try:
         for number, stage in enumerate(plan):
             candidates = [each for each in stage(best) if wishes.allows(each.dim)]
-            rungs = _RUNGS if len(candidates) > 2 and candidates[0].dim > 1 else (1.0,)
-            racing: dict[Settings, _Trial] = {}
+            rungs = _RUNGS if not trials and len(candidates) > 2 else (1.0,)
             for rung, part in enumerate(rungs):
-                last = rung + 1 == len(rungs)
+                if rung:
+                    ranked = sorted(candidates, key=lambda each: trials[each].loss)
+                    candidates = ranked[: -(-len(ranked) // 2)]
+                    trials = {each: trials[each] for each in candidates}
                 for place, candidate in enumerate(candidates):
                     if run.interrupted or run.stopped or run.left(_PART) < 0.0:
                         raise TimeUp
-                    if candidate not in trials:
-                        warm = racing[candidate].ends if rung else _ends(trials, candidate) if few else None
-                        pairs = zip(folds, warm or [None] * len(folds), strict=True)
-                        parts = [
-                            validate(run, frame, goals, wishes, candidate, len(train), *each, many, _PART, part)
-                            for each in pairs
-                        ]
-                        values = np.concatenate([each.values for each in parts], axis=1)
-                        ends = [each.ends for each in parts]
-                        loss = averages(run.loss, values, hidden, candidate.members if few else many)
-                        racing[candidate] = _Trial(loss, values.mean(0), ends)
-                        if last:
-                            trials[candidate] = racing[candidate]
-                    done = (number + (rung + (place + 1) / len(candidates)) / len(rungs)) / len(plan)
-                    run.tell("choosing", done, 0, 0, 0, min(each.loss for each in racing.values() or trials.values()))
-                if not last:
-                    ranked = sorted(candidates, key=lambda each: racing[each].loss if each in racing else trials[each].loss)
-                    candidates = ranked[: -(-len(ranked) // 2)]
+                    if rung or candidate not in trials:
+                        trials[candidate] = judge(candidate, part)
+                    done = (rung + (place + 1) / len(candidates)) / len(rungs)
+                    least = min(each.loss for each in trials.values())
+                    run.tell("choosing", (number + done) / len(plan), 0, 0, 0, least)
             best = lowest()
     except TimeUp:
         pass
@@ -293,9 +222,9 @@ def validate(
 ) -> Judged:
     """Decisions on the hidden rows of a few short fits on the known ones.
 
-    They start where those of another penalty ended, if there were any. Noise in a gradient falls as
-    1/rows, so the fewer known rows want a penalty larger by that ratio. Raises TimeUp after this
-    part of the budget.
+    They start where others ended, if there were any, and take this part of the steps. Noise in a
+    gradient falls as 1/rows, so the fewer known rows want a penalty larger by that ratio. Raises
+    TimeUp after this part of the budget.
     """
     known, hidden = fold
     penalty = settings.penalty * rows / len(known)

@@ -25,7 +25,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 
-from eigcore.fit.whitening import Whitening
+from eigcore.fit.whitening import POWER, Whitening
 from eigcore.gauge import matrices, pack
 from eigcore.spec import EigSpec
 
@@ -144,14 +144,15 @@ class Parametrisation:
         are (φ_b − mean_b)/deviation_b.
     signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
     mean : (terms,) means of the terms on the training rows.
-    covariance : (terms, terms) of the terms on the training rows; the free blocks are whitened by
-        it, or as they are where it is None
+    covariance : (terms, terms) of the terms on the training rows
+    power : of the free blocks' `Whitening`
     factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
     The vector holds A_0 packed (K,), then the free blocks packed (free, K), in the coordinates of
-    `eigcore.fit.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are scaled so that each moves the pencil equally. For a
-    banded structure B is lower triangular within the band, as the Cholesky factor of a banded
-    matrix is (Golub & Van Loan, section 4.3.5); its other entries have no effect.
+    `eigcore.fit.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are scaled so
+    that each moves the pencil equally. For a banded structure B is lower triangular within the
+    band, as the Cholesky factor of a banded matrix is (Golub & Van Loan, section 4.3.5); its other
+    entries have no effect.
     """
 
     def __init__(
@@ -161,7 +162,8 @@ class Parametrisation:
         deviation: np.ndarray,
         signal: np.ndarray,
         mean: np.ndarray,
-        covariance: np.ndarray | None = None,
+        covariance: np.ndarray,
+        power: float = POWER,
         factored: bool = True,
     ):
         self.spec, self.maps, self.deviation, self.mean = spec, maps, deviation, mean
@@ -173,22 +175,19 @@ class Parametrisation:
         self.to_scaled = deviation[:, None] * self.to_terms
         self.parts = _parts(maps, used)
         self.plain = _is_diagonal(self.to_scaled)
-        self.white = self._whitening(covariance)
+        self.white = self._whitening(covariance, power)
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
         below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
         banded = spec.bandwidth < spec.dim - 1
         self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
 
-    def _whitening(self, covariance: np.ndarray | None) -> Whitening:
-        """Build the map from coordinates to free blocks."""
+    def _whitening(self, covariance: np.ndarray, power: float) -> Whitening:
         free = ~self.psd
-        if covariance is None:
-            return Whitening(np.eye(0), ())
-        sums = csr_array(self.to_terms[:, free].T)
+        add = csr_array(self.to_terms[:, free].T)
         places = np.concatenate([[0], np.cumsum(free)])
-        columns = [(places[blocks.start], places[blocks.stop]) for _, blocks in self.parts]
-        return Whitening(sums @ (sums @ covariance).T, columns)
+        columns = [slice(places[part.start], places[part.stop]) for _, part in self.parts]
+        return Whitening(add @ (add @ covariance).T, columns, power)
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""

@@ -34,6 +34,7 @@ from eigcore.fit.constraints import (
 )
 from eigcore.fit.frame import Frame
 from eigcore.fit.moments import Moments
+from eigcore.fit.whitening import POWER
 from eigcore.rows import Rows
 from eigcore.spec import EigSpec
 
@@ -245,13 +246,12 @@ class Design:
         return self.wishes.spec(self.coarse.terms, dim)
 
     def parametrisation(
-        self, dim: int, factored: bool = True, whitened: bool = True
+        self, dim: int, power: float = POWER, factored: bool = True
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
-        mean, covariance = self.moments.mean, self.moments.covariance if whitened else None
-        return Parametrisation(
-            self.spec(dim), self.maps, self.deviation, self.signal, mean, covariance, factored
-        )
+        mean, covariance = self.moments.mean, self.moments.covariance
+        scales = self.deviation, self.signal, mean, covariance
+        return Parametrisation(self.spec(dim), self.maps, *scales, power, factored)
 
     def member(
         self, coordinates: Parametrisation, vector: np.ndarray

@@ -39,7 +39,7 @@ def dropped(
     pencils = [tied.blocks(part) for part in start.reshape(run.loss.outputs, -1)]
     start = np.stack([np.concatenate([constant[None], each]) for constant, each in pencils])
     # the same matrices, with a vector that holds the PSD blocks themselves, not their factors
-    loose = design.parametrisation(settings.dim, factored=False, whitened=False)
+    loose = design.parametrisation(settings.dim, power=0.0, factored=False)
     objective = run.objective(design, loose, goals, settings.penalty, rows)
     sizes = [len(each.psd) for each in design.maps]
     owners = np.repeat(np.arange(len(sizes)), sizes)[design.signal > 0.0]

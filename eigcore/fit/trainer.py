@@ -14,7 +14,8 @@ from eigcore.bounds import shape_of
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.fit import starts
-from eigcore.fit.choose import SOME, Asked, choose
+from eigcore.fit.candidates import SOME, Asked
+from eigcore.fit.choose import choose
 from eigcore.fit.constraints import SHAPES
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.directions import directions

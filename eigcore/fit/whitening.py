@@ -1,11 +1,11 @@
 """Coordinates in which the terms are nearly uncorrelated: quasi-Newton steps are better there.
 
 Let C be the covariance of the scaled blocks on the training rows. In coordinates u with
-P = C^{−1/2} u a step of length one changes the pencil equally whatever its direction (math.md,
-section 7). Pieces of one column are nearly dependent, and whitening them fully makes wide bends
-hard to find while it makes narrow ones easy: P = (C + ρ)^{−1/4} u, halfway, is ahead of both on
-most problems (`python -m benchmarks.bench_whitening`). Penalties do not change: they are those of
-the matrices.
+P = C^{−1/2} u, steps of one length change the pencil equally on the rows, whatever their direction
+(math.md, section 7). The pieces of a column are nearly dependent: fully whitened, narrow bends are
+found easily and wide ones late. P = (C + ρ·1)^{−1/4} u, halfway, is ahead of both, early and late,
+and never far behind (`python -m benchmarks.bench_whitening`). Penalties do not change: they are
+those of the matrices.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import eigh
 
-_POWER = 0.25
+POWER = 0.25
+"""Halfway; 0.5 whitens fully."""
 _LEAST = 0.01
 """ρ, in units of the variance of a block."""
-MOST = 1024
-"""Blocks that are whitened together: more cost more than they save."""
+MOST = 512
+"""Blocks that are whitened together: the spectrum of more costs more than it saves."""
 
 
 class Whitening:
-    """The map u -> P for blocks (blocks, K), symmetric, block diagonal.
+    """The map u -> P for blocks (blocks, K), which is symmetric.
 
     Parameters
     ----------
     covariance : (blocks, blocks) of the blocks' terms, its diagonal about 1
-    columns : (start, stop) of each column's blocks; beyond MOST blocks these are whitened
-        one by one, and a column with more stays as it is
+    columns : each column's blocks; beyond MOST blocks columns are whitened one by one, and a
+        column with more stays as it is
+    power : P = (C + ρ·1)^{−power} u; 0 leaves all blocks as they are
     """
 
-    def __init__(self, covariance: np.ndarray, columns: Sequence[tuple[int, int]]):
+    def __init__(self, covariance: np.ndarray, columns: Sequence[slice], power: float):
         if len(covariance) <= MOST:
-            columns = [(0, len(covariance))]
+            columns = [slice(0, len(covariance))]
         self.parts = []
-        for start, stop in columns:
-            if 1 < stop - start <= MOST:
-                part = slice(start, stop)
+        for part in columns:
+            if power and 1 < part.stop - part.start <= MOST:
                 values, vectors = eigh(covariance[part, part], driver="evd")
-                scale = (np.maximum(values, 0.0) + _LEAST) ** -_POWER
+                scale = (np.maximum(values, 0.0) + _LEAST) ** -power
                 self.parts.append((part, vectors * scale @ vectors.T, vectors / scale @ vectors.T))
 
     def __call__(self, blocks: np.ndarray) -> np.ndarray:

@@ -105,7 +105,10 @@ class Plan:
             for pieces in self.pieces
         ]
         specs = self.start.static.specs
-        return [(d, d.parametrisation(spec.dim, whitened=False)) for d, spec in zip(designs, specs, strict=True)]
+        return [
+            (d, d.parametrisation(spec.dim, power=0.0))
+            for d, spec in zip(designs, specs, strict=True)
+        ]
 
     def model(self, members: list, vectors: list[np.ndarray]) -> SpectralModel:
         """Put the members together; every constraint holds exactly."""
