@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import product
 
 import numpy as np
@@ -61,6 +62,23 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least):
         usual = [each for each in stage(best) if each.knots and not each.smooth]
         best = min([best, *usual], key=lambda each: each.penalty)
     assert best.penalty == pytest.approx(least * DEFAULT.penalty)
+
+
+def test_a_race_that_cannot_end_in_time_is_not_run(monkeypatch):
+    seen = []
+
+    def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
+        seen.append(settings)
+        time.sleep(0.01)
+        return choosing.Judged(np.zeros((many, len(fold[1]))), [])
+
+    monkeypatch.setattr(choosing, "validate", judged)
+    now = time.monotonic()
+    run = Run(LOSSES["squared"], "numpy", 0, 10, began=now, deadline=now + 3.0)
+    frame, goals = make_frame(smooth_table(), "y"), Goals(np.zeros(200))
+    plan = choosing.choose(run, frame, np.arange(200), goals, Wishes(), Asked(members=1))
+    assert plan == [choosing.usual(run, Wishes(), Asked(members=1), 200)]
+    assert len(set(seen)) == 1
 
 
 def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):

@@ -5,6 +5,7 @@ import importlib.util
 import math
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,8 +190,23 @@ def test_only_the_touched_matrices_have_a_gradient():
 # -- compilers
 
 
-@pytest.mark.parametrize("names", [("separate", "two of each"), ("monotone",), ("context",)])
-def test_torch_compiles_layers_and_stacks_as_one_graph(names):
+@pytest.mark.parametrize(
+    ("names", "compiler"),
+    [
+        (("separate", "two of each"), "aot_eager"),
+        (("monotone",), "aot_eager"),
+        (("context",), "aot_eager"),
+        pytest.param(
+            *(("separate", "monotone"), "inductor"),
+            marks=[
+                pytest.mark.skipif(not shutil.which("c++"), reason="inductor needs a C++ compiler"),
+                # torch's own: its functions trace deprecated ones of themselves
+                pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+            ],
+        ),
+    ],
+)
+def test_torch_compiles_layers_and_stacks_as_one_graph(names, compiler):
     torch._dynamo.reset()
     net = torch.nn.ModuleList([module(CASES[name]) for name in names])
     given = tensors(inputs(CASES[names[0]]))
@@ -201,7 +217,7 @@ def test_torch_compiles_layers_and_stacks_as_one_graph(names):
             y = made(y[..., :FEATURES])
         return y
 
-    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    compiled = torch.compile(function, fullgraph=True, backend=compiler)
     torch.testing.assert_close(compiled(given), function(given))
     wanted = torch.autograd.grad(function(given).sum(), list(net.parameters()))
     got = torch.autograd.grad(compiled(given).sum(), list(net.parameters()))
@@ -466,6 +482,50 @@ def test_bad_rows_and_foreign_parameters_are_refused():
         made.layer.apply({"matrices": np.zeros((1, 2, 3))}, np.zeros((1, 3)))
     with pytest.raises(NotSupported, match="Save its parameters"):
         module(CASES["shared"]).to_model()
+
+
+# -- the modules of JAX's libraries
+
+
+def in_equinox(init, apply, x):
+    """The layer as an equinox Module: values and gradients by its parameters."""
+    eqx = pytest.importorskip("equinox", reason="this case needs equinox")
+
+    class Module(eqx.Module):
+        params: dict
+
+        def __call__(self, x):
+            return apply(self.params, x)
+
+    made = Module(init(jax.random.key(0)))
+    return eqx.filter_jit(made)(x), eqx.filter_grad(lambda m: m(x).sum())(made).params
+
+
+def in_flax(init, apply, x):
+    """The layer as a parameter of a flax Module."""
+    linen = pytest.importorskip("flax.linen", reason="this case needs flax")
+
+    class Module(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return apply(self.param("pencil", lambda key: init(jax.random.key(0))), x)
+
+    made = Module()
+    variables = made.init(jax.random.key(1), x)
+    slopes = jax.grad(lambda v: made.apply(v, x).sum())(variables)
+    return jax.jit(made.apply)(variables, x), slopes["params"]["pencil"]
+
+
+@pytest.mark.parametrize("module_of", [in_equinox, in_flax])
+def test_modules_of_other_libraries_hold_the_parameters(module_of):
+    init, apply = spectral_layer(FEATURES, 4, dim=5)
+    params, x = init(jax.random.key(0)), jax.random.normal(jax.random.key(2), (ROWS, FEATURES))
+    values, slopes = module_of(init, apply, x)
+    np.testing.assert_allclose(values, apply(params, x), rtol=1e-5)
+    expected = jax.grad(lambda p: apply(p, x).sum())(params)
+    assert set(slopes) == set(expected)
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(slope, expected[name], rtol=1e-4, atol=1e-6)
 
 
 # -- documentation

@@ -12,6 +12,8 @@ all members follow the best.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +38,8 @@ _STEPS = 30
 """Steps of a short fit; twice as many where several are averaged."""
 _RUNGS = (0.125, 0.125, 0.25, 0.5)
 """Parts of these steps after which the better half of the first candidates goes on."""
+_RACE = 2.5
+"""Time of all rungs, in units of that of the first."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
 _FEWEST, _FEW = 200, 600
@@ -85,7 +89,9 @@ def choose(
     def lowest() -> Settings:
         return _lowest(trials, best if fast else None)
 
-    def judge(candidate: Settings, part: float) -> _Trial:
+    def judge(candidate: Settings, part: float) -> None:
+        if run.interrupted or run.stopped or run.left(_PART) < 0.0:
+            raise TimeUp
         ends = _ends(trials, candidate) if few or candidate in trials else None
         judged = [
             validate(run, frame, goals, wishes, candidate, len(train), *each, many, steps=part)
@@ -93,25 +99,43 @@ def choose(
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
         loss = averages(run.loss, values, hidden, many if fast else candidate.members)
-        return _Trial(loss, values.mean(0), [each.ends for each in judged])
+        trials[candidate] = _Trial(loss, values.mean(0), [each.ends for each in judged])
+
+    def race(candidates: list[Settings], tell: Callable[[float], None]) -> None:
+        began, most = time.monotonic(), len(candidates)
+        for rung, part in enumerate(_RUNGS):
+            for place, candidate in enumerate(candidates):
+                judge(candidate, part)
+                tell((rung + (place + 1) / len(candidates)) / len(_RUNGS))
+                first = rung == place == 0
+                if first and run.left(_PART) < _RACE * most * (time.monotonic() - began):
+                    raise TimeUp
+            if rung + 1 < len(_RUNGS):
+                ranked = sorted(candidates, key=lambda each: trials[each].loss)
+                half = -(-len(ranked) // 2)
+                candidates = ranked[:half] + [best] * (fast and best in ranked[half:])
+                for each in set(ranked) - set(candidates):
+                    del trials[each]
 
     try:
         for number, stage in enumerate(plan):
             candidates = [each for each in stage(best) if wishes.allows(each.dim)]
-            rungs = _RUNGS if not trials and len(candidates) > 2 else (1.0,)
-            for rung, part in enumerate(rungs):
-                if rung:
-                    ranked = sorted(candidates, key=lambda each: trials[each].loss)
-                    candidates = ranked[: -(-len(ranked) // 2)]
-                    trials = {each: trials[each] for each in candidates}
+
+            def tell(part: float, number: int = number) -> None:
+                least = min(each.loss for each in trials.values())
+                run.tell("choosing", (number + part) / len(plan), 0, 0, 0, least)
+
+            if not trials and len(candidates) > 2:
+                try:
+                    race(candidates, tell)
+                except TimeUp:
+                    trials.clear()
+                    raise
+            else:
                 for place, candidate in enumerate(candidates):
-                    if run.interrupted or run.stopped or run.left(_PART) < 0.0:
-                        raise TimeUp
-                    if rung or candidate not in trials:
-                        trials[candidate] = judge(candidate, part)
-                    done = (rung + (place + 1) / len(candidates)) / len(rungs)
-                    least = min(each.loss for each in trials.values())
-                    run.tell("choosing", (number + done) / len(plan), 0, 0, 0, least)
+                    if candidate not in trials:
+                        judge(candidate, 1.0)
+                    tell((place + 1) / len(candidates))
             best = lowest()
     except TimeUp:
         pass

@@ -179,7 +179,7 @@ def fit(
     run.open_ended, run.patience = limited and members is None, patience
     if max_iter is None:
         long = run.fast and (budget_seconds is None or budget_seconds >= _LONG)
-        run.max_iter = (250 if fitted.sum() <= SOME else 120) if long else 120
+        run.max_iter = 250 if long and fitted.sum() <= SOME else 120
     train = np.flatnonzero(fitted)
     scaling = kind.scaling(frame.target[train], frame.weights_of(train))
     goals = Goals(kind.goal(frame.target, scaling), frame.weights)
