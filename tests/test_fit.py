@@ -70,7 +70,7 @@ def test_a_race_that_cannot_end_in_time_is_not_run(monkeypatch):
     def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
         seen.append(settings)
         time.sleep(0.01)
-        return choosing.Judged(np.zeros((many, len(fold[1]))), [])
+        return choosing.Judged(np.zeros((many, len(fold.hidden))), [])
 
     monkeypatch.setattr(choosing, "validate", judged)
     now = time.monotonic()
@@ -85,11 +85,11 @@ def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkey
     seen: list[tuple] = []
 
     def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
-        known = [each for each in seen if each[0] == settings and each[1] == fold[1][0]]
+        known = [each for each in seen if each[0] == settings and each[1] is fold]
         assert ends == ([settings.knots] if known else None)
-        seen.append((settings, fold[1][0], steps))
+        seen.append((settings, fold, steps))
         wrong = abs(settings.knots - 4) + abs(settings.dim - 3) / 100.0
-        return choosing.Judged(np.full((many, len(fold[1])), wrong), [settings.knots])
+        return choosing.Judged(np.full((many, len(fold.hidden)), wrong), [settings.knots])
 
     monkeypatch.setattr(choosing, "validate", judged)
     frame, asked = make_frame(smooth_table(), "y"), Asked(penalty=1e-3, members=2)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,8 @@ _RUNGS = (0.125, 0.125, 0.25, 0.5)
 """Parts of these steps after which the better half of the first candidates goes on."""
 _RACE = 2.5
 """Time of all rungs, in units of that of the first."""
+_KEPT = 2**25
+"""Numbers in the covariances of designs that are kept for the next candidate."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
 _FEWEST, _FEW = 200, 600
@@ -47,6 +50,37 @@ _FEWEST, _FEW = 200, 600
 
 class TimeUp(Exception):
     """The part of the budget for choosing is used up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows that are known (n,) and hidden (m,), and the designs of candidates with equal knots."""
+
+    known: np.ndarray
+    hidden: np.ndarray
+    made: dict[Any, tuple[list[Design], np.ndarray]] = field(default_factory=dict)
+
+    def designs(
+        self, run: Run, frame: Frame, goals: Goals, wishes: Wishes, sizes: list[int]
+    ) -> tuple[list[Design], np.ndarray]:
+        """Designs of the known rows, one for each number of pieces, and the hidden rows' numbers.
+
+        The wishes of all calls may differ in their directions only.
+        """
+        key = wishes.directions, tuple(sizes)
+        if key in self.made:
+            return self.made[key]
+        shared = encode(frame, self.known, max(sizes), wishes)
+        known, hidden = (
+            shared.table({name: cells[rows] for name, cells in frame.cells.items()})
+            for rows in (self.known, self.hidden)
+        )
+        own = goals.part(self.known)
+        moments = Moments.of(shared, known, run.loss.working(own), own.weights)
+        made = [Design(shared, known, moments, wishes, max(each, 1)) for each in sizes], hidden
+        if len(sizes) * shared.terms**2 <= _KEPT:
+            self.made[key] = made
+        return made
 
 
 class Judged(NamedTuple):
@@ -83,7 +117,7 @@ def choose(
         return [best] * best.members
     many, few = averaged(run, len(train)), len(train) < SOME
     folds = folds_of(run, train)
-    hidden = goals.part(np.concatenate([rows for _, rows in folds]))
+    hidden = goals.part(np.concatenate([fold.hidden for fold in folds]))
     trials: dict[Settings, _Trial] = {}
 
     def lowest() -> Settings:
@@ -218,17 +252,17 @@ def averaged(run: Run, rows: int) -> int:
     return 1 if not run.fast else 6 if rows >= MANY else 3
 
 
-def folds_of(run: Run, train: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of known and hidden rows."""
+def folds_of(run: Run, train: np.ndarray) -> list[Fold]:
+    """Split the rows into known and hidden ones."""
     shuffled = np.random.default_rng([run.seed, 1_000_003]).permutation(train)
     if len(train) > SOME:
         fast = run.fast and len(train) >= MANY
         sample = shuffled[: _FAST_SAMPLE if fast else _SAMPLE]
         cut = len(sample) * 3 // 4
-        return [(sample[:cut], sample[cut:])]
+        return [Fold(sample[:cut], sample[cut:])]
     count = 10 if len(train) <= _FEWEST else 5 if len(train) <= _FEW else 3
     parts = np.array_split(shuffled, count)
-    return [(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(count)]
+    return [Fold(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(count)]
 
 
 def validate(
@@ -238,7 +272,7 @@ def validate(
     wishes: Wishes,
     settings: Settings,
     rows: int,
-    fold: tuple[np.ndarray, np.ndarray],
+    fold: Fold,
     ends: list[np.ndarray] | None,
     many: int,
     part: float = _PART,
@@ -250,20 +284,16 @@ def validate(
     gradient falls as 1/rows, so the fewer known rows want a penalty larger by that ratio. Raises
     TimeUp after this part of the budget.
     """
-    known, hidden = fold
-    penalty = settings.penalty * rows / len(known)
+    penalty = settings.penalty * rows / len(fold.known)
     # of order 1 the objective is convex: all starts lead to the same model
     sizes = piece_counts([settings] * (many if settings.dim > 1 else 1))
-    shared = encode(frame, known, max(sizes), wishes)
-    numbers, own = shared.table(frame.cells), goals.part(known)
-    moments = Moments.of(shared, numbers[known], run.loss.working(own), own.weights)
+    designs, hidden = fold.designs(run, frame, goals, wishes, sizes)
     values, found = [], []
 
     def late(*_) -> bool:
         return run.left(part) < 0.0
 
-    for neuron, pieces in enumerate(sizes):
-        design = Design(shared, numbers[known], moments, wishes, max(pieces, 1))
+    for neuron, design in enumerate(designs):
         coordinates = design.parametrisation(settings.dim)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
@@ -271,14 +301,15 @@ def validate(
             kind = starts.random if neuron else starts.gapped
             rng = np.random.default_rng(run.seed + neuron)
             start = begin(kind, coordinates, first_guess(design, coordinates, penalty), rng)
-        objective = run.objective(design, coordinates, own, penalty, smooth=settings.smooth)
+        goal = goals.part(fold.known)
+        objective = run.objective(design, coordinates, goal, penalty, smooth=settings.smooth)
         most = round(steps * (_STEPS if many == 1 else 2 * _STEPS))
         solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=late)
         if solution.reason == "interrupted":
             raise KeyboardInterrupt
         if solution.reason == "stopped":
             raise TimeUp
-        others = Rows(design.coarse, numbers[hidden], run.backend, objective.rows.dtype)
+        others = Rows(design.coarse, hidden, run.backend, objective.rows.dtype)
         values.append(objective.values(solution.x, others))
         found.append(solution.x)
     return Judged(np.array(values), found)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.fit import blend
-from eigcore.fit.choose import TimeUp, averaged, folds_of, validate
+from eigcore.fit.choose import Fold, TimeUp, averaged, folds_of, validate
 from eigcore.fit.design import Direction, Wishes
 from eigcore.fit.frame import Frame
 from eigcore.fit.losses import Goals
@@ -74,7 +74,7 @@ def directions(
     columns = _columns(numeric, run.loss.working(goals.part(order)))
     most, least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
 
-    def decisions(sums, how: Settings, fold: tuple[np.ndarray, np.ndarray], many: int = 1):
+    def decisions(sums, how: Settings, fold: Fold, many: int = 1):
         if run.stopped:
             raise TimeUp
         wished = replace(wishes, directions=sums)
@@ -85,7 +85,7 @@ def directions(
         step = min(_STEP, most - len(sums))
         if not step:
             return sums
-        seen = [decisions(sums, look, fold) for fold in ((first, second), (second, first))]
+        seen = [decisions(sums, look, Fold(*rows)) for rows in ((first, second), (second, first))]
         rest = run.loss.rows(np.concatenate(seen), goals.target[order])[1]
         ranked = [(part, each) for part, each in _ranked(columns, rest) if each not in sums]
         return (*sums, *(each for part, each in ranked[:step] if part > least))
@@ -100,7 +100,7 @@ def directions(
         values = decisions(kept, settings, fold, many)
         while len(sums := grown(kept)) > len(kept):
             others, values = values, decisions(sums, settings, fold, many)
-            if not blend.clearly_better(run.loss, values, others, goals.part(fold[1])):
+            if not blend.clearly_better(run.loss, values, others, goals.part(fold.hidden)):
                 break
             kept = sums
     except TimeUp:
