@@ -3,9 +3,9 @@
 Let C be the covariance of the scaled blocks on the training rows. In coordinates u with
 P = C^{−1/2} u, steps of one length change the pencil equally on the rows, whatever their direction
 (math.md, section 7). The pieces of a column are nearly dependent: fully whitened, narrow bends are
-found easily and wide ones late. P = (C + ρ·1)^{−1/4} u, halfway, is ahead of both, early and late,
-and never far behind (`python -m benchmarks.bench_whitening`). Penalties do not change: they are
-those of the matrices.
+found easily and wide ones late. P = (C + ρ·1)^{−1/4} u, halfway, is ahead of both on the mean and
+never far behind (`python -m benchmarks.bench_whitening`). Penalties do not change: they are those
+of the matrices.
 """
 
 from __future__ import annotations
