@@ -135,22 +135,6 @@ def choose(
         loss = averages(run.loss, values, hidden, many if fast else candidate.members)
         trials[candidate] = _Trial(loss, values.mean(0), [each.ends for each in judged])
 
-    def race(candidates: list[Settings], tell: Callable[[float], None]) -> None:
-        began, most = time.monotonic(), len(candidates)
-        for rung, part in enumerate(_RUNGS):
-            for place, candidate in enumerate(candidates):
-                judge(candidate, part)
-                tell((rung + (place + 1) / len(candidates)) / len(_RUNGS))
-                first = rung == place == 0
-                if first and run.left(_PART) < _RACE * most * (time.monotonic() - began):
-                    raise TimeUp
-            if rung + 1 < len(_RUNGS):
-                ranked = sorted(candidates, key=lambda each: trials[each].loss)
-                half = -(-len(ranked) // 2)
-                candidates = ranked[:half] + [best] * (fast and best in ranked[half:])
-                for each in set(ranked) - set(candidates):
-                    del trials[each]
-
     try:
         for number, stage in enumerate(plan):
             candidates = [each for each in stage(best) if wishes.allows(each.dim)]
@@ -161,7 +145,7 @@ def choose(
 
             if not trials and len(candidates) > 2:
                 try:
-                    race(candidates, tell)
+                    _race(run, candidates, trials, judge, tell, best if fast else None)
                 except TimeUp:
                     trials.clear()
                     raise
@@ -177,18 +161,58 @@ def choose(
         run.interrupted = True
     if fast or len(trials) < 2 or best.members == 1:
         return [lowest() if trials else best] * best.members
+    return _blended(run, trials, hidden, len(train), best.members, asked.members or 1)
+
+
+def _race(
+    run: Run,
+    candidates: list[Settings],
+    trials: dict[Settings, _Trial],
+    judge: Callable[[Settings, float], None],
+    tell: Callable[[float], None],
+    kept: Settings | None,
+) -> None:
+    """Successive halving: fill the trials with the last candidates, and those of `kept`.
+
+    Raises TimeUp as soon as it is clear that the time will not do.
+    """
+    began, most = time.monotonic(), len(candidates)
+    for rung, part in enumerate(_RUNGS):
+        for place, candidate in enumerate(candidates):
+            judge(candidate, part)
+            tell((rung + (place + 1) / len(candidates)) / len(_RUNGS))
+            first = rung == place == 0
+            if first and run.left(_PART) < _RACE * most * (time.monotonic() - began):
+                raise TimeUp
+        if rung + 1 < len(_RUNGS):
+            ranked = sorted(candidates, key=lambda each: trials[each].loss)
+            half = -(-len(ranked) // 2)
+            candidates = ranked[:half] + [each for each in ranked[half:] if each == kept]
+            for each in set(ranked) - set(candidates):
+                del trials[each]
+
+
+def _blended(
+    run: Run,
+    trials: dict[Settings, _Trial],
+    hidden: Goals,
+    rows: int,
+    members: int,
+    alone: int,
+) -> list[Settings]:
+    """Settings of so many members; of one linear model, so often, where no average is better."""
     least = min(each.loss for each in trials.values())
     near = least + _NEAR * abs(least)
     known = [each for each in trials if trials[each].loss <= near or _line(each)]
     values = np.stack([trials[each].values for each in known])
     parts = blend.shares(run.loss, values, hidden, np.random.default_rng(run.seed))
     lines = [each for each in known if _line(each)]
-    if lines and len(train) <= _FEW:
+    if lines and rows <= _FEW:
         line = min(lines, key=lambda each: trials[each].loss)
         mean = np.tensordot(parts, values, 1)
         if not blend.clearly_better(run.loss, mean, trials[line].values, hidden):
-            return [line] * (asked.members or 1)
-    return [known[place] for place in blend.sequence(parts, best.members)]
+            return [line] * alone
+    return [known[place] for place in blend.sequence(parts, members)]
 
 
 def averages(loss: Loss, values: np.ndarray, goals: Goals, members: int) -> float:
