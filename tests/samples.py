@@ -1,4 +1,4 @@
-"""Small models with every kind of column, and projections, for the tests."""
+"""Small models with every kind of column, and projections, and a table to fit, for the tests."""
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from eigcore.encoding import (
     PiecewiseLinear,
     Projection,
 )
+from eigcore.fit.design import Design, Wishes, encode
+from eigcore.fit.frame import make_frame
+from eigcore.fit.moments import Moments
 from eigcore.gauge import matrices, pack
 from eigcore.model import SpectralModel
 from eigcore.spec import EigSpec
@@ -80,3 +83,22 @@ def model(seed: int = 0, *, missing: bool = True, dims=(5, 4), psd=None, spec=No
 def linear_model(seed: int = 0, columns: int = 3, dim: int = 4, **options) -> SpectralModel:
     spec = EigSpec(columns, dim, **options)
     return SpectralModel(None, [(spec, params(spec, np.random.default_rng(seed)))])
+
+
+def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
+    """A column of each kind, and a target that the first three columns drive."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.normal(size=(3, rows))
+    c[:15] = np.nan
+    kind = rng.choice(["oak", "elm", "ash"], size=rows)
+    y = a + np.abs(b) + 0.5 * (kind == "elm") + 0.05 * rng.normal(size=rows)
+    return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
+
+
+def design_for(wishes: Wishes, pieces: int = 4):
+    """(frame, shared encoding, numbers, design) of the smooth table."""
+    frame = make_frame(smooth_table(), "y")
+    shared = encode(frame, np.arange(200), 6, wishes)
+    numbers = shared.table(frame.cells)
+    moments = Moments.of(shared, numbers, frame.target)
+    return frame, shared, numbers, Design(shared, numbers, moments, wishes, pieces)

@@ -1,28 +1,19 @@
-"""The solver, the constraints, the losses, and what a fit promises."""
+"""Designs, constraints, losses, and what a fit promises."""
 
 from __future__ import annotations
 
-import time
-from itertools import product
-
 import numpy as np
 import pytest
-from samples import encoding, rows
+from samples import design_for, encoding, rows, smooth_table
 from scipy.optimize import lsq_linear
 
 import eigcore
-from benchmarks import bench_whitening
-from benchmarks.bench_psd import problems
 from eigcore.encoding import Encoding, Periodic
 from eigcore.errors import EigcoreError, InvalidInput
-from eigcore.fit import choose as choosing
-from eigcore.fit import fit, minimize, whitening
-from eigcore.fit.candidates import DEFAULT, Asked, stages
-from eigcore.fit.choose import averages
+from eigcore.fit import fit
 from eigcore.fit.constraints import slope_map
-from eigcore.fit.design import Design, Wishes, coarsen, encode, refinement
+from eigcore.fit.design import Wishes, coarsen, encode, refinement
 from eigcore.fit.frame import make_frame
-from eigcore.fit.lbfgs import weak_wolfe
 from eigcore.fit.linear import linear_predictions
 from eigcore.fit.losses import LOSSES, Goals
 from eigcore.fit.member import Run
@@ -30,166 +21,6 @@ from eigcore.fit.moments import Moments
 from eigcore.gauge import matrices
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
-
-
-def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
-    """A column of each kind, and a target that the first three columns drive."""
-    rng = np.random.default_rng(seed)
-    a, b, c = rng.normal(size=(3, rows))
-    c[:15] = np.nan
-    kind = rng.choice(["oak", "elm", "ash"], size=rows)
-    y = a + np.abs(b) + 0.5 * (kind == "elm") + 0.05 * rng.normal(size=rows)
-    return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
-
-
-# Choosing ------------------------------------------------------------------------------------
-
-
-def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
-    # neurons decide 0.5 ± 1 where 0 is right: an average of M has 0.25 + 1/M, up to the loss's ½
-    loss, goals, signs = LOSSES["squared"], Goals(np.zeros(1)), (1.0, -1.0)
-    draws = [np.array(each).reshape(3, 1) + 0.5 for each in product(signs, repeat=3)]
-    unit = loss(np.ones(1), *goals)[0]
-    for members in (3, 12, 48):
-        found = np.mean([averages(loss, draw, goals, members) for draw in draws])
-        assert found == pytest.approx(unit * (0.25 + 1.0 / members))
-
-
-@pytest.mark.parametrize(("rows", "least"), [(600, 2.0**-9), (5000, 2.0**-7)])
-def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least):
-    best = DEFAULT
-    for stage in stages(Asked(), rows, shaped=False, fast=False):
-        usual = [each for each in stage(best) if each.knots and not each.smooth]
-        best = min([best, *usual], key=lambda each: each.penalty)
-    assert best.penalty == pytest.approx(least * DEFAULT.penalty)
-
-
-def test_a_race_that_cannot_end_in_time_is_not_run(monkeypatch):
-    seen = []
-
-    def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
-        seen.append(settings)
-        time.sleep(0.01)
-        return choosing.Judged(np.zeros((many, len(fold.hidden))), [])
-
-    monkeypatch.setattr(choosing, "validate", judged)
-    now = time.monotonic()
-    run = Run(LOSSES["squared"], "numpy", 0, 10, began=now, deadline=now + 3.0)
-    frame, goals = make_frame(smooth_table(), "y"), Goals(np.zeros(200))
-    plan = choosing.choose(run, frame, np.arange(200), goals, Wishes(), Asked(members=1))
-    assert plan == [choosing.usual(run, Wishes(), Asked(members=1), 200)]
-    assert len(set(seen)) == 1
-
-
-def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
-    seen: list[tuple] = []
-
-    def judged(run, frame, goals, wishes, settings, rows, fold, ends, many, steps):
-        known = [each for each in seen if each[0] == settings and each[1] is fold]
-        assert ends == ([settings.knots] if known else None)
-        seen.append((settings, fold, steps))
-        wrong = abs(settings.knots - 4) + abs(settings.dim - 3) / 100.0
-        return choosing.Judged(np.full((many, len(fold.hidden)), wrong), [settings.knots])
-
-    monkeypatch.setattr(choosing, "validate", judged)
-    frame, asked = make_frame(smooth_table(), "y"), Asked(penalty=1e-3, members=2)
-    run, goals = Run(LOSSES["squared"], "numpy", 0, 10), Goals(np.zeros(200))
-    plan = choosing.choose(run, frame, np.arange(200), goals, Wishes(), asked)
-    assert {(each.knots, each.dim) for each in plan} == {(4, 3)}
-    grid = len(next(stages(asked, 200, shaped=False, fast=False))(DEFAULT))
-    folds = len({fold for _, fold, _ in seen})
-    counts = [sum(each == steps for *_, each in seen) / folds for steps in (0.125, 0.25, 0.5)]
-    assert counts == [grid + -(-grid // 2), -(-grid // 4), -(-grid // 8)]
-
-
-# The solver -----------------------------------------------------------------------------------
-
-
-def rosenbrock(x):
-    a, b = x[:-1], x[1:]
-    value = np.sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2)
-    slope = np.zeros_like(x)
-    slope[:-1] += -400.0 * a * (b - a**2) - 2.0 * (1.0 - a)
-    slope[1:] += 200.0 * (b - a**2)
-    return float(value), slope
-
-
-def test_lbfgs_finds_the_minimum_of_rosenbrock():
-    found = minimize(rosenbrock, np.full(10, -1.2), max_iter=500, decrease_tol=0.0)
-    assert np.allclose(found.x, 1.0, atol=1e-5)
-    assert found.reason == "gradient"
-
-
-def test_lbfgs_solves_an_ill_conditioned_quadratic():
-    scale = np.logspace(0, 5, 30)
-    found = minimize(
-        lambda x: (0.5 * float(x @ (scale * x)), scale * x), np.ones(30), max_iter=400, memory=60
-    )
-    assert found.value < 1e-12
-
-
-def test_lbfgs_descends_through_kinks():
-    # Lewis & Overton 2013, section 5: f = w|x1² − x2| + (1 − x1)² with the kink along a parabola.
-    def objective(x):
-        kink = x[0] ** 2 - x[1]
-        value = 8.0 * abs(kink) + (1.0 - x[0]) ** 2
-        slope = 8.0 * np.sign(kink) * np.array([2.0 * x[0], -1.0])
-        return value, slope + np.array([-2.0 * (1.0 - x[0]), 0.0])
-
-    found = minimize(objective, np.array([-1.0, 2.0]), max_iter=300, decrease_tol=0.0)
-    assert np.allclose(found.x, 1.0, atol=1e-3)
-
-
-def test_lbfgs_minimises_a_largest_eigenvalue():
-    # λ_max of A_0 + x A_1 with A_0 = diag(1, −1), A_1 = [[0, 1], [1, 0]] is √(1 + x²).
-    spec = eigcore.EigSpec(features=1, dim=2, index="convex")
-    params = np.array([[[1.0, 0.0, -1.0], [0.0, np.sqrt(2.0), 0.0]]])
-
-    def objective(x):
-        values, pullback = eigcore.vjp(spec, params, x[None, :])
-        return float(values[0]), pullback(np.ones(1))[1][0]
-
-    found = minimize(objective, np.array([3.0]))
-    assert found.value == pytest.approx(1.0, abs=1e-10)
-
-
-def test_weak_wolfe_conditions_hold_at_the_accepted_point():
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        x = rng.normal(size=6)
-        value, slope = rosenbrock(x)
-        direction = -slope * rng.uniform(0.1, 2.0)
-        new, new_value, new_slope = weak_wolfe(rosenbrock, x, value, slope, direction)
-        along = slope @ direction
-        step = np.linalg.norm(new - x) / np.linalg.norm(direction)
-        assert new_value <= value + 1e-4 * step * along + 1e-12
-        assert new_slope @ direction >= 0.9 * along
-
-
-def test_values_that_are_not_finite_shorten_the_step():
-    def objective(x):
-        return (np.inf if x[0] <= 0.0 else float(x[0] - np.log(x[0]))), 1.0 - 1.0 / x
-
-    assert minimize(objective, np.array([30.0])).x == pytest.approx(1.0, abs=1e-4)
-
-
-def test_lbfgs_keeps_the_best_point_when_interrupted():
-    calls = []
-
-    def objective(x):
-        calls.append(x.copy())
-        if len(calls) == 12:
-            raise KeyboardInterrupt
-        return rosenbrock(x)
-
-    found = minimize(objective, np.full(4, -1.0))
-    assert found.reason == "interrupted"
-    assert found.value == min(rosenbrock(x)[0] for x in calls[:-1])
-
-
-def test_a_callback_stops_the_solver():
-    found = minimize(rosenbrock, np.full(4, -1.0), callback=lambda i, value, x: i == 3)
-    assert (found.reason, found.iterations) == ("stopped", 3)
 
 
 # Gradients ------------------------------------------------------------------------------------
@@ -202,14 +33,6 @@ WISHES = [
     Wishes(increasing=("a",), decreasing=("b",), shape="convex"),
     Wishes(increasing=("a",), decreasing=("b",), shape="concave"),
 ]
-
-
-def design_for(wishes, pieces=4):
-    frame = make_frame(smooth_table(), "y")
-    shared = encode(frame, np.arange(200), 6, wishes)
-    numbers = shared.table(frame.cells)
-    moments = Moments.of(shared, numbers, frame.target)
-    return frame, shared, numbers, Design(shared, numbers, moments, wishes, pieces)
 
 
 @pytest.mark.parametrize("wishes", WISHES)
@@ -238,41 +61,6 @@ def test_a_member_in_the_shared_encoding_is_the_same_function(wishes):
     ) / design.deviation
     before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), scaled)
     assert np.allclose(eigcore.evaluate(spec, params, terms), before, atol=1e-10)
-
-
-@pytest.mark.parametrize("most", [512, 8])
-def test_whitening_changes_coordinates_only_and_can_be_undone(most, monkeypatch):
-    monkeypatch.setattr(whitening, "MOST", most)
-    frame, _, _, design = design_for(Wishes(increasing=("a",)), 6)
-    plain, white = design.parametrisation(3, power=0.0), design.parametrisation(3)
-    assert white.white.parts
-    assert not plain.white.parts
-    point = np.random.default_rng(0).normal(size=plain.size)
-    parts = *plain.blocks(point), plain.factors(point)
-    other = white.vector(parts[0], parts[1][~plain.psd], parts[2])
-    assert not np.allclose(point, other)
-    assert np.allclose(white.matrices(other), plain.matrices(point), atol=1e-12)
-    run, goals = Run(LOSSES["squared"], "numpy", 0, 10), Goals(frame.target)
-    values = [
-        run.objective(design, each, goals, 0.01)(vector)[0]
-        for each, vector in ((plain, point), (white, other))
-    ]
-    assert values[0] == pytest.approx(values[1], rel=1e-12)
-
-
-def test_fully_whitened_blocks_are_uncorrelated():
-    rng = np.random.default_rng(0)
-    terms = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 6)) + rng.normal(size=(400, 6))
-    covariance = np.corrcoef(terms.T)
-    found = whitening.Whitening(covariance, [slice(0, 6)], 0.5)
-    after = found(found(covariance).T)
-    least = np.linalg.eigvalsh(covariance)[0]
-    assert np.allclose(after, np.eye(6), atol=0.02 / least)
-
-
-def test_whitening_saves_steps_where_columns_have_many_pieces():
-    as_they_are, halfway, _ = bench_whitening.compare(problems()["stairs"]).mean(0)
-    assert (halfway[:3] < 0.8 * as_they_are[:3]).all()
 
 
 # Constraints ----------------------------------------------------------------------------------
