@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array
 
+from eigcore.fit.moments import Moments
 from eigcore.fit.whitening import POWER, Whitening
 from eigcore.gauge import matrices, pack
 from eigcore.spec import EigSpec
@@ -143,8 +143,7 @@ class Parametrisation:
     deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
         are (φ_b − mean_b)/deviation_b.
     signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
-    mean : (terms,) means of the terms on the training rows.
-    covariance : (terms, terms) of the terms on the training rows
+    moments : of the terms on the training rows
     power : of the free blocks' `Whitening`
     factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
@@ -161,12 +160,12 @@ class Parametrisation:
         maps: list[ColumnMap],
         deviation: np.ndarray,
         signal: np.ndarray,
-        mean: np.ndarray,
-        covariance: np.ndarray,
+        moments: Moments,
         power: float = POWER,
         factored: bool = True,
     ):
-        self.spec, self.maps, self.deviation, self.mean = spec, maps, deviation, mean
+        self.spec, self.maps, self.deviation = spec, maps, deviation
+        self.mean = moments.mean
         joined = block_diagonal([m.to_terms for m in maps])
         used = signal > 0.0
         self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used] & factored
@@ -175,19 +174,18 @@ class Parametrisation:
         self.to_scaled = deviation[:, None] * self.to_terms
         self.parts = _parts(maps, used)
         self.plain = _is_diagonal(self.to_scaled)
-        self.white = self._whitening(covariance, power)
+        self.white = self._whitening(moments, power)
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
         below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
         banded = spec.bandwidth < spec.dim - 1
         self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
 
-    def _whitening(self, covariance: np.ndarray, power: float) -> Whitening:
+    def _whitening(self, moments: Moments, power: float) -> Whitening:
         free = ~self.psd
-        add = csr_array(self.to_terms[:, free].T)
         places = np.concatenate([[0], np.cumsum(free)])
         columns = [slice(places[part.start], places[part.stop]) for _, part in self.parts]
-        return Whitening(add @ (add @ covariance).T, columns, power)
+        return Whitening(moments.of_sums(self.to_terms[:, free]).covariance, columns, power)
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""

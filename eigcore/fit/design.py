@@ -249,8 +249,7 @@ class Design:
         self, dim: int, power: float = POWER, factored: bool = True
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
-        mean, covariance = self.moments.mean, self.moments.covariance
-        scales = self.deviation, self.signal, mean, covariance
+        scales = self.deviation, self.signal, self.moments
         return Parametrisation(self.spec(dim), self.maps, *scales, power, factored)
 
     def member(
