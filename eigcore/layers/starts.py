@@ -21,6 +21,10 @@ GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
 BEND = 0.25
 """Largest change of the outputs' means with the variance of the inputs, at variance one."""
+COMMON = 0.125
+"""Weight of the mean of all monotone features beside the group that a pencil leans on."""
+MIDDLE, APART = 0.18, 0.5
+"""Noise of the monotone factors, on the diagonal and apart from it."""
 DRAWS = 2**17
 """DRAWS / d random matrices measure the scale of a functional, at least 512, at most 4096."""
 
@@ -30,7 +34,7 @@ class Scale(NamedTuple):
 
     gap : distance between the eigenvalues of A_0 before that
     factor : so that the variance of φ, averaged over the indices, is one
-    means : (indices,) means of φ after that
+    means : (indices,) means of φ after that, if the entries have `spread` times their deviation
     weight : Σ_j ∂φ/∂λ_j, what φ gains when A_0 gains the identity
     """
 
@@ -41,7 +45,7 @@ class Scale(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def scale(specs: tuple[EigSpec, ...]) -> Scale:
+def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
     """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
 
     The draws are those of one fixed seed: this is a numerical integral, not a random choice.
@@ -49,8 +53,11 @@ def scale(specs: tuple[EigSpec, ...]) -> Scale:
     spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
     draws = min(max(DRAWS // spec.dim, 512), 4096)
     R = np.random.default_rng(0).normal(size=(draws, spec.packed_size))
-    lam = np.linalg.eigvalsh(matrix(backend, spec.layout, R + _ladder(spec, gap)))
-    factor = 1.0
+
+    def eigenvalues(spread: float) -> np.ndarray:
+        return np.linalg.eigvalsh(matrix(backend, spec.layout, spread * R + _ladder(spec, gap)))
+
+    lam, factor = eigenvalues(1.0), 1.0
     for _ in range(64):  # one step where φ is homogeneous; "smooth" and "softmax" need some more
         values = np.array([s.phi.value(backend, factor * lam) for s in specs])
         deviation = math.sqrt(values.var(axis=1).mean())
@@ -58,6 +65,9 @@ def scale(specs: tuple[EigSpec, ...]) -> Scale:
             break
         factor /= deviation
     weight = float(spec.phi.raw_weights(backend, factor * lam[:1]).sum())
+    if spread != 1.0:
+        lam = eigenvalues(spread)
+        values = np.array([s.phi.value(backend, factor * lam) for s in specs])
     return Scale(gap, factor, values.mean(axis=1), weight)
 
 
@@ -105,47 +115,59 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     share = (0.5 if layer.context else 1.0) / max(terms, 1)
     free = unit.factor * math.sqrt(share)
     eye = (spec.rows == spec.cols) * 1.0
-    mean, deviation = np.zeros(spec.params_shape), np.full((spec.outputs, spec.features + 1), free)
-    shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
-    mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
+    mean, deviation = np.zeros(spec.params_shape), np.full(spec.params_shape, free)
     bound = np.flatnonzero(spec.monotone) + 1
     if len(bound):
-        roots = _roots(spec, len(bound), math.sqrt(share * len(bound)) / unit.weight)
-        mean[:, bound] = roots[..., None] * eye
-        deviation[:, bound] = roots / math.sqrt(8 * spec.dim)
+        slope = math.sqrt(share * len(bound)) / unit.weight
+        roots = _roots(layer.specs, len(bound), slope)[..., None]
+        mean[:, bound] = roots * eye
+        deviation[:, bound] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
+        # multiples of the identity move no eigenvalue against another: they bend no mean
+        entries = 1 - share * len(bound) + (slope * APART / unit.factor) ** 2 / spec.dim
+        unit = scale(layer.specs, math.sqrt(entries))
+    shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
+    mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
     if layer.context:
         mean, deviation = _affine(mean, deviation, unit.factor, layer.context)
     result = {
-        "matrices": (mean, deviation[..., None]),
+        "matrices": (mean, deviation),
         "embedding": (np.zeros(1), np.array([free])),
         "bias": (np.tile(-unit.means, spec.outputs), np.zeros(1)),
     }
     return {name: result[name] for name in shapes}
 
 
-def _roots(spec: EigSpec, terms: int, slope: float) -> np.ndarray:
+def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
     """Roots r of the factors L = r·I + N of the monotone terms: (pencils, terms).
 
-    The entries of N have deviation r/√(8 d), so that the eigenvalues of N + Nᵀ fill ± r/2
+    N has deviations r·MIDDLE/√d on the diagonal, which changes the slope, and r·APART/√d apart from
+    it, which turns the eigenvectors: the eigenvalues of its part of N + Nᵀ fill ± r·APART·√2
     (semicircle law). Each pencil leans on its own group of terms: a mean of many increasing
-    functions would be the same for all pencils, and its variance grow with every layer.
+    functions would be the same for all pencils, and its variance grow with every layer. The squares
+    of a pencil's slopes add up to slope², less the variance that N brings.
     """
-    groups = min(spec.outputs, terms)
+    spec, d, groups = specs[0], specs[0].dim, min(specs[0].outputs, terms)
     own = np.arange(terms) % groups == np.arange(spec.outputs)[:, None] % groups
-    slopes = slope * (0.75 * own / np.sqrt(own.sum(1, keepdims=True)) + 0.25 / terms)
-    # the mean of (L Lᵀ)_ii is r² + E|N|²/d
-    noise = (spec.packed_size + spec.dim) / (16 * spec.dim**2)
-    return np.sqrt(slopes / (1 + noise))
+    slopes = own / np.sqrt(own.sum(1, keepdims=True)) + COMMON / terms
+    slopes *= (
+        slope / np.linalg.norm(slopes, axis=1, keepdims=True) / math.sqrt(1 + 4 * MIDDLE**2 / d)
+    )
+    # eigenvalue i grows with (L Lᵀ)_ii, whose mean is r² + E Σ_j N_ij²
+    backend, ladder = get_backend("numpy"), np.arange(d) * GAP
+    shares = np.sum([s.phi.raw_weights(backend, ladder) for s in specs], axis=0)
+    left = np.bincount(spec.rows[spec.rows > spec.cols], minlength=d) @ shares / shares.sum()
+    return np.sqrt(slopes / (1 + (left * APART**2 / 2 + MIDDLE**2) / d))
 
 
 def _affine(mean: np.ndarray, deviation: np.ndarray, factor: float, size: int) -> tuple:
     """Coefficients of affine functions of z that have these means and deviations.
 
-    mean (pencils, rows, K), deviation (pencils, rows) -> (pencils · rows, size + 1, K) and
-    (pencils · rows, size + 1)
+    Both (pencils, rows, K) -> (pencils · rows, size + 1, K).
     """
     constant, slope = deviation * math.sqrt(0.5), deviation * math.sqrt(0.5 / size)
     slope[:, 0] = factor * math.sqrt(0.5 / size)
-    means = np.zeros((constant.size, size + 1, mean.shape[-1]))
-    means[:, 0] = mean.reshape(constant.size, -1)
-    return means, np.column_stack([constant.ravel(), *[slope.ravel()] * size])
+    rows = mean.shape[0] * mean.shape[1]
+    means, deviations = np.zeros((2, rows, size + 1, mean.shape[2]))
+    means[:, 0], deviations[:, 0] = mean.reshape(rows, -1), constant.reshape(rows, -1)
+    deviations[:, 1:] = slope.reshape(rows, 1, -1)
+    return means, deviations
