@@ -97,6 +97,12 @@ def test_logarithms_are_taken_where_they_help():
         assert (abs(np.corrcoef(prepared, np.log(x))[0, 1]) > 0.999) == wanted
 
 
+def test_missing_numbers_are_filled_by_the_mean_of_the_others():
+    table = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0] * 5, "y": np.arange(20.0)})
+    prepared = preparation(part_of(table)).fit_transform(table[["x"]])[:, 0]
+    assert np.allclose(prepared[1::4], 0.0)
+
+
 def test_errors_of_numbers_and_of_classes(part):
     assert run.errors(part.wanted + np.array([3.0, -1.0]), part) == {"error": pytest.approx(5**0.5)}
     classes = part_of(pd.DataFrame({"x": [1.0, 2.0], "y": [0.0, 1.0]}), classes=True)

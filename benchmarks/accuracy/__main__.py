@@ -18,7 +18,7 @@ def main() -> None:
     add("--splits", type=int, help="at most per set (default: 3; all below 500 rows)")
     add("--quick", action="store_true", help="four small sets, one split, no tuning, no budgets")
     add("--redo", nargs="+", default=[], help="names of models to fit again")
-    add("--search", type=float, default=450.0, help="processor seconds of a search at most")
+    add("--search", type=float, default=900.0, help="processor seconds of a search at most")
     add("--threads", type=int, default=2, help="for all models (default: 2)")
     add("--data", type=Path, default=HERE.parents[3] / "shared" / "data", help="folder of the sets")
     add("--results", type=Path, default=HERE.parents[2] / "out" / "accuracy.jsonl")

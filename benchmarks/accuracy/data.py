@@ -14,7 +14,8 @@ import pandas as pd
 SETS = (
     "california_colab", "auto_mpg", "compas", "uci_concrete", "uci_energy", "uci_kin8nm",
     "uci_yacht", "phoneme", "higgs_small", "bike_hour", "stoned_electricity", "stoned_41firm",
-    "synth_convex", "synth_mono",
+    "synth_convex", "synth_mono", "california_full", "uci_boston", "elevators", "pol", "ord_esl",
+    "ord_era",
 )  # fmt: skip
 
 

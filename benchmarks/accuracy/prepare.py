@@ -1,10 +1,11 @@
-"""Columns as linear models and networks want them: indicators, logarithms, unit variance."""
+"""Columns as linear models and networks want them: indicators, logarithms, no gaps, one unit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -53,4 +54,4 @@ def _pipeline(table: pd.DataFrame, skewed: list[str]) -> Pipeline:
         remainder="passthrough",
         verbose_feature_names_out=False,
     )
-    return make_pipeline(columns, StandardScaler())
+    return make_pipeline(columns, SimpleImputer(), StandardScaler())
