@@ -17,7 +17,9 @@ from eigcore.registry import get_backend
 from eigcore.spec import EigSpec
 
 _RIDGE = 1e-3
-_JITTER = 0.05
+_JITTER = 0.02
+_TURN, _LEAST_ROOT = 0.2, 0.1
+"""Noise of the factors B, in units of their size, and the least size: B = 0 is a saddle."""
 
 
 def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RIDGE) -> np.ndarray:
@@ -64,19 +66,20 @@ def _traceless(rng: np.random.Generator, count: int, dim: int) -> np.ndarray:
 
 
 def _assemble(coordinates: Parametrisation, p, constant, blocks, rng) -> np.ndarray:
-    """Vector with A_0 = p_0 I + constant, free blocks p_m I + blocks_m, factors √p_m I + noise."""
+    """Vector with A_0 = p_0 I + constant, blocks p_m I + blocks_m, factors √p_m (I + noise)."""
     spec, psd = coordinates.spec, coordinates.psd
     eye = np.eye(spec.dim)
     free = pack(spec, p[1:][~psd, None, None] * eye + blocks[~psd])
-    root = np.sqrt(np.maximum(p[1:][psd], 0.0))[:, None, None]
-    factors = root * eye + _JITTER * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim))
+    noise, least = (_TURN, _LEAST_ROOT) if spec.dim > 1 else (0.0, 0.0)
+    root = np.sqrt(np.maximum(p[1:][psd], least**2))[:, None, None]
+    factors = root * (eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim)))
     return coordinates.vector(pack(spec, p[0] * eye + constant), free, factors)
 
 
 def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Start from the additive model with a gap around the eigenvalue, and a little jitter."""
     spec = coordinates.spec
-    blocks = 0.4 * _JITTER * _traceless(rng, len(coordinates.psd), spec.dim)
+    blocks = _JITTER * _traceless(rng, len(coordinates.psd), spec.dim)
     return _assemble(coordinates, p, _spread(spec.dim, spec.k), blocks, rng)
 
 
