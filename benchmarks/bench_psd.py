@@ -5,8 +5,8 @@
 The same data, design, penalty, start, eigenvalue and solver; the matrices that a monotone or convex
 model needs positive semidefinite are free (no guarantee), B Bᵀ (eigcore), or diagonal and
 non-negative (the literature: math.md, section 2). Counted are the steps and seconds until 99 % of
-the way's own gain over the additive model in STEPS steps; the last column is the part of the free
-fit's gain that is reached in the end. Medians over SEEDS.
+the way's own gain in STEPS steps over the additive model, from which the free fit starts; the last
+column is the part of the free fit's gain that is reached in the end. Medians over SEEDS.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def problems() -> dict[str, Problem]:
 
 
 def descend(design, coordinates, goals, seed):
-    """Objective of the additive model, then (seconds, objective) after every step."""
+    """Objective at the start, the additive model with some noise, then (seconds, objective)."""
     run = Run(LOSSES["squared"], "numpy", seed, STEPS)
     objective = run.objective(design, coordinates, goals, PENALTY)
     rng = np.random.default_rng(seed)
@@ -131,7 +131,8 @@ def compare(problem: Problem) -> list[dict[str, Any]]:
 def needed(runs: list[dict[str, Any]], way: str) -> np.ndarray:
     """Median steps and seconds until the part of the way's own gain."""
     found = []
-    for begin, curve in (curves[way] for curves in runs):
+    for curves in runs:
+        (begin, _), (_, curve) = curves["free"], curves[way]
         level = begin - PART * (begin - curve[:, 1].min())
         step = int(np.argmax(curve[:, 1] <= level))
         found.append((step + 1, curve[step, 0]))

@@ -18,7 +18,7 @@ from eigcore.spec import EigSpec
 
 _RIDGE = 1e-3
 _JITTER = 0.02
-_TURN, _LEAST_ROOT = 0.2, 0.1
+_TURN, _LEAST_ROOT = 0.2, 0.03
 """Noise of the factors B, in units of their size, and the least size: B = 0 is a saddle."""
 
 
@@ -72,7 +72,8 @@ def _assemble(coordinates: Parametrisation, p, constant, blocks, rng) -> np.ndar
     free = pack(spec, p[1:][~psd, None, None] * eye + blocks[~psd])
     noise, least = (_TURN, _LEAST_ROOT) if spec.dim > 1 else (0.0, 0.0)
     root = np.sqrt(np.maximum(p[1:][psd], least**2))[:, None, None]
-    factors = root * (eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim)))
+    turned = eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim))
+    factors = root * turned / np.sqrt(1.0 + noise**2 * spec.dim)  # E B Bᵀ = p I
     return coordinates.vector(pack(spec, p[0] * eye + constant), free, factors)
 
 

@@ -149,9 +149,8 @@ def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
     spec, d, groups = specs[0], specs[0].dim, min(specs[0].outputs, terms)
     own = np.arange(terms) % groups == np.arange(spec.outputs)[:, None] % groups
     slopes = own / np.sqrt(own.sum(1, keepdims=True)) + COMMON / terms
-    slopes *= (
-        slope / np.linalg.norm(slopes, axis=1, keepdims=True) / math.sqrt(1 + 4 * MIDDLE**2 / d)
-    )
+    length = np.linalg.norm(slopes, axis=1, keepdims=True) * math.sqrt(1 + 4 * MIDDLE**2 / d)
+    slopes *= slope / length
     # eigenvalue i grows with (L Lᵀ)_ii, whose mean is r² + E Σ_j N_ij²
     backend, ladder = get_backend("numpy"), np.arange(d) * GAP
     shares = np.sum([s.phi.raw_weights(backend, ladder) for s in specs], axis=0)
