@@ -34,7 +34,7 @@ class Scale(NamedTuple):
 
     gap : distance between the eigenvalues of A_0 before that
     factor : so that the variance of φ, averaged over the indices, is one
-    means : (indices,) means of φ after that, if the entries have `spread` times their deviation
+    means : (indices,) means of φ after that, for entries of the given spread
     weight : Σ_j ∂φ/∂λ_j, what φ gains when A_0 gains the identity
     """
 
@@ -48,7 +48,8 @@ class Scale(NamedTuple):
 def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
     """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
 
-    The draws are those of one fixed seed: this is a numerical integral, not a random choice.
+    The means are those of spread · R in its place. The draws are those of one fixed seed: this is a
+    numerical integral, not a random choice.
     """
     spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
     draws = min(max(DRAWS // spec.dim, 512), 4096)
