@@ -43,17 +43,18 @@ def test_several_decisions_per_row_are_blended():
     assert blend.shares(loss, values, Goals(target), rng)[0] > 0.9
 
 
-def test_one_row_alone_makes_nothing_clearly_better():
+def test_one_row_alone_is_a_gain_of_one_standard_error():
     rng = np.random.default_rng(3)
     target = rng.normal(size=50)
     other = target + 0.1 * rng.normal(size=50)
     one = other.copy()
     other[7] += 100.0
-    assert not blend.clearly_better(SQUARED, one, other, Goals(target))
+    assert blend.gain(SQUARED, one, other, Goals(target)) == pytest.approx(1.0, abs=0.02)
     other[7] = target[7] + 0.1
     every = target + 0.05 * (other - target)
-    assert blend.clearly_better(SQUARED, every, other, Goals(target))
-    assert not blend.clearly_better(SQUARED, other, every, Goals(target))
+    assert blend.gain(SQUARED, every, other, Goals(target)) > 3.0
+    assert blend.gain(SQUARED, other, every, Goals(target)) < -3.0
+    assert blend.gain(SQUARED, other, other, Goals(target)) == 0.0
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 48])

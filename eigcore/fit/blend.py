@@ -42,18 +42,16 @@ def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generato
     return counts / counts.sum()
 
 
-def clearly_better(
-    loss: Loss, values: np.ndarray, other: np.ndarray, goals: Goals, errors: float = 1.5
-) -> bool:
-    """Whether decisions have a lower mean loss than others, by one and a half standard errors.
+def gain(loss: Loss, values: np.ndarray, other: np.ndarray, goals: Goals) -> float:
+    """By how many standard errors the mean loss of decisions is lower than that of others.
 
     Where one row of a heavy tail makes the whole difference, it is one standard error.
     """
     target, weights = goals
-    gain = loss.rows(other, target)[0] - loss.rows(values, target)[0]
-    mean = np.average(gain, weights=weights)
-    variance = np.average((gain - mean) ** 2, weights=weights)
-    return bool(mean > errors * np.sqrt(variance / len(gain)))
+    each = loss.rows(other, target)[0] - loss.rows(values, target)[0]
+    mean = np.average(each, weights=weights)
+    variance = np.average((each - mean) ** 2, weights=weights)
+    return float(mean / max(np.sqrt(variance / len(each)), np.finfo(np.float64).tiny))
 
 
 def sequence(parts: np.ndarray, count: int) -> list[int]:
