@@ -510,8 +510,8 @@ def in_equinox(init, apply, x):
     return eqx.filter_jit(made)(x), eqx.filter_grad(lambda m: m(x).sum())(made).params
 
 
-def in_flax(init, apply, x):
-    """The layer as a parameter of a flax Module."""
+def in_linen(init, apply, x):
+    """The layer as a parameter of a flax.linen Module."""
     linen = pytest.importorskip("flax.linen", reason="this case needs flax")
 
     class Module(linen.Module):
@@ -525,7 +525,23 @@ def in_flax(init, apply, x):
     return jax.jit(made.apply)(variables, x), slopes["params"]["pencil"]
 
 
-@pytest.mark.parametrize("module_of", [in_equinox, in_flax])
+def in_nnx(init, apply, x):
+    """The layer as a parameter of a flax.nnx Module."""
+    nnx = pytest.importorskip("flax.nnx", reason="this case needs flax")
+
+    class Module(nnx.Module):
+        def __init__(self):
+            self.pencil = nnx.Param(init(jax.random.key(0)))
+
+        def __call__(self, x):
+            return apply(self.pencil.get_value(), x)
+
+    made = Module()
+    slopes = nnx.grad(lambda m: m(x).sum())(made)
+    return nnx.jit(lambda m, x: m(x))(made, x), slopes["pencil"].get_value()
+
+
+@pytest.mark.parametrize("module_of", [in_equinox, in_linen, in_nnx])
 def test_modules_of_other_libraries_hold_the_parameters(module_of):
     init, apply = spectral_layer(FEATURES, 4, dim=5)
     params, x = init(jax.random.key(0)), jax.random.normal(jax.random.key(2), (ROWS, FEATURES))
