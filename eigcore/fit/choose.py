@@ -5,9 +5,9 @@ halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where 
 penalties, as far as they pay. Few rows are cross-validated, and a fit with another penalty starts
 at the end of the nearest one; many rows are split once, on a sample. The members then follow
 several of the candidates, as many each as makes the average best on the hidden rows
-(`eigcore.fit.blend`); on few rows a linear model takes half of them, or all, unless that average is
-clearly better. Where a kernel makes it cheap, candidates are averages of three neurons; on many
-rows of six, and then all members follow the best.
+(`eigcore.fit.blend`), or, on few rows, a linear model, unless that average is clearly better. Where
+a kernel makes it cheap, candidates are averages of three neurons; on many rows of six, and then
+all members follow the best.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _KEPT = 2**25
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _CLEARLY = 1.02
 _FEWEST, _FEW = 200, 600
-_UNCLEAR, _CLEAR = 1.1, 2.0
-"""Gains over a linear model, in standard errors, that earn half of the members, and all of them."""
+_ERRORS = 2.0
+"""Gain over a linear model, in standard errors, for which few rows get more than one."""
 
 
 class TimeUp(Exception):
@@ -212,12 +212,8 @@ def _blended(
     if lines and rows <= _FEW:
         line = min(lines, key=lambda each: trials[each].loss)
         mean = np.tensordot(parts, values, 1)
-        gain = blend.gain(run.loss, mean, trials[line].values, hidden)
-        if gain < _UNCLEAR:
+        if blend.gain(run.loss, mean, trials[line].values, hidden) < _ERRORS:
             return [line] * alone
-        if gain < _CLEAR:
-            parts[known.index(line)] += 1.0
-            parts /= 2.0
     return [known[place] for place in blend.sequence(parts, members)]
 
 

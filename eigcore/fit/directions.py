@@ -31,7 +31,7 @@ _LEAST_ROWS = 2500
 _ROWS = 20_000
 _KNOTS = 16
 """Pieces per column, at most, of the neuron that leaves a rest."""
-_CLEAR = 1.5
+_ERRORS = 1.5
 """Gain on hidden rows, in standard errors, for which sums are kept."""
 _LEAST_PART = 0.002
 """Part of the squared rest that a sum must explain."""
@@ -102,7 +102,7 @@ def directions(
         values = decisions(kept, settings, fold, many)
         while len(sums := grown(kept)) > len(kept):
             others, values = values, decisions(sums, settings, fold, many)
-            if blend.gain(run.loss, values, others, goals.part(fold.hidden)) < _CLEAR:
+            if blend.gain(run.loss, values, others, goals.part(fold.hidden)) < _ERRORS:
                 break
             kept = sums
     except TimeUp:
