@@ -49,9 +49,17 @@ class SpectralLayer(torch.nn.Module):
                 parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
 
     def forward(self, x=None, *, ids=None, values=None, context=None):
-        """Return (..., outputs); the arguments are those of `eigcore.layers.Layer.apply`."""
+        """Return (..., outputs); the arguments are those of `eigcore.layers.Layer.apply`.
+
+        Under `torch.autocast` the layer computes in the dtype of its parameters.
+        """
         params = {name: getattr(self, name) for name in self.layer.shapes}
-        return self.layer.apply(params, x, ids=ids, values=values, context=context)
+        own = next(iter(params.values()))
+        if not torch.is_autocast_enabled(own.device.type):
+            return self.layer.apply(params, x, ids=ids, values=values, context=context)
+        x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
+        with torch.autocast(own.device.type, enabled=False):
+            return self.layer.apply(params, x, ids=ids, values=values, context=context)
 
     def to_model(self):
         """Return a `SpectralModel` of the layer as it is; see `eigcore.layers.Layer.model`."""

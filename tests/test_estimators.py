@@ -85,7 +85,27 @@ def test_levels_never_seen_get_no_matrix_and_gaps_never_seen_are_refused(mixed):
         fitted.predict(X.head(3).assign(a=np.nan))
 
 
-@pytest.mark.parametrize("categorical", [[1], [False, True], np.array([1])])
+def test_empty_text_is_a_gap_in_the_fit_and_later(mixed):
+    X, y, _ = mixed
+    X, y = X.assign(text=np.where(X.index < 100, "", X.text)), y + 3.0 * (X.index < 100)
+    fitted = SpectralRegressor(**SETTINGS).fit(X, y)
+    assert fitted.score(X, y) > 0.97
+    same = fitted.predict(X.assign(text=X.text.astype(object).where(X.text != "", None)))
+    assert np.array_equal(fitted.predict(X), same)
+
+
+def test_categories_of_text_and_numbers_are_told_by_their_text(mixed):
+    X, y, _ = mixed
+    levels = np.array([1, "u", "v"], dtype=object)[X.code.astype(int) % 3]
+    X, y = X.assign(code=pd.Categorical(levels)), y + 3.0 * (levels == 1)
+    fitted = SpectralRegressor(**SETTINGS).fit(X, y)
+    assert fitted.model_.encoding.columns[3].levels == ("1", "u", "v")
+    assert fitted.score(X, y) > 0.97
+    with pytest.raises(InvalidInput, match=r"holds 2 in row 0.*categories are text"):
+        fitted.predict(X.head(3).assign(code=2))
+
+
+@pytest.mark.parametrize("categorical", [[1], [False, True], np.array([1]), ["x1", 1], "x1"])
 def test_columns_of_codes_in_an_array(categorical):
     rng = np.random.default_rng(1)
     X = np.column_stack([rng.normal(size=200), rng.integers(0, 5, 200)])
@@ -289,6 +309,58 @@ def test_going_on_with_other_wishes_is_refused(mixed, changed):
     assert not fitted.model_.certify().columns[0].increasing
     fitted.set_params(warm_start=False).fit(X, y)
     assert fitted.model_.certify().columns[0].increasing == (changed == {"monotone": {"a": 1}})
+
+
+def test_going_on_with_the_same_arrays_is_not_refused(mixed):
+    X, y, _ = mixed
+    weights = {"functional": "weighted", "functional_params": {"weights": np.ones(3)}}
+    fitted = SpectralRegressor(**SETTINGS | weights, warm_start=True).fit(X, y)
+    before = fitted.loss_curve_[0][-1]
+    assert fitted.fit(X, y).loss_curve_[0][-1] <= before
+    fitted.set_params(functional_params={"weights": np.array([0.0, 0.0, 1.0])})
+    with pytest.raises(InvalidInput, match="Put functional_params back"):
+        fitted.fit(X, y)
+
+
+def test_every_part_of_counts_is_checked(mixed):
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS, loss="poisson").partial_fit(X, np.abs(y))
+    with pytest.raises(InvalidInput, match="poisson expects values of at least 0"):
+        fitted.partial_fit(X, -np.abs(y))
+
+
+def test_an_end_before_the_first_descent_is_no_convergence(mixed):
+    X, y, _ = mixed
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    fitted = SpectralRegressor(n_estimators=1, callback=interrupt).fit(X, y)
+    assert not fitted.converged_
+    assert fitted.message_ == "The end came before the first descent: the model is additive."
+    assert np.isfinite(fitted.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"budget": -1},
+        {"validation_fraction": 1.5},
+        {"n_iter_no_change": 0},
+        {"tol": -1.0},
+        {"knots": 2.5},
+        {"dim": "3"},
+        {"n_estimators": 0},
+        {"penalty": np.nan},
+        {"loss": "logistic"},
+        {"quantile": 1.0},
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(mixed, wrong):
+    X, y, _ = mixed
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"'{name}' parameter of SpectralRegressor must be"):
+        SpectralRegressor(**SETTINGS | wrong).fit(X, y)
 
 
 def test_a_callback_need_not_be_copyable(mixed):
@@ -534,7 +606,8 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
         ),
         ({"backend": "abacus"}, "abacus"),
         ({"index": 5}, "index"),
-        ({"loss": "logistic"}, "classes"),
+        ({"monotone": {"a": 1, 0: -1}}, "'a' twice, with 1 and -1"),
+        ({"categorical_features": [True]}, "1 truth values; expected one for each of the 5"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_sentence(mixed, options, words):

@@ -493,6 +493,37 @@ def test_bad_rows_and_foreign_parameters_are_refused():
         module(CASES["shared"]).to_model()
 
 
+@pytest.mark.parametrize("name", ["separate", "both", "context"])
+def test_under_autocast_the_layer_keeps_the_precision_of_its_parameters(name):
+    made, given = module(CASES[name], dtype=torch.float32), inputs(CASES[name])
+    given = {
+        key: torch.tensor(value) if key == "ids" else torch.tensor(value).bfloat16()
+        for key, value in given.items()
+    }
+    full = {key: value if key == "ids" else value.float() for key, value in given.items()}
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made(**given)
+    found.sum().backward()
+    assert found.dtype == torch.float32
+    assert torch.equal(found, made(**full))
+    slopes = {key: each.grad.clone() for key, each in made.named_parameters()}
+    made.zero_grad()
+    made(**full).sum().backward()
+    for key, each in made.named_parameters():
+        assert torch.equal(each.grad, slopes[key])
+
+
+def test_a_stack_with_linear_layers_trains_under_autocast():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), SpectralLayer(3, 2, dim=4))
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    x = torch.randn(8, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        values = net(x)
+        torch.testing.assert_close(compiled(x), values)
+    values.sum().backward()
+    assert all(torch.isfinite(each.grad).all() for each in net.parameters())
+
+
 # -- the modules of JAX's libraries
 
 

@@ -457,6 +457,19 @@ def test_a_checkpoint_of_other_data_is_refused(finished, tmp_path):
         fit_stream(other, "y", checkpoint=checkpoint, **QUICK)
 
 
+@pytest.mark.parametrize("as_files", [False, True])
+def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
+    checkpoint, rows = tmp_path / "run.checkpoint", table()
+    swapped = {name: np.append(cells[:-2], cells[[-1, -2]]) for name, cells in rows.items()}
+
+    def given(columns):
+        return write(columns, tmp_path, ".csv") if as_files else cut(columns)
+
+    fit_stream(given(rows), "y", checkpoint=checkpoint, **QUICK)
+    with pytest.raises(InvalidInput, match="is of another run: data"):
+        fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 100, None])
 def test_a_damaged_checkpoint_is_refused(finished, content):
     path, checkpoint = finished

@@ -117,8 +117,8 @@ def column_numbers(column: Column, name: str, cells: np.ndarray) -> np.ndarray:
 
 
 def is_missing(cell: Any) -> bool:
-    """True for None, NaN, NaT and pandas.NA."""
-    if cell is None:
+    """True for None, NaN, NaT, pandas.NA and empty text."""
+    if cell is None or (isinstance(cell, str) and not cell):
         return True
     try:
         return bool(cell != cell)
@@ -144,7 +144,7 @@ def _number(cell: Any, name: str, row: int) -> float:
 def _codes(column: Categories, name: str, cells: np.ndarray) -> np.ndarray:
     code = {level: float(place) for place, level in enumerate(column.levels)}
     text = {isinstance(level, str) for level in column.levels}
-    found: dict[Any, float] = {}
+    found: dict[Any, float] = dict(code)
     out = np.empty(len(cells))
     for row, cell in enumerate(cells.tolist()):
         try:
@@ -154,6 +154,9 @@ def _codes(column: Categories, name: str, cells: np.ndarray) -> np.ndarray:
             pass
         if is_missing(cell):
             out[row] = NAN
+            continue
+        if text == {True} and str(cell) in code:
+            out[row] = found[cell] = code[str(cell)]
             continue
         if text != {True, False} and isinstance(cell, str) not in text:
             kind = "text" if True in text else "numbers"

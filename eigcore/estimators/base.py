@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -53,6 +55,27 @@ REASONS = {
 
 class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
     """Parameters, data and fitted attributes; subclasses say what the target is."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "shape": [StrOptions({"convex", "concave"}), None],
+        "dim": [Interval(Integral, 1, None, closed="left"), None],
+        "functional_params": [Mapping, None],
+        "knots": [Interval(Integral, 0, None, closed="left"), None],
+        "penalty": [Interval(Real, 0, None, closed="left"), None],
+        "selection": [Interval(Real, 0, None, closed="left")],
+        "projections": [Interval(Integral, 0, None, closed="left"), None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "budget": [Interval(Real, 0, None, closed="neither"), None],
+        "warm_start": ["boolean"],
+        "backend": [str, None],
+        "callback": [callable, None],
+    }
+    """What scikit-learn checks; all else is checked where it is used."""
 
     def __init__(
         self,
@@ -149,11 +172,11 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
     def _go_on(self, columns, y, weights, tell, **options: Any) -> None:
         """Descend from the fitted model on these rows."""
         for name, value in self._wishes().items():
-            if not np.array_equal(value, self._asked[name]):
+            if not _same(value, self._asked[name]):
                 raise InvalidOption(
-                    f"{name} is {value!r} and was {self._asked[name]!r} when the model was fitted; "
-                    "going on from a fitted model keeps its encoding, settings and constraints. "
-                    f"Put {name} back, or fit anew with warm_start=False."
+                    f"{name} is {value!r} and was {self._asked[name]!r} when the model was fitted "
+                    "or taken over; going on from a model keeps its encoding, settings and "
+                    f"constraints. Put {name} back, or fit anew with warm_start=False."
                 )
         if hasattr(self, "report_"):
             del self.report_
@@ -172,6 +195,7 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
 
     def _data(self, X, y, sample_weight, *, first: bool, classes: Any = None) -> Data:
         """Named columns, target and weights: checked, and equal rows merged."""
+        self._validate_params()
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
@@ -219,10 +243,12 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
         self.loss_curve_ = [np.array(solution.values) for solution in solutions]
         self.validation_curve_ = [np.array(solution.watched) for solution in solutions]
         self.n_iter_ = max([1, *(solution.iterations for solution in solutions)])
-        self.converged_ = all(solution.converged for solution in solutions)
+        self.converged_ = bool(solutions) and all(each.converged for each in solutions)
         reasons = [solution.reason for solution in solutions]
         counts = [f"{reasons.count(r)} × {REASONS[r]}" for r in REASONS if r in reasons]
         self.message_ = f"{len(solutions)} member(s) ended: {', '.join(counts)}."
+        if not solutions:
+            self.message_ = "The end came before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
         step = max(1, len(next(iter(columns.values()))) // GAP_ROWS)
@@ -315,6 +341,13 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
         norms = model.feature_norms
         self.model_, self.feature_norms_ = model, np.array([norms[name] for name in names])
         self._asked = type(self)()._wishes()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two parameters are equal, also where they hold arrays."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return np.array_equal(one, other)
 
 
 def seed_of(random_state: Any) -> int:

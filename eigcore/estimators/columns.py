@@ -60,10 +60,15 @@ def categories(estimator: Any, X: Any) -> list[str]:
     wanted = estimator.categorical_features
     if wanted is None:
         return own
-    wanted = np.asarray(wanted)
-    if wanted.dtype == bool:
-        wanted = np.flatnonzero(wanted)
-    return sorted({*own, *(find(name, names, "categorical_features") for name in wanted.tolist())})
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    if wanted and all(isinstance(each, (bool, np.bool_)) for each in wanted):
+        if len(wanted) != len(names):
+            raise InvalidOption(
+                f"categorical_features has {len(wanted)} truth values; expected one for each of "
+                f"the {len(names)} columns, or the names or places of some."
+            )
+        wanted = [name for name, is_one in zip(names, wanted, strict=True) if is_one]
+    return sorted({*own, *(find(name, names, "categorical_features") for name in wanted)})
 
 
 def find(key: Any, names: Sequence[str], option: str) -> str:
@@ -93,7 +98,14 @@ def directions(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
                 f"{len(names)} columns, or a mapping such as {{{names[0]!r}: 1}}."
             )
         monotone = dict(zip(names, monotone.tolist(), strict=True))
-    found = {find(key, names, "monotone"): sign for key, sign in monotone.items()}
+    found: dict[str, Any] = {}
+    for key, sign in monotone.items():
+        name = find(key, names, "monotone")
+        if found.setdefault(name, sign) != sign:
+            raise InvalidOption(
+                f"monotone names the column {name!r} twice, with {found[name]} and {sign}; "
+                "expected one of them."
+            )
     wrong = {name: sign for name, sign in found.items() if sign not in (-1, 0, 1)}
     if wrong:
         raise InvalidOption(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
@@ -99,6 +101,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     converged_, message_ : bool, str
         Whether every descent came to its end, and how they ended.
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SpectralEstimator._parameter_constraints,
+        "loss": [StrOptions({"squared", "absolute", "huber", "quantile", "poisson"})],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(
         self,

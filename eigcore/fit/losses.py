@@ -211,15 +211,20 @@ class Poisson(Loss):
         """Around the logarithm of the mean."""
         mean = float(np.average(target, weights=weights))
         if not (target >= 0.0).all() or mean <= 0.0:
-            raise InvalidOption(
-                f"The target goes down to {target.min():.6g} with mean {mean:.6g}; the loss "
-                "poisson expects values of at least 0, not all of them 0. Type --loss squared."
-            )
+            raise self._refused(target)
         return Scaling(1.0, float(np.log(mean)))
 
     def goal(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
         """Units of the mean."""
+        if not (target >= 0.0).all():
+            raise self._refused(target)
         return target / np.exp(scaling.offset)
+
+    def _refused(self, target: np.ndarray) -> InvalidOption:
+        return InvalidOption(
+            f"The target has values from {target.min():.6g} to {target.max():.6g}; the loss "
+            "poisson expects values of at least 0, not all of them 0. Type --loss squared."
+        )
 
     def working(self, goals: Goals) -> np.ndarray:
         """First order of the logarithm around the mean 1."""

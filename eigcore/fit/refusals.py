@@ -52,7 +52,7 @@ def gaps_of(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "O":
-        return np.array([is_missing(v) or v == "" for v in values], dtype=bool)
+        return np.array([is_missing(v) for v in values], dtype=bool)
     return np.zeros(len(values), dtype=bool)
 
 

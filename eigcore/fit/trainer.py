@@ -131,8 +131,7 @@ def fit(
     classes : all values a classified target may take; None: those that occur
     backend : name of the backend that computes values and gradients; None: the default one
     seed : everything random follows from it
-    max_iter : L-BFGS steps per member; None: 120, or where a kernel runs them 250, and 500
-        for up to 2500 rows
+    max_iter : L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them
     patience : stop each member early, on rows hidden from it; None: no early stopping
     validation : part of the rows that is held out, for the report only
     categories : names of columns whose numbers are categories

@@ -17,7 +17,8 @@ from eigcore.fit.refusals import check_known, gaps_of
 from eigcore.tables import STREAMED, file_parts
 
 Cells = dict[str, np.ndarray]
-_SHOWN = 100
+_PIECES, _PIECE = 64, 2**16
+"""Pieces of a file that are compared, and their bytes: all of it up to 4 MiB."""
 _NONE = np.array(None)
 
 
@@ -28,13 +29,13 @@ class Source:
     Parameters
     ----------
     parts : functions that give an iterator of batches each
-    marks : what tells this source from another one: names and sizes of files
+    files : where the parts are; empty for batches
     target : name of the column to predict
     drop : leave rows without a target out, instead of raising
     """
 
     parts: tuple[Callable[[], Iterator[Any]], ...]
-    marks: tuple[Any, ...]
+    files: tuple[Path, ...]
     target: str
     drop: bool
 
@@ -55,8 +56,7 @@ class Source:
         paths = _paths(source)
         if paths is not None:
             parts = tuple(part for path in paths for part in file_parts(path))
-            marks = tuple((path.name, path.stat().st_size) for path in paths)
-            return cls(parts, marks, target, drop)
+            return cls(parts, tuple(paths), target, drop)
         batches: Callable[[], Any]
         if column_names(source) is not None:
             batches = lambda: (source,)  # noqa: E731
@@ -99,11 +99,23 @@ class Source:
             yield {name: column[~gaps] for name, column in cells.items()} if gaps.any() else cells
 
     def fingerprint(self) -> str:
-        """Tell sources apart by files and first rows: SHA-256 in hexadecimal."""
-        first = next(self.read(0), {}) if self.parts else {}
-        rows = {name: cells[:_SHOWN].tolist() for name, cells in sorted(first.items())}
-        text = repr((self.marks, len(self.parts), self.target, self.drop, rows))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Tell sources apart: SHA-256 in hexadecimal.
+
+        It is of the names, sizes and 64 pieces of 64 KiB of files, or of all batches.
+        """
+        digest = hashlib.sha256(repr((len(self.parts), self.target, self.drop)).encode())
+        for path in self.files:
+            size = path.stat().st_size
+            digest.update(repr((path.name, size)).encode())
+            with open(path, "rb") as file:
+                for place in np.linspace(0, max(size - _PIECE, 0), _PIECES, dtype=np.int64):
+                    file.seek(place)
+                    digest.update(file.read(_PIECE))
+        for batch in () if self.files else self.read(0):
+            for name, cells in sorted(batch.items()):
+                plain = repr(cells.tolist()).encode() if cells.dtype == object else cells.tobytes()
+                digest.update(repr((name, cells.dtype.str)).encode() + plain)
+        return digest.hexdigest()
 
 
 def _paths(source: Any) -> list[Path] | None:

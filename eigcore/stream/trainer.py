@@ -110,7 +110,7 @@ def fit_stream(
     data = Source.of(source, target, drop_rows_without_target)
     name = get_backend(backend).name
     made_with = sizes | options | {"validation": validation, "seed": seed, "backend": name}
-    made_with |= {"data": data.fingerprint()}
+    made_with |= {"data": data.fingerprint()} if checkpoint else {}
     file = Checkpoint(Path(checkpoint), checkpoint_seconds, made_with) if checkpoint else None
     record = file.load() if file else None
     interrupted = False
