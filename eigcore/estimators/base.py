@@ -345,8 +345,9 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two parameters are equal, also where they hold arrays."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, Mapping):
+        alike = isinstance(other, Mapping) and one.keys() == other.keys()
+        return alike and all(_same(value, other[key]) for key, value in one.items())
     return np.array_equal(one, other)
 
 

@@ -196,7 +196,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows,) in the target's units; float32 where X is."""
+        """Predictions (rows,) in the target's units; float32 where X is or the backend computes."""
         return self._values(X, "predict")
 
     def __sklearn_tags__(self) -> Any:
