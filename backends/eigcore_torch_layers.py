@@ -55,16 +55,17 @@ class SpectralLayer(torch.nn.Module):
         """
         params = {name: getattr(self, name) for name in self.layer.shapes}
         own = next(iter(params.values()))
-        if not torch.is_autocast_enabled(own.device.type):
+        kind = own.device.type
+        if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
             return self.layer.apply(params, x, ids=ids, values=values, context=context)
         x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
-        with torch.autocast(own.device.type, enabled=False):
+        with torch.autocast(kind, enabled=False):
             return self.layer.apply(params, x, ids=ids, values=values, context=context)
 
     def to_model(self):
         """Return a `SpectralModel` of the layer as it is; see `eigcore.layers.Layer.model`."""
-        matrices = self.get_parameter("matrices").detach().cpu()
-        return self.layer.model({"matrices": matrices.double().numpy()})
+        matrices: torch.Tensor = self.matrices  # pyright: ignore
+        return self.layer.model({"matrices": matrices.detach().cpu().double().numpy()})
 
     def extra_repr(self):
         """Return what ``print`` shows."""

@@ -17,9 +17,10 @@ SMALL = 1024
 
 
 def is_concrete(a):
-    """Tell whether a tensor holds numbers, and is no symbol of a compiler or transform."""
+    """Tell whether a tensor holds numbers, and is no symbol of a compiler, tracer or transform."""
     return (
         not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # pyright: ignore
         and type(a) in PLAIN
         and not a.is_meta
         and not is_functorch_wrapped_tensor(a)

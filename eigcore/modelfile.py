@@ -124,6 +124,8 @@ def json_text(value: Any) -> str:
 
 def _replace(path: Path, data: bytes) -> None:
     target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ModelFileError(f"{path} is no file. Expected the name of one to write, as model.eig.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
         try:

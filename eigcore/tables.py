@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +18,8 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 STREAMED = (*ENDINGS, ".arrow", ".feather")
 _ROWS = 65_536
 _BLOCK = 2**22
+_ROW_NAMES = re.compile(r"__index_level_\d+__")
+"""Columns in which pandas writes an index without a name."""
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
@@ -24,7 +28,7 @@ def read_table(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : file ending in .csv, .csv.gz or .parquet; a CSV file has names in its first line and
-        commas between cells. Empty cells, NA and NaN are missing.
+        commas between cells. Empty cells, NA, NaN, null and None are missing.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def read_table(path: str | os.PathLike[str]) -> Any:
     ending = _ending(path)
     _check_file(path, ENDINGS)
     try:
-        frame = pd.read_parquet(path) if ending == ".parquet" else _read_csv(pd, path)
+        frame = _read_parquet(pd, path) if ending == ".parquet" else _read_csv(pd, path)
     except (ValueError, OSError, EOFError) as exc:
         raise _unreadable(path, ending, exc) from exc
     if not len(frame) or not len(frame.columns):
@@ -51,7 +55,23 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 def _read_csv(pd: Any, path: Path) -> Any:
     # pandas would rename the second one without a word.
     _check_names(path, pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist())
-    return pd.read_csv(path)
+    with warnings.catch_warnings():
+        # rows with more cells than there are names: pandas would shift or drop cells
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(path, index_col=False)
+        except pd.errors.ParserWarning as exc:
+            raise InvalidInput(
+                f"Rows of {str(path)!r} have more cells than the first line has names; expected as "
+                "many. Name every column in the first line, or remove those cells."
+            ) from exc
+
+
+def _read_parquet(pd: Any, path: Path) -> Any:
+    """Read the columns, those among them that pandas wrote as a named index."""
+    frame = pd.read_parquet(path)
+    named = [name for name in frame.index.names if name is not None]
+    return frame.reset_index(named) if named else frame
 
 
 def file_parts(path: str | os.PathLike[str]) -> list[Callable[[], Iterator[Any]]]:
@@ -98,10 +118,11 @@ def _parquet(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]
 
     with _guard(path, ".parquet"), pq.ParquetFile(path) as file:
         metadata, names = file.metadata, file.schema_arrow.names
+    names = [name for name in names if not _ROW_NAMES.fullmatch(name)]
 
     def read(part: int) -> Iterator[Any]:
         with pq.ParquetFile(path, metadata=metadata, buffer_size=_BLOCK) as file:
-            yield from file.iter_batches(_ROWS, row_groups=[part])
+            yield from file.iter_batches(_ROWS, row_groups=[part], columns=names)
 
     return read, metadata.num_row_groups, names
 
@@ -122,7 +143,8 @@ def _csv(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
     from pyarrow import csv
 
     def options(types: dict[str, Any]) -> dict[str, Any]:
-        convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+        gaps = [*csv.ConvertOptions().null_values, "None", "<NA>"]  # as pandas has it
+        convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=gaps)
         return {
             "read_options": csv.ReadOptions(block_size=_BLOCK),
             "convert_options": convert,
@@ -223,7 +245,7 @@ def check_output(path: str | os.PathLike[str]) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise InvalidInput unless the folder of ``path`` exists and ``path`` is no folder."""
+    """Raise InvalidInput unless the folder of ``path`` exists and ``path`` can be a file."""
     if not path.parent.is_dir():
         raise InvalidInput(
             f"There is no folder {str(path.parent)!r} to write {path.name!r} into; expected an "
@@ -231,6 +253,8 @@ def check_folder(path: Path) -> None:
         )
     if path.is_dir():
         raise InvalidInput(f"{str(path)!r} is a folder; expected the name of a file to write.")
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{str(path)!r} is a device or a pipe; expected a file to write.")
 
 
 def _ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> str:

@@ -17,8 +17,11 @@ import pytest
 pytest.importorskip("typer")
 pd = pytest.importorskip("pandas")
 
+from samples import linear_model  # noqa: E402
+
 import eigcore  # noqa: E402
 from eigcore.cli import main, spread  # noqa: E402
+from eigcore.tables import file_parts, read_table  # noqa: E402
 
 QUICK = ["--dim", "3", "--knots", "4", "--members", "1", "--penalty", "0.001"]
 
@@ -207,6 +210,10 @@ def refused(capfd, code, *words):
         ({}, ["--loss", "cubic"], 2, ["--loss squared"]),
         ({}, ["--holdout", "1.5"], 2, ["--holdout 0.2"]),
         ({}, ["--dim", "0"], 2, ["--dim 5"]),
+        ({}, ["--seed", "-1"], 2, ["--seed 0"]),
+        ({}, ["--budget", "-1"], 2, ["--budget 30"]),
+        ({}, ["--penalty", "inf"], 2, ["finite", "--penalty 0.004"]),
+        ({}, ["--weights", "origin"], 1, ["weights are not numbers", "--weights"]),
         ({}, ["--drop-columns", "nothing"], 2, ["'nothing' of --drop-columns"]),
         ({}, ["--backend", "abacus"], 1, ["abacus", "eigcore backends"]),
         ({"mpg": [None] * 3 + [1.0, 2.0, 3.0] * 39}, [], 1, ["'mpg'", "3 of 120", "--drop-rows"]),
@@ -256,6 +263,7 @@ def test_rows_without_target_can_be_left_out(cars, capfd):
         ("broken.csv.gz", "x", ["cannot be read as csv.gz"]),
         ("binary.csv", b"\xff\xfe\x00a", ["cannot be read as csv"]),
         ("ragged.csv", "a,b\n1,2\n1,2,3,4\n", ["cannot be read as csv"]),
+        ("more.csv", "a,b\n1,2,5\n3,4,6\n", ["more cells than the first line has names"]),
     ],
 )
 def test_files_that_are_no_tables_are_refused(tmp_path, capfd, name, content, words):
@@ -273,8 +281,38 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
     refused(capfd, 1, "is a folder")
     assert fit(cars, output=cars) == 2
     refused(capfd, 2, "table itself")
+    assert fit(cars, output=cars.with_name("other.csv")) == 2
+    refused(capfd, 2, "name of a table", "-o model.eig")
+    pipe = cars.with_name("pipe.eig")
+    os.mkfifo(pipe)
+    assert fit(cars, output=pipe) == 1
+    refused(capfd, 1, "is a device or a pipe")
+    with pytest.raises(eigcore.errors.ModelFileError, match="is no file"):
+        linear_model().save(pipe)
     assert run("predict", "m.eig", cars, "-o", "out.txt") == 1
     refused(capfd, 1, "out.txt", ".parquet")
+    before = cars.read_bytes()
+    assert run("predict", "m.eig", cars, "-o", cars) == 2
+    refused(capfd, 2, "table itself", "-o predictions.csv")
+    assert cars.read_bytes() == before
+
+
+def test_commas_at_the_ends_of_rows_shift_no_cells(tmp_path):
+    path = tmp_path / "commas.csv"
+    path.write_text("a,b\n1,2,\n3,4,\n")
+    assert read_table(path).to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_an_index_that_pandas_wrote_is_a_column_where_it_has_a_name(cars):
+    table, path = pd.read_csv(cars), cars.with_name("indexed.parquet")
+    table.set_index("weight").to_parquet(path)
+    assert sorted(read_table(path).columns) == sorted(table.columns)
+    names = [batch.schema.names for part in file_parts(path) for batch in part()]
+    assert sorted(names[0]) == sorted(table.columns)
+    table.set_index(np.arange(120) % 7).to_parquet(path)
+    assert list(read_table(path).columns) == list(table.columns)
+    names = [batch.schema.names for part in file_parts(path) for batch in part()]
+    assert names[0] == list(table.columns)
 
 
 def test_predict_refuses_models_and_tables_that_do_not_fit(cars, capfd):

@@ -513,6 +513,32 @@ def test_under_autocast_the_layer_keeps_the_precision_of_its_parameters(name):
         assert torch.equal(each.grad, slopes[key])
 
 
+def test_a_layer_without_numbers_has_shapes():
+    made = SpectralLayer(3, 4, dim=5, device="meta")
+    assert made(torch.randn(2, 3, device="meta")).shape == (2, 4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_traced_layer_is_no_constant():
+    made = SpectralLayer(3, 1, dim=5).requires_grad_(False)
+    traced = torch.jit.trace(made, torch.randn(4, 3))
+    x = torch.randn(7, 3)
+    torch.testing.assert_close(traced(x), made(x))
+
+
+def test_a_parametrized_layer_becomes_a_model():
+    made = torch.nn.utils.parametrizations.weight_norm(SpectralLayer(3, 1, dim=4), "matrices")
+    x = torch.randn(5, 3)
+    np.testing.assert_allclose(
+        made.to_model().predict(x.double().numpy()), made(x).detach()[:, 0], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_several_indices_of_a_functional_without_one_are_refused():
+    with pytest.raises(InvalidSpec, match="takes no index: all would be the same"):
+        layer(3, 2, 4, functional="softmax", t=1.0, index=(0, 1))
+
+
 def test_a_stack_with_linear_layers_trains_under_autocast():
     net = torch.nn.Sequential(torch.nn.Linear(3, 3), SpectralLayer(3, 2, dim=4))
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")

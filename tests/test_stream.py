@@ -18,7 +18,7 @@ from eigcore.stream.blocks import blocks, bounds
 from eigcore.stream.plan import Plan
 from eigcore.stream.source import Source
 from eigcore.stream.survey import survey
-from eigcore.tables import file_parts
+from eigcore.tables import file_parts, read_table
 
 FIRST = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 10}
 QUICK = FIRST | {"epochs": 2, "batch_rows": 128, "block_rows": 1000, "sample_rows": 800}
@@ -82,6 +82,23 @@ def test_a_folder_is_its_files_in_order(tmp_path):
     (tmp_path / "notes.txt").write_text("no table")
     counts = survey(Source.of(tmp_path, "y"), 100, 0.0, 0).counts
     assert counts.tolist() == [10, 20]
+
+
+def test_a_csv_has_the_same_gaps_in_parts_and_as_a_whole(tmp_path):
+    path, words = tmp_path / "gaps.csv", ["", "NA", "nan", "null", "None", "<NA>", "oak", "none"]
+    path.write_text("a,kind\n" + "".join(f"{i},{word}\n" for i, word in enumerate(words)))
+    (part,) = file_parts(path)
+    streamed = [cell for batch in part() for cell in batch.column("kind").is_null().to_pylist()]
+    assert streamed == read_table(path).kind.isna().tolist()
+
+
+def test_decimals_are_numbers(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    exact = pa.array([1, 2, 3]).cast(pa.decimal128(25, 2))
+    batch = pa.record_batch({"a": exact, "y": [1.0, 2.0, 3.0]})
+    (cells,) = Source.of([batch], "y").read(0)
+    assert cells["a"].dtype == np.float64
+    assert cells["a"].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_whole_numbers_of_a_csv_may_be_followed_by_others(tmp_path):

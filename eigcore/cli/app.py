@@ -19,7 +19,7 @@ from eigcore.fit.losses import LOSSES
 from eigcore.fit.refusals import InvalidOption, check_known
 from eigcore.model import SpectralModel
 from eigcore.stream import fit_stream
-from eigcore.tables import check_folder, check_output, read_table, write_table
+from eigcore.tables import STREAMED, check_folder, check_output, read_table, write_table
 
 app = typer.Typer(
     name="eigcore",
@@ -137,9 +137,10 @@ def fit_command(
 
     Example: `eigcore fit cars.csv --target mpg --decreasing weight horsepower -o cars.eig`
     """
-    if table.resolve() == output.resolve():
+    _apart(output, "-o model.eig", table=table, checkpoint=checkpoint)
+    if output.name.lower().endswith(STREAMED):
         raise InvalidOption(
-            f"The output {str(output)!r} is the table itself; expected another file. "
+            f"The output {str(output)!r} has the name of a table; expected that of a model file. "
             "Type -o model.eig."
         )
     check_folder(output)
@@ -179,6 +180,16 @@ def fit_command(
             given |= {"budget_seconds": budget, "callback": callback}
             result = fit(frame, target, **given, **options)
     _finish(result, output, as_json)
+
+
+def _apart(output: Path, example: str, **others: Path | None) -> None:
+    """Raise where the output is one of the files read."""
+    for name, path in others.items():
+        if path is not None and path.resolve() == output.resolve():
+            raise InvalidOption(
+                f"The output {str(output)!r} is the {name} itself; expected another file. "
+                f"Type {example}."
+            )
 
 
 def _refuse(what: str, options: dict[str, Any]) -> None:
@@ -227,6 +238,7 @@ def predict_command(
     """
     import pandas as pd
 
+    _apart(output, "-o predictions.csv", table=table, model=model)
     check_output(output)
     loaded = SpectralModel.load(model)
     chosen = eigcore.get_backend(backend)

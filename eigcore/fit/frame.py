@@ -185,7 +185,13 @@ def _rows_with_target(values: np.ndarray, name: str, drop: bool) -> tuple[np.nda
 
 
 def _weights(weights: Any, rows: int) -> np.ndarray:
-    array = np.asarray(weights, dtype=np.float64)
+    try:
+        array = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"weights are not numbers ({exc}); expected {rows} of at least 0. Pass one number per "
+            "row, or --weights with a column of numbers."
+        ) from exc
     if array.shape != (rows,) or not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
         raise InvalidInput(
             f"weights have shape {array.shape} and values from {array.min(initial=0.0):.6g}; "

@@ -169,7 +169,9 @@ def fit(
         projections = 0
     wishes = _wishes(frame, increasing, decreasing, shape, neuron or {}, kind)
     asked = Asked(knots, dim, penalty, members)
-    _check_options(asked, wishes, validation, max_iter, selection, projections)
+    _check_options(
+        asked, wishes, validation, max_iter, selection, projections, budget_seconds, seed
+    )
     fitted = _split(len(frame.target), validation, seed, least=1 if keep_constant else 2)
     limited = budget_seconds is not None
     deadline = began + _DESCENT * budget_seconds if limited else np.inf
@@ -254,6 +256,8 @@ def _check_options(
     max_iter: int | None,
     selection: float,
     projections: int | None,
+    budget: float | None,
+    seed: int,
 ) -> None:
     limits = {
         "dim": (asked.dim, 1, "--dim 5"),
@@ -263,10 +267,14 @@ def _check_options(
         "max_iter": (max_iter, 0, "max_iter=120"),
         "selection": (selection, 0, "--selection 0.1"),
         "projections": (projections, 0, "--projections 4"),
+        "budget": (budget, 1e-3, "--budget 30"),
+        "seed": (seed, 0, "--seed 0"),
     }
     for name, (value, least, example) in limits.items():
-        if value is not None and not value >= least:
-            raise InvalidOption(f"{name} is {value}; expected at least {least}. Type {example}.")
+        if value is not None and not least <= value < np.inf:
+            raise InvalidOption(
+                f"{name} is {value}; expected a finite number of at least {least}. Type {example}."
+            )
     if not 0.0 <= validation < 0.9:
         raise InvalidOption(
             f"The held-out part is {validation}; expected at least 0 and less than 0.9. "

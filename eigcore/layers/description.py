@@ -307,6 +307,12 @@ def layer(
             f"outputs is {outputs!r} and index {index!r}; expected as many outputs as indices, or "
             "a multiple, one group for each pencil."
         )
+    functional = options.get("functional", "kth")
+    if len(indices) > 1 and functional not in ("kth", "smooth"):
+        raise InvalidSpec(
+            f"index is {index!r}, and the functional {functional!r} takes no index: all would be "
+            "the same. Leave index out."
+        )
     pencils = outputs // len(indices)
     specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
     return Layer(specs, categories, context)

@@ -139,7 +139,10 @@ def _paths(source: Any) -> list[Path] | None:
 def _cells(batch: Any, name: Any) -> np.ndarray:
     """(rows,) numbers with NaN for gaps, or objects with None for gaps (empty texts, too)."""
     arrow = hasattr(batch, "column_names")
-    cells = np.asarray(batch.column(name) if arrow else batch[name])
+    column = batch.column(name) if arrow else batch[name]
+    if arrow and str(column.type).startswith("decimal"):
+        column = column.cast("float64")
+    cells = np.asarray(column)
     if cells.dtype.kind in "US":
         cells = cells.astype(object)
     if cells.dtype == object:
