@@ -40,10 +40,8 @@ def read_table(path: str | os.PathLike[str]) -> Any:
     path = Path(path)
     ending = _ending(path)
     _check_file(path, ENDINGS)
-    try:
+    with _guard(path, ending):
         frame = _read_parquet(pd, path) if ending == ".parquet" else _read_csv(pd, path)
-    except (ValueError, OSError, EOFError) as exc:
-        raise _unreadable(path, ending, exc) from exc
     if not len(frame) or not len(frame.columns):
         raise InvalidInput(
             f"{str(path)!r} has {len(frame.columns)} column(s) and {len(frame)} rows; expected at "
@@ -254,7 +252,9 @@ def check_folder(path: Path) -> None:
     if path.is_dir():
         raise InvalidInput(f"{str(path)!r} is a folder; expected the name of a file to write.")
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{str(path)!r} is a device or a pipe; expected a file to write.")
+        raise InvalidInput(
+            f"{str(path)!r} is a device or a pipe; expected a file. Type another name."
+        )
 
 
 def _ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> str:

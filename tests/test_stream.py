@@ -510,6 +510,7 @@ def test_a_damaged_checkpoint_is_refused(finished, content):
         (cut(table(50)), {"target": ["y"]}, "target is list"),
         (cut(table(50)), {"budget_seconds": 3}, "has no option budget_seconds"),
         (cut(table(50)), {"epochs": 0}, "epochs is 0"),
+        (cut(table(50)), {"seed": -1}, "seed is -1; expected at least 0"),
         (cut(table(50)), {"learning_rate": -1.0}, "learning_rate is -1.0"),
         (cut(table(50)), {"validation": 1.0}, "held-out part is 1.0"),
         (cut(table(50)), {"checkpoint": "no/folder/here"}, "There is no folder"),

@@ -104,7 +104,7 @@ def directions(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
         if found.setdefault(name, sign) != sign:
             raise InvalidOption(
                 f"monotone names the column {name!r} twice, with {found[name]} and {sign}; "
-                "expected one of them."
+                "expected one of them. Take the other out."
             )
     wrong = {name: sign for name, sign in found.items() if sign not in (-1, 0, 1)}
     if wrong:

@@ -267,7 +267,7 @@ def _check_options(
         "max_iter": (max_iter, 0, "max_iter=120"),
         "selection": (selection, 0, "--selection 0.1"),
         "projections": (projections, 0, "--projections 4"),
-        "budget": (budget, 1e-3, "--budget 30"),
+        "budget_seconds": (budget, 1e-3, "--budget 30"),
         "seed": (seed, 0, "--seed 0"),
     }
     for name, (value, least, example) in limits.items():

@@ -105,13 +105,15 @@ def fit_stream(
         "block_rows": block_rows,
         "sample_rows": sample_rows,
     }
-    _check(sizes, validation, options)
+    _check(sizes | {"seed": seed}, validation, options)
     options = _FIRST | options
     data = Source.of(source, target, drop_rows_without_target)
     name = get_backend(backend).name
     made_with = sizes | options | {"validation": validation, "seed": seed, "backend": name}
-    made_with |= {"data": data.fingerprint()} if checkpoint else {}
-    file = Checkpoint(Path(checkpoint), checkpoint_seconds, made_with) if checkpoint else None
+    file = None
+    if checkpoint:
+        made_with |= {"data": data.fingerprint()}
+        file = Checkpoint(Path(checkpoint), checkpoint_seconds, made_with)
     record = file.load() if file else None
     interrupted = False
     if record:
@@ -142,7 +144,7 @@ def _settings(found: Survey, options: dict[str, Any]) -> dict[str, Any]:
 
 def _check(sizes: dict[str, Any], validation: float, options: dict[str, Any]) -> None:
     for name, value in sizes.items():
-        least = 2 if name == "sample_rows" else 1
+        least = {"sample_rows": 2, "seed": 0}.get(name, 1)
         if name != "learning_rate" and value is not None and not value >= least:
             raise InvalidOption(
                 f"{name} is {value}; expected at least {least}. Write {name}={least}, or leave it "
