@@ -1,5 +1,28 @@
-"""Settings that must be in place before a framework is imported."""
+"""Settings that must be in place before a framework is imported, and a table for estimators."""
 
 import os
 
+import numpy as np
+import pytest
+
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+
+@pytest.fixture
+def mixed():
+    """A frame with a column of each kind, a number and three classes."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    rows = 300
+    X = pd.DataFrame(
+        {
+            "a": rng.normal(size=rows),
+            "b": np.where(np.arange(rows) < 20, np.nan, rng.normal(size=rows)),
+            "kind": pd.Categorical(rng.choice(["u", "v", "w"], rows)),
+            "code": pd.Categorical(rng.integers(0, 4, rows)),
+            "text": rng.choice(["x", "y"], rows),
+        }
+    )
+    y = X.a + np.abs(X.b.fillna(2.0)) + (X.kind == "u") + 0.1 * rng.normal(size=rows)
+    labels = pd.cut(y, 3, labels=["low", "middle", "top"]).astype(str)
+    return X, y.to_numpy(), labels.to_numpy()

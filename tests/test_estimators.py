@@ -1,4 +1,4 @@
-"""The scikit-learn estimators: the protocol's own checks, and what eigcore adds."""
+"""The scikit-learn estimators: the protocol's own checks, tables, wishes, classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -39,25 +38,6 @@ SETTINGS = QUICK | {"random_state": 0}
 )
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
-
-
-@pytest.fixture
-def mixed():
-    """A frame with a column of each kind, a number and three classes."""
-    rng = np.random.default_rng(0)
-    rows = 300
-    X = pd.DataFrame(
-        {
-            "a": rng.normal(size=rows),
-            "b": np.where(np.arange(rows) < 20, np.nan, rng.normal(size=rows)),
-            "kind": pd.Categorical(rng.choice(["u", "v", "w"], rows)),
-            "code": pd.Categorical(rng.integers(0, 4, rows)),
-            "text": rng.choice(["x", "y"], rows),
-        }
-    )
-    y = X.a + np.abs(X.b.fillna(2.0)) + (X.kind == "u") + 0.1 * rng.normal(size=rows)
-    labels = pd.cut(y, 3, labels=["low", "middle", "top"]).astype(str)
-    return X, y.to_numpy(), labels.to_numpy()
 
 
 # Tables ---------------------------------------------------------------------------------------
@@ -281,108 +261,6 @@ def test_no_direction_of_a_probability_is_claimed_from_scores_that_all_rise():
     assert np.diff(model.predict(np.array([[0.0], [1.0]]))[:, 0]) < 0
 
 
-# Going on -------------------------------------------------------------------------------------
-
-
-def test_warm_start_goes_on_where_the_last_fit_ended(mixed):
-    X, y, _ = mixed
-    options = SETTINGS | {"max_iter": 8, "n_estimators": 2, "monotone": {"a": 1}}
-    fitted = SpectralRegressor(**options, warm_start=True).fit(X, y)
-    before = [curve[-1] for curve in fitted.loss_curve_]
-    fitted.fit(X, y)
-    assert np.allclose([curve[0] for curve in fitted.loss_curve_], before, rtol=1e-4)
-    assert all(curve[-1] < curve[0] for curve in fitted.loss_curve_)
-    assert fitted.model_.certify().columns[0].increasing
-
-
-@pytest.mark.parametrize(
-    "changed", [{"monotone": {"a": 1}}, {"shape": "convex"}, {"dim": 4}, {"loss": "absolute"}]
-)
-def test_going_on_with_other_wishes_is_refused(mixed, changed):
-    X, y, _ = mixed
-    fitted = SpectralRegressor(**SETTINGS, monotone={"a": -1}, warm_start=True).fit(X, y)
-    fitted.set_params(**changed)
-    (name,) = changed
-    for go_on in (fitted.fit, fitted.partial_fit):
-        with pytest.raises(InvalidInput, match=f"(?s)^{name} is .*Put {name} back, or fit anew"):
-            go_on(X, y)
-    assert not fitted.model_.certify().columns[0].increasing
-    fitted.set_params(warm_start=False).fit(X, y)
-    assert fitted.model_.certify().columns[0].increasing == (changed == {"monotone": {"a": 1}})
-
-
-def test_going_on_with_the_same_arrays_is_not_refused(mixed):
-    X, y, _ = mixed
-    weights = {"functional": "weighted", "functional_params": {"weights": np.ones(3)}}
-    fitted = SpectralRegressor(**SETTINGS | weights, warm_start=True).fit(X, y)
-    before = fitted.loss_curve_[0][-1]
-    assert fitted.fit(X, y).loss_curve_[0][-1] <= before
-    fitted.set_params(functional_params={"weights": np.array([0.0, 0.0, 1.0])})
-    with pytest.raises(InvalidInput, match="Put functional_params back"):
-        fitted.fit(X, y)
-
-
-def test_every_part_of_counts_is_checked(mixed):
-    X, y, _ = mixed
-    fitted = SpectralRegressor(**SETTINGS, loss="poisson").partial_fit(X, np.abs(y))
-    with pytest.raises(InvalidInput, match="poisson expects values of at least 0"):
-        fitted.partial_fit(X, -np.abs(y))
-
-
-def test_an_end_before_the_first_descent_is_no_convergence(mixed):
-    X, y, _ = mixed
-
-    def interrupt(_):
-        raise KeyboardInterrupt
-
-    fitted = SpectralRegressor(n_estimators=1, callback=interrupt).fit(X, y)
-    assert not fitted.converged_
-    assert fitted.message_ == "The end came before the first descent: the model is additive."
-    assert np.isfinite(fitted.predict(X)).all()
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"budget": -1},
-        {"validation_fraction": 1.5},
-        {"n_iter_no_change": 0},
-        {"tol": -1.0},
-        {"knots": 2.5},
-        {"dim": "3"},
-        {"n_estimators": 0},
-        {"penalty": np.nan},
-        {"loss": "logistic"},
-        {"quantile": 1.0},
-    ],
-)
-def test_wrong_parameters_are_refused_by_name(mixed, wrong):
-    X, y, _ = mixed
-    (name,) = wrong
-    with pytest.raises(ValueError, match=f"'{name}' parameter of SpectralRegressor must be"):
-        SpectralRegressor(**SETTINGS | wrong).fit(X, y)
-
-
-def test_a_callback_need_not_be_copyable(mixed):
-    class Locked:
-        def __init__(self):
-            self.lock = threading.Lock()
-
-        def hear(self, _):
-            return False
-
-    X, y, _ = mixed
-    fitted = SpectralRegressor(**SETTINGS, callback=Locked().hear)
-    assert fitted.fit(X, y).partial_fit(X, y).n_iter_ >= 1
-
-
-def test_the_report_is_of_a_fit_from_nothing(mixed):
-    X, y, _ = mixed
-    fitted = SpectralRegressor(**SETTINGS | {"max_iter": 5}, warm_start=True).fit(X, y)
-    assert fitted.report_.rows == 300
-    assert not hasattr(fitted.fit(X, y), "report_")
-
-
 # Features in and out --------------------------------------------------------------------------
 
 
@@ -418,61 +296,6 @@ def test_float32_is_kept_beside_categories(mixed):
     fitted = SpectralRegressor(**SETTINGS).fit(single, y)
     assert fitted.predict(single).dtype == fitted.transform(single).dtype == np.float32
     assert fitted.predict(X).dtype == np.float64
-
-
-@pytest.mark.parametrize("structure", ["dense", "tridiagonal"])
-@pytest.mark.parametrize("shape", [None, "convex"])
-def test_a_model_and_its_file_can_be_resumed_exactly(mixed, structure, shape, tmp_path):
-    from eigcore.fit import resume
-
-    X, y, _ = mixed
-    options = SETTINGS | {"structure": structure, "shape": shape, "n_estimators": 2}
-    fitted = SpectralRegressor(**options, monotone={"b": -1}).fit(X, y)
-    fitted.model_.save(tmp_path / "m.eig")
-    model, _ = resume(eigcore.SpectralModel.load(tmp_path / "m.eig"), X, y, max_iter=0)
-    assert np.allclose(model.predict(X), fitted.predict(X), atol=1e-6)
-    with pytest.raises(InvalidInput, match="Fit the model again"):
-        resume(eigcore.SpectralModel(model.encoding, model.members), X, y)
-
-
-def test_partial_fit_learns_from_batches_without_forgetting():
-    rng = np.random.default_rng(6)
-    X = rng.normal(size=(1500, 3))
-    y = X[:, 0] + np.abs(X[:, 1]) + X[:, 0] * X[:, 2] + 0.1 * rng.normal(size=1500)
-    fitted = SpectralRegressor(**SETTINGS | {"knots": 4})
-    scores = []
-    for start in range(0, 1000, 50):
-        fitted.partial_fit(X[start : start + 50], y[start : start + 50])
-        scores.append(fitted.score(X[1000:], y[1000:]))
-    assert scores[-1] > scores[0] + 0.05
-    assert min(np.diff(scores)) > -0.03
-    assert fitted.model_.provenance["rows"] == 1000
-
-
-def test_partial_fit_of_classes_is_told_all_of_them_at_first(mixed):
-    X, _, labels = mixed
-    order = np.argsort(labels, kind="stable")
-    first, rest = order[:100], order[100:]
-    fitted = SpectralClassifier(**SETTINGS)
-    fitted.partial_fit(X.iloc[first], labels[first], classes=["low", "middle", "top"])
-    fitted.partial_fit(X.iloc[rest], labels[rest])
-    assert fitted.predict_proba(X).shape == (300, 3)
-    with pytest.raises(ValueError, match="unknown to the first call"):
-        fitted.partial_fit(X.head(2), ["high", "low"])
-
-
-def test_early_stopping_watches_hidden_rows_and_keeps_the_best_point(mixed):
-    X, y, _ = mixed
-    noisy = y + np.random.default_rng(7).normal(size=300)
-    options = SETTINGS | {"dim": 6, "knots": 16, "penalty": 0.0, "max_iter": 200}
-    stopped = SpectralRegressor(**options, early_stopping=True, n_iter_no_change=5).fit(X, noisy)
-    free = SpectralRegressor(**options).fit(X, noisy)
-    assert stopped.n_iter_ < free.n_iter_
-    assert stopped.converged_
-    assert "validation part gains no more" in stopped.message_
-    curve = stopped.validation_curve_[0]
-    assert len(curve) - 1 - int(curve.argmin()) <= 6
-    assert np.abs(stopped.predict(X) - y).mean() < np.abs(free.predict(X) - y).mean()
 
 
 # What is told ---------------------------------------------------------------------------------
