@@ -1,0 +1,153 @@
+"""Files of eigcore before its rooms were rebuilt: they load, and give what they gave.
+
+`golden/make.py` wrote them, with that code.
+"""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eigcore
+from eigcore import SpectralModel
+from eigcore.fit import resume
+from eigcore.stream import fit_stream
+
+GOLDEN = Path(__file__).parent / "golden"
+EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
+_spec = importlib.util.spec_from_file_location("golden_tables", GOLDEN / "tables.py")
+tables = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tables)
+MODELS = [
+    pytest.param(name, record, id=name)
+    for kind in ("models", "fitted")
+    for name, record in EXPECTED[kind].items()
+]
+BACKENDS = ("numpy", "torch", "jax")
+
+
+def numbers(value):
+    """The leaves of a record as one array; text of NaN and infinity as these."""
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in numbers(each)]
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [leaf for each in value for leaf in numbers(each)]
+    try:
+        return [np.nan if value is None else float(value)]
+    except ValueError:
+        return []
+
+
+def close(found, expected, tolerance):
+    found, expected = np.array(numbers(found)), np.array(numbers(expected))
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+def table(record):
+    """The rows of a record, as `make.py` had them."""
+    if isinstance(record["rows"], list):
+        return np.array(record["rows"], dtype=np.float64)
+    return {
+        name: np.array([np.nan if c == "nan" else c for c in cells], dtype=object)
+        if any(isinstance(c, str) and c != "nan" for c in cells)
+        else np.array(cells, dtype=np.float64)
+        for name, cells in record["rows"].items()
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "record"), MODELS)
+def test_a_model_predicts_what_it_predicted(name, record, backend):
+    if backend != "numpy":
+        pytest.importorskip(backend)
+    model = SpectralModel.load(GOLDEN / f"{name}.eig")
+    close(model.predict(table(record), backend=backend), record["predict"][backend], 1e-9)
+
+
+@pytest.mark.parametrize(("name", "record"), MODELS)
+def test_a_model_is_certified_and_explained_as_it_was(name, record):
+    model, X = SpectralModel.load(GOLDEN / f"{name}.eig"), table(record)
+    radius = {
+        name: 0.1
+        for name, column in zip(model.encoding.names, model.encoding.columns, strict=True)
+        if column.numeric
+    }
+    certificate = model.certify(x=X, radius=radius)
+    found = certificate.to_dict()
+    assert found.keys() == record["certificate"].keys()
+    close(found, record["certificate"], 0.02)  # `scale` is a bisection to one per cent
+    for part in ("columns", "l1", "l2", "l2_simple", "convex", "concave"):
+        close(found[part], record["certificate"][part], 1e-9)
+    for part in ("lower", "upper"):
+        close(found["local"][part], record["certificate"]["local"][part], 1e-8)
+    close(model.certify(radius=radius).box, record["box"], 1e-9)
+    close(model.feature_norms, record["norms"], 1e-9)
+    explanation = model.explain(X)
+    close(model.decision(X), record["decision"], 1e-9)
+    close(explanation.contributions, record["contributions"], 1e-7)
+    close(explanation.slopes, record["slopes"], 1e-7)
+    close([p.sum() for p in model.canonical().params], record["canonical"], 1e-7)
+    text = str(certificate).splitlines()
+    assert [line.split()[:1] for line in text] == [
+        line.split()[:1] for line in record["text"].splitlines()
+    ]
+
+
+@pytest.mark.parametrize("name", EXPECTED["fitted"])
+def test_fitting_goes_on_from_a_file_as_it_did(name):
+    record = EXPECTED["fitted"][name]
+    columns, targets = tables.table(1)
+    model = SpectralModel.load(GOLDEN / f"{name}.eig")
+    further, steps = resume(model, columns, targets[record["target"]], max_iter=5)
+    close([each.value for each in steps], record["resumed"], 1e-3)
+    close(further.predict(table(record)), record["resumed_predict"], 2e-2)
+
+
+def test_a_stream_goes_on_from_its_checkpoint(tmp_path):
+    path = shutil.copy(GOLDEN / "stream.checkpoint", tmp_path)
+    steps = []
+    record = EXPECTED["stream"]
+    found = fit_stream(
+        tables.batches(), "y", **tables.STREAM, checkpoint=path, callback=steps.append
+    )
+    assert {step.stage for step in steps} == {"streaming"}
+    assert len(steps) < 20
+    close(found.model.predict(table(record)), record["whole"], 1e-6)
+
+
+def test_a_module_of_torch_takes_the_numbers_it_saved():
+    torch = pytest.importorskip("torch")
+    module = SpectralModel.load(GOLDEN / "sample-0.eig").to_torch()
+    module.load_state_dict(torch.load(GOLDEN / "module.pt", weights_only=True))
+    record = EXPECTED["models"]["sample-0"]
+    X = torch.tensor(table(record))
+    close(module(X).detach().numpy(), record["predict"]["numpy"], 1e-9)
+
+
+def test_an_exported_program_of_torch_runs():
+    torch = pytest.importorskip("torch")
+    eigcore.get_backend("torch")  # which registers the operators
+    record = EXPECTED["exported"]
+    program = torch.export.load(GOLDEN / "neuron.pt2").module()
+    close(
+        program(torch.tensor(record["x"], dtype=torch.float64)).detach().numpy(),
+        record["values"],
+        1e-9,
+    )
+
+
+def test_an_exported_function_of_jax_runs():
+    export = pytest.importorskip("jax.export")
+    pytest.importorskip("flatbuffers")
+    if "no eigcore-native" in eigcore.get_backend("jax").note:
+        pytest.skip("the function was exported with the kernels of eigcore-native")
+    import jax
+
+    eigcore.kth_eigenvalue(jax.numpy.eye(3), 1)  # which registers the kernels
+    record = EXPECTED["exported"]
+    function = export.deserialize(bytearray((GOLDEN / "neuron.jax").read_bytes()))
+    close(np.asarray(function.call(np.array(record["x"]))), record["values"], 1e-9)
