@@ -24,7 +24,7 @@ import samples  # noqa: E402
 from tables import STREAM, batches, table  # noqa: E402
 
 import eigcore  # noqa: E402
-from eigcore import EigSpec, SpectralModel  # noqa: E402
+from eigcore import EigSpec  # noqa: E402
 from eigcore.fit import fit, resume  # noqa: E402
 from eigcore.stream import fit_stream  # noqa: E402
 
@@ -97,7 +97,7 @@ def main():
         columns, targets = table(1)
         model = fit(columns, targets[target], **QUICK | options).model
         model.save(HERE / f"{name}.eig")
-        more, goals = table(2, ROWS)
+        more, _ = table(2, ROWS)
         kept = {key: more[key] for key in model.encoding.names}
         further, steps = resume(model, columns, targets[target], max_iter=5)
         expected["fitted"][name] = {

@@ -3,8 +3,17 @@
 import numpy as np
 
 STREAM = {
-    **{"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 12, "validation": 0.0},
-    **{"epochs": 2, "batch_rows": 64, "block_rows": 300, "sample_rows": 400, "increasing": ["a"]},
+    "dim": 3,
+    "knots": 4,
+    "members": 2,
+    "penalty": 1e-3,
+    "max_iter": 12,
+    "validation": 0.0,
+    "epochs": 2,
+    "batch_rows": 64,
+    "block_rows": 300,
+    "sample_rows": 400,
+    "increasing": ["a"],
 }
 """Options of the stream whose checkpoint is kept."""
 
