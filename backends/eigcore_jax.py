@@ -11,11 +11,13 @@ import numpy as np
 from eigcore_jax_layers import spectral_layer as spectral_layer
 from jax.core import Tracer
 
-import eigcore.backend as core
-from eigcore import Backend, Capabilities, rules, tracing
-from eigcore.backend import Places, window
+import eigcore.dispatch.backend as core
+from eigcore import Backend, Capabilities
+from eigcore.core import rules
+from eigcore.dispatch import tracing
+from eigcore.dispatch.backend import Places, window
+from eigcore.dispatch.hookspecs import hookimpl
 from eigcore.errors import NotDifferentiable
-from eigcore.hookspecs import hookimpl
 from eigcore.model import forward
 
 

@@ -3,7 +3,8 @@
 import os
 from functools import partial
 
-from eigcore import rules, tracing
+from eigcore.core import rules
+from eigcore.dispatch import tracing
 
 try:
     if os.environ.get("EIGCORE_NATIVE") == "0":

@@ -8,9 +8,10 @@ import eigcore_kernels
 import numpy as np
 import scipy.linalg
 
-from eigcore import Backend, Capabilities, rules
-from eigcore.backend import window
-from eigcore.hookspecs import hookimpl
+from eigcore import Backend, Capabilities
+from eigcore.core import rules
+from eigcore.dispatch.backend import window
+from eigcore.dispatch.hookspecs import hookimpl
 
 LARGE = 32
 """From this order on one SciPy call per tridiagonal matrix beats LAPACK's dense batch."""

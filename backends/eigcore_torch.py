@@ -22,9 +22,9 @@ from eigcore_torch_tensors import (
 )
 
 from eigcore import Backend, Capabilities, get_backend
-from eigcore.backend import window
+from eigcore.dispatch.backend import window
+from eigcore.dispatch.hookspecs import hookimpl
 from eigcore.errors import NotDifferentiable
-from eigcore.hookspecs import hookimpl
 from eigcore.model import SpectralModel, forward
 
 

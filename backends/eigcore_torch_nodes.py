@@ -13,7 +13,8 @@ from torch._C._functorch import (  # pyright: ignore
     is_functorch_wrapped_tensor,
 )
 
-from eigcore import get_backend, rules
+from eigcore import get_backend
+from eigcore.core import rules
 from eigcore.errors import NotDifferentiable
 
 ORDER = (

@@ -5,7 +5,7 @@ import pytest
 
 import eigcore
 from eigcore.encoding import Encoding, PiecewiseLinear, quantile_knots
-from eigcore.rows import Rows
+from eigcore.encoding.rows import Rows
 
 ROWS, COLUMNS = 17_000, 8
 

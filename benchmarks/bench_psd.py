@@ -20,11 +20,11 @@ from threadpoolctl import threadpool_limits
 
 from eigcore.fit.design import Design, Shape, Wishes, encode
 from eigcore.fit.frame import make_frame
-from eigcore.fit.lbfgs import minimize
+from eigcore.fit.initialisation import gapped
 from eigcore.fit.losses import LOSSES, Goals
 from eigcore.fit.member import Run, first_guess
 from eigcore.fit.moments import Moments
-from eigcore.fit.starts import gapped
+from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS, SEEDS, PENALTY, PART = 400, 5, 1e-4, 0.99
 WAYS = ("free", "B Bᵀ", "diagonal")

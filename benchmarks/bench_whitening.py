@@ -14,10 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_psd import PENALTY, Problem, prepare, problems
-from eigcore.fit import starts
-from eigcore.fit.lbfgs import minimize
+from eigcore.fit import initialisation as starts
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.member import Run, begin, first_guess
+from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS = (30, 60, 120, 250)
 POWERS = {"as they are": 0.0, "halfway": 0.25, "fully": 0.5}

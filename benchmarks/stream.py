@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eigcore import get_backend
-from eigcore.stream import fit_stream
+from eigcore.fit.stream import fit_stream
 
 GROUP, NOISE = 250_000, 0.5
 LIMIT = 2 * 2**30

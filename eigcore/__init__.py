@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "EigSpec": "spec",
+    "EigSpec": "core.spec",
     "Encoding": "encoding",
     "SpectralModel": "model",
-    "Backend": "backend",
-    "Capabilities": "backend",
-    "PLUGIN_API": "backend",
-    "backends": "registry",
-    "get_backend": "registry",
-    "use_backend": "registry",
-    "trace": "tracing",
+    "Backend": "dispatch.backend",
+    "Capabilities": "dispatch.backend",
+    "PLUGIN_API": "dispatch.backend",
+    "backends": "dispatch.registry",
+    "get_backend": "dispatch.registry",
+    "use_backend": "dispatch.registry",
+    "trace": "dispatch.tracing",
     "evaluate": "api",
     "vjp": "api",
     "jvp": "api",
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
         smooth_kth_eigenvalue,
         vjp,
     )
-    from eigcore.backend import PLUGIN_API, Backend, Capabilities
+    from eigcore.core.spec import EigSpec
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities
+    from eigcore.dispatch.registry import backends, get_backend, use_backend
+    from eigcore.dispatch.tracing import trace
     from eigcore.encoding import Encoding
     from eigcore.model import SpectralModel
-    from eigcore.registry import backends, get_backend, use_backend
-    from eigcore.spec import EigSpec
-    from eigcore.tracing import trace

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from eigcore import layout, rules
-from eigcore.backend import Backend
+from eigcore.core import packing as layout
+from eigcore.core import rules
+from eigcore.core.functionals import Smooth
+from eigcore.core.rules import Rule
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.functionals import Smooth
-from eigcore.registry import infer
-from eigcore.rules import Rule
-from eigcore.spec import EigSpec
 
 Array = Any
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from eigcore import modelfile
+from eigcore.core.canonical import canonical
+from eigcore.core.spec import CONVENTION, EigSpec
+from eigcore.dispatch.registry import get_backend, infer
 from eigcore.encoding import Encoding, Linear
 from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
-from eigcore.forward import ModelStatic, combine, decision, forward, link_inverse, shares
-from eigcore.gauge import canonical
-from eigcore.registry import get_backend, infer
-from eigcore.spec import CONVENTION, EigSpec
+from eigcore.portable import file as modelfile
+from eigcore.portable.predict import ModelStatic, combine, decision, forward, link_inverse, shares
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
@@ -245,19 +245,19 @@ class SpectralModel:
         Target units per unit of the column, max_b ‖S_b‖₂ (math.md, sections 2b and 5), averaged
         over the members; for categories the largest change from one level to another.
         """
-        from eigcore.certify import feature_norms
+        from eigcore.guarantees.certificate import feature_norms
 
         return feature_norms(self)
 
     def certify(self, **options: Any) -> Any:
-        """Return the guarantees; see `eigcore.certify.certify` for the options."""
-        from eigcore.certify import certify
+        """Return the guarantees; see `eigcore.guarantees.certificate.certify` for the options."""
+        from eigcore.guarantees.certificate import certify
 
         return certify(self, **options)
 
     def explain(self, X: Any) -> Any:
-        """Return contributions, slopes and gaps of each row; see `eigcore.explain.explain`."""
-        from eigcore.explain import explain
+        """Return contributions, slopes and gaps of each row: `guarantees.explanation`."""
+        from eigcore.guarantees.explanation import explain
 
         return explain(self, X)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from eigcore.core.canonical import matrices, pack
+from eigcore.core.spec import EigSpec
 from eigcore.encoding import (
     Categories,
     Encoding,
@@ -13,9 +15,7 @@ from eigcore.encoding import (
 from eigcore.fit.design import Design, Wishes, encode
 from eigcore.fit.frame import make_frame
 from eigcore.fit.moments import Moments
-from eigcore.gauge import matrices, pack
 from eigcore.model import SpectralModel
-from eigcore.spec import EigSpec
 
 VARIANTS = [
     {},

@@ -7,7 +7,7 @@ import pytest
 
 import eigcore
 from eigcore import EigSpec
-from eigcore.backend import MEMORY_BUDGET
+from eigcore.dispatch.backend import MEMORY_BUDGET
 from eigcore.errors import BackendUnavailable, InvalidInput, NonFiniteInput
 
 torch = pytest.importorskip("torch")
@@ -425,7 +425,7 @@ def test_large_batches_are_cut_into_chunks(backend, monkeypatch):
     wanted = np.linalg.eigvalsh(M)[:, 2]
     assert MEMORY_BUDGET == 256 * 2**20
     monkeypatch.setattr("eigcore_kernels.kernels", None)  # they need no chunks
-    monkeypatch.setattr("eigcore.backend.MEMORY_BUDGET", 6 * 6 * 5 * 8 * 7)
+    monkeypatch.setattr("eigcore.dispatch.backend.MEMORY_BUDGET", 6 * 6 * 5 * 8 * 7)
     with eigcore.trace() as calls:
         values = eigcore.kth_eigenvalue(on(backend, M), 2)
     np.testing.assert_allclose(host(values), wanted, atol=1e-13)
@@ -518,7 +518,7 @@ def test_nested_traces_each_see_what_is_inside_them():
 
 
 def test_the_trace_ends_with_its_block_even_after_an_error():
-    from eigcore import tracing
+    from eigcore.dispatch import tracing
 
     with pytest.raises(NonFiniteInput), eigcore.trace() as calls:
         eigcore.kth_eigenvalue(np.full((2, 2), np.nan), 0)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from eigcore.fit import blend
 from eigcore.fit.losses import LOSSES, Goals
+from eigcore.fit.search import ensemble as blend
 
 SQUARED = LOSSES["squared"]
 

@@ -4,8 +4,8 @@ import pytest
 
 import eigcore
 from eigcore import testing
+from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable
-from eigcore.registry import required
 from eigcore.testing.broken import BROKEN
 from eigcore.testing.wrapped import Wrapped
 

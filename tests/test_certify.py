@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from samples import NAMES, encoding, linear_model, model, rows
 
 from eigcore import EigSpec, SpectralModel
+from eigcore.core.canonical import pack
 from eigcore.encoding import Encoding, Linear
 from eigcore.errors import InvalidInput
-from eigcore.gauge import pack
 
 NUMERIC = [0, 1, 2, 4]
 FUNCTIONALS = [
@@ -213,7 +213,7 @@ def test_wrong_requests_are_clear_errors(options, words):
 def test_categories_with_very_many_levels_have_a_sound_bound(monkeypatch):
     m = model()
     sharp = m.feature_norms["town"]
-    monkeypatch.setattr("eigcore.bounds.PAIRS", 1)
+    monkeypatch.setattr("eigcore.guarantees.slopes.PAIRS", 1)
     assert sharp <= m.feature_norms["town"] <= 2 * sharp
 
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from samples import linear_model, model, params, rows
 
 from eigcore import EigSpec, SpectralModel
+from eigcore.core.canonical import matrices, pack
 from eigcore.encoding import Encoding, Linear, PiecewiseLinear, Projection
-from eigcore.gauge import matrices, pack
 
 FUNCTIONALS = [
     {},

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from samples import smooth_table
 
-from eigcore.fit import choose as choosing
-from eigcore.fit.candidates import DEFAULT, Asked, stages
-from eigcore.fit.choose import averages
 from eigcore.fit.design import Wishes
 from eigcore.fit.frame import make_frame
 from eigcore.fit.losses import LOSSES, Goals
 from eigcore.fit.member import Run
+from eigcore.fit.search import race as choosing
+from eigcore.fit.search.candidates import DEFAULT, Asked, stages
+from eigcore.fit.search.race import averages
 
 
 def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():

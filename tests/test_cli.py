@@ -21,7 +21,7 @@ from samples import linear_model  # noqa: E402
 
 import eigcore  # noqa: E402
 from eigcore.cli import main, spread  # noqa: E402
-from eigcore.tables import file_parts, read_table  # noqa: E402
+from eigcore.encoding.files import file_parts, read_table  # noqa: E402
 
 QUICK = ["--dim", "3", "--knots", "4", "--members", "1", "--penalty", "0.001"]
 
@@ -409,7 +409,7 @@ def test_missing_extras_are_named_in_one_line(tmp_path):
 
 def test_importing_eigcore_loads_none_of_the_extras():
     script = (
-        "import sys, eigcore, eigcore.fit, eigcore.cli, eigcore.tables\n"
+        "import sys, eigcore, eigcore.fit, eigcore.cli, eigcore.encoding.files\n"
         "heavy = {'typer', 'rich', 'pandas', 'pyarrow', 'torch', 'jax', 'sklearn'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import eigcore
+from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable, InvalidInput
-from eigcore.registry import required
 from eigcore.testing import all_laws, checks
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import NAMES, encoding, rows
 
+from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import (
     Categories,
     Encoding,
@@ -17,7 +18,6 @@ from eigcore.encoding import (
     quantile_knots,
 )
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput
-from eigcore.registry import get_backend
 
 numpy = get_backend("numpy")
 number = st.floats(-1e6, 1e6, allow_nan=False)

@@ -249,8 +249,8 @@ def test_local_certificates_of_classes_hold_for_every_point_tried(mixed):
 
 
 def test_no_direction_of_a_probability_is_claimed_from_scores_that_all_rise():
-    from eigcore.gauge import pack
-    from eigcore.spec import EigSpec
+    from eigcore.core.canonical import pack
+    from eigcore.core.spec import EigSpec
 
     spec = EigSpec(features=1, dim=2, outputs=2)
     steep = [pack(spec, np.array([np.zeros((2, 2)), slope * np.eye(2)])) for slope in (1.0, 3.0)]

@@ -8,6 +8,7 @@ from samples import design_for, encoding, rows, smooth_table
 from scipy.optimize import lsq_linear
 
 import eigcore
+from eigcore.core.canonical import matrices
 from eigcore.encoding import Encoding, Periodic
 from eigcore.errors import EigcoreError, InvalidInput
 from eigcore.fit import fit
@@ -18,7 +19,6 @@ from eigcore.fit.linear import linear_predictions
 from eigcore.fit.losses import LOSSES, Goals
 from eigcore.fit.member import Run
 from eigcore.fit.moments import Moments
-from eigcore.gauge import matrices
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
 
@@ -237,7 +237,7 @@ def test_settings_are_chosen_without_the_held_out_rows():
 
 
 def _fitted(rows):
-    from eigcore.fit.trainer import _split
+    from eigcore.fit.train import _split
 
     return _split(rows, 0.15, 0)
 

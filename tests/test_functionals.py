@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 import eigcore
+from eigcore.core.functionals import Kth, Smooth, functional, tie_tolerance
 from eigcore.errors import InvalidSpec
-from eigcore.functionals import Kth, Smooth, functional, tie_tolerance
 
 BACKENDS = ("numpy", "torch", "jax")
 SPECTRUM = np.array([-2.0, -0.7, 0.1, 0.4, 0.9, 3.0])

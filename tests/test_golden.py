@@ -14,7 +14,7 @@ import pytest
 import eigcore
 from eigcore import SpectralModel
 from eigcore.fit import resume
-from eigcore.stream import fit_stream
+from eigcore.fit.stream import fit_stream
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())

@@ -7,8 +7,8 @@ import pytest
 import scipy.linalg
 
 import eigcore
+from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable
-from eigcore.registry import required
 from eigcore.testing import agree, bound
 
 ROOT = Path(__file__).parents[1]

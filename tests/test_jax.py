@@ -219,7 +219,7 @@ def test_large_batches_are_cut_into_chunks_inside_jit(monkeypatch):
     wanted, v = values[:, 1], vectors[:, :, 1]
     G = v[:, :, None] * v[:, None, :]
     monkeypatch.setattr("eigcore_kernels.kernels", None)  # they need no chunks
-    monkeypatch.setattr("eigcore.backend.MEMORY_BUDGET", 4 * 4 * 5 * 8 * 7)
+    monkeypatch.setattr("eigcore.dispatch.backend.MEMORY_BUDGET", 4 * 4 * 5 * 8 * 7)
     close(jax.jit(lambda M: middle(M))(M), wanted)
     close(jax.jit(jax.grad(lambda M: middle(M).sum()))(M), G)
     lowered = jax.jit(lambda M: middle(M)).lower(M).as_text()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import eigcore
-from eigcore import EigSpec, rules
+from eigcore import EigSpec
+from eigcore.core import rules
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput, NotSupported
 from eigcore.layers import layer, start
 

@@ -7,7 +7,7 @@ import pytest
 
 import eigcore
 from eigcore.fit import minimize
-from eigcore.fit.lbfgs import weak_wolfe
+from eigcore.fit.solvers.lbfgs import weak_wolfe
 
 
 def rosenbrock(x):

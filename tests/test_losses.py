@@ -7,7 +7,7 @@ import pytest
 
 from eigcore.fit import fit
 from eigcore.fit.losses import LOSSES, Goals, Multinomial, make_loss
-from eigcore.fit.refusals import InvalidOption
+from eigcore.fit.validation import InvalidOption
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 60}
 ALL = [

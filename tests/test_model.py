@@ -7,9 +7,9 @@ from samples import NAMES, VARIANTS, encoding, linear_model, model, rows
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.api import evaluate
+from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput
-from eigcore.forward import forward
-from eigcore.registry import get_backend
+from eigcore.portable.predict import forward
 
 numpy = get_backend("numpy")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import VARIANTS, linear_model, model, params, rows
 
-import eigcore.modelfile as modelfile
+import eigcore.portable.file as modelfile
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Encoding, PiecewiseLinear
 from eigcore.errors import ModelFileError

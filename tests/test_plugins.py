@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import eigcore
-from eigcore import registry
+from eigcore.dispatch import registry
 from eigcore.errors import BackendUnavailable, EigcoreError, InvalidInput
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ BROKEN = {
     "exits": ["SystemExit: 3", "imports cleanly"],
     "misspelt_hook": ["unknown hook", "eigcore_bakend", "Rename the function"],
     "wrong_arguments": ["failed while it was imported", "eigcore_backend", "wish"],
-    "no_hook": ["has no hook", "eigcore.hookspecs.hookimpl", "install the plugin again"],
+    "no_hook": ["has no hook", "eigcore.dispatch.hookspecs.hookimpl", "install the plugin again"],
     "wrong_name": ["calls itself 'other'", "the entry point and Backend.name to agree"],
     "no_name": ["calls itself None"],
     "no_capabilities": ["declares no capabilities", "eigcore.Capabilities"],
@@ -290,7 +290,8 @@ def run(*arguments, path=(), **environment):
 def test_import_eigcore_survives_every_broken_plugin_and_loads_none():
     code = """
     import sys, eigcore
-    from eigcore import api, registry
+    from eigcore import api
+    from eigcore.dispatch import registry
     before = [name for name in sys.modules if name.startswith("eigcore_")]
     assert not before, before
     assert len(eigcore.backends()) >= 20, eigcore.backends()

@@ -7,8 +7,8 @@ import pytest
 
 import eigcore
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
+from eigcore.encoding.rows import Rows, places
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.rows import Rows, places
 
 KNOTS = (-1.0, -0.25, 0.0, 0.75, 2.0)
 COLUMNS = {

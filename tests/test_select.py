@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eigcore.fit import fit, resume
-from eigcore.fit.prox import l1_ball, minimize_composite, spectral_prox
-from eigcore.fit.refusals import InvalidOption
+from eigcore.fit.solvers.prox import l1_ball, minimize_composite, spectral_prox
+from eigcore.fit.validation import InvalidOption
 
 QUICK = {"dim": 3, "penalty": 1e-3, "members": 2, "max_iter": 60}
 
@@ -133,7 +133,7 @@ def test_ctrl_c_while_selecting_still_gives_a_model(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eigcore.fit.select.minimize_composite", interrupt)
+    monkeypatch.setattr("eigcore.fit.search.selection.minimize_composite", interrupt)
     columns, y = table(100)
     found = fit(columns, y, selection=0.1, knots=4, increasing=["x0"], **QUICK)
     assert found.report.interrupted

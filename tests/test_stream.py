@@ -10,15 +10,15 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from eigcore.encoding.files import file_parts, read_table
 from eigcore.errors import InvalidInput
 from eigcore.fit import fit
-from eigcore.stream import fit_stream
-from eigcore.stream.adam import Adam, rate
-from eigcore.stream.blocks import blocks, bounds
-from eigcore.stream.plan import Plan
-from eigcore.stream.source import Source
-from eigcore.stream.survey import survey
-from eigcore.tables import file_parts, read_table
+from eigcore.fit.solvers.adam import Adam, rate
+from eigcore.fit.stream import fit_stream
+from eigcore.fit.stream.blocks import blocks, bounds
+from eigcore.fit.stream.plan import Plan
+from eigcore.fit.stream.source import Source
+from eigcore.fit.stream.survey import survey
 
 FIRST = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 10}
 QUICK = FIRST | {"epochs": 2, "batch_rows": 128, "block_rows": 1000, "sample_rows": 800}

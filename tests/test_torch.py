@@ -433,7 +433,7 @@ print(f(M).item(), M.grad.diagonal().abs().tolist())
     ],
 )
 def test_operators_pass_opcheck(name, key):
-    from eigcore.rules import rule_from_key
+    from eigcore.core.rules import rule_from_key
 
     size = rule_from_key(key).layout.size
     operator = getattr(torch.ops.eigcore, name).default

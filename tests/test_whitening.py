@@ -8,10 +8,10 @@ from samples import design_for
 
 from benchmarks import bench_whitening
 from benchmarks.bench_psd import problems
-from eigcore.fit import whitening
 from eigcore.fit.design import Wishes
 from eigcore.fit.losses import LOSSES, Goals
 from eigcore.fit.member import Run
+from eigcore.fit.solvers import whitening
 
 
 @pytest.mark.parametrize("most", [512, 8])

@@ -71,7 +71,7 @@ def spread(args: list[str]) -> list[str]:
 
 
 def _explain(exc: Exception) -> int:
-    from eigcore.fit.refusals import InvalidOption
+    from eigcore.fit.validation import InvalidOption
 
     if isinstance(exc, EigcoreError):
         _say(" ".join(str(exc).split()))

@@ -13,13 +13,13 @@ import typer
 
 import eigcore
 from eigcore.cli import show
+from eigcore.encoding.files import STREAMED, check_folder, check_output, read_table, write_table
 from eigcore.errors import EigcoreError
 from eigcore.fit import FitResult, fit
 from eigcore.fit.losses import LOSSES
-from eigcore.fit.refusals import InvalidOption, check_known
+from eigcore.fit.stream import fit_stream
+from eigcore.fit.validation import InvalidOption, check_known
 from eigcore.model import SpectralModel
-from eigcore.stream import fit_stream
-from eigcore.tables import STREAMED, check_folder, check_output, read_table, write_table
 
 app = typer.Typer(
     name="eigcore",

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from eigcore.certify_text import SCALES
 from eigcore.fit import FitResult
 from eigcore.fit import Progress as Step
+from eigcore.guarantees.text import SCALES
 
 CHOOSING = 0.15
 """Part of the progress bar for choosing knots, penalty and order."""

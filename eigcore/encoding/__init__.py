@@ -1,6 +1,5 @@
 """From the columns of a table to the terms of the pencil (math.md, section 2b)."""
 
-from eigcore.encoding.base import Column, Pieces
 from eigcore.encoding.columns import (
     Categories,
     Linear,
@@ -11,6 +10,7 @@ from eigcore.encoding.columns import (
 from eigcore.encoding.encoding import Encoding
 from eigcore.encoding.knots import quantile_knots
 from eigcore.encoding.projection import Projection
+from eigcore.encoding.terms import Column, Pieces
 
 __all__ = [
     "Categories",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eigcore.encoding.base import (
+from eigcore.encoding.terms import (
     HAT,
     INF,
     LEVEL,

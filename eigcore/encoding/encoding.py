@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.base import HAT, LEVEL, Column, Pieces, Term
 from eigcore.encoding.columns import Categories, Periodic, column_from_dict
 from eigcore.encoding.projection import Projection
-from eigcore.encoding.table import to_table
+from eigcore.encoding.read import to_table
+from eigcore.encoding.terms import HAT, LEVEL, Column, Pieces, Term
 from eigcore.errors import InvalidInput, InvalidSpec
 
 FIELD = {name: place for place, name in enumerate(Term._fields)}

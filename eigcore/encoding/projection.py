@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eigcore.encoding.base import Column, numbers_of
 from eigcore.encoding.columns import Linear, PiecewiseLinear, column_from_dict
+from eigcore.encoding.terms import Column, numbers_of
 from eigcore.errors import InvalidSpec
 
 

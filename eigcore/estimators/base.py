@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from eigcore.estimators.callbacks import Listener, Listening
 from eigcore.estimators.columns import (
     categories,
     columns_of,
@@ -26,9 +27,8 @@ from eigcore.estimators.columns import (
     is_single,
     names_of,
 )
-from eigcore.estimators.listeners import Listener, Listening
 from eigcore.fit import Patience, Progress, Solution, fit, resume
-from eigcore.fit.refusals import InvalidOption
+from eigcore.fit.validation import InvalidOption
 from eigcore.model import SpectralModel
 
 GAP_ROWS = 1000
@@ -275,7 +275,7 @@ class SpectralEstimator(Listening, TransformerMixin, BaseEstimator):
             ``model_.explain(X).contributions``: one number for each column and each projection,
             for the first class first where there are several outputs. Its sum over a row, with
             the intercept and the remainder of the explanation, is the decision
-            (`eigcore.explain.Explanation`).
+            (`eigcore.guarantees.explanation.Explanation`).
 
         Raises
         ------

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
-from eigcore.estimators.listeners import managed
+from eigcore.estimators.callbacks import managed
 from eigcore.model import SpectralModel
 
 

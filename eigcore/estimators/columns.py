@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from eigcore.fit.refusals import InvalidOption, listed, suggest
+from eigcore.fit.validation import InvalidOption, listed, suggest
 
 MERGED = 50_000
 """Up to this many rows, equal rows are merged."""

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
-from eigcore.estimators.listeners import managed
+from eigcore.estimators.callbacks import managed
 from eigcore.fit import Progress
 from eigcore.model import SpectralModel
 

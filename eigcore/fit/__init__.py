@@ -5,12 +5,12 @@
 >>> result.model.save("price.eig")                                             # doctest: +SKIP
 """
 
-from eigcore.fit.lbfgs import Solution, minimize
 from eigcore.fit.member import Progress, Settings
-from eigcore.fit.patience import Patience
 from eigcore.fit.report import Report
 from eigcore.fit.resume import resume
-from eigcore.fit.trainer import FitResult, fit
+from eigcore.fit.solvers.early_stopping import Patience
+from eigcore.fit.solvers.lbfgs import Solution, minimize
+from eigcore.fit.train import FitResult, fit
 
 __all__ = [
     "FitResult",

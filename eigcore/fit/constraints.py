@@ -24,10 +24,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from eigcore.core.canonical import matrices, pack
+from eigcore.core.spec import EigSpec
 from eigcore.fit.moments import Moments
-from eigcore.fit.whitening import POWER, Whitening
-from eigcore.gauge import matrices, pack
-from eigcore.spec import EigSpec
+from eigcore.fit.solvers.whitening import POWER, Whitening
 
 SHAPES = {None: 0, "convex": 1, "concave": -1}
 _MARGIN = 32.0
@@ -148,10 +148,10 @@ class Parametrisation:
     factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
     The vector holds A_0 packed (K,), then the free blocks packed (free, K), in the coordinates of
-    `eigcore.fit.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are scaled so
-    that each moves the pencil equally. For a banded structure B is lower triangular within the
-    band, as the Cholesky factor of a banded matrix is (Golub & Van Loan, section 4.3.5); its other
-    entries have no effect.
+    `eigcore.fit.solvers.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are
+    scaled so that each moves the pencil equally. For a banded structure B is lower triangular
+    within the band, as the Cholesky factor of a banded matrix is (Golub & Van Loan, section 4.3.5);
+    its other entries have no effect.
     """
 
     def __init__(

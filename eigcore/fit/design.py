@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from eigcore.core.spec import EigSpec
 from eigcore.encoding import (
     Categories,
     Column,
@@ -23,6 +24,7 @@ from eigcore.encoding import (
     Projection,
     quantile_knots,
 )
+from eigcore.encoding.rows import Rows
 from eigcore.errors import InvalidSpec
 from eigcore.fit.constraints import (
     SHAPES,
@@ -34,9 +36,7 @@ from eigcore.fit.constraints import (
 )
 from eigcore.fit.frame import Frame
 from eigcore.fit.moments import Moments
-from eigcore.fit.whitening import POWER
-from eigcore.rows import Rows
-from eigcore.spec import EigSpec
+from eigcore.fit.solvers.whitening import POWER
 
 Shape = Literal["convex", "concave"] | None
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.table import column_names
+from eigcore.encoding.read import column_names
 from eigcore.errors import InvalidInput
-from eigcore.fit.refusals import (
+from eigcore.fit.validation import (
     MANY_LEVELS,
     InvalidOption,
     check_column,

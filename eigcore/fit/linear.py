@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.encoding import Encoding
-from eigcore.fit.lbfgs import minimize
 from eigcore.fit.losses import Goals, Loss, Squared
+from eigcore.fit.solvers.lbfgs import minimize
 
 _RIDGE = 1e-6
 

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from eigcore.fit.refusals import InvalidOption
+from eigcore.fit.validation import InvalidOption
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit import starts
+from eigcore.core.rules import rule_of
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.registry import get_backend
+from eigcore.fit import initialisation as starts
 from eigcore.fit.constraints import Parametrisation
 from eigcore.fit.design import Design
-from eigcore.fit.lbfgs import Solution, minimize
 from eigcore.fit.losses import Goals, Loss
-from eigcore.fit.objectives import Objective
-from eigcore.fit.patience import Patience
-from eigcore.registry import get_backend
-from eigcore.rules import rule_of
-from eigcore.spec import EigSpec
+from eigcore.fit.solvers.early_stopping import Patience
+from eigcore.fit.solvers.lbfgs import Solution, minimize
+from eigcore.fit.solvers.objective import Objective
 
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
 

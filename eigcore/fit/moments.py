@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
-from eigcore.registry import get_backend
-from eigcore.rows import Places, places
+from eigcore.encoding.rows import Places, places
 
 _CHUNK = 2048
 _CONSTANT = 1e-13
@@ -107,8 +107,8 @@ def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
 def _sums(found: Places, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
     """Σ z (terms,), Σ z zᵀ (terms, terms), Σ z yᵀ (terms, targets), with the rows' shares.
 
-    A term is a one, a fraction or zero (`eigcore.rows`): rows times columns² additions, where the
-    product of the dense terms takes rows times terms².
+    A term is a one, a fraction or zero (`eigcore.encoding.rows`): rows times columns² additions,
+    where the product of the dense terms takes rows times terms².
     """
     runs = dict(zip(found.columns, found.runs, strict=True))
     parts = []

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.fit.design import Design, Wishes
 from eigcore.fit.frame import make_frame
-from eigcore.fit.lbfgs import Solution
 from eigcore.fit.losses import Goals, Loss, Scaling, make_loss
 from eigcore.fit.member import Progress, Run, Settings, fit_member
 from eigcore.fit.moments import Moments
-from eigcore.fit.patience import Patience
+from eigcore.fit.solvers.early_stopping import Patience
+from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel
-from eigcore.registry import get_backend
 
 
 def resume(

@@ -8,7 +8,7 @@ takes one or several eigenvalues of each. Three things come on top of `eigcore.e
 - categories: ids and values, M = A_0 + Σ_s value_s · C_(id_s), only the touched C are gathered;
 - a context z, the output of another network: all stored numbers are affine functions of z.
 
-There is no calculus here: derivatives are those of `eigcore.rules` and of the framework.
+There is no calculus here: derivatives are those of `eigcore.core.rules` and of the framework.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from eigcore import rules
 from eigcore.api import evaluate_packed
-from eigcore.backend import Backend
-from eigcore.bounds import shape_of
+from eigcore.core import rules
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, InvalidSpec, NotSupported
+from eigcore.guarantees.slopes import shape_of
 from eigcore.model import SpectralModel
-from eigcore.registry import infer
-from eigcore.spec import EigSpec
 
 Array = Any
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from eigcore import rules
-from eigcore.backend import window
+from eigcore.core import rules
+from eigcore.dispatch.backend import window
 from eigcore.testing.wrapped import Wrapped
 
 Array = Any

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.spec import EigSpec
+from eigcore.core.spec import EigSpec
 from eigcore.testing import exact
 
 DTYPES = ("float64", "float32")

@@ -2,7 +2,7 @@
 
 One matrix at a time, one eigenvalue at a time, in Python's own arithmetic: with floats it is the
 reference of the laws, with mpmath's numbers it computes the golden vectors. Nothing here is shared
-with `eigcore.functionals` or `eigcore.rules`.
+with `eigcore.core.functionals` or `eigcore.core.rules`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.spec import EigSpec
+from eigcore.core.spec import EigSpec
 
 SQRT_HALF = math.sqrt(0.5)
 

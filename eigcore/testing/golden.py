@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.spec import EigSpec
+from eigcore.core.spec import EigSpec
 from eigcore.testing import exact
 from eigcore.testing.cases import FUNCTIONALS, STRUCTURES, tridiagonal
 from eigcore.testing.hard import BANDS

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from eigcore import layout, rules
-from eigcore.backend import Backend
+from eigcore.core import packing as layout
+from eigcore.core import rules
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
-from eigcore.registry import get_backend
 from eigcore.testing.cases import Case, Matrices
 
 Law = Callable[[Any, Any], None]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eigcore.backend import PLUGIN_API, Backend
+from eigcore.dispatch.backend import PLUGIN_API, Backend
 
 Array = Any
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import eigcore
+from eigcore.core.functionals import Smooth
 from eigcore.errors import NotDifferentiable
-from eigcore.functionals import Smooth
 from eigcore.testing.cases import SMALL, SOME, Model, spread
 from eigcore.testing.hard import TIES
 from eigcore.testing.kit import gap_of, host, kth_gradient, law, put

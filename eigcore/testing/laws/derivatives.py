@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import eigcore
-from eigcore import rules
+from eigcore.core import rules
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES

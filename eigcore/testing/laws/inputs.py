@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import eigcore
-import eigcore.backend
-from eigcore import rules
+import eigcore.dispatch.backend
+from eigcore.core import rules
 from eigcore.errors import BackendUnavailable, InvalidInput
 from eigcore.testing.cases import ANY, DOUBLE, HALF, Case, spread
 from eigcore.testing.kit import dtype_of, host, law, put
@@ -98,17 +98,17 @@ def _all(backend: Any, spec: Any, params: Any, x: Any) -> list[np.ndarray]:
 
 @contextlib.contextmanager
 def _budget(size: int):
-    before = eigcore.backend.MEMORY_BUDGET
-    eigcore.backend.MEMORY_BUDGET = size
+    before = eigcore.dispatch.backend.MEMORY_BUDGET
+    eigcore.dispatch.backend.MEMORY_BUDGET = size
     try:
         yield
     finally:
-        eigcore.backend.MEMORY_BUDGET = before
+        eigcore.dispatch.backend.MEMORY_BUDGET = before
 
 
 @law(ANY)
 def chunks_change_nothing(backend, case):
-    """A small eigcore.backend.MEMORY_BUDGET cuts the batch, and the results stay."""
+    """A small eigcore.dispatch.backend.MEMORY_BUDGET cuts the batch, and the results stay."""
     M = _matrices(case, (3, 17))
     rule = rules.kth_rule("full", 4, 1)
     p = put(backend, M.reshape(3, 17, 16), case.dtype)

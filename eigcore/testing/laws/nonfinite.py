@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import eigcore
-from eigcore import layout, rules
+from eigcore.core import packing as layout
+from eigcore.core import rules
+from eigcore.core.functionals import Functional, Kth, Smooth, Softmax, TopSum
 from eigcore.errors import NonFiniteInput
-from eigcore.functionals import Functional, Kth, Smooth, Softmax, TopSum
 from eigcore.testing.cases import ANY, Case, spread
 from eigcore.testing.kit import host, law, put
 from eigcore.testing.tolerance import agree, bound, holds

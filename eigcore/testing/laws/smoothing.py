@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 import eigcore
-from eigcore.functionals import Smooth
+from eigcore.core.functionals import Smooth
 from eigcore.testing.cases import ANY, BATCHES, DOUBLE, SMALL, Matrices, turned
 from eigcore.testing.hard import TIES
 from eigcore.testing.kit import host, kth_gradient, law, put

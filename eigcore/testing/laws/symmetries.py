@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import eigcore
-from eigcore.spec import EigSpec
+from eigcore.core.spec import EigSpec
 from eigcore.testing import exact
 from eigcore.testing.cases import BATCHES, SMALL, Case, Matrices, both
 from eigcore.testing.kit import host, kth_gradient, law, put

@@ -1,4 +1,4 @@
-from eigcore.hookspecs import hookimpl
+from eigcore.dispatch.hookspecs import hookimpl
 
 
 @hookimpl

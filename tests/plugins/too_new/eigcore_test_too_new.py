@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 
 from eigcore import Backend, Capabilities
-from eigcore.hookspecs import hookimpl
+from eigcore.dispatch.hookspecs import hookimpl
 
 
 class TestedBackend(Backend):

@@ -14,8 +14,8 @@ LARGEST = 256
 def serves(rule):
     """Name the kind of matrix a rule reads, if the kernels serve it, else None.
 
-    rule : `eigcore.rules.Rule`, a function of packed rows p (..., K). Served is the k-th eigenvalue
-    of dense matrices ("packed", "full") and of tridiagonal ones ("band", "pair").
+    rule : `eigcore.core.rules.Rule`, a function of packed rows p (..., K). Served is the k-th
+    eigenvalue of dense matrices ("packed", "full") and of tridiagonal ones ("band", "pair").
     """
     lay = rule.layout
     if rule.phi.name != "kth" or lay.dim == 1:
@@ -158,8 +158,9 @@ def serves_rows(rule):
 def rows(rule, places, params, threads=0):
     """λ_k of encoded rows, and the pullback to the parameters.
 
-    places : `eigcore.rows.Places`, fractions of the dtype of params; params (1, terms + 1, K)
-    -> values (N,), and a function g (N,) -> (1, terms + 1, K). P/m at ties.
+    places : `eigcore.encoding.rows.Places`, fractions of the dtype of params;
+    params (1, terms + 1, K) -> values (N,), and a function g (N,) -> (1, terms + 1, K). P/m at
+    ties.
     """
     k, d = rule.phi.parameter, rule.layout.dim
     base, step = params[0, 0], np.ascontiguousarray(params[0, 1:])

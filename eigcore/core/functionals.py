@@ -1,0 +1,306 @@
+"""Spectral functionals φ(λ): value, weights w = ∂φ/∂λ and curvature ∂²φ/∂λ².
+
+Everything here takes eigenvalues λ (..., d) in ascending order, and the backend that they live on
+for its array namespace (``backend.xp``) and for constants beside λ. The derivative of any
+functional of eigenvalues is V diag(w) Vᵀ (`eigcore.core.rules`), so one class here is all that a
+new functional needs.
+
+**Ties.** Where w jumps inside a cluster of equal eigenvalues, φ is not differentiable; the element
+of least Frobenius norm of its Clarke subdifferential (Hiriart-Urruty & Lewis 1999) has the average
+of w on the cluster. It does not depend on the basis that a solver happens to return.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from eigcore.errors import InvalidSpec
+
+Array = Any
+TIE = 8
+"""Eigenvalues closer than TIE·d·ε·‖M‖₂ form a cluster."""
+
+
+def tie_tolerance(xp: Any, lam: Array) -> Array:
+    """Return τ = 8 d ε ‖M‖₂ for every row of eigenvalues: (..., d) -> (..., 1)."""
+    eps = TIE * lam.shape[-1] * float(xp.finfo(lam.dtype).eps)
+    return eps * xp.maximum(abs(lam[..., :1]), abs(lam[..., -1:]))
+
+
+@dataclass(frozen=True)
+class Functional(abc.ABC):
+    """φ for matrices of order d.
+
+    Parameters
+    ----------
+    dim : int
+        Order d.
+    parameter : int, float or tuple of float
+        What the functional needs to know: the index k, the number r of summands, the smoothing α,
+        the temperature t, or the weights.
+    """
+
+    dim: int
+    parameter: Any
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def value(self, backend: Any, lam: Array) -> Array:
+        """φ(λ): (..., d) -> (...)."""
+
+    @abc.abstractmethod
+    def raw_weights(self, backend: Any, lam: Array) -> Array:
+        """∂φ/∂λ as if all eigenvalues were simple: (..., d) -> (..., d)."""
+
+    def weights(self, backend: Any, lam: Array) -> Array:
+        """∂φ/∂λ with the tie rule: (..., d) -> (..., d)."""
+        return self.raw_weights(backend, lam)
+
+    def curvature(self, backend: Any, lam: Array) -> Array:
+        """∂²φ/∂λ²: (..., d) -> (..., d, d)."""
+        return lam[..., :, None] * lam[..., None, :] * 0
+
+
+class _Linear(Functional):
+    """φ(λ) = Σ w_j λ_j with constant w."""
+
+    @abc.abstractmethod
+    def constants(self) -> np.ndarray:
+        """w: (d,)."""
+
+    def value(self, backend: Any, lam: Array) -> Array:
+        return (lam * backend.asarray(self.constants(), like=lam)).sum(-1)
+
+    def raw_weights(self, backend: Any, lam: Array) -> Array:
+        return lam * 0 + backend.asarray(self.constants(), like=lam)
+
+
+class _Jump(_Linear):
+    """A linear functional whose weights jump at one eigenvalue only, the pivot."""
+
+    @property
+    @abc.abstractmethod
+    def pivot(self) -> int:
+        """Index of an eigenvalue beside the jump."""
+
+    def weights(self, backend: Any, lam: Array) -> Array:
+        # The cluster is {j : |λ_j − λ_pivot| ≤ τ}.
+        xp, raw = backend.xp, self.raw_weights(backend, lam)
+        near = abs(lam - lam[..., self.pivot : self.pivot + 1]) <= tie_tolerance(xp, lam)
+        one = near * (lam * 0 + 1)
+        mean = (raw * one).sum(-1) / one.sum(-1)
+        return xp.where(near, mean[..., None], raw)
+
+
+@final
+@dataclass(frozen=True)
+class Kth(_Jump):
+    """φ(λ) = λ_k."""
+
+    name = "kth"
+
+    @property
+    def pivot(self) -> int:
+        return self.parameter
+
+    def constants(self) -> np.ndarray:
+        return np.eye(1, self.dim, self.parameter)[0]
+
+    def value(self, backend: Any, lam: Array) -> Array:
+        return lam[..., self.parameter]
+
+
+@final
+@dataclass(frozen=True)
+class TopSum(_Jump):
+    """Sum of the r largest eigenvalues (Ky Fan); convex."""
+
+    name = "top_sum"
+
+    @property
+    def pivot(self) -> int:
+        return self.dim - self.parameter
+
+    def constants(self) -> np.ndarray:
+        return (np.arange(self.dim) >= self.pivot) * 1.0
+
+
+@final
+@dataclass(frozen=True)
+class BottomSum(_Jump):
+    """Sum of the r smallest eigenvalues; concave."""
+
+    name = "bottom_sum"
+
+    @property
+    def pivot(self) -> int:
+        return self.parameter - 1
+
+    def constants(self) -> np.ndarray:
+        return (np.arange(self.dim) < self.parameter) * 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Weighted(_Linear):
+    """φ(λ) = Σ w_j λ_j; monotone if w ≥ 0, convex if w is non-decreasing (Davis 1957)."""
+
+    name = "weighted"
+
+    def constants(self) -> np.ndarray:
+        return np.asarray(self.parameter)
+
+    def weights(self, backend: Any, lam: Array) -> Array:
+        # Clusters are the runs of eigenvalues whose neighbours are at most τ apart.
+        raw = self.raw_weights(backend, lam)
+        apart = (lam[..., 1:] - lam[..., :-1] > tie_tolerance(backend.xp, lam)) * 1
+        first = (lam[..., :1] < lam[..., :1]) * 1
+        run = backend.xp.concat((first, apart.cumsum(-1)), axis=-1)
+        same = (run[..., :, None] == run[..., None, :]) * (lam[..., None, :] * 0 + 1)
+        return (same @ raw[..., None])[..., 0] / same.sum(-1)
+
+
+@final
+@dataclass(frozen=True)
+class Softmax(Functional):
+    """φ(λ) = t log Σ exp(λ_j / t); convex and smooth."""
+
+    name = "softmax"
+
+    def _powers(self, backend: Any, lam: Array) -> Array:
+        # Beyond e^-800, which is zero, only overflow could happen.
+        t = max(self.parameter, float(backend.xp.finfo(lam.dtype).tiny))
+        return math.e ** ((lam - lam[..., -1:]).clip(-800 * t, 0) / t)
+
+    def value(self, backend: Any, lam: Array) -> Array:
+        total = self._powers(backend, lam).sum(-1)
+        return self.parameter * backend.xp.log(total) + lam[..., -1]
+
+    def raw_weights(self, backend: Any, lam: Array) -> Array:
+        e = self._powers(backend, lam)
+        return e / e.sum(-1)[..., None]
+
+    def curvature(self, backend: Any, lam: Array) -> Array:
+        w = self.raw_weights(backend, lam)
+        eye = backend.asarray(np.eye(self.dim), like=lam)
+        return (w[..., :, None] * eye - w[..., :, None] * w[..., None, :]) / self.parameter
+
+
+@final
+@dataclass(frozen=True)
+class Smooth(Functional):
+    """The k-th eigenvalue as a difference of Moreau envelopes; parameter = (k, α).
+
+    With r = d − k and S_r the sum of the r largest eigenvalues,
+    S̃_r = max{⟨q, λ⟩ − (α/2)|q|² : q ∈ [0, 1]^d, Σ q = r} and φ = S̃_r − S̃_{r−1} + α/2, so that
+    φ = λ_k where λ_k is at least α away from its neighbours. Weights q⁽ʳ⁾ − q⁽ʳ⁻¹⁾ ≥ 0, of sum 1.
+    """
+
+    name = "smooth"
+
+    def _maximiser(self, backend: Any, lam: Array, r: int) -> Array:
+        # q = clip(λ/α + ν, 0, 1) with ν the root of Σ_j clip(λ_j/α + ν, 0, 1) = r, which is
+        # piecewise linear in ν with breakpoints −λ_j/α and 1 − λ_j/α. Measured from λ_k, so that
+        # nothing is lost where it matters: then 0 ≤ ν ≤ 1, and u matters inside [−1, 1] only.
+        xp, (k, alpha) = backend.xp, self.parameter
+        alpha = max(alpha, float(xp.finfo(lam.dtype).tiny))
+        u = (lam - lam[..., k : k + 1]).clip(-alpha, alpha) / alpha
+        nu = xp.concat((-u, 1 - u), axis=-1)
+        h = (u[..., None, :] + nu[..., :, None]).clip(0, 1).sum(-1)
+        low = xp.amax(xp.where(h <= r, nu, -math.inf), -1)
+        high = xp.amin(xp.where(h >= r, nu, math.inf), -1)
+        at_low = (u + low[..., None]).clip(0, 1).sum(-1)
+        at_high = (u + high[..., None]).clip(0, 1).sum(-1)
+        rise = xp.where(at_high > at_low, at_high - at_low, math.inf)
+        root = low + (high - low) * ((r - at_low) / rise).clip(0, 1)
+        return (u + root[..., None]).clip(0, 1)
+
+    def _maximisers(self, backend: Any, lam: Array) -> tuple[Array, Array]:
+        r = self.dim - self.parameter[0]
+        return self._maximiser(backend, lam, r), self._maximiser(backend, lam, r - 1)
+
+    def value(self, backend: Any, lam: Array) -> Array:
+        q, p = self._maximisers(backend, lam)
+        half = self.parameter[1] / 2
+        return ((q - p) * (lam - half * (q + p))).sum(-1) + half
+
+    def raw_weights(self, backend: Any, lam: Array) -> Array:
+        q, p = self._maximisers(backend, lam)
+        return q - p
+
+    def curvature(self, backend: Any, lam: Array) -> Array:
+        # ∂q_i/∂λ_j = (δ_ij − 1/|F|)/α on the coordinates F that are strictly inside (0, 1).
+        eye = backend.asarray(np.eye(self.dim), like=lam)
+
+        def jacobian(q: Array) -> Array:
+            inside = (q > 0) * (q < 1) * (lam * 0 + 1)
+            both = inside[..., :, None] * inside[..., None, :]
+            count = inside.sum(-1)[..., None, None]
+            return (both * eye - both / (count + (count == 0))) / self.parameter[1]
+
+        q, p = self._maximisers(backend, lam)
+        return jacobian(q) - jacobian(p)
+
+
+_ALL = {cls.name: cls for cls in (Kth, Smooth, TopSum, BottomSum, Softmax, Weighted)}
+
+
+def functional(
+    name: str,
+    dim: int,
+    k: int,
+    *,
+    alpha: float | None = None,
+    r: int | None = None,
+    t: float | None = None,
+    weights: tuple[float, ...] | None = None,
+) -> Functional:
+    """Return the functional called `name` with its own parameter checked.
+
+    Raises
+    ------
+    InvalidSpec
+        If the name is unknown, a parameter is missing, out of range or belongs to another one.
+    """
+    if not isinstance(name, str) or name not in _ALL:
+        raise InvalidSpec(f"functional is {name!r}; expected one of {', '.join(map(repr, _ALL))}.")
+    wanted = {"smooth": "alpha", "top_sum": "r", "bottom_sum": "r", "softmax": "t"}.get(
+        name, "weights" if name == "weighted" else None
+    )
+    given = {"alpha": alpha, "r": r, "t": t, "weights": weights}
+    extra = [key for key, value in given.items() if value is not None and key != wanted]
+    if extra:
+        raise InvalidSpec(
+            f"{extra[0]} was given for functional {name!r}, which takes "
+            f"{wanted or 'no parameter'}. Leave {extra[0]} out."
+        )
+    if wanted is None:
+        return Kth(dim, k)
+    value = given[wanted]
+    _check_parameter(name, wanted, value, dim)
+    return Smooth(dim, (k, float(value))) if name == "smooth" else _ALL[name](dim, value)
+
+
+def _check_parameter(name: str, wanted: str, value: Any, dim: int) -> None:
+    if wanted == "r":
+        fine = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= dim
+        expected = f"an integer with 1 <= r <= dim = {dim}"
+    elif wanted == "weights":
+        fine = value is not None and len(value) == dim and np.isfinite(value).all()
+        expected = f"{dim} finite numbers, one per eigenvalue in ascending order"
+    else:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fine = number and math.isfinite(value) and value > 0
+        expected = "a positive finite number"
+    if not fine:
+        raise InvalidSpec(f"{wanted} is {value!r}; functional {name!r} expects {expected}.")
+
+
+def from_key(name: str, dim: int, parameter: Any) -> Functional:
+    """Return the functional with these fields; the inverse of reading them off."""
+    return _ALL[name](dim, tuple(parameter) if isinstance(parameter, list) else parameter)

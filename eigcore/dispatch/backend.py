@@ -1,0 +1,282 @@
+"""What a backend is: how to find eigenpairs, and how a framework attaches a derivative."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from eigcore.core.packing import Layout, pair
+from eigcore.core.rules import assemble
+from eigcore.dispatch import tracing
+from eigcore.errors import NotSupported
+
+Array = Any
+PLUGIN_API = 1
+"""Version of this interface; a plugin writes the number it was made for into `plugin_api`."""
+
+MEMORY_BUDGET = 256 * 2**20
+"""Bytes of working memory for one solve; larger batches are cut into chunks."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend declares; what it does not declare is skipped by the laws, with this reason.
+
+    Parameters
+    ----------
+    arrays : tuple of str
+        Top-level modules that define its array types, for choosing a backend by its arrays.
+    dtypes : tuple of str
+        Element types accepted, among float64, float32, float16, bfloat16.
+    devices : tuple of str
+        Kinds of device it can use, such as cpu, cuda, tpu.
+    autodiff : bool
+        Values are differentiable by the framework itself.
+    second_order : bool
+        So are gradients; otherwise the framework must raise.
+    compiled : bool
+        Works inside the framework's own compiler.
+    structures : tuple of str
+        Structures of `EigSpec` that it supports.
+    """
+
+    arrays: tuple[str, ...]
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    devices: tuple[str, ...] = ("cpu",)
+    autodiff: bool = False
+    second_order: bool = False
+    compiled: bool = False
+    structures: tuple[str, ...] = ("dense", "tridiagonal", "banded", "diagonal")
+
+
+class Places(NamedTuple):
+    """Index and factor arrays of a `Layout`, beside the arrays they serve."""
+
+    gather: Array
+    gather_factor: Array
+    scatter: Array
+    scatter_factor: Array
+
+
+class Backend(abc.ABC):
+    """One array library with an eigensolver. Subclasses are final; to change one, wrap it.
+
+    A subclass gives the class variables, `asarray`, `to_numpy`, `eigenpairs` and
+    `differentiable`; everything else has a default.
+    """
+
+    name: ClassVar[str]
+    """Also the name of the entry point in the group ``eigcore``."""
+    plugin_api: ClassVar[int]
+    """The `PLUGIN_API` that the plugin was written for, as a number."""
+    capabilities: ClassVar[Capabilities]
+    note: str = ""
+    """One line for ``eigcore backends``: what accelerates it, or what is missing for that."""
+    xp: ClassVar[Any]
+    """Array namespace: numpy, torch, jax.numpy or a module with the same functions of these
+    names: amax, amin, argsort, concat, finfo, isfinite, log, maximum, where."""
+
+    @abc.abstractmethod
+    def asarray(
+        self, a: Any, *, like: Array = None, dtype: Any = None, device: Any = None
+    ) -> Array:
+        """Return `a` as an array of this library.
+
+        Parameters
+        ----------
+        a : array-like
+        like : array, optional
+            Take dtype (a float array keeps being float) and device from it.
+        dtype : str or dtype of the library, optional
+        device : str or device of the library, optional
+        """
+
+    @abc.abstractmethod
+    def to_numpy(self, a: Array) -> np.ndarray:
+        """Return `a` as a NumPy array, after waiting for the device."""
+
+    @abc.abstractmethod
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        """Return the eigenpairs lo … hi of symmetric matrices.
+
+        Parameters
+        ----------
+        M : (..., d, d) array
+            Symmetric and finite, float64 or float32.
+        lo, hi : int
+            First and last index, ascending from zero, both included.
+
+        Returns
+        -------
+        values : (..., m) array, ascending, m = hi − lo + 1
+        vectors : (..., d, m) array, orthonormal columns
+        """
+
+    @abc.abstractmethod
+    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+        """Return ``rule.value`` with the rule's derivatives attached by the framework's means."""
+
+    def eigenvalues(self, M: Array, lo: int, hi: int) -> Array:
+        """Return the values of `eigenpairs` only."""
+        return self.eigenpairs(M, lo, hi)[0]
+
+    def eigenpairs_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Any:
+        """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
+        return self.eigenpairs(self._dense(diag, off), lo, hi)
+
+    def eigenvalues_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Array:
+        """Return the values of `eigenpairs_tridiagonal` only."""
+        return self.eigenvalues(self._dense(diag, off), lo, hi)
+
+    def fused(self, rule: Any, p: Array, *, gradient: bool) -> Any:
+        """Return ``rule.value(self, p)``, or ``rule.value_and_gradient(self, p)``, from one kernel.
+
+        None where there is none for this rule and array: then the rule composes it from
+        `eigenpairs`. A kernel is held to that composition by a law.
+        """
+        return None
+
+    def fused_pencil(self, rule: Any, params: Array, x: Array) -> Any:
+        """Return the values of a pencil and their pullback from one kernel, or None.
+
+        params (m, n + 1, K) and x (..., n) give the values and a function from their cotangent to
+        (d_params, d_x); with ``want_x=False`` d_x is None. It is held to the composition from
+        `assemble` and `Rule.value_and_gradient` by a law.
+        """
+        return None
+
+    def differentiable_pencil(self, rule: Any, params: Array, x: Array) -> Array:
+        """Return the values of a pencil with derivatives attached: (m, n + 1, K), (..., n)."""
+        return self.differentiable(rule)(assemble(params, x))
+
+    def differentiable_matrices(self, rule: Any, M: Array) -> Array:
+        """Return the values of whole matrices (..., d, d) with derivatives attached."""
+        return self.differentiable(rule)(M.reshape(*M.shape[:-2], M.shape[-2] * M.shape[-1]))
+
+    def fused_rows(self, rule: Any) -> Callable[..., Any] | None:
+        """Return the kernel of `encoding.rows.Rows.vjp` for a rule, None where there is none.
+
+        It takes `encoding.rows.Places` and params (1, terms + 1, K), and returns the values and
+        their pullback to `params`. It is held to the composition from dense terms by a law.
+        """
+        return None
+
+    def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
+        """Return ``function(self, *static, *arrays)``, compiled where the framework can.
+
+        `function` is a module's own, `static` hashable, so that the compiled code can be kept.
+        """
+        return function(self, *static, *arrays)
+
+    def is_concrete(self, a: Array) -> bool:
+        """Tell whether `a` holds numbers, and not a compiler's symbol for them."""
+        return True
+
+    def all_finite(self, a: Array) -> bool:
+        """Tell whether all entries are known to be finite; False where nobody can know."""
+        return self.is_concrete(a) and bool(self.xp.isfinite(a).all())
+
+    def detach(self, a: Array) -> Array:
+        """Return `a` cut off from the framework's own differentiation."""
+        return a
+
+    def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` so that asking for its derivative raises `NotDifferentiable`."""
+        return function
+
+    def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
+        """Return the framework's own gradient of a scalar function of arrays; it nests."""
+        raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` as the framework's own compiler makes it, without graph breaks."""
+        raise NotSupported(f'Backend "{self.name}" has no compiler; call the function as it is.')
+
+    def wrap(self, model: Any) -> Any:
+        """Return a `SpectralModel` as an object of the framework."""
+        raise NotSupported(f'Backend "{self.name}" has no model objects; use "torch" or "jax".')
+
+    def unwrap(self, obj: Any) -> Any:
+        """Return the `SpectralModel` inside an object made by `wrap`."""
+        raise NotSupported(f'Backend "{self.name}" has no model objects; use "torch" or "jax".')
+
+    def place(self, lay: Layout, like: Array) -> Places:
+        """Return the index arrays of `lay` beside `like`."""
+        make = _places if self.is_concrete(like) else _places.__wrapped__
+        return make(self, lay, like.dtype, like.device)
+
+    def map_rows(self, function: Callable[[Array], Any], p: Array, bytes_per_entry: int) -> Any:
+        """Apply `function` to p (..., K), in chunks of rows where the memory budget asks for it.
+
+        `bytes_per_entry` is the working memory of one row in elements of p's dtype.
+        """
+        if p.nbytes * bytes_per_entry <= MEMORY_BUDGET * p.shape[-1]:
+            return function(p)
+        rows = math.prod(p.shape[:-1])
+        chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
+        flat = p.reshape(rows, p.shape[-1])
+        parts = [function(flat[start : start + chunk]) for start in range(0, rows, chunk)]
+        return join(self.xp, parts, p.shape[:-1])
+
+    def solve(
+        self,
+        driver: str,
+        routine: Callable[..., Any],
+        a: Array,
+        *rest: Any,
+        shape: tuple[int, ...] | None = None,
+    ) -> Any:
+        """Call ``routine(a, *rest)``, the eigensolver named `driver`, and note it for `trace`.
+
+        `shape` is that of the matrices, where `a` is not one.
+        """
+        if not tracing.active():
+            return routine(a, *rest)
+        return tracing.record(self.name, driver, self._wait, routine, a, *rest, shape=shape)
+
+    def _wait(self, result: Any) -> bool:
+        first = result[0] if isinstance(result, tuple) else result
+        if concrete := self.is_concrete(first):
+            self.to_numpy(first)
+        return concrete
+
+    def _dense(self, diag: Array, off: Array) -> Array:
+        p = self.xp.concat((diag, off), axis=-1)
+        places = self.place(pair(diag.shape[-1]), p)
+        dense = p[..., places.gather] * places.gather_factor
+        return dense.reshape(*diag.shape, diag.shape[-1])
+
+
+def window(solution: Any, lo: int, hi: int) -> Any:
+    """Cut what a full solve gave, values or (values, vectors), down to lo … hi."""
+    values, *vectors = solution if isinstance(solution, tuple) else (solution,)
+    if hi - lo + 1 == values.shape[-1]:
+        return solution
+    cut = [a[..., lo : hi + 1] for a in (values, *vectors)]
+    return tuple(cut) if vectors else cut[0]
+
+
+def join(xp: Any, parts: list[Any], batch: tuple[int, ...]) -> Any:
+    """Concatenate the results of chunks, arrays or tuples of arrays, under the batch shape."""
+    if isinstance(parts[0], tuple):
+        return tuple(join(xp, list(column), batch) for column in zip(*parts, strict=True))
+    whole = xp.concat(parts, axis=0)
+    return whole.reshape(*batch, *whole.shape[1:])
+
+
+@lru_cache(maxsize=512)
+def _places(backend: Backend, lay: Layout, dtype: Any, device: Any) -> Places:
+    gather, gather_factor = lay.gather
+    scatter, scatter_factor = lay.scatter
+    return Places(
+        backend.asarray(gather, device=device),
+        backend.asarray(gather_factor, dtype=dtype, device=device),
+        backend.asarray(scatter, device=device),
+        backend.asarray(scatter_factor, dtype=dtype, device=device),
+    )

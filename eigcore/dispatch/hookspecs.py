@@ -1,0 +1,29 @@
+"""The plugin interface of eigcore, version `eigcore.PLUGIN_API`. All of it.
+
+A plugin is a module named by an entry point of the group ``eigcore``; the entry point's name is
+the backend's name::
+
+    [project.entry-points.eigcore]
+    mine = "eigcore_mine"
+
+and the module says::
+
+    from eigcore.dispatch.hookspecs import hookimpl
+
+    @hookimpl
+    def eigcore_backend():
+        return MyBackend()
+"""
+
+import pluggy
+
+from eigcore.dispatch.backend import Backend
+
+GROUP = "eigcore"
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@hookspec
+def eigcore_backend() -> Backend:  # type: ignore[empty-body]
+    """Return the backend. Called once, when somebody first asks for it by name."""

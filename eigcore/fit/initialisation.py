@@ -1,0 +1,95 @@
+"""Starting points (math.md, section 7), screened cheaply.
+
+Every start is built on the same additive model, fitted first: with multiples of the identity in
+all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whatever eigenvalue is meant, and the best p is a
+(non-negative, where a block is PSD) least-squares problem.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from eigcore.core.canonical import pack
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.registry import get_backend
+from eigcore.fit.constraints import Parametrisation
+from eigcore.fit.moments import Moments
+
+_RIDGE = 1e-3
+_JITTER = 0.02
+_TURN, _LEAST_ROOT = 0.2, 0.03
+"""Noise of the factors B, in units of their size, and the least size: B = 0 is a saddle."""
+
+
+def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RIDGE) -> np.ndarray:
+    """Coefficients p (targets, 1 + blocks) of the additive models, p_m ≥ 0 for PSD blocks.
+
+    Parameters
+    ----------
+    moments : of what one unit of each block adds to the pencil, centred, and of the targets that
+        are to be approximated by p_0 + Σ p_m signal_m
+    ridge : weight of Σ w_b² beside the mean of squares, for w = ``to_scaled`` p of the scaled terms
+    """
+    gram = moments.covariance + ridge * coordinates.to_scaled.T @ coordinates.to_scaled
+    if not coordinates.psd.any():
+        p = np.linalg.solve(gram, moments.cross).T
+    else:
+        # |R p − R⁻ᵀ b|² is the least-squares problem, with RᵀR the Gram matrix.
+        factor = np.linalg.cholesky(gram).T
+        goals = np.linalg.solve(factor.T, moments.cross)
+        lower = np.where(coordinates.psd, 0.0, -np.inf)
+        p = np.array(
+            [lsq_linear(factor, g, bounds=(lower, np.inf), method="bvls").x for g in goals.T]
+        )
+    found = np.concatenate([moments.target[:, None], p], axis=1)
+    # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
+    return found / _unit(coordinates.spec)
+
+
+def _unit(spec: EigSpec) -> float:
+    """What φ makes of the identity; 1 where that is 0."""
+    total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
+    return total if abs(total) > 1e-9 else 1.0
+
+
+def _spread(dim: int, k: int) -> np.ndarray:
+    """A_0: diagonal ascending, zero at the eigenvalue that is used, neighbours a gap away."""
+    return np.diag((np.arange(dim) - k) / max(dim - 1, 1) * 2.0)
+
+
+def _traceless(rng: np.random.Generator, count: int, dim: int) -> np.ndarray:
+    noise = rng.normal(size=(count, dim, dim))
+    noise = (noise + noise.transpose(0, 2, 1)) / 2.0
+    trace = np.trace(noise, axis1=1, axis2=2) / dim
+    return noise - trace[:, None, None] * np.eye(dim)
+
+
+def _assemble(coordinates: Parametrisation, p, constant, blocks, rng) -> np.ndarray:
+    """Vector with A_0 = p_0 I + constant, blocks p_m I + blocks_m, factors √p_m (I + noise)."""
+    spec, psd = coordinates.spec, coordinates.psd
+    eye = np.eye(spec.dim)
+    free = pack(spec, p[1:][~psd, None, None] * eye + blocks[~psd])
+    noise, least = (_TURN, _LEAST_ROOT) if spec.dim > 1 else (0.0, 0.0)
+    root = np.sqrt(np.maximum(p[1:][psd], least**2))[:, None, None]
+    turned = eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim))
+    factors = root * turned / np.sqrt(1.0 + noise**2 * spec.dim)  # E B Bᵀ = p I
+    return coordinates.vector(pack(spec, p[0] * eye + constant), free, factors)
+
+
+def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Start from the additive model with a gap around the eigenvalue, and a little jitter."""
+    spec = coordinates.spec
+    blocks = _JITTER * _traceless(rng, len(coordinates.psd), spec.dim)
+    return _assemble(coordinates, p, _spread(spec.dim, spec.k), blocks, rng)
+
+
+def random(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Semicircle scaling, std 1/√(d·n), A_0 diagonal."""
+    spec, count = coordinates.spec, len(coordinates.psd)
+    scale = 1.0 / np.sqrt(spec.dim * max(count, 1))
+    blocks = scale * np.sqrt(2.0) * _traceless(rng, count, spec.dim)
+    start = np.where(coordinates.psd, p[1:], 0.0)
+    return _assemble(
+        coordinates, np.concatenate([p[:1], start]), _spread(spec.dim, spec.k), blocks, rng
+    )

@@ -1,0 +1,1 @@
+"""Which settings, members, projections and columns a fit uses."""

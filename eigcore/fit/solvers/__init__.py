@@ -1,0 +1,1 @@
+"""Minimisers, and the functions that they minimise."""

@@ -1,0 +1,155 @@
+"""Where rows come from: parts of files, or batches, that can be read again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding.files import STREAMED, file_parts
+from eigcore.encoding.read import column_names
+from eigcore.errors import InvalidInput
+from eigcore.fit.validation import check_known, gaps_of
+
+Cells = dict[str, np.ndarray]
+_PIECES, _PIECE = 64, 2**16
+"""Pieces of a file that are compared, and their bytes: all of it up to 4 MiB."""
+_NONE = np.array(None)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows in parts; a part is read batch by batch, and parts are read in any order.
+
+    Parameters
+    ----------
+    parts : functions that give an iterator of batches each
+    files : where the parts are; empty for batches
+    target : name of the column to predict
+    drop : leave rows without a target out, instead of raising
+    """
+
+    parts: tuple[Callable[[], Iterator[Any]], ...]
+    files: tuple[Path, ...]
+    target: str
+    drop: bool
+
+    @classmethod
+    def of(cls, source: Any, target: str, drop: bool = False) -> Source:
+        """Make a source of paths, of batches, or of a function that gives an iterator of batches.
+
+        Raises
+        ------
+        InvalidInput
+            Something else, something that can be read only once, or a file that cannot be used.
+        """
+        if not isinstance(target, str):
+            raise InvalidInput(
+                f"target is {type(target).__name__}; expected the name of a column of the batches. "
+                'Write fit_stream(source, "price").'
+            )
+        paths = _paths(source)
+        if paths is not None:
+            parts = tuple(part for path in paths for part in file_parts(path))
+            return cls(parts, tuple(paths), target, drop)
+        batches: Callable[[], Any]
+        if column_names(source) is not None:
+            batches = lambda: (source,)  # noqa: E731
+        elif callable(source):
+            batches = source
+        elif isinstance(source, Iterable) and iter(source) is not source:
+            batches = lambda: source  # noqa: E731
+        else:
+            raise InvalidInput(
+                f"The source is {type(source).__name__}, which cannot be read more than once; "
+                "expected paths, a list of batches, or a function that gives an iterator of "
+                "batches. Write fit_stream(lambda: batches(), ...)."
+            )
+        return cls((lambda: iter(batches()),), (), target, drop)
+
+    def read(self, part: int) -> Iterator[Cells]:
+        """Batches of one part as columns (rows,), the target's among them, without its gaps.
+
+        Raises
+        ------
+        InvalidInput
+            A batch without the target's column, or gaps in it.
+        """
+        for batch in self.parts[part]():
+            names = column_names(batch)
+            if names is None:
+                raise InvalidInput(
+                    f"A batch is {type(batch).__name__}; expected a record batch, a data frame or "
+                    "a mapping of columns (rows,)."
+                )
+            cells = {str(name): _cells(batch, name) for name in names}
+            check_known([self.target], cells, "target")
+            gaps = _gaps(cells[self.target])
+            if gaps.any() and not self.drop:
+                raise InvalidInput(
+                    f"Target {self.target!r} is missing in {int(gaps.sum())} of the {len(gaps)} "
+                    "rows of a batch; expected a value in every row. Type "
+                    "--drop-rows-without-target to leave those rows out."
+                )
+            yield {name: column[~gaps] for name, column in cells.items()} if gaps.any() else cells
+
+    def fingerprint(self) -> str:
+        """Tell sources apart: SHA-256 in hexadecimal.
+
+        It is of the names, sizes and 64 pieces of 64 KiB of files, or of all batches.
+        """
+        digest = hashlib.sha256(repr((len(self.parts), self.target, self.drop)).encode())
+        for path in self.files:
+            size = path.stat().st_size
+            digest.update(repr((path.name, size)).encode())
+            with open(path, "rb") as file:
+                for place in np.linspace(0, max(size - _PIECE, 0), _PIECES, dtype=np.int64):
+                    file.seek(place)
+                    digest.update(file.read(_PIECE))
+        for batch in () if self.files else self.read(0):
+            for name, cells in sorted(batch.items()):
+                plain = repr(cells.tolist()).encode() if cells.dtype == object else cells.tobytes()
+                digest.update(repr((name, cells.dtype.str)).encode() + plain)
+        return digest.hexdigest()
+
+
+def _paths(source: Any) -> list[Path] | None:
+    """Return the files meant by a path, a folder, or a list of them; None for anything else."""
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if not path.is_dir():
+            return [path]
+        found = sorted(p for p in path.iterdir() if p.name.lower().endswith(STREAMED))
+        if not found:
+            raise InvalidInput(
+                f"The folder {str(path)!r} holds no table ({', '.join(STREAMED)}). Check the path."
+            )
+        return found
+    listed = isinstance(source, (list, tuple)) and len(source) > 0
+    if listed and all(isinstance(entry, (str, os.PathLike)) for entry in source):
+        return [path for entry in source for path in _paths(entry) or ()]
+    return None
+
+
+def _cells(batch: Any, name: Any) -> np.ndarray:
+    """(rows,) numbers with NaN for gaps, or objects with None for gaps (empty texts, too)."""
+    arrow = hasattr(batch, "column_names")
+    column = batch.column(name) if arrow else batch[name]
+    if arrow and str(column.type).startswith("decimal"):
+        column = column.cast("float64")
+    cells = np.asarray(column)
+    if cells.dtype.kind in "US":
+        cells = cells.astype(object)
+    if cells.dtype == object:
+        cells = np.where((cells == "") if arrow else gaps_of(cells), _NONE, cells)
+    return cells
+
+
+def _gaps(cells: np.ndarray) -> np.ndarray:
+    """(rows,) bool, of what `_cells` gives."""
+    return cells == _NONE if cells.dtype == object else np.isnan(cells.astype(float))

@@ -1,0 +1,136 @@
+"""The first pass: how many rows there are, and a sample of them that fits into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigcore.errors import InvalidInput
+from eigcore.fit.stream.source import Cells, Source
+from eigcore.fit.validation import MANY_LEVELS
+
+_WITNESS = -1.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass found.
+
+    counts : (parts,) int64, rows of each part
+    cells : columns (k,) of the sampled rows, in the order of the source
+    places : (k,) int64, which row of the source each one is
+    held : (k,) bool, the sampled rows that are held out
+    """
+
+    counts: np.ndarray
+    cells: Cells
+    places: np.ndarray
+    held: np.ndarray
+
+
+def survey(source: Source, rows: int, held_out: float, seed: int) -> Survey:
+    """Read everything once; keep a uniform sample of ``rows`` rows, and a part of it held out.
+
+    Every row draws a key, the smallest keys stay. Of each column, the rows with the smallest and
+    the largest number and the first one with a category, a gap or a second value always stay and
+    are never held out, so that no cell is new to the encoding: at most about a hundred per column.
+
+    Raises
+    ------
+    InvalidInput
+        A source without rows, or batches whose columns differ.
+    """
+    rng = np.random.default_rng([seed, 3_000_017])
+    pool, counts, seen = _Pool(rows, source.target), [], {}
+    for part in range(len(source.parts)):
+        begin = pool.rows
+        for cells in source.read(part):
+            keys = rng.random(len(cells[source.target]))
+            keys[_news(cells, seen)] = _WITNESS
+            pool.add(keys, cells)
+        counts.append(pool.rows - begin)
+    if not pool.rows:
+        raise InvalidInput(
+            "The source has no rows; expected at least one batch with rows. Check the paths."
+        )
+    keys, places, cells = pool.result()
+    held = np.zeros(len(keys), bool)
+    held[np.argsort(keys)[len(keys) - round(held_out * len(keys)) :]] = True
+    return Survey(np.array(counts), cells, places, held & (keys != _WITNESS))
+
+
+class _Pool:
+    """The rows with the smallest keys so far."""
+
+    def __init__(self, most: int, target: str):
+        self.most, self.target, self.rows, self.limit = most, target, 0, np.inf
+        self.kept: list[tuple[np.ndarray, np.ndarray, Cells]] = []
+        self.extremes: dict[tuple[str, int], tuple[float, int, Cells]] = {}
+
+    def add(self, keys: np.ndarray, cells: Cells) -> None:
+        """Take the next rows into account: keys (n,), columns (n,)."""
+        if self.kept and set(cells) != set(self.kept[0][2]):
+            raise InvalidInput(
+                f"One batch has the columns {', '.join(cells)}, another one "
+                f"{', '.join(self.kept[0][2])}; expected the same in all. Check the files."
+            )
+        stay = np.flatnonzero(keys < self.limit)
+        part = {name: column[stay] for name, column in cells.items()}
+        self.kept.append((keys[stay], self.rows + stay, part))
+        self._note_extremes(cells)
+        self.rows += len(keys)
+        if sum(len(entry[0]) for entry in self.kept) > 2 * self.most:
+            self.kept = [self.shrink()]
+            self.limit = self.kept[0][0].max()
+
+    def shrink(self) -> tuple[np.ndarray, np.ndarray, Cells]:
+        """Join what was kept, drop the largest keys; in the order of the source."""
+        keys = np.concatenate([entry[0] for entry in self.kept])
+        places = np.concatenate([entry[1] for entry in self.kept])
+        most = max(self.most, int((keys == _WITNESS).sum()))
+        stay = np.argpartition(keys, most)[:most] if len(keys) > most else np.arange(len(keys))
+        stay = stay[np.argsort(places[stay])]
+        names = self.kept[0][2]
+        cells = {name: np.concatenate([e[2][name] for e in self.kept])[stay] for name in names}
+        return keys[stay], places[stay], cells
+
+    def _note_extremes(self, cells: Cells) -> None:
+        for name, column in cells.items():
+            if name == self.target or column.dtype.kind not in "fiu" or not len(column):
+                continue
+            for side in (-1, 1):
+                values = np.where(np.isnan(column), -np.inf, side * column)
+                row = int(np.argmax(values))
+                if values[row] > self.extremes.get((name, side), (-np.inf,))[0]:
+                    own = {other: column[row : row + 1] for other, column in cells.items()}
+                    self.extremes[name, side] = values[row], self.rows + row, own
+
+    def result(self) -> tuple[np.ndarray, np.ndarray, Cells]:
+        """Keys, places and columns of the sample, with the rows of the extremes."""
+        keys, places, cells = self.shrink()
+        rows = {place: own for _, place, own in self.extremes.values()}
+        keys[np.isin(places, list(rows))] = _WITNESS
+        self.kept = [(keys, places, cells)]
+        for place in sorted(rows.keys() - set(places.tolist())):
+            self.kept.append((np.array([_WITNESS]), np.array([place]), rows[place]))
+        return self.shrink()
+
+
+def _news(cells: Cells, seen: dict[str, tuple[Any, set]]) -> list[int]:
+    """Rows with something that its column has not shown before; what was shown goes to `seen`."""
+    rows = []
+    for name, column in cells.items():
+        if not len(column):
+            continue
+        first, known = seen.setdefault(name, (column[0], set()))
+        if column.dtype.kind in "OUS":
+            shown = set(column.tolist())
+        else:
+            column = 1 * (column == first) + 2 * (column != column)  # another one, first, gap
+            shown = set(np.flatnonzero(np.bincount(column)).tolist())
+        for level in sorted(shown - known, key=repr)[: MANY_LEVELS + 2 - len(known)]:
+            known.add(level)
+            rows.append(int(np.argmax(column == level)))
+    return rows

@@ -1,0 +1,1 @@
+"""What is proven and explained: slopes, boxes, certificates, contributions."""

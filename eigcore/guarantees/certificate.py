@@ -1,0 +1,241 @@
+"""Certificates: what a model is guaranteed to do, for the whole pipeline, in the user's units.
+
+Bounds come from full symmetric eigensolves in float64 plus a rounding margin, never from iterations
+that approach from below (math.md, section 5). They hold for exact arithmetic and for evaluation in
+float64; a float32 backend adds its own rounding of about 1e-6 relative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Linear, Periodic
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.box import LocalCertificate, local
+from eigcore.guarantees.slopes import (
+    EPS,
+    MemberSlopes,
+    box_constant,
+    category_change,
+    column_slopes,
+    constants,
+    definite,
+    feature_norms,
+    member_slopes,
+    ordered,
+    projections_of,
+)
+
+__all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
+
+
+@dataclass(frozen=True)
+class ColumnCertificate:
+    """Guarantees for one column while the others stay where they are, wherever that is.
+
+    Parameters
+    ----------
+    name, unit, kind : str
+    bound : float
+        |change of the decision| ≤ bound · |change of the column|, in target units per unit; for
+        categories the largest change from one level to another.
+    increasing, decreasing : bool
+        Proven: the prediction never falls (never rises) when the column grows.
+    slack : float
+        For a proven direction: no slope of the wrong sign is larger than this; rounding only.
+    convex, concave : bool
+        Proven: the decision is convex (concave) in this column.
+    """
+
+    name: str
+    unit: str
+    kind: str
+    bound: float
+    increasing: bool
+    decreasing: bool
+    slack: float
+    convex: bool
+    concave: bool
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What `certify` proved. Slopes and constants are those of the decision (before the link).
+
+    Parameters
+    ----------
+    columns : tuple of ColumnCertificate
+    l1, l2 : float
+        |change of the decision| ≤ l1 · Σ|ε_j| and ≤ l2 · (Σ ε_j²)^½ for changes ε_j of the numeric
+        columns in their own units, categories and missing cells fixed.
+    l2_simple : float
+        (Σ bound_j²)^½; l2 is never larger.
+    l2_reached : float
+        Largest ℓ₂ constant found by local search in each member: shows how tight l2 is.
+    convex, concave : bool
+        Proven: the decision is jointly convex (concave) in the numeric columns.
+    link, target : str
+    box : float or None
+        |change of the decision| for changes up to the given radii, anywhere; None without radius.
+    local : LocalCertificate or None
+    """
+
+    columns: tuple[ColumnCertificate, ...]
+    l1: float
+    l2: float
+    l2_simple: float
+    l2_reached: float
+    convex: bool
+    concave: bool
+    link: str
+    target: str
+    box: float | None = None
+    local: LocalCertificate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; arrays become lists."""
+        return _json(asdict(self))
+
+    def __str__(self) -> str:
+        from eigcore.guarantees.text import text
+
+        return text(self)
+
+
+def certify(
+    model: Any, *, x: Any = None, radius: Any = None, threshold: float | None = None
+) -> Certificate:
+    """Prove what the matrices of a model imply.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    x : table or (columns,) array, optional
+        Rows to certify locally; needs `radius`.
+    radius : float, mapping of column names, or (columns,) array, optional
+        Half width of the box, in the units of each column. One number means all numeric columns;
+        columns a mapping leaves out do not move. Categories and missing cells never move.
+    threshold : float, optional
+        In units of the prediction. Default: 0.5 with the link "logistic", otherwise none. With the
+        link "softmax" decided means that the most probable class stays the same.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    InvalidInput
+        x without radius, unknown column names, negative radii; and see `Encoding.table`.
+    """
+    members, encoding = member_slopes(model), model.encoding
+    radii = _radii(encoding, radius)
+    numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
+    columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))
+    bounds = np.array([columns[j].bound for j in numeric])
+    simple = float(np.linalg.norm(bounds)) * (1 + 4 * len(bounds) * EPS)
+    sharp, reached = constants(encoding, members, numeric)
+    sharp *= 1 + 4 * len(members) * EPS
+    box = None
+    if radii is not None and x is None:
+        sums = range(len(encoding.columns), len(encoding.parts))
+        reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
+        box = float(min(bounds @ radii[numeric], box_constant(members, reach, [*numeric, *sums])))
+    if x is not None and radii is None:
+        raise InvalidInput(
+            "certify got x without radius. Expected the half width of the box in the units of the "
+            'columns. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
+        )
+    return Certificate(
+        columns,
+        l1=float(bounds.max(initial=0.0)),
+        l2=min(simple, sharp),
+        l2_simple=simple,
+        l2_reached=min(reached, simple, sharp),
+        convex=_joint(members, [columns[j].convex for j in numeric], encoding, "convex"),
+        concave=_joint(members, [columns[j].concave for j in numeric], encoding, "concave"),
+        link=model.static.link,
+        target=model.static.target_name,
+        box=box,
+        local=None if x is None else local(model, x, radii, threshold),
+    )
+
+
+def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificate:
+    encoding = model.encoding
+    column, name, unit = encoding.columns[j], encoding.names[j], encoding.units[j]
+    if not column.numeric:
+        bound = category_change(encoding, members, j)
+        return ColumnCertificate(name, unit, column.kind, bound, False, False, 0.0, False, False)
+    through = [(j, 1.0), *projections_of(encoding, j)]
+    bound = column_slopes(encoding, members, j)
+    up, slack_up = _direction(members, through, +1)
+    down, slack_down = _direction(members, through, -1)
+    if model.static.link == "softmax" and up != down:
+        # a class's probability depends on all scores: that all rise together says nothing of it
+        up = down = False
+    slack = slack_up if up else slack_down if down else 0.0
+    period = isinstance(column, Periodic)
+    affine = all(isinstance(encoding.parts[p], Linear) for p, _ in through)
+    convex, concave = (
+        all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
+        and (affine or all(ordered(members, p, sign, period) for p, _ in through))
+        for what, sign in (("convex", +1), ("concave", -1))
+    )
+    return ColumnCertificate(name, unit, column.kind, bound, up, down, slack, convex, concave)
+
+
+def _direction(
+    members: list[MemberSlopes], through: list[tuple[int, float]], sign: int
+) -> tuple[bool, float]:
+    """Whether all parts a column acts through go one way, and the slack they leave together."""
+    each = [definite(members, p, sign if w > 0 else -sign) for p, w in through]
+    slack = sum(abs(w) * found for (_, found), (_, w) in zip(each, through, strict=True))
+    return all(proven for proven, _ in each), slack
+
+
+def _joint(members: list[MemberSlopes], each: list[bool], encoding: Any, what: str) -> bool:
+    affine = all(isinstance(part, Linear) for part in encoding.parts if part.numeric)
+    shapes = all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
+    return shapes and all(each)
+
+
+def _radii(encoding: Any, radius: Any) -> np.ndarray | None:
+    """(columns,) half widths from a number, a mapping or an array."""
+    if radius is None:
+        return None
+    names, numeric = encoding.names, np.array([c.numeric for c in encoding.columns], dtype=float)
+    if isinstance(radius, Mapping):
+        unknown = sorted(set(map(str, radius)) - set(names))
+        if unknown:
+            raise InvalidInput(
+                f"radius names the column(s) {unknown}. Expected names among {', '.join(names)}."
+            )
+        radii = np.array([float(radius.get(name, 0.0)) for name in names])
+    else:
+        radii = np.asarray(radius, dtype=np.float64)
+        radii = radii * numeric if radii.ndim == 0 else radii
+    if radii.shape != (len(names),) or not (np.isfinite(radii) & (radii >= 0)).all():
+        raise InvalidInput(
+            f"radius is {radius!r}. Expected a non-negative number, a mapping of column names, or "
+            f"one number for each of the {len(names)} columns."
+        )
+    moving = [name for name, r, n in zip(names, radii, numeric, strict=True) if r > 0 and not n]
+    if moving:
+        raise InvalidInput(
+            f"radius moves the categories {', '.join(moving)}. Expected radii of numeric columns; "
+            "the largest change between two categories is in Certificate.columns."
+        )
+    return radii
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return _json(value.tolist()) if isinstance(value, (np.ndarray, np.generic)) else value

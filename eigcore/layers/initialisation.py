@@ -1,0 +1,173 @@
+"""Starting values that keep scale and gap through depth; derived in docs/layers.md.
+
+Everything is drawn as mean + deviation · normal, so that each framework uses its own generator.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from eigcore.core.rules import matrix
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.registry import get_backend
+from eigcore.errors import InvalidSpec
+from eigcore.layers.description import Layer
+
+GAP = 2.0
+"""Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
+BEND = 0.25
+"""Largest change of the outputs' means with the variance of the inputs, at variance one."""
+COMMON = 0.125
+"""Weight of the mean of all monotone features beside the group that a pencil leans on."""
+MIDDLE, APART = 0.18, 0.5
+"""Noise of the monotone factors, on the diagonal and apart from it."""
+DRAWS = 2**17
+"""DRAWS / d random matrices measure the scale of a functional, at least 512, at most 4096."""
+
+
+class Scale(NamedTuple):
+    """What A_0 + Σ x_i A_i has to be multiplied by, and what is left of the mean.
+
+    gap : distance between the eigenvalues of A_0 before that
+    factor : so that the variance of φ, averaged over the indices, is one
+    means : (indices,) means of φ after that, for entries of the given spread
+    weight : Σ_j ∂φ/∂λ_j, what φ gains when A_0 gains the identity
+    """
+
+    gap: float
+    factor: float
+    means: np.ndarray
+    weight: float
+
+
+@lru_cache(maxsize=256)
+def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
+    """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
+
+    The means are those of spread · R in its place. The draws are those of one fixed seed: this is a
+    numerical integral, not a random choice.
+    """
+    spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
+    draws = min(max(DRAWS // spec.dim, 512), 4096)
+    R = np.random.default_rng(0).normal(size=(draws, spec.packed_size))
+
+    def eigenvalues(spread: float) -> np.ndarray:
+        return np.linalg.eigvalsh(matrix(backend, spec.layout, spread * R + _ladder(spec, gap)))
+
+    lam, factor = eigenvalues(1.0), 1.0
+    for _ in range(64):  # one step where φ is homogeneous; "smooth" and "softmax" need some more
+        values = np.array([s.phi.value(backend, factor * lam) for s in specs])
+        deviation = math.sqrt(values.var(axis=1).mean())
+        if abs(deviation - 1) < 1e-6:
+            break
+        factor /= deviation
+    weight = float(spec.phi.raw_weights(backend, factor * lam[:1]).sum())
+    if spread != 1.0:
+        lam = eigenvalues(spread)
+        values = np.array([s.phi.value(backend, factor * lam) for s in specs])
+    return Scale(gap, factor, values.mean(axis=1), weight)
+
+
+def _gap(specs: tuple[EigSpec, ...]) -> float:
+    """Steps of A_0 for which the means bend by no more than BEND.
+
+    With R_ij of variance q²/2 the mean of λ_i grows by (q²/2) Σ_j 1/(λ_i − λ_j), over the entries
+    (i, j) of the structure (second-order perturbation); the deviation of φ is about |w|.
+    """
+    spec, ladder = specs[0], GAP * np.arange(specs[0].dim)
+    apart = spec.rows > spec.cols
+    i, j = spec.rows[apart], spec.cols[apart]
+    bends = []
+    for s in specs:
+        w = s.phi.raw_weights(get_backend("numpy"), ladder)
+        if not w.any():
+            raise InvalidSpec(
+                "weights are all zero: the layer is constant. Expected one that is not."
+            )
+        bends.append(float(((w[i] - w[j]) / (i - j)).sum() / np.linalg.norm(w)) / 2)
+    return max(GAP, float(np.sqrt(np.mean(np.square(bends)))) / BEND)
+
+
+def _ladder(spec: EigSpec, gap: float) -> np.ndarray:
+    """A_0 packed: a diagonal of mean zero that rises in equal steps."""
+    ladder = np.zeros(spec.packed_size)
+    ladder[spec.rows == spec.cols] = gap * (np.arange(spec.dim) - (spec.dim - 1) / 2)
+    return ladder
+
+
+def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return mean and deviation of the starting values of each parameter.
+
+    Parameters
+    ----------
+    layer : Layer
+
+    Returns
+    -------
+    dict with the names of `Layer.shapes`; the two arrays broadcast to these shapes.
+    """
+    spec, unit, shapes = layer.spec, scale(layer.specs), layer.shapes
+    # each term has an equal share of the variance; z and the terms have one half each
+    terms = spec.features + (layer.categories > 0)
+    share = (0.5 if layer.context else 1.0) / max(terms, 1)
+    free = unit.factor * math.sqrt(share)
+    eye = (spec.rows == spec.cols) * 1.0
+    mean, deviation = np.zeros(spec.params_shape), np.full(spec.params_shape, free)
+    bound = np.flatnonzero(spec.monotone) + 1
+    if len(bound):
+        slope = math.sqrt(share * len(bound)) / unit.weight
+        roots = _roots(layer.specs, len(bound), slope)[..., None]
+        mean[:, bound] = roots * eye
+        deviation[:, bound] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
+        # multiples of the identity move no eigenvalue against another: they bend no mean
+        entries = 1 - share * len(bound) + (slope * APART / unit.factor) ** 2 / spec.dim
+        unit = scale(layer.specs, math.sqrt(entries))
+    shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
+    mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
+    if layer.context:
+        mean, deviation = _affine(mean, deviation, unit.factor, layer.context)
+    result = {
+        "matrices": (mean, deviation),
+        "embedding": (np.zeros(1), np.array([free])),
+        "bias": (np.tile(-unit.means, spec.outputs), np.zeros(1)),
+    }
+    return {name: result[name] for name in shapes}
+
+
+def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
+    """Roots r of the factors L = r·I + N of the monotone terms: (pencils, terms).
+
+    N has deviations r·MIDDLE/√d on the diagonal, which changes the slope, and r·APART/√d apart from
+    it, which turns the eigenvectors: the eigenvalues of its part of N + Nᵀ fill ± r·APART·√2
+    (semicircle law). Each pencil leans on its own group of terms: a mean of many increasing
+    functions would be the same for all pencils, and its variance grow with every layer. The squares
+    of a pencil's slopes add up to slope², less the variance that N brings.
+    """
+    spec, d, groups = specs[0], specs[0].dim, min(specs[0].outputs, terms)
+    own = np.arange(terms) % groups == np.arange(spec.outputs)[:, None] % groups
+    slopes = own / np.sqrt(own.sum(1, keepdims=True)) + COMMON / terms
+    length = np.linalg.norm(slopes, axis=1, keepdims=True) * math.sqrt(1 + 4 * MIDDLE**2 / d)
+    slopes *= slope / length
+    # eigenvalue i grows with (L Lᵀ)_ii, whose mean is r² + E Σ_j N_ij²
+    backend, ladder = get_backend("numpy"), np.arange(d) * GAP
+    shares = np.sum([s.phi.raw_weights(backend, ladder) for s in specs], axis=0)
+    left = np.bincount(spec.rows[spec.rows > spec.cols], minlength=d) @ shares / shares.sum()
+    return np.sqrt(slopes / (1 + (left * APART**2 / 2 + MIDDLE**2) / d))
+
+
+def _affine(mean: np.ndarray, deviation: np.ndarray, factor: float, size: int) -> tuple:
+    """Coefficients of affine functions of z that have these means and deviations.
+
+    Both (pencils, rows, K) -> (pencils · rows, size + 1, K).
+    """
+    constant, slope = deviation * math.sqrt(0.5), deviation * math.sqrt(0.5 / size)
+    slope[:, 0] = factor * math.sqrt(0.5 / size)
+    rows = mean.shape[0] * mean.shape[1]
+    means, deviations = np.zeros((2, rows, size + 1, mean.shape[2]))
+    means[:, 0], deviations[:, 0] = mean.reshape(rows, -1), constant.reshape(rows, -1)
+    deviations[:, 1:] = slope.reshape(rows, 1, -1)
+    return means, deviations
