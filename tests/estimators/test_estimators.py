@@ -443,7 +443,7 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(mixed, options, words):
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     pytest.importorskip("sklearn.callback", reason="there since scikit-learn 1.9")
     pytest.importorskip("rich")
-    page = (Path(__file__).parents[1] / "docs" / "estimators.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):

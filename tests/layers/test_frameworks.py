@@ -29,7 +29,7 @@ from layer_cases import (  # noqa: E402
     tensors,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 # -- compilers

@@ -11,7 +11,7 @@ from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable
 from eigcore.testing import agree, bound
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT.parent / "shared" / "data" / "stcollection"
 FILES = sorted(FOLDER.glob("*.dat"))
 ABSENT = "the folder ../shared/data/stcollection is not beside the repository"

@@ -11,7 +11,7 @@ import pytest
 
 from eigcore import SpectralModel
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 TOLERANCE = 1e-12
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 ANSWERS = (ROOT / "docs" / "questions.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT + ANSWERS, re.DOTALL)

@@ -16,7 +16,7 @@ from eigcore.errors import BackendUnavailable, EigcoreError, InvalidInput
 
 HERE = Path(__file__).parent
 PLUGINS = HERE / "plugins"
-PAGE = (HERE.parent / "docs" / "write-a-backend.md").read_text()
+PAGE = (HERE.parents[1] / "docs" / "write-a-backend.md").read_text()
 TREE = {"numpy", "torch", "jax"}
 
 
