@@ -1,119 +1,97 @@
 """The C++ kernels of eigcore-native, where it is installed, for the backends of this folder."""
 
+from __future__ import annotations
+
 import os
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
-from eigcore.core import rules
-from eigcore.dispatch import tracing
+import numpy as np
 
-try:
-    if os.environ.get("EIGCORE_NATIVE") == "0":
-        raise ImportError("switched off: unset EIGCORE_NATIVE")
-    import eigcore_native
-    from eigcore_native import rules as kernels
-except ImportError as exc:
-    kernels = None
-    DRIVER = ""
-    NOTE = (
-        f"no eigcore-native ({exc}), so LAPACK finds all eigenpairs where one is needed. "
-        "Type: pip install eigcore-native (in a clone: make native)"
-    )
-else:
-    DRIVER = f"eigcore-native {eigcore_native.isa}"
-    NOTE = f"eigcore-native {eigcore_native.__version__}, {eigcore_native.isa}"
+from eigcore.plugin import Answer, Backend, Encoded, Matrices, Pencil, Rule, Source, Want
 
+INTERFACE = 2
+"""Version of eigcore-native's Python interface that is spoken here."""
+KINDS = {Matrices: "rows", Pencil: "pencil", Encoded: "encoded"}
+FEW = 32
+"""Up to so many features the kernel forms the matrices of a pencil faster than BLAS does."""
 THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
 """Threads of a kernel; 0 means the cores available to the process."""
 
 
-FEW = 32
-"""Up to so many features the kernel forms the matrices faster than BLAS does."""
+def _load() -> tuple[Any, str, str]:
+    """Return the module of kernels or None, the name of the driver, and a note."""
+    advice = "Type: pip install eigcore-native (in a clone: make native)"
+    try:
+        if os.environ.get("EIGCORE_NATIVE") == "0":
+            raise ImportError("switched off: unset EIGCORE_NATIVE")
+        import eigcore_native
+        from eigcore_native import kernels
+    except Exception as exc:
+        why = str(exc) if isinstance(exc, ImportError) else f"it fails with {exc!r}"
+    else:
+        isa, version = eigcore_native.isa, eigcore_native.__version__
+        if getattr(eigcore_native, "INTERFACE", None) == INTERFACE:
+            return kernels, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
+        why = f"version {version} is made for another eigcore"
+        advice = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
+    note = f"no eigcore-native ({why}), so LAPACK finds all eigenpairs where one is needed. "
+    return None, "", note + advice
 
 
-def serves(rule):
-    """Tell whether there is a kernel for a rule."""
-    return kernels is not None and kernels.serves(rule) is not None
+NATIVE, DRIVER, NOTE = _load()
 
 
-def solve(backend, rule, p, gradient, threads=None):
-    """Run the kernel of `Backend.fused` on NumPy rows p (..., K)."""
-    assert kernels is not None
-    routine = kernels.value_and_gradient if gradient else kernels.value
-    threads = THREADS if threads is None else threads
-    return _run(backend, rule, p.shape[:-1], lambda q: routine(rule, q, threads), p)
+def serves(rule: Rule, source: Source) -> bool:
+    """Tell whether one kernel serves a rule and a source of NumPy arrays."""
+    if NATIVE is None or not NATIVE.serves(rule, KINDS[type(source)]):
+        return False
+    if isinstance(source, Pencil):
+        return source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
+    return True
 
 
-def with_pullback(backend, rule, p, threads=None):
-    """Return the kernel from NumPy rows (..., K) to values and their pullback, or None."""
-    if not serves(rule):
+def kernel(
+    backend: Backend, rule: Rule, source: Source, want: Want, threads: int | None = None
+) -> Answer | None:
+    """Return `Backend.kernel` of NumPy arrays, noted for `eigcore.trace` as of this backend."""
+    if not serves(rule, source):
         return None
     threads = THREADS if threads is None else threads
-    routine = partial(_value_and_pullback, rule, threads)
-    return lambda p: _run(backend, rule, p.shape[:-1], routine, p)
+    arrays, batch = _unpacked(rule, source)
 
+    def routine(*_: Any) -> Answer:
+        asked = "pullback" if want == "gradient" else want
+        values, vectors, pullback = NATIVE.kernel(rule, KINDS[type(source)], arrays, asked, threads)
+        if want != "gradient":
+            return Answer(values, vectors, None, pullback)
+        return Answer(values, gradient=pullback(np.ones_like(values))[0])
 
-def of_matrices(backend, rule, M, threads=None):
-    """Return `with_pullback` for whole matrices (..., d, d)."""
-    kernel = with_pullback(backend, rule, M, threads)
-    if kernel is None:
-        return None
-    shape, rows = M.shape, (*M.shape[:-2], M.shape[-1] ** 2)
-
-    def run(M):
-        values, pullback = kernel(M.reshape(rows))
-        return values, lambda g: (pullback(g)[0].reshape(shape),)
-
-    return run
-
-
-def _value_and_pullback(rule, threads, p):
-    assert kernels is not None
-    values, vectors, tied = kernels.value_and_vectors(rule, p, threads)
-    if tied is None:
-        pullback = partial(kernels.pullback, rule, vectors, threads=threads)
-        return values, lambda g: (pullback(g),)
-    values, gradient = kernels.value_and_gradient(rule, p, threads)
-    return values, lambda g: (rules.cotangent(gradient, g),)
-
-
-def pencil(backend, rule, params, x, threads=None):
-    """Return the kernel of `Backend.fused_pencil` for NumPy arrays, or None."""
-    few = params.shape[0] == 1 and x.shape[-1] <= FEW
-    if not few or kernels is None or not kernels.serves_pencil(rule):
-        return None
-    threads = THREADS if threads is None else threads
-    routine = partial(kernels.affine, rule, threads=threads)
-    return lambda params, x: _run(backend, rule, x.shape[:-1], routine, params, x)
-
-
-def _run(backend, rule, batch, routine, *arrays):
-    """Call a kernel, noted for `eigcore.trace`."""
-    if not tracing.active():
-        return routine(*arrays)
     d = rule.layout.dim
-    return backend.solve(DRIVER, routine, *arrays, shape=(*batch, d, d))
+    return backend.solve(DRIVER, routine, arrays[-1], shape=(*batch, d, d))
 
 
-def in_jax(rule, gradient, p):
-    """Run the kernel on JAX rows p (..., K), inside or outside jit, on the CPU."""
-    from eigcore_native import jax_rules
-
-    return (jax_rules.value_and_gradient if gradient else jax_rules.value)(rule, p, THREADS)
-
-
-def all_finite(backend, a):
-    """Return `Backend.all_finite` of a NumPy array."""
-    return backend.all_finite(a) if kernels is None else kernels.all_finite(a)
+def _unpacked(rule: Rule, source: Source) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Return the arrays of a source as the kernels take them, and the shape of the values."""
+    if isinstance(source, Matrices):
+        return (source.p,), source.p.shape[: -len(rule.layout.core)]
+    if isinstance(source, Pencil):
+        return tuple(source), source.x.shape[:-1]
+    bins = source.bins
+    return (bins.indices, bins.fractions, bins.runs, source.params), (len(bins.indices),)
 
 
-def rows(backend, rule):
-    """Return the kernel of `Backend.fused_rows` on NumPy arrays, or None."""
-    if kernels is None or not kernels.serves_rows(rule):
-        return None
-    routine = partial(kernels.rows, rule, threads=THREADS)
+def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Return the kernel from JAX arrays p to the values and what is wanted, in or out of jit."""
+    from eigcore_native import jax
 
-    def run(places, params):
-        batch = (len(places.indices),)
-        return _run(backend, rule, batch, lambda a: routine(places, a), params)
+    if want == "values":
+        return lambda p: (jax.value(rule, p, THREADS),)
+    if want == "gradient":
+        return lambda p: jax.value_and_gradient(rule, p, THREADS)
+    return None
 
-    return run
+
+def all_finite(a: np.ndarray) -> bool:
+    """Tell whether all numbers of a float array are finite."""
+    return bool(np.isfinite(a).all()) if NATIVE is None else NATIVE.all_finite(a)

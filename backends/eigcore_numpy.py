@@ -1,79 +1,72 @@
 """NumPy and SciPy: the reference backend. No automatic differentiation; use `eigcore.vjp`."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import Any, final
 
 import eigcore_kernels
 import numpy as np
 import scipy.linalg
 
-from eigcore import Backend, Capabilities
-from eigcore.core import rules
-from eigcore.dispatch.backend import window
-from eigcore.dispatch.hookspecs import hookimpl
+from eigcore.plugin import Answer, Backend, Capabilities, Rule, Source, Want, hookimpl, window
 
 LARGE = 32
 """From this order on one SciPy call per tridiagonal matrix beats LAPACK's dense batch."""
 SHORT = 1024
 """Up to so many numbers the overhead of a call costs more than its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
+NAMES = {np.dtype(name): name for name in ("float64", "float32", "float16")}
+Pairs = tuple[np.ndarray, np.ndarray]
 
 
-@final
-class NumpyBackend(Backend):
-    """Eigenpairs by LAPACK through NumPy; large tridiagonal ones through SciPy."""
+class NumpyArrays(Backend):
+    """Eigenpairs of NumPy arrays: LAPACK through NumPy, large tridiagonal ones through SciPy."""
 
-    name = "numpy"
-    plugin_api = 1
+    plugin_api = 2
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
     xp = np
-    note = f"NumPy {np.__version__}, SciPy {scipy.__version__}; {eigcore_kernels.NOTE}"
 
-    def asarray(self, a, *, like=None, dtype=None, device=None):
+    def asarray(
+        self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
+    ) -> np.ndarray:
         a = np.asarray(a)
         if like is not None and a.dtype.kind == "f":
             dtype = like.dtype
         return a if dtype is None else a.astype(dtype, copy=False)
 
-    def to_numpy(self, a):
+    def to_numpy(self, a: np.ndarray) -> np.ndarray:
         return np.asarray(a)
 
-    def all_finite(self, a):
+    def dtype_name(self, a: np.ndarray) -> str:
+        return NAMES.get(a.dtype) or a.dtype.name
+
+    def all_finite(self, a: np.ndarray) -> bool:
         if a.size <= SHORT and math.isfinite(np.vdot(a, a)):
             return True
         return bool(np.isfinite(a).all())
 
     @np.errstate(invalid="ignore", over="ignore")  # bad rows are reported, with numbers
-    def call(self, function, static, *arrays):
+    def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Any) -> Any:
         return function(self, *static, *arrays)
 
-    def differentiable(self, rule):
+    def differentiable(self, rule: Rule) -> Callable[[np.ndarray], np.ndarray]:
         return partial(rule.value, self)
 
-    def fused(self, rule, p, *, gradient):
-        if eigcore_kernels.serves(rule):
-            return eigcore_kernels.solve(self, rule, p, gradient)
-        one_matrix = rule.layout.kind == "full" and p.size == p.shape[-1]
-        if gradient or not one_matrix or not self.all_finite(p):
-            return None
-        M = rules.matrix(self, rule.layout, p)
-        return rule.phi.value(self, self.solve("scipy.linalg.lapack.syevd", _values_of_one, M))
+    def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
+        return eigcore_kernels.kernel(self, rule, source, want)
 
-    def fused_pencil(self, rule, params, x):
-        kernel = eigcore_kernels.pencil(self, rule, params, x)
-        return kernel and kernel(params, x)
-
-    def fused_rows(self, rule):
-        return eigcore_kernels.rows(self, rule)
-
-    def eigenpairs(self, M, lo, hi):
+    def eigenpairs(self, M: np.ndarray, lo: int, hi: int) -> Pairs:
         return window(self.solve("numpy.linalg.eigh", np.linalg.eigh, M), lo, hi)
 
-    def eigenvalues(self, M, lo, hi):
+    def eigenvalues(self, M: np.ndarray, lo: int, hi: int) -> np.ndarray:
+        if M.size == M.shape[-1] ** 2:
+            return window(self.solve("scipy.linalg.lapack.syevd", _values_of_one, M), lo, hi)
         return window(self.solve("numpy.linalg.eigvalsh", np.linalg.eigvalsh, M), lo, hi)
 
-    def eigenpairs_tridiagonal(self, diag, off, lo, hi):
+    def eigenpairs_tridiagonal(self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int) -> Pairs:
         if diag.shape[-1] < LARGE:
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
         try:
@@ -83,7 +76,15 @@ class NumpyBackend(Backend):
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
 
 
-def _values_of_one(M):
+@final
+class NumpyBackend(NumpyArrays):
+    """The backend "numpy"."""
+
+    name = "numpy"
+    note = f"NumPy {np.__version__}, SciPy {scipy.__version__}; {eigcore_kernels.NOTE}"
+
+
+def _values_of_one(M: np.ndarray) -> np.ndarray:
     """Return ``numpy.linalg.eigvalsh(M)`` of one matrix, (..., d), at half its cost."""
     values, _, failed = SYEVD[M.dtype.char](M.reshape(M.shape[-2:]).T, 0)
     if failed:
@@ -91,7 +92,7 @@ def _values_of_one(M):
     return values.reshape(M.shape[:-1])
 
 
-def _each_tridiagonal(diag, off, lo, hi):
+def _each_tridiagonal(diag: np.ndarray, off: np.ndarray, lo: int, hi: int) -> Pairs:
     d, m, batch = diag.shape[-1], hi - lo + 1, diag.shape[:-1]
     values = np.empty((diag.size // d, m), diag.dtype)
     vectors = np.empty((diag.size // d, d, m), diag.dtype)
@@ -103,6 +104,6 @@ def _each_tridiagonal(diag, off, lo, hi):
 
 
 @hookimpl
-def eigcore_backend():
+def eigcore_backend() -> Backend:
     """Return the backend."""
     return NumpyBackend()

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from eigcore.core import packing as layout
-from eigcore.core import rules
+from eigcore.core import packing, rules
+from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
 from eigcore.core.rules import Rule
+from eigcore.core.sources import Matrices, Pencil
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
-Array = Any
+COMPUTED = ("float64", "float32")
+"""dtypes that are computed as they are."""
 
 
 def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None) -> Array:
@@ -49,7 +50,7 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     """
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
-    values = chosen.call(_values, (rules.rule_of(spec),), params, x)
+    values = chosen.call(_values, (rules.rule_of(spec), Pencil), params, x)
     _check_values(chosen, values, "x and params", x)
     return restore(values)
 
@@ -76,7 +77,7 @@ def evaluate_packed(spec: EigSpec, p: Array) -> Array:
     chosen, (p,), restore = _prepare(None, p)
     if p.ndim == 0 or p.shape[-1] != spec.packed_size:
         raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
-    return restore(_apply(chosen, rules.rule_of(spec), p, "packed matrices", 1))
+    return restore(_applied(chosen, rules.rule_of(spec), p, "packed matrices"))
 
 
 def vjp(
@@ -104,8 +105,7 @@ def vjp(
     chosen, (params, x), restore = _prepare(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
-    rule = rules.rule_of(spec)
-    values, pull = chosen.fused_pencil(rule, params, x) or _composed(chosen, rule, params, x)
+    values, pull = _values_and_pullback(chosen, rules.rule_of(spec), params, x)
     _check_values(chosen, values, "x and params", x)
 
     def pullback(g: Array) -> tuple[Array, Array]:
@@ -155,11 +155,11 @@ def jvp(
             f"d_params and d_x should have the shapes {tuple(params.shape)} and {tuple(x.shape)} "
             f"of params and x; got {tuple(d_params.shape)} and {tuple(d_x.shape)}."
         )
-    static = (rules.rule_of(spec),)
-    values, gradient = chosen.call(_values_and_gradient, static, params, x)
+    rule = rules.rule_of(spec)
+    values, gradient = chosen.call(_values_and_gradient, (rule,), params, x)
     _check_values(chosen, values, "x and params", x)
-    d_p = rules.assemble_tangent(params, x, d_params, d_x)
-    return restore(values), restore(rules.tangent(gradient, d_p))
+    d_p = Pencil(params, x).tangent(chosen, d_params, d_x)
+    return restore(values), restore(rule.tangent(chosen, gradient, d_p))
 
 
 def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Array:
@@ -186,8 +186,8 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
         As for `evaluate`; k out of range.
     """
     chosen, (M,), restore = _prepare(backend, M)
-    d = _order(M)
-    return restore(_apply(chosen, _kth_rule(chosen, M, "full", d, k), M, "M", 2))
+    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    return restore(_applied(chosen, rule, M, "M"))
 
 
 def smooth_kth_eigenvalue(
@@ -218,8 +218,8 @@ def smooth_kth_eigenvalue(
         raise InvalidInput(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
         )
-    rule = Rule(layout.full(d), Smooth(d, (_index(k, d), float(alpha))))
-    return restore(_apply(chosen, rule, M, "M", 2))
+    rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
+    return restore(_applied(chosen, rule, M, "M"))
 
 
 def kth_eigenvalue_tridiagonal(
@@ -253,7 +253,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     p = chosen.xp.concat((diag, off), axis=-1)
-    return restore(_apply(chosen, _kth_rule(chosen, p, "pair", d, k), p, "diag, off", 1))
+    return restore(_applied(chosen, _kth_rule(chosen, p, "pair", d, k), p, "diag, off"))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
@@ -278,9 +278,8 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
         whose gradient is v vᵀ.
     """
     chosen, (M,), restore = _prepare(backend, M)
-    d = _order(M)
-    static = (_kth_rule(chosen, M, "full", d, k),)
-    values, vectors = chosen.call(_pair_of, static, M)
+    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    values, vectors = chosen.call(_eigenpair, (rule,), M)
     _check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
 
@@ -288,43 +287,39 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
 # -- what a backend may compile: static arguments first, then arrays
 
 
-def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:
-    return backend.differentiable_pencil(rule, params, x)
+def _values(backend: Backend, rule: Rule, source: type, *arrays: Array) -> Array:
+    return backend.evaluate(rule, source(*arrays))
 
 
 def _values_and_gradient(
     backend: Backend, rule: Rule, params: Array, x: Array
 ) -> tuple[Array, Array]:
-    return rule.value_and_gradient(backend, rules.assemble(params, x))
+    return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
 
 
-def _composed(
-    backend: Backend, rule: Rule, params: Array, x: Array
-) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
-    values, gradient = backend.call(_values_and_gradient, (rule,), params, x)
-    return values, lambda g: backend.call(_pullback, (), params, x, gradient, g)
-
-
-def _pullback(
-    backend: Backend, params: Array, x: Array, gradient: Array, g: Array
+def _pulled_back(
+    backend: Backend, rule: Rule, params: Array, x: Array, gradient: Array, g: Array
 ) -> tuple[Array, Array]:
-    return rules.assemble_cotangent(backend.xp, params, x, rules.cotangent(gradient, g))
+    return Pencil(params, x).pulled_back(backend, rule.cotangent(gradient, g))
 
 
-def _values_of(backend: Backend, rule: Rule, core: int, a: Array) -> Array:
-    if core == 2:
-        return backend.differentiable_matrices(rule, a)
-    return backend.differentiable(rule)(a)
+def _eigenpair(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
+    return backend.undifferentiable(lambda M: rule.eigenpair(backend, M))(M)
 
 
-def _pair_of(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
-    p = M.reshape(*M.shape[:-2], M.shape[-1] * M.shape[-2])
-    return backend.undifferentiable(partial(rule.eigenpair, backend))(p)
+def _values_and_pullback(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    found = backend.kernel(rule, Pencil(params, x), "pullback")
+    if found is not None and found.pullback is not None:
+        return found.values, found.pullback
+    values, gradient = backend.call(_values_and_gradient, (rule,), params, x)
+    return values, lambda g: backend.call(_pulled_back, (rule,), params, x, gradient, g)
 
 
-def _apply(backend: Backend, rule: Rule, a: Array, what: str, core: int) -> Array:
-    values = backend.call(_values_of, (rule, core), a)
-    _check_values(backend, values, what, a, core)
+def _applied(backend: Backend, rule: Rule, p: Array, what: str) -> Array:
+    values = backend.call(_values, (rule, Matrices), p)
+    _check_values(backend, values, what, p, len(rule.layout.core))
     return values
 
 
@@ -339,12 +334,8 @@ def _prepare(
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    kinds = set(map(_float_name, arrays))
-    if "" in kinds or backend is not None:
-        like = next((a for a in arrays if _float_name(a)), None)
-        arrays = tuple(a if _float_name(a) else _converted(chosen, a, like) for a in arrays)
-        arrays = tuple(chosen.asarray(a) for a in arrays)
-        kinds = {_float_name(a) for a in arrays}
+    arrays = _converted(chosen, arrays)
+    kinds = {chosen.dtype_name(a) for a in arrays}
     if len(kinds) > 1:
         raise InvalidInput(
             f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one of them. "
@@ -356,7 +347,7 @@ def _prepare(
             f'dtype {kind} is not among those of backend "{chosen.name}": '
             f"{', '.join(chosen.capabilities.dtypes)}. Convert the arrays first."
         )
-    if kind in ("float64", "float32"):
+    if kind in COMPUTED:
         return chosen, arrays, _same
     return (
         chosen,
@@ -369,34 +360,26 @@ def _same(result: Array) -> Array:
     return result
 
 
-def _float_name(a: Any) -> str:
-    """Name the floating dtype of an array; empty for integers, lists and numbers."""
-    dtype = getattr(a, "dtype", None)
-    return "" if dtype is None else _name(dtype)
-
-
-def _name(dtype: Any) -> str:
-    name = _NAMES.get(dtype)
-    if name is None:
-        name = str(dtype).removeprefix("torch.")
-        name = _NAMES[dtype] = name if "float" in name else ""
-    return name
-
-
-_NAMES: dict[Any, str] = {}
-# torch.compile then runs it while it traces, and guards nothing on what _NAMES already contains
-_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
-
-
-def _converted(backend: Backend, a: Any, like: Array) -> Array:
-    """Turn lists and numbers into the dtype of the other arrays, integers into float64."""
-    if hasattr(a, "dtype"):
-        if "complex" in str(a.dtype):
-            raise InvalidInput(f"dtype is {a.dtype}; expected real numbers.")
-        return backend.asarray(a, dtype="float64")
-    if like is None:
-        return backend.asarray(a, dtype="float64")
-    return backend.asarray(backend.asarray(a, dtype="float64"), like=like)
+def _converted(backend: Backend, arrays: tuple[Any, ...]) -> tuple[Array, ...]:
+    """Return arrays of floats: integers as float64, lists and numbers like the first array."""
+    found, loose = [], []
+    for place, a in enumerate(arrays):
+        if hasattr(a, "dtype"):
+            a = backend.asarray(a)
+            name = backend.dtype_name(a)
+            if "float" not in name:
+                if "complex" in name:
+                    raise InvalidInput(f"dtype is {name}; expected real numbers.")
+                a = backend.asarray(a, dtype="float64")
+        else:
+            a = backend.asarray(a, dtype="float64")
+            loose.append(place)
+        found.append(a)
+    if 0 < len(loose) < len(found):
+        like = next(a for place, a in enumerate(found) if place not in loose)
+        for place in loose:
+            found[place] = backend.asarray(found[place], like=like)
+    return tuple(found)
 
 
 def _check_shapes(spec: EigSpec, params: Array, x: Array) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from eigcore.core.canonical import canonical
 from eigcore.core.spec import CONVENTION, EigSpec
-from eigcore.dispatch.registry import get_backend, infer
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
+from eigcore.encoding.rows import Rows
+from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError, NonFiniteInput
 from eigcore.portable import file as modelfile
 from eigcore.portable.predict import ModelStatic, combine, decision, forward, link_inverse, shares
 
@@ -155,16 +157,20 @@ class SpectralModel:
         # copies: torch shares memory with NumPy arrays, and these are read-only
         return function(self.static, [p.copy() for p in self.params], X, chosen)
 
-    def _run_table(self, function: Any, table: np.ndarray, backend: Any) -> np.ndarray:
+    def _run_table(self, function: Any, table: np.ndarray, backend: Backend) -> np.ndarray:
         flat = table.reshape(-1, table.shape[-1])
-        params = [p.copy() for p in self.params]
         link = self.static.link if function is forward else "identity"
         step = max(1, CELLS // max(1, self.encoding.terms))
         parts = []
         for start in range(0, max(1, len(flat)), step):
             # encoded in float64 whatever the backend computes in: knots can be narrow
-            terms = self.encoding(flat[start : start + step], get_backend("numpy"))
-            values = combine(self.static, params, backend.asarray(terms), backend)
+            rows = Rows(self.encoding, flat[start : start + step], backend)
+            values = combine(self.static, [rows.values(spec, own) for spec, own in self.members])
+            if not backend.all_finite(values):
+                raise NonFiniteInput(
+                    "The matrices of some rows overflow; expected cells and parameters that stay "
+                    "far from 1e308. Check the units of the columns."
+                )
             parts.append(backend.to_numpy(link_inverse(link, values, backend)))
         whole = np.concatenate(parts)
         return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
@@ -206,18 +212,55 @@ class SpectralModel:
         provenance = {"versions": versions, **self.provenance}
         return {"convention": CONVENTION, **self.static.to_dict(), "provenance": provenance}
 
+    def to(self, backend: str | Backend) -> Any:
+        """Return the model as an object of a framework; `of` is the inverse.
+
+        Parameters
+        ----------
+        backend : str or Backend
+            "torch" gives a `torch.nn.Module` with trainable float64 parameters, "jax" a pair
+            (params, apply): a list of arrays, and the pure function apply(params, x).
+
+        Raises
+        ------
+        BackendUnavailable
+            If the backend is not installed or cannot be loaded.
+        NotSupported
+            If it has no model objects.
+        """
+        return get_backend(backend).wrap(self)
+
+    @classmethod
+    def of(cls, obj: Any) -> SpectralModel:
+        """Return the model of an object made by `to`, with its parameters as they are now.
+
+        Raises
+        ------
+        InvalidInput
+            If no backend knows the object.
+        """
+        for backend in imported():
+            found = backend.unwrap(obj)
+            if found is not None:
+                return cls.from_static(*found)
+        raise InvalidInput(
+            f"The object is a {type(obj).__name__}; expected what model.to(backend) gave. "
+            "Write SpectralModel.load(path) for a file, SpectralModel.from_jax(spec, params) for "
+            "arrays."
+        )
+
     def to_torch(self) -> Any:
-        """Return a `torch.nn.Module` with the parameters as trainable float64 parameters."""
-        return get_backend("torch").wrap(self)
+        """Return a `torch.nn.Module`: short for ``to("torch")``."""
+        return self.to("torch")
 
     @classmethod
     def from_torch(cls, module: Any) -> SpectralModel:
-        """Return the model of a module made by `to_torch`, with its parameters as they are now."""
-        return get_backend("torch").unwrap(module)
+        """Return the model of a module made by `to_torch`: short for `of`."""
+        return cls.of(module)
 
     def to_jax(self) -> Any:
-        """Return (params, apply): a pytree of arrays, and the pure function apply(params, x)."""
-        return get_backend("jax").wrap(self)
+        """Return (params, apply): short for ``to("jax")``."""
+        return self.to("jax")
 
     @classmethod
     def from_jax(cls, spec: ModelStatic | EigSpec, params: Any) -> SpectralModel:

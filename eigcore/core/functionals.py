@@ -1,6 +1,6 @@
 """Spectral functionals φ(λ): value, weights w = ∂φ/∂λ and curvature ∂²φ/∂λ².
 
-Everything here takes eigenvalues λ (..., d) in ascending order, and the backend that they live on
+Everything here takes eigenvalues λ (..., d) in ascending order, and the backend that they live on,
 for its array namespace (``backend.xp``) and for constants beside λ. The derivative of any
 functional of eigenvalues is V diag(w) Vᵀ (`eigcore.core.rules`), so one class here is all that a
 new functional needs.
@@ -19,14 +19,14 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.errors import InvalidSpec
 
-Array = Any
 TIE = 8
 """Eigenvalues closer than TIE·d·ε·‖M‖₂ form a cluster."""
 
 
-def tie_tolerance(xp: Any, lam: Array) -> Array:
+def tie_tolerance(xp: Namespace, lam: Array) -> Array:
     """Return τ = 8 d ε ‖M‖₂ for every row of eigenvalues: (..., d) -> (..., 1)."""
     eps = TIE * lam.shape[-1] * float(xp.finfo(lam.dtype).eps)
     return eps * xp.maximum(abs(lam[..., :1]), abs(lam[..., -1:]))
@@ -41,8 +41,8 @@ class Functional(abc.ABC):
     dim : int
         Order d.
     parameter : int, float or tuple of float
-        What the functional needs to know: the index k, the number r of summands, the smoothing α,
-        the temperature t, or the weights.
+        The index k, the number r of summands, the smoothing (k, α), the temperature t, or the
+        weights.
     """
 
     dim: int
@@ -50,20 +50,20 @@ class Functional(abc.ABC):
     name: ClassVar[str]
 
     @abc.abstractmethod
-    def value(self, backend: Any, lam: Array) -> Array:
+    def value(self, backend: Library, lam: Array) -> Array:
         """φ(λ): (..., d) -> (...)."""
 
     @abc.abstractmethod
-    def raw_weights(self, backend: Any, lam: Array) -> Array:
+    def raw_weights(self, backend: Library, lam: Array) -> Array:
         """∂φ/∂λ as if all eigenvalues were simple: (..., d) -> (..., d)."""
 
-    def weights(self, backend: Any, lam: Array) -> Array:
+    def weights(self, backend: Library, lam: Array) -> Array:
         """∂φ/∂λ with the tie rule: (..., d) -> (..., d)."""
         return self.raw_weights(backend, lam)
 
-    def curvature(self, backend: Any, lam: Array) -> Array:
+    def curvature(self, backend: Library, lam: Array) -> Array:
         """∂²φ/∂λ²: (..., d) -> (..., d, d)."""
-        return lam[..., :, None] * lam[..., None, :] * 0
+        return 0.0 * lam[..., :, None] * lam[..., None, :]
 
 
 class _Linear(Functional):
@@ -73,11 +73,11 @@ class _Linear(Functional):
     def constants(self) -> np.ndarray:
         """w: (d,)."""
 
-    def value(self, backend: Any, lam: Array) -> Array:
-        return (lam * backend.asarray(self.constants(), like=lam)).sum(-1)
+    def value(self, backend: Library, lam: Array) -> Array:
+        return backend.xp.sum(lam * backend.asarray(self.constants(), like=lam), axis=-1)
 
-    def raw_weights(self, backend: Any, lam: Array) -> Array:
-        return lam * 0 + backend.asarray(self.constants(), like=lam)
+    def raw_weights(self, backend: Library, lam: Array) -> Array:
+        return 0.0 * lam + backend.asarray(self.constants(), like=lam)
 
 
 class _Jump(_Linear):
@@ -88,12 +88,12 @@ class _Jump(_Linear):
     def pivot(self) -> int:
         """Index of an eigenvalue beside the jump."""
 
-    def weights(self, backend: Any, lam: Array) -> Array:
+    def weights(self, backend: Library, lam: Array) -> Array:
         # The cluster is {j : |λ_j − λ_pivot| ≤ τ}.
         xp, raw = backend.xp, self.raw_weights(backend, lam)
         near = abs(lam - lam[..., self.pivot : self.pivot + 1]) <= tie_tolerance(xp, lam)
-        one = near * (lam * 0 + 1)
-        mean = (raw * one).sum(-1) / one.sum(-1)
+        one = xp.astype(near, lam.dtype)
+        mean = xp.sum(raw * one, axis=-1) / xp.sum(one, axis=-1)
         return xp.where(near, mean[..., None], raw)
 
 
@@ -111,7 +111,7 @@ class Kth(_Jump):
     def constants(self) -> np.ndarray:
         return np.eye(1, self.dim, self.parameter)[0]
 
-    def value(self, backend: Any, lam: Array) -> Array:
+    def value(self, backend: Library, lam: Array) -> Array:
         return lam[..., self.parameter]
 
 
@@ -155,14 +155,13 @@ class Weighted(_Linear):
     def constants(self) -> np.ndarray:
         return np.asarray(self.parameter)
 
-    def weights(self, backend: Any, lam: Array) -> Array:
+    def weights(self, backend: Library, lam: Array) -> Array:
         # Clusters are the runs of eigenvalues whose neighbours are at most τ apart.
-        raw = self.raw_weights(backend, lam)
-        apart = (lam[..., 1:] - lam[..., :-1] > tie_tolerance(backend.xp, lam)) * 1
-        first = (lam[..., :1] < lam[..., :1]) * 1
-        run = backend.xp.concat((first, apart.cumsum(-1)), axis=-1)
-        same = (run[..., :, None] == run[..., None, :]) * (lam[..., None, :] * 0 + 1)
-        return (same @ raw[..., None])[..., 0] / same.sum(-1)
+        xp, raw = backend.xp, self.raw_weights(backend, lam)
+        apart = lam[..., 1:] - lam[..., :-1] > tie_tolerance(xp, lam)
+        run = xp.cumulative_sum(xp.astype(apart, lam.dtype), axis=-1, include_initial=True)
+        same = xp.astype(run[..., :, None] == run[..., None, :], lam.dtype)
+        return (same @ raw[..., None])[..., 0] / xp.sum(same, axis=-1)
 
 
 @final
@@ -172,20 +171,20 @@ class Softmax(Functional):
 
     name = "softmax"
 
-    def _powers(self, backend: Any, lam: Array) -> Array:
+    def _powers(self, backend: Library, lam: Array) -> Array:
         # Beyond e^-800, which is zero, only overflow could happen.
-        t = max(self.parameter, float(backend.xp.finfo(lam.dtype).tiny))
-        return math.e ** ((lam - lam[..., -1:]).clip(-800 * t, 0) / t)
+        t = max(self.parameter, float(backend.xp.finfo(lam.dtype).smallest_normal))
+        return backend.xp.exp(backend.xp.clip(lam - lam[..., -1:], -800 * t, 0.0) / t)
 
-    def value(self, backend: Any, lam: Array) -> Array:
-        total = self._powers(backend, lam).sum(-1)
+    def value(self, backend: Library, lam: Array) -> Array:
+        total = backend.xp.sum(self._powers(backend, lam), axis=-1)
         return self.parameter * backend.xp.log(total) + lam[..., -1]
 
-    def raw_weights(self, backend: Any, lam: Array) -> Array:
+    def raw_weights(self, backend: Library, lam: Array) -> Array:
         e = self._powers(backend, lam)
-        return e / e.sum(-1)[..., None]
+        return e / backend.xp.sum(e, axis=-1, keepdims=True)
 
-    def curvature(self, backend: Any, lam: Array) -> Array:
+    def curvature(self, backend: Library, lam: Array) -> Array:
         w = self.raw_weights(backend, lam)
         eye = backend.asarray(np.eye(self.dim), like=lam)
         return (w[..., :, None] * eye - w[..., :, None] * w[..., None, :]) / self.parameter
@@ -203,45 +202,48 @@ class Smooth(Functional):
 
     name = "smooth"
 
-    def _maximiser(self, backend: Any, lam: Array, r: int) -> Array:
+    def _maximiser(self, backend: Library, lam: Array, r: int) -> Array:
         # q = clip(λ/α + ν, 0, 1) with ν the root of Σ_j clip(λ_j/α + ν, 0, 1) = r, which is
         # piecewise linear in ν with breakpoints −λ_j/α and 1 − λ_j/α. Measured from λ_k, so that
         # nothing is lost where it matters: then 0 ≤ ν ≤ 1, and u matters inside [−1, 1] only.
         xp, (k, alpha) = backend.xp, self.parameter
-        alpha = max(alpha, float(xp.finfo(lam.dtype).tiny))
-        u = (lam - lam[..., k : k + 1]).clip(-alpha, alpha) / alpha
-        nu = xp.concat((-u, 1 - u), axis=-1)
-        h = (u[..., None, :] + nu[..., :, None]).clip(0, 1).sum(-1)
-        low = xp.amax(xp.where(h <= r, nu, -math.inf), -1)
-        high = xp.amin(xp.where(h >= r, nu, math.inf), -1)
-        at_low = (u + low[..., None]).clip(0, 1).sum(-1)
-        at_high = (u + high[..., None]).clip(0, 1).sum(-1)
-        rise = xp.where(at_high > at_low, at_high - at_low, math.inf)
-        root = low + (high - low) * ((r - at_low) / rise).clip(0, 1)
-        return (u + root[..., None]).clip(0, 1)
+        alpha = max(alpha, float(xp.finfo(lam.dtype).smallest_normal))
+        u = xp.clip(lam - lam[..., k : k + 1], -alpha, alpha) / alpha
+        nu = xp.concat((-u, 1.0 - u), axis=-1)
 
-    def _maximisers(self, backend: Any, lam: Array) -> tuple[Array, Array]:
+        def total(shift: Array) -> Array:
+            return xp.sum(xp.clip(u + shift[..., None], 0.0, 1.0), axis=-1)
+
+        h = xp.sum(xp.clip(u[..., None, :] + nu[..., :, None], 0.0, 1.0), axis=-1)
+        low = xp.max(xp.where(h <= r, nu, -math.inf), axis=-1)
+        high = xp.min(xp.where(h >= r, nu, math.inf), axis=-1)
+        at_low, at_high = total(low), total(high)
+        rise = xp.where(at_high > at_low, at_high - at_low, math.inf)
+        root = low + (high - low) * xp.clip((r - at_low) / rise, 0.0, 1.0)
+        return xp.clip(u + root[..., None], 0.0, 1.0)
+
+    def _maximisers(self, backend: Library, lam: Array) -> tuple[Array, Array]:
         r = self.dim - self.parameter[0]
         return self._maximiser(backend, lam, r), self._maximiser(backend, lam, r - 1)
 
-    def value(self, backend: Any, lam: Array) -> Array:
+    def value(self, backend: Library, lam: Array) -> Array:
         q, p = self._maximisers(backend, lam)
         half = self.parameter[1] / 2
-        return ((q - p) * (lam - half * (q + p))).sum(-1) + half
+        return backend.xp.sum((q - p) * (lam - half * (q + p)), axis=-1) + half
 
-    def raw_weights(self, backend: Any, lam: Array) -> Array:
+    def raw_weights(self, backend: Library, lam: Array) -> Array:
         q, p = self._maximisers(backend, lam)
         return q - p
 
-    def curvature(self, backend: Any, lam: Array) -> Array:
+    def curvature(self, backend: Library, lam: Array) -> Array:
         # ∂q_i/∂λ_j = (δ_ij − 1/|F|)/α on the coordinates F that are strictly inside (0, 1).
-        eye = backend.asarray(np.eye(self.dim), like=lam)
+        xp, eye = backend.xp, backend.asarray(np.eye(self.dim), like=lam)
 
         def jacobian(q: Array) -> Array:
-            inside = (q > 0) * (q < 1) * (lam * 0 + 1)
+            inside = xp.astype((q > 0) & (q < 1), lam.dtype)
             both = inside[..., :, None] * inside[..., None, :]
-            count = inside.sum(-1)[..., None, None]
-            return (both * eye - both / (count + (count == 0))) / self.parameter[1]
+            count = xp.sum(inside, axis=-1)[..., None, None]
+            return (both * eye - both / xp.where(count > 0, count, 1.0)) / self.parameter[1]
 
         q, p = self._maximisers(backend, lam)
         return jacobian(q) - jacobian(p)

@@ -22,10 +22,11 @@ class Layout:
         Order d.
     bandwidth : int
         Number of subdiagonals that may be nonzero.
-    kind : {"packed", "pair", "full"}
+    kind : {"packed", "pair", "square", "full"}
         "packed": row-major lower triangle inside the band, off-diagonal entries stored times √2,
-        so that |p| = ‖M‖_F. "pair": the diagonal, then the subdiagonal as it is. "full": all d²
-        entries, row-major; M is the symmetric part.
+        so that |p| = ‖M‖_F. "pair": the diagonal, then the subdiagonal as it is. "square": whole
+        matrices (..., d, d); M is the symmetric part. "full": the same in one row of d² entries,
+        for programs that were exported before there was "square".
     """
 
     dim: int
@@ -51,10 +52,15 @@ class Layout:
     @property
     def size(self) -> int:
         """Number K of stored entries."""
-        if self.kind == "full":
+        if self.kind in ("square", "full"):
             return self.dim**2
         band = min(1 if self.kind == "pair" else self.bandwidth, self.dim - 1)
         return self.dim * (band + 1) - band * (band + 1) // 2
+
+    @property
+    def core(self) -> tuple[int, ...]:
+        """Trailing axes of p that belong to one matrix: (d, d) for "square", else (K,)."""
+        return (self.dim, self.dim) if self.kind == "square" else (self.size,)
 
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
@@ -90,9 +96,9 @@ def packed(dim: int, bandwidth: int) -> Layout:
     return Layout(dim, bandwidth)
 
 
-def full(dim: int) -> Layout:
+def square(dim: int) -> Layout:
     """Return the layout of a whole matrix, of which the symmetric part is meant."""
-    return Layout(dim, dim - 1, "full")
+    return Layout(dim, dim - 1, "square")
 
 
 def pair(dim: int) -> Layout:

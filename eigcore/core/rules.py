@@ -1,17 +1,17 @@
 """The calculus of eigenvalue models: the only place in the project where derivatives are written.
 
-A model value is φ(λ(M(p))) with p = p(x) the packed entries of A₀ + Σ xᵢ Aᵢ. p is linear in the
-parameters and in x (`assemble`); `Rule` is φ∘λ∘M as a function of p, with its first and second
-derivative. All arrays of one call belong to one library; only operators, and the namespace of the
-backend where operators do not reach, are used.
+A model value is φ(λ(M(p))), p the numbers of a matrix in some layout. `Rule` is φ∘λ∘M as a function
+of p, with its first and second derivative; `eigcore.core.sources` says where p comes from.
 
-Shapes: p (..., K), values (...), gradients (..., K), M and V (..., d, d).
+Shapes: p (..., K), or (..., d, d) in the layout "square"; values (...); gradients like p; M and
+V (..., d, d).
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,95 +19,40 @@ from typing import Any
 import numpy as np
 
 from eigcore.core import functionals
+from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional, Kth
 from eigcore.core.packing import SQRT_HALF, Layout
+from eigcore.core.sources import Answer, Matrices, Source, Want
 from eigcore.core.spec import EigSpec
 
-Array = Any
 NAN = math.nan
+Curvature = tuple[Array, Array, Array]
+"""V, divided differences, ∂²φ/∂λ²: three arrays (..., d, d)."""
 
 
-# -- p = [1, x] · params
-
-
-def _matrix_rows(params: Array) -> Array:
-    """View (m, n+1, K) parameters without their row 0 as (n, m·K)."""
-    outputs, rows, size = params.shape
-    return params[:, 1:].swapaxes(0, 1).reshape(rows - 1, outputs * size)
-
-
-def assemble(params: Array, x: Array) -> Array:
-    """Return the packed matrices A₀ + Σ xᵢ Aᵢ.
-
-    Parameters
-    ----------
-    params : (m, n + 1, K) array
-    x : (..., n) array
-
-    Returns
-    -------
-    (..., K) array, or (..., m, K) if m > 1.
-    """
-    if params.shape[0] == 1:
-        return x @ params[0, 1:] + params[0, 0]
-    rows = x @ _matrix_rows(params)
-    return rows.reshape(*x.shape[:-1], params.shape[0], params.shape[2]) + params[:, 0]
-
-
-def assemble_tangent(params: Array, x: Array, d_params: Array, d_x: Array) -> Array:
-    """dp = [0, dx]·params + [1, x]·dparams."""
-    return assemble(params, d_x) - assemble(params, d_x * 0) + assemble(d_params, x)
-
-
-def assemble_cotangent(xp: Any, params: Array, x: Array, d_p: Array) -> tuple[Array, Array]:
-    """Return the adjoint of `assemble_tangent`: (d_params, d_x) for a cotangent of p."""
-    outputs, _, size = params.shape
-    d_x = d_p.reshape(-1, outputs * size) @ _matrix_rows(params).mT
-    return assemble_cotangent_params(xp, outputs, x, d_p), d_x.reshape(x.shape)
-
-
-def assemble_cotangent_params(xp: Any, outputs: int, x: Array, d_p: Array) -> Array:
-    """Return the part of `assemble_cotangent` for the parameters: (outputs, n + 1, K)."""
-    size, n = d_p.shape[-1], x.shape[-1]
-    flat_p = d_p.reshape(-1, outputs * size)
-    flat_x = x.reshape(flat_p.shape[0], n)
-    rows = xp.concat((flat_p.sum(0)[None], flat_x.mT @ flat_p), axis=0)
-    return rows.reshape(n + 1, outputs, size).swapaxes(0, 1)
-
-
-# -- first derivative: dφ = ⟨gradient, dp⟩
-
-
-def tangent(gradient: Array, d_p: Array) -> Array:
-    """Jvp of a value whose gradient is known."""
-    return (gradient * d_p).sum(-1)
-
-
-def cotangent(gradient: Array, g: Array) -> Array:
-    """Vjp of a value whose gradient is known."""
-    return gradient * g[..., None]
-
-
-# -- packed vectors and matrices
-
-
-def matrix(backend: Any, lay: Layout, p: Array) -> Array:
-    """M(p): (..., K) -> (..., d, d)."""
-    d = lay.dim
-    if lay.kind == "full":
-        half = p.reshape(*p.shape[:-1], d, d) * 0.5
+def matrix(library: Library, lay: Layout, p: Array) -> Array:
+    """M(p): p -> (..., d, d)."""
+    xp, d = library.xp, lay.dim
+    if lay.kind == "square":
+        half = 0.5 * p
         return half + half.mT
-    places = backend.place(lay, p)
-    return (p[..., places.gather] * places.gather_factor).reshape(*p.shape[:-1], d, d)
+    if lay.kind == "full":
+        half = 0.5 * xp.reshape(p, (*p.shape[:-1], d, d))
+        return half + half.mT
+    places = library.place(lay, p)
+    entries = xp.take(p, places.gather, axis=-1) * places.gather_factor
+    return xp.reshape(entries, (*p.shape[:-1], d, d))
 
 
-def packed_gradient(backend: Any, lay: Layout, G: Array) -> Array:
-    """Adjoint of `matrix` on symmetric G: (..., d, d) -> (..., K)."""
-    flat = G.reshape(*G.shape[:-2], lay.dim**2)
+def packed_gradient(library: Library, lay: Layout, G: Array) -> Array:
+    """Adjoint of `matrix` on symmetric G: (..., d, d) -> the shape of p."""
+    if lay.kind == "square":
+        return G
+    flat = library.xp.reshape(G, (*G.shape[:-2], lay.dim**2))
     if lay.kind == "full":
         return flat
-    places = backend.place(lay, G)
-    return flat[..., places.scatter] * places.scatter_factor
+    places = library.place(lay, G)
+    return library.xp.take(flat, places.scatter, axis=-1) * places.scatter_factor
 
 
 def bands(lay: Layout, p: Array) -> tuple[Array, Array]:
@@ -117,15 +62,12 @@ def bands(lay: Layout, p: Array) -> tuple[Array, Array]:
     return p[..., ::2], p[..., 1::2] * SQRT_HALF
 
 
-# -- the rule
-
-
 @dataclass(frozen=True)
 class Rule:
     """φ(λ(M(p))) as a function of p, with derivatives. Hashable.
 
-    Non-finite rows of p give NaN and leave their neighbours alone; eager callers turn that into
-    an error (`eigcore.api`).
+    Rows of p that are not finite give NaN and leave their neighbours alone; eager callers turn
+    that into an error (`eigcore.api`).
 
     Parameters
     ----------
@@ -152,25 +94,62 @@ class Rule:
         sizes = f"{int(lay.dim)}, {int(lay.bandwidth)}"
         return f'[{sizes}, "{lay.kind}", "{self.phi.name}", {text}]'
 
-    def value(self, backend: Any, p: Array) -> Array:
-        """φ: (..., K) -> (...)."""
-        fused = backend.fused(self, p, gradient=False)
-        return self.composed(backend, p, gradient=False) if fused is None else fused
+    # -- what is known of a source: from a kernel, or composed from the backend's eigenpairs
 
-    def value_and_gradient(self, backend: Any, p: Array) -> tuple[Array, Array]:
-        """φ and ∂φ/∂p, from one eigensolve: (..., K) -> (...), (..., K).
+    def solve(self, library: Library, source: Source, want: Want) -> Answer:
+        """Return the values of a source, and what else is wanted, by one kernel if there is one."""
+        found = library.kernel(self, source, want)
+        if found is not None:
+            return found
+        if isinstance(source, Matrices):
+            return self.composed(library, source.p, want)
+        inner = self.solve(library, Matrices(source.assembled(library)), want)
+        pull = inner.pullback
+        if pull is None:
+            return inner
+        return inner._replace(pullback=lambda g: source.pulled_back(library, pull(g)[0]))
+
+    def composed(self, library: Library, p: Array, want: Want) -> Answer:
+        """`solve` from the backend's eigenpairs, in chunks."""
+        if want == "values":
+            return Answer(self._mapped(library, self._value, p))
+        if want == "vectors":
+            return Answer(*self._mapped(library, self._eigenpair, p))
+        values, gradient = self._mapped(library, self._value_and_gradient, p)
+        if want == "gradient":
+            return Answer(values, gradient=gradient)
+        return Answer(values, pullback=lambda g: (self.cotangent(gradient, g),))
+
+    def value(self, library: Library, p: Array) -> Array:
+        """φ: p -> (...)."""
+        return self.solve(library, Matrices(p), "values").values
+
+    def value_and_gradient(self, library: Library, p: Array) -> tuple[Array, Array]:
+        """φ and ∂φ/∂p, from one eigensolve: p -> (...), like p.
 
         ∂φ/∂M = V diag(w) Vᵀ (Magnus 1985; ties: `eigcore.core.functionals`).
         """
-        fused = backend.fused(self, p, gradient=True)
-        return self.composed(backend, p, gradient=True) if fused is None else fused
+        found = self.solve(library, Matrices(p), "gradient")
+        return found.values, found.gradient
 
-    def composed(self, backend: Any, p: Array, *, gradient: bool) -> Any:
-        """`value`, or `value_and_gradient`, from the backend's eigenpairs, in chunks."""
-        function = self._value_and_gradient if gradient else self._value
-        return backend.map_rows(lambda q: function(backend, q), p, self._bytes_per_entry)
+    def eigenpair(self, library: Library, p: Array) -> tuple[Array, Array]:
+        """λ_k and a unit vector, for φ = λ_k: p -> (...), (..., d)."""
+        found = self.solve(library, Matrices(p), "vectors")
+        return found.values, found.vectors
 
-    def curvature(self, backend: Any, p: Array) -> tuple[Array, Array, Array]:
+    # -- first derivative: dφ = ⟨gradient, dp⟩
+
+    def tangent(self, library: Library, gradient: Array, d_p: Array) -> Array:
+        """Jvp of a value whose gradient is known: like p, like p -> (...)."""
+        return library.xp.sum(gradient * d_p, axis=self._axes)
+
+    def cotangent(self, gradient: Array, g: Array) -> Array:
+        """Vjp of a value whose gradient is known: like p, (...) -> like p."""
+        return gradient * _beside(g, len(self._axes))
+
+    # -- second derivative
+
+    def curvature(self, library: Library, p: Array) -> Curvature:
         """Return what the second derivative needs: V, divided differences, ∂²φ/∂λ².
 
         Three arrays (..., d, d). With Δ̃ = Vᵀ dM V the change of the gradient is
@@ -178,89 +157,104 @@ class Rule:
         equal eigenvalues (Lewis & Sendov 2001). NaN where the tie rule had to choose a
         subgradient: there φ has no second derivative.
         """
-        xp = backend.xp
-        p, poison = self._clean(backend, p)
-        lam, V = self._solve(backend, p)
-        w, raw = self.phi.weights(backend, lam), self.phi.raw_weights(backend, lam)
-        bend = self.phi.curvature(backend, lam)
-        chosen = abs(w - raw).sum(-1) > 8 * w.shape[-1] * xp.finfo(w.dtype).eps * abs(raw).sum(-1)
+        xp = library.xp
+        p, poison = self._clean(library, p)
+        lam, V = self._solved(library, p)
+        w, raw = self.phi.weights(library, lam), self.phi.raw_weights(library, lam)
+        bend = self.phi.curvature(library, lam)
+        rounding = 8 * self.layout.dim * float(xp.finfo(w.dtype).eps)
+        chosen = xp.sum(abs(w - raw), axis=-1) > rounding * xp.sum(abs(raw), axis=-1)
         gap = lam[..., :, None] - lam[..., None, :]
         equal = abs(gap) <= functionals.tie_tolerance(xp, lam)[..., None]
         slope = (raw[..., :, None] - raw[..., None, :]) / xp.where(equal, 1.0, gap)
-        own = (bend * backend.asarray(np.eye(self.layout.dim), like=lam)).sum(-1)[..., None]
+        eye = library.asarray(np.eye(self.layout.dim), like=lam)
+        own = xp.sum(bend * eye, axis=-1)[..., None]
         divided = xp.where(equal, own - bend, slope)
         divided = xp.where(chosen[..., None, None], NAN, divided)
-        return V, _spoil(divided, poison, 2), bend
+        return V, _spoilt(divided, poison, 2), bend
 
-    def gradient_tangent(self, backend: Any, curvature: Any, d_p: Array) -> Array:
+    def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
         """Change of ∂φ/∂p along dp, linear in dp; the Hessian is symmetric, so also its vjp."""
-        V, divided, bend = curvature
-        rotated = V.mT @ matrix(backend, self.layout, d_p) @ V
-        eye = backend.asarray(np.eye(self.layout.dim), like=V)
-        own = (rotated * eye).sum(-1)[..., None]
-        change = divided * rotated * (1 - eye) + (bend @ own) * eye
-        return packed_gradient(backend, self.layout, V @ change @ V.mT)
+        xp, (V, divided, bend) = library.xp, curvature
+        rotated = V.mT @ matrix(library, self.layout, d_p) @ V
+        eye = library.asarray(np.eye(self.layout.dim), like=V)
+        own = xp.sum(rotated * eye, axis=-1)[..., None]
+        change = divided * rotated * (1.0 - eye) + (bend @ own) * eye
+        return packed_gradient(library, self.layout, V @ change @ V.mT)
 
-    def eigenpair(self, backend: Any, p: Array) -> tuple[Array, Array]:
-        """λ_k and a unit vector, for φ = λ_k: (..., K) -> (...), (..., d)."""
-        k = self.phi.parameter
-        p, poison = self._clean(backend, p)
-        lam, V = self._solve(backend, p)
-        return _spoil(lam[..., k], poison), _spoil(V[..., :, k], poison, 1)
+    # -- eigenpairs of rows that may be bad
 
     @property
-    def _bytes_per_entry(self) -> int:
+    def _axes(self) -> tuple[int, ...]:
+        """Axes of p that belong to one matrix."""
+        return tuple(range(-len(self.layout.core), 0))
+
+    def _mapped(self, library: Library, function: Callable[..., Any], p: Array) -> Any:
         # M, V, V·w and the gradient; the Moreau envelope sorts by comparing all pairs.
-        d = self.layout.dim
-        return d * d * (8 if self.phi.name == "smooth" else 5)
+        entries = self.layout.dim**2 * (8 if self.phi.name == "smooth" else 5)
+        core = len(self.layout.core)
+        return library.map_rows(lambda q: function(library, q), p, core, entries)
 
-    def _value(self, backend: Any, p: Array) -> Array:
-        p, poison = self._clean(backend, p)
-        return _spoil(self.phi.value(backend, self._eigenvalues(backend, p)), poison)
+    def _value(self, library: Library, p: Array) -> Array:
+        p, poison = self._clean(library, p)
+        return _spoilt(self.phi.value(library, self._eigenvalues(library, p)), poison)
 
-    def _value_and_gradient(self, backend: Any, p: Array) -> tuple[Array, Array]:
-        p, poison = self._clean(backend, p)
-        lam, V = self._solve(backend, p)
-        w = self.phi.weights(backend, lam)
-        gradient = packed_gradient(backend, self.layout, (V * w[..., None, :]) @ V.mT)
-        return _spoil(self.phi.value(backend, lam), poison), _spoil(gradient, poison, 1)
+    def _value_and_gradient(self, library: Library, p: Array) -> tuple[Array, Array]:
+        p, poison = self._clean(library, p)
+        lam, V = self._solved(library, p)
+        w = self.phi.weights(library, lam)
+        gradient = packed_gradient(library, self.layout, (V * w[..., None, :]) @ V.mT)
+        values = self.phi.value(library, lam)
+        return _spoilt(values, poison), _spoilt(gradient, poison, len(self._axes))
 
-    def _clean(self, backend: Any, p: Array) -> tuple[Array, Array | None]:
+    def _eigenpair(self, library: Library, p: Array) -> tuple[Array, Array]:
+        k = self.phi.parameter
+        p, poison = self._clean(library, p)
+        lam, V = library.eigenpairs(matrix(library, self.layout, p), k, k)
+        return _spoilt(lam[..., 0], poison), _spoilt(V[..., :, 0], poison, 1)
+
+    def _clean(self, library: Library, p: Array) -> tuple[Array, Array | None]:
         """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
 
         None stands for an array of zeros, where it is known that there is no bad row.
         """
-        if backend.all_finite(p):
+        if library.all_finite(p):
             return p, None
-        xp = backend.xp
-        good = xp.isfinite(p).all(-1)
-        safe = xp.where(good[..., None], p, 0.0)
-        return safe, xp.where(good, safe[..., 0] * 0, NAN)
+        xp, axes = library.xp, self._axes
+        good = xp.all(xp.isfinite(p), axis=axes)
+        safe = xp.where(_beside(good, len(axes)), p, 0.0)
+        first = safe[..., 0, 0] if len(axes) == 2 else safe[..., 0]
+        return safe, xp.where(good, 0.0 * first, NAN)
 
-    def _eigenvalues(self, backend: Any, p: Array) -> Array:
+    def _eigenvalues(self, library: Library, p: Array) -> Array:
         d, width = self.layout.dim, self.layout.bandwidth
         if width == 0:
-            return self._solve(backend, p)[0]
+            return self._solved(library, p)[0]
         if width == 1 and d > 2:
-            return backend.eigenvalues_tridiagonal(*bands(self.layout, p), 0, d - 1)
-        return backend.eigenvalues(matrix(backend, self.layout, p), 0, d - 1)
+            return library.eigenvalues_tridiagonal(*bands(self.layout, p), 0, d - 1)
+        return library.eigenvalues(matrix(library, self.layout, p), 0, d - 1)
 
-    def _solve(self, backend: Any, p: Array) -> tuple[Array, Array]:
-        """All eigenpairs, ascending: (..., K) -> (..., d), (..., d, d)."""
-        d, width = self.layout.dim, self.layout.bandwidth
-        if width == 0 and self.layout.kind != "full":
-            order = backend.xp.argsort(p, -1)
-            place = backend.asarray(np.arange(d)[:, None], like=order)
-            V = (order[..., None, :] == place) * (p[..., None, :] * 0 + 1)
-            return (V * p[..., :, None]).sum(-2), V
+    def _solved(self, library: Library, p: Array) -> tuple[Array, Array]:
+        """All eigenpairs, ascending: p -> (..., d), (..., d, d)."""
+        xp, d, width = library.xp, self.layout.dim, self.layout.bandwidth
+        if width == 0 and len(self._axes) == 1 and self.layout.kind != "full":
+            order = xp.argsort(p, axis=-1)
+            place = library.asarray(np.arange(d)[:, None], like=order)
+            V = xp.astype(order[..., None, :] == place, p.dtype)
+            return xp.sum(V * p[..., :, None], axis=-2), V
         if width == 1 and d > 2:
-            return backend.eigenpairs_tridiagonal(*bands(self.layout, p), 0, d - 1)
-        return backend.eigenpairs(matrix(backend, self.layout, p), 0, d - 1)
+            return library.eigenpairs_tridiagonal(*bands(self.layout, p), 0, d - 1)
+        return library.eigenpairs(matrix(library, self.layout, p), 0, d - 1)
 
 
-def _spoil(a: Array, poison: Array | None, axes: int = 0) -> Array:
+def _beside(a: Array, axes: int) -> Array:
+    """Return a (...) with further axes of length one behind."""
+    return a[..., None, None] if axes == 2 else a[..., None] if axes else a
+
+
+def _spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
     """Add `poison` (...) to an array with further `axes` behind."""
-    return a if poison is None else a + poison.reshape((*poison.shape, *[1] * axes))
+    return a if poison is None else a + _beside(poison, axes)
 
 
 def rule_of(spec: EigSpec) -> Rule:
@@ -270,11 +264,12 @@ def rule_of(spec: EigSpec) -> Rule:
 
 @lru_cache(maxsize=1024)
 def kth_rule(kind: str, dim: int, k: int) -> Rule:
-    """Return the rule of the k-th eigenvalue in the layout "full" or "pair".
+    """Return the rule of the k-th eigenvalue in the layout "square" or "pair".
 
     One object per rule: a compiler's cache then finds it by identity.
     """
-    return Rule(Layout(dim, dim - 1 if kind == "full" else min(1, dim - 1), kind), Kth(dim, k))
+    bandwidth = dim - 1 if kind == "square" else min(1, dim - 1)
+    return Rule(Layout(dim, bandwidth, kind), Kth(dim, k))
 
 
 @lru_cache(maxsize=1024)

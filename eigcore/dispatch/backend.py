@@ -7,17 +7,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
+from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
-from eigcore.core.rules import assemble
+from eigcore.core.rules import Rule
+from eigcore.core.sources import Answer, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.errors import NotSupported
 
-Array = Any
-PLUGIN_API = 1
+PLUGIN_API = 2
 """Version of this interface; a plugin writes the number it was made for into `plugin_api`."""
 
 MEMORY_BUDGET = 256 * 2**20
@@ -55,15 +56,6 @@ class Capabilities:
     structures: tuple[str, ...] = ("dense", "tridiagonal", "banded", "diagonal")
 
 
-class Places(NamedTuple):
-    """Index and factor arrays of a `Layout`, beside the arrays they serve."""
-
-    gather: Array
-    gather_factor: Array
-    scatter: Array
-    scatter_factor: Array
-
-
 class Backend(abc.ABC):
     """One array library with an eigensolver. Subclasses are final; to change one, wrap it.
 
@@ -78,9 +70,9 @@ class Backend(abc.ABC):
     capabilities: ClassVar[Capabilities]
     note: str = ""
     """One line for ``eigcore backends``: what accelerates it, or what is missing for that."""
-    xp: ClassVar[Any]
-    """Array namespace: numpy, torch, jax.numpy or a module with the same functions of these
-    names: amax, amin, argsort, concat, finfo, isfinite, log, maximum, where."""
+    xp: Namespace
+    """Array namespace: a module with the `eigcore.core.arrays.FUNCTIONS` of the array API
+    standard; array-api-compat gives one for libraries that are not there yet."""
 
     @abc.abstractmethod
     def asarray(
@@ -92,7 +84,7 @@ class Backend(abc.ABC):
         ----------
         a : array-like
         like : array, optional
-            Take dtype (a float array keeps being float) and device from it.
+            Take its device, and its dtype where `a` holds floats.
         dtype : str or dtype of the library, optional
         device : str or device of the library, optional
         """
@@ -119,14 +111,20 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         """Return ``rule.value`` with the rule's derivatives attached by the framework's means."""
+
+    def dtype_name(self, a: Array) -> str:
+        """Name the element type of an array, such as float64 or int32."""
+        return str(a.dtype).rsplit(".", 1)[-1]
 
     def eigenvalues(self, M: Array, lo: int, hi: int) -> Array:
         """Return the values of `eigenpairs` only."""
         return self.eigenpairs(M, lo, hi)[0]
 
-    def eigenpairs_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Any:
+    def eigenpairs_tridiagonal(
+        self, diag: Array, off: Array, lo: int, hi: int
+    ) -> tuple[Array, Array]:
         """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
         return self.eigenpairs(self._dense(diag, off), lo, hi)
 
@@ -134,38 +132,26 @@ class Backend(abc.ABC):
         """Return the values of `eigenpairs_tridiagonal` only."""
         return self.eigenvalues(self._dense(diag, off), lo, hi)
 
-    def fused(self, rule: Any, p: Array, *, gradient: bool) -> Any:
-        """Return ``rule.value(self, p)``, or ``rule.value_and_gradient(self, p)``, from one kernel.
+    def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
+        """Return what one kernel computes for a rule and a source of matrices.
 
-        None where there is none for this rule and array: then the rule composes it from
-        `eigenpairs`. A kernel is held to that composition by a law.
+        None where there is none: then the rule composes it from `eigenpairs`. A kernel is held to
+        that composition by a law.
+
+        Parameters
+        ----------
+        rule : `eigcore.core.rules.Rule`
+        source : `Matrices`, `Pencil` or `Encoded` of `eigcore.core.sources`
+        want : {"values", "vectors", "gradient", "pullback"}
+            The field of the answer that is wanted beside the values.
         """
         return None
 
-    def fused_pencil(self, rule: Any, params: Array, x: Array) -> Any:
-        """Return the values of a pencil and their pullback from one kernel, or None.
-
-        params (m, n + 1, K) and x (..., n) give the values and a function from their cotangent to
-        (d_params, d_x); with ``want_x=False`` d_x is None. It is held to the composition from
-        `assemble` and `Rule.value_and_gradient` by a law.
-        """
-        return None
-
-    def differentiable_pencil(self, rule: Any, params: Array, x: Array) -> Array:
-        """Return the values of a pencil with derivatives attached: (m, n + 1, K), (..., n)."""
-        return self.differentiable(rule)(assemble(params, x))
-
-    def differentiable_matrices(self, rule: Any, M: Array) -> Array:
-        """Return the values of whole matrices (..., d, d) with derivatives attached."""
-        return self.differentiable(rule)(M.reshape(*M.shape[:-2], M.shape[-2] * M.shape[-1]))
-
-    def fused_rows(self, rule: Any) -> Callable[..., Any] | None:
-        """Return the kernel of `encoding.rows.Rows.vjp` for a rule, None where there is none.
-
-        It takes `encoding.rows.Places` and params (1, terms + 1, K), and returns the values and
-        their pullback to `params`. It is held to the composition from dense terms by a law.
-        """
-        return None
+    def evaluate(self, rule: Rule, source: Source) -> Array:
+        """Return the values of a source, with the framework's derivatives attached."""
+        if not self.capabilities.autodiff:
+            return rule.solve(self, source, "values").values
+        return self.differentiable(rule)(source.assembled(self))
 
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         """Return ``function(self, *static, *arrays)``, compiled where the framework can.
@@ -180,7 +166,7 @@ class Backend(abc.ABC):
 
     def all_finite(self, a: Array) -> bool:
         """Tell whether all entries are known to be finite; False where nobody can know."""
-        return self.is_concrete(a) and bool(self.xp.isfinite(a).all())
+        return self.is_concrete(a) and bool(self.xp.all(self.xp.isfinite(a)))
 
     def detach(self, a: Array) -> Array:
         """Return `a` cut off from the framework's own differentiation."""
@@ -199,30 +185,50 @@ class Backend(abc.ABC):
         raise NotSupported(f'Backend "{self.name}" has no compiler; call the function as it is.')
 
     def wrap(self, model: Any) -> Any:
-        """Return a `SpectralModel` as an object of the framework."""
+        """Return a model as an object of the framework, with trainable parameters.
+
+        `model` has `static` (`eigcore.portable.description.ModelStatic`), `params` (one read-only
+        float64 NumPy array per member) and `provenance`.
+        """
         raise NotSupported(f'Backend "{self.name}" has no model objects; use "torch" or "jax".')
 
-    def unwrap(self, obj: Any) -> Any:
-        """Return the `SpectralModel` inside an object made by `wrap`."""
-        raise NotSupported(f'Backend "{self.name}" has no model objects; use "torch" or "jax".')
+    def unwrap(self, obj: Any) -> tuple[Any, list[np.ndarray], dict[str, Any]] | None:
+        """Return (static, params, provenance) of an object made by `wrap`; None for others."""
+        return None
 
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` beside `like`."""
         make = _places if self.is_concrete(like) else _places.__wrapped__
         return make(self, lay, like.dtype, like.device)
 
-    def map_rows(self, function: Callable[[Array], Any], p: Array, bytes_per_entry: int) -> Any:
-        """Apply `function` to p (..., K), in chunks of rows where the memory budget asks for it.
+    def chunk(self, p: Array, entries: int) -> int:
+        """Return how many rows of working memory, `entries` numbers each, fit into the budget."""
+        size = 4 if self.dtype_name(p) == "float32" else 8
+        return max(1, MEMORY_BUDGET // (entries * size))
 
-        `bytes_per_entry` is the working memory of one row in elements of p's dtype.
+    def map_rows(self, function: Callable[[Array], Any], p: Array, core: int, entries: int) -> Any:
+        """Apply `function` to p, in chunks of rows where the memory budget asks for it.
+
+        Parameters
+        ----------
+        core : int
+            Number of trailing axes of p that belong to one row.
+        entries : int
+            Working memory of one row, in numbers of p's dtype.
         """
-        if p.nbytes * bytes_per_entry <= MEMORY_BUDGET * p.shape[-1]:
+        lead, chunk = p.shape[:-core], self.chunk(p, entries)
+        rows = math.prod(lead)
+        if rows <= chunk:
             return function(p)
-        rows = math.prod(p.shape[:-1])
-        chunk = max(1, MEMORY_BUDGET // (bytes_per_entry * p.dtype.itemsize))
-        flat = p.reshape(rows, p.shape[-1])
-        parts = [function(flat[start : start + chunk]) for start in range(0, rows, chunk)]
-        return join(self.xp, parts, p.shape[:-1])
+        flat = self.xp.reshape(p, (rows, *p.shape[-core:]))
+        starts = range(0, rows, chunk)
+        parts = [function(flat[start : min(start + chunk, rows), ...]) for start in starts]
+        return join(self.xp, parts, lead)
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody is inside `eigcore.trace()`."""
+        return tracing.active()
 
     def solve(
         self,
@@ -238,7 +244,7 @@ class Backend(abc.ABC):
         """
         if not tracing.active():
             return routine(a, *rest)
-        return tracing.record(self.name, driver, self._wait, routine, a, *rest, shape=shape)
+        return tracing.record(self, driver, self._wait, routine, a, *rest, shape=shape)
 
     def _wait(self, result: Any) -> bool:
         first = result[0] if isinstance(result, tuple) else result
@@ -249,8 +255,8 @@ class Backend(abc.ABC):
     def _dense(self, diag: Array, off: Array) -> Array:
         p = self.xp.concat((diag, off), axis=-1)
         places = self.place(pair(diag.shape[-1]), p)
-        dense = p[..., places.gather] * places.gather_factor
-        return dense.reshape(*diag.shape, diag.shape[-1])
+        dense = self.xp.take(p, places.gather, axis=-1) * places.gather_factor
+        return self.xp.reshape(dense, (*diag.shape, diag.shape[-1]))
 
 
 def window(solution: Any, lo: int, hi: int) -> Any:
@@ -262,12 +268,12 @@ def window(solution: Any, lo: int, hi: int) -> Any:
     return tuple(cut) if vectors else cut[0]
 
 
-def join(xp: Any, parts: list[Any], batch: tuple[int, ...]) -> Any:
+def join(xp: Namespace, parts: list[Any], batch: tuple[int, ...]) -> Any:
     """Concatenate the results of chunks, arrays or tuples of arrays, under the batch shape."""
     if isinstance(parts[0], tuple):
         return tuple(join(xp, list(column), batch) for column in zip(*parts, strict=True))
     whole = xp.concat(parts, axis=0)
-    return whole.reshape(*batch, *whole.shape[1:])
+    return xp.reshape(whole, (*batch, *whole.shape[1:]))
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ the backend's name::
 
 and the module says::
 
-    from eigcore.dispatch.hookspecs import hookimpl
+    from eigcore.plugin import hookimpl
 
     @hookimpl
     def eigcore_backend():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -129,6 +130,14 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     return _loaded[name]  # type: ignore[return-value]
 
 
+def imported() -> Iterator[Backend]:
+    """Yield the backends whose modules are imported already; no other is loaded."""
+    for name, entries in _entries().items():
+        if name in _loaded or any(entry.module in sys.modules for entry in entries):
+            with contextlib.suppress(BackendUnavailable):
+                yield get_backend(name)
+
+
 def _load(name: str) -> None:
     """Make sure that the backend is in `_loaded`, or raise."""
     result = _loaded.get(name)
@@ -198,7 +207,7 @@ def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Back
     if not manager.hook.eigcore_backend.get_hookimpls():
         raise BackendUnavailable(
             f"{who} has no hook. Expected a function eigcore_backend() decorated with "
-            "eigcore.dispatch.hookspecs.hookimpl. Add it and install the plugin again."
+            "eigcore.plugin.hookimpl. Add it and install the plugin again."
         )
     try:
         made = manager.hook.eigcore_backend()

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eigcore.dispatch.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def active() -> bool:
 
 
 def record(
-    backend: str,
+    backend: Backend,
     driver: str,
     wait: Callable[[Any], bool],
     routine: Callable[..., Any],
@@ -89,5 +92,6 @@ def record(
     result = routine(a, *rest)
     seconds = time.perf_counter() - start if wait(result) else None
     device = str(getattr(a, "device", "cpu")) if seconds is not None else "compiled"
-    calls.append(Solve(backend, driver, device, str(a.dtype), tuple(shape or a.shape), seconds))
+    dtype, shape = backend.dtype_name(a), tuple(shape or a.shape)
+    calls.append(Solve(backend.name, driver, device, dtype, shape, seconds))
     return result

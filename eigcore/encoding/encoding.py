@@ -166,9 +166,9 @@ class Encoding:
         self.check_width(x.shape)
         xp = backend.xp
         table = backend.asarray(np.array(self.constants), like=x)
-        row = {name: table[place] for name, place in FIELD.items()}
+        row = {name: table[place, ...] for name, place in FIELD.items()}
         # a column's value beside each of its terms: 0 · origin + 1 is a row of ones
-        ones = row["origin"] * 0 + 1
+        ones = 0.0 * row["origin"] + 1.0
         x = self.extended(x, xp)
         t = xp.concat([x[..., j : j + 1] * ones[s] for j, s in enumerate(self.slices)], axis=-1)
         infinite = abs(t) == math.inf

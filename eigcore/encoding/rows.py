@@ -1,103 +1,24 @@
-"""Encoded rows of a data set, made once and evaluated many times: what training runs on.
-
-A piecewise-linear column is ones up to an interval, one fraction, zeros after. With prefix sums of
-the matrices a row needs two of them per column instead of all its terms (math.md, section 8):
-
-    A(x) = A_0 + Σ_j (start[i_j] + u_j · step[i_j]),   step[b] = A_b,   start[b] = Σ A_b' before b
-
-`Places` holds i_j and u_j. A backend whose kernel reads them gives `Backend.fused_rows`; everywhere
-else the dense terms are kept, and the same is composed from `rules`.
-"""
+"""Encoded rows of a data set, made once and evaluated many times: what training runs on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from eigcore.core import rules
+from eigcore.core.arrays import Array
+from eigcore.core.rules import Rule, rule_of
+from eigcore.core.sources import Answer, Bins, Encoded, Pencil, Want
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
-from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear
-from eigcore.encoding.encoding import FIELD
-from eigcore.encoding.terms import LEVEL
+from eigcore.encoding.bins import bins
+from eigcore.encoding.encoding import Encoding
 from eigcore.errors import InvalidInput
 
-Array = Any
 Pullback = Callable[[Array], Array]
-
-
-class Places(NamedTuple):
-    """Where the cells of a table lie.
-
-    indices : (N, parts) int32, the term whose value is neither known to be 0 nor 1
-    fractions : (N, parts), its value; all terms before it in its run are 1, all others 0
-    runs : pairs (first, end) of terms that follow one another along a part
-    columns : which part each run belongs to
-    """
-
-    indices: np.ndarray
-    fractions: np.ndarray
-    runs: tuple[tuple[int, int], ...]
-    columns: tuple[int, ...]
-
-    def dense(self, terms: int) -> np.ndarray:
-        """Write the terms out: (N, terms), equal to the encoding's own."""
-        out = np.zeros((len(self.indices), terms), self.fractions.dtype)
-        for j, (first, end) in zip(self.columns, self.runs, strict=True):
-            inside = np.where(self.indices[:, j] < end, self.indices[:, j], first)
-            out[:, first:end] = np.arange(first, end) < inside[:, None]
-        np.put_along_axis(out, self.indices.astype(np.int64), self.fractions, axis=1)
-        return out
-
-    def part(self, rows: slice) -> Places:
-        """Return the places of some rows."""
-        return self._replace(indices=self.indices[rows], fractions=self.fractions[rows])
-
-
-def places(encoding: Encoding, numbers: np.ndarray) -> Places | None:
-    """Locate the cells: numbers (N, columns) float64 -> Places, fractions in float64.
-
-    None where a column (periodic, or of a kind unknown here) has no such form.
-    """
-    if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.parts):
-        return None
-    numbers = encoding.extended(numbers)
-    indices = np.empty(numbers.shape, np.int32)
-    runs: list[tuple[int, int]] = []
-    owners: list[int] = []
-    pairs = zip(encoding.parts, encoding.slices, strict=True)
-    for j, (column, terms) in enumerate(pairs):
-        indices[:, j] = terms.start + _inside(column, numbers[:, j])
-        if isinstance(column, PiecewiseLinear):
-            left = int(column.tails == "linear")
-            runs.append((terms.start + left, terms.stop - column.missing))
-            owners.append(j)
-    fractions = _fractions(encoding, numbers, indices)
-    return Places(indices, fractions, tuple(runs), tuple(owners))
-
-
-def _inside(column: Column, cells: np.ndarray) -> np.ndarray:
-    """Place (N,) of each cell among the terms of its column."""
-    last = column.terms - column.missing - 1
-    if isinstance(column, PiecewiseLinear):
-        found = np.searchsorted(column.knots, cells, side="right") - (column.tails == "clamped")
-    elif isinstance(column, Categories):
-        found = np.where(np.isnan(cells), 0.0, cells).astype(np.int64)
-    else:
-        found = np.zeros(len(cells), np.int64)
-    return np.where(np.isnan(cells), column.terms - 1, np.clip(found, 0, last))
-
-
-def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    # the arithmetic of Encoding, at one term per cell: equal to the last bit
-    row = {name: np.array(encoding.constants[place])[indices] for name, place in FIELD.items()}
-    ramp = np.clip((numbers - row["origin"]) / row["width"], row["low"], row["high"])
-    value = np.where(row["form"] == LEVEL, (numbers == row["origin"]) * 1.0, ramp)
-    return np.where(np.isnan(numbers), row["fill"], value)
 
 
 class Rows:
@@ -132,19 +53,26 @@ class Rows:
     @cached_property
     def terms(self) -> Array:
         """(N, terms) array of the backend."""
-        if self.places is not None:
-            return self._array(self.places.dense(self.encoding.terms))
+        if self.bins is not None:
+            return self._array(self.bins.dense(self.encoding.terms))
         return self._array(self.encoding(self.numbers, get_backend("numpy")))
 
     @cached_property
-    def places(self) -> Places | None:
-        """The cells' `Places` in the dtype of the rows; None where there are none."""
-        found = places(self.encoding, self.numbers)
+    def bins(self) -> Bins | None:
+        """The cells' `Bins` in the dtype of the rows; None where there are none."""
+        found = bins(self.encoding, self.numbers)
         return found and found._replace(fractions=found.fractions.astype(self.dtype))
 
-    def fused(self, spec: EigSpec) -> bool:
-        """Tell whether one kernel computes `vjp` for a spec."""
-        return self._kernel(spec) is not None
+    def values(self, spec: EigSpec, params: Any) -> Array:
+        """Return the values of a model (N,) or (N, m), without their pullback; see `vjp`."""
+        params, rule = self._checked(spec, params), rule_of(spec)
+        columns = []
+        for m in range(spec.outputs):
+            found = self._kernel(rule, params[m : m + 1, ...], "values")
+            if found is None:
+                return self.backend.call(_values, (rule,), params, self.terms)
+            columns.append(found.values[..., None])
+        return self.backend.xp.concat(columns, axis=-1) if columns[1:] else columns[0][..., 0]
 
     def vjp(self, spec: EigSpec, params: Any) -> tuple[Array, Pullback]:
         """Return the values of a model and their pullback to the parameters.
@@ -165,6 +93,19 @@ class Rows:
         InvalidInput
             If the shape of `params` is not ``spec.params_shape``, or has another number of terms.
         """
+        params, rule = self._checked(spec, params), rule_of(spec)
+        found = self._kernel(rule, params, "pullback") if spec.outputs == 1 else None
+        if found is None or found.pullback is None:
+            return self._composed(rule, params)
+        pull = found.pullback
+        return found.values, lambda g: pull(self._array(g))[0]
+
+    def _kernel(self, rule: Rule, params: Array, want: Want) -> Answer | None:
+        if self.bins is None:
+            return None
+        return self.backend.kernel(rule, Encoded(self.bins, params), want)
+
+    def _checked(self, spec: EigSpec, params: Any) -> Array:
         params = self._array(params)
         wanted = (spec.outputs, self.encoding.terms + 1, spec.packed_size)
         if tuple(params.shape) != wanted or spec.features != self.encoding.terms:
@@ -173,23 +114,14 @@ class Rows:
                 f"features, one per term of the encoding; got {tuple(params.shape)} and "
                 f"{spec.features} features. Write EigSpec(features=encoding.terms, ...)."
             )
-        kernel = self._kernel(spec)
-        if kernel is not None:
-            values, pull = kernel(self.places, params)
-            return values, lambda g: pull(self._array(g))
-        return self._composed(spec, params)
+        return params
 
-    def _kernel(self, spec: EigSpec) -> Callable[..., Any] | None:
-        kernel = self.backend.fused_rows(rules.rule_of(spec)) if spec.outputs == 1 else None
-        return None if kernel is None or self.places is None else kernel
-
-    def _composed(self, spec: EigSpec, params: Array) -> tuple[Array, Pullback]:
+    def _composed(self, rule: Rule, params: Array) -> tuple[Array, Pullback]:
         backend, terms = self.backend, self.terms
-        static = (rules.rule_of(spec),)
-        values, gradient = backend.call(_values_and_gradient, static, params, terms)
+        values, gradient = backend.call(_values_and_gradient, (rule,), params, terms)
 
         def pullback(g: Array) -> Array:
-            return backend.call(_pullback, (spec.outputs,), terms, gradient, self._array(g))
+            return backend.call(_pulled_back, (rule,), params, terms, gradient, self._array(g))
 
         return values, pullback
 
@@ -197,10 +129,25 @@ class Rows:
         return self.backend.detach(self.backend.asarray(a, dtype=self.dtype))
 
 
-def _values_and_gradient(backend: Backend, rule: rules.Rule, params: Array, x: Array) -> Any:
-    return rule.value_and_gradient(backend, rules.assemble(params, x))
+def kernel_serves(spec: EigSpec, backend: str | Backend) -> bool:
+    """Tell whether one kernel of the backend runs a pass over encoded rows."""
+    nothing = Bins(np.zeros((0, 1), np.int32), np.zeros((0, 1)), (), ())
+    chosen = get_backend(backend)
+    params = chosen.asarray(np.zeros((1, 2, spec.packed_size)))
+    return chosen.kernel(rule_of(spec), Encoded(nothing, params), "values") is not None
 
 
-def _pullback(backend: Backend, outputs: int, x: Array, gradient: Array, g: Array) -> Array:
-    d_p = rules.cotangent(gradient, g)
-    return rules.assemble_cotangent_params(backend.xp, outputs, x, d_p)
+def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:
+    return rule.solve(backend, Pencil(params, x), "values").values
+
+
+def _values_and_gradient(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Array]:
+    return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
+
+
+def _pulled_back(
+    backend: Backend, rule: Rule, params: Array, x: Array, gradient: Array, g: Array
+) -> Array:
+    return Pencil(params, x).pulled_back(backend, rule.cotangent(gradient, g), with_x=False)[0]

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.core.rules import rule_of
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
+from eigcore.encoding.rows import kernel_serves
 from eigcore.fit import initialisation as starts
 from eigcore.fit.constraints import Parametrisation
 from eigcore.fit.design import Design
@@ -138,7 +138,7 @@ class Run:
 
 def kernel_runs(spec: EigSpec, backend: str) -> bool:
     """Whether one kernel of the backend runs a pass over encoded rows."""
-    return get_backend(backend).fused_rows(rule_of(spec)) is not None
+    return kernel_serves(spec, backend)
 
 
 def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:

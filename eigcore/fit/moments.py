@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from eigcore.core.sources import Bins
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
-from eigcore.encoding.rows import Places, places
+from eigcore.encoding.bins import bins
 
 _CHUNK = 2048
 _CONSTANT = 1e-13
@@ -44,7 +45,7 @@ class Moments:
         share = np.full(count, 1.0) if weights is None else weights * (count / weights.sum())
         middle = share @ target / count
         around = share[:, None] * (target - middle)
-        found = places(encoding, numbers)
+        found = bins(encoding, numbers)
         if found is None:
             mean, products, cross = _dense_sums(encoding, numbers, share, around)
         else:
@@ -104,13 +105,13 @@ def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
     return np.delete(tails, 0, axis)
 
 
-def _sums(found: Places, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
+def _sums(found: Bins, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
     """Σ z (terms,), Σ z zᵀ (terms, terms), Σ z yᵀ (terms, targets), with the rows' shares.
 
-    A term is a one, a fraction or zero (`eigcore.encoding.rows`): rows times columns² additions,
+    A term is a one, a fraction or zero (`eigcore.encoding.bins`): rows times columns² additions,
     where the product of the dense terms takes rows times terms².
     """
-    runs = dict(zip(found.columns, found.runs, strict=True))
+    runs = dict(zip(found.parts, found.runs, strict=True))
     parts = []
     for j, terms in enumerate(slices):
         place = found.indices[:, j].astype(np.int64)

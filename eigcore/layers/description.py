@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api import evaluate_packed
-from eigcore.core import rules
+from eigcore.core import rules, sources
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
@@ -143,7 +143,7 @@ class Layer:
         given = {name: a for name, a in given.items() if a is not None}
         backend = infer(*params.values(), *given.values())
         self._check(params, given)
-        name = str(params["matrices"].dtype).removeprefix("torch.")
+        name = backend.dtype_name(params["matrices"])
         if "16" not in name:
             return self._outputs(backend, params, **given)
         wide = {
@@ -204,7 +204,7 @@ class Layer:
         p = packed(backend, params, **given)
         found = [evaluate_packed(spec, p)[..., None] for spec in self.specs]
         y = backend.xp.concat(found, axis=-1)
-        y = y.reshape(*y.shape[:-2], self.outputs)
+        y = backend.xp.reshape(y, (*y.shape[:-2], self.outputs))
         return y + params["bias"] if "bias" in params else y
 
     def _assembled(
@@ -217,27 +217,30 @@ class Layer:
     ) -> Array:
         """M(x) packed: (..., pencils, K)."""
         pencils = self._pencils(backend, params["matrices"])
-        p = pencils[:, 0]
+        p = pencils[:, 0, :]
         if x is not None:
-            p = rules.assemble(pencils, x)
+            p = sources.assemble(backend.xp, pencils, x)
             p = p[..., None, :] if self.spec.outputs == 1 else p
         if ids is None:
             return p
         ids, factors = self._known(backend, ids, p)
         factors = factors if values is None else factors * values
-        table = params["embedding"]
-        rows = table.reshape(len(table), -1)[ids]
+        xp, table = backend.xp, params["embedding"]
+        count, size = table.shape[0], math.prod(table.shape[1:])
+        rows = xp.take(xp.reshape(table, (count, size)), xp.reshape(ids, (-1,)), axis=0)
+        rows = xp.reshape(rows, (*ids.shape, size))
         total = (factors[..., None, :] @ rows)[..., 0, :]
-        return p + total.reshape(*total.shape[:-1], *table.shape[1:])
+        return p + xp.reshape(total, (*total.shape[:-1], *table.shape[1:]))
 
     def _predicted(
         self, backend: Backend, params: Mapping[str, Array], x: Array, context: Array
     ) -> Array:
         """M(x; z) packed, from numbers that are affine in z: (..., pencils, K)."""
-        numbers = rules.assemble(params["matrices"], context)
-        numbers = numbers.reshape(*context.shape[:-1], *self.spec.params_shape)
+        xp = backend.xp
+        numbers = sources.assemble(xp, params["matrices"], context)
+        numbers = xp.reshape(numbers, (*context.shape[:-1], *self.spec.params_shape))
         terms = self._pencils(backend, numbers)
-        return terms[..., 0, :] + (x[..., None, :, None] * terms[..., 1:, :]).sum(-2)
+        return terms[..., 0, :] + xp.sum(x[..., None, :, None] * terms[..., 1:, :], axis=-2)
 
     def _pencils(self, backend: Backend, numbers: Array) -> Array:
         """Packed matrices from stored numbers, ±L Lᵀ in monotone rows: (..., features + 1, K)."""
@@ -249,20 +252,21 @@ class Layer:
         # the packing is isometric, so its adjoint is its inverse
         definite = rules.packed_gradient(backend, lay, L @ L.mT)
         sign = backend.asarray([[0.0], *([float(s)] for s in monotone)], like=numbers)
-        return definite * sign + numbers * (1 - abs(sign))
+        return definite * sign + numbers * (1.0 - abs(sign))
 
     def _known(self, backend: Backend, ids: Array, like: Array) -> tuple[Array, Array]:
         """Legal ids, and one for each of them; NaN where the id was not legal."""
-        if str(ids.dtype).removeprefix("torch.") not in ("int64", "int32"):
-            raise InvalidInput(f"ids have dtype {ids.dtype}; expected int64 or int32.")
+        xp, name = backend.xp, backend.dtype_name(ids)
+        if name not in ("int64", "int32"):
+            raise InvalidInput(f"ids have dtype {name}; expected int64 or int32.")
         fine = (ids >= 0) & (ids < self.categories)
-        if backend.is_concrete(ids) and not fine.all():
+        if backend.is_concrete(ids) and not xp.all(fine):
+            wrong = int((~backend.to_numpy(fine)).sum())
             raise InvalidInput(
-                f"ids should be between 0 and {self.categories - 1}; {int((~fine).sum())} are not. "
+                f"ids should be between 0 and {self.categories - 1}; {wrong} are not. "
                 "For rows with fewer ids, fill up with id 0 and value 0."
             )
-        where = backend.xp.where
-        return where(fine, ids, 0), where(fine, backend.asarray(1.0, like=like), math.nan)
+        return xp.where(fine, ids, 0), xp.where(fine, backend.asarray(1.0, like=like), math.nan)
 
 
 def layer(

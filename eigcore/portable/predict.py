@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from eigcore.api import evaluate
+from eigcore.core.arrays import Array
 from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 
@@ -124,50 +127,53 @@ def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     return tuple(w / total for w in given)
 
 
-def decision(static: ModelStatic, params: Sequence[Any], x: Any, backend: Any) -> Any:
+def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Backend) -> Array:
     """The model before the link, as a pure function: offset + scale · Σ_m w_m f_m(encoding(x)).
 
     static : ModelStatic;  params : one array (outputs, features + 1, K) per member
     x : (..., columns) floating array of the backend's library -> (...) or (..., outputs)
     Runs, differentiates and compiles on every backend. float16 and bfloat16 run in float32.
     """
-    name = str(x.dtype)
+    name = backend.dtype_name(x)
     if "float" not in name:
         return decision(static, params, backend.asarray(x, dtype="float64"), backend)
     if "16" in name:
         wide = decision(static, params, backend.asarray(x, dtype="float32"), backend)
         return backend.asarray(wide, like=x)
-    return combine(static, params, static.encoding(x, backend), backend)
+    terms = static.encoding(x, backend)
+    members = [backend.asarray(member, like=terms) for member in params]
+    pairs = zip(static.specs, members, strict=True)
+    return combine(static, [evaluate(spec, own, terms, backend=backend) for spec, own in pairs])
 
 
-def combine(static: ModelStatic, params: Sequence[Any], terms: Any, backend: Any) -> Any:
-    """`decision` from encoded rows: terms (..., terms) -> (...) or (..., outputs)."""
-    total = 0.0
-    for spec, member, weight in zip(static.specs, params, static.weights, strict=True):
-        member = backend.asarray(member, like=terms)
-        total = total + weight * evaluate(spec, member, terms, backend=backend)
-    return static.offset + static.scale * total
+def combine(static: ModelStatic, values: Sequence[Array]) -> Array:
+    """Decision from the members' values: offset + scale · Σ_m w_m values_m."""
+    pairs = zip(static.weights, values, strict=True)
+    return static.offset + static.scale * sum(weight * value for weight, value in pairs)
 
 
-def forward(static: ModelStatic, params: Sequence[Any], x: Any, backend: Any) -> Any:
+def forward(
+    static: ModelStatic, params: Sequence[Array], x: Array, backend: str | Backend
+) -> Array:
     """The whole model as a pure function: the link's inverse of `decision`, same shapes."""
-    return link_inverse(static.link, decision(static, params, x, backend), backend)
+    chosen = get_backend(backend)
+    return link_inverse(static.link, decision(static, params, x, chosen), chosen)
 
 
-def link_inverse(link: str, z: Any, backend: Any) -> Any:
+def link_inverse(link: str, z: Array, backend: Backend) -> Array:
     """Prediction from decision: z, 1 / (1 + e^(−z)), e^z, or e^z / Σ e^z over the last axis.
 
     Without overflow; all but the last are increasing.
     """
+    xp = backend.xp
     if link == "identity":
         return z
     if link == "log":
-        return math.e**z
+        return xp.exp(z)
     if link == "softmax":
         # the shift is a constant to a derivative as well: softmax does not depend on it
-        shares = math.e ** (z - backend.xp.amax(z, -1)[..., None])
-        return shares / shares.sum(-1)[..., None]
+        shares = xp.exp(z - xp.max(z, axis=-1, keepdims=True))
+        return shares / xp.sum(shares, axis=-1, keepdims=True)
     # both branches of `where` see only arguments they can take, or the gradient would be NaN
-    where = backend.xp.where
-    low, high = math.e ** where(z < 0, z, 0.0), math.e ** where(z < 0, 0.0, -z)
-    return where(z < 0, low / (1 + low), 1 / (1 + high))
+    low, high = xp.exp(xp.where(z < 0.0, z, 0.0)), xp.exp(xp.where(z < 0.0, 0.0, -z))
+    return xp.where(z < 0.0, low / (1.0 + low), 1.0 / (1.0 + high))

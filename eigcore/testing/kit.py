@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.core import packing as layout
-from eigcore.core import rules
+from eigcore.core import packing, rules
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
@@ -183,11 +182,10 @@ def _value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
 
 def kth_gradient(backend: Backend, case: Matrices, k: int, phi: Any = None) -> np.ndarray:
     """Return ∂f/∂M by the rule: (..., d, d); f is λ_k, or φ if it is given."""
-    rule = rules.kth_rule("full", case.d, k)
+    rule = rules.kth_rule("square", case.d, k)
     if phi is not None:
-        rule = rules.Rule(layout.full(case.d), phi)
-    p = put(backend, case.M.reshape(*case.batch, case.d**2), case.dtype)
-    return host(backend, value_and_gradient(backend, rule, p)[1]).reshape(case.M.shape)
+        rule = rules.Rule(packing.square(case.d), phi)
+    return host(backend, value_and_gradient(backend, rule, put(backend, case.M, case.dtype))[1])
 
 
 def gap_of(case: Matrices, k: int) -> np.ndarray:

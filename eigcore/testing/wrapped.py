@@ -31,6 +31,9 @@ class Wrapped(Backend):
         self.good = good
         self.name, self.capabilities, self.xp = good.name, good.capabilities, good.xp  # type: ignore[misc]
 
+    def dtype_name(self, a: Array) -> str:
+        return self.good.dtype_name(a)
+
     def asarray(self, a: Any, **options: Any) -> Array:
         return self.good.asarray(a, **options)
 

@@ -426,6 +426,7 @@ print(f(M).item(), M.grad.diagonal().abs().tolist())
 @pytest.mark.parametrize(
     "key",
     [
+        '[3, 2, "square", "kth", 1]',
         '[3, 2, "full", "kth", 1]',
         '[3, 1, "pair", "kth", 0]',
         '[3, 2, "packed", "smooth", [1, 0.5]]',
@@ -435,10 +436,10 @@ print(f(M).item(), M.grad.diagonal().abs().tolist())
 def test_operators_pass_opcheck(name, key):
     from eigcore.core.rules import rule_from_key
 
-    size = rule_from_key(key).layout.size
+    core = rule_from_key(key).layout.core
     operator = getattr(torch.ops.eigcore, name).default
     for batch in ((), (2, 3), (0,)):
-        p = torch.tensor(np.random.default_rng(0).normal(size=(*batch, size)))
+        p = torch.tensor(np.random.default_rng(0).normal(size=(*batch, *core)))
         # the curvature has no derivative, which AOT dispatch would ask for
         wants = name != "curvature"
         torch.library.opcheck(operator, (p.requires_grad_(wants), key))
@@ -476,7 +477,7 @@ def test_shapes_dtypes_and_devices_flow_through_fake_cuda_tensors():
         for dtype in (torch.float64, torch.float32):
             M = torch.empty(3, 5, 4, 4, device="cuda", dtype=dtype)
             results = [eigcore.kth_eigenvalue(M, 1), eigcore.smooth_kth_eigenvalue(M, 1, 0.5)]
-            p, rule = M.reshape(3, 5, 16), '[4, 3, "full", "kth", 1]'
+            p, rule = M, '[4, 3, "square", "kth", 1]'
             value, gradient = torch.ops.eigcore.value_and_gradient(p, rule)
             bend = torch.ops.eigcore.curvature(p, rule)
             for result in (*results, value, gradient, *bend):

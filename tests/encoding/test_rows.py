@@ -7,7 +7,8 @@ import pytest
 
 import eigcore
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
-from eigcore.encoding.rows import Rows, places
+from eigcore.encoding.bins import bins
+from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 KNOTS = (-1.0, -0.25, 0.0, 0.75, 2.0)
@@ -116,18 +117,18 @@ def test_every_spec_is_served(options):
 
 def test_periodic_columns_take_the_dense_terms():
     columns = (Periodic(24.0, (0.0, 6.0, 12.0)), *COLUMNS["tails"])
-    assert places(Encoding(columns), np.zeros((3, 2))) is None
+    assert bins(Encoding(columns), np.zeros((3, 2))) is None
     check(problem(columns, 3, "float64"), "float64")
 
 
-def test_places_describe_the_terms_exactly():
+def test_bins_describe_the_terms_exactly():
     encoding, numbers, *_ = problem(COLUMNS["all"], 2, "float64")
-    found = places(encoding, numbers)
+    found = bins(encoding, numbers)
     terms = np.zeros((len(numbers), encoding.terms))
     for n, j in np.ndindex(numbers.shape):
         index = found.indices[n, j]
         terms[n, index] = found.fractions[n, j]
-        for column, (first, end) in zip(found.columns, found.runs, strict=True):
+        for column, (first, end) in zip(found.parts, found.runs, strict=True):
             if column == j and first <= index < end:
                 terms[n, first:index] = 1.0
     assert np.array_equal(terms, encoding(numbers, eigcore.get_backend("numpy")))
@@ -178,4 +179,4 @@ def test_a_trace_names_who_solved():
         rows.vjp(spec, params)
     native = any("native" in str(call) for call in calls)
     assert len(calls) == 1
-    assert native == rows.fused(spec)
+    assert native == kernel_serves(spec, rows.backend)

@@ -8,6 +8,7 @@ import pytest
 import eigcore
 from eigcore import EigSpec
 from eigcore.core import rules
+from eigcore.core.sources import assemble
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput, NotSupported
 from eigcore.layers import layer, start
 
@@ -44,14 +45,14 @@ def test_separate_pencils_are_those_of_evaluate():
 
 def test_a_shared_pencil_gives_its_eigenvalues_in_order():
     made, given = module(CASES["shared"]), inputs(CASES["shared"])
-    packed = rules.assemble(made.matrices.detach().numpy(), given["x"])
+    packed = assemble(np, made.matrices.detach().numpy(), given["x"])
     y = (made(torch.tensor(given["x"])) - made.bias).detach().numpy()
     np.testing.assert_allclose(y, eigenvalues(made.layer.spec, packed)[:, :4], atol=1e-12)
 
 
 def test_several_eigenvalues_of_several_pencils_stand_pencil_by_pencil():
     made, given = module(CASES["two of each"]), inputs(CASES["two of each"])
-    packed = rules.assemble(made.matrices.detach().numpy(), given["x"])
+    packed = assemble(np, made.matrices.detach().numpy(), given["x"])
     y = (made(torch.tensor(given["x"])) - made.bias).detach().numpy()
     wanted = eigenvalues(made.layer.spec, packed)[..., [0, 4]].reshape(ROWS, 4)
     np.testing.assert_allclose(y, wanted, atol=1e-12)
@@ -221,7 +222,10 @@ def test_scale_and_gap_are_kept_through_depth(options):
     for depth in range(1, 9):
         made = SpectralLayer(32, 32, dim=6, generator=generator, **options)
         if depth in (1, 2, 4, 8):
-            spec, packed = made.layer.spec, rules.assemble(made.matrices, y).detach().numpy()
+            spec, packed = (
+                made.layer.spec,
+                assemble(eigcore.get_backend("torch").xp, made.matrices, y).detach().numpy(),
+            )
             near = np.diff(eigenvalues(spec, packed), axis=-1)
             near = near[..., max(spec.k - 1, 0) : spec.k + 1].min(-1)
             assert np.median(near) > 1.2, depth

@@ -8,6 +8,7 @@ import numpy as np
 
 import eigcore
 from eigcore.core import rules
+from eigcore.core.sources import Matrices, Pencil
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES
@@ -26,33 +27,56 @@ def pulled_back(backend: Any, case: Model, params: Any = None, x: Any = None) ->
 
 
 @law(MODELS)
-def a_fused_kernel_equals_the_composition(backend, case):
-    """What fused and fused_pencil give, if anything, is what the rule composes from eigenpairs."""
-    arrays = put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
-    p, rule = rules.assemble(*arrays), rules.rule_of(case.spec)
-    value = backend.fused(rule, p, gradient=False)
-    if value is not None:
-        expected = host(backend, rule.composed(backend, p, gradient=False))
+def a_kernel_equals_the_composition(backend, case):
+    """What a kernel answers, if anything, is what the rule composes from eigenpairs."""
+    rule, pencil = rules.rule_of(case.spec), Pencil(*_arrays(backend, case))
+    p = pencil.assembled(backend)
+    for source in (Matrices(p), pencil):
+        _check_answers(backend, case, rule, source, p)
+
+
+@law(SMALL)
+def a_kernel_of_whole_matrices_equals_the_composition(backend, case):
+    """The same for matrices (..., d, d) and their vectors."""
+    M = put(backend, case.M, case.dtype)
+    for k in case.ks:
+        rule, allowed = rules.kth_rule("square", case.d, k), bound(case.d, case.dtype, case.norm)
+        found = backend.kernel(rule, Matrices(M), "vectors")
+        if found is None:
+            continue
+        expected = rule.composed(backend, M, "vectors")
+        agree("the value", host(backend, found.values), host(backend, expected.values), allowed)
+        v, w = (host(backend, a.vectors)[..., None] for a in (found, expected))
+        size = allowed / np.minimum(gap_of(case, k), 1.0)
+        agree("v vᵀ", v @ v.mT, w @ w.mT, 3 * size[..., None, None])
+
+
+def _arrays(backend: Any, case: Model) -> tuple[Any, Any]:
+    return put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
+
+
+def _check_answers(backend: Any, case: Model, rule: Any, source: Any, p: Any) -> None:
+    """Compare the values, gradients and pullbacks of kernels with those composed from p."""
+    composed = rule.composed(backend, p, "gradient")
+    wants = ("values", "pullback") + (("gradient",) if isinstance(source, Matrices) else ())
+    for want in wants:
+        found = backend.kernel(rule, source, want)
+        if found is None:
+            continue
+        what = f"{want} of {type(source).__name__}"
         allowed = bound(case.spec.dim, case.dtype, case.norm)
-        agree("the fused value", host(backend, value), expected, allowed)
-    both = backend.fused(rule, p, gradient=True)
-    if both is not None:
-        expected = rule.composed(backend, p, gradient=True)
+        agree(f"the {what}", host(backend, found.values), host(backend, composed.values), allowed)
         allowed = bound(case.spec.dim, case.dtype, case.hardness)
-        for what, a, b in zip(("value", "gradient"), both, expected, strict=True):
-            agree(f"the fused {what}", host(backend, a), host(backend, b), allowed)
-    pencil = backend.fused_pencil(rule, *arrays)
-    if pencil is not None:
-        g = put(backend, case.cotangent, case.dtype)
-        value, gradient = rule.composed(backend, p, gradient=True)
-        d_p = rules.cotangent(gradient, g)
-        expected = value, *rules.assemble_cotangent(backend.xp, *arrays, d_p)
-        size = max(abs(a).max(initial=1) for a in (case.params, case.x))
-        allowed = bound(case.spec.dim, case.dtype, case.hardness) * size * case.cotangent.sum()
-        for what, a, b in zip(
-            ("value", "d_params", "d_x"), (pencil[0], *pencil[1](g)), expected, strict=True
-        ):
-            agree(f"{what} of the fused pencil", host(backend, a), host(backend, b), allowed)
+        if want == "gradient":
+            gradients = host(backend, found.gradient), host(backend, composed.gradient)
+            agree(f"the {what}", *gradients, allowed=allowed)
+        if want == "pullback":
+            g = put(backend, case.cotangent, case.dtype)
+            expected = source.pulled_back(backend, rule.cotangent(composed.gradient, g))
+            size = max(abs(a).max(initial=1) for a in (case.params, case.x))
+            allowed = allowed * size * case.cotangent.sum()
+            for a, b in zip(found.pullback(g), expected, strict=True):
+                agree(f"the {what}", host(backend, a), host(backend, b), allowed)
 
 
 @law(SMALL)

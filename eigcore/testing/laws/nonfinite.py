@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 import eigcore
-from eigcore.core import packing as layout
-from eigcore.core import rules
+from eigcore.core import packing, rules
 from eigcore.core.functionals import Functional, Kth, Smooth, Softmax, TopSum
 from eigcore.errors import NonFiniteInput
 from eigcore.testing.cases import ANY, Case, spread
@@ -82,10 +81,9 @@ def the_neighbours_of_a_non_finite_row_are_unharmed(backend, case):
     for bad in BAD:
         M, spoilt = _spoilt(case, bad)
         for phi in phis:
-            rule = rules.Rule(layout.full(4), phi)
+            rule = rules.Rule(packing.square(4), phi)
             good, got = (
-                rule.value_and_gradient(backend, put(backend, a.reshape(2, 3, 16), case.dtype))
-                for a in (M, spoilt)
+                rule.value_and_gradient(backend, put(backend, a, case.dtype)) for a in (M, spoilt)
             )
             for what, a, b in zip(("f", "∂f/∂M"), got, good, strict=True):
                 _check_rows(f"{phi.name}: {what}", case, host(backend, a), host(backend, b))

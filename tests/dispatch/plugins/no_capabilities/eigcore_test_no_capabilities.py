@@ -2,13 +2,12 @@ from functools import partial
 
 import numpy as np
 
-from eigcore import Backend
-from eigcore.dispatch.hookspecs import hookimpl
+from eigcore.plugin import Backend, hookimpl
 
 
 class TestedBackend(Backend):
     name = "no_capabilities"
-    plugin_api = 1
+    plugin_api = 2
     xp = np
 
     def asarray(self, a, *, like=None, dtype=None, device=None):

@@ -7,7 +7,7 @@ from eigcore import Backend, Capabilities
 
 class TestedBackend(Backend):
     name = "no_hook"
-    plugin_api = 1
+    plugin_api = 2
     capabilities = Capabilities(arrays=())
     xp = np
 

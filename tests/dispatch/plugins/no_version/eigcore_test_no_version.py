@@ -2,8 +2,7 @@ from functools import partial
 
 import numpy as np
 
-from eigcore import Backend, Capabilities
-from eigcore.dispatch.hookspecs import hookimpl
+from eigcore.plugin import Backend, Capabilities, hookimpl
 
 
 class TestedBackend(Backend):

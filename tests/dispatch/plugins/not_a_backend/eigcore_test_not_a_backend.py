@@ -1,4 +1,4 @@
-from eigcore.dispatch.hookspecs import hookimpl
+from eigcore.plugin import hookimpl
 
 
 @hookimpl

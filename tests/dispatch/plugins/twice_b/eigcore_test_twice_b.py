@@ -2,13 +2,12 @@ from functools import partial
 
 import numpy as np
 
-from eigcore import Backend, Capabilities
-from eigcore.dispatch.hookspecs import hookimpl
+from eigcore.plugin import Backend, Capabilities, hookimpl
 
 
 class TestedBackend(Backend):
     name = "twice"
-    plugin_api = 1
+    plugin_api = 2
     capabilities = Capabilities(arrays=())
     xp = np
 

@@ -1,11 +1,14 @@
 """Which library finds eigenpairs on CUDA, and the way to CuPy."""
 
+from __future__ import annotations
+
 import importlib.util
+from typing import Any
 
 import torch
 
 
-def cuda_library(d, batch):
+def cuda_library(d: int, batch: int) -> str:
     """Name the library with the faster batched routine on CUDA for `batch` matrices of order d.
 
     torch hands small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
@@ -15,7 +18,7 @@ def cuda_library(d, batch):
     return "torch" if small or importlib.util.find_spec("cupy") is None else "cupy"
 
 
-def cupy_solver(routine, M):
+def cupy_solver(routine: str, M: torch.Tensor) -> Any:
     """Call ``cupy.linalg.eigh`` or ``eigvalsh`` on CUDA tensors (..., d, d), without a copy."""
     cupy = importlib.import_module("cupy")
     with (

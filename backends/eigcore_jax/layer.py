@@ -1,12 +1,19 @@
 """Eigenvalue layers as pairs of pure functions, for JAX and the libraries on top of it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from eigcore.layers import layer, start
+from eigcore.plugin import layer, start
 
 
-def spectral_layer(features, outputs, dim, **options):
+def spectral_layer(
+    features: int, outputs: int, dim: int, **options: Any
+) -> tuple[Callable[..., dict[str, jax.Array]], Callable[..., jax.Array]]:
     """Return (init, apply) of a layer: a vector in, a vector of eigenvalues out.
 
     Parameters
@@ -30,7 +37,7 @@ def spectral_layer(features, outputs, dim, **options):
     """
     made = layer(features, outputs, dim, **options)
 
-    def init(key, dtype=None):
+    def init(key: jax.Array, dtype: Any = None) -> dict[str, jax.Array]:
         params = {}
         for name, (mean, deviation) in start(made).items():
             key, own = jax.random.split(key)

@@ -1,8 +1,12 @@
 """Eigenvalue layers as `torch.nn` modules."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
-from eigcore.layers import layer, start
+from eigcore.plugin import layer, start
 
 
 class SpectralLayer(torch.nn.Module):
@@ -31,8 +35,16 @@ class SpectralLayer(torch.nn.Module):
     """
 
     def __init__(
-        self, features, outputs, dim, *, generator=None, device=None, dtype=None, **options
-    ):
+        self,
+        features: int,
+        outputs: int,
+        dim: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.layer = layer(features, outputs, dim, **options)
         for name, shape in self.layer.shapes.items():
@@ -40,7 +52,7 @@ class SpectralLayer(torch.nn.Module):
             self.register_parameter(name, torch.nn.Parameter(values))
         self.reset_parameters(generator)
 
-    def reset_parameters(self, generator=None):
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw the starting values anew; `generator` as for the class."""
         with torch.no_grad():
             for name, (mean, deviation) in start(self.layer).items():
@@ -48,7 +60,14 @@ class SpectralLayer(torch.nn.Module):
                 parameter.normal_(generator=generator)
                 parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
 
-    def forward(self, x=None, *, ids=None, values=None, context=None):
+    def forward(
+        self,
+        x: torch.Tensor | None = None,
+        *,
+        ids: torch.Tensor | None = None,
+        values: torch.Tensor | None = None,
+        context: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return (..., outputs); the arguments are those of `eigcore.layers.Layer.apply`.
 
         Under `torch.autocast` the layer computes in the dtype of its parameters.
@@ -62,12 +81,12 @@ class SpectralLayer(torch.nn.Module):
         with torch.autocast(kind, enabled=False):
             return self.layer.apply(params, x, ids=ids, values=values, context=context)
 
-    def to_model(self):
+    def to_model(self) -> Any:
         """Return a `SpectralModel` of the layer as it is; see `eigcore.layers.Layer.model`."""
         matrices: torch.Tensor = self.matrices  # pyright: ignore
         return self.layer.model({"matrices": matrices.detach().cpu().double().numpy()})
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """Return what ``print`` shows."""
         spec = self.layer.spec
         return f"{spec.features}, {self.layer.outputs}, dim={spec.dim}, {spec.structure}"

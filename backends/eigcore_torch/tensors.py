@@ -1,5 +1,7 @@
 """What the torch backend asks of a tensor, and its memory as a NumPy array."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -12,11 +14,17 @@ from torch._C._functorch import (  # pyright: ignore
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 NUMPY_FLOATS = (torch.float64, torch.float32)
+NAMES = {
+    torch.float64: "float64",
+    torch.float32: "float32",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+}
 SMALL = 1024
 """Up to so many numbers a call of NumPy costs less than a call of torch."""
 
 
-def is_concrete(a):
+def is_concrete(a: torch.Tensor) -> bool:
     """Tell whether a tensor holds numbers, and is no symbol of a compiler, tracer or transform."""
     return (
         not torch.compiler.is_compiling()
@@ -27,7 +35,7 @@ def is_concrete(a):
     )
 
 
-def is_followed(p):
+def is_followed(p: torch.Tensor) -> bool:
     """Tell whether autograd wants a derivative with respect to p, in reverse or forward mode."""
     if torch.is_grad_enabled() and p.requires_grad:
         return True
@@ -36,39 +44,41 @@ def is_followed(p):
     return is_functorch_wrapped_tensor(p) or forward_ad.unpack_dual(p).tangent is not None
 
 
-def builds_graph(*arrays):
+def builds_graph(*arrays: torch.Tensor) -> bool:
     """Tell whether autograd follows one of the arrays, in reverse mode only."""
     reverse = torch.is_grad_enabled() and forward_ad._current_level < 0
     return reverse and True in [a.requires_grad for a in arrays]
 
 
-def on_host(a):
+def on_host(a: torch.Tensor) -> bool:
     """Tell whether NumPy can work on the memory of a tensor."""
     return a.is_cpu and a.dtype in NUMPY_FLOATS and is_concrete(a)
 
 
-def is_finite(a):
+def is_finite(a: torch.Tensor) -> bool:
     """Tell whether all numbers of a tensor are finite."""
     number = a if a.numel() == 1 else a.sum()
     return math.isfinite(number.item()) or bool(torch.isfinite(a).all())
 
 
-def is_batched(a):
+def is_batched(a: torch.Tensor) -> bool:
     """Tell whether `a` stands for many tensors, in a vmap over the backward pass."""
     return not is_concrete(a) or is_legacy_batchedtensor(a)
 
 
-def shared(a):
+def shared(a: np.ndarray | float | None) -> torch.Tensor | None:
     """Return a NumPy array, or number, as a tensor on the same memory."""
+    if a is None:
+        return None
     return torch.from_numpy(a) if isinstance(a, np.ndarray) else torch.as_tensor(a)
 
 
-def is_small(a):
+def is_small(a: torch.Tensor) -> bool:
     """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
     # on_host first: a comparison of sizes would be a guard in compiled code
     return on_host(a) and a.numel() <= SMALL and not is_followed(a)
 
 
-def viewed(a):
+def viewed(a: torch.Tensor) -> np.ndarray:
     """Return a tensor as a NumPy array on the same memory."""
     return a.detach().numpy() if a.requires_grad else a.numpy()

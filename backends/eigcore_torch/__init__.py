@@ -1,0 +1,171 @@
+"""PyTorch: CPU and CUDA, inside autograd, torch.func, torch.compile and torch.export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, final
+
+import eigcore_kernels
+import numpy as np
+import torch
+
+from eigcore.errors import NotDifferentiable
+from eigcore.plugin import Answer, Backend, Capabilities, Rule, Source, Want, hookimpl, window
+from eigcore_torch import host, namespace, nodes
+from eigcore_torch.cuda import cuda_library, cupy_solver
+from eigcore_torch.layer import SpectralLayer as SpectralLayer
+from eigcore_torch.module import SpectralModule as SpectralModule
+from eigcore_torch.tensors import (
+    NAMES,
+    is_concrete,
+    is_finite,
+    is_followed,
+    is_small,
+    on_host,
+    shared,
+    viewed,
+)
+
+Pairs = tuple[torch.Tensor, torch.Tensor]
+_DEPTH = ContextVar("eigcore_torch_depth", default=0)
+
+
+@final
+class TorchBackend(Backend):
+    """Eigenpairs by ``torch.linalg``, on CUDA by CuPy where that is faster."""
+
+    name = "torch"
+    plugin_api = 2
+    capabilities = Capabilities(
+        arrays=("torch",),
+        dtypes=("float64", "float32", "float16", "bfloat16"),
+        devices=("cpu", "cuda"),
+        autodiff=True,
+        second_order=True,
+        compiled=True,
+    )
+    xp = namespace
+    note = f"torch {torch.__version__}; {eigcore_kernels.NOTE}"
+
+    def asarray(
+        self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
+    ) -> torch.Tensor:
+        if isinstance(dtype, str):
+            dtype = getattr(torch, dtype)
+        if not isinstance(a, torch.Tensor):
+            a = (torch.as_tensor if torch.compiler.is_compiling() else torch.tensor)(a)
+        if like is not None:
+            dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
+        return a if dtype is device is None else a.to(device=device, dtype=dtype)
+
+    def to_numpy(self, a: torch.Tensor) -> np.ndarray:
+        a = a.detach().cpu()
+        return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
+
+    def dtype_name(self, a: torch.Tensor) -> str:
+        return NAMES.get(a.dtype) or str(a.dtype).removeprefix("torch.")
+
+    is_concrete = staticmethod(is_concrete)  # pyright: ignore
+
+    def all_finite(self, a: torch.Tensor) -> bool:
+        if not is_concrete(a):
+            return False
+        if a.numel() > 1 and on_host(a):
+            return eigcore_kernels.all_finite(viewed(a))
+        return is_finite(a)
+
+    def solve(
+        self,
+        driver: str,
+        routine: Callable[..., Any],
+        a: torch.Tensor,
+        *rest: Any,
+        shape: tuple[int, ...] | None = None,
+    ) -> Any:
+        if torch.compiler.is_compiling():
+            return routine(a, *rest)
+        return super().solve(driver, routine, a, *rest, shape=shape)
+
+    def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
+        found = host.kernel(rule, source, want)
+        if found is None:
+            return None
+        values, vectors, gradient = map(shared, found[:3])
+        pull = found.pullback
+        if pull is None:
+            return Answer(values, vectors, gradient)
+        return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
+
+    def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:
+        node = nodes.kernel_node(self, rule, source)
+        return super().evaluate(rule, source) if node is None else node
+
+    def differentiable(self, rule: Rule) -> Callable[[torch.Tensor], torch.Tensor]:
+        return partial(nodes.differentiable, self, rule)
+
+    def eigenpairs(self, M: torch.Tensor, lo: int, hi: int) -> Pairs:
+        return window(self._solved("eigh", M), lo, hi)
+
+    def eigenvalues(self, M: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
+        return window(self._solved("eigvalsh", M), lo, hi)
+
+    def _solved(self, routine: str, M: torch.Tensor) -> Any:
+        library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"
+        own = getattr(torch.linalg, routine)
+        solver = partial(cupy_solver, routine) if library == "cupy" else own
+        return self.solve(f"{library}.linalg.{routine}", solver, M)
+
+    def call(
+        self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor
+    ) -> Any:
+        for a in arrays:
+            if not is_small(a):
+                return function(self, *static, *arrays)
+        return host.call(function, static, *arrays)
+
+    def detach(self, a: torch.Tensor) -> torch.Tensor:
+        return a.detach()
+
+    def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(p: torch.Tensor) -> Any:
+            if is_followed(p):
+                raise NotDifferentiable(nodes.ORDER)
+            return function(p)
+
+        return call
+
+    def gradient(
+        self, function: Callable[..., torch.Tensor], *arrays: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        leaves = [a if a.requires_grad else a.detach().requires_grad_() for a in arrays]
+        depth = _DEPTH.get()
+        token = _DEPTH.set(depth + 1)
+        try:
+            value = function(*leaves)
+        finally:
+            _DEPTH.reset(token)
+        # compiled code has one derivative only, so no graph of the last one
+        return torch.autograd.grad(value, leaves, create_graph=depth > 0, materialize_grads=True)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return torch.compile(function, fullgraph=True, backend="aot_eager")
+
+    def wrap(self, model: Any) -> SpectralModule:
+        return SpectralModule(model)
+
+    def unwrap(self, obj: Any) -> tuple[Any, list[np.ndarray], dict[str, Any]] | None:
+        if not isinstance(obj, SpectralModule):
+            return None
+        return obj.static, [self.to_numpy(p) for p in obj.members], obj.provenance
+
+
+BACKEND = TorchBackend()
+nodes.define(BACKEND)
+
+
+@hookimpl
+def eigcore_backend() -> Backend:
+    """Return the backend."""
+    return BACKEND

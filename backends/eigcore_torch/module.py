@@ -1,0 +1,40 @@
+"""Models as `torch.nn` modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from eigcore.plugin import ModelStatic, forward
+
+
+class SpectralModule(torch.nn.Module):
+    """A `SpectralModel` whose matrices are trainable parameters.
+
+    Parameters
+    ----------
+    model : SpectralModel
+        Its parameters are copied, in float64; ``module.float()`` computes in float32.
+
+    Attributes
+    ----------
+    static : ModelStatic
+        Everything but the parameters.
+    provenance : dict
+        Where the model comes from.
+    members : torch.nn.ParameterList
+        One (outputs, features + 1, K) array per member.
+    """
+
+    static: ModelStatic
+    provenance: dict[str, Any]
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.static, self.provenance = model.static, model.provenance
+        self.members = torch.nn.ParameterList(torch.tensor(p) for p in model.params)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Predictions (...) for numeric rows x (..., columns), link included."""
+        return forward(self.static, list(self.members), x, "torch")

@@ -1,0 +1,199 @@
+"""Where matrices come from: themselves, a pencil, or rows of a table; each with its adjoint.
+
+A source holds arrays of one library. `assembled` gives the matrices p in the layout of a rule,
+`pulled_back` turns a cotangent of p into cotangents of the source's arrays. A kernel may do both
+without ever storing p (`eigcore.dispatch.backend.Backend.kernel`).
+
+Shapes: p (..., K), or (..., d, d) in the layout "square"; params (m, n + 1, K); x (..., n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from eigcore.core.arrays import Array, Library, Namespace
+
+
+class Matrices(NamedTuple):
+    """The matrices themselves, p in the layout of the rule."""
+
+    p: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays that a derivative may be asked for."""
+        return (self.p,)
+
+    def with_arrays(self, *arrays: Array) -> Matrices:
+        """Return the same source of other arrays."""
+        return Matrices(*arrays)
+
+    def assembled(self, library: Library) -> Array:
+        """Return p."""
+        return self.p
+
+    def pulled_back(self, library: Library, d_p: Array) -> tuple[Array, ...]:
+        """Return (d_p,)."""
+        return (d_p,)
+
+
+class Pencil(NamedTuple):
+    """A₀ + Σ xᵢ Aᵢ: params (m, n + 1, K) with A₀ in row 0, and x (..., n)."""
+
+    params: Array
+    x: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays that a derivative may be asked for."""
+        return tuple(self)
+
+    def with_arrays(self, *arrays: Array) -> Pencil:
+        """Return the same source of other arrays."""
+        return Pencil(*arrays)
+
+    def assembled(self, library: Library) -> Array:
+        """p = [1, x] · params: (..., K), or (..., m, K) if m > 1."""
+        return assemble(library.xp, self.params, self.x)
+
+    def tangent(self, library: Library, d_params: Array, d_x: Array) -> Array:
+        """dp = [0, dx] · params + [1, x] · dparams."""
+        xp, params = library.xp, self.params
+        moved = _summed(xp, params, d_x[None, ...])[0, ...]
+        return moved + assemble(xp, d_params, self.x)
+
+    def pulled_back(self, library: Library, d_p: Array, with_x: bool = True) -> tuple[Array, Array]:
+        """Return the adjoint of `tangent`: (d_params, d_x); None for d_x if it is not wanted."""
+        xp, (params, x) = library.xp, self
+        d_params = _gathered(xp, params.shape[0], x, d_p)
+        if not with_x:
+            return d_params, None
+        flat = xp.reshape(d_p, (-1, params.shape[0] * params.shape[2]))
+        return d_params, xp.reshape(flat @ _terms(xp, params).mT, x.shape)
+
+
+class Bins(NamedTuple):
+    """Where the cells of a table lie among the terms of its encoding (math.md, section 8).
+
+    Each part (a column, a projection) has one term per row whose value is not known to be 0 or 1;
+    the terms before it in its run are 1, all others are 0.
+
+    indices : (N, parts) int32, that term;  fractions : (N, parts), its value
+    runs : pairs (first, end) of terms that follow one another along a part
+    parts : which part each run belongs to
+    """
+
+    indices: np.ndarray
+    fractions: np.ndarray
+    runs: tuple[tuple[int, int], ...]
+    parts: tuple[int, ...]
+
+    def dense(self, terms: int) -> np.ndarray:
+        """Write the terms out: (N, terms), equal to the encoding's own."""
+        out = np.zeros((len(self.indices), terms), self.fractions.dtype)
+        for j, (first, end) in zip(self.parts, self.runs, strict=True):
+            inside = np.where(self.indices[:, j] < end, self.indices[:, j], first)
+            out[:, first:end] = np.arange(first, end) < inside[:, None]
+        np.put_along_axis(out, self.indices.astype(np.int64), self.fractions, axis=1)
+        return out
+
+    def part(self, rows: slice) -> Bins:
+        """Return the bins of some rows."""
+        return self._replace(indices=self.indices[rows], fractions=self.fractions[rows])
+
+
+class Encoded(NamedTuple):
+    """Rows of a table in the terms of one pencil: A₀ + Σ_j (start[i_j] + u_j · step[i_j]).
+
+    bins : Bins of the rows, which hold i_j and u_j;  params : (1, terms + 1, K)
+    step[b] = A_b, and start[b] the sum of the matrices before b in its run (math.md, section 8).
+    """
+
+    bins: Bins
+    params: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays that a derivative may be asked for."""
+        return (self.params,)
+
+    def with_arrays(self, *arrays: Array) -> Encoded:
+        """Return the same source of other arrays."""
+        return Encoded(self.bins, *arrays)
+
+    def assembled(self, library: Library) -> Array:
+        """Return p (N, K)."""
+        return self._pencil(library).assembled(library)
+
+    def pulled_back(self, library: Library, d_p: Array) -> tuple[Array, ...]:
+        """Return (d_params,)."""
+        return self._pencil(library).pulled_back(library, d_p, with_x=False)[:1]
+
+    def _pencil(self, library: Library) -> Pencil:
+        terms = self.bins.dense(self.params.shape[1] - 1)
+        return Pencil(self.params, library.asarray(terms, like=self.params))
+
+
+Source: TypeAlias = Matrices | Pencil | Encoded
+Want: TypeAlias = Literal["values", "vectors", "gradient", "pullback"]
+"""The field of `Answer` that is wanted beside the values; "gradient" only of `Matrices`."""
+
+
+class Answer(NamedTuple):
+    """What is known of the eigenvalues of a source.
+
+    values : (...)
+    vectors : (..., d) unit eigenvectors
+    gradient : ∂values/∂p, like p
+    pullback : cotangent g (...) -> cotangents of the source's arrays. A second argument, one bool
+        for each array, may say that some are not wanted; it may then give None for these.
+    """
+
+    values: Array
+    vectors: Array = None
+    gradient: Array = None
+    pullback: Callable[..., tuple[Array, ...]] | None = None
+
+
+def assemble(xp: Namespace, params: Array, x: Array) -> Array:
+    """Return the packed matrices A₀ + Σ xᵢ Aᵢ.
+
+    Parameters
+    ----------
+    params : (m, n + 1, K) array
+    x : (..., n) array
+
+    Returns
+    -------
+    (..., K) array, or (..., m, K) if m > 1.
+    """
+    if x.ndim == 1:
+        return assemble(xp, params, x[None, :])[0, ...]
+    constant = params[0, 0, :] if params.shape[0] == 1 else params[:, 0, :]
+    return _summed(xp, params, x) + constant
+
+
+def _summed(xp: Namespace, params: Array, x: Array) -> Array:
+    """Σ xᵢ Aᵢ for x (..., n) with at least two axes."""
+    outputs, _, size = params.shape
+    if outputs == 1:
+        return x @ params[0, 1:, :]
+    return xp.reshape(x @ _terms(xp, params), (*x.shape[:-1], outputs, size))
+
+
+def _terms(xp: Namespace, params: Array) -> Array:
+    """View (m, n + 1, K) parameters without their row 0 as (n, m · K)."""
+    outputs, rows, size = params.shape
+    return xp.reshape(xp.moveaxis(params[:, 1:, :], 0, 1), (rows - 1, outputs * size))
+
+
+def _gathered(xp: Namespace, outputs: int, x: Array, d_p: Array) -> Array:
+    """Return d_params (m, n + 1, K) for a cotangent of p: the sums of [1, x]ᵀ d_p."""
+    size, n = d_p.shape[-1], x.shape[-1]
+    flat_p = xp.reshape(d_p, (-1, outputs * size))
+    flat_x = xp.reshape(x, (flat_p.shape[0], n))
+    rows = xp.concat((xp.sum(flat_p, axis=0)[None, :], flat_x.mT @ flat_p), axis=0)
+    return xp.moveaxis(xp.reshape(rows, (n + 1, outputs, size)), 1, 0)

@@ -1,0 +1,55 @@
+"""Where the cells of a table lie among the terms of an encoding (math.md, section 8).
+
+A piecewise-linear column is ones up to an interval, one fraction, zeros after. With prefix sums of
+the matrices a row then needs two matrices per column instead of all its terms; see
+`eigcore.core.sources.Encoded`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eigcore.core.sources import Bins
+from eigcore.encoding.columns import Categories, Linear, PiecewiseLinear
+from eigcore.encoding.encoding import FIELD, Encoding
+from eigcore.encoding.terms import LEVEL, Column
+
+
+def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
+    """Locate the cells: numbers (N, columns) float64 -> Bins, fractions in float64.
+
+    None where a column (periodic, or of a kind unknown here) has no such form.
+    """
+    if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.parts):
+        return None
+    numbers = encoding.extended(numbers)
+    indices = np.empty(numbers.shape, np.int32)
+    runs: list[tuple[int, int]] = []
+    owners: list[int] = []
+    for j, (column, terms) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
+        indices[:, j] = terms.start + _inside(column, numbers[:, j])
+        if isinstance(column, PiecewiseLinear):
+            left = int(column.tails == "linear")
+            runs.append((terms.start + left, terms.stop - column.missing))
+            owners.append(j)
+    return Bins(indices, _fractions(encoding, numbers, indices), tuple(runs), tuple(owners))
+
+
+def _inside(column: Column, cells: np.ndarray) -> np.ndarray:
+    """Return which term of its column each cell (N,) is in."""
+    last = column.terms - column.missing - 1
+    if isinstance(column, PiecewiseLinear):
+        found = np.searchsorted(column.knots, cells, side="right") - (column.tails == "clamped")
+    elif isinstance(column, Categories):
+        found = np.where(np.isnan(cells), 0.0, cells).astype(np.int64)
+    else:
+        found = np.zeros(len(cells), np.int64)
+    return np.where(np.isnan(cells), column.terms - 1, np.clip(found, 0, last))
+
+
+def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    # the arithmetic of Encoding, at one term per cell: equal to the last bit
+    row = {name: np.array(encoding.constants[place])[indices] for name, place in FIELD.items()}
+    ramp = np.clip((numbers - row["origin"]) / row["width"], row["low"], row["high"])
+    value = np.where(row["form"] == LEVEL, (numbers == row["origin"]) * 1.0, ramp)
+    return np.where(np.isnan(numbers), row["fill"], value)

@@ -1,0 +1,56 @@
+"""Everything that a backend may import from eigcore, beside `eigcore.errors`.
+
+docs/write-a-backend.md explains it. The interface has a version, `PLUGIN_API`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    # what a plugin is
+    "Backend": "dispatch.backend",
+    "Capabilities": "dispatch.backend",
+    "PLUGIN_API": "dispatch.backend",
+    "hookimpl": "dispatch.hookspecs",
+    "window": "dispatch.backend",
+    # what is differentiated
+    "Rule": "core.rules",
+    "rule_from_key": "core.rules",
+    # where numbers stand
+    "Layout": "core.packing",
+    "Places": "core.arrays",
+    # what a kernel is asked, and answers
+    "Matrices": "core.sources",
+    "Pencil": "core.sources",
+    "Encoded": "core.sources",
+    "Source": "core.sources",
+    "Want": "core.sources",
+    "Answer": "core.sources",
+    # what the framework's own objects are made of
+    "ModelStatic": "portable.predict",
+    "forward": "portable.predict",
+    "layer": "layers",
+    "start": "layers",
+}
+__all__ = [*_HOME]  # pyright: ignore
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'eigcore.plugin' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"eigcore.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+if TYPE_CHECKING:
+    from eigcore.core.arrays import Places
+    from eigcore.core.packing import Layout
+    from eigcore.core.rules import Rule, rule_from_key
+    from eigcore.core.sources import Answer, Encoded, Matrices, Pencil, Source, Want
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities, window
+    from eigcore.dispatch.hookspecs import hookimpl
+    from eigcore.layers import layer, start
+    from eigcore.portable.predict import ModelStatic, forward
