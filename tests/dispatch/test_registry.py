@@ -267,7 +267,9 @@ def test_the_conformance_test_of_the_page_passes_on_its_plugin(mine, tmp_path):
 
 def test_every_message_in_the_table_of_the_page_is_one_that_eigcore_gives():
     source = Path(registry.__file__).read_text().replace('"\n            f"', "")
-    for message in re.findall(r"^\| ([a-z][^|]*?) \|", PAGE.split("## 4.")[1].split("## 5.")[0], re.MULTILINE):
+    for message in re.findall(
+        r"^\| ([a-z][^|]*?) \|", PAGE.split("## 4.")[1].split("## 5.")[0], re.MULTILINE
+    ):
         fragment = message.split("…")[0].strip().split(": ")[0]
         if fragment != "you see":
             assert fragment in source, fragment

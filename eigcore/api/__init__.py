@@ -1,0 +1,20 @@
+"""The public functions: choose a backend, check the arrays, apply the rules."""
+
+from eigcore.api.matrices import (
+    kth_eigenpair,
+    kth_eigenvalue,
+    kth_eigenvalue_tridiagonal,
+    smooth_kth_eigenvalue,
+)
+from eigcore.api.models import evaluate, evaluate_packed, jvp, vjp
+
+__all__ = [
+    "evaluate",
+    "evaluate_packed",
+    "jvp",
+    "kth_eigenpair",
+    "kth_eigenvalue",
+    "kth_eigenvalue_tridiagonal",
+    "smooth_kth_eigenvalue",
+    "vjp",
+]

@@ -1,0 +1,163 @@
+"""Eigenvalues of matrices: the k-th one, its vector, and the k-th one smoothed."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from eigcore.api.inputs import applied, check_values, prepared
+from eigcore.core import packing, rules
+from eigcore.core.arrays import Array
+from eigcore.core.functionals import Smooth
+from eigcore.core.rules import Rule
+from eigcore.dispatch.backend import Backend
+from eigcore.errors import InvalidInput
+
+
+def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Array:
+    """Return λ_k of symmetric matrices.
+
+    Parameters
+    ----------
+    M : (..., d, d) array
+        The symmetric part (M + Mᵀ)/2 is meant, so that v vᵀ is the gradient with respect to
+        every entry.
+    k : int
+        Ascending from zero; negative from the top.
+    backend : str or Backend, optional
+
+    Returns
+    -------
+    (...) array
+        Differentiable in torch and JAX. At a tie of m eigenvalues the gradient is P/m, P the
+        projector on their eigenspace.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`; k out of range.
+    """
+    chosen, (M,), restore = prepared(backend, M)
+    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    return restore(applied(chosen, rule, M, "M"))
+
+
+def smooth_kth_eigenvalue(
+    M: Array, k: int, alpha: float, backend: str | Backend | None = None
+) -> Array:
+    """Return the Moreau-smoothed λ_k: the difference of the envelopes of two Ky Fan sums.
+
+    Parameters
+    ----------
+    M, k, backend
+        As for `kth_eigenvalue`.
+    alpha : float
+        α > 0. Equal to λ_k where its neighbours are at least α away; the gradient is
+        (2/α)-Lipschitz.
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`; α not positive.
+    """
+    chosen, (M,), restore = prepared(backend, M)
+    d = _order(M)
+    if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
+        raise InvalidInput(
+            f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
+        )
+    rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
+    return restore(applied(chosen, rule, M, "M"))
+
+
+def kth_eigenvalue_tridiagonal(
+    diag: Array, off: Array, k: int, backend: str | Backend | None = None
+) -> Array:
+    """Return λ_k of symmetric tridiagonal matrices.
+
+    Parameters
+    ----------
+    diag : (..., d) array
+    off : (..., d - 1) array
+        Subdiagonal; leading axes as those of `diag`.
+    k, backend
+        As for `kth_eigenvalue`.
+
+    Returns
+    -------
+    (...) array
+        Differentiable: ∂λ/∂diag_i = v_i², ∂λ/∂off_i = 2 v_i v_{i+1}.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`.
+    """
+    chosen, (diag, off), restore = prepared(backend, diag, off)
+    d = diag.shape[-1] if diag.ndim else 0
+    if d == 0 or tuple(off.shape) != (*diag.shape[:-1], d - 1):
+        raise InvalidInput(
+            f"diag and off have shapes {tuple(diag.shape)} and {tuple(off.shape)}; expected "
+            "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
+        )
+    p = chosen.xp.concat((diag, off), axis=-1)
+    return restore(applied(chosen, _kth_rule(chosen, p, "pair", d, k), p, "diag, off"))
+
+
+def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
+    """Return λ_k of symmetric matrices and a unit eigenvector.
+
+    Parameters
+    ----------
+    M, k, backend
+        As for `kth_eigenvalue`.
+
+    Returns
+    -------
+    values : (...) array
+    vectors : (..., d) array, of arbitrary sign
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `kth_eigenvalue`.
+    NotDifferentiable
+        If a derivative is asked for: the sign of a vector is arbitrary. Use `kth_eigenvalue`,
+        whose gradient is v vᵀ.
+    """
+    chosen, (M,), restore = prepared(backend, M)
+    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    values, vectors = chosen.call(_eigenpair, (rule,), M)
+    check_values(chosen, values, "M", M, core=2)
+    return restore(values), restore(vectors)
+
+
+def _eigenpair(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
+    return backend.undifferentiable(lambda M: rule.eigenpair(backend, M))(M)
+
+
+def _order(M: Array) -> int:
+    shape = M.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
+    return shape[-1]
+
+
+def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
+    # a compiler that follows the call does without the cache, whose content it would guard on
+    make = rules.kth_rule if backend.is_concrete(a) else rules.kth_rule.__wrapped__
+    return make(kind, d, _index(k, d))
+
+
+def _index(k: int, d: int) -> int:
+    try:
+        index = operator.index(k)
+    except TypeError as exc:
+        raise InvalidInput(f"k is {k!r}; expected an integer, {-d} <= k < {d}.") from exc
+    if not -d <= index < d:
+        raise InvalidInput(f"k is {k}; expected {-d} <= k < {d}, the order of the matrices.")
+    return index % d

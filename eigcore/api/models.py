@@ -1,0 +1,190 @@
+"""Values and derivatives of eigenvalue models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from eigcore.api.inputs import applied, check_values, prepared, values_of
+from eigcore.core import rules
+from eigcore.core.arrays import Array
+from eigcore.core.rules import Rule
+from eigcore.core.sources import Pencil
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
+from eigcore.errors import InvalidInput
+
+
+def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None) -> Array:
+    """Return the values of an eigenvalue model.
+
+    f(x) = φ(λ(A₀ + Σ xᵢ Aᵢ)); differentiable in `params` and `x` where the backend is.
+
+    Parameters
+    ----------
+    spec : EigSpec
+    params : (m, n + 1, K) array
+        Packed matrices, row 0 is A₀: shape ``spec.params_shape``.
+    x : (..., n) array
+        Inputs. float64 and float32 are computed as they are, float16 and bfloat16 in float32;
+        integers become float64.
+    backend : str or Backend, optional
+        Default: the library of the arrays, else the default backend.
+
+    Returns
+    -------
+    (...) array, or (..., m) if m > 1, of the library and dtype of the inputs.
+
+    Raises
+    ------
+    InvalidInput
+        On a wrong shape, or arrays of two libraries or float types.
+    NonFiniteInput
+        If rows are NaN or infinite, in eager calls; compiled functions return NaN there.
+    """
+    chosen, (params, x), restore = prepared(backend, params, x)
+    _check_shapes(spec, params, x)
+    values = chosen.call(values_of, (rules.rule_of(spec), Pencil), params, x)
+    check_values(chosen, values, "x and params", x)
+    return restore(values)
+
+
+def evaluate_packed(spec: EigSpec, p: Array) -> Array:
+    """Return φ(λ(M)) of packed matrices, whatever they were assembled from.
+
+    Parameters
+    ----------
+    spec : EigSpec
+        Its `features` and `outputs` are not used.
+    p : (..., K) array
+        Packed as the rows of parameters are, K = ``spec.packed_size``.
+
+    Returns
+    -------
+    (...) array, differentiable as `evaluate` is.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, (p,), restore = prepared(None, p)
+    if p.ndim == 0 or p.shape[-1] != spec.packed_size:
+        raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
+    return restore(applied(chosen, rules.rule_of(spec), p, "packed matrices"))
+
+
+def vjp(
+    spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    """Return the values of a model and their pullback, on any backend.
+
+    Parameters
+    ----------
+    spec, params, x, backend
+        As for `evaluate`.
+
+    Returns
+    -------
+    values : (...) or (..., m) array
+    pullback : callable
+        Takes a cotangent g of the shape of `values`; returns (d_params, d_x) of the shapes of
+        `params` and `x`.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, (params, x), restore = prepared(backend, params, x)
+    _check_shapes(spec, params, x)
+    params, x = chosen.detach(params), chosen.detach(x)
+    values, pull = _values_and_pullback(chosen, rules.rule_of(spec), params, x)
+    check_values(chosen, values, "x and params", x)
+
+    def pullback(g: Array) -> tuple[Array, Array]:
+        g = chosen.detach(chosen.asarray(g, like=values))
+        if tuple(g.shape) != tuple(values.shape):
+            raise InvalidInput(
+                f"The cotangent should have the shape {tuple(values.shape)} of the values; got "
+                f"{tuple(g.shape)}. Write numpy.ones(values.shape) for the gradient of their sum."
+            )
+        d_params, d_x = pull(g)
+        return restore(d_params), restore(d_x)
+
+    return restore(values), pullback
+
+
+def jvp(
+    spec: EigSpec,
+    params: Array,
+    x: Array,
+    d_params: Array,
+    d_x: Array,
+    backend: str | Backend | None = None,
+) -> tuple[Array, Array]:
+    """Return the values of a model and their directional derivative.
+
+    Parameters
+    ----------
+    spec, params, x, backend
+        As for `evaluate`.
+    d_params, d_x : arrays of the shapes of `params` and `x`
+        Direction.
+
+    Returns
+    -------
+    values, tangents : (...) or (..., m) arrays
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`.
+    """
+    chosen, arrays, restore = prepared(backend, params, x, d_params, d_x)
+    _check_shapes(spec, *arrays[:2])
+    params, x, d_params, d_x = map(chosen.detach, arrays)
+    if tuple(d_params.shape) != tuple(params.shape) or tuple(d_x.shape) != tuple(x.shape):
+        raise InvalidInput(
+            f"d_params and d_x should have the shapes {tuple(params.shape)} and {tuple(x.shape)} "
+            f"of params and x; got {tuple(d_params.shape)} and {tuple(d_x.shape)}."
+        )
+    rule = rules.rule_of(spec)
+    values, gradient = chosen.call(_values_and_gradient, (rule,), params, x)
+    check_values(chosen, values, "x and params", x)
+    d_p = Pencil(params, x).tangent(chosen, d_params, d_x)
+    return restore(values), restore(rule.tangent(chosen, gradient, d_p))
+
+
+def _values_and_gradient(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Array]:
+    return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
+
+
+def _pulled_back(
+    backend: Backend, rule: Rule, params: Array, x: Array, gradient: Array, g: Array
+) -> tuple[Array, Array]:
+    return Pencil(params, x).pulled_back(backend, rule.cotangent(gradient, g))
+
+
+def _values_and_pullback(
+    backend: Backend, rule: Rule, params: Array, x: Array
+) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    found = backend.kernel(rule, Pencil(params, x), "pullback")
+    if found is not None and found.pullback is not None:
+        return found.values, found.pullback
+    values, gradient = backend.call(_values_and_gradient, (rule,), params, x)
+    return values, lambda g: backend.call(_pulled_back, (rule,), params, x, gradient, g)
+
+
+def _check_shapes(spec: EigSpec, params: Array, x: Array) -> None:
+    if tuple(params.shape) != spec.params_shape:
+        raise InvalidInput(
+            f"params should have shape {spec.params_shape} (outputs, features + 1, K); "
+            f"got {tuple(params.shape)}."
+        )
+    if x.ndim == 0 or x.shape[-1] != spec.features:
+        raise InvalidInput(
+            f"x should have trailing shape ({spec.features},); got {tuple(x.shape)}. "
+            "The last axis holds the features."
+        )
