@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.plugin import Answer, Backend, Encoded, Matrices, Pencil, Rule, Source, Want
+from eigcore.plugin import Answer, Backend, Diagonals, Encoded, Matrices, Pencil, Rule, Source, Want
 
 INTERFACE = 2
 """Version of eigcore-native's Python interface that is spoken here."""
-KINDS = {Matrices: "rows", Pencil: "pencil", Encoded: "encoded"}
+KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
 """Up to so many features the kernel forms the matrices of a pencil faster than BLAS does."""
 THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
@@ -44,45 +44,58 @@ NATIVE, DRIVER, NOTE = _load()
 
 def serves(rule: Rule, source: Source) -> bool:
     """Tell whether one kernel serves a rule and a source of NumPy arrays."""
-    if NATIVE is None or not NATIVE.serves(rule, KINDS[type(source)]):
-        return False
-    if isinstance(source, Pencil):
-        return source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
-    return True
+    return NATIVE is not None and _few(source) and NATIVE.serves(rule, KINDS[type(source)])
+
+
+def _few(source: Source) -> bool:
+    if not isinstance(source, Pencil):
+        return True
+    return source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
 
 
 def kernel(
-    backend: Backend, rule: Rule, source: Source, want: Want, threads: int | None = None
+    backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, noted for `eigcore.trace` as of this backend."""
+    if not backend.traced:
+        return _answer(rule, source, want, threads)
     if not serves(rule, source):
         return None
-    threads = THREADS if threads is None else threads
-    arrays, batch = _unpacked(rule, source)
-
-    def routine(*_: Any) -> Answer:
-        asked = "pullback" if want == "gradient" else want
-        values, vectors, pullback = NATIVE.kernel(rule, KINDS[type(source)], arrays, asked, threads)
-        if want != "gradient":
-            return Answer(values, vectors, None, pullback)
-        return Answer(values, gradient=pullback(np.ones_like(values))[0])
-
-    d = rule.layout.dim
-    return backend.solve(DRIVER, routine, arrays[-1], shape=(*batch, d, d))
+    values, d = source.arrays[-1], rule.layout.dim
+    shape = (*_batch(rule, source), d, d)
+    return backend.solve(
+        DRIVER, lambda _: _answer(rule, source, want, threads), values, shape=shape
+    )
 
 
-def _unpacked(rule: Rule, source: Source) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Return the arrays of a source as the kernels take them, and the shape of the values."""
-    if isinstance(source, Matrices):
-        return (source.p,), source.p.shape[: -len(rule.layout.core)]
+def _answer(rule: Rule, source: Source, want: Want, threads: int) -> Answer | None:
+    if NATIVE is None or not _few(source):
+        return None
+    arrays = (*source.bins[:3], source.params) if isinstance(source, Encoded) else tuple(source)
+    asked = "pullback" if want == "gradient" else want
+    found = NATIVE.kernel(rule, KINDS[type(source)], arrays, asked, threads)
+    if found is None:
+        return None
+    values, vectors, pullback = found
+    if want != "gradient":
+        return Answer(values, vectors, None, pullback)
+    return Answer(values, gradient=pullback(np.ones_like(values))[0])
+
+
+def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
+    """Return the shape of the values."""
+    if isinstance(source, Encoded):
+        return (len(source.bins.indices),)
     if isinstance(source, Pencil):
-        return tuple(source), source.x.shape[:-1]
-    bins = source.bins
-    return (bins.indices, bins.fractions, bins.runs, source.params), (len(bins.indices),)
+        return source.x.shape[:-1]
+    a = source.arrays[0]
+    return a.shape[: a.ndim - len(rule.layout.core)]
 
 
 def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
     """Return the kernel from JAX arrays p to the values and what is wanted, in or out of jit."""
+    if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
+        return None
     from eigcore_native import jax
 
     if want == "values":

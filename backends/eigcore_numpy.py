@@ -18,7 +18,6 @@ LARGE = 32
 SHORT = 1024
 """Up to so many numbers the overhead of a call costs more than its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
-NAMES = {np.dtype(name): name for name in ("float64", "float32", "float16")}
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -39,9 +38,6 @@ class NumpyArrays(Backend):
 
     def to_numpy(self, a: np.ndarray) -> np.ndarray:
         return np.asarray(a)
-
-    def dtype_name(self, a: np.ndarray) -> str:
-        return NAMES.get(a.dtype) or a.dtype.name
 
     def all_finite(self, a: np.ndarray) -> bool:
         if a.size <= SHORT and math.isfinite(np.vdot(a, a)):

@@ -165,13 +165,14 @@ class SpectralModel:
         for start in range(0, max(1, len(flat)), step):
             # encoded in float64 whatever the backend computes in: knots can be narrow
             rows = Rows(self.encoding, flat[start : start + step], backend)
-            values = combine(self.static, [rows.values(spec, own) for spec, own in self.members])
-            if not backend.all_finite(values):
+            members = [backend.to_numpy(rows.values(spec, own)) for spec, own in self.members]
+            values = combine(self.static, members)
+            if not np.isfinite(values).all():
                 raise NonFiniteInput(
                     "The matrices of some rows overflow; expected cells and parameters that stay "
                     "far from 1e308. Check the units of the columns."
                 )
-            parts.append(backend.to_numpy(link_inverse(link, values, backend)))
+            parts.append(link_inverse(link, values, get_backend("numpy")))
         whole = np.concatenate(parts)
         return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
 

@@ -23,6 +23,7 @@ _HOME = {
     "Places": "core.arrays",
     # what a kernel is asked, and answers
     "Matrices": "core.sources",
+    "Diagonals": "core.sources",
     "Pencil": "core.sources",
     "Encoded": "core.sources",
     "Source": "core.sources",
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from eigcore.core.arrays import Places
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule, rule_from_key
-    from eigcore.core.sources import Answer, Encoded, Matrices, Pencil, Source, Want
+    from eigcore.core.sources import Answer, Diagonals, Encoded, Matrices, Pencil, Source, Want
     from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities, window
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.layers import layer, start

@@ -19,6 +19,7 @@ from eigcore.plugin import (
     Answer,
     Backend,
     Capabilities,
+    Encoded,
     Layout,
     Matrices,
     ModelStatic,
@@ -56,6 +57,8 @@ class JaxBackend(Backend):
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
     ) -> jax.Array:
+        if like is dtype is device is None and isinstance(a, jax.Array):
+            return a
         if like is not None:
             a = jnp.asarray(a)
             dtype = like.dtype if jnp.issubdtype(a.dtype, jnp.floating) else dtype
@@ -99,31 +102,44 @@ class JaxBackend(Backend):
         return jax.tree.map(lambda a: jnp.reshape(a, (*lead, *a.shape[1:])), results)
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
-        if not isinstance(source, Matrices) or not eigcore_kernels.serves(rule, source):
-            return None
-        p, symbolic = source.p, not all(isinstance(size, int) for size in source.p.shape)
-        if symbolic or p.dtype not in FLOATS:
-            return None
+        if isinstance(source, Encoded):
+            return self._on_host(rule, source, want)
+        p = source.p if isinstance(source, Matrices) else None
+        if p is None or p.dtype not in FLOATS or not all(isinstance(n, int) for n in p.shape):
+            return None  # a symbolic number of rows (jax.export) has no kernel
         asked = "gradient" if want == "pullback" else want
-        routine = eigcore_kernels.in_jax(rule, asked)
-        if routine is None:
+        found = self._compiled(rule, p, asked)
+        if found is None or want != "pullback":
+            return found
+        gradient = found.gradient
+        return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
+
+    def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
+        """Return the answer of the kernel that runs inside compiled code, chosen when lowered."""
+        kernel = eigcore_kernels.in_jax(rule, want)
+        if kernel is None:
             return None
-        if self.is_concrete(p):
-            if p.device.platform != "cpu":
-                return None
-            shape = (*p.shape[: -len(rule.layout.core)], rule.layout.dim, rule.layout.dim)
-            found = self.solve(eigcore_kernels.DRIVER, routine, p, shape=shape)
-        else:
-            composed = partial(_composed, self, rule, asked)
-            found = jax.lax.platform_dependent(p, cpu=routine, default=composed)
-        if asked == "values":
-            return Answer(*found)
-        if asked == "vectors":
-            return Answer(found[0], vectors=found[1])
-        values, gradient = found
-        if want == "gradient":
-            return Answer(values, gradient=gradient)
-        return Answer(values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
+        if not self.is_concrete(p):
+            composed = partial(_composed, self, rule, want)
+            return _answer(want, jax.lax.platform_dependent(p, cpu=kernel, default=composed))
+        if not _on_cpu(p):
+            return None
+        d, lead = rule.layout.dim, p.shape[: p.ndim - len(rule.layout.core)]
+        return _answer(want, self.solve(eigcore_kernels.DRIVER, kernel, p, shape=(*lead, d, d)))
+
+    def _on_host(self, rule: Rule, source: Encoded, want: Want) -> Answer | None:
+        """Return the answer of the kernel that NumPy has, for arrays on the CPU."""
+        if not self.is_concrete(source.params) or not _on_cpu(source.params):
+            return None
+        on_numpy = source.with_arrays(self.to_numpy(source.params))
+        found = eigcore_kernels.kernel(self, rule, on_numpy, want)
+        if found is None or found.pullback is None:
+            return found and found._replace(values=jnp.asarray(found.values))
+        pull = found.pullback
+        return Answer(
+            jnp.asarray(found.values),
+            pullback=lambda g, *_: tuple(jnp.asarray(a) for a in pull(self.to_numpy(g))),
+        )
 
     def call(
         self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: jax.Array
@@ -180,6 +196,19 @@ class Apply:
 
     def __call__(self, params: Sequence[jax.Array], x: jax.Array) -> jax.Array:
         return forward(self.static, params, x, "jax")
+
+
+def _on_cpu(a: jax.Array) -> bool:
+    devices = a.devices()
+    return len(devices) == 1 and next(iter(devices)).platform == "cpu"
+
+
+def _answer(want: Want, found: tuple[jax.Array, ...]) -> Answer:
+    if want == "values":
+        return Answer(found[0])
+    if want == "vectors":
+        return Answer(found[0], vectors=found[1])
+    return Answer(found[0], gradient=found[1])
 
 
 def _composed(backend: Backend, rule: Rule, want: Want, p: jax.Array) -> tuple[jax.Array, ...]:

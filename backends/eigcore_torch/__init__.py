@@ -52,13 +52,15 @@ class TorchBackend(Backend):
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
     ) -> torch.Tensor:
+        if like is dtype is device is None and isinstance(a, torch.Tensor):
+            return a
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
         if not isinstance(a, torch.Tensor):
             a = (torch.as_tensor if torch.compiler.is_compiling() else torch.tensor)(a)
         if like is not None:
             dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
-        return a if dtype is device is None else a.to(device=device, dtype=dtype)
+        return a.to(device=device, dtype=dtype)
 
     def to_numpy(self, a: torch.Tensor) -> np.ndarray:
         a = a.detach().cpu()

@@ -8,75 +8,82 @@ from typing import Any
 
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Matrices
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 COMPUTED = ("float64", "float32")
 """dtypes that are computed as they are."""
+FLOATS = (*COMPUTED, "float16", "bfloat16")
+Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
-def prepared(
-    backend: str | Backend | None, *arrays: Any
-) -> tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]:
+def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     """Choose the backend and bring the arrays into one computing dtype.
 
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    arrays = _converted(chosen, arrays)
-    kinds = {chosen.dtype_name(a) for a in arrays}
+    found, kinds = [], set()
+    for a in arrays:
+        if not hasattr(a, "dtype"):
+            return _widened(chosen, arrays)
+        a = chosen.asarray(a)
+        kind = chosen.dtype_name(a)
+        if kind not in FLOATS:
+            return _widened(chosen, arrays)
+        found.append(a)
+        kinds.add(kind)
+    return _computing(chosen, found, kinds)
+
+
+def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
+    """Return arrays of floats: integers as float64, lists and numbers like the first array."""
+    found, loose = [], []
+    for number, a in enumerate(arrays):
+        if not hasattr(a, "dtype"):
+            loose.append(number)
+            found.append(backend.asarray(a, dtype="float64"))
+            continue
+        a = backend.asarray(a)
+        name = backend.dtype_name(a)
+        if "complex" in name:
+            raise InvalidInput(f"dtype is {name}; expected real numbers.")
+        found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
+    if 0 < len(loose) < len(found):
+        like = next(a for number, a in enumerate(found) if number not in loose)
+        for number in loose:
+            found[number] = backend.asarray(found[number], like=like)
+    return _computing(backend, found, {backend.dtype_name(a) for a in found})
+
+
+def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:
+    """Check the dtypes, and turn those of 16 bits into float32."""
     if len(kinds) > 1:
         raise InvalidInput(
             f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one of them. "
             "Convert one array, eigcore changes no dtype on its own."
         )
     [kind] = kinds
-    if kind not in chosen.capabilities.dtypes:
+    if kind not in backend.capabilities.dtypes:
         raise InvalidInput(
-            f'dtype {kind} is not among those of backend "{chosen.name}": '
-            f"{', '.join(chosen.capabilities.dtypes)}. Convert the arrays first."
+            f'dtype {kind} is not among those of backend "{backend.name}": '
+            f"{', '.join(backend.capabilities.dtypes)}. Convert the arrays first."
         )
     if kind in COMPUTED:
-        return chosen, arrays, _same
-    return (
-        chosen,
-        tuple(chosen.asarray(a, dtype="float32") for a in arrays),
-        lambda result: chosen.asarray(result, dtype=kind),
-    )
+        return backend, tuple(arrays), _same
+    wide = tuple(backend.asarray(a, dtype="float32") for a in arrays)
+    return backend, wide, lambda result: backend.asarray(result, dtype=kind)
 
 
 def _same(result: Array) -> Array:
     return result
 
 
-def _converted(backend: Backend, arrays: tuple[Any, ...]) -> tuple[Array, ...]:
-    """Return arrays of floats: integers as float64, lists and numbers like the first array."""
-    found, loose = [], []
-    for place, a in enumerate(arrays):
-        if hasattr(a, "dtype"):
-            a = backend.asarray(a)
-            name = backend.dtype_name(a)
-            if "float" not in name:
-                if "complex" in name:
-                    raise InvalidInput(f"dtype is {name}; expected real numbers.")
-                a = backend.asarray(a, dtype="float64")
-        else:
-            a = backend.asarray(a, dtype="float64")
-            loose.append(place)
-        found.append(a)
-    if 0 < len(loose) < len(found):
-        like = next(a for place, a in enumerate(found) if place not in loose)
-        for place in loose:
-            found[place] = backend.asarray(found[place], like=like)
-    return tuple(found)
-
-
-def applied(backend: Backend, rule: Rule, p: Array, what: str) -> Array:
-    """Return the values of matrices p with derivatives attached; `what` names p in errors."""
-    values = backend.call(values_of, (rule, Matrices), p)
-    check_values(backend, values, what, p, len(rule.layout.core))
+def applied(backend: Backend, rule: Rule, source: type, what: str, *arrays: Array) -> Array:
+    """Return the values of a source made of arrays, with derivatives; `what` names it in errors."""
+    values = backend.call(values_of, (rule, source), *arrays)
+    check_values(backend, values, what, arrays[0], len(rule.layout.core))
     return values
 
 

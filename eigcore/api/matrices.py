@@ -10,6 +10,7 @@ from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
 from eigcore.core.rules import Rule
+from eigcore.core.sources import Diagonals, Matrices
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 
@@ -39,7 +40,7 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     """
     chosen, (M,), restore = prepared(backend, M)
     rule = _kth_rule(chosen, M, "square", _order(M), k)
-    return restore(applied(chosen, rule, M, "M"))
+    return restore(applied(chosen, rule, Matrices, "M", M))
 
 
 def smooth_kth_eigenvalue(
@@ -71,7 +72,7 @@ def smooth_kth_eigenvalue(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
         )
     rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
-    return restore(applied(chosen, rule, M, "M"))
+    return restore(applied(chosen, rule, Matrices, "M", M))
 
 
 def kth_eigenvalue_tridiagonal(
@@ -104,8 +105,8 @@ def kth_eigenvalue_tridiagonal(
             f"diag and off have shapes {tuple(diag.shape)} and {tuple(off.shape)}; expected "
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
-    p = chosen.xp.concat((diag, off), axis=-1)
-    return restore(applied(chosen, _kth_rule(chosen, p, "pair", d, k), p, "diag, off"))
+    rule = _kth_rule(chosen, diag, "pair", d, k)
+    return restore(applied(chosen, rule, Diagonals, "diag, off", diag, off))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:

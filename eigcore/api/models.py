@@ -8,7 +8,7 @@ from eigcore.api.inputs import applied, check_values, prepared, values_of
 from eigcore.core import rules
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Pencil
+from eigcore.core.sources import Matrices, Pencil
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
@@ -70,7 +70,7 @@ def evaluate_packed(spec: EigSpec, p: Array) -> Array:
     chosen, (p,), restore = prepared(None, p)
     if p.ndim == 0 or p.shape[-1] != spec.packed_size:
         raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
-    return restore(applied(chosen, rules.rule_of(spec), p, "packed matrices"))
+    return restore(applied(chosen, rules.rule_of(spec), Matrices, "packed matrices", p))
 
 
 def vjp(

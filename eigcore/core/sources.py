@@ -1,4 +1,4 @@
-"""Where matrices come from: themselves, a pencil, or rows of a table; each with its adjoint.
+"""Where matrices come from: themselves, their diagonals, a pencil, or rows of a table.
 
 A source holds arrays of one library. `assembled` gives the matrices p in the layout of a rule,
 `pulled_back` turns a cotangent of p into cotangents of the source's arrays. A kernel may do both
@@ -38,6 +38,31 @@ class Matrices(NamedTuple):
     def pulled_back(self, library: Library, d_p: Array) -> tuple[Array, ...]:
         """Return (d_p,)."""
         return (d_p,)
+
+
+class Diagonals(NamedTuple):
+    """Tridiagonal matrices, for a rule in the layout "pair": diag (..., d), off (..., d − 1)."""
+
+    diag: Array
+    off: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays that a derivative may be asked for."""
+        return tuple(self)
+
+    def with_arrays(self, *arrays: Array) -> Diagonals:
+        """Return the same source of other arrays."""
+        return Diagonals(*arrays)
+
+    def assembled(self, library: Library) -> Array:
+        """Return p (..., 2 d − 1)."""
+        return library.xp.concat(tuple(self), axis=-1)
+
+    def pulled_back(self, library: Library, d_p: Array) -> tuple[Array, ...]:
+        """Return (d_diag, d_off)."""
+        d = self.diag.shape[-1]
+        return d_p[..., :d], d_p[..., d:]
 
 
 class Pencil(NamedTuple):
@@ -137,7 +162,7 @@ class Encoded(NamedTuple):
         return Pencil(self.params, library.asarray(terms, like=self.params))
 
 
-Source: TypeAlias = Matrices | Pencil | Encoded
+Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded
 Want: TypeAlias = Literal["values", "vectors", "gradient", "pullback"]
 """The field of `Answer` that is wanted beside the values; "gradient" only of `Matrices`."""
 

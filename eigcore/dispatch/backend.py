@@ -25,6 +25,9 @@ MEMORY_BUDGET = 256 * 2**20
 """Bytes of working memory for one solve; larger batches are cut into chunks."""
 
 
+_names: dict[Any, str] = {}
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a backend declares; what it does not declare is skipped by the laws, with this reason.
@@ -116,7 +119,10 @@ class Backend(abc.ABC):
 
     def dtype_name(self, a: Array) -> str:
         """Name the element type of an array, such as float64 or int32."""
-        return str(a.dtype).rsplit(".", 1)[-1]
+        name = _names.get(a.dtype)
+        if name is None:
+            name = _names[a.dtype] = str(a.dtype).rsplit(".", 1)[-1]
+        return name
 
     def eigenvalues(self, M: Array, lo: int, hi: int) -> Array:
         """Return the values of `eigenpairs` only."""

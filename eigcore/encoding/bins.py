@@ -27,7 +27,7 @@ def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     runs: list[tuple[int, int]] = []
     owners: list[int] = []
     for j, (column, terms) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
-        indices[:, j] = terms.start + _inside(column, numbers[:, j])
+        indices[:, j] = terms.start + _inside(column, terms.stop - terms.start, numbers[:, j])
         if isinstance(column, PiecewiseLinear):
             left = int(column.tails == "linear")
             runs.append((terms.start + left, terms.stop - column.missing))
@@ -35,21 +35,24 @@ def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     return Bins(indices, _fractions(encoding, numbers, indices), tuple(runs), tuple(owners))
 
 
-def _inside(column: Column, cells: np.ndarray) -> np.ndarray:
-    """Return which term of its column each cell (N,) is in."""
-    last = column.terms - column.missing - 1
+def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:
+    """Return which of the terms of its column each cell (N,) is in."""
+    last = terms - column.missing - 1
     if isinstance(column, PiecewiseLinear):
         found = np.searchsorted(column.knots, cells, side="right") - (column.tails == "clamped")
     elif isinstance(column, Categories):
         found = np.where(np.isnan(cells), 0.0, cells).astype(np.int64)
     else:
         found = np.zeros(len(cells), np.int64)
-    return np.where(np.isnan(cells), column.terms - 1, np.clip(found, 0, last))
+    return np.where(np.isnan(cells), terms - 1, np.clip(found, 0, last))
 
 
 def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
     # the arithmetic of Encoding, at one term per cell: equal to the last bit
-    row = {name: np.array(encoding.constants[place])[indices] for name, place in FIELD.items()}
-    ramp = np.clip((numbers - row["origin"]) / row["width"], row["low"], row["high"])
-    value = np.where(row["form"] == LEVEL, (numbers == row["origin"]) * 1.0, ramp)
-    return np.where(np.isnan(numbers), row["fill"], value)
+    form, origin, width, low, high, fill = (
+        np.array(encoding.constants[FIELD[name]])[indices]
+        for name in ("form", "origin", "width", "low", "high", "fill")
+    )
+    ramp = np.clip((numbers - origin) / width, low, high)
+    value = np.where(form == LEVEL, (numbers == origin) * 1.0, ramp)
+    return np.where(np.isnan(numbers), fill, value)
