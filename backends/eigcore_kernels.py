@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,12 @@ def _load() -> tuple[Any, str, str]:
         if os.environ.get("EIGCORE_NATIVE") == "0":
             raise ImportError("switched off: unset EIGCORE_NATIVE")
         import eigcore_native
-        from eigcore_native import kernels
     except Exception as exc:
         why = str(exc) if isinstance(exc, ImportError) else f"it fails with {exc!r}"
     else:
         isa, version = eigcore_native.isa, eigcore_native.__version__
         if getattr(eigcore_native, "INTERFACE", None) == INTERFACE:
-            return kernels, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
+            return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
         why = f"version {version} is made for another eigcore"
         advice = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
     note = f"no eigcore-native ({why}), so LAPACK finds all eigenpairs where one is needed. "
@@ -48,38 +48,24 @@ def serves(rule: Rule, source: Source) -> bool:
 
 
 def _few(source: Source) -> bool:
-    if not isinstance(source, Pencil):
-        return True
-    return source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
+    return type(source) is not Pencil or (source.params.shape[0] == 1 and source.x.shape[-1] <= FEW)
 
 
 def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, noted for `eigcore.trace` as of this backend."""
-    if not backend.traced:
-        return _answer(rule, source, want, threads)
-    if not serves(rule, source):
-        return None
-    values, d = source.arrays[-1], rule.layout.dim
-    shape = (*_batch(rule, source), d, d)
-    return backend.solve(
-        DRIVER, lambda _: _answer(rule, source, want, threads), values, shape=shape
-    )
-
-
-def _answer(rule: Rule, source: Source, want: Want, threads: int) -> Answer | None:
     if NATIVE is None or not _few(source):
         return None
-    arrays = (*source.bins[:3], source.params) if isinstance(source, Encoded) else tuple(source)
-    asked = "pullback" if want == "gradient" else want
-    found = NATIVE.kernel(rule, KINDS[type(source)], arrays, asked, threads)
-    if found is None:
+    arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
+    if not backend.traced:
+        return NATIVE.kernel(rule, KINDS[type(source)], arrays, want, threads)
+    if not NATIVE.serves(rule, KINDS[type(source)]):
         return None
-    values, vectors, pullback = found
-    if want != "gradient":
-        return Answer(values, vectors, None, pullback)
-    return Answer(values, gradient=pullback(np.ones_like(values))[0])
+    d = rule.layout.dim
+    work = partial(NATIVE.kernel, rule, KINDS[type(source)], arrays, want, threads)
+    shape = (*_batch(rule, source), d, d)
+    return backend.solve(DRIVER, lambda _: work(), source.arrays[-1], shape=shape)
 
 
 def _batch(rule: Rule, source: Source) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ import eigcore
 from eigcore import EigSpec, SpectralModel
 from eigcore.api import evaluate_packed
 from eigcore.core.rules import Rule, kth_rule, rule_of
-from eigcore.core.sources import Encoded, Matrices, Pencil, Source, Want
+from eigcore.core.sources import Diagonals, Encoded, Matrices, Pencil, Source, Want
 from eigcore.encoding import Encoding, PiecewiseLinear
 from eigcore.encoding.bins import bins
 
@@ -68,7 +68,7 @@ def calls(backend: str) -> list[Call]:
 
     values, vectors = direct(square, Matrices(M), "values"), direct(square, Matrices(M), "vectors")
     M_, a, b = there["M"], there["diag"], there["off"]
-    pencil, pair = Pencil(params, x), Matrices(np.concatenate((diag, off), axis=-1))
+    pencil, pair = Pencil(params, x), Diagonals(diag, off)
     model_arrays = there["params"], there["x"]
     return [
         Call(*pieces)

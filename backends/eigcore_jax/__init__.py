@@ -213,7 +213,7 @@ def _answer(want: Want, found: tuple[jax.Array, ...]) -> Answer:
 
 def _composed(backend: Backend, rule: Rule, want: Want, p: jax.Array) -> tuple[jax.Array, ...]:
     found = rule.composed(backend, p, want)
-    return tuple(a for a in found[:3] if a is not None)
+    return tuple(a for a in (found.values, found.vectors, found.gradient) if a is not None)
 
 
 @lru_cache(maxsize=1024)

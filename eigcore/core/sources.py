@@ -172,15 +172,15 @@ class Answer(NamedTuple):
 
     values : (...)
     vectors : (..., d) unit eigenvectors
-    gradient : ∂values/∂p, like p
     pullback : cotangent g (...) -> cotangents of the source's arrays. A second argument, one bool
         for each array, may say that some are not wanted; it may then give None for these.
+    gradient : ∂values/∂p, like p
     """
 
     values: Array
     vectors: Array = None
-    gradient: Array = None
     pullback: Callable[..., tuple[Array, ...]] | None = None
+    gradient: Array = None
 
 
 def assemble(xp: Namespace, params: Array, x: Array) -> Array:

@@ -107,27 +107,41 @@ void pencil_pullback(PencilPullback<T> p, std::int64_t count, const T* params, T
   add_parts(sums.data(), threads, size, p.terms + 1, p.columns, p.stride, d_params);
 }
 
-// Tables (rows, K) unpadded in, gradients (rows, K) out; returns the sum of the losses.
-template <class T, class GoOn>
-double encoded_pass(EncodedPass<T> p, const T* base, const T* start, const T* step, T* d_base, T* d_start, T* d_step,
-                    int threads, GoOn go_on) {
-  Job<T>& job = p.job;
-  const Kernels<T>& k = kernels_for(job);
+// The tables (rows, K), each row filled up to a multiple of the register width; they live as long as the array.
+template <class T>
+AlignedArray<T> padded_tables(Job<T>& job, const T* base, const T* start, const T* step) {
   Encoded<T>& e = job.encoded;
   const std::int64_t K = packed_size(job.d), R = e.table_rows;
-  e.stride = round_up(K, k.width);
+  e.stride = round_up(K, kernels_for(job).width);
   AlignedArray<T> tables((std::size_t)((1 + 2 * R) * e.stride));
   T* padded = tables.data();
   pad_rows(base, 1, K, padded, e.stride);
   pad_rows(start, R, K, padded + e.stride, e.stride);
   pad_rows(step, R, K, padded + (1 + R) * e.stride, e.stride);
   e.base = padded, e.start = padded + e.stride, e.step = padded + (1 + R) * e.stride;
+  return tables;
+}
+
+// Values, and vectors if they are wanted, of encoded rows.
+template <class T, class GoOn>
+void encoded_solve(Job<T> job, const T* base, const T* start, const T* step, int threads, GoOn go_on) {
+  const auto tables = padded_tables(job, base, start, step);
+  solve(job, threads, go_on);
+}
+
+// Gradients (rows, K) by the tables out.
+template <class T, class GoOn>
+void encoded_pullback(EncodedPass<T> p, const T* base, const T* start, const T* step, T* d_base, T* d_start, T* d_step,
+                      int threads, GoOn go_on) {
+  Job<T>& job = p.job;
+  std::vector<std::uint8_t> tied((std::size_t)(p.vectors ? 0 : job.count));
+  if (!p.vectors) job.tied = tied.data();  // so that ties are looked for
+  const auto tables = padded_tables(job, base, start, step);
+  const Kernels<T>& k = kernels_for(job);
+  const Encoded<T>& e = job.encoded;
+  const std::int64_t K = packed_size(job.d), R = e.table_rows;
   const auto guide = semicircle_guide<T>(job.d, job.lo - 1, job.hi + 1);
   job.guide = guide.data();
-  if (!d_base) {  // values (and vectors) only
-    solve(job, threads, go_on);
-    return 0;
-  }
   const std::int64_t tile = k.tile(job);
   threads = useful_threads<T>((cost_of_one(job) + (double)(e.columns * K) / 4) * (double)job.count, threads);
   const std::int64_t size = (1 + 2 * R) * e.stride;
@@ -145,18 +159,12 @@ double encoded_pass(EncodedPass<T> p, const T* base, const T* start, const T* st
   for_parts(
       job.count, grain, threads,
       [&](int who, std::int64_t first, std::int64_t n) {
-        EncodedSums<T> mine = parts[who];
-        mine.loss = 0;
-        k.encoded(p, first, n, mine, memory.data() + bytes * who);
-        parts[who].loss += mine.loss;
+        k.encoded(p, first, n, parts[who], memory.data() + bytes * who);
       },
       go_on);
   add_parts(sums.data(), threads, size, 1, K, e.stride, d_base);
   add_parts(sums.data() + e.stride, threads, size, R, K, e.stride, d_start);
   add_parts(sums.data() + (1 + R) * e.stride, threads, size, R, K, e.stride, d_step);
-  double loss = 0;
-  for (const auto& q : parts) loss += q.loss;
-  return loss;
 }
 
 }  // namespace eigcore

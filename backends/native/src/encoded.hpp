@@ -1,5 +1,4 @@
-// Encoded columns in one pass: gather, eigenpair, derivative of the loss, scatter; a block of rows never leaves the
-// cache.
+// The pullback of encoded rows: gather, eigenpair, scatter; a block of rows never leaves the cache.
 #pragma once
 #include "mixed.hpp"
 #include "pullback.hpp"
@@ -7,43 +6,9 @@
 namespace eigcore {
 namespace EIGCORE_ISA {
 
-template <class T>
-EIG_INLINE T exponential(T x) {
-  return sizeof(T) == 8 ? (T)__builtin_exp((double)x) : (T)__builtin_expf((float)x);
-}
-template <class T>
-EIG_INLINE T logarithm_1p(T x) {
-  return sizeof(T) == 8 ? (T)__builtin_log1p((double)x) : (T)__builtin_log1pf((float)x);
-}
-
-// Loss and its derivative at prediction f, target y (0 or 1 for logistic: log(1 + e^f) - y f).
-template <class T>
-EIG_INLINE T loss_derivative(Loss loss, T f, T y, T delta, T& value) {
-  const T r = f - y, size = scalar_abs(r);
-  switch (loss) {
-    case Loss::squared:
-      value = r * r / 2;
-      return r;
-    case Loss::absolute:
-      value = size;
-      return r > 0 ? T(1) : r < 0 ? T(-1) : r;
-    case Loss::huber:
-      value = size <= delta ? r * r / 2 : delta * (size - delta / 2);
-      return size <= delta ? r : r > 0 ? delta : r < 0 ? -delta : r;
-    case Loss::logistic: {
-      const T e = exponential(-scalar_abs(f));
-      value = (f > 0 ? f : T(0)) + logarithm_1p(e) - y * f;
-      return (f >= 0 ? 1 / (1 + e) : e / (1 + e)) - y;
-    }
-    default:
-      value = 0;
-      return 0;
-  }
-}
-
 // start[row] += g vv^T, step[row] += g fraction vv^T, base += g vv^T.
 template <class T>
-EIG_INLINE void scatter_row(const Encoded<T>& e, index n, T g, const T* gradient, EncodedSums<T>& sums) {
+EIG_INLINE void scatter_row(const Encoded<T>& e, index n, T g, const T* gradient, const EncodedSums<T>& sums) {
   using V = typename Real<T>::V;
   constexpr int W = Real<T>::W;
   const std::int32_t* rows = e.rows + n * e.columns;
@@ -66,7 +31,7 @@ std::size_t encoded_workspace(const EncodedPass<T>& p) {
 }
 
 template <class AnySolver, class T>
-void encoded_tiles(const EncodedPass<T>& p, index first, index count, EncodedSums<T>& sums, void* workspace) {
+void encoded_tiles(const EncodedPass<T>& p, index first, index count, const EncodedSums<T>& sums, void* workspace) {
   const Job<T>& job = p.job;
   const Encoded<T>& e = job.encoded;
   constexpr int lanes = AnySolver::lanes;
@@ -75,34 +40,20 @@ void encoded_tiles(const EncodedPass<T>& p, index first, index count, EncodedSum
   AnySolver s(job, packs + job.d);
   for (index n = first; n < first + count; n += lanes) {
     const int valid = first + count - n < lanes ? int(first + count - n) : lanes;
-    if (p.solve) {
+    if (!p.vectors) {
       s.solve(n, valid, true);
-      if (job.vectors) s.write_vectors(job.vectors + n * job.d);
       s.write_gradient(gradient, e.stride);
     } else {
       for (int r = 0; r < valid; r += Real<T>::W)
-        gradient_rows<T>(p.given_vectors + (n + r) * job.d, job.d, false,
+        gradient_rows<T>(p.vectors + (n + r) * job.d, job.d, false,
                          valid - r < Real<T>::W ? valid - r : Real<T>::W, gradient + r * e.stride, e.stride, packs);
     }
-    for (int l = 0; l < valid; ++l) {
-      T g;
-      if (p.given_g) {
-        g = p.given_g[n + l];
-      } else {
-        T value;
-        g = loss_derivative(p.loss, s.value.get(l), p.target[n + l], p.delta, value);
-        const T weight = p.weight ? p.weight[n + l] : T(1);
-        g *= weight;
-        sums.loss += (double)weight * (double)value;
-      }
-      if (p.d_value) p.d_value[n + l] = g;
-      scatter_row(e, n + l, g, gradient + l * e.stride, sums);
-    }
+    for (int l = 0; l < valid; ++l) scatter_row(e, n + l, p.g[n + l], gradient + l * e.stride, sums);
   }
 }
 
 template <class T>
-void encoded_run(const EncodedPass<T>& p, index first, index count, EncodedSums<T>& sums, void* workspace) {
+void encoded_run(const EncodedPass<T>& p, index first, index count, const EncodedSums<T>& sums, void* workspace) {
   with_solver(p.job,
               [&](auto solver) { encoded_tiles<typename decltype(solver)::type>(p, first, count, sums, workspace); });
 }

@@ -19,8 +19,6 @@ inline constexpr std::int64_t layout_size(Layout layout, std::int64_t d) {
   return layout == Layout::full ? d * d : layout == Layout::packed ? packed_size(d) : 2 * d - 1;
 }
 
-enum class Loss { none, squared, absolute, huber, logistic };
-
 // Encoded columns (math.md 2b): the packed matrix of row n is
 //   base + sum_c  start[rows(n, c)] + fraction(n, c) * step[rows(n, c)].
 template <class T>
@@ -48,9 +46,7 @@ struct Job {
   T* values = nullptr;              // (count, m)
   T* vectors = nullptr;             // (count, d, m)
   T* gradient = nullptr;            // rows in the layout of the matrices, not for tridiagonal ones
-  T* gaps = nullptr;                // (count, 2)
-  std::uint8_t* tied = nullptr;     // (count)
-  std::int32_t* cluster = nullptr;  // (count, 2)
+  std::uint8_t* tied = nullptr;     // (count): another eigenvalue lies within 8 d eps ||M||
   bool force_full = false;          // tests: solve every matrix by the full solver
   const T* guide = nullptr;  // (d, 2): where the semicircle law expects lambda_k and its neighbours, see guide.hpp
   T quantile(std::int64_t k) const { return guide[2 * k]; }
@@ -81,27 +77,20 @@ struct PencilPullback {
   T* d_x = nullptr;                      // (count, terms)
 };
 
-// One pass over encoded rows: value, derivative of the loss (or a given g), scatter of g vv^T into the tables.
+// The pullback of encoded rows: the scatter of g vv^T into the tables, v given or solved for.
 template <class T>
 struct EncodedPass {
-  Job<T> job;                        // source encoded; values and vectors as wanted
-  bool solve = true;                 // false: use vectors already there, given_g required
-  const T* given_vectors = nullptr;  // (count, d)
-  const T* given_g = nullptr;        // (count)
-  Loss loss = Loss::none;
-  T delta = 1;
-  const T* target = nullptr;  // (count)
-  const T* weight = nullptr;  // (count) or null
-  T* d_value = nullptr;       // (count) derivative of the loss with respect to the value, or null
+  Job<T> job;                  // source encoded; values and vectors as wanted
+  const T* vectors = nullptr;  // (count, d); null: they are solved for, and P/m takes their place at ties
+  const T* g = nullptr;        // (count)
 };
 
-// What one thread adds up: (1 + 2 table_rows) rows of `stride`: base, start, step; and the loss.
+// What one thread adds up: (1 + 2 table_rows) rows of `stride`: base, start, step.
 template <class T>
 struct EncodedSums {
   T* base = nullptr;
   T* start = nullptr;
   T* step = nullptr;
-  double loss = 0;
 };
 
 template <class T>
@@ -116,7 +105,7 @@ struct Kernels {
   void (*value_pullback)(const ValuePullback<T>&, std::int64_t first, std::int64_t count);
   std::size_t (*encoded_workspace)(const EncodedPass<T>&);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
-  void (*encoded)(const EncodedPass<T>&, std::int64_t first, std::int64_t count, EncodedSums<T>& sums, void* workspace);
+  void (*encoded)(const EncodedPass<T>&, std::int64_t first, std::int64_t count, const EncodedSums<T>& sums, void* workspace);
 };
 
 }  // namespace eigcore

@@ -101,7 +101,7 @@ struct Mixed : Solver<double, 2> {
   S mu, separation, twist;
 
   static bool suits(const Job<double>& job) {
-    return job.d >= from && job.lo == job.hi && !job.gaps && !job.force_full && !is_tridiagonal(job) &&
+    return job.d >= from && job.lo == job.hi && !job.force_full && !is_tridiagonal(job) &&
            job.count > Pack<double, 1>::lanes;
   }
 

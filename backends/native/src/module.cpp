@@ -60,23 +60,22 @@ void bind_solve(nb::module_& m) {
       "solve",
       [](int source, std::int64_t count, std::int64_t d, std::int64_t lo, std::int64_t hi, Maybe<In<T>> matrix,
          Maybe<In<T>> off, Maybe<In<T>> x, Maybe<In<T>> params, std::int64_t terms, bool tridiagonal_params,
-         Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, Maybe<Out<T>> gaps,
-         Maybe<Out<std::uint8_t>> tied, Maybe<Out<std::int32_t>> cluster, int threads, bool force_full) {
+         Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, Maybe<Out<std::uint8_t>> tied,
+         int threads, bool force_full) {
         Job<T> job;
         job.source = (Source)source;
         job.count = count, job.d = d, job.lo = lo, job.hi = hi;
         job.matrix = pointer(matrix), job.off = pointer(off), job.x = pointer(x), job.params = pointer(params);
         job.terms = terms, job.tridiagonal_params = tridiagonal_params;
-        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient),
-        job.gaps = pointer(gaps);
-        job.tied = pointer(tied), job.cluster = pointer(cluster);
+        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient);
+        job.tied = pointer(tied);
         job.force_full = force_full;
         interruptible([&] { solve(job, threads, SignalCheck()); });
         return job.tied && std::memchr(job.tied, 1, (std::size_t)count);  // whether a value is tied
       },
       "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(),
-      "terms"_a, "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(), "gaps"_a.none(),
-      "tied"_a.none(), "cluster"_a.none(), "threads"_a, "force_full"_a);
+      "terms"_a, "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(),
+      "tied"_a.none(), "threads"_a, "force_full"_a = false);
 }
 
 template <class T>
@@ -144,37 +143,47 @@ void bind_prefix(nb::module_& m) {
 }
 
 template <class T>
+Job<T> encoded_job(std::int64_t d, std::int64_t k, const In<std::int32_t>& rows, const In<T>& fractions,
+                   const In<T>& step) {
+  Job<T> job;
+  job.source = Source::encoded;
+  job.count = (std::int64_t)rows.shape(0), job.d = d, job.lo = job.hi = k;
+  Encoded<T>& e = job.encoded;
+  e.rows = rows.data(), e.fractions = fractions.data();
+  e.columns = (std::int64_t)rows.shape(1), e.table_rows = (std::int64_t)step.shape(0);
+  bool outside = false;
+  for (std::size_t i = 0; i < rows.size(); ++i) outside |= e.rows[i] < 0 || e.rows[i] >= e.table_rows;
+  if (outside) throw nb::index_error("indices point outside the tables");
+  return job;
+}
+
+template <class T>
 void bind_encoded(nb::module_& m) {
   m.def(
-      "encoded",
-      [](std::int64_t count, std::int64_t d, std::int64_t k, std::int64_t columns, std::int64_t table_rows,
-         In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step, Maybe<Out<T>> values,
-         Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied, Maybe<In<T>> given_vectors, Maybe<In<T>> given_g,
-         int loss, double delta, Maybe<In<T>> target, Maybe<In<T>> weight, Maybe<Out<T>> d_value, Maybe<Out<T>> d_base,
-         Maybe<Out<T>> d_start, Maybe<Out<T>> d_step, int threads) {
-        EncodedPass<T> p;
-        p.job.source = Source::encoded;
-        p.job.count = count, p.job.d = d, p.job.lo = p.job.hi = k;
-        p.job.values = pointer(values), p.job.vectors = pointer(vectors), p.job.tied = pointer(tied);
-        Encoded<T>& e = p.job.encoded;
-        e.rows = rows.data(), e.fractions = fractions.data(), e.columns = columns, e.table_rows = table_rows;
-        bool outside = false;
-        for (std::int64_t i = 0; i < count * columns; ++i) outside |= e.rows[i] < 0 || e.rows[i] >= table_rows;
-        if (outside) throw nb::index_error("indices point outside the tables");
-        p.given_vectors = pointer(given_vectors), p.given_g = pointer(given_g);
-        p.solve = !p.given_vectors;
-        p.loss = (Loss)loss, p.delta = (T)delta, p.target = pointer(target), p.weight = pointer(weight),
-        p.d_value = pointer(d_value);
+      "encoded_solve",
+      [](std::int64_t d, std::int64_t k, In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step,
+         Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied, int threads) {
+        Job<T> job = encoded_job<T>(d, k, rows, fractions, step);
+        job.values = values.data(), job.vectors = pointer(vectors), job.tied = pointer(tied);
         const T *b = base.data(), *s = start.data(), *t = step.data();
-        T *db = pointer(d_base), *ds = pointer(d_start), *dt = pointer(d_step);
-        double total = 0;
-        interruptible([&] { total = encoded_pass(p, b, s, t, db, ds, dt, threads, SignalCheck()); });
-        return total;
+        interruptible([&] { encoded_solve(job, b, s, t, threads, SignalCheck()); });
+        return job.tied && std::memchr(job.tied, 1, (std::size_t)job.count);  // whether a value is tied
       },
-      "count"_a, "d"_a, "k"_a, "columns"_a, "table_rows"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a,
-      "values"_a.none(), "vectors"_a.none(), "tied"_a.none(), "given_vectors"_a.none(), "given_g"_a.none(), "loss"_a,
-      "delta"_a, "target"_a.none(), "weight"_a.none(), "d_value"_a.none(), "d_base"_a.none(), "d_start"_a.none(),
-      "d_step"_a.none(), "threads"_a);
+      "d"_a, "k"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "values"_a, "vectors"_a.none(),
+      "tied"_a.none(), "threads"_a);
+  m.def(
+      "encoded_pullback",
+      [](std::int64_t d, std::int64_t k, In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step,
+         Maybe<In<T>> vectors, In<T> g, Out<T> d_base, Out<T> d_start, Out<T> d_step, int threads) {
+        EncodedPass<T> p;
+        p.job = encoded_job<T>(d, k, rows, fractions, step);
+        p.vectors = pointer(vectors), p.g = g.data();
+        const T *b = base.data(), *s = start.data(), *t = step.data();
+        T *db = d_base.data(), *ds = d_start.data(), *dt = d_step.data();
+        interruptible([&] { encoded_pullback(p, b, s, t, db, ds, dt, threads, SignalCheck()); });
+      },
+      "d"_a, "k"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "vectors"_a.none(), "g"_a, "d_base"_a,
+      "d_start"_a, "d_step"_a, "threads"_a);
 }
 
 }  // namespace eigcore

@@ -158,6 +158,7 @@ class AlignedArray {
  public:
   explicit AlignedArray(std::size_t n) : memory_(::operator new(n * sizeof(T) + 64, std::align_val_t(64))) {}
   AlignedArray(const AlignedArray&) = delete;
+  AlignedArray(AlignedArray&& other) : memory_(other.memory_) { other.memory_ = nullptr; }
   ~AlignedArray() { ::operator delete(memory_, std::align_val_t(64)); }
   T* data() { return static_cast<T*>(memory_); }
 };

@@ -77,12 +77,11 @@ struct Solver : Tile<T, U> {
       if (job.values) write_column(job.values, value, j, m);
     }
     full_lanes = need & ~bad;
-    if (job.gaps) write_gaps();
     if (vectors && a && !Base::is_tridiagonal(job))
       for (index j = 0; j < m; ++j) this->back_transform_tile(valid, z + j * d);
     clear_ties();
     if (any(full_lanes)) solve_lanes(vectors);
-    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.cluster || job.gradient)) find_clusters();
+    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.gradient)) find_clusters();
     if (any(bad) && vectors)
       for (index c = 0; c < m * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
   }
@@ -90,9 +89,6 @@ struct Solver : Tile<T, U> {
   void clear_ties() {
     if (job.tied)
       for (int l = 0; l < valid; ++l) job.tied[first + l] = 0;
-    if (job.cluster)
-      for (int l = 0; l < valid; ++l)
-        job.cluster[2 * (first + l)] = job.cluster[2 * (first + l) + 1] = (std::int32_t)job.lo;
     tied_lanes = no_lanes<T, U>();
   }
 
@@ -102,10 +98,6 @@ struct Solver : Tile<T, U> {
       tied_lanes.v[lane / W][lane % W] = -1;
     }
     if (job.tied) job.tied[first + lane] = from < to;
-    if (job.cluster) {
-      job.cluster[2 * (first + lane)] = (std::int32_t)from;
-      job.cluster[2 * (first + lane) + 1] = (std::int32_t)to;
-    }
   }
 
   void find_clusters() {
@@ -122,31 +114,6 @@ struct Solver : Tile<T, U> {
       for (int u = 0; u < U; ++u) store<T>(out + first + u * Real<T>::W, x.v[u]);
     } else {
       for (int l = 0; l < valid; ++l) out[(first + l) * m + j] = x.get(l);
-    }
-  }
-
-  void write_gaps() {
-    P middle, x;
-    Q failed, any_failed;
-    this->root(job.lo, middle, any_failed);
-    const P inf(infinity<T>()), zero(T(0));
-    P below = inf, above = inf;
-    if (job.lo > 0) {
-      this->root(job.lo - 1, x, failed);
-      any_failed = any_failed | failed;
-      below = in_input_units(max(middle - x, zero));
-    }
-    if (job.lo + 1 < d) {
-      this->root(job.lo + 1, x, failed);
-      any_failed = any_failed | failed;
-      above = in_input_units(max(x - middle, zero));
-    }
-    full_lanes = full_lanes | any_failed;
-    below = select(bad, P(quiet_nan<T>()), below);
-    above = select(bad, P(quiet_nan<T>()), above);
-    for (int l = 0; l < valid; ++l) {
-      job.gaps[2 * (first + l)] = below.get(l);
-      job.gaps[2 * (first + l) + 1] = above.get(l);
     }
   }
 
@@ -171,11 +138,6 @@ struct Solver : Tile<T, U> {
       index from, to;
       this->cluster_of(job.lo, w, order, from, to);
       if (window == 1) note_cluster(lane, from, to);
-      if (job.gaps) {
-        const index k = job.lo;
-        job.gaps[2 * (first + lane)] = k > 0 ? lane_units(w[order[k]] - w[order[k - 1]], lane) : infinity<T>();
-        job.gaps[2 * (first + lane) + 1] = k + 1 < d ? lane_units(w[order[k + 1]] - w[order[k]], lane) : infinity<T>();
-      }
     }
   }
 
