@@ -109,7 +109,7 @@ def test_no_framework_is_imported_in_the_core(path):
     assert early <= ({"sklearn"} if part(path) == "estimators" else set())
 
 
-def test_only_the_registry_knows_entry_points():
+def test_only_discovery_knows_entry_points():
     knowing = {
         path.name
         for path in modules()
@@ -119,7 +119,7 @@ def test_only_the_registry_knows_entry_points():
             if isinstance(n, ast.Attribute)
         )
     }
-    assert knowing == {"registry.py"}
+    assert knowing == {"discovery.py"}
 
 
 HEAVY = FRAMEWORKS | {"eigcore_torch", "eigcore_jax", "typer", "rich"}

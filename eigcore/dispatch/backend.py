@@ -20,6 +20,9 @@ Array = Any
 PLUGIN_API = 1
 """Version of this interface; a plugin writes the number it was made for into `plugin_api`."""
 
+XP_FUNCTIONS = ("amax", "amin", "argsort", "concat", "finfo", "isfinite", "log", "maximum", "where")
+"""Functions of `Backend.xp` that the core calls."""
+
 MEMORY_BUDGET = 256 * 2**20
 """Bytes of working memory for one solve; larger batches are cut into chunks."""
 
@@ -79,8 +82,7 @@ class Backend(abc.ABC):
     note: str = ""
     """One line for ``eigcore backends``: what accelerates it, or what is missing for that."""
     xp: ClassVar[Any]
-    """Array namespace: numpy, torch, jax.numpy or a module with the same functions of these
-    names: amax, amin, argsort, concat, finfo, isfinite, log, maximum, where."""
+    """Array namespace: numpy, torch, jax.numpy or a module that has the same `XP_FUNCTIONS`."""
 
     @abc.abstractmethod
     def asarray(
@@ -121,6 +123,13 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def differentiable(self, rule: Any) -> Callable[[Array], Array]:
         """Return ``rule.value`` with the rule's derivatives attached by the framework's means."""
+
+    def switched_off(self, dtype: str) -> str:
+        """Return why a declared dtype is not to be had in this process, and what to type.
+
+        Empty if it is. The laws skip such a dtype, with this reason, instead of failing.
+        """
+        return ""
 
     def eigenvalues(self, M: Array, lo: int, hi: int) -> Array:
         """Return the values of `eigenpairs` only."""
