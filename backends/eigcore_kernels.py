@@ -6,21 +6,31 @@ from functools import partial
 from eigcore.core import rules
 from eigcore.dispatch import tracing
 
+VERSION = "0.1"
+"""Of eigcore-native, up to the second point; others may take other arguments."""
+
 try:
     if os.environ.get("EIGCORE_NATIVE") == "0":
         raise ImportError("switched off: unset EIGCORE_NATIVE")
     import eigcore_native
+
+    found = str(getattr(eigcore_native, "__version__", "unknown"))
+    if found.split(".")[:2] != VERSION.split("."):
+        raise ImportError(f"version {found} is installed, {VERSION} is expected")
     from eigcore_native import rules as kernels
-except ImportError as exc:
+
+    isa = eigcore_native.isa
+except Exception as exc:  # a library that fails to load fails in its own way
     kernels = None
     DRIVER = ""
+    reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
     NOTE = (
-        f"no eigcore-native ({exc}), so LAPACK finds all eigenpairs where one is needed. "
-        "Type: pip install eigcore-native (in a clone: make native)"
+        f"no eigcore-native ({reason}), so LAPACK finds all eigenpairs where one is needed. Type: "
+        f'pip install --upgrade "eigcore-native=={VERSION}.*" (in a clone: make native)'
     )
 else:
-    DRIVER = f"eigcore-native {eigcore_native.isa}"
-    NOTE = f"eigcore-native {eigcore_native.__version__}, {eigcore_native.isa}"
+    DRIVER = f"eigcore-native {isa}"
+    NOTE = f"eigcore-native {found}, {isa}"
 
 THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
 """Threads of a kernel; 0 means the cores available to the process."""

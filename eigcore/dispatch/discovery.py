@@ -44,6 +44,8 @@ class Provider:
     @property
     def source(self) -> str:
         """Distribution and version."""
+        if self.distribution == UNKNOWN:
+            return "a distribution without metadata"
         return f"{self.distribution} {self.version}"
 
     def load(self) -> object:
@@ -82,8 +84,8 @@ def scan() -> Scan:
         seen.add(_plain(provider.distribution))
         try:
             entries = [entry for entry in dist.entry_points if entry.group == GROUP]
-        except Exception as exc:  # every version of importlib.metadata raises something else
-            unreadable.append(f"{provider.source} ({type(exc).__name__}: {exc})")
+        except Exception:  # every version of importlib.metadata raises something else
+            unreadable.append(provider.source)
             continue
         for entry in entries:
             same = found.setdefault(entry.name, [])

@@ -90,8 +90,9 @@ def _hooks(who: str, provider: Provider, plugin: object) -> pluggy.PluginManager
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as exc:
+        unknown = [name for name, hook in vars(manager.hook).items() if not hook.has_spec()]
         raise BackendUnavailable(
-            f"{who} implements an unknown hook: {exc}. Expected only eigcore_backend(). "
+            f"{who} implements an unknown hook, {unknown[0]}. Expected only eigcore_backend(). "
             "Rename the function and install the plugin again."
         ) from exc
     if manager.hook.eigcore_backend.get_hookimpls():
@@ -134,8 +135,8 @@ def _version_fits(provider: Provider, backend: Backend) -> str:
         return ""
     old = not isinstance(api, int) or api < PLUGIN_API
     return (
-        f"speaks plugin API {api!r}. Expected {PLUGIN_API}: it is too {'old' if old else 'new'} "
-        f"for this eigcore. {_pip(provider, '--upgrade') if old else UPGRADE}"
+        f"speaks plugin API {api!r}, too {'old' if old else 'new'} for this eigcore. "
+        f"Expected {PLUGIN_API}. {_pip(provider, '--upgrade') if old else UPGRADE}"
     )
 
 

@@ -140,9 +140,12 @@ def _load(name: str, variable: str = "") -> None:
         except BackendUnavailable as error:
             result = _loaded[name] = error
     if isinstance(result, BackendUnavailable):
-        chosen = f"The environment variable {VARIABLE}={variable} asks for this backend. "
-        undo = f" To use the default backend, type: unset {VARIABLE}"
-        message = f"{chosen}{result}{undo}" if variable else str(result)
+        message = str(result)
+        if variable:
+            message = (
+                f"The environment variable {VARIABLE} chooses a backend that cannot be used. "
+                f"{message.rstrip('.')}, or for the default backend: unset {VARIABLE}"
+            )
         raise BackendUnavailable(message) from result.__cause__
 
 
@@ -166,13 +169,13 @@ def _checked(name: str) -> Backend:
 
 
 def _unknown(name: str, found: Scan) -> str:
-    message = (
-        f'There is no backend "{name}". Expected one of the installed ones: '
-        f"{', '.join(sorted(found.providers))}. Type: eigcore backends"
+    malformed = " and ".join(found.unreadable)
+    return (
+        f'There is no backend "{name}"'
+        f"{f', and the entry_points.txt of {malformed} cannot be read' if malformed else ''}. "
+        f"Expected one of the installed ones: {', '.join(sorted(found.providers))}. "
+        "Type: eigcore backends"
     )
-    if found.unreadable:
-        message += f" (the entry points of {' and '.join(found.unreadable)} cannot be read)"
-    return message
 
 
 def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
@@ -193,10 +196,11 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     strangers = found - {chosen.name, "numpy"} if backend is not None else found
     if (len(found) > 1 and backend is None) or strangers:
         where = "one call" if backend is None else f'a call with backend="{chosen.name}"'
+        target = max(found) if backend is None else chosen.name
         raise InvalidInput(
             f"Arrays of {' and '.join(sorted(found))} came into {where}. Expected arrays of one "
             "library; eigcore converts none on its own. Type: "
-            f'eigcore.get_backend("{chosen.name}").asarray(a)'
+            f'eigcore.get_backend("{target}").asarray(a)'
         )
     return chosen
 
