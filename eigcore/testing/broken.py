@@ -9,12 +9,14 @@ They prove that the laws bite. Each wraps a good backend and changes one thing::
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from eigcore.core import rules
-from eigcore.dispatch.backend import window
+from eigcore.dispatch.backend import Backend, window
 from eigcore.testing.wrapped import Wrapped
 
 Array = Any
@@ -190,6 +192,23 @@ class Untraced(Wrapped):
 
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
         return window(tuple(np.linalg.eigh(M)), lo, hi)
+
+
+class SolvesUnseen(Wrapped):
+    """Compiles `call`: what was compiled once solves behind the back of `trace`."""
+
+    rejected_by = "trace_tells_what_ran"
+
+    def __init__(self, good: Backend) -> None:
+        super().__init__(good)
+        self.compiled_before: set[Any] = set()
+
+    def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
+        run = partial(super().call, function, static, *arrays)
+        if (function, static) in self.compiled_before:
+            return Context().run(run)
+        self.compiled_before.add((function, static))
+        return run()
 
 
 class ForgetsTheConstant(Wrapped):

@@ -14,7 +14,7 @@ from eigcore.core import rules
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
-from eigcore.testing.cases import Case, Matrices
+from eigcore.testing.cases import WHOLE, Case, Matrices
 
 Law = Callable[[Any, Any], None]
 _laws: dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]] = {}
@@ -97,8 +97,9 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     Returns
     -------
     list of Check
-        For ``pytest.mark.parametrize``. What the backend does not declare in its `Capabilities`
-        is skipped, with that reason.
+        For ``pytest.mark.parametrize``; the first is the preflight. What the backend does not
+        declare in its `Capabilities`, or says is `switched_off`, is skipped with that reason.
+        Checks that are never skipped fail where this leaves nothing to say.
 
     Raises
     ------
@@ -113,43 +114,35 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     ...     check()
     """
     chosen, known = get_backend(backend), dict(known_failures or {})
-    off = {name: switched_off(chosen, name) for name in chosen.capabilities.dtypes}
+    off = {name: chosen.switched_off(name) for name in chosen.capabilities.dtypes}
     result = []
     for function, cases, needs in all_laws().values():
         for case in cases:
             bare = Check(chosen, function, case)
             reason = known.get(bare.__name__, known.get(function.__name__, ""))
-            skip = undeclared(chosen, case, needs) or off[case.dtype]
+            skip = undeclared(chosen, case, needs) or off.get(case.dtype, "")
             result.append(Check(chosen, function, case, skip, reason))
     strangers = set(known) - set(_laws) - {check.__name__ for check in result}
     if strangers:
         raise InvalidInput(
             f"known_failures names {sorted(strangers)[0]!r}, which is no law and no check. "
-            "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows."
+            "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows. "
+            "Type: pytest --collect-only"
         )
-    return result
+    return sorted(result, key=lambda check: check.case not in WHOLE)  # the preflight is the first
 
 
 def undeclared(backend: Backend, case: Case, needs: tuple[str, ...] = ()) -> str:
     """Say what a backend would have to declare for this case; empty if it does."""
     own = backend.capabilities
     missing = [f"{need}=True" for need in needs if not getattr(own, need)]
+    if case in WHOLE:
+        return ""
     if case.dtype not in own.dtypes:
         missing.append(f"dtype {case.dtype}")
     if case.structure not in own.structures:
         missing.append(f"structure {case.structure}")
     return f'backend "{backend.name}" does not declare {", ".join(missing)}' if missing else ""
-
-
-def switched_off(backend: Backend, dtype: str) -> str:
-    """Say that a declared dtype is not to be had in this process; empty if it is."""
-    got = dtype_of(backend.asarray(np.zeros(1), dtype=dtype))
-    if got == dtype:
-        return ""
-    return (
-        f'backend "{backend.name}" declares {dtype}, but gives {got}: switch it on '
-        "(JAX: the environment variable JAX_ENABLE_X64=1)"
-    )
 
 
 # -- arrays in, numbers out

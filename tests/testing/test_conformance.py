@@ -11,6 +11,7 @@ import eigcore
 from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable, InvalidInput
 from eigcore.testing import all_laws, checks
+from eigcore.testing.cases import WHOLE
 
 
 def everything():
@@ -43,6 +44,15 @@ def test_nothing_is_skipped_but_what_is_not_declared(name):
     assert all("does not declare" in reason for reason in reasons), reasons
 
 
+@pytest.mark.parametrize("name", LOADABLE)
+def test_the_preflight_is_the_first_check_and_no_declaration_skips_it(name):
+    first, *rest = checks(name)
+    assert first.law.__name__ == "the_preflight_finds_nothing"
+    own = [check for check in (first, *rest) if check.case in WHOLE]
+    assert len(own) == 4
+    assert not any(check.skip for check in own)
+
+
 def run(code, **environment):
     return subprocess.run(
         [sys.executable, *code],
@@ -64,11 +74,11 @@ def test_a_required_backend_that_cannot_be_loaded_fails():
 WITHOUT_X64 = """
 import re
 from eigcore.testing import all_laws, checks
-narrow = re.compile(r"integers|trace|keeps_batch|golden_vectors_are_met.(kth, d=3|smooth, dense)")
+narrow = re.compile(r"the_preflight|some|only|a_declared|integers|trace|keeps_batch|golden_vectors_are_met.(kth, d=3|smooth, dense)")
 ran = skipped = 0
 for check in checks("jax"):
     if check.case.dtype == "float64":
-        assert "switch it on" in check.skip, check
+        assert "JAX_ENABLE_X64=1" in check.skip, check
         skipped += 1
     elif narrow.match(check.__name__) and not check.skip:
         check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,17 +124,37 @@ def chunks_change_nothing(backend, case):
 
 @law(ANY)
 def trace_tells_what_ran(backend, case):
-    """`trace` names backend, driver, dtype, shape and time of each solve."""
+    """`trace` names backend, driver, dtype, shape and time of each solve, of compiled code too."""
     M = put(backend, _matrices(case), case.dtype)
-    with eigcore.trace() as calls:
-        eigcore.kth_eigenvalue(M, 1, backend=backend)
-    holds(len(calls) >= 1, "trace recorded no solve.")
-    call = calls[0]
+    spec, rng = eigcore.EigSpec(2, 4), case.rng(1)
+    params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
+    x = put(backend, rng.normal(size=(3, 2)), case.dtype)
+    solving: dict[str, Callable[[], Any]] = {
+        "kth_eigenvalue": lambda: eigcore.kth_eigenvalue(M, 1, backend=backend),
+        "kth_eigenpair": lambda: eigcore.kth_eigenpair(M, 1, backend=backend),
+        "evaluate": lambda: eigcore.evaluate(spec, params, x, backend=backend),
+        "vjp": lambda: eigcore.vjp(spec, params, x, backend=backend),
+    }
+    told = {}
+    for name, solve in solving.items():
+        solve()  # compiles, where `Backend.call` does: the second call runs what was compiled
+        with eigcore.trace() as told[name]:
+            solve()
+        holds(told[name], f"trace recorded no solve of {name}, called for the second time.")
+        for call in told[name]:
+            holds(
+                call.backend == backend.name,
+                f"trace of {name} tells of backend {call.backend!r}; should be {backend.name!r}.",
+            )
+            holds(
+                call.seconds is not None and call.seconds >= 0,
+                f"trace tells {call.seconds} seconds of {name}; should be the time of the solve.",
+            )
+    call = told["kth_eigenvalue"][0]
     got = call.backend, call.dtype.rsplit(".", 1)[-1], tuple(call.shape)
     expected = backend.name, case.dtype, (2, 3, 4, 4)
     holds(got == expected, f"trace tells {got}, but should tell {expected}.")
     holds(bool(call.driver), "trace names no driver.")
-    holds(call.seconds is None or call.seconds >= 0, f"trace tells {call.seconds} seconds.")
 
 
 @law(DOUBLE)
