@@ -20,7 +20,7 @@ SAYS = {
     "FirstPairs": ["eigenvalues [1.]", "Expected [3.]", "values[..., lo : hi + 1]"],
     "Descending": ["from the largest to the smallest", "values[..., ::-1]"],
     "SwappedVectors": ["Expected column j to belong to value j", "Sort both alike"],
-    "LongVectors": ["vectors of length [2. 2.]", "Divide by the lengths"],
+    "LongVectors": ["vectors of length [", "Divide by the lengths"],
     "Widens": ["returns float64 and float64 from eigenpairs of float32", "Convert"],
     "NoGradient": ["raised NotSupported: no gradient here", "declare autodiff=False"],
     "HalfOfTheGradient": ["The gradient of 2 λ_0", "multiply", "by the cotangent"],
