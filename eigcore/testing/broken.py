@@ -205,9 +205,10 @@ class SolvesUnseen(Wrapped):
 
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         run = partial(super().call, function, static, *arrays)
-        if (function, static) in self.compiled_before:
+        key = function, static, *(str(a.dtype) for a in arrays)
+        if key in self.compiled_before:
             return Context().run(run)
-        self.compiled_before.add((function, static))
+        self.compiled_before.add(key)
         return run()
 
 

@@ -92,7 +92,8 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
         A name as for `eigcore.get_backend`, or the backend itself.
     known_failures : mapping, optional
         Name of a law, or of one check as pytest shows it, to the reason with a link. They are
-        strict: a check that is listed and holds fails.
+        strict: a check that is listed and holds fails. Those about the backend as a whole cannot
+        be listed.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     BackendUnavailable
         If the backend cannot be loaded.
     InvalidInput
-        If `known_failures` names no law and no check.
+        If `known_failures` names no law and no check, or one about the backend as a whole.
 
     Examples
     --------
@@ -122,6 +123,12 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
             reason = known.get(bare.__name__, known.get(function.__name__, ""))
             skip = undeclared(chosen, case, needs) or off.get(case.dtype, "")
             result.append(Check(chosen, function, case, skip, reason))
+    for check in result:
+        if check.known and check.case in WHOLE:
+            raise InvalidInput(
+                f"known_failures names {check.law.__name__!r}, without which the other checks say "
+                "nothing. Expected names of laws about single cases. Take it off the list."
+            )
     strangers = set(known) - set(_laws) - {check.__name__ for check in result}
     if strangers:
         raise InvalidInput(

@@ -84,6 +84,7 @@ def test_no_plugin_takes_the_arrays_of_a_backend_of_eigcore(install, tmp_path, p
     (tmp_path / "eigcore_test_greedy.py").write_text(source)
     info = tmp_path / "numpy_eigcore_greedy-1.2.3.dist-info"
     info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy-eigcore-greedy\n")
     (info / "entry_points.txt").write_text("[eigcore]\ngreedy = eigcore_test_greedy\n")
     install(tmp_path)
     assert eigcore.get_backend("greedy").name == "greedy"

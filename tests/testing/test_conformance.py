@@ -123,6 +123,12 @@ def test_a_known_failure_of_no_law_is_refused():
         checks("numpy", {"shift_sing_and_scale": "a slip"})
 
 
+@pytest.mark.parametrize("name", ["some_law_runs", "some_law_runs[the backend]"])
+def test_what_gives_the_others_a_meaning_is_no_known_failure(name):
+    with pytest.raises(InvalidInput, match="Take it off the list"):
+        checks("numpy", {name: "we test nothing"})
+
+
 def test_what_is_not_declared_is_skipped_with_that_reason():
     check = find("second_order_is_right_or_raises", {})
     with pytest.raises(pytest.skip.Exception, match="does not declare autodiff=True"):
