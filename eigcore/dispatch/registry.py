@@ -195,7 +195,7 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     chosen = get_backend(backend)
     strangers = found - {chosen.name, "numpy"} if backend is not None else found
     if (len(found) > 1 and backend is None) or strangers:
-        where = "one call" if backend is None else f'a call with backend="{chosen.name}"'
+        where = "one call" if backend is None else f"a call with backend={chosen.name!r}"
         target = max(found) if backend is None else chosen.name
         raise InvalidInput(
             f"Arrays of {' and '.join(sorted(found))} came into {where}. Expected arrays of one "
