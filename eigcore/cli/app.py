@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 import eigcore
-from eigcore.cli import show
+from eigcore.cli import backends, show
 from eigcore.encoding.files import STREAMED, check_folder, check_output, read_table, write_table
 from eigcore.errors import EigcoreError
 from eigcore.fit import FitResult, fit
@@ -262,17 +262,7 @@ def _answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
     return best | {f"probability of {label}": column for label, column in named}
 
 
-@app.command("backends")
-def backends_command(as_json: Json = False) -> None:
-    """List all backends with their state, versions, devices and capabilities.
-
-    Example: `eigcore backends`
-    """
-    found = eigcore.backends(load=True)
-    if as_json:
-        typer.echo(json.dumps({name: show.plain(record) for name, record in found.items()}))
-    else:
-        show.backends(found)
+app.add_typer(backends.app, name="backends")
 
 
 @app.command("demo")

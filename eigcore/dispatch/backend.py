@@ -25,9 +25,6 @@ MEMORY_BUDGET = 256 * 2**20
 """Bytes of working memory for one solve; larger batches are cut into chunks."""
 
 
-_names: dict[Any, str] = {}
-
-
 @dataclass(frozen=True)
 class Capabilities:
     """What a backend declares; what it does not declare is skipped by the laws, with this reason.
@@ -65,6 +62,12 @@ class Backend(abc.ABC):
     A subclass gives the class variables, `asarray`, `to_numpy`, `eigenpairs` and
     `differentiable`; everything else has a default.
     """
+
+    _names: ClassVar[dict[Any, str]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._names = {}
 
     name: ClassVar[str]
     """Also the name of the entry point in the group ``eigcore``."""
@@ -119,10 +122,17 @@ class Backend(abc.ABC):
 
     def dtype_name(self, a: Array) -> str:
         """Name the element type of an array, such as float64 or int32."""
-        name = _names.get(a.dtype)
+        name = self._names.get(a.dtype)
         if name is None:
-            name = _names[a.dtype] = str(a.dtype).rsplit(".", 1)[-1]
+            name = self._names[a.dtype] = str(a.dtype).rsplit(".", 1)[-1]
         return name
+
+    def switched_off(self, dtype: str) -> str:
+        """Return why a declared dtype is not to be had in this process, and what to type.
+
+        Empty if it is. The laws skip such a dtype, with this reason, instead of failing.
+        """
+        return ""
 
     def eigenvalues(self, M: Array, lo: int, hi: int) -> Array:
         """Return the values of `eigenpairs` only."""

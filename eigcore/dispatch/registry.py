@@ -1,9 +1,8 @@
-"""Which backends there are, which one a call means: the only file that knows entry points."""
+"""Which backends there are, and which one a call means."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator
@@ -11,14 +10,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-import pluggy
-
-from eigcore.dispatch import hookspecs
-from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities
-from eigcore.dispatch.hookspecs import GROUP
+from eigcore.dispatch import loading
+from eigcore.dispatch.backend import Backend, Capabilities
+from eigcore.dispatch.discovery import OWN, UNKNOWN, Provider, Scan, scan
 from eigcore.errors import BackendUnavailable, InvalidInput
 
 VARIABLE = "EIGCORE_BACKEND"
+READABLE = ("__array__", "__array_interface__", "__dlpack__", "__len__", "__float__", "__index__")
+"""What a type has, one of them, that `asarray` of some backend may read."""
 _loaded: dict[str, Backend | BackendUnavailable] = {}
 _by_type: dict[type, str | None] = {}
 _default: ContextVar[str | None] = ContextVar("eigcore_backend", default=None)
@@ -41,7 +40,8 @@ class Provenance:
     capabilities : Capabilities or None
         For "loaded".
     note : str
-        For "loaded": versions of its library, what accelerates it or is missing for that.
+        For "loaded": versions of its library, what accelerates it or is missing for that. For a
+        backend of eigcore itself also who else claims its name, in vain.
     """
 
     name: str
@@ -54,27 +54,9 @@ class Provenance:
     note: str = ""
 
 
-def _entries() -> dict[str, list[importlib.metadata.EntryPoint]]:
-    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        same = found.setdefault(entry.name, [])
-        if (_source(entry), entry.value) not in [(_source(e), e.value) for e in same]:
-            same.append(entry)
-    return found
-
-
-def _source(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    metadata: Any = None
-    with contextlib.suppress(Exception):  # a .dist-info without METADATA
-        metadata = entry.dist.metadata if entry.dist else None
-    if metadata is None:
-        return "unknown", "?"
-    return metadata["Name"] or "unknown", metadata["Version"] or "?"
-
-
 def names() -> list[str]:
     """Return the names of all installed backends, loadable or not; nothing is imported."""
-    return sorted(_entries())
+    return sorted(scan().providers)
 
 
 def backends(load: bool = False) -> dict[str, Provenance]:
@@ -86,27 +68,44 @@ def backends(load: bool = False) -> dict[str, Provenance]:
         Try to load each one, so that "available" turns into "loaded" or "unavailable". The default
         imports nothing.
     """
-    return {name: _provenance(name, entries, load) for name, entries in sorted(_entries().items())}
+    found = sorted(scan().providers.items())
+    return {name: _provenance(name, providers, load) for name, providers in found}
 
 
-def _provenance(name: str, entries: list[importlib.metadata.EntryPoint], load: bool) -> Provenance:
+def _provenance(name: str, providers: list[Provider], load: bool) -> Provenance:
     if load:
         with contextlib.suppress(BackendUnavailable):
             _load(name)
-    sources = [_source(entry) for entry in entries]
+    note = _claimed(name, providers[1:]) if name in OWN else ""
+    if name in OWN:
+        providers = providers[:1]
     where = (
-        ", ".join(s[0] for s in sources),
-        ", ".join(s[1] for s in sources),
-        ", ".join(entry.value for entry in entries),
+        ", ".join(one.distribution for one in providers),
+        ", ".join(one.version for one in providers),
+        ", ".join(one.value for one in providers),
     )
     result = _loaded.get(name)
     if isinstance(result, Backend):
-        return Provenance(
-            name, "loaded", *where, capabilities=result.capabilities, note=result.note
-        )
+        note = "; ".join(filter(None, (result.note, note)))
+        return Provenance(name, "loaded", *where, capabilities=result.capabilities, note=note)
     if isinstance(result, BackendUnavailable):
-        return Provenance(name, "unavailable", *where, error=str(result))
-    return Provenance(name, "available", *where)
+        return Provenance(name, "unavailable", *where, error=str(result), note=note)
+    return Provenance(name, "available", *where, note=note)
+
+
+def _claimed(name: str, strangers: list[Provider]) -> str:
+    if not strangers:
+        return ""
+    who = " and ".join(f"{one.value} from {one.source}" for one in strangers)
+    return (
+        f'the name "{name}" is eigcore\'s own, so {who} is ignored. Expected another name. '
+        f"{_uninstall(strangers)}"
+    )
+
+
+def _uninstall(providers: list[Provider]) -> str:
+    known = [one.distribution for one in providers if one.distribution != UNKNOWN]
+    return f"Type: pip uninstall {known[-1]}" if known else f"Remove {providers[-1].module}."
 
 
 def get_backend(backend: str | Backend | None = None) -> Backend:
@@ -125,29 +124,38 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     """
     if not isinstance(backend, str) and isinstance(backend, Backend):
         return backend
-    name = backend or _default.get() or os.environ.get(VARIABLE) or "numpy"
-    _load(name)
+    chosen = backend or _default.get()
+    variable = "" if chosen else os.environ.get(VARIABLE, "")
+    name = chosen or variable or "numpy"
+    _load(name, variable)
     return _loaded[name]  # type: ignore[return-value]
 
 
 def imported() -> Iterator[Backend]:
     """Yield the backends whose modules are imported already; no other is loaded."""
-    for name, entries in _entries().items():
-        if name in _loaded or any(entry.module in sys.modules for entry in entries):
+    for name, providers in scan().providers.items():
+        if name in _loaded or any(one.module in sys.modules for one in providers):
             with contextlib.suppress(BackendUnavailable):
                 yield get_backend(name)
 
 
-def _load(name: str) -> None:
-    """Make sure that the backend is in `_loaded`, or raise."""
+def _load(name: str, variable: str = "") -> None:
+    """Make sure that the backend is in `_loaded`, or raise; `variable` chose it, if anything."""
     result = _loaded.get(name)
     if result is None:
         try:
             result = _loaded[name] = _checked(name)
+            _by_type.clear()  # it may be the one for types that nobody knew so far
         except BackendUnavailable as error:
             result = _loaded[name] = error
     if isinstance(result, BackendUnavailable):
-        raise BackendUnavailable(str(result)) from result.__cause__
+        message = str(result)
+        if variable:
+            message = (
+                f"The environment variable {VARIABLE} chooses a backend that cannot be used. "
+                f"{message.rstrip('.')}, or for the default backend: unset {VARIABLE}"
+            )
+        raise BackendUnavailable(message) from result.__cause__
 
 
 # torch.compile runs it while it traces instead of looking into it; the first call of a process
@@ -156,105 +164,26 @@ _load._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _checked(name: str) -> Backend:
-    """Load one entry point in a plugin manager of its own: nothing it does reaches another."""
-    entries = _entries().get(name, [])
-    if len(entries) != 1:
-        raise _not_one(name, entries)
-    [entry] = entries
-    dist, version = _source(entry)
-    who = f'Backend "{name}" ({entry.value} from {dist} {version})'
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.load_setuptools_entrypoints(GROUP, name)
-    except ModuleNotFoundError as exc:
-        raise _missing(who, entry, exc) from exc
-    except (Exception, SystemExit) as exc:
+    found = scan()
+    providers = found.providers.get(name, [])
+    if not providers:
+        raise BackendUnavailable(_unknown(name, found))
+    if len(providers) > 1 and name not in OWN:
+        who = " and ".join(f"{one.value} from {one.source}" for one in providers)
         raise BackendUnavailable(
-            f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
-            f"that imports cleanly. Type: python -c 'import {entry.module}'"
-        ) from exc
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as exc:
-        raise BackendUnavailable(
-            f"{who} implements an unknown hook: {exc}. Expected only eigcore_backend(). "
-            "Rename the function and install the plugin again."
-        ) from exc
-    return _made(name, who, dist, manager)
+            f'Backend "{name}" is provided twice: {who}. Expected one provider. '
+            f"{_uninstall(providers)}"
+        )
+    return loading.load(providers[0])
 
 
-def _missing(
-    who: str, entry: importlib.metadata.EntryPoint, exc: ModuleNotFoundError
-) -> BackendUnavailable:
-    dist = _source(entry)[0]
-    if exc.name and (entry.module + ".").startswith(exc.name + "."):
-        return BackendUnavailable(
-            f"{who} has no module {exc.name}. Expected the module that its entry point names. "
-            f"Type: pip install --force-reinstall {dist}"
-        )
-    extras = entry.dist.metadata.get_all("Provides-Extra") if entry.dist else None
-    needed = (exc.name or "").split(".")[0] or dist
-    wanted = f'"{dist}[{entry.name}]"' if entry.name in (extras or ()) else needed
-    return BackendUnavailable(
-        f"{who} could not be imported: {exc}. Expected the library it needs to be installed. "
-        f"Type: pip install {wanted} and start Python again."
-    )
-
-
-def _made(name: str, who: str, dist: str, manager: pluggy.PluginManager) -> Backend:
-    """Call the hook and check what came back."""
-    if not manager.hook.eigcore_backend.get_hookimpls():
-        raise BackendUnavailable(
-            f"{who} has no hook. Expected a function eigcore_backend() decorated with "
-            "eigcore.plugin.hookimpl. Add it and install the plugin again."
-        )
-    try:
-        made = manager.hook.eigcore_backend()
-    except (Exception, SystemExit) as exc:
-        raise BackendUnavailable(
-            f"{who} failed in eigcore_backend(): {type(exc).__name__}: {exc}. Expected a Backend. "
-            f"Report it to the authors of {dist}."
-        ) from exc
-    if len(made) != 1 or not isinstance(made[0], Backend):
-        raise BackendUnavailable(
-            f"{who} returned {made!r:.80}. Expected one instance of a subclass of eigcore.Backend. "
-            "Return it from eigcore_backend()."
-        )
-    [backend] = made
-    api = getattr(backend, "plugin_api", None)
-    if not isinstance(api, int) or api != PLUGIN_API:
-        old = not isinstance(api, int) or api < PLUGIN_API
-        raise BackendUnavailable(
-            f"{who} speaks plugin API {api!r}. Expected {PLUGIN_API}: it is too "
-            f"{'old' if old else 'new'} for this eigcore. "
-            f"Type: pip install --upgrade {dist if old else 'eigcore'}"
-        )
-    called = getattr(backend, "name", None)
-    if called != name:
-        raise BackendUnavailable(
-            f"{who} calls itself {called!r}. Expected the entry point and Backend.name to "
-            f"agree. Change one of them in {dist}."
-        )
-    if not isinstance(getattr(backend, "capabilities", None), Capabilities):
-        raise BackendUnavailable(
-            f"{who} declares no capabilities. Expected capabilities = eigcore.Capabilities(...) "
-            f"in the class. Report it to the authors of {dist}."
-        )
-    return backend
-
-
-def _not_one(name: str, entries: list[importlib.metadata.EntryPoint]) -> BackendUnavailable:
-    if not entries:
-        known = ", ".join(names()) or "none"
-        return BackendUnavailable(
-            f'There is no backend "{name}". Expected one of the installed ones: {known}. '
-            "Type: eigcore backends"
-        )
-    who = " and ".join(f"{e.value} from {' '.join(_source(e))}" for e in entries)
-    return BackendUnavailable(
-        f'Backend "{name}" is provided twice: {who}. Expected one provider. '
-        f"Type: pip uninstall {_source(entries[-1])[0]}"
+def _unknown(name: str, found: Scan) -> str:
+    malformed = " and ".join(found.unreadable)
+    return (
+        f'There is no backend "{name}"'
+        f"{f', and the entry_points.txt of {malformed} cannot be read' if malformed else ''}. "
+        f"Expected one of the installed ones: {', '.join(sorted(found.providers))}. "
+        "Type: eigcore backends"
     )
 
 
@@ -275,35 +204,54 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     chosen = get_backend(backend)
     strangers = found - {chosen.name, "numpy"} if backend is not None else found
     if (len(found) > 1 and backend is None) or strangers:
+        where = "one call" if backend is None else f"a call with backend={chosen.name!r}"
+        target = max(found) if backend is None else chosen.name
         raise InvalidInput(
-            f"Arrays of {' and '.join(sorted(found))} came into one call"
-            f"{f' for backend {chosen.name!r}' if backend is not None else ''}. Expected arrays of "
-            "one library, which stays where it is. Convert them first: "
-            "eigcore.get_backend(name).asarray(a)."
+            f"Arrays of {' and '.join(sorted(found))} came into {where}. Expected arrays of one "
+            "library; eigcore converts none on its own. Type: "
+            f'eigcore.get_backend("{target}").asarray(a)'
         )
     return chosen
 
 
 def _library(kind: type) -> str | None:
-    """Name the backend whose arrays are of this type; None for Python numbers and lists."""
+    """Name the backend whose arrays are of this type; None for numbers, lists and tables."""
     if kind in _by_type:
         return _by_type[kind]
     root = kind.__module__.split(".")[0]
     if root == "builtins":
         return None
+    found = _owner(root)
+    if found is None and not any(hasattr(kind, way) for way in READABLE):
+        raise InvalidInput(
+            f"No installed backend knows the type {kind.__module__}.{kind.__qualname__}. Expected "
+            "an array, a list or a number. Type: numpy.asarray(a), or eigcore backends to see "
+            "whose arrays are known."
+        )
+    _by_type[kind] = found
+    return found
+
+
+def _owner(root: str) -> str | None:
+    """Name the backend for arrays of a top-level module.
+
+    Loads none but those that go by the module's name, and eigcore's own before all others.
+    """
+    found = scan().providers
+    named = [name for name, own in found.items() if any(one.may_serve(root) for one in own)]
+    named.sort(key=lambda name: (name not in OWN, name != root))
     failure = None
-    for name in sorted(names(), key=lambda name: not root.startswith(name)):
+    for name in dict.fromkeys((*named, *_loaded)):
         try:
             arrays = get_backend(name).capabilities.arrays
         except BackendUnavailable as error:
-            failure = failure or (error if root.startswith(name) else None)
+            if root.startswith(name):
+                failure = failure or error
             continue
         if root in arrays:
-            _by_type[kind] = name
             return name
     if failure is not None:
         raise failure
-    _by_type[kind] = None
     return None
 
 

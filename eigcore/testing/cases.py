@@ -25,7 +25,8 @@ class Case:
     ----------
     name : str
     dtype : str
-        Element type of all arrays; the numbers are rounded to it before anybody sees them.
+        Element type of all arrays; the numbers are rounded to it before anybody sees them. Empty
+        for a law about the backend as a whole, which no declaration can skip.
     structure : str
         Structure of `EigSpec` that the backend must declare.
     """
@@ -37,7 +38,7 @@ class Case:
     @property
     def label(self) -> str:
         """Name and dtype, as it stands in the name of a check."""
-        return f"{self.name}, {self.dtype}"
+        return f"{self.name}, {self.dtype}" if self.dtype else self.name
 
     def rng(self, salt: int = 0) -> np.random.Generator:
         """Return a generator that depends on the case's name only."""
@@ -202,6 +203,7 @@ BATCHES = both(Matrices(f"batch {b} of d={d}", build=spread(d, b)) for b, d in S
 EMPTY = both(Matrices(f"batch {b} of d=3", build=spread(3, b)) for b in ((0,), (2, 0)))
 ANY = both([Case("any")])
 DOUBLE = (Case("any"),)
+WHOLE = (Case("the backend", dtype=""),)
 HALF = (Case("any", "float16"), Case("any", "bfloat16"))
 
 

@@ -13,7 +13,7 @@ from eigcore.core import packing, rules
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
-from eigcore.testing.cases import Case, Matrices
+from eigcore.testing.cases import WHOLE, Case, Matrices
 
 Law = Callable[[Any, Any], None]
 _laws: dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]] = {}
@@ -91,20 +91,22 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
         A name as for `eigcore.get_backend`, or the backend itself.
     known_failures : mapping, optional
         Name of a law, or of one check as pytest shows it, to the reason with a link. They are
-        strict: a check that is listed and holds fails.
+        strict: a check that is listed and holds fails. Those about the backend as a whole cannot
+        be listed.
 
     Returns
     -------
     list of Check
-        For ``pytest.mark.parametrize``. What the backend does not declare in its `Capabilities`
-        is skipped, with that reason.
+        For ``pytest.mark.parametrize``; the first is the preflight. What the backend does not
+        declare in its `Capabilities`, or says is `switched_off`, is skipped with that reason.
+        Checks that are never skipped fail where this leaves nothing to say.
 
     Raises
     ------
     BackendUnavailable
         If the backend cannot be loaded.
     InvalidInput
-        If `known_failures` names no law and no check.
+        If `known_failures` names no law and no check, or one about the backend as a whole.
 
     Examples
     --------
@@ -112,43 +114,41 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     ...     check()
     """
     chosen, known = get_backend(backend), dict(known_failures or {})
-    off = {name: switched_off(chosen, name) for name in chosen.capabilities.dtypes}
+    off = {name: chosen.switched_off(name) for name in chosen.capabilities.dtypes}
     result = []
     for function, cases, needs in all_laws().values():
         for case in cases:
             bare = Check(chosen, function, case)
             reason = known.get(bare.__name__, known.get(function.__name__, ""))
-            skip = undeclared(chosen, case, needs) or off[case.dtype]
+            skip = undeclared(chosen, case, needs) or off.get(case.dtype, "")
             result.append(Check(chosen, function, case, skip, reason))
+    for check in result:
+        if check.known and check.case in WHOLE:
+            raise InvalidInput(
+                f"known_failures names {check.law.__name__!r}, without which the other checks say "
+                "nothing. Expected names of laws about single cases. Take it off the list."
+            )
     strangers = set(known) - set(_laws) - {check.__name__ for check in result}
     if strangers:
         raise InvalidInput(
             f"known_failures names {sorted(strangers)[0]!r}, which is no law and no check. "
-            "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows."
+            "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows. "
+            "Type: pytest --collect-only"
         )
-    return result
+    return sorted(result, key=lambda check: check.case not in WHOLE)  # the preflight is the first
 
 
 def undeclared(backend: Backend, case: Case, needs: tuple[str, ...] = ()) -> str:
     """Say what a backend would have to declare for this case; empty if it does."""
     own = backend.capabilities
     missing = [f"{need}=True" for need in needs if not getattr(own, need)]
+    if case in WHOLE:
+        return ""
     if case.dtype not in own.dtypes:
         missing.append(f"dtype {case.dtype}")
     if case.structure not in own.structures:
         missing.append(f"structure {case.structure}")
     return f'backend "{backend.name}" does not declare {", ".join(missing)}' if missing else ""
-
-
-def switched_off(backend: Backend, dtype: str) -> str:
-    """Say that a declared dtype is not to be had in this process; empty if it is."""
-    got = dtype_of(backend.asarray(np.zeros(1), dtype=dtype))
-    if got == dtype:
-        return ""
-    return (
-        f'backend "{backend.name}" declares {dtype}, but gives {got}: switch it on '
-        "(JAX: the environment variable JAX_ENABLE_X64=1)"
-    )
 
 
 # -- arrays in, numbers out
@@ -159,14 +159,9 @@ def put(backend: Backend, a: np.ndarray, dtype: str) -> Any:
     return backend.asarray(a, dtype=dtype)
 
 
-def dtype_of(a: Any) -> str:
-    """Name the element type of an array of any library."""
-    return str(a.dtype).rsplit(".", 1)[-1]
-
-
 def host(backend: Backend, a: Any) -> np.ndarray:
     """Return an array of the backend as float64 in NumPy."""
-    if dtype_of(a) in ("float16", "bfloat16"):
+    if backend.dtype_name(a) in ("float16", "bfloat16"):
         a = backend.asarray(a, dtype="float32")
     return np.asarray(backend.to_numpy(a), dtype=np.float64)
 

@@ -40,6 +40,9 @@ class Wrapped(Backend):
     def to_numpy(self, a: Array) -> np.ndarray:
         return self.good.to_numpy(a)
 
+    def switched_off(self, dtype: str) -> str:
+        return self.good.switched_off(dtype)
+
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
         return self.good.eigenpairs(M, lo, hi)
 

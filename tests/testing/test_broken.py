@@ -7,6 +7,7 @@ from eigcore import testing
 from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable
 from eigcore.testing.broken import BROKEN
+from eigcore.testing.malformed import MALFORMED
 from eigcore.testing.wrapped import Wrapped
 
 DESIGN = {
@@ -47,7 +48,7 @@ def test_the_nine_of_the_design_are_there():
     assert {kind.__name__ for kind in BROKEN} >= DESIGN
 
 
-@pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*BROKEN, *MALFORMED], ids=lambda kind: kind.__name__)
 def test_is_rejected_by_the_law_it_names(kind):
     backend = good(kind.wraps)
     assert kind.rejected_by in testing.all_laws()

@@ -11,6 +11,7 @@ import eigcore
 from eigcore.dispatch.registry import required
 from eigcore.errors import BackendUnavailable, InvalidInput
 from eigcore.testing import all_laws, checks
+from eigcore.testing.cases import WHOLE
 
 
 def everything():
@@ -43,6 +44,15 @@ def test_nothing_is_skipped_but_what_is_not_declared(name):
     assert all("does not declare" in reason for reason in reasons), reasons
 
 
+@pytest.mark.parametrize("name", LOADABLE)
+def test_the_preflight_is_the_first_check_and_no_declaration_skips_it(name):
+    first, *rest = checks(name)
+    assert first.law.__name__ == "the_preflight_finds_nothing"
+    own = [check for check in (first, *rest) if check.case in WHOLE]
+    assert len(own) == 4
+    assert not any(check.skip for check in own)
+
+
 def run(code, **environment):
     return subprocess.run(
         [sys.executable, *code],
@@ -64,11 +74,12 @@ def test_a_required_backend_that_cannot_be_loaded_fails():
 WITHOUT_X64 = """
 import re
 from eigcore.testing import all_laws, checks
-narrow = re.compile(r"integers|trace|keeps_batch|golden_vectors_are_met.(kth, d=3|smooth, dense)")
+narrow = "the_preflight|some|only|a_declared|integers|trace|keeps_batch"
+narrow = re.compile(narrow + r"|golden_vectors_are_met.(kth, d=3|smooth, dense)")
 ran = skipped = 0
 for check in checks("jax"):
     if check.case.dtype == "float64":
-        assert "switch it on" in check.skip, check
+        assert "JAX_ENABLE_X64=1" in check.skip, check
         skipped += 1
     elif narrow.match(check.__name__) and not check.skip:
         check()
@@ -110,6 +121,12 @@ def test_a_known_failure_that_fails_is_expected():
 def test_a_known_failure_of_no_law_is_refused():
     with pytest.raises(InvalidInput, match="no law and no check"):
         checks("numpy", {"shift_sing_and_scale": "a slip"})
+
+
+@pytest.mark.parametrize("name", ["some_law_runs", "some_law_runs[the backend]"])
+def test_what_gives_the_others_a_meaning_is_no_known_failure(name):
+    with pytest.raises(InvalidInput, match="Take it off the list"):
+        checks("numpy", {name: "we test nothing"})
 
 
 def test_what_is_not_declared_is_skipped_with_that_reason():

@@ -2,6 +2,7 @@
 
 from eigcore.testing.laws import (
     autodiff,
+    declarations,
     derivatives,
     eigenpairs,
     exactness,
@@ -13,6 +14,7 @@ from eigcore.testing.laws import (
 
 __all__ = [
     "autodiff",
+    "declarations",
     "derivatives",
     "eigenpairs",
     "exactness",

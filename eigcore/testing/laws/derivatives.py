@@ -12,7 +12,7 @@ from eigcore.core.sources import Matrices, Pencil
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES
-from eigcore.testing.kit import dtype_of, gap_of, host, kth_gradient, law, put
+from eigcore.testing.kit import gap_of, host, kth_gradient, law, put
 from eigcore.testing.tolerance import DIFFERENCE, STEP, agree, bound, holds
 
 
@@ -186,5 +186,5 @@ def derivatives_keep_shape_and_dtype(backend, case):
     expected += [("tangents", forward[1], shape), ("d_params", cotangents[0], case.params.shape)]
     expected += [("d_x", cotangents[1], case.x.shape)]
     for what, array, shape in expected:
-        got = tuple(array.shape), dtype_of(array)
+        got = tuple(array.shape), backend.dtype_name(array)
         holds(got == (shape, case.dtype), f"{what}: {got}, but should be {(shape, case.dtype)}.")

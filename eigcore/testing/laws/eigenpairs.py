@@ -9,7 +9,7 @@ import numpy as np
 import eigcore
 from eigcore.testing.cases import BATCHES, EMPTY, POINTS, Matrices
 from eigcore.testing.hard import HARD, TRIDIAGONAL
-from eigcore.testing.kit import dtype_of, host, law, put
+from eigcore.testing.kit import host, law, put
 from eigcore.testing.tolerance import agree, bound, holds
 
 
@@ -42,15 +42,15 @@ def keeps_batch_shape_and_dtype(backend, case):
         tri = eigcore.kth_eigenvalue_tridiagonal(*bands, k, backend=backend)
         results["kth_eigenvalue_tridiagonal"] = (tri, ())
     for what, (array, core) in results.items():
-        _check_form(what, array, (*case.batch, *core), case.dtype)
+        _check_form(backend, what, array, (*case.batch, *core), case.dtype)
 
 
-def _check_form(what: str, array: Any, shape: tuple[int, ...], dtype: str) -> None:
+def _check_form(backend: Any, what: str, array: Any, shape: tuple[int, ...], dtype: str) -> None:
     got = tuple(array.shape)
     holds(got == shape, f"{what} has shape {got}, but should have {shape}.")
     holds(
-        dtype_of(array) == dtype,
-        f"{what} has dtype {dtype_of(array)}, but should have {dtype}.",
+        backend.dtype_name(array) == dtype,
+        f"{what} has dtype {backend.dtype_name(array)}, but should have {dtype}.",
     )
 
 
@@ -117,8 +117,10 @@ def a_window_of_eigenpairs_is_a_part_of_all(backend, case):
     allowed = bound(case.d, case.dtype, case.norm[..., None])
     for lo, hi in {(0, 0), (case.d // 2, case.d - 1), (case.d // 3, case.d // 2)}:
         lam, V = backend.eigenpairs(M, lo, hi)
-        _check_form("the window's values", lam, (*case.batch, hi - lo + 1), case.dtype)
-        _check_form("the window's vectors", V, (*case.batch, case.d, hi - lo + 1), case.dtype)
+        _check_form(backend, "the window's values", lam, (*case.batch, hi - lo + 1), case.dtype)
+        _check_form(
+            backend, "the window's vectors", V, (*case.batch, case.d, hi - lo + 1), case.dtype
+        )
         lam, V = host(backend, lam), host(backend, V)
         agree(f"λ_{lo} … λ_{hi}", lam, case.lam[..., lo : hi + 1], allowed)
         agree("VᵀV", V.mT @ V, 0 * V.mT @ V + np.eye(hi - lo + 1), bound(case.d, case.dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import eigcore.dispatch.backend
 from eigcore.core import rules
 from eigcore.errors import BackendUnavailable, InvalidInput
 from eigcore.testing.cases import ANY, DOUBLE, HALF, Case, spread
-from eigcore.testing.kit import dtype_of, host, law, put
+from eigcore.testing.kit import host, law, put
 from eigcore.testing.tolerance import agree, bound, holds
 
 
@@ -29,6 +30,11 @@ def _raises(what: str, function: Any, *arguments: Any, **options: Any) -> None:
     raise AssertionError(f"{what} should raise InvalidInput.")
 
 
+def _check_dtype(backend: Any, what: str, a: Any, dtype: str) -> None:
+    got = backend.dtype_name(a)
+    holds(got == dtype, f"{what} has dtype {got}, but should have {dtype}.")
+
+
 @law(HALF)
 def half_precision_is_computed_in_float32(backend, case):
     """float16 and bfloat16 give the float32 result, rounded once, in their own dtype."""
@@ -40,26 +46,26 @@ def half_precision_is_computed_in_float32(backend, case):
     ]
     wide = [backend.asarray(a, dtype="float32") for a in arrays]
     got = eigcore.evaluate(spec, *arrays, backend=backend)
-    holds(dtype_of(got) == case.dtype, f"f has dtype {dtype_of(got)}; should be {case.dtype}.")
+    _check_dtype(backend, "f", got, case.dtype)
     once = backend.asarray(eigcore.evaluate(spec, *wide, backend=backend), dtype=case.dtype)
     agree("f", host(backend, got), host(backend, once), 0.0)
     values, pullback = eigcore.vjp(spec, *arrays, backend=backend)
     for what, a in zip(("d_params", "d_x"), pullback(values), strict=True):
-        holds(dtype_of(a) == case.dtype, f"{what} is {dtype_of(a)}; should be {case.dtype}.")
+        _check_dtype(backend, what, a, case.dtype)
     M = put(backend, np.diag([1.0, 2.0, 4.0]), case.dtype)
     for a in eigcore.kth_eigenpair(M, 1, backend=backend):
-        holds(dtype_of(a) == case.dtype, f"kth_eigenpair gives {dtype_of(a)}.")
+        _check_dtype(backend, "what kth_eigenpair gives", a, case.dtype)
 
 
 @law(ANY)
 def integers_become_the_widest_float(backend, case):
     """Integer arrays and lists become float64, or the widest float that is switched on."""
-    wide = dtype_of(backend.asarray(np.zeros(1), dtype="float64"))
+    wide = backend.dtype_name(backend.asarray(np.zeros(1), dtype="float64"))
     numbers = [[2, 1, 0], [1, 2, 1], [0, 1, 2]]
     expected = 2 + np.sqrt(2)
     for M in (backend.asarray(np.array(numbers)), numbers):
         got = eigcore.kth_eigenvalue(M, 2, backend=backend)
-        holds(dtype_of(got) == wide, f"integers became {dtype_of(got)}; should be {wide}.")
+        _check_dtype(backend, "λ_2 of integers", got, wide)
         agree("λ_2", host(backend, got), expected, bound(3, wide, 4.0))
 
 
@@ -125,17 +131,37 @@ def chunks_change_nothing(backend, case):
 
 @law(ANY)
 def trace_tells_what_ran(backend, case):
-    """`trace` names backend, driver, dtype, shape and time of each solve."""
+    """`trace` names backend, driver, dtype, shape and time of each solve, of compiled code too."""
     M = put(backend, _matrices(case), case.dtype)
-    with eigcore.trace() as calls:
-        eigcore.kth_eigenvalue(M, 1, backend=backend)
-    holds(len(calls) >= 1, "trace recorded no solve.")
-    call = calls[0]
+    spec, rng = eigcore.EigSpec(2, 4), case.rng(1)
+    params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
+    x = put(backend, rng.normal(size=(3, 2)), case.dtype)
+    solving: dict[str, Callable[[], Any]] = {
+        "kth_eigenvalue": lambda: eigcore.kth_eigenvalue(M, 1, backend=backend),
+        "kth_eigenpair": lambda: eigcore.kth_eigenpair(M, 1, backend=backend),
+        "evaluate": lambda: eigcore.evaluate(spec, params, x, backend=backend),
+        "vjp": lambda: eigcore.vjp(spec, params, x, backend=backend),
+    }
+    told = {}
+    for name, solve in solving.items():
+        solve()  # compiles, where `Backend.call` does: the second call runs what was compiled
+        with eigcore.trace() as told[name]:
+            solve()
+        holds(told[name], f"trace recorded no solve of {name}, called for the second time.")
+        for call in told[name]:
+            holds(
+                call.backend == backend.name,
+                f"trace of {name} tells of backend {call.backend!r}; should be {backend.name!r}.",
+            )
+            holds(
+                call.seconds is not None and call.seconds >= 0,
+                f"trace tells {call.seconds} seconds of {name}; should be the time of the solve.",
+            )
+    call = told["kth_eigenvalue"][0]
     got = call.backend, call.dtype.rsplit(".", 1)[-1], tuple(call.shape)
     expected = backend.name, case.dtype, (2, 3, 4, 4)
     holds(got == expected, f"trace tells {got}, but should tell {expected}.")
     holds(bool(call.driver), "trace names no driver.")
-    holds(call.seconds is None or call.seconds >= 0, f"trace tells {call.seconds} seconds.")
 
 
 @law(DOUBLE)

@@ -2,7 +2,7 @@ from functools import partial
 
 import numpy as np
 
-from eigcore import Backend, Capabilities
+from eigcore.plugin import Backend, Capabilities
 
 
 class TestedBackend(Backend):

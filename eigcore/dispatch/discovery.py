@@ -1,0 +1,134 @@
+"""Who provides which backend: the only file that knows entry points. It imports no plugin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import NamedTuple
+
+from eigcore.dispatch.hookspecs import GROUP
+
+OWN = {"numpy": "eigcore_numpy", "torch": "eigcore_torch", "jax": "eigcore_jax"}
+"""Backends of eigcore itself, found without metadata too (a frozen application has none)."""
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An entry point of the group ``eigcore``, and the distribution that it comes from.
+
+    Parameters
+    ----------
+    name, value : str
+        Name of the backend, and what it is loaded from.
+    distribution, version : str
+        "unknown" and "?" where the distribution has no metadata.
+    requires, extras : tuple of str
+        Names of the distributions that it needs, and of its extras.
+    """
+
+    name: str
+    value: str
+    distribution: str = UNKNOWN
+    version: str = "?"
+    requires: tuple[str, ...] = field(default=(), repr=False)
+    extras: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def module(self) -> str:
+        """The module of `value`, which may go on with ``:object``."""
+        return self.value.split("[")[0].partition(":")[0].strip()
+
+    @property
+    def source(self) -> str:
+        """Distribution and version."""
+        if self.distribution == UNKNOWN:
+            return "a distribution without metadata"
+        return f"{self.distribution} {self.version}"
+
+    def load(self) -> object:
+        """Import what `value` names."""
+        return EntryPoint(self.name, self.value, GROUP).load()
+
+    def may_serve(self, root: str) -> bool:
+        """Tell by names whether it may be for arrays of the top-level module `root`."""
+        if self.value == OWN.get(self.name):
+            return root.startswith(self.name)  # jaxlib
+        names = (self.name, self.distribution, self.module, *self.requires)
+        return any(f"_{_plain(root)}_" in f"_{_plain(name)}_" for name in names)
+
+
+class Scan(NamedTuple):
+    """What is installed: name -> providers, and the distributions that cannot be read."""
+
+    providers: dict[str, list[Provider]]
+    unreadable: list[str]
+
+
+def scan() -> Scan:
+    """Read the entry points of all distributions on ``sys.path``.
+
+    Of two distributions of one name the first counts, as for ``import``. A backend of eigcore
+    itself is the first provider of its name, whoever else claims it.
+    """
+    found: dict[str, list[Provider]] = {name: [] for name in OWN}
+    unreadable, seen = [], set()
+    for dist in distributions():
+        if not _speaks_of_eigcore(dist):
+            continue
+        provider = _described(dist)
+        if _plain(provider.distribution) in seen - {UNKNOWN}:
+            continue
+        seen.add(_plain(provider.distribution))
+        try:
+            entries = [entry for entry in dist.entry_points if entry.group == GROUP]
+        except Exception:  # every version of importlib.metadata raises something else
+            unreadable.append(provider.source)
+            continue
+        for entry in entries:
+            same = found.setdefault(entry.name, [])
+            one = _of(provider, entry)
+            if one not in same:
+                same.append(one)
+    for name, value in OWN.items():
+        found[name] = _own_first(name, value, found[name])
+    return Scan(found, unreadable)
+
+
+def _speaks_of_eigcore(dist: Distribution) -> bool:
+    try:
+        text = dist.read_text("entry_points.txt") or ""
+    except (OSError, UnicodeError):
+        return False
+    return re.search(rf"^\s*\[{GROUP}\]\s*$", text, re.MULTILINE) is not None
+
+
+def _described(dist: Distribution) -> Provider:
+    """Return a provider with nothing but the facts of its distribution."""
+    try:
+        facts = dist.metadata
+        name, version = facts["Name"], facts["Version"]
+        requires, extras = (facts.get_all(key) for key in ("Requires-Dist", "Provides-Extra"))
+    except Exception:  # no METADATA: importlib.metadata raises what it pleases
+        return Provider("", "")
+    names = (re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requires or ())
+    return Provider("", "", name or UNKNOWN, version or "?", tuple(names), tuple(extras or ()))
+
+
+def _of(provider: Provider, entry: EntryPoint) -> Provider:
+    facts = (provider.distribution, provider.version, provider.requires, provider.extras)
+    return Provider(entry.name, entry.value, *facts)
+
+
+def _own_first(name: str, value: str, claims: list[Provider]) -> list[Provider]:
+    from eigcore import __version__
+
+    own = [one for one in claims if one.value == value and _plain(one.distribution) == "eigcore"]
+    default = Provider(name, value, "eigcore", __version__, extras=(name,))
+    return [*(own or [default])[:1], *(one for one in claims if one.value != value)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()

@@ -1,0 +1,254 @@
+"""From an entry point to a backend, or to one error that says whose fault it is and what to do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+import numpy as np
+import pluggy
+
+from eigcore.dispatch import hookspecs
+from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities
+from eigcore.dispatch.discovery import OWN, UNKNOWN, Provider
+from eigcore.dispatch.hookspecs import GROUP
+from eigcore.errors import BackendUnavailable
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+STRUCTURES = ("dense", "tridiagonal", "banded", "diagonal")
+VALUE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?\s*(\[.*\])?")
+
+
+def load(provider: Provider) -> Backend:
+    """Import a plugin, call its hook and check what comes back.
+
+    Raises
+    ------
+    BackendUnavailable
+        Names the distribution and its version, what is wrong, what is expected, what to type.
+    """
+    who = f'Backend "{provider.name}" ({provider.value} from {provider.source})'
+    backend = _returned(who, provider, _hooks(who, provider, _imported(who, provider)))
+    for check in CHECKS:
+        if fault := check(provider, backend):
+            raise BackendUnavailable(f"{who} {fault}")
+    return backend
+
+
+# -- import, hook
+
+
+def _imported(who: str, provider: Provider) -> object:
+    if not VALUE.fullmatch(provider.value):
+        raise BackendUnavailable(
+            f"{who} has a malformed entry point. Expected the name of a module. Write "
+            f'{provider.name} = "a_module" under [project.entry-points.{GROUP}] and install again.'
+        )
+    try:
+        return provider.load()
+    except ModuleNotFoundError as exc:
+        raise _missing(who, provider, exc) from exc
+    except (Exception, SystemExit) as exc:
+        raise BackendUnavailable(
+            f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
+            f"that imports cleanly. Type: python -c 'import {provider.module}'"
+        ) from exc
+
+
+def _missing(who: str, provider: Provider, exc: ModuleNotFoundError) -> BackendUnavailable:
+    if exc.name and f"{provider.module}.".startswith(f"{exc.name}."):
+        frozen = "; in a frozen application make it a hidden import"
+        return BackendUnavailable(
+            f"{who} has no module {exc.name}. Expected the module that its entry point names. "
+            f"{_pip(provider, '--force-reinstall')}{frozen if provider.name in OWN else ''}"
+        )
+    needed = (exc.name or "").split(".")[0] or provider.distribution
+    extra = f'"{provider.distribution}[{provider.name}]"'
+    return BackendUnavailable(
+        f"{who} could not be imported: {exc}. Expected the library it needs to be installed. "
+        f"Type: pip install {extra if provider.name in provider.extras else needed} "
+        "and start Python again."
+    )
+
+
+def _hooks(who: str, provider: Provider, plugin: object) -> pluggy.PluginManager:
+    """Register a plugin in a manager of its own: nothing it does reaches another."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(plugin, provider.name)
+    except pluggy.PluginValidationError as exc:
+        made = getattr(plugin, "eigcore_backend", None)
+        form = f"eigcore_backend{inspect.signature(made)}" if callable(made) else "a wrong hook"
+        raise BackendUnavailable(
+            f"{who} defines {form}. Expected eigcore_backend(), a plain function without "
+            "arguments. Change it and install the plugin again."
+        ) from exc
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as exc:
+        unknown = [name for name, hook in vars(manager.hook).items() if not hook.has_spec()]
+        raise BackendUnavailable(
+            f"{who} implements an unknown hook, {unknown[0]}. Expected only eigcore_backend(). "
+            "Rename the function and install the plugin again."
+        ) from exc
+    if manager.hook.eigcore_backend.get_hookimpls():
+        return manager
+    if ":" in provider.value:
+        raise BackendUnavailable(
+            f"{who} names an object inside a module. Expected the module alone. Write "
+            f'{provider.name} = "{provider.module}" under [project.entry-points.{GROUP}] '
+            "and install again."
+        )
+    raise BackendUnavailable(
+        f"{who} has no hook. Expected a function eigcore_backend() decorated with "
+        "eigcore.plugin.hookimpl. Add it and install the plugin again."
+    )
+
+
+def _returned(who: str, provider: Provider, manager: pluggy.PluginManager) -> Backend:
+    try:
+        made = manager.hook.eigcore_backend()
+    except (Exception, SystemExit) as exc:
+        raise BackendUnavailable(
+            f"{who} failed in eigcore_backend(): {type(exc).__name__}: {exc}. Expected a Backend. "
+            f"{_report(provider)}"
+        ) from exc
+    # pluggy leaves None out
+    if len(made) != 1 or not isinstance(made[0], Backend):
+        raise BackendUnavailable(
+            f"{who} returned {(made or [None])[0]!r:.80}. Expected one instance of a subclass of "
+            "eigcore.Backend. Return it from eigcore_backend()."
+        )
+    return made[0]
+
+
+# -- what a backend says of itself; each check returns what is wrong, what to expect, what to type
+
+
+def _version_fits(provider: Provider, backend: Backend) -> str:
+    api = getattr(backend, "plugin_api", None)
+    if isinstance(api, int) and api == PLUGIN_API:
+        return ""
+    old = not isinstance(api, int) or api < PLUGIN_API
+    return (
+        f"speaks plugin API {api!r}, too {'old' if old else 'new'} for this eigcore. "
+        f"Expected {PLUGIN_API}. {_pip(provider, '--upgrade') if old else UPGRADE}"
+    )
+
+
+def _name_fits(provider: Provider, backend: Backend) -> str:
+    called = getattr(backend, "name", None)
+    if called == provider.name:
+        return ""
+    return (
+        f"calls itself {called!r}. Expected the entry point and Backend.name to agree. "
+        f"Change one of them in {_place(provider)}."
+    )
+
+
+def _namespace_is_there(provider: Provider, backend: Backend) -> str:
+    xp = getattr(backend, "xp", None)
+    if xp is not None and not isinstance(xp, str):
+        return ""
+    return (
+        f"has {'no array namespace xp' if xp is None else f'the text {xp!r} as xp'}. Expected the "
+        "library's module of array functions. Write xp = numpy, or the like, in the class."
+    )
+
+
+def _capabilities_are_declared(provider: Provider, backend: Backend) -> str:
+    own = getattr(backend, "capabilities", None)
+    if not isinstance(own, Capabilities):
+        return (
+            "declares no capabilities. Expected capabilities = eigcore.plugin.Capabilities(...) "
+            f"in the class. {_report(provider)}"
+        )
+    for name in ("arrays", "dtypes", "devices", "structures"):
+        value = getattr(own, name)
+        if isinstance(value, str):
+            return (
+                f"declares {name}={value!r}, a text. Expected a tuple of texts. "
+                f"Write {name}=({value!r},) in its Capabilities."
+            )
+        if not isinstance(value, (tuple, list)) or not all(isinstance(v, str) for v in value):
+            return f"declares {name}={value!r:.80}. Expected a tuple of texts. {_report(provider)}"
+    for name, known in (("dtypes", DTYPES), ("structures", STRUCTURES)):
+        if strange := [value for value in getattr(own, name) if value not in known]:
+            return (
+                f"declares {strange[0]!r} among its {name}. Expected some of {', '.join(known)}. "
+                f"Write {name}=({known[0]!r},) in its Capabilities."
+            )
+    return ""
+
+
+def _eigenpairs_come_back(provider: Provider, backend: Backend) -> str:
+    """Ask for one pair of a 2 by 2 matrix: a wrong form would be a riddle deep inside a call."""
+    if provider.name in OWN or not backend.capabilities.dtypes:
+        return ""
+    try:
+        pairs = Context().run(_one_pair, backend)  # out of sight of the caller's trace
+    except Exception as exc:
+        return (
+            f"failed in asarray or eigenpairs of a 2 by 2 matrix: {type(exc).__name__}: {exc}. "
+            f"Expected values and vectors. {_report(provider)}"
+        )
+    return form_of_pairs(pairs, (1,), (2, 1))
+
+
+def _one_pair(backend: Backend) -> Any:
+    M = np.array([[2.0, 1.0], [1.0, 2.0]])
+    return backend.eigenpairs(backend.asarray(M, dtype=backend.capabilities.dtypes[0]), 1, 1)
+
+
+def form_of_pairs(pairs: Any, *shapes: tuple[int, ...]) -> str:
+    """Say how what `Backend.eigenpairs` returned misses its form; empty if it does not.
+
+    Parameters
+    ----------
+    pairs : object
+        What came back.
+    *shapes : tuple of int
+        The right shapes (..., m) of the values and (..., d, m) of the vectors.
+    """
+    right = "Expected a tuple of values (..., m) and vectors (..., d, m), m = hi - lo + 1."
+    if pairs is None:
+        return f"returns None from eigenpairs. {right} Add a return statement."
+    if not isinstance(pairs, (tuple, list)) or len(pairs) != 2:
+        shape = getattr(pairs, "shape", None)
+        got = f"{pairs!r:.80}" if shape is None else f"one array of shape {tuple(shape)}"
+        return f"returns {got} from eigenpairs. {right} Return values, vectors."
+    got = [tuple(getattr(a, "shape", ())) for a in pairs]
+    if got == [*shapes]:
+        return ""
+    return (
+        f"returns shapes {got[0]} and {got[1]} from eigenpairs, where {shapes[0]} and {shapes[1]} "
+        f"are due. {right} Return values[..., lo : hi + 1], vectors[..., lo : hi + 1]."
+    )
+
+
+CHECKS: tuple[Callable[[Provider, Backend], str], ...] = (
+    _version_fits,
+    _name_fits,
+    _namespace_is_there,
+    _capabilities_are_declared,
+    _eigenpairs_come_back,
+)
+UPGRADE = "Type: pip install --upgrade eigcore"
+
+
+def _place(provider: Provider) -> str:
+    return provider.module if provider.distribution == UNKNOWN else provider.distribution
+
+
+def _pip(provider: Provider, option: str) -> str:
+    if provider.distribution == UNKNOWN:
+        return f"Install the package of {provider.module} again: its metadata is missing."
+    return f"Type: pip install {option} {provider.distribution}"
+
+
+def _report(provider: Provider) -> str:
+    return f"Report it to the authors of {_place(provider)}."

@@ -1,0 +1,232 @@
+"""Backends of a wrong form, and declarations that hide it: more that a law must reject.
+
+The kit is not green because it tested nothing: a dtype that does not come back, a backend that
+declares nothing, laws that are all skipped. See `eigcore.testing.broken` for wrong numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from eigcore.core.arrays import FUNCTIONS
+from eigcore.dispatch.backend import Backend
+from eigcore.errors import NotSupported
+from eigcore.testing.wrapped import Wrapped
+
+Array = Any
+
+
+class Declares(Wrapped):
+    """A good backend that declares something else; `changed` says what."""
+
+    changed: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, good: Backend) -> None:
+        super().__init__(good)
+        self.capabilities = replace(good.capabilities, **self.changed)  # type: ignore[misc]
+
+
+# -- declarations
+
+
+class NarrowsFloat64(Wrapped):
+    """Declares float64, and gives float32."""
+
+    rejected_by = "a_declared_dtype_comes_back"
+
+    def asarray(self, a: Any, **options: Any) -> Array:
+        there = self.good.asarray(a, **options)
+        return there.astype(np.float32) if there.dtype == np.float64 else there
+
+
+class IgnoresLike(Wrapped):
+    """Gives float64 whatever `like` is."""
+
+    rejected_by = "a_declared_dtype_comes_back"
+
+    def asarray(self, a: Any, **options: Any) -> Array:
+        return self.good.asarray(a, **{**options, "like": None})
+
+
+class NoDtypes(Declares):
+    """Declares no dtype, so that every law is skipped."""
+
+    rejected_by = "something_is_declared"
+    changed: ClassVar[dict[str, Any]] = {"dtypes": ()}
+
+
+class NoStructures(Declares):
+    """Declares no structure, so that every law is skipped."""
+
+    rejected_by = "something_is_declared"
+    changed: ClassVar[dict[str, Any]] = {"structures": ()}
+
+
+class HalfPrecisionOnly(Declares):
+    """Declares the dtypes that no eigensolver sees."""
+
+    rejected_by = "something_is_declared"
+    changed: ClassVar[dict[str, Any]] = {"dtypes": ("float16",)}
+
+
+class SkipsEverything(NarrowsFloat64):
+    """Has its only dtype switched off."""
+
+    rejected_by = "some_law_runs"
+
+    def __init__(self, good: Backend) -> None:
+        super().__init__(good)
+        self.capabilities = replace(good.capabilities, dtypes=("float64",))  # type: ignore[misc]
+
+    def switched_off(self, dtype: str) -> str:
+        return "float64 is switched off."
+
+
+class SkipsOneDtype(Wrapped):
+    """Says that float64 is switched off, which it is not."""
+
+    rejected_by = "only_what_is_missing_is_switched_off"
+
+    def switched_off(self, dtype: str) -> str:
+        return "float64 is switched off." if dtype == "float64" else ""
+
+
+# -- form
+
+
+class LacksFunctions(Wrapped):
+    """Has an array namespace without argsort."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def __init__(self, good: Backend) -> None:
+        super().__init__(good)
+        names = set(FUNCTIONS) - {"argsort"}
+        self.xp = SimpleNamespace(**{name: getattr(good.xp, name) for name in names})  # type: ignore[misc]
+
+
+class GivesLists(Wrapped):
+    """Takes lists for NumPy's arrays."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def to_numpy(self, a: Array) -> Any:
+        return self.good.to_numpy(a).tolist()
+
+
+class TakesNoDtype(Wrapped):
+    """Has an `asarray` of its own making."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def asarray(self, a: Any) -> Array:  # type: ignore[override]
+        return self.good.asarray(a)
+
+
+class ForgetsToReturn(Wrapped):
+    """Returns None from `eigenpairs`."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> Any:
+        self.good.eigenpairs(M, lo, hi)
+
+
+class ValuesOnly(Wrapped):
+    """Returns no vectors."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> Any:
+        return self.good.eigenpairs(M, lo, hi)[0]
+
+
+class WholeSpectrum(Wrapped):
+    """Returns all pairs, whatever lo and hi are."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return self.good.eigenpairs(M, 0, M.shape[-1] - 1)
+
+
+class FirstPairs(Wrapped):
+    """Returns pairs from the first one on, whatever lo is."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        return self.good.eigenpairs(M, 0, hi - lo)
+
+
+class Descending(Wrapped):
+    """Returns the largest first."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam[..., ::-1], V[..., ::-1]
+
+
+class SwappedVectors(Wrapped):
+    """Returns ascending values with the vectors of descending ones."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam, V[..., ::-1]
+
+
+class LongVectors(Wrapped):
+    """Returns vectors of length two."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam, V + V
+
+
+class Widens(Wrapped):
+    """Returns float64 for float32."""
+
+    rejected_by = "the_preflight_finds_nothing"
+
+    def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
+        lam, V = self.good.eigenpairs(M, lo, hi)
+        return lam.astype(np.float64), V.astype(np.float64)
+
+
+class NoGradient(Declares):
+    """Declares derivatives, and has none."""
+
+    rejected_by = "the_preflight_finds_nothing"
+    changed: ClassVar[dict[str, Any]] = {"autodiff": True}
+
+    def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
+        raise NotSupported("no gradient here")
+
+
+class HalfOfTheGradient(Wrapped):
+    """Attaches half of the gradient."""
+
+    rejected_by = "the_preflight_finds_nothing"
+    wraps = "torch"
+
+    def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
+        return tuple(g / 2 for g in self.good.gradient(function, *arrays))
+
+
+MALFORMED: tuple[type[Wrapped], ...] = tuple(
+    kind
+    for kind in vars().copy().values()
+    if isinstance(kind, type) and issubclass(kind, Wrapped) and hasattr(kind, "rejected_by")
+)
+"""All of them."""
