@@ -16,6 +16,8 @@ INTERFACE = 2
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
 """Up to so many features the kernel forms the matrices of a pencil faster than BLAS does."""
+SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
+"""All pairs: up to order SMALL, or LARGE for MANY matrices, LAPACK is behind; values to LARGEST."""
 THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
 """Threads of a kernel; 0 means the cores available to the process."""
 
@@ -81,6 +83,21 @@ def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
     return a.shape[: a.ndim - len(rule.layout.core)]
 
 
+def eigenpairs(
+    backend: Backend, M: np.ndarray, lo: int, hi: int, vectors: bool, threads: int = THREADS
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the eigenpairs lo … hi of NumPy matrices, values and vectors or None for these.
+
+    None where LAPACK is faster: for few large matrices.
+    """
+    d = M.shape[-1]
+    few = M.size < MANY * d * d and d > SMALL
+    if NATIVE is None or d > (LARGE if vectors else LARGEST) or (vectors and few):
+        return None
+    work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
+    return backend.solve(DRIVER, work, M)
+
+
 def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
     """Return the kernel from JAX arrays p to the values and what is wanted, in or out of jit."""
     if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
@@ -91,7 +108,13 @@ def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
         return lambda p: (jax.value(rule, p, THREADS),)
     if want == "gradient":
         return lambda p: jax.value_and_gradient(rule, p, THREADS)
-    return None
+    k = rule.phi.parameter
+    return partial(_pair_in_jax, jax, k) if rule.layout.kind == "square" else None
+
+
+def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:
+    values, vectors = jax.eigenpairs(M, k, k, THREADS)
+    return values[..., 0], vectors[..., 0]
 
 
 def all_finite(a: np.ndarray) -> bool:

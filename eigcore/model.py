@@ -15,7 +15,7 @@ from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.encoding.rows import Rows
+from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError, NonFiniteInput
 from eigcore.portable import file as modelfile
 from eigcore.portable.predict import ModelStatic, combine, decision, forward, link_inverse, shares
@@ -160,13 +160,14 @@ class SpectralModel:
     def _run_table(self, function: Any, table: np.ndarray, backend: Backend) -> np.ndarray:
         flat = table.reshape(-1, table.shape[-1])
         link = self.static.link if function is forward else "identity"
-        step = max(1, CELLS // max(1, self.encoding.terms))
+        binned = all(kernel_serves(spec, backend) for spec in set(self.static.specs))
+        width = len(self.encoding.parts) if binned else self.encoding.terms
+        step = max(1, CELLS // max(1, width))
         parts = []
         for start in range(0, max(1, len(flat)), step):
             # encoded in float64 whatever the backend computes in: knots can be narrow
             rows = Rows(self.encoding, flat[start : start + step], backend)
-            members = [backend.to_numpy(rows.values(spec, own)) for spec, own in self.members]
-            values = combine(self.static, members)
+            values = combine(self.static, [rows.values(spec, own) for spec, own in self.members])
             if not np.isfinite(values).all():
                 raise NonFiniteInput(
                     "The matrices of some rows overflow; expected cells and parameters that stay "

@@ -92,8 +92,8 @@ class TorchBackend(Backend):
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         found = host.kernel(rule, source, want)
-        if found is None:
-            return None
+        if found is None or isinstance(source.arrays[0], np.ndarray):
+            return found
         values, vectors, pull, gradient = found
         values = shared(values)
         if pull is None:
@@ -101,8 +101,12 @@ class TorchBackend(Backend):
         return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
 
     def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:
-        if not any(map(is_followed, source.arrays)) and all(map(is_concrete, source.arrays)):
-            return rule.solve(self, source, "values").values
+        if all(map(is_small, source.arrays)):
+            return host.evaluate(rule, source)
+        if not any(map(is_followed, source.arrays)):
+            found = self.kernel(rule, source, "values")
+            if found is not None:
+                return found.values
         node = nodes.kernel_node(self, rule, source)
         return super().evaluate(rule, source) if node is None else node
 
@@ -110,10 +114,12 @@ class TorchBackend(Backend):
         return partial(nodes.differentiable, self, rule)
 
     def eigenpairs(self, M: torch.Tensor, lo: int, hi: int) -> Pairs:
-        return window(self._solved("eigh", M), lo, hi)
+        found = host.eigenpairs(M, lo, hi, vectors=True)
+        return window(self._solved("eigh", M), lo, hi) if found is None else found
 
     def eigenvalues(self, M: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
-        return window(self._solved("eigvalsh", M), lo, hi)
+        found = host.eigenpairs(M, lo, hi, vectors=False)
+        return window(self._solved("eigvalsh", M), lo, hi) if found is None else found[0]
 
     def _solved(self, routine: str, M: torch.Tensor) -> Any:
         library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"

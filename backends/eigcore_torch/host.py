@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 import eigcore_kernels
+import numpy as np
 import torch
 from eigcore_numpy import NumpyArrays
 
@@ -25,16 +26,32 @@ HOST = HostArrays()
 
 def kernel(rule: Rule, source: Source, want: Want) -> Answer | None:
     """Return `Backend.kernel` of a source of tensors; its answer holds NumPy arrays."""
-    arrays = source.arrays
-    if not all(map(on_host, arrays)):
-        return None
-    on_numpy = source.with_arrays(*map(viewed, arrays))
+    arrays, on_numpy = source.arrays, source
+    if not isinstance(arrays[0], np.ndarray):
+        if not all(map(on_host, arrays)):
+            return None
+        on_numpy = source.with_arrays(*map(viewed, arrays))
     return eigcore_kernels.kernel(HOST, rule, on_numpy, want, torch.get_num_threads())
 
 
 def serves(rule: Rule, source: Source) -> bool:
     """Tell whether `kernel` has an answer."""
     return all(map(on_host, source.arrays)) and eigcore_kernels.serves(rule, source)
+
+
+def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:
+    """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both."""
+    if not on_host(M):
+        return None
+    threads = torch.get_num_threads()
+    found = eigcore_kernels.eigenpairs(HOST, viewed(M), lo, hi, vectors, threads)
+    return found and tuple(map(shared, found))
+
+
+def evaluate(rule: Rule, source: Source) -> torch.Tensor:
+    """Return `Backend.evaluate` of few numbers: NumPy starts sooner than torch."""
+    found = HOST.evaluate(rule, source.with_arrays(*map(viewed, source.arrays)))
+    return shared(found)  # pyright: ignore
 
 
 def call(function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
+from eigcore.core.sources import Source
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -80,16 +81,14 @@ def _same(result: Array) -> Array:
     return result
 
 
-def applied(backend: Backend, rule: Rule, source: type, what: str, *arrays: Array) -> Array:
-    """Return the values of a source made of arrays, with derivatives; `what` names it in errors."""
-    values = backend.call(values_of, (rule, source), *arrays)
-    check_values(backend, values, what, arrays[0], len(rule.layout.core))
+def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int = 1) -> Array:
+    """Return the values of a source, with derivatives attached.
+
+    `what` names the source in errors; `core` axes of its last array belong to one matrix.
+    """
+    values = backend.evaluate(rule, source)
+    check_values(backend, values, what, source.arrays[-1], core)
     return values
-
-
-def values_of(backend: Backend, rule: Rule, source: type, *arrays: Array) -> Array:
-    """Return the values of a source made of arrays: a function that backends may compile."""
-    return backend.evaluate(rule, source(*arrays))
 
 
 def check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:

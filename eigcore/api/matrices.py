@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 
-from eigcore.api.inputs import applied, check_values, prepared
+from eigcore.api.inputs import check_values, evaluated, prepared
 from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
@@ -40,7 +40,7 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     """
     chosen, (M,), restore = prepared(backend, M)
     rule = _kth_rule(chosen, M, "square", _order(M), k)
-    return restore(applied(chosen, rule, Matrices, "M", M))
+    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
 
 
 def smooth_kth_eigenvalue(
@@ -72,7 +72,7 @@ def smooth_kth_eigenvalue(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
         )
     rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
-    return restore(applied(chosen, rule, Matrices, "M", M))
+    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
 
 
 def kth_eigenvalue_tridiagonal(
@@ -106,7 +106,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     rule = _kth_rule(chosen, diag, "pair", d, k)
-    return restore(applied(chosen, rule, Diagonals, "diag, off", diag, off))
+    return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off"))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eigcore.api.inputs import applied, check_values, prepared, values_of
+from eigcore.api.inputs import check_values, evaluated, prepared
 from eigcore.core import rules
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
@@ -43,9 +43,8 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     """
     chosen, (params, x), restore = prepared(backend, params, x)
     _check_shapes(spec, params, x)
-    values = chosen.call(values_of, (rules.rule_of(spec), Pencil), params, x)
-    check_values(chosen, values, "x and params", x)
-    return restore(values)
+    source = Pencil(params, x)
+    return restore(evaluated(chosen, rules.rule_of(spec), source, "x and params"))
 
 
 def evaluate_packed(spec: EigSpec, p: Array) -> Array:
@@ -70,7 +69,7 @@ def evaluate_packed(spec: EigSpec, p: Array) -> Array:
     chosen, (p,), restore = prepared(None, p)
     if p.ndim == 0 or p.shape[-1] != spec.packed_size:
         raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
-    return restore(applied(chosen, rules.rule_of(spec), Matrices, "packed matrices", p))
+    return restore(evaluated(chosen, rules.rule_of(spec), Matrices(p), "packed matrices"))
 
 
 def vjp(

@@ -133,7 +133,8 @@ class Bins(NamedTuple):
 class Encoded(NamedTuple):
     """Rows of a table in the terms of one pencil: A₀ + Σ_j (start[i_j] + u_j · step[i_j]).
 
-    bins : Bins of the rows, which hold i_j and u_j;  params : (1, terms + 1, K)
+    bins : Bins of the rows, which hold i_j and u_j;  params : (1, terms + 1, K), of NumPy where a
+        kernel is asked for values in NumPy
     step[b] = A_b, and start[b] the sum of the matrices before b in its run (math.md, section 8).
     """
 

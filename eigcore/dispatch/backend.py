@@ -165,9 +165,7 @@ class Backend(abc.ABC):
 
     def evaluate(self, rule: Rule, source: Source) -> Array:
         """Return the values of a source, with the framework's derivatives attached."""
-        if not self.capabilities.autodiff:
-            return rule.solve(self, source, "values").values
-        return self.differentiable(rule)(source.assembled(self))
+        return self.call(values_of, (rule, type(source)), *source)
 
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         """Return ``function(self, *static, *arrays)``, compiled where the framework can.
@@ -273,6 +271,14 @@ class Backend(abc.ABC):
         places = self.place(pair(diag.shape[-1]), p)
         dense = self.xp.take(p, places.gather, axis=-1) * places.gather_factor
         return self.xp.reshape(dense, (*diag.shape, diag.shape[-1]))
+
+
+def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) -> Array:
+    """Return the values of a source of this kind: what `Backend.evaluate` lets `call` compile."""
+    source = kind(*arrays)
+    if not backend.capabilities.autodiff:
+        return rule.solve(backend, source, "values").values
+    return backend.differentiable(rule)(source.assembled(backend))
 
 
 def window(solution: Any, lo: int, hi: int) -> Any:

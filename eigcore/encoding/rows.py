@@ -63,16 +63,15 @@ class Rows:
         found = bins(self.encoding, self.numbers)
         return found and found._replace(fractions=found.fractions.astype(self.dtype))
 
-    def values(self, spec: EigSpec, params: Any) -> Array:
-        """Return the values of a model (N,) or (N, m), without their pullback; see `vjp`."""
-        params, rule = self._checked(spec, params), rule_of(spec)
-        columns = []
-        for m in range(spec.outputs):
-            found = self._kernel(rule, params[m : m + 1, ...], "values")
-            if found is None:
-                return self.backend.call(_values, (rule,), params, self.terms)
-            columns.append(found.values[..., None])
-        return self.backend.xp.concat(columns, axis=-1) if columns[1:] else columns[0][..., 0]
+    def values(self, spec: EigSpec, params: Any) -> np.ndarray:
+        """Return the values of a model, NumPy (N,) or (N, m), without their pullback; see `vjp`."""
+        rule, host = rule_of(spec), self._checked(spec, np.asarray(params, self.dtype))
+        parts = [self._kernel(rule, host[m : m + 1], "values") for m in range(spec.outputs)]
+        if None in parts:
+            found = self.backend.call(_values, (rule,), self._array(params), self.terms)
+            return self.backend.to_numpy(found)
+        columns = [part.values for part in parts if part is not None]
+        return np.stack(columns, axis=-1) if columns[1:] else columns[0]
 
     def vjp(self, spec: EigSpec, params: Any) -> tuple[Array, Pullback]:
         """Return the values of a model and their pullback to the parameters.
@@ -93,7 +92,7 @@ class Rows:
         InvalidInput
             If the shape of `params` is not ``spec.params_shape``, or has another number of terms.
         """
-        params, rule = self._checked(spec, params), rule_of(spec)
+        params, rule = self._checked(spec, self._array(params)), rule_of(spec)
         found = self._kernel(rule, params, "pullback") if spec.outputs == 1 else None
         if found is None or found.pullback is None:
             return self._composed(rule, params)
@@ -105,8 +104,7 @@ class Rows:
             return None
         return self.backend.kernel(rule, Encoded(self.bins, params), want)
 
-    def _checked(self, spec: EigSpec, params: Any) -> Array:
-        params = self._array(params)
+    def _checked(self, spec: EigSpec, params: Array) -> Array:
         wanted = (spec.outputs, self.encoding.terms + 1, spec.packed_size)
         if tuple(params.shape) != wanted or spec.features != self.encoding.terms:
             raise InvalidInput(
@@ -132,9 +130,8 @@ class Rows:
 def kernel_serves(spec: EigSpec, backend: str | Backend) -> bool:
     """Tell whether one kernel of the backend runs a pass over encoded rows."""
     nothing = Bins(np.zeros((0, 1), np.int32), np.zeros((0, 1)), (), ())
-    chosen = get_backend(backend)
-    params = chosen.asarray(np.zeros((1, 2, spec.packed_size)))
-    return chosen.kernel(rule_of(spec), Encoded(nothing, params), "values") is not None
+    source = Encoded(nothing, np.zeros((1, 2, spec.packed_size)))
+    return get_backend(backend).kernel(rule_of(spec), source, "values") is not None
 
 
 def _values(backend: Backend, rule: Rule, params: Array, x: Array) -> Array:

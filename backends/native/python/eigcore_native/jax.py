@@ -17,7 +17,7 @@ from eigcore_native import _core
 from eigcore_native.gradients import ROOT
 from eigcore_native.kernels import kind_of
 
-STABLE = ("eigcore_value", "eigcore_value_and_gradient")
+STABLE = ("eigcore_value", "eigcore_value_and_gradient", "eigcore_eigenpairs")
 # jax.export refuses kernels that nobody promised to keep; eigcore keeps these. There is no public
 # way to say so once (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
 getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(STABLE)
@@ -52,7 +52,7 @@ def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Ar
     shapes = (*lead, m), (*lead, d, m)
     out = tuple(jax.ShapeDtypeStruct(shape, M.dtype) for shape in shapes)
     window = {"lo": np.int64(lo), "hi": np.int64(hi), "threads": np.int64(threads)}
-    return _call("eigcore_eigenpairs", out, M, **window)
+    return _call(STABLE[2], out, M, **window)
 
 
 @functools.cache
