@@ -137,6 +137,10 @@ def an_eigenvector_has_no_derivative(backend, case):
         )
     except NotDifferentiable:
         return
+    except Exception as error:
+        raise AssertionError(
+            f"the derivative of kth_eigenpair raises {error!r:.200}; should be NotDifferentiable."
+        ) from error
     raise AssertionError("the derivative of kth_eigenpair should raise NotDifferentiable.")
 
 
