@@ -209,7 +209,7 @@ def test_complex_and_long_numbers_are_refused():
     with pytest.raises(InvalidInput, match=r"complex128; expected real numbers"):
         eigcore.kth_eigenvalue(np.eye(2) * 1j, 0)
     if np.dtype("longdouble").itemsize > 8:
-        with pytest.raises(InvalidInput, match=r"float64, float32, float16\. Convert"):
+        with pytest.raises(InvalidInput, match=r"float64, float32, float16, bfloat16\. Convert"):
             eigcore.kth_eigenvalue(np.eye(2, dtype="longdouble"), 0)
 
 
@@ -507,12 +507,12 @@ def test_nested_traces_each_see_what_is_inside_them():
     with eigcore.trace() as outer:
         eigcore.kth_eigenvalue(M, 0)
         with eigcore.trace() as inner:
-            eigcore.kth_eigenpair(M, 1)
+            eigcore.kth_eigenpair(symmetric(3, 4), 1)
         eigcore.kth_eigenvalue(M, 2)
     assert len(inner) == 1
     assert len(outer) == 3
     assert outer[1] is inner[0]
-    assert inner[0].driver != outer[0].driver
+    assert [call.shape for call in outer] == [(3, 3), (4, 4), (3, 3)]
     eigcore.kth_eigenvalue(M, 0)
     assert len(outer) == 3
 

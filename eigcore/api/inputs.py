@@ -50,6 +50,10 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
         name = backend.dtype_name(a)
         if "complex" in name:
             raise InvalidInput(f"dtype is {name}; expected real numbers.")
+        if "float" in name and name not in FLOATS:
+            raise InvalidInput(
+                f"dtype is {name}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
+            )
         found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
     if 0 < len(loose) < len(found):
         like = next(a for number, a in enumerate(found) if number not in loose)
