@@ -507,7 +507,7 @@ def test_nested_traces_each_see_what_is_inside_them():
     with eigcore.trace() as outer:
         eigcore.kth_eigenvalue(M, 0)
         with eigcore.trace() as inner:
-            eigcore.kth_eigenpair(symmetric(3, 4), 1)
+            eigcore.kth_eigenpair(symmetric(4, 4), 1)
         eigcore.kth_eigenvalue(M, 2)
     assert len(inner) == 1
     assert len(outer) == 3
