@@ -96,12 +96,12 @@ def _assembled(
         p = p[..., None, :] if layer.spec.outputs == 1 else p
     if ids is None:
         return p
-    ids, factors = _known(layer, backend, ids, p)
+    legal, factors = _known(layer, backend, ids, p)
     factors = factors if values is None else factors * values
     xp, table = backend.xp, params["embedding"]
     count, size = table.shape[0], math.prod(table.shape[1:])
-    touched = xp.take(xp.reshape(table, (count, size)), xp.reshape(ids, (-1,)), axis=0)
-    touched = xp.reshape(touched, (*ids.shape, size))
+    touched = xp.take(xp.reshape(table, (count, size)), xp.reshape(legal, (-1,)), axis=0)
+    touched = xp.reshape(touched, (*legal.shape, size))
     total = (factors[..., None, :] @ touched)[..., 0, :]
     return p + xp.reshape(total, (*total.shape[:-1], *table.shape[1:]))
 

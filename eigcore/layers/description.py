@@ -211,8 +211,8 @@ def layer(
     InvalidSpec
         If the description contradicts itself.
     """
-    single = isinstance(index, str) or not isinstance(index, Sequence)
-    indices: tuple[Index, ...] = (index,) if single else tuple(index)
+    indices = (index,) if isinstance(index, str) or not isinstance(index, Sequence) else index
+    indices = tuple(indices)
     if not indices or isinstance(outputs, bool) or outputs % len(indices):
         raise InvalidSpec(
             f"outputs is {outputs!r} and index is {index!r}; expected as many outputs as indices, "
