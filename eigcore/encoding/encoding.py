@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.encoding.columns import Categories, Periodic, column_from_dict
 from eigcore.encoding.projection import Projection
 from eigcore.encoding.read import to_table
@@ -126,7 +127,7 @@ class Encoding:
             row[[index[name] for name in each.names]] = each.weights
         return found
 
-    def extended(self, x: Any, xp: Any = np) -> Any:
+    def extended(self, x: Array, xp: Namespace = np) -> Array:
         """Append the projections: (..., columns) array -> (..., parts)."""
         if not self.projections:
             return x
@@ -147,7 +148,7 @@ class Encoding:
         """(terms,) width of each term's piece, in units of its part; NaN for indicators."""
         return np.concatenate([part.widths for part in self.parts] or [np.zeros(0)])
 
-    def __call__(self, x: Any, backend: Any) -> Any:
+    def __call__(self, x: Array, backend: Library) -> Array:
         """Encode numbers.
 
         Parameters
@@ -187,13 +188,13 @@ class Encoding:
         return xp.where(infinite, float("nan"), out)
 
     @staticmethod
-    def _ramps(xp: Any, t: Any, row: dict[str, Any]) -> Any:
+    def _ramps(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
         # φ(t) = clip((t − origin) / width, low, high)      (math.md, section 2b)
         u = (t - row["origin"]) / row["width"]
         return xp.where(u < row["low"], row["low"], xp.where(u < row["high"], u, row["high"]))
 
     @staticmethod
-    def _hats(xp: Any, t: Any, row: dict[str, Any]) -> Any:
+    def _hats(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
         # s = (t − peak) mod period;  φ = 1 − s / width, or 1 − (period − s) / left, or 0
         s = (t - row["origin"]) % row["period"]
         rising = 1 - (row["period"] - s) / row["left"]

@@ -7,9 +7,9 @@ evaluation in float64; a float32 backend adds its own rounding of about 1e-6 rel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -32,6 +32,8 @@ from eigcore.guarantees.slopes import (
 from eigcore.portable.description import Described
 
 __all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
+
+Radius: TypeAlias = float | Mapping[str, float] | Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def certify(
     model: Described,
     *,
     x: Any = None,
-    radius: float | Mapping[str, float] | np.ndarray | None = None,
+    radius: Radius | None = None,
     threshold: float | None = None,
 ) -> Certificate:
     """Prove what the matrices of a model imply.
@@ -228,7 +230,7 @@ def _joint(
     return shapes and all(each)
 
 
-def _radii(encoding: Encoding, radius: Any) -> np.ndarray | None:
+def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
     """Return half widths (columns,) from a number, a mapping or an array."""
     if radius is None:
         return None

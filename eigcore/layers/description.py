@@ -153,7 +153,7 @@ class Layer:
         params, given = ({key: wide[key] for key in named} for named in (params, given))
         return backend.asarray(arithmetic.outputs(self, backend, params, given), dtype=name)
 
-    def model(self, params: Mapping[str, Any]) -> SpectralModel:
+    def model(self, params: Mapping[str, Array]) -> SpectralModel:
         """Return a layer of plain features as a model: predict, certify, explain, save.
 
         Parameters
