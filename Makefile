@@ -62,6 +62,7 @@ golden: $(DEV)/installed
 
 picture: $(DEV)/installed
 	$(DEV)/bin/python docs/picture.py
+	$(DEV)/bin/python docs/architecture.py
 
 $(DEMO)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)

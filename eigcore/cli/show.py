@@ -14,7 +14,8 @@ from rich.table import Table
 
 from eigcore.fit import FitResult
 from eigcore.fit import Progress as Step
-from eigcore.guarantees.text import SCALES
+from eigcore.guarantees import text as words
+from eigcore.guarantees.certificate import Certificate
 
 CHOOSING = 0.15
 """Part of the progress bar for choosing knots, penalty and order."""
@@ -49,7 +50,7 @@ def progress() -> Iterator[Callable[[Step], None]]:
         yield callback
 
 
-def fitted(result: FitResult, certificate: Any) -> None:
+def fitted(result: FitResult, certificate: Certificate) -> None:
     """Print notes, errors beside the linear model's, and the guarantees."""
     report, out = result.report, console()
     for note in report.notes:
@@ -63,10 +64,9 @@ def fitted(result: FitResult, certificate: Any) -> None:
         f"{s.members} neuron(s) of order {s.dim}, {kinds}, penalty {s.penalty:.2g}; "
         f"{report.seconds:.1f} s."
     )
-    out.print(_guarantees(result, certificate))
-    for what in ("convex", "concave"):
-        if getattr(certificate, what):
-            line(f"Proven: jointly {what} in the numeric columns.")
+    out.print(_guarantees(certificate))
+    if proven := words.joint(certificate):
+        line(f"Proven: {proven}.")
 
 
 def _errors(report: Any) -> Table:
@@ -82,28 +82,14 @@ def _errors(report: Any) -> Table:
     return table
 
 
-def _guarantees(result: FitResult, certificate: Any) -> Table:
-    unit = SCALES[certificate.link] or certificate.target
+def _guarantees(certificate: Certificate) -> Table:
     table = Table(title="Guarantees, proven from the matrices", title_justify="left")
     table.add_column("column")
-    table.add_column(f"largest slope ({unit} per unit)", justify="right")
-    table.add_column("proven")
-    for column in certificate.columns:
-        table.add_row(column.name, _number(column.bound), _proven(column))
+    table.add_column(f"largest slope ({words.scale(certificate)} per unit)", justify="right")
+    table.add_column("guarantee")
+    for column, bound, proven in words.guarantees(certificate):
+        table.add_row(column, _number(bound), proven)
     return table
-
-
-def _proven(column: Any) -> str:
-    if column.kind == "categories":
-        return "bound: largest change between two levels"
-    words = []
-    if column.increasing and column.decreasing:
-        words.append("no effect")
-    elif column.increasing or column.decreasing:
-        words.append("never falls" if column.increasing else "never rises")
-    if column.convex != column.concave:
-        words.append("convex" if column.convex else "concave")
-    return ", ".join([*words, "slope bound"])
 
 
 def backends(found: dict[str, Any]) -> None:

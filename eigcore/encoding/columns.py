@@ -25,7 +25,20 @@ from eigcore.errors import InvalidSpec
 
 @dataclass(frozen=True)
 class Linear(Column):
-    """One term, φ(t) = (t − center) / scale. Slope S = A / scale per column unit."""
+    """One term, φ(t) = (t − center) / scale, with the slope A / scale per unit of the column.
+
+    Parameters
+    ----------
+    center, scale : float
+        In units of the column; scale is positive.
+    missing : bool
+        Whether missing cells have a term of their own; otherwise they are an error.
+
+    Raises
+    ------
+    InvalidSpec
+        If a number is not finite, or scale is not positive.
+    """
 
     center: float = 0.0
     scale: float = 1.0
@@ -37,8 +50,8 @@ class Linear(Column):
         object.__setattr__(self, "scale", positive(self.scale, "Linear.scale"))
         object.__setattr__(self, "missing", bool(self.missing))
 
-    def rows(self) -> list[Term]:
-        """See `Column.rows`."""
+    def constants(self) -> list[Term]:
+        """See `Column.constants`."""
         fill, extra = blank(self.missing)
         return [Term(origin=self.center, width=self.scale, fill=fill), *extra]
 
@@ -49,16 +62,31 @@ class Linear(Column):
 
 @dataclass(frozen=True)
 class PiecewiseLinear(Column):
-    """Continuous, linear between knots κ_0 < … < κ_B.
+    """Continuous, linear between knots κ_0 < … < κ_B (math.md, section 2b).
 
-    Terms, in this order (math.md 2b):
+    The terms, in this order::
+
       left tail   min(t − κ_0, 0) / (κ_1 − κ_0)                       only with tails="linear"
       clips       clip((t − κ_{b−1}) / (κ_b − κ_{b−1}), 0, 1)         b = 1 … B
       right tail  max(t − κ_B, 0) / (κ_B − κ_{B−1})                   only with tails="linear"
       missing     1 where the cell is missing                         only with missing=True
-    So every numeric term obeys one convention: the slope of A_j on its interval is S = A_b / width,
-    the width of a tail being that of the interval beside it. With tails="clamped" A_j is constant
-    outside [κ_0, κ_B].
+
+    Every numeric term obeys one convention: the slope of A_j on its piece is A_b / width, and a
+    tail has the width of the piece beside it.
+
+    Parameters
+    ----------
+    knots : tuple of float
+        At least 2, strictly increasing, in units of the column.
+    tails : {"linear", "clamped"}
+        Beyond the knots A_j goes on linearly, or stays constant.
+    missing : bool
+        Whether missing cells have a term of their own; otherwise they are an error.
+
+    Raises
+    ------
+    InvalidSpec
+        If the knots do not increase, or tails is something else.
     """
 
     knots: tuple[float, ...]
@@ -71,22 +99,23 @@ class PiecewiseLinear(Column):
         object.__setattr__(self, "missing", bool(self.missing))
         if self.tails not in ("linear", "clamped"):
             raise InvalidSpec(
-                f'PiecewiseLinear.tails is {self.tails!r}. Write tails="linear" or tails="clamped".'
+                f'PiecewiseLinear.tails is {self.tails!r}. Expected "linear" or "clamped". Write '
+                'tails="linear" to continue beyond the knots.'
             )
 
-    def rows(self) -> list[Term]:
-        """See `Column.rows`."""
+    def constants(self) -> list[Term]:
+        """See `Column.constants`."""
         fill, extra = blank(self.missing)
         knots = self.knots
-        gaps = [b - a for a, b in pairwise(knots)]
+        widths = [b - a for a, b in pairwise(knots)]
         clips = [
-            Term(origin=k, width=gap, low=0.0, high=1.0, fill=fill)
-            for k, gap in zip(knots[:-1], gaps, strict=True)
+            Term(origin=knot, width=width, low=0.0, high=1.0, fill=fill)
+            for knot, width in zip(knots[:-1], widths, strict=True)
         ]
         if self.tails == "clamped":
             return [*clips, *extra]
-        left = Term(origin=knots[0], width=gaps[0], high=0.0, fill=fill)
-        right = Term(origin=knots[-1], width=gaps[-1], low=0.0, fill=fill)
+        left = Term(origin=knots[0], width=widths[0], high=0.0, fill=fill)
+        right = Term(origin=knots[-1], width=widths[-1], low=0.0, fill=fill)
         return [left, *clips, right, *extra]
 
     def pieces(self, matrices: np.ndarray) -> Pieces:
@@ -105,6 +134,18 @@ class Categories(Column):
     """One term per level: 1 where the cell is that level; zeros for a level never seen.
 
     In a numeric array the cell holds the code of the level, 0 … L−1, and −1 for a level never seen.
+
+    Parameters
+    ----------
+    levels : tuple of str or float
+        At least one, all different.
+    missing : bool
+        Whether missing cells have a term of their own; otherwise they are an error.
+
+    Raises
+    ------
+    InvalidSpec
+        If there is no level, or a level occurs twice.
     """
 
     levels: tuple[str | float, ...]
@@ -120,11 +161,12 @@ class Categories(Column):
         object.__setattr__(self, "missing", bool(self.missing))
         if not levels or len(set(levels)) != len(levels):
             raise InvalidSpec(
-                f"Categories.levels is {levels}. It should name at least one level, each once."
+                f"Categories.levels is {levels}. Expected at least one level, each once. Write "
+                'levels=("north", "south"), for example.'
             )
 
-    def rows(self) -> list[Term]:
-        """See `Column.rows`."""
+    def constants(self) -> list[Term]:
+        """See `Column.constants`."""
         fill, extra = blank(self.missing)
         levels = [
             Term(form=LEVEL, origin=float(c), low=0.0, high=0.0, fill=fill)
@@ -141,9 +183,22 @@ class Categories(Column):
 class Periodic(Column):
     """Hat functions on a circle: 1 at their knot, falling linearly to 0 at its neighbours.
 
-    period : length of the circle in column units (24 for hours);  knots : increasing, at least 2,
-    last − first < period. The slope between knots b and b+1 is (A_{b+1} − A_b) / (κ_{b+1} − κ_b),
-    cyclically.
+    The slope between knots b and b + 1 is (A_{b+1} − A_b) / (κ_{b+1} − κ_b), and so around the
+    circle.
+
+    Parameters
+    ----------
+    period : float
+        Length of the circle in units of the column: 24 for hours.
+    knots : tuple of float
+        At least 2, strictly increasing, within less than one period.
+    missing : bool
+        Whether missing cells have a term of their own; otherwise they are an error.
+
+    Raises
+    ------
+    InvalidSpec
+        If the knots do not increase or span a period, or the period is not positive.
     """
 
     period: float
@@ -157,17 +212,17 @@ class Periodic(Column):
         object.__setattr__(self, "missing", bool(self.missing))
         if self.knots[-1] - self.knots[0] >= self.period:
             raise InvalidSpec(
-                f"Periodic.knots {self.knots} span a period ({self.period}) or more. Keep one "
-                "turn of knots."
+                f"Periodic.knots {self.knots} span a period ({self.period}) or more. Expected the "
+                "knots of one turn. Leave the others out."
             )
 
-    def _gaps(self) -> np.ndarray:
+    def _widths(self) -> np.ndarray:
         return np.diff([*self.knots, self.knots[0] + self.period])
 
-    def rows(self) -> list[Term]:
-        """See `Column.rows`."""
+    def constants(self) -> list[Term]:
+        """See `Column.constants`."""
         fill, extra = blank(self.missing)
-        right, left = self._gaps(), np.roll(self._gaps(), 1)
+        right, left = self._widths(), np.roll(self._widths(), 1)
         hats = [
             Term(
                 form=HAT,
@@ -175,20 +230,20 @@ class Periodic(Column):
                 width=float(r),
                 low=0.0,
                 high=0.0,
-                left=float(g),
+                left=float(w),
                 period=self.period,
                 fill=fill,
             )
-            for k, r, g in zip(self.knots, right, left, strict=True)
+            for k, r, w in zip(self.knots, right, left, strict=True)
         ]
         return [*hats, *extra]
 
     def pieces(self, matrices: np.ndarray) -> Pieces:
         """See `Column.pieces`."""
         peaks = np.asarray(matrices)[: len(self.knots)]
-        gaps = self._gaps().reshape((-1,) + (1,) * (peaks.ndim - 1))
+        widths = self._widths().reshape((-1,) + (1,) * (peaks.ndim - 1))
         edges = np.array([*self.knots, self.knots[0] + self.period])
-        return Pieces(edges, (np.roll(peaks, -1, axis=0) - peaks) / gaps)
+        return Pieces(edges, (np.roll(peaks, -1, axis=0) - peaks) / widths)
 
 
 KINDS: dict[str, type[Column]] = {
@@ -197,13 +252,19 @@ KINDS: dict[str, type[Column]] = {
 
 
 def column_from_dict(data: dict[str, Any]) -> Column:
-    """Inverse of `Column.to_dict`. Raises InvalidSpec for an unknown kind or wrong fields."""
+    """Return the column that `Column.to_dict` described.
+
+    Raises
+    ------
+    InvalidSpec
+        If the kind is unknown, or fields are missing, unknown or wrong.
+    """
     fields = dict(data)
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         raise InvalidSpec(
-            f"Column kind {kind!r} is not known. It should be one of {sorted(KINDS)}; update "
-            "eigcore?"
+            f"Column kind {kind!r} is not known. Expected one of {sorted(KINDS)}. If a newer "
+            "eigcore wrote the file, type: pip install --upgrade eigcore"
         )
     try:
         return KINDS[kind](
@@ -211,5 +272,6 @@ def column_from_dict(data: dict[str, Any]) -> Column:
         )
     except TypeError as exc:
         raise InvalidSpec(
-            f"A {kind!r} column has the fields {sorted(fields)}: {exc}. See docs/model-file.md."
+            f"A {kind!r} column has the fields {sorted(fields)}: {exc}. Expected those of "
+            "docs/model-file.md. Save the model again."
         ) from exc

@@ -9,46 +9,49 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.encoding.columns import Categories, Periodic, column_from_dict
 from eigcore.encoding.projection import Projection
 from eigcore.encoding.read import to_table
 from eigcore.encoding.terms import HAT, LEVEL, Column, Pieces, Term
 from eigcore.errors import InvalidInput, InvalidSpec
 
-FIELD = {name: place for place, name in enumerate(Term._fields)}
+FIELD = {name: number for number, name in enumerate(Term._fields)}
+"""Number of each field of `Term` in `Encoding.constants`."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Columns → terms. Frozen, hashable, JSON; evaluated with array operators only.
+    """From columns to terms. Frozen, hashable, JSON; evaluated with array functions only.
 
     Parameters
     ----------
     columns : tuple of Column
-        Linear, PiecewiseLinear, Categories or Periodic, one per column of the table.
+        `Linear`, `PiecewiseLinear`, `Categories` or `Periodic`, one per column of the table.
     names : tuple of str
         Column names, all different; "x0", "x1", … when empty.
     units : tuple of str
-        Units to print beside the names; empty strings when empty.
+        Units to print beside the names; no units when empty.
     projections : tuple of Projection
-        Weighted sums of numeric columns with terms of their own, after those of the columns.
+        Weighted sums of numeric columns; their terms follow those of the columns.
 
     Attributes
     ----------
     parts : tuple of Column
-        The columns, then those of the projections.
+        The columns, then the column of each projection.
     labels : tuple of str
         The names, then the labels of the projections.
     slices : tuple of slice
         The terms of each part, as slices of the last axis of the encoded array.
     constants : tuple of 8 tuples (terms,)
-        The constants of all terms, one tuple per field of `base.Term`.
+        The constants of all terms, one tuple per field of `eigcore.encoding.terms.Term`.
 
     Raises
     ------
     InvalidSpec
-        If numbers of columns, names and units differ, a name occurs twice, or a projection is of
-        columns that are not there, not numeric, or may be missing where the projection may not.
+        If there are not equally many columns, names and units, a name occurs twice, or a projection
+        sums columns that do not exist, are not numeric, or have missing cells where its own
+        column has no term for them.
     """
 
     columns: tuple[Column, ...]
@@ -68,13 +71,13 @@ class Encoding:
             object.__setattr__(self, name, value)
         if not all(isinstance(column, Column) for column in columns):
             raise InvalidSpec(
-                f"columns is {columns!r}. Each should be Linear(...), PiecewiseLinear(...) or the "
-                "like."
+                f"columns is {columns!r}. Expected a column description for each. Write "
+                "Linear(...), PiecewiseLinear(...), Categories(...) or Periodic(...)."
             )
         if not len(columns) == len(names) == len(units):
             raise InvalidSpec(
-                f"{len(columns)} columns have {len(names)} names and {len(units)} units. Give one "
-                "of each per column."
+                f"{len(columns)} columns have {len(names)} names and {len(units)} units. Expected "
+                "one of each per column. Leave names or units out for the usual ones."
             )
         # Plain attributes, ready before any tracer (torch.compile, jax.jit) looks inside.
         object.__setattr__(self, "projections", tuple(self.projections))
@@ -82,32 +85,34 @@ class Encoding:
         labels = names + tuple(each.label for each in self.projections)
         if len(set(labels)) != len(labels):
             twice = sorted({label for label in labels if labels.count(label) > 1})
-            raise InvalidSpec(f"The column name(s) {twice} occur twice. Rename them.")
+            raise InvalidSpec(
+                f"The column name(s) {twice} occur twice. Expected different names. Rename them."
+            )
         self._check_projections()
-        rows = [row for part in parts for row in part.rows()]
+        terms = [term for part in parts for term in part.constants()]
         ends = [0, *accumulate(part.terms for part in parts)]
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "slices", tuple(slice(a, b) for a, b in pairwise(ends)))
-        object.__setattr__(self, "constants", tuple(zip(*rows, strict=True)))
+        object.__setattr__(self, "constants", tuple(zip(*terms, strict=True)))
 
     def _check_projections(self) -> None:
         known = dict(zip(self.names, self.columns, strict=True))
         for each in self.projections:
-            of = [known.get(name) for name in each.names]
-            if not all(column is not None and column.numeric for column in of):
+            summed = [known.get(name) for name in each.names]
+            if not all(column is not None and column.numeric for column in summed):
                 raise InvalidSpec(
-                    f"The projection {each.label!r} is of {each.names}. It should be of numeric "
-                    f"columns among {', '.join(self.names)}."
+                    f"The projection {each.label!r} sums {each.names}. Expected numeric columns "
+                    f"among {', '.join(self.names)}. Leave the others out."
                 )
-            if any(column.missing for column in of if column) and not each.column.missing:
+            if any(column.missing for column in summed if column) and not each.column.missing:
                 raise InvalidSpec(
-                    f"The projection {each.label!r} is of a column with missing cells. Its own "
-                    "column should have missing=True."
+                    f"The projection {each.label!r} sums a column with missing cells. Expected a "
+                    "term for missing cells in its own column. Write missing=True there."
                 )
 
     def replaced(self, parts: tuple[Column, ...]) -> Encoding:
-        """Return the same columns and projections with other terms: one Column per part."""
+        """Return the same columns and projections with other terms, one `Column` per part."""
         count = len(self.columns)
         pairs = zip(self.projections, parts[count:], strict=True)
         projections = tuple(replace(each, column=column) for each, column in pairs)
@@ -115,48 +120,49 @@ class Encoding:
 
     @property
     def mixing(self) -> np.ndarray:
-        """(projections, columns) weights."""
-        place = {name: j for j, name in enumerate(self.names)}
+        """Weights of the columns in each projection: (projections, columns)."""
+        index = {name: j for j, name in enumerate(self.names)}
         found = np.zeros((len(self.projections), len(self.columns)))
         for row, each in zip(found, self.projections, strict=True):
-            row[[place[name] for name in each.names]] = each.weights
+            row[[index[name] for name in each.names]] = each.weights
         return found
 
-    def extended(self, x: Any, xp: Any = np) -> Any:
-        """(..., columns) array -> (..., parts): the columns, then the projections."""
+    def extended(self, x: Array, xp: Namespace = np) -> Array:
+        """Append the projections: (..., columns) array -> (..., parts)."""
         if not self.projections:
             return x
-        place = {name: j for j, name in enumerate(self.names)}
+        index = {name: j for j, name in enumerate(self.names)}
         sums = []
         for each in self.projections:
             terms = zip(each.names, each.weights, each.centers, strict=True)
-            sums.append(sum((x[..., place[n] : place[n] + 1] - c) * w for n, w, c in terms))
+            sums.append(sum((x[..., index[n] : index[n] + 1] - c) * w for n, w, c in terms))
         return xp.concat([x, *sums], axis=-1)
 
     @property
     def terms(self) -> int:
-        """Number of terms: `features` of the spec of every member."""
+        """Number of terms; the spec of every member has as many features."""
         return self.slices[-1].stop if self.columns else 0
 
     @property
     def widths(self) -> np.ndarray:
-        """(terms,) interval width of each term in column units; NaN for indicators."""
+        """(terms,) width of each term's piece, in units of its part; NaN for indicators."""
         return np.concatenate([part.widths for part in self.parts] or [np.zeros(0)])
 
-    def __call__(self, x: Any, backend: Any) -> Any:
+    def __call__(self, x: Array, backend: Library) -> Array:
         """Encode numbers.
 
         Parameters
         ----------
-        x : (..., columns) floating array of the backend's library, in column units; codes for
-        categories
+        x : (..., columns) floating array of the backend's library
+            In units of the columns; codes for categories, NaN for missing cells.
         backend : Backend
 
         Returns
         -------
-        (..., terms) array, same library, dtype and device. A row is NaN where a cell is infinite,
-        or is missing in a column without `missing=True`. At a knot the derivative is the one from
-        the right, on every backend.
+        (..., terms) array
+            Same library, dtype and device. Terms are NaN where the cell is infinite, or missing in
+            a column without `missing=True`. At a knot the derivative is the one from the right, on
+            every backend.
 
         Raises
         ------
@@ -166,7 +172,7 @@ class Encoding:
         self.check_width(x.shape)
         xp = backend.xp
         table = backend.asarray(np.array(self.constants), like=x)
-        row = {name: table[place, ...] for name, place in FIELD.items()}
+        row = {name: table[number, ...] for name, number in FIELD.items()}
         # a column's value beside each of its terms: 0 · origin + 1 is a row of ones
         ones = 0.0 * row["origin"] + 1.0
         x = self.extended(x, xp)
@@ -182,14 +188,14 @@ class Encoding:
         return xp.where(infinite, float("nan"), out)
 
     @staticmethod
-    def _ramps(xp: Any, t: Any, row: dict[str, Any]) -> Any:
-        # φ(t) = clip((t − origin) / width, low, high)      (math.md 2b)
+    def _ramps(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
+        # φ(t) = clip((t − origin) / width, low, high)      (math.md, section 2b)
         u = (t - row["origin"]) / row["width"]
         return xp.where(u < row["low"], row["low"], xp.where(u < row["high"], u, row["high"]))
 
     @staticmethod
-    def _hats(xp: Any, t: Any, row: dict[str, Any]) -> Any:
-        # s = (t − peak) mod period;  φ = 1 − s / right gap, or 1 − (period − s) / left gap, or 0
+    def _hats(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
+        # s = (t − peak) mod period;  φ = 1 − s / width, or 1 − (period − s) / left, or 0
         s = (t - row["origin"]) % row["period"]
         rising = 1 - (row["period"] - s) / row["left"]
         return xp.where(
@@ -197,13 +203,20 @@ class Encoding:
         )
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
-        """dφ/dt of every term, from the right, in float64 on the host.
+        """Return dφ/dt of every term, from the right, in float64 on the host.
 
-        x : (..., columns) -> (..., terms), per unit of the part; 0 for indicators and at missing
-        cells.
+        Parameters
+        ----------
+        x : (..., columns) numbers
+            As for `__call__`.
+
+        Returns
+        -------
+        (..., terms) float64
+            Per unit of the part; 0 for indicators and at missing cells.
         """
         x = self.extended(np.asarray(x, dtype=np.float64))
-        row = {name: np.array(self.constants[place]) for name, place in FIELD.items()}
+        row = {name: np.array(self.constants[number]) for name, number in FIELD.items()}
         t = np.repeat(x, [terms.stop - terms.start for terms in self.slices], axis=-1)
         u = (t - row["origin"]) / row["width"]
         out = ((u >= row["low"]) & (u < row["high"])) / row["width"]
@@ -213,7 +226,7 @@ class Encoding:
         return np.where(np.isnan(t), 0.0, np.where(row["form"] == HAT, hats, out))
 
     def check_width(self, shape: tuple[int, ...]) -> None:
-        """Raise InvalidInput unless the last axis is `columns`."""
+        """Raise InvalidInput unless the last axis holds the columns."""
         if len(shape) < 1 or shape[-1] != len(self.columns):
             raise InvalidInput(
                 f"x should have trailing shape ({len(self.columns)},); got {tuple(shape)}. "
@@ -221,38 +234,43 @@ class Encoding:
             )
 
     def table(self, data: Any) -> np.ndarray:
-        """Numbers from whatever holds the table.
+        """Return the numbers of a table.
 
         Parameters
         ----------
-        data : numeric array (..., columns), or a mapping or data frame with columns by name, in any
-        order
-            A numeric array is taken as it is: columns in the order of `names`, categories as codes
-            0 … L−1 (−1: a level never seen). In a mapping, data frame or array of objects, cells of
-            a category column are levels. Further columns of a mapping or frame are ignored.
+        data : numeric array (..., columns), mapping or data frame
+            A numeric array has the columns in the order of `names`, and codes 0 … L−1 in category
+            columns (−1: a level never seen). A mapping or data frame has columns by name, in any
+            order, and may have others. Cells of its category columns are levels, and so are those
+            of an array of objects.
 
         Returns
         -------
-        (..., columns) float64; missing cells are NaN.
+        (..., columns) float64
+            NaN for missing cells.
 
         Raises
         ------
         InvalidInput
-            Columns that are missing, of different lengths, or hold text where numbers are expected.
+            If a column does not exist, has another length, or holds text instead of numbers.
         NonFiniteInput
-            Infinite cells, or missing cells in a column without `missing=True`.
+            If a cell is infinite, or missing in a column without `missing=True`.
         """
         return to_table(self, data)
 
     def pieces(self, j: int, matrices: np.ndarray) -> Pieces:
-        """Slopes of part j.
+        """Return the pieces of part j.
 
-        matrices : (terms, ...) rows 1 … of a member's parameters, packed or as full matrices.
+        Parameters
+        ----------
+        j : int
+        matrices : (terms, ...) array
+            The matrices of all terms, packed or full: a member's parameters without A_0.
         """
         return self.parts[j].pieces(np.asarray(matrices)[self.slices[j]])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` is the inverse."""
+        """Return JSON values; `from_dict` is the inverse."""
         columns = [column.to_dict() for column in self.columns]
         plain = {"columns": columns, "names": list(self.names), "units": list(self.units)}
         projections = [each.to_dict() for each in self.projections]
@@ -260,7 +278,13 @@ class Encoding:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Encoding:
-        """Inverse of `to_dict`. Raises InvalidSpec where the description contradicts itself."""
+        """Return the encoding that `to_dict` described.
+
+        Raises
+        ------
+        InvalidSpec
+            If the description lacks a field or contradicts itself.
+        """
         try:
             columns, names, units = (
                 data["columns"],
@@ -273,5 +297,6 @@ class Encoding:
             if isinstance(exc, InvalidSpec):
                 raise
             raise InvalidSpec(
-                f"The encoding lacks or misuses {exc}. See docs/model-file.md for its fields."
+                f"The encoding lacks or misuses {exc}. Expected the fields of docs/model-file.md. "
+                "Save the model again."
             ) from exc

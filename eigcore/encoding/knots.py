@@ -13,16 +13,17 @@ CLOSE = 64 * float(np.finfo(np.float64).eps)
 
 
 def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
-    """Knots at the quantiles of a column, from its smallest to its largest value.
+    """Return knots at the quantiles of a column, from its smallest to its largest value.
 
-    Values too frequent for one quantile become one knot, and the knots so saved are put at
-    quantiles of the other values; a column with at most `count` distinct values gets these as its
-    knots.
+    A value so frequent that it fills several quantiles becomes one knot, and the knots saved go to
+    quantiles of the other values. With at most `count` distinct values there is a knot at each.
 
     Parameters
     ----------
-    values : (rows,) numbers; missing cells (NaN) are left out
-    count : int, at least 2: the number of knots wanted (a column with B + 1 knots has B intervals)
+    values : (rows,) numbers
+        Cells of the column; missing ones (NaN) are left out.
+    count : int
+        Number of knots, at least 2; B + 1 knots make B pieces between them.
 
     Returns
     -------
@@ -32,17 +33,17 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
     Raises
     ------
     InvalidInput
-        If fewer than two distinct finite values are left, or count < 2.
+        If there are fewer than two distinct finite values, or count < 2.
     """
     if count < 2:
-        raise InvalidInput(f"count is {count}. Knots come in twos at least: pass count=2 or more.")
+        raise InvalidInput(f"count is {count}. Expected at least two knots. Write count=2 or more.")
     values = np.asarray(values, dtype=np.float64).ravel()
     values = np.sort(values[np.isfinite(values)])
     distinct = _apart(np.unique(values))
     if len(distinct) < 2:
         raise InvalidInput(
-            f"The column has {len(distinct)} distinct finite value(s); knots need at least 2. "
-            "Leave the column out."
+            f"The column has {len(distinct)} distinct finite value(s). Expected at least 2, for a "
+            "knot at each. Leave the column out."
         )
     if len(distinct) <= count:
         return tuple(distinct.tolist())
@@ -61,7 +62,7 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
 
 
 def _apart(knots: np.ndarray) -> np.ndarray:
-    """Drop knots that float64 can hardly tell from the one before; the first and the last stay."""
+    """Drop knots that float64 can hardly tell from the one before."""
     kept: list[float] = []
     for knot in np.unique(knots).tolist():
         if not kept or knot - kept[-1] > CLOSE * max(abs(knot), abs(kept[-1])):

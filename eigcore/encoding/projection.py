@@ -14,26 +14,27 @@ from eigcore.errors import InvalidSpec
 class Projection:
     """z = Σ_i weights_i · (column_i − centers_i), with terms of its own.
 
-    It adds A_z(z) to the pencil. A monotone A_z moves the prediction one way along every column
-    with a weight, a matrix-convex one keeps it jointly convex, and the slope in column i is bounded
-    by |weights_i| times that in z (math.md, section 2b).
+    It adds A_z(z) to the pencil. If A_z is monotone, it moves the prediction one way along each of
+    its columns; if A_z is matrix-convex, the decision stays jointly convex; and the slope in column
+    i grows by at most |weights_i| times that in z (math.md, section 2b).
 
     Parameters
     ----------
     names : tuple of str
         Numeric columns of the table, at least one, all different.
     weights : tuple of float
-        Not zero, one per name, per unit of the column.
+        One per name, per unit of the column; none is zero.
     column : Linear or PiecewiseLinear
-        The terms, functions of z. z is missing where one of the columns is.
+        The terms as functions of z. z is missing where one of its columns is.
     centers : tuple of float
-        Subtracted first, so that z keeps its digits in float32; zeros when empty.
+        One per name, in units of the column. Subtracted first, so that z keeps its digits in
+        float32. Zeros when empty.
 
     Raises
     ------
     InvalidSpec
-        If numbers of names, weights and centers differ, a weight is zero, or column is of another
-        kind.
+        If there are not equally many names, weights and centers, a weight is zero, or column is of
+        another kind.
     """
 
     names: tuple[str, ...]
@@ -48,26 +49,30 @@ class Projection:
         for field, value in (("names", names), ("weights", weights), ("centers", centers)):
             object.__setattr__(self, field, value)
         if not names or len(set(names)) < len(names):
-            raise InvalidSpec(f"Projection.names is {names}. Name at least one column, each once.")
+            raise InvalidSpec(
+                f"Projection.names is {names}. Expected at least one column, each once. Write "
+                'names=("longitude", "latitude"), for example.'
+            )
         if not len(names) == len(weights) == len(centers) or not all(weights):
             raise InvalidSpec(
                 f"A projection of {names} has the weights {weights} and the centers {centers}. "
-                "Give one of each per name, no weight zero."
+                "Expected one of each per name, and no weight zero. Leave such columns out."
             )
         if not isinstance(self.column, (Linear, PiecewiseLinear)):
             raise InvalidSpec(
-                f"Projection.column is {self.column!r}. Write Linear(...) or PiecewiseLinear(...)."
+                f"Projection.column is {self.column!r}. Expected a numeric column that is not "
+                "periodic. Write Linear(...) or PiecewiseLinear(...)."
             )
 
     @property
     def label(self) -> str:
         """The sum as text, like "0.5 longitude - 0.47 latitude"."""
         signed = zip(self.weights, self.names, strict=True)
-        parts = [f"{'-' if w < 0 else '+'} {abs(w):.4g} {name}" for w, name in signed]
-        return " ".join(parts).removeprefix("+ ")
+        summands = [f"{'-' if w < 0 else '+'} {abs(w):.4g} {name}" for w, name in signed]
+        return " ".join(summands).removeprefix("+ ")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` is the inverse."""
+        """Return JSON values; `from_dict` is the inverse."""
         return {
             "names": list(self.names),
             "weights": list(self.weights),
@@ -77,6 +82,6 @@ class Projection:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Projection:
-        """Inverse of `to_dict`."""
+        """Return the projection that `to_dict` described."""
         names, weights, centers = (tuple(data[key]) for key in ("names", "weights", "centers"))
         return cls(names, weights, column_from_dict(data["column"]), centers)

@@ -1,19 +1,19 @@
 """Certificates: what a model is guaranteed to do, for the whole pipeline, in the user's units.
 
 Bounds come from full symmetric eigensolves in float64 plus a rounding margin, never from iterations
-that approach from below (math.md, section 5). They hold for exact arithmetic and for evaluation in
-float64; a float32 backend adds its own rounding of about 1e-6 relative.
+that approach from below (math.md, sections 5 and 9). They hold for exact arithmetic and for
+evaluation in float64; a float32 backend adds its own rounding of about 1e-6 relative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from eigcore.encoding import Linear, Periodic
+from eigcore.encoding import Encoding, Linear, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.slopes import (
@@ -29,8 +29,11 @@ from eigcore.guarantees.slopes import (
     ordered,
     projections_of,
 )
+from eigcore.portable.description import Described
 
 __all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
+
+Radius: TypeAlias = float | Mapping[str, float] | Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class ColumnCertificate:
     ----------
     name, unit, kind : str
     bound : float
-        |change of the decision| ≤ bound · |change of the column|, in target units per unit; for
-        categories the largest change from one level to another.
+        |change of the decision| ≤ bound · |change of the column|, in units of the target per unit
+        of the column; for categories, the largest change from one level to another.
     increasing, decreasing : bool
         Proven: the prediction never falls (never rises) when the column grows.
     slack : float
-        For a proven direction: no slope of the wrong sign is larger than this; rounding only.
+        Where one of these is proven: no slope of the wrong sign is larger than this. Of the size of
+        rounding.
     convex, concave : bool
         Proven: the decision is convex (concave) in this column.
     """
@@ -64,18 +68,18 @@ class ColumnCertificate:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What `certify` proved. Slopes and constants are those of the decision (before the link).
+    """What `certify` proved. Slopes and constants are those of the decision, before the link.
 
     Parameters
     ----------
     columns : tuple of ColumnCertificate
     l1, l2 : float
         |change of the decision| ≤ l1 · Σ|ε_j| and ≤ l2 · (Σ ε_j²)^½ for changes ε_j of the numeric
-        columns in their own units, categories and missing cells fixed.
+        columns, each in its own unit; categories and missing cells stay as they are.
     l2_simple : float
         (Σ bound_j²)^½; l2 is never larger.
     l2_reached : float
-        Largest ℓ₂ constant found by local search in each member: shows how tight l2 is.
+        The largest ℓ₂ constant that a local search found in each member: it shows how tight l2 is.
     convex, concave : bool
         Proven: the decision is jointly convex (concave) in the numeric columns.
     link, target : str
@@ -107,7 +111,11 @@ class Certificate:
 
 
 def certify(
-    model: Any, *, x: Any = None, radius: Any = None, threshold: float | None = None
+    model: Described,
+    *,
+    x: Any = None,
+    radius: Radius | None = None,
+    threshold: float | None = None,
 ) -> Certificate:
     """Prove what the matrices of a model imply.
 
@@ -115,13 +123,13 @@ def certify(
     ----------
     model : SpectralModel
     x : table or (columns,) array, optional
-        Rows to certify locally; needs `radius`.
+        Rows to certify locally; needs `radius`. See `Encoding.table`.
     radius : float, mapping of column names, or (columns,) array, optional
-        Half width of the box, in the units of each column. One number means all numeric columns;
-        columns a mapping leaves out do not move. Categories and missing cells never move.
+        Half width of the box, in the unit of each column. One number means all numeric columns;
+        columns that a mapping leaves out do not move. Categories and missing cells never move.
     threshold : float, optional
         In units of the prediction. Default: 0.5 with the link "logistic", otherwise none. With the
-        link "softmax" decided means that the most probable class stays the same.
+        link "softmax", a row is decided if its most probable class stays the same.
 
     Returns
     -------
@@ -130,10 +138,16 @@ def certify(
     Raises
     ------
     InvalidInput
-        x without radius, unknown column names, negative radii; and see `Encoding.table`.
+        If x comes without radius, names of columns are unknown, or radii are negative; and see
+        `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
     radii = _radii(encoding, radius)
+    if x is not None and radii is None:
+        raise InvalidInput(
+            "certify got x without radius. Expected the half width of the box in the unit of each "
+            'column. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
+        )
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))
     bounds = np.array([columns[j].bound for j in numeric])
@@ -142,14 +156,7 @@ def certify(
     sharp *= 1 + 4 * len(members) * EPS
     box = None
     if radii is not None and x is None:
-        sums = range(len(encoding.columns), len(encoding.parts))
-        reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
-        box = float(min(bounds @ radii[numeric], box_constant(members, reach, [*numeric, *sums])))
-    if x is not None and radii is None:
-        raise InvalidInput(
-            "certify got x without radius. Expected the half width of the box in the units of the "
-            'columns. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
-        )
+        box = _anywhere(encoding, members, numeric, bounds, radii)
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),
@@ -161,11 +168,25 @@ def certify(
         link=model.static.link,
         target=model.static.target_name,
         box=box,
-        local=None if x is None else local(model, x, radii, threshold),
+        local=None if x is None or radii is None else local(model, x, radii, threshold),
     )
 
 
-def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificate:
+def _anywhere(
+    encoding: Encoding,
+    members: list[MemberSlopes],
+    numeric: list[int],
+    bounds: np.ndarray,
+    radii: np.ndarray,
+) -> float:
+    """Return the most that the decision changes inside a box around any row."""
+    projections = range(len(encoding.columns), len(encoding.parts))
+    reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
+    sharp = box_constant(members, reach, [*numeric, *projections])
+    return float(min(bounds @ radii[numeric], sharp))
+
+
+def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCertificate:
     encoding = model.encoding
     column, name, unit = encoding.columns[j], encoding.names[j], encoding.units[j]
     if not column.numeric:
@@ -173,8 +194,8 @@ def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificat
         return ColumnCertificate(name, unit, column.kind, bound, False, False, 0.0, False, False)
     through = [(j, 1.0), *projections_of(encoding, j)]
     bound = column_slopes(encoding, members, j)
-    up, slack_up = _direction(members, through, +1)
-    down, slack_down = _direction(members, through, -1)
+    up, slack_up = _one_way(members, through, +1)
+    down, slack_down = _one_way(members, through, -1)
     if model.static.link == "softmax" and up != down:
         # a class's probability depends on all scores: that all rise together says nothing of it
         up = down = False
@@ -189,23 +210,28 @@ def _column(model: Any, members: list[MemberSlopes], j: int) -> ColumnCertificat
     return ColumnCertificate(name, unit, column.kind, bound, up, down, slack, convex, concave)
 
 
-def _direction(
+def _one_way(
     members: list[MemberSlopes], through: list[tuple[int, float]], sign: int
 ) -> tuple[bool, float]:
-    """Whether all parts a column acts through go one way, and the slack they leave together."""
+    """Tell whether all parts that a column acts through go one way, and add up their slack."""
     each = [definite(members, p, sign if w > 0 else -sign) for p, w in through]
     slack = sum(abs(w) * found for (_, found), (_, w) in zip(each, through, strict=True))
     return all(proven for proven, _ in each), slack
 
 
-def _joint(members: list[MemberSlopes], each: list[bool], encoding: Any, what: str) -> bool:
+def _joint(
+    members: list[MemberSlopes],
+    each: list[bool],
+    encoding: Encoding,
+    what: Literal["convex", "concave"],
+) -> bool:
     affine = all(isinstance(part, Linear) for part in encoding.parts if part.numeric)
     shapes = all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
     return shapes and all(each)
 
 
-def _radii(encoding: Any, radius: Any) -> np.ndarray | None:
-    """(columns,) half widths from a number, a mapping or an array."""
+def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
+    """Return half widths (columns,) from a number, a mapping or an array."""
     if radius is None:
         return None
     names, numeric = encoding.names, np.array([c.numeric for c in encoding.columns], dtype=float)
@@ -213,7 +239,8 @@ def _radii(encoding: Any, radius: Any) -> np.ndarray | None:
         unknown = sorted(set(map(str, radius)) - set(names))
         if unknown:
             raise InvalidInput(
-                f"radius names the column(s) {unknown}. Expected names among {', '.join(names)}."
+                f"radius names the column(s) {unknown}, which the model does not have. Expected "
+                f"names among {', '.join(names)}."
             )
         radii = np.array([float(radius.get(name, 0.0)) for name in names])
     else:
@@ -222,13 +249,13 @@ def _radii(encoding: Any, radius: Any) -> np.ndarray | None:
     if radii.shape != (len(names),) or not (np.isfinite(radii) & (radii >= 0)).all():
         raise InvalidInput(
             f"radius is {radius!r}. Expected a non-negative number, a mapping of column names, or "
-            f"one number for each of the {len(names)} columns."
+            f"one number for each of the {len(names)} columns. Write radius=0.1."
         )
     moving = [name for name, r, n in zip(names, radii, numeric, strict=True) if r > 0 and not n]
     if moving:
         raise InvalidInput(
-            f"radius moves the categories {', '.join(moving)}. Expected radii of numeric columns; "
-            "the largest change between two categories is in Certificate.columns."
+            f"radius moves the categories {', '.join(moving)}. Expected radii of numeric columns. "
+            "Leave them out; Certificate.columns has the largest change between two levels."
         )
     return radii
 

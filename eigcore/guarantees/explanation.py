@@ -1,7 +1,7 @@
-"""Explanations: parts of a prediction that add up to it exactly (math.md, section 6).
+"""Explanations: contributions that add up to the decision exactly (math.md, section 6).
 
-At x with A(x)v = λ_k v: f(x) = vᵀA_0v + Σ_j vᵀA_j(x_j)v. With weights w of any functional, and at
-ties the weights averaged over the cluster, v vᵀ becomes G = V diag(w) Vᵀ.
+At x with A(x)v = λ_k v, f(x) = vᵀA_0v + Σ_j vᵀA_j(x_j)v. For any functional with weights w, v vᵀ
+becomes G = V diag(w) Vᵀ; at ties w is averaged over the cluster.
 """
 
 from __future__ import annotations
@@ -14,32 +14,42 @@ import numpy as np
 from eigcore.core.canonical import matrices, pack
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
+from eigcore.encoding import Encoding
 from eigcore.guarantees.slopes import part_norms
+from eigcore.portable.description import Described
 from eigcore.portable.predict import link_inverse
 
-CELLS = 2**22
-"""Matrix entries held at a time."""
+ENTRIES = 2**22
+"""Matrix entries in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Contributions, slopes and gaps of each row; [outputs] axes only where outputs > 1.
+    """Contributions, slopes and gaps of each row. The axis [outputs] exists only where outputs > 1.
 
     Parameters
     ----------
-    names : tuple of str, the columns, then the labels of the encoding's projections
-    prediction : (rows, [outputs]) in target units
-    decision : (rows, [outputs]), the prediction before the link
-    intercept : (rows, [outputs]), offset + what the matrix A_0 gives
-    contributions : (rows, [outputs], names), what each of them gives. Without a link:
-        intercept + remainder + contributions.sum(-1) == decision, up to rounding
-    remainder : (rows, [outputs]), the part of φ that is not Σ w_j λ_j: 0 for the k-th eigenvalue
-        and for sums, the entropy term for "softmax", the envelope's for "smooth"
-    slopes : (rows, [outputs], names), ∂decision/∂column per column unit, through projections too,
-        from the right at knots; of a projection, per its unit; NaN for categories and missing cells
-    gaps : (rows, members, [outputs], 2), distance of λ_k to the eigenvalue below and above, in
-        target units, inf where there is none: how far the row is from a kink
-    norms : dict, name -> worst-case slope (`SpectralModel.feature_norms`; of a projection, its own)
+    names : tuple of str
+        The columns, then the labels of the projections.
+    prediction : (rows, [outputs]) float64
+        In units of the target.
+    decision : (rows, [outputs]) float64
+        The prediction before the link.
+    intercept : (rows, [outputs]) float64
+        The offset, and what the matrix A_0 supplies.
+    contributions : (rows, [outputs], names) float64
+        intercept + remainder + contributions.sum(-1) == decision, up to rounding.
+    remainder : (rows, [outputs]) float64
+        What of φ is not Σ w_j λ_j: 0 for the k-th eigenvalue and for sums, the entropy for
+        "softmax", the term of the Moreau envelopes for "smooth".
+    slopes : (rows, [outputs], names) float64
+        ∂decision/∂column per unit of the column, through projections too, from the right at knots;
+        for a projection, per its own unit. NaN for categories and missing cells.
+    gaps : (rows, members, [outputs], 2) float64
+        Distance of λ_k to the eigenvalue below and above, in units of the target; inf where there
+        is none. It tells how far the row is from a kink.
+    norms : dict
+        Name -> bound of the slope (`SpectralModel.feature_norms`), for projections too.
     """
 
     names: tuple[str, ...]
@@ -54,9 +64,9 @@ class Explanation:
 
     @property
     def importance(self) -> dict[str, dict[str, float]]:
-        """Column -> worst-case slope, and mean |slope| and mean |contribution| over the rows.
+        """Name -> bound of the slope, mean |slope| and mean |contribution| over the rows.
 
-        The contribution is taken relative to its mean, so that a constant one counts for nothing.
+        Contributions are centred first, so that a constant one counts for nothing.
         """
         axes = tuple(range(self.slopes.ndim - 1))
         centred = np.abs(self.contributions - self.contributions.mean(0, keepdims=True)).mean(axes)
@@ -69,7 +79,7 @@ class Explanation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: arrays as lists, NaN and infinity as None."""
+        """Return JSON values: arrays become lists, NaN and infinity None."""
         plain = {
             key: _lists(value) if isinstance(value, np.ndarray) else value
             for key, value in asdict(self).items()
@@ -77,13 +87,14 @@ class Explanation:
         return plain | {"names": list(self.names), "importance": self.importance}
 
 
-def explain(model: Any, X: Any) -> Explanation:
+def explain(model: Described, X: Any) -> Explanation:
     """Explain the prediction of each row.
 
     Parameters
     ----------
     model : SpectralModel
-    X : table, see `Encoding.table`; leading axes of an array are flattened into rows
+    X : table
+        See `Encoding.table`. Leading axes of an array are flattened into rows.
 
     Returns
     -------
@@ -94,30 +105,25 @@ def explain(model: Any, X: Any) -> Explanation:
     InvalidInput, NonFiniteInput
         See `Encoding.table`.
     """
-    encoding, static, numpy = model.encoding, model.static, get_backend("numpy")
+    encoding, static = model.encoding, model.static
     table = np.atleast_2d(encoding.table(X))
     table = table.reshape(-1, table.shape[-1])
-    terms, derivative = encoding(table, numpy), encoding.derivative(table)
-    parts = [_member(spec, params, terms) for spec, params in model.members]
-    shares = [weight * static.scale for weight in static.weights]
+    terms, derivative = encoding(table, get_backend("numpy")), encoding.derivative(table)
+    found = [_member(spec, params, terms) for spec, params in model.members]
+    scales = [weight * static.scale for weight in static.weights]
     pull, intercept, remainder = (
-        np.sum([share * part[place] for share, part in zip(shares, parts, strict=True)], axis=0)
-        for place in range(3)
+        np.sum([scale * each[k] for scale, each in zip(scales, found, strict=True)], axis=0)
+        for k in range(3)
     )
     intercept = static.offset + intercept
-    contributions = _by_column(encoding, terms[:, None] * pull)
-    slopes = _by_column(encoding, derivative[:, None] * pull)
-    count = len(encoding.columns)
-    slopes[..., :count] += slopes[..., count:] @ encoding.mixing
-    missing = np.isnan(encoding.extended(table))
-    fixed = missing | np.array([not part.numeric for part in encoding.parts])
-    slopes = np.where(fixed[:, None], np.nan, slopes)
+    contributions = _by_part(encoding, terms[:, None] * pull)
+    slopes = _slopes(encoding, table, derivative[:, None] * pull)
     decision = intercept + remainder + contributions.sum(-1)
-    gaps = np.stack([s * part[3] for s, part in zip(shares, parts, strict=True)], axis=1)
+    gaps = np.stack([s * each[3] for s, each in zip(scales, found, strict=True)], axis=1)
     one = 0 if model.outputs == 1 else slice(None)
     return Explanation(
         encoding.labels,
-        link_inverse(static.link, decision, numpy)[:, one],
+        link_inverse(static.link, decision, get_backend("numpy"))[:, one],
         decision[:, one],
         intercept[:, one],
         contributions[:, one],
@@ -128,26 +134,36 @@ def explain(model: Any, X: Any) -> Explanation:
     )
 
 
-def _by_column(encoding: Any, values: np.ndarray) -> np.ndarray:
-    """(..., terms) -> (..., parts): sum over the terms of each part."""
+def _slopes(encoding: Encoding, table: np.ndarray, by_term: np.ndarray) -> np.ndarray:
+    """Slopes of the parts, columns through projections too: by_term (rows, outputs, terms)."""
+    slopes, count = _by_part(encoding, by_term), len(encoding.columns)
+    slopes[..., :count] += slopes[..., count:] @ encoding.mixing
+    missing = np.isnan(encoding.extended(table))
+    flat = missing | np.array([not part.numeric for part in encoding.parts])
+    return np.where(flat[:, None], np.nan, slopes)
+
+
+def _by_part(encoding: Encoding, values: np.ndarray) -> np.ndarray:
+    """Sum over the terms of each part: (..., terms) -> (..., parts)."""
     return np.stack([values[..., terms].sum(-1) for terms in encoding.slices], axis=-1)
 
 
 def _member(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> list[np.ndarray]:
-    step = max(1, CELLS // spec.dim**2)
-    blocks = [
+    """Return what `_output` does, with an axis of outputs after the rows, in chunks of rows."""
+    step = max(1, ENTRIES // spec.dim**2)
+    chunks = [
         [_output(spec, p, terms[start : start + step]) for p in params]
         for start in range(0, max(1, len(terms)), step)
     ]
     outputs = [
-        [np.concatenate(part) for part in zip(*one, strict=True)]
-        for one in zip(*blocks, strict=True)
+        [np.concatenate(each) for each in zip(*one, strict=True)]
+        for one in zip(*chunks, strict=True)
     ]
-    return [np.stack(part, axis=1) for part in zip(*outputs, strict=True)]
+    return [np.stack(each, axis=1) for each in zip(*outputs, strict=True)]
 
 
 def _output(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, ...]:
-    """One output of one member: ⟨G, A_i⟩ (rows, n), ⟨G, A_0⟩, φ − Σ w λ, gaps (rows, 2)."""
+    """Return ⟨G, A_i⟩ (rows, n), ⟨G, A_0⟩, φ − Σ w λ and the gaps (rows, 2) of one output."""
     numpy = get_backend("numpy")
     values, V = np.linalg.eigh(matrices(spec, params[0] + terms @ params[1:]))
     weights = spec.phi.weights(numpy, values)

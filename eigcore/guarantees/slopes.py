@@ -1,38 +1,43 @@
-"""Global bounds of a model, from full eigensolves in float64 (math.md, sections 2b and 5).
+"""Global bounds of a model, from full eigensolves in float64 (math.md, sections 2b, 5 and 9).
 
-Everything is per member and output first; members share the encoding, so that their intervals are
-the same and bounds average interval by interval.
+Everything is computed for each member and output first. Members share the encoding, so they have
+the same pieces, and their bounds add up piece by piece.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from eigcore.core.canonical import matrices
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
+from eigcore.portable.description import Described
 
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
-"""Rounding of an eigensolve of order d is taken as ROUNDING · d · ε · ‖M‖."""
+"""An eigensolve of order d is taken to be off by at most ROUNDING · d · ε · ‖M‖."""
 PAIRS = 64
-"""Up to this many levels, the change between two categories is bounded pair by pair."""
+"""Up to this many levels, the change from one to another is bounded pair by pair."""
 
 
 @dataclass(frozen=True)
 class Shape:
     """What a spectral functional φ with weights w = ∂φ/∂λ guarantees by itself.
 
-    weight : largest Σ|w_j|, the Lipschitz constant of φ in the spectral norm
-    monotone : w ≥ 0, so φ increases in the Loewner order
-    convex, concave : φ is a convex or concave function of the matrix (Davis 1957)
+    Parameters
+    ----------
+    lipschitz : float
+        Largest Σ|w_j|: |φ(λ(A)) − φ(λ(B))| ≤ lipschitz · ‖A − B‖₂.
+    monotone : bool
+        w ≥ 0, so φ increases in the Loewner order.
+    convex, concave : bool
+        φ is a convex or concave function of the matrix (Davis 1957).
     """
 
-    weight: float
+    lipschitz: float
     monotone: bool
     convex: bool
     concave: bool
@@ -40,7 +45,7 @@ class Shape:
 
 @lru_cache(maxsize=256)
 def shape_of(spec: EigSpec) -> Shape:
-    """Guarantees of the functional of a spec (math.md, section 2)."""
+    """Return what the functional of a spec guarantees (math.md, section 2)."""
     d, k = spec.dim, spec.k
     if spec.functional in ("kth", "smooth"):
         return Shape(1.0, True, k == d - 1, k == 0)
@@ -55,7 +60,7 @@ def shape_of(spec: EigSpec) -> Shape:
 
 
 def norms(S: np.ndarray) -> np.ndarray:
-    """Upper bounds of ‖S‖₂ for symmetric S (..., d, d) -> (...): eigensolve plus its rounding."""
+    """Return upper bounds of ‖S‖₂, rounding included: symmetric S (..., d, d) -> (...)."""
     if not S.size:
         return np.zeros(S.shape[:-2])
     return np.abs(np.linalg.eigvalsh(S)).max(-1) * (1 + ROUNDING * S.shape[-1] * EPS)
@@ -65,82 +70,93 @@ def norms(S: np.ndarray) -> np.ndarray:
 class MemberSlopes:
     """One member's matrices, ready for bounds.
 
-    slopes : per part of the encoding, (intervals, outputs, d, d), dA_j/dt per unit of the column or
-        projection; empty for categories
-    units : per part, (intervals,) rounding unit of these slopes: what is left of a matrix that
-        was projected onto the semidefinite cone in float64
+    Parameters
+    ----------
+    spec : EigSpec
+    scale : float
+        Units of the target per unit of the member's value: its weight times the target's scale.
+    shape : Shape
+    packed : (terms + 1, outputs, K) float64
+        The parameters, term by term.
+    slopes : tuple of (pieces, outputs, d, d) float64, one per part of the encoding
+        dA_j/dt, per unit of the column or projection; no pieces for categories.
+    rounding : tuple of (pieces,) float64, one per part
+        What float64 may leave of a negative eigenvalue in slopes that are positive semidefinite.
     """
 
     spec: EigSpec
-    share: float
+    scale: float
     shape: Shape
-    terms: np.ndarray
+    packed: np.ndarray
     slopes: tuple[np.ndarray, ...]
-    units: tuple[np.ndarray, ...]
+    rounding: tuple[np.ndarray, ...]
+
+    @property
+    def lipschitz(self) -> float:
+        """Units of the target per unit of ‖A − B‖₂, at most."""
+        return self.scale * self.shape.lipschitz
 
 
-def member_slopes(model: Any) -> list[MemberSlopes]:
-    """Slopes of every member; `share` is its weight times the target scale."""
+def member_slopes(model: Described) -> list[MemberSlopes]:
+    """Return the slopes of every member of a `SpectralModel`."""
     static, found = model.static, []
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
-        terms = np.moveaxis(params, 1, 0)
-        largest = np.linalg.norm(terms, axis=-1).max()
+        packed = np.moveaxis(params, 1, 0)
+        largest = np.linalg.norm(packed, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
-        pieces = [static.encoding.pieces(j, terms[1:]) for j in range(len(static.encoding.parts))]
-        sizes = [_inverse_widths(static.encoding, j) for j in range(len(pieces))]
-        slopes = tuple(matrices(spec, piece.slopes) for piece in pieces)
-        units = tuple(unit * size for size in sizes)
-        share = weight * static.scale
-        found.append(MemberSlopes(spec, share, shape_of(spec), terms, slopes, units))
+        parts = range(len(static.encoding.parts))
+        slopes = tuple(matrices(spec, static.encoding.pieces(j, packed[1:]).slopes) for j in parts)
+        rounding = tuple(unit * _inverse_widths(static.encoding, j) for j in parts)
+        scale = weight * static.scale
+        found.append(MemberSlopes(spec, scale, shape_of(spec), packed, slopes, rounding))
     return found
 
 
 def _inverse_widths(encoding: Encoding, j: int) -> np.ndarray:
-    """(intervals,) slope per unit of parameter, an upper bound: pieces of the identity."""
+    """Return an upper bound of the slope per unit of the parameters: (pieces,)."""
     column = encoding.parts[j]
-    ones = np.eye(column.terms)
-    return np.abs(column.pieces(ones).slopes).sum(-1)
+    return np.abs(column.pieces(np.eye(column.terms)).slopes).sum(-1)
 
 
 def projections_of(encoding: Encoding, j: int) -> list[tuple[int, float]]:
-    """(part, weight) of each projection in which column j has a weight."""
+    """Return (part, weight) of each projection in which column j has a weight."""
     first, weights = len(encoding.columns), encoding.mixing[:, j]
     return [(first + int(p), float(weights[p])) for p in np.flatnonzero(weights)]
 
 
 def column_slopes(encoding: Encoding, members: list[MemberSlopes], j: int) -> float:
-    """Bound of the |slope| of the decision in column j: its own, and through its projections."""
+    """Return a bound of the decision's |slope| in column j, through projections too."""
     through = [(p, abs(weight)) for p, weight in projections_of(encoding, j)]
     return sum(weight * part_slopes(members, p) for p, weight in [(j, 1.0), *through])
 
 
 def part_slopes(members: list[MemberSlopes], j: int) -> float:
-    """max_b Σ_m share_m · Σ|w| · ‖S_{m,b}‖₂: the largest |slope| of the decision in part j."""
+    """Return max_b Σ_m lipschitz_m · ‖S_{m,b}‖₂, a bound of the decision's |slope| in part j."""
     total = 0.0
     for m in members:
-        total = total + m.share * m.shape.weight * norms(m.slopes[j])
+        total = total + m.lipschitz * norms(m.slopes[j])
     return float(np.max(total, initial=0.0))
 
 
 def category_change(encoding: Encoding, members: list[MemberSlopes], j: int) -> float:
-    """Largest change of the decision from one level of column j to another, unseen included."""
-    rows = encoding.slices[j]
-    count = rows.stop - rows.start
-    total: Any = np.zeros((1, 1, 1))
+    """Return a bound of the change from one level of column j to another, unseen ones too."""
+    terms = encoding.slices[j]
+    count = terms.stop - terms.start
+    total = np.zeros((1, 1, 1))
     for m in members:
-        levels = matrices(m.spec, m.terms[1:][rows])
+        levels = matrices(m.spec, m.packed[1:][terms])
         levels = np.concatenate([levels, np.zeros_like(levels[:1])])
         if count <= PAIRS:
             change = norms(levels[:, None] - levels)
         else:  # ‖A_a − A_b‖ ≤ ‖A_a − C‖ + ‖A_b − C‖ for any C
             radius = norms(levels - levels.mean(0))
             change = radius[:, None] + radius
-        total = total + m.share * m.shape.weight * change
+        total = total + m.lipschitz * change
     return float(total.max())
 
 
-def feature_norms(model: Any) -> dict[str, float]:
-    """See `SpectralModel.feature_norms`."""
+def feature_norms(model: Described) -> dict[str, float]:
+    """Return the bound of each column; see `SpectralModel.feature_norms`."""
     members, encoding = member_slopes(model), model.encoding
     return {
         name: category_change(encoding, members, j)
@@ -150,35 +166,44 @@ def feature_norms(model: Any) -> dict[str, float]:
     }
 
 
-def part_norms(model: Any) -> dict[str, float]:
-    """`feature_norms`, and the largest |slope| along each projection."""
+def part_norms(model: Described) -> dict[str, float]:
+    """Return `feature_norms`, and the bound of the slope along each projection."""
     members, encoding = member_slopes(model), model.encoding
-    sums = enumerate(encoding.projections, len(encoding.columns))
-    return feature_norms(model) | {each.label: part_slopes(members, j) for j, each in sums}
+    projections = enumerate(encoding.projections, len(encoding.columns))
+    return feature_norms(model) | {p.label: part_slopes(members, j) for j, p in projections}
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
-    """Whether sign · S_b ⪰ 0 on every interval, in every member and output, up to rounding.
+    """Tell whether sign · S_b ⪰ 0 on every piece of part j, up to rounding (math.md, section 9).
 
-    Returns the answer and the slack: the largest slope of the wrong sign that the matrices allow,
-    in units of the decision; of the size of rounding where the answer is True.
+    Returns
+    -------
+    proven : bool
+        For every member and output.
+    slack : float
+        The largest slope of the wrong sign that the matrices allow, in units of the decision. It is
+        of the size of rounding where `proven`.
     """
     proven, slack = True, 0.0
     for m in members:
-        S, unit = m.slopes[j], m.units[j]
+        S, rounding = m.slopes[j], m.rounding[j]
         if not S.size:
             return False, 0.0
         low = np.linalg.eigvalsh(sign * S)[..., 0].min(-1)
-        proven &= m.shape.monotone and bool((low >= -unit).all())
+        proven &= m.shape.monotone and bool((low >= -rounding).all())
         solve = ROUNDING * m.spec.dim * EPS * norms(S).max(-1)
-        slack += m.share * m.shape.weight * float(np.maximum(solve - low, 0).max())
+        slack += m.lipschitz * float(np.maximum(solve - low, 0).max())
     return proven, slack
 
 
 def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> bool:
-    """Whether sign · (S_{b+1} − S_b) ⪰ 0 between neighbours, up to rounding: A_j matrix-convex."""
+    """Tell whether sign · (S_{b+1} − S_b) ⪰ 0 for all neighbouring pieces of part j.
+
+    Up to rounding; then sign · A_j is matrix-convex. With `period` the first piece follows the
+    last.
+    """
     for m in members:
-        S, unit = m.slopes[j], m.units[j]
+        S, unit = m.slopes[j], m.rounding[j]
         after, later = (np.roll(S, -1, 0), np.roll(unit, -1)) if period else (S[1:], unit[1:])
         before, sooner = (S, unit) if period else (S[:-1], unit[:-1])
         low = np.linalg.eigvalsh(sign * (after - before))[..., 0]
@@ -190,36 +215,41 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 def constants(
     encoding: Encoding, members: list[MemberSlopes], columns: list[int]
 ) -> tuple[float, float]:
-    """ℓ₂ constant from ‖Σ S_j²‖₂^½, averaged over members, and the largest one reached by search.
+    """Return an ℓ₂ constant of the decision, and the largest one that a search reached.
 
-    A column with several slopes enters as (max_b ‖S_b‖₂)² · I, which is ⪰ each S_b²; one with
-    projections with the sum of their largest norms. The search takes the steepest piece of each.
+    The constant is Σ_m lipschitz_m · ‖Σ_j S_j²‖₂^½ (math.md, section 5). A column with one slope
+    and no projection enters as S_j². Any other enters as the square of its largest norms, added up
+    over its projections, times I; the search takes its steepest pieces.
     """
     bound = reached = 0.0
     for m in members:
-        factor = m.share * m.shape.weight
-        squares: Any = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
+        squares = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
         steepest = []
         for j in columns:
             through = [(j, 1.0), *projections_of(encoding, j)]
-            worst: Any = 0.0
-            size: Any = 0.0
-            for p, weight in through:
-                block = m.slopes[p]
-                sizes = norms(block)
-                piece = block[np.argmax(sizes, axis=0), np.arange(m.spec.outputs)]
-                worst, size = worst + weight * piece, size + abs(weight) * sizes.max(0)
-            steepest.append(worst)
+            slope, size = _steepest(m, through)
+            steepest.append(slope)
             if len(through) == len(m.slopes[j]) == 1:
-                squares = squares + worst @ worst
+                squares = squares + slope @ slope
             else:
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
-        bound += factor * float(np.sqrt(norms(squares).max()))
-        reached += factor * max(
+        bound += m.lipschitz * float(np.sqrt(norms(squares).max()))
+        reached += m.lipschitz * max(
             (_reached(np.array([w[o] for w in steepest])) for o in range(m.spec.outputs)),
             default=0.0,
         )
     return bound, reached
+
+
+def _steepest(m: MemberSlopes, through: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of the steepest slopes of some parts, (outputs, d, d), and of their norms."""
+    slope, size = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim)), np.zeros(m.spec.outputs)
+    for p, weight in through:
+        S = m.slopes[p]
+        sizes = norms(S)
+        piece = S[np.argmax(sizes, axis=0), np.arange(m.spec.outputs)]
+        slope, size = slope + weight * piece, size + abs(weight) * sizes.max(0)
+    return slope, size
 
 
 def _reached(S: np.ndarray, steps: int = 50) -> float:
@@ -238,17 +268,20 @@ def _reached(S: np.ndarray, steps: int = 50) -> float:
 
 
 def box_constant(members: list[MemberSlopes], radius: np.ndarray, parts: list[int]) -> float:
-    """‖Σ_j r_j |S_j|‖₂, averaged over members, |S| = (S²)^½; several slopes as max_b ‖S_b‖₂ · I."""
+    """Return the most that the decision changes while each part stays within its radius.
+
+    Σ_m lipschitz_m · ‖Σ_j r_j |S_j|‖₂ with |S| = (S²)^½; several slopes enter as max_b ‖S_b‖₂ · I.
+    """
     total = 0.0
     for m in members:
-        reach: Any = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
+        reach = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
         for j in parts:
-            block = m.slopes[j]
-            if len(block) == 1:
-                values, vectors = np.linalg.eigh(block[0])
+            S = m.slopes[j]
+            if len(S) == 1:
+                values, vectors = np.linalg.eigh(S[0])
                 absolute = (vectors * np.abs(values)[..., None, :]) @ vectors.mT
             else:
-                absolute = norms(block).max(0)[:, None, None] * np.eye(m.spec.dim)
+                absolute = norms(S).max(0)[:, None, None] * np.eye(m.spec.dim)
             reach = reach + radius[j] * absolute
-        total += m.share * m.shape.weight * float(norms(reach).max())
+        total += m.lipschitz * float(norms(reach).max())
     return total

@@ -1,62 +1,101 @@
-"""A certificate as text that a person can read."""
+"""A certificate in words. `str(certificate)` and the command print the same ones."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eigcore.guarantees.box import LocalCertificate
+
+if TYPE_CHECKING:
+    from eigcore.guarantees.certificate import Certificate, ColumnCertificate
+
 ROWS = 10
+"""Rows of a local certificate that are printed."""
 SCALES = {"identity": "", "logistic": "log-odds", "log": "logarithm", "softmax": "score of a class"}
-"""What the decision is called, where it is not the prediction."""
+"""What the decision is called where it is not the prediction."""
 
 
-def text(certificate: Any) -> str:
+class Guarantee(NamedTuple):
+    """What is guaranteed for one column, in words.
+
+    Parameters
+    ----------
+    column : str
+        Name and unit.
+    bound : float
+        Largest slope of the decision; for categories, its largest change between two levels.
+    words : str
+        What else is proven.
+    """
+
+    column: str
+    bound: float
+    words: str
+
+
+def guarantees(certificate: Certificate) -> list[Guarantee]:
+    """Return the guarantees of a certificate, column by column."""
+    return [Guarantee(_label(c), c.bound, _words(c)) for c in certificate.columns]
+
+
+def scale(certificate: Certificate) -> str:
+    """Return what slopes and bounds are measured in."""
+    return SCALES[certificate.link] or certificate.target or "the prediction"
+
+
+def joint(certificate: Certificate) -> str:
+    """Return what is proven of all numeric columns together; empty if nothing is."""
+    shapes = [name for name in ("convex", "concave") if getattr(certificate, name)]
+    if not shapes:
+        return ""
+    where = ", before the link" if SCALES[certificate.link] else ""
+    return f"jointly {' and '.join(shapes)} in the numeric columns{where}"
+
+
+def text(certificate: Certificate) -> str:
     """Return the certificate as lines of text."""
     target = certificate.target or "the prediction"
-    scale = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
-    lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{scale}.", ""]
-    width = max([len(_label(c)) for c in certificate.columns] + [6])
+    unit = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
+    lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{unit}.", ""]
+    rows = guarantees(certificate)
+    width = max([len(row.column) for row in rows] + [6])
     lines.append(f"  {'column':<{width}}  {'largest slope':>13}  guarantee")
-    lines += [
-        f"  {_label(c):<{width}}  {c.bound:>13.6g}  {_guarantee(c)}" for c in certificate.columns
-    ]
+    lines += [f"  {row.column:<{width}}  {row.bound:>13.6g}  {row.words}" for row in rows]
     lines += [
         "",
         f"  sum of |changes|       change of {target} at most {certificate.l1:.6g} per unit",
         f"  root of squares        at most {certificate.l2:.6g} per unit "
         f"(search reached {certificate.l2_reached:.6g})",
     ]
-    if certificate.convex or certificate.concave:
-        kinds = [name for name in ("convex", "concave") if getattr(certificate, name)]
-        where = ", before the link" if scale else ""
-        lines.append(f"  jointly {' and '.join(kinds)} in the numeric columns{where}")
+    if proven := joint(certificate):
+        lines.append(f"  {proven}")
     if certificate.box is not None:
         lines.append(f"  inside the given box   at most {certificate.box:.6g}, anywhere")
-    return "\n".join(lines + _local(certificate.local))
+    if certificate.local is not None:
+        lines += _local(certificate.local)
+    return "\n".join(lines)
 
 
-def _label(column: Any) -> str:
+def _label(column: ColumnCertificate) -> str:
     return f"{column.name} [{column.unit}]" if column.unit else column.name
 
 
-def _guarantee(column: Any) -> str:
+def _words(column: ColumnCertificate) -> str:
     if column.kind == "categories":
         return "largest change between two levels"
     if column.increasing and column.decreasing:
         return "has no effect"
-    found = [word for word in ("increasing", "decreasing") if getattr(column, word)]
+    words = ["never falls"] * column.increasing + ["never rises"] * column.decreasing
     if column.convex and column.concave:
-        found.append("linear")
+        words.append("linear")
     else:
-        found += [word for word in ("convex", "concave") if getattr(column, word)]
-    named = {"increasing": "never decreasing", "decreasing": "never increasing"}
-    return ", ".join(named.get(word, word) for word in found) or "slope bound only"
+        words += [word for word in ("convex", "concave") if getattr(column, word)]
+    return ", ".join(words) or "slope bound only"
 
 
-def _local(local: Any) -> list[str]:
-    if local is None:
-        return []
+def _local(local: LocalCertificate) -> list[str]:
     box = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r) or "no movement"
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
@@ -68,9 +107,9 @@ def _local(local: Any) -> list[str]:
     return lines
 
 
-def _decided(local: Any, row: int) -> str:
-    if local.scale is None:
+def _decided(local: LocalCertificate, row: int) -> str:
+    if local.scale is None or local.decided is None:
         return ""
-    what = "to another class" if local.threshold is None else f"{local.threshold:g}"
-    verdict = "cannot cross" if local.decided[row] else "may cross"
+    verdict = "cannot" if local.decided[row] else "may"
+    what = "change class" if local.threshold is None else f"cross {local.threshold:g}"
     return f"  {verdict} {what}; proven up to {local.scale[row]:.3g} × the box"

@@ -1,6 +1,6 @@
-"""Starting values that keep scale and gap through depth; derived in docs/layers.md.
+"""Initial parameters that keep scale and gap through depth; docs/layers.md derives them.
 
-Everything is drawn as mean + deviation · normal, so that each framework uses its own generator.
+Every parameter starts as mean + deviation · normal, so that each framework uses its own generator.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from eigcore.layers.description import Layer
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
 BEND = 0.25
-"""Largest change of the outputs' means with the variance of the inputs, at variance one."""
+"""How much the outputs' means may change with the variance of the inputs, at variance one."""
 COMMON = 0.125
-"""Weight of the mean of all monotone features beside the group that a pencil leans on."""
+"""Weight of the mean of all monotone features, beside the group that a pencil leans on."""
 MIDDLE, APART = 0.18, 0.5
 """Noise of the monotone factors, on the diagonal and apart from it."""
 DRAWS = 2**17
@@ -30,12 +30,18 @@ DRAWS = 2**17
 
 
 class Scale(NamedTuple):
-    """What A_0 + Σ x_i A_i has to be multiplied by, and what is left of the mean.
+    """What to multiply A_0 + Σ x_i A_i by, and which mean that leaves.
 
-    gap : distance between the eigenvalues of A_0 before that
-    factor : so that the variance of φ, averaged over the indices, is one
-    means : (indices,) means of φ after that, for entries of the given spread
-    weight : Σ_j ∂φ/∂λ_j, what φ gains when A_0 gains the identity
+    Parameters
+    ----------
+    gap : float
+        Distance between neighbouring eigenvalues of A_0, before the multiplication.
+    factor : float
+        Gives φ variance one, averaged over the indices.
+    means : (indices,) float64
+        Means of φ after the multiplication, for entries of the given spread.
+    weight : float
+        Σ_j ∂φ/∂λ_j: what φ gains when A_0 gains the identity.
     """
 
     gap: float
@@ -48,8 +54,8 @@ class Scale(NamedTuple):
 def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
     """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
 
-    The means are those of spread · R in its place. The draws are those of one fixed seed: this is a
-    numerical integral, not a random choice.
+    The means are those for spread · R instead. The seed of the draws is fixed: this is a numerical
+    integral, not a random choice.
     """
     spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
     draws = min(max(DRAWS // spec.dim, 512), 4096)
@@ -73,7 +79,7 @@ def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
 
 
 def _gap(specs: tuple[EigSpec, ...]) -> float:
-    """Steps of A_0 for which the means bend by no more than BEND.
+    """Return the step of A_0's diagonal for which the means change by no more than BEND.
 
     With R_ij of variance q²/2 the mean of λ_i grows by (q²/2) Σ_j 1/(λ_i − λ_j), over the entries
     (i, j) of the structure (second-order perturbation); the deviation of φ is about |w|.
@@ -86,21 +92,22 @@ def _gap(specs: tuple[EigSpec, ...]) -> float:
         w = s.phi.raw_weights(get_backend("numpy"), ladder)
         if not w.any():
             raise InvalidSpec(
-                "weights are all zero: the layer is constant. Expected one that is not."
+                "weights are all zero, so that the layer would be constant. Expected at least one "
+                "other number. Write weights=(0.0, 1.0), for example, for dim=2."
             )
         bends.append(float(((w[i] - w[j]) / (i - j)).sum() / np.linalg.norm(w)) / 2)
     return max(GAP, float(np.sqrt(np.mean(np.square(bends)))) / BEND)
 
 
 def _ladder(spec: EigSpec, gap: float) -> np.ndarray:
-    """A_0 packed: a diagonal of mean zero that rises in equal steps."""
+    """Return A_0 packed: a diagonal of mean zero that rises in equal steps."""
     ladder = np.zeros(spec.packed_size)
     ladder[spec.rows == spec.cols] = gap * (np.arange(spec.dim) - (spec.dim - 1) / 2)
     return ladder
 
 
 def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return mean and deviation of the starting values of each parameter.
+    """Return the mean and the deviation with which each parameter starts.
 
     Parameters
     ----------
@@ -108,7 +115,8 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
     Returns
     -------
-    dict with the names of `Layer.shapes`; the two arrays broadcast to these shapes.
+    dict
+        The names of `Layer.shapes` -> two arrays that broadcast to these shapes.
     """
     spec, unit, shapes = layer.spec, scale(layer.specs), layer.shapes
     # each term has an equal share of the variance; z and the terms have one half each
@@ -117,14 +125,14 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     free = unit.factor * math.sqrt(share)
     eye = (spec.rows == spec.cols) * 1.0
     mean, deviation = np.zeros(spec.params_shape), np.full(spec.params_shape, free)
-    bound = np.flatnonzero(spec.monotone) + 1
-    if len(bound):
-        slope = math.sqrt(share * len(bound)) / unit.weight
-        roots = _roots(layer.specs, len(bound), slope)[..., None]
-        mean[:, bound] = roots * eye
-        deviation[:, bound] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
+    monotone = np.flatnonzero(spec.monotone) + 1
+    if len(monotone):
+        slope = math.sqrt(share * len(monotone)) / unit.weight
+        roots = _roots(layer.specs, len(monotone), slope)[..., None]
+        mean[:, monotone] = roots * eye
+        deviation[:, monotone] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
         # multiples of the identity move no eigenvalue against another: they bend no mean
-        entries = 1 - share * len(bound) + (slope * APART / unit.factor) ** 2 / spec.dim
+        entries = 1 - share * len(monotone) + (slope * APART / unit.factor) ** 2 / spec.dim
         unit = scale(layer.specs, math.sqrt(entries))
     shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
     mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
@@ -139,13 +147,13 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
-    """Roots r of the factors L = r·I + N of the monotone terms: (pencils, terms).
+    """Return the r of the factors L = r·I + N of the monotone features: (pencils, terms).
 
-    N has deviations r·MIDDLE/√d on the diagonal, which changes the slope, and r·APART/√d apart from
-    it, which turns the eigenvectors: the eigenvalues of its part of N + Nᵀ fill ± r·APART·√2
-    (semicircle law). Each pencil leans on its own group of terms: a mean of many increasing
-    functions would be the same for all pencils, and its variance grow with every layer. The squares
-    of a pencil's slopes add up to slope², less the variance that N brings.
+    N has deviation r·MIDDLE/√d on the diagonal, which changes the slope, and r·APART/√d off it,
+    which turns the eigenvectors: the eigenvalues of that part of N + Nᵀ fill ± r·APART·√2
+    (semicircle law). Each pencil leans on its own group of features. Otherwise every pencil would
+    be nearly the same mean of many increasing functions, whose variance grows with every layer. The
+    squares of a pencil's slopes add up to slope², less the variance that N brings.
     """
     spec, d, groups = specs[0], specs[0].dim, min(specs[0].outputs, terms)
     own = np.arange(terms) % groups == np.arange(spec.outputs)[:, None] % groups
@@ -160,9 +168,9 @@ def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
 
 
 def _affine(mean: np.ndarray, deviation: np.ndarray, factor: float, size: int) -> tuple:
-    """Coefficients of affine functions of z that have these means and deviations.
+    """Return means and deviations of affine functions of z that have the given ones.
 
-    Both (pencils, rows, K) -> (pencils · rows, size + 1, K).
+    Both (pencils, features + 1, K) -> (pencils · (features + 1), size + 1, K).
     """
     constant, slope = deviation * math.sqrt(0.5), deviation * math.sqrt(0.5 / size)
     slope[:, 0] = factor * math.sqrt(0.5 / size)

@@ -1,7 +1,7 @@
 """The model file: a safetensors file whose metadata describes the model (docs/model-file.md).
 
-This module knows bytes, checksums and versions; `eigcore.model` knows what they mean. Nothing read
-from a file is ever executed.
+This module knows bytes, checksums and versions; `eigcore.model` knows what they mean. It never
+executes anything that it reads.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
 
     Parameters
     ----------
-    path : path of the file
-    document : JSON values that describe the model
-    params : float64 arrays, one per member
+    path : str or path
+    document : dict
+        JSON values that describe the model.
+    params : sequence of float64 arrays
+        One per member.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]
 
 
 def parameters_sha256(params: Sequence[Any]) -> str:
-    """SHA-256 over shape and little-endian float64 bytes of each array, in hexadecimal."""
+    """Return the SHA-256 of the shape and little-endian float64 bytes of each array, in hex."""
     digest = hashlib.sha256()
     for array in params:
         array = np.ascontiguousarray(array, dtype="<f8")
@@ -112,13 +114,13 @@ def parameters_sha256(params: Sequence[Any]) -> str:
 
 
 def header_sha256(header: dict[str, str]) -> str:
-    """SHA-256 over all fields of the header except this checksum itself, in hexadecimal."""
+    """Return the SHA-256 of all fields of the header except this checksum itself, in hex."""
     rest = {key: value for key, value in header.items() if key != "header_sha256"}
     return hashlib.sha256(json_text(rest).encode()).hexdigest()
 
 
 def json_text(value: Any) -> str:
-    """Return JSON in one form only: sorted keys, no spaces, ASCII, finite numbers."""
+    """Return JSON in its one form: sorted keys, no spaces, ASCII, finite numbers."""
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -157,7 +159,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _header(path: Path, data: bytes) -> dict[str, str]:
-    """Our entry of a safetensors file: 8 bytes of length, then JSON with "__metadata__"."""
+    """Return our entry of a safetensors file: 8 bytes of length, then JSON with "__metadata__"."""
     length = int.from_bytes(data[:8], "little")
     foreign = ModelFileError(
         f"{path} is not an eigcore model. Expected a safetensors file made by model.save(path) or "

@@ -172,7 +172,7 @@ def test_thresholds_are_in_units_of_the_prediction():
 
 def test_the_text_names_columns_units_and_guarantees():
     text = str(model(psd=slice(3, 7)).certify(x=rows(12), radius=0.1))
-    for words in ("price", "size [m2]", "never decreasing", "between two levels", "2 more rows"):
+    for words in ("price", "size [m2]", "never falls", "between two levels", "2 more rows"):
         assert words in text
     assert "jointly convex" in str(linear_model(index="convex").certify())
 

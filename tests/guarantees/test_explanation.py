@@ -111,7 +111,7 @@ def test_shapes_and_json(outputs):
 def test_large_tables_are_explained_in_chunks(monkeypatch):
     m, x = model(), rows(50)
     expected = m.explain(x)
-    monkeypatch.setattr("eigcore.guarantees.explanation.CELLS", 100)
+    monkeypatch.setattr("eigcore.guarantees.explanation.ENTRIES", 100)
     np.testing.assert_allclose(m.explain(x).contributions, expected.contributions, atol=1e-12)
 
 

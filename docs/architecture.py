@@ -1,0 +1,187 @@
+"""Draw docs/architecture.svg: the rooms of eigcore and who imports whom.
+
+Rooms, modules and arrows are read from the code. Type: make picture
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTIONS = {
+    "errors": "what eigcore raises on purpose",
+    "core": "what a model is and how it differentiates: the only calculus",
+    "dispatch": "who computes: backends and how they are found",
+    "api": "the public functions of arrays",
+    "encoding": "from table columns to pencil terms",
+    "testing": "the laws of every backend",
+    "portable": "what is saved, and the arithmetic of a whole model",
+    "guarantees": "what is proven and explained",
+    "model": "SpectralModel: one file, any backend",
+    "fit": "how a model is trained",
+    "layers": "vectors to vectors",
+    "cli": "the command eigcore",
+    "estimators": "scikit-learn",
+    "plugin": "all that a backend may import",
+    "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
+}
+COLOURS = {
+    "#e8eef7": ("errors", "core", "dispatch", "api"),
+    "#eaf4ea": ("encoding", "portable", "model"),
+    "#fdf3dc": ("guarantees",),
+    "#fbe9e4": ("fit", "estimators", "cli"),
+    "#f0eaf6": ("layers", "plugin", "testing", "backends"),
+}
+ORDER = ["encoding", "api", "testing", "fit", "layers", "cli", "estimators", "plugin"]
+"""Rooms on the same floor from left to right."""
+INK, SOFT = "#22303c", "#5b6b79"
+WIDTH, TALL, SPACE = 12.0, 1.0, 0.42
+Box = tuple[float, float, float]
+"""Left, bottom, width."""
+
+
+def rooms() -> dict[str, list[Path]]:
+    """Name of each room -> its files; `backends` stands for all in-tree backends."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((ROOT / "eigcore").rglob("*.py")):
+        name = path.relative_to(ROOT / "eigcore").parts[0].removesuffix(".py")
+        found.setdefault(name, []).append(path)
+    del found["__init__"]  # the front door opens every room, lazily
+    backends = sorted((ROOT / "backends").glob("eigcore_*"))
+    files = [each for top in backends for each in (top.rglob("*.py") if top.is_dir() else [top])]
+    return found | {"backends": sorted(files)}
+
+
+def imports() -> dict[str, set[str]]:
+    """Room -> rooms that it imports, at the top of a file or inside a function."""
+    code = (ROOT / "eigcore" / "__init__.py").read_text()
+    home = dict(re.findall(r'"(\w+)": "(\w+)[\w.]*",', code))
+    uses = {
+        name: {other for path in files for other in _imported(path, home)} - {name}
+        for name, files in rooms().items()
+    }
+    return {name: others & set(uses) for name, others in uses.items()}
+
+
+def _imported(path: Path, home: dict[str, str]) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "eigcore":
+            found |= {home.get(alias.name, alias.name) for alias in node.names}
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.split(".")[1] for name in names if name.startswith("eigcore.")}
+    return found
+
+
+def below(uses: dict[str, set[str]], name: str) -> set[str]:
+    """Return all rooms that a room reaches by imports."""
+    return uses[name].union(*(below(uses, other) for other in uses[name]))
+
+
+def arrows() -> list[tuple[str, str]]:
+    """Return the imports that do not follow from others: (room, the room it uses)."""
+    uses = imports()
+    return sorted(
+        (name, other)
+        for name, others in uses.items()
+        for other in others
+        if not any(other in below(uses, third) for third in others - {other})
+    )
+
+
+def floors() -> list[list[str]]:
+    """Return the rooms by floor, the lowest first: each as low as its imports allow."""
+    uses = imports()
+
+    def height(name: str) -> int:
+        return 1 + max(map(height, uses[name]), default=-1)
+
+    found: list[list[str]] = [[] for _ in range(1 + max(map(height, uses)))]
+    for name in sorted(uses, key=lambda name: (name not in ORDER or ORDER.index(name), name)):
+        found[height(name)].append(name)
+    return found
+
+
+def contents(name: str) -> str:
+    """Return the modules of a room, folders with a slash; empty for a room of one file."""
+    top = {"backends": ROOT / "backends"}.get(name, ROOT / "eigcore" / name)
+    if not top.is_dir():
+        return ""
+    pattern = "eigcore_*" if name == "backends" else "*"
+    inside = [path for path in sorted(top.glob(pattern)) if path.name[:2] != "__"]
+    names = [path.stem for path in inside if path.suffix == ".py"]
+    names += [f"{path.name}/" for path in inside if path.is_dir()]
+    return "  ".join(names)
+
+
+def facts() -> str:
+    """Return all that the picture says; the SVG carries it, so that a test can compare."""
+    said = [f"{name}: {contents(name)}" for floor in floors() for name in floor]
+    return "; ".join(said + [f"{name} uses {other}" for name, other in arrows()])
+
+
+def draw(path: Path) -> None:
+    """Write the picture to a file whose ending names the format."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.hashsalt": "eigcore", "font.family": "DejaVu Sans"})
+    import matplotlib.pyplot as plt
+
+    stories, boxes = floors(), {}
+    figure, axes = plt.subplots(figsize=(WIDTH + 0.2, len(stories) * (TALL + SPACE)))
+    for floor, names in enumerate(stories):
+        each = (WIDTH - SPACE * (len(names) - 1)) / len(names)
+        for column, name in enumerate(names):
+            boxes[name] = (column * (each + SPACE), floor * (TALL + SPACE), each)
+    for name, box in boxes.items():
+        _room(axes, name, *box)
+    for name, other in arrows():
+        _arrow(axes, boxes[name], boxes[other])
+    axes.set_xlim(-0.1, WIDTH + 0.1)
+    axes.set_ylim(-0.1, len(stories) * (TALL + SPACE) - SPACE + 0.1)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    figure.subplots_adjust(0, 0, 1, 1)
+    about = {"Date": None, "Description": facts()} if path.suffix == ".svg" else None
+    figure.savefig(path, facecolor="white", metadata=about)
+
+
+def _room(axes: Axes, name: str, x: float, y: float, wide: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    colour = next((c for c, members in COLOURS.items() if name in members), "#eeeeee")
+    frame = {"boxstyle": "round,pad=0,rounding_size=0.12", "fc": colour, "ec": INK, "lw": 1.1}
+    frame |= {"linestyle": (0, (4, 3))} if name == "backends" else {}
+    axes.add_patch(FancyBboxPatch((x, y), wide, TALL, **frame))
+    lines = textwrap.wrap(contents(name), int(wide * 13))
+    middle, top = x + wide / 2, y + TALL - (0.22 if lines else 0.36)
+    centred = {"ha": "center", "va": "center"}
+    axes.text(middle, top, name, size=13.5, weight="bold", color=INK, **centred)
+    axes.text(middle, top - 0.24, CAPTIONS.get(name, ""), size=9.5, color=INK, **centred)
+    small = {"family": "DejaVu Sans Mono", "size": 7.6, "color": SOFT, "linespacing": 1.35}
+    axes.text(middle, y + 0.24, "\n".join(lines), **small, **centred)
+
+
+def _arrow(axes: Axes, upper: Box, lower: Box) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    (x, y, wide), (u, v, broad) = upper, lower
+    left, right = max(x, u), min(x + wide, u + broad)
+    start, end = x + wide / 2, u + broad / 2
+    if left < right:  # straight down through the floor that they share
+        start = end = (left + right) / 2
+    style = {"arrowstyle": "-|>", "mutation_scale": 13, "color": SOFT, "lw": 1.4}
+    axes.add_patch(FancyArrowPatch((start, y), (end, v + TALL), **style))
+
+
+if __name__ == "__main__":
+    draw(Path(__file__).with_suffix(".svg"))

@@ -1,0 +1,132 @@
+"""What a layer computes from its parameters: checks, matrices, eigenvalues.
+
+There is no calculus here: derivatives are those of `eigcore.core.rules` and of the framework.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eigcore.api import evaluate_packed
+from eigcore.core import rules, sources
+from eigcore.core.arrays import Array
+from eigcore.dispatch.backend import Backend
+from eigcore.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from eigcore.core.spec import EigSpec
+    from eigcore.layers.description import Layer
+
+Arrays = Mapping[str, Array]
+
+
+def check(layer: Layer, params: Arrays, given: Arrays) -> None:
+    """Raise InvalidInput unless the parameters and the inputs given are those of the layer."""
+    shapes = {name: tuple(a.shape) for name, a in params.items()}
+    if shapes != layer.shapes:
+        raise InvalidInput(
+            f"The parameters should have shapes {layer.shapes}; got {shapes}. Make them with the "
+            "layer's own initialisation."
+        )
+    sizes = {"x": layer.spec.features, "context": layer.context, "ids": layer.categories}
+    for name, size in sizes.items():
+        if name in given and not size and name != "x":
+            raise InvalidInput(f"{name} was given, but the layer takes none. Leave {name} out.")
+        if name not in given and size:
+            raise InvalidInput(
+                f"{name} is missing, and the layer needs it. Write layer(..., {name}={name})."
+            )
+        if name in given and name != "ids" and tuple(given[name].shape[-1:]) != (size,):
+            raise InvalidInput(
+                f"{name} should have trailing shape ({size},); got {tuple(given[name].shape)}."
+            )
+    if "values" in given and ("ids" not in given or given["values"].shape != given["ids"].shape):
+        raise InvalidInput("values should have the shape of ids, one factor for each id.")
+    dtype = params["matrices"].dtype
+    for name, a in given.items():
+        if name != "ids" and a.dtype != dtype:
+            raise InvalidInput(
+                f"{name} has dtype {a.dtype}, but the parameters have {dtype}. Expected one dtype; "
+                "eigcore converts nothing on its own. Convert one of them."
+            )
+
+
+def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
+    """Return the values of a layer: (..., outputs)."""
+    p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
+    found = [evaluate_packed(spec, p)[..., None] for spec in layer.specs]
+    y = backend.xp.concat(found, axis=-1)
+    y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
+    return y + params["bias"] if "bias" in params else y
+
+
+def pencils(spec: EigSpec, backend: Backend, numbers: Array) -> Array:
+    """Return packed matrices from stored numbers, ±L Lᵀ for monotone features.
+
+    numbers : (..., features + 1, K) -> the same shape
+    """
+    lay, monotone = spec.layout, spec.monotone
+    if not any(monotone):
+        return numbers
+    lower = backend.asarray(np.tril(np.ones((lay.dim, lay.dim))), like=numbers)
+    L = rules.matrix(backend, lay, numbers) * lower
+    # the packing is isometric, so its adjoint is its inverse
+    definite = rules.packed_gradient(backend, lay, L @ L.mT)
+    sign = backend.asarray([[0.0], *([float(s)] for s in monotone)], like=numbers)
+    return definite * sign + numbers * (1.0 - abs(sign))
+
+
+def _assembled(
+    layer: Layer,
+    backend: Backend,
+    params: Arrays,
+    x: Array | None = None,
+    ids: Array | None = None,
+    values: Array | None = None,
+) -> Array:
+    """M(x) packed: (..., pencils, K)."""
+    matrices = pencils(layer.spec, backend, params["matrices"])
+    p = matrices[:, 0, :]
+    if x is not None:
+        p = sources.assemble(backend.xp, matrices, x)
+        p = p[..., None, :] if layer.spec.outputs == 1 else p
+    if ids is None:
+        return p
+    legal, factors = _known(layer, backend, ids, p)
+    factors = factors if values is None else factors * values
+    xp, table = backend.xp, params["embedding"]
+    count, size = table.shape[0], math.prod(table.shape[1:])
+    touched = xp.take(xp.reshape(table, (count, size)), xp.reshape(legal, (-1,)), axis=0)
+    touched = xp.reshape(touched, (*legal.shape, size))
+    total = (factors[..., None, :] @ touched)[..., 0, :]
+    return p + xp.reshape(total, (*total.shape[:-1], *table.shape[1:]))
+
+
+def _predicted(layer: Layer, backend: Backend, params: Arrays, x: Array, context: Array) -> Array:
+    """M(x; z) packed, from numbers that are affine in z: (..., pencils, K)."""
+    xp = backend.xp
+    numbers = sources.assemble(xp, params["matrices"], context)
+    numbers = xp.reshape(numbers, (*context.shape[:-1], *layer.spec.params_shape))
+    terms = pencils(layer.spec, backend, numbers)
+    return terms[..., 0, :] + xp.sum(x[..., None, :, None] * terms[..., 1:, :], axis=-2)
+
+
+def _known(layer: Layer, backend: Backend, ids: Array, like: Array) -> tuple[Array, Array]:
+    """Return legal ids, and one for each of them; NaN where the id was not legal."""
+    xp, name = backend.xp, backend.dtype_name(ids)
+    if name not in ("int64", "int32"):
+        raise InvalidInput(
+            f"ids have dtype {name}; expected int64 or int32. Convert them to integers."
+        )
+    fine = (ids >= 0) & (ids < layer.categories)
+    if backend.is_concrete(ids) and not xp.all(fine):
+        wrong = int((~backend.to_numpy(fine)).sum())
+        raise InvalidInput(
+            f"ids should be between 0 and {layer.categories - 1}; {wrong} are not. To give a row "
+            "fewer ids than others, fill it up with id 0 and value 0."
+        )
+    return xp.where(fine, ids, 0), xp.where(fine, backend.asarray(1.0, like=like), math.nan)

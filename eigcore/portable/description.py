@@ -1,0 +1,177 @@
+"""The description of a model: everything that is not an array, as the model file holds it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from eigcore.core.spec import EigSpec
+from eigcore.encoding import Encoding
+from eigcore.errors import InvalidSpec
+
+LINKS = ("identity", "logistic", "log", "softmax")
+
+
+@dataclass(frozen=True)
+class ModelStatic:
+    """Everything of a model that is not an array: hashable, a static argument under `jax.jit`.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    specs : tuple of EigSpec
+        One per member, with `encoding.terms` features and equal numbers of outputs.
+    weights : tuple of float
+        One per member, non-negative, together one.
+    scale, offset : float
+        decision = offset + scale · weighted average of the members, in units of the target.
+    link : {"identity", "logistic", "log", "softmax"}
+        The prediction is the link's inverse of the decision.
+    target_name : str
+    classes : tuple
+        With the link "logistic" two: the prediction is the probability of the second. With
+        "softmax" one per output: the prediction holds the probability of each.
+
+    Raises
+    ------
+    InvalidSpec
+        If the parts contradict each other.
+    """
+
+    encoding: Encoding
+    specs: tuple[EigSpec, ...]
+    weights: tuple[float, ...]
+    scale: float = 1.0
+    offset: float = 0.0
+    link: str = "identity"
+    target_name: str = ""
+    classes: tuple[str | float | bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        outputs, features = ([getattr(s, n) for s in self.specs] for n in ("outputs", "features"))
+        if len(set(outputs)) != 1:
+            raise InvalidSpec(
+                f"The members have {outputs} outputs. Expected at least one member, all with the "
+                "same number of outputs. Fit or build the members from one spec."
+            )
+        terms = self.encoding.terms
+        if set(features) != {terms}:
+            raise InvalidSpec(
+                f"The encoding gives {terms} terms, but the specs have {features} features. "
+                f"Write EigSpec(features={terms}, ...)."
+            )
+        if not (math.isfinite(self.offset) and math.isfinite(self.scale) and self.scale > 0):
+            raise InvalidSpec(
+                f"target_scale is {self.scale} and target_offset is {self.offset}. Expected a "
+                "positive number and a finite one. To turn a model upside down, negate its "
+                "matrices."
+            )
+        self._check_link(outputs[0])
+
+    def _check_link(self, outputs: int) -> None:
+        if self.link not in LINKS:
+            raise InvalidSpec(
+                f"link is {self.link!r}. Expected one of {', '.join(map(repr, LINKS))}. "
+                'Write link="identity".'
+            )
+        if not all(isinstance(label, (str, int, float)) for label in self.classes):
+            raise InvalidSpec(
+                f"classes is {self.classes!r}. Expected text, numbers or booleans. Convert them, "
+                "for example to text."
+            )
+        if self.classes and len(self.classes) != {"logistic": 2, "softmax": outputs}.get(self.link):
+            raise InvalidSpec(
+                f"classes is {self.classes!r} with link {self.link!r} and {outputs} output(s). "
+                'Expected link="logistic" and two classes, link="softmax" and one class per '
+                "output, or no classes."
+            )
+        if self.link == "softmax" and outputs < 2:
+            raise InvalidSpec(
+                f'link is "softmax" with {outputs} output. Expected at least two outputs. Write '
+                'EigSpec(outputs=2, ...), or link="logistic".'
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; `from_dict` is the inverse."""
+        return {
+            "encoding": self.encoding.to_dict(),
+            "members": [
+                {"spec": json.loads(spec.to_json()), "weight": weight}
+                for spec, weight in zip(self.specs, self.weights, strict=True)
+            ],
+            "link": self.link,
+            "target": {"name": self.target_name, "scale": self.scale, "offset": self.offset},
+            "classes": list(self.classes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ModelStatic:
+        """Read what `to_dict` returned.
+
+        Raises
+        ------
+        InvalidSpec, KeyError, TypeError, ValueError
+            If the description lacks a field or contradicts itself.
+        """
+        members, target = data["members"], data["target"]
+        return cls(
+            Encoding.from_dict(data["encoding"]),
+            tuple(EigSpec.from_json(json.dumps(member["spec"])) for member in members),
+            tuple(float(member["weight"]) for member in members),
+            float(target["scale"]),
+            float(target["offset"]),
+            str(data["link"]),
+            str(target["name"]),
+            tuple(data["classes"]),
+        )
+
+
+class Described(Protocol):
+    """What guarantees need to know of a model; `eigcore.SpectralModel` is one."""
+
+    @property
+    def static(self) -> ModelStatic:
+        """Everything that is not an array."""
+        ...
+
+    @property
+    def encoding(self) -> Encoding:
+        """Columns and their terms."""
+        ...
+
+    @property
+    def members(self) -> tuple[tuple[EigSpec, np.ndarray], ...]:
+        """Spec and parameters (outputs, features + 1, K) of each member."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Number of values per row."""
+        ...
+
+
+def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
+    """Return the weights of `count` members, scaled to sum 1; equal ones for None.
+
+    Raises
+    ------
+    InvalidSpec
+        If there is not one non-negative number per member, or all are zero.
+    """
+    if not count:
+        return ()
+    given = [1.0] * count if weights is None else [float(w) for w in weights]
+    total = math.fsum(given)
+    if len(given) != count or not all(0 <= w < math.inf for w in given) or total <= 0:
+        raise InvalidSpec(
+            f"weights is {given} for {count} member(s). Expected one non-negative number per "
+            "member, not all zero. Leave weights out for equal ones."
+        )
+    if abs(total - 1) <= 1e-12:
+        return tuple(given)
+    return tuple(w / total for w in given)
