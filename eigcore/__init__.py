@@ -12,7 +12,7 @@ _HOME = {
     "Encoding": "encoding",
     "SpectralModel": "model",
     "Backend": "dispatch.backend",
-    "Capabilities": "dispatch.backend",
+    "Capabilities": "dispatch.capabilities",
     "PLUGIN_API": "dispatch.backend",
     "backends": "dispatch.registry",
     "get_backend": "dispatch.registry",
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
         vjp,
     )
     from eigcore.core.spec import EigSpec
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities
+    from eigcore.dispatch.backend import PLUGIN_API, Backend
+    from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.registry import backends, get_backend, use_backend
     from eigcore.dispatch.tracing import trace
     from eigcore.encoding import Encoding

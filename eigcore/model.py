@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -10,20 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core.arrays import Array
 from eigcore.core.canonical import canonical
 from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.encoding.rows import Rows, kernel_serves
-from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError, NonFiniteInput
+from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
 from eigcore.portable import file as modelfile
-from eigcore.portable.predict import ModelStatic, combine, decision, forward, link_inverse, shares
+from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
+from eigcore.portable.predict import Forward, decision, forward, link_inverse
+from eigcore.portable.tables import is_table, predict_table
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
-
-CELLS = 2**20
-"""Encoded numbers per chunk of rows when a table is predicted."""
 
 
 class SpectralModel:
@@ -78,8 +76,8 @@ class SpectralModel:
             target_name,
             tuple(c.item() if isinstance(c, np.generic) else c for c in classes),
         )
-        self.params = tuple(_checked(spec, params) for spec, params in members)
-        self.provenance = _plain(provenance or {})
+        self.params = tuple(checked_params(spec, params) for spec, params in members)
+        self.provenance = plain_json(provenance or {})
 
     @classmethod
     def from_static(
@@ -147,35 +145,15 @@ class SpectralModel:
         """Like `predict`, before the link: log-odds, logarithms, or scores for "softmax"."""
         return self._run(decision, X, backend)
 
-    def _run(self, function: Any, X: Any, backend: Any) -> Any:
-        if _is_table(X):
-            return self._run_table(function, self.encoding.table(X), get_backend(backend))
+    def _run(self, function: Forward, X: Any, backend: str | Backend | None) -> Array:
+        if is_table(X):
+            return predict_table(function, self.static, self.params, X, get_backend(backend))
         chosen = infer(X, backend=backend)
         if chosen.name == "numpy":
-            return self._run_table(function, self.encoding.table(X), chosen)
+            return predict_table(function, self.static, self.params, X, chosen)
         self.encoding.check_width(X.shape)
         # copies: torch shares memory with NumPy arrays, and these are read-only
         return function(self.static, [p.copy() for p in self.params], X, chosen)
-
-    def _run_table(self, function: Any, table: np.ndarray, backend: Backend) -> np.ndarray:
-        flat = table.reshape(-1, table.shape[-1])
-        link = self.static.link if function is forward else "identity"
-        binned = all(kernel_serves(spec, backend) for spec in set(self.static.specs))
-        width = len(self.encoding.parts) if binned else self.encoding.terms
-        step = max(1, CELLS // max(1, width))
-        parts = []
-        for start in range(0, max(1, len(flat)), step):
-            # encoded in float64 whatever the backend computes in: knots can be narrow
-            rows = Rows(self.encoding, flat[start : start + step], backend)
-            values = combine(self.static, [rows.values(spec, own) for spec, own in self.members])
-            if not np.isfinite(values).all():
-                raise NonFiniteInput(
-                    "The matrices of some rows overflow; expected cells and parameters that stay "
-                    "far from 1e308. Check the units of the columns."
-                )
-            parts.append(link_inverse(link, values, get_backend("numpy")))
-        whole = np.concatenate(parts)
-        return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (docs/model-file.md), whole or not at all. Raises ModelFileError."""
@@ -313,34 +291,3 @@ class SpectralModel:
             f"{len(self.encoding.names)} columns, {self.encoding.terms} terms; "
             f"{len(self.params)} member(s): {specs}; link {self.static.link})"
         )
-
-
-def _is_table(X: Any) -> bool:
-    frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
-    return frame or hasattr(X, "columns") or hasattr(X, "column_names")
-
-
-def _checked(spec: EigSpec, params: Any) -> np.ndarray:
-    array = np.array(params, dtype=np.float64)
-    # K is at least dim, so that a file cannot ask for the places of a huge matrix
-    if array.ndim != 3 or array.shape[-1] < spec.dim or array.shape != spec.params_shape:
-        raise InvalidSpec(
-            f"params should have shape ({spec.outputs}, {spec.features + 1}, K), K the stored "
-            f"entries of a {spec.structure} matrix of order {spec.dim}; got {array.shape}."
-        )
-    if not np.isfinite(array).all():
-        raise InvalidSpec(
-            f"params have {int((~np.isfinite(array)).sum())} entries that are not finite. Expected "
-            "finite numbers; fit again with a smaller step or a larger penalty."
-        )
-    array.setflags(write=False)
-    return array
-
-
-def _plain(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return json.loads(json.dumps(dict(provenance), allow_nan=False))
-    except (TypeError, ValueError) as exc:
-        raise InvalidSpec(
-            f"provenance is not JSON: {exc}. Expected text, finite numbers, lists and dicts."
-        ) from exc

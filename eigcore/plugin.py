@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 _HOME = {
     # what a plugin is
     "Backend": "dispatch.backend",
-    "Capabilities": "dispatch.backend",
+    "Capabilities": "dispatch.capabilities",
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
     "window": "dispatch.backend",
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule, rule_from_key
     from eigcore.core.sources import Answer, Diagonals, Encoded, Matrices, Pencil, Source, Want
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities, window
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, window
+    from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.layers import layer, start
     from eigcore.portable.predict import ModelStatic, forward

@@ -86,7 +86,7 @@ def test_tables_lists_and_leading_axes():
 def test_large_tables_are_predicted_in_chunks(monkeypatch):
     m, x = model(), rows(100)
     expected = m.predict(x)
-    monkeypatch.setattr("eigcore.model.CELLS", 7 * m.encoding.terms)
+    monkeypatch.setattr("eigcore.portable.tables.CELLS", 7 * m.encoding.terms)
     np.testing.assert_allclose(m.predict(x), expected, rtol=1e-12)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from eigcore.core.functionals import Functional, functional
+from eigcore.core.functionals import FUNCTIONALS, Functional, Kth, Smooth
 from eigcore.core.packing import Layout, packed
 from eigcore.errors import InvalidSpec
 
@@ -203,3 +204,56 @@ class EigSpec:
                 f"fields but {', '.join(sorted(known))}."
             )
         return cls(**values)
+
+
+def functional(
+    name: str,
+    dim: int,
+    k: int,
+    *,
+    alpha: float | None = None,
+    r: int | None = None,
+    t: float | None = None,
+    weights: tuple[float, ...] | None = None,
+) -> Functional:
+    """Return the functional called `name` with its own parameter checked.
+
+    Raises
+    ------
+    InvalidSpec
+        If the name is unknown, a parameter is missing, out of range or belongs to another one.
+    """
+    if not isinstance(name, str) or name not in FUNCTIONALS:
+        raise InvalidSpec(
+            f"functional is {name!r}; expected one of {', '.join(map(repr, FUNCTIONALS))}."
+        )
+    wanted = {"smooth": "alpha", "top_sum": "r", "bottom_sum": "r", "softmax": "t"}.get(
+        name, "weights" if name == "weighted" else None
+    )
+    given = {"alpha": alpha, "r": r, "t": t, "weights": weights}
+    extra = [key for key, value in given.items() if value is not None and key != wanted]
+    if extra:
+        raise InvalidSpec(
+            f"{extra[0]} was given for functional {name!r}, which takes "
+            f"{wanted or 'no parameter'}. Leave {extra[0]} out."
+        )
+    if wanted is None:
+        return Kth(dim, k)
+    value = given[wanted]
+    _check_parameter(name, wanted, value, dim)
+    return Smooth(dim, (k, float(value))) if name == "smooth" else FUNCTIONALS[name](dim, value)
+
+
+def _check_parameter(name: str, wanted: str, value: Any, dim: int) -> None:
+    if wanted == "r":
+        fine = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= dim
+        expected = f"an integer with 1 <= r <= dim = {dim}"
+    elif wanted == "weights":
+        fine = value is not None and len(value) == dim and np.isfinite(value).all()
+        expected = f"{dim} finite numbers, one per eigenvalue in ascending order"
+    else:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fine = number and math.isfinite(value) and value > 0
+        expected = "a positive finite number"
+    if not fine:
+        raise InvalidSpec(f"{wanted} is {value!r}; functional {name!r} expects {expected}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from eigcore.core.packing import Layout, pair
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Answer, Source, Want
 from eigcore.dispatch import tracing
+from eigcore.dispatch.capabilities import Capabilities
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 2
@@ -23,37 +23,6 @@ PLUGIN_API = 2
 
 MEMORY_BUDGET = 256 * 2**20
 """Bytes of working memory for one solve; larger batches are cut into chunks."""
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What a backend declares; what it does not declare is skipped by the laws, with this reason.
-
-    Parameters
-    ----------
-    arrays : tuple of str
-        Top-level modules that define its array types, for choosing a backend by its arrays.
-    dtypes : tuple of str
-        Element types accepted, among float64, float32, float16, bfloat16.
-    devices : tuple of str
-        Kinds of device it can use, such as cpu, cuda, tpu.
-    autodiff : bool
-        Values are differentiable by the framework itself.
-    second_order : bool
-        So are gradients; otherwise the framework must raise.
-    compiled : bool
-        Works inside the framework's own compiler.
-    structures : tuple of str
-        Structures of `EigSpec` that it supports.
-    """
-
-    arrays: tuple[str, ...]
-    dtypes: tuple[str, ...] = ("float64", "float32")
-    devices: tuple[str, ...] = ("cpu",)
-    autodiff: bool = False
-    second_order: bool = False
-    compiled: bool = False
-    structures: tuple[str, ...] = ("dense", "tridiagonal", "banded", "diagonal")
 
 
 class Backend(abc.ABC):

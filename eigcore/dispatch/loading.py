@@ -12,7 +12,8 @@ import numpy as np
 import pluggy
 
 from eigcore.dispatch import hookspecs
-from eigcore.dispatch.backend import PLUGIN_API, Backend, Capabilities
+from eigcore.dispatch.backend import PLUGIN_API, Backend
+from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.discovery import OWN, UNKNOWN, Provider
 from eigcore.dispatch.hookspecs import GROUP
 from eigcore.errors import BackendUnavailable

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eigcore.dispatch import loading
-from eigcore.dispatch.backend import Backend, Capabilities
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.discovery import OWN, UNKNOWN, Provider, Scan, scan
 from eigcore.errors import BackendUnavailable, InvalidInput
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -175,3 +175,31 @@ def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     if abs(total - 1) <= 1e-12:
         return tuple(given)
     return tuple(w / total for w in given)
+
+
+def checked_params(spec: EigSpec, params: Any) -> np.ndarray:
+    """Return a read-only float64 copy of parameters; InvalidSpec if they do not fit the spec."""
+    array = np.array(params, dtype=np.float64)
+    # K is at least dim, so that a file cannot ask for the places of a huge matrix
+    if array.ndim != 3 or array.shape[-1] < spec.dim or array.shape != spec.params_shape:
+        raise InvalidSpec(
+            f"params should have shape ({spec.outputs}, {spec.features + 1}, K), K the stored "
+            f"entries of a {spec.structure} matrix of order {spec.dim}; got {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise InvalidSpec(
+            f"params have {int((~np.isfinite(array)).sum())} entries that are not finite. Expected "
+            "finite numbers; fit again with a smaller step or a larger penalty."
+        )
+    array.setflags(write=False)
+    return array
+
+
+def plain_json(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return provenance as JSON gives it back; InvalidSpec if it is not JSON."""
+    try:
+        return json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as exc:
+        raise InvalidSpec(
+            f"provenance is not JSON: {exc}. Expected text, finite numbers, lists and dicts."
+        ) from exc

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eigcore.api import evaluate
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
-from eigcore.portable.description import ModelStatic, shares
+from eigcore.portable.description import ModelStatic
 
-__all__ = ["ModelStatic", "combine", "decision", "forward", "link_inverse", "shares"]
+Forward = Callable[[ModelStatic, Sequence[Array], Array, Backend], Array]
+"""`decision` or `forward`."""
 
 
 def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Backend) -> Array:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 import eigcore
-from eigcore.core.functionals import Kth, Smooth, functional, tie_tolerance
+from eigcore.core.functionals import Kth, Smooth, tie_tolerance
+from eigcore.core.spec import functional
 from eigcore.errors import InvalidSpec
 
 BACKENDS = ("numpy", "torch", "jax")
