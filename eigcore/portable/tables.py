@@ -1,0 +1,63 @@
+"""Predictions of tables on the host: chunks of rows, one kernel where the backend has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend
+from eigcore.encoding.rows import Rows, kernel_serves
+from eigcore.errors import NonFiniteInput
+from eigcore.portable.description import ModelStatic
+from eigcore.portable.predict import Forward, combine, forward, link_inverse
+
+CELLS = 2**20
+"""Encoded numbers per chunk of rows."""
+
+
+def is_table(X: Any) -> bool:
+    """Tell whether X is a table, and not an array of a framework."""
+    frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
+    return frame or hasattr(X, "columns") or hasattr(X, "column_names")
+
+
+def predict_table(
+    function: Forward, static: ModelStatic, params: Sequence[np.ndarray], X: Any, backend: Backend
+) -> np.ndarray:
+    """Return `forward` or `decision` of a table: float64 (...) or (..., outputs).
+
+    The rows are encoded in float64, whatever the backend computes in: knots can be close together.
+    """
+    table = static.encoding.table(X)
+    flat = table.reshape(-1, table.shape[-1])
+    link = static.link if function is forward else "identity"
+    parts = [
+        link_inverse(link, _decision(static, params, rows, backend), get_backend("numpy"))
+        for rows in _chunks(static, flat, backend)
+    ]
+    whole = np.concatenate(parts)
+    return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
+
+
+def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> list[np.ndarray]:
+    binned = all(kernel_serves(spec, backend) for spec in set(static.specs))
+    width = len(static.encoding.parts) if binned else static.encoding.terms
+    step = max(1, CELLS // max(1, width))
+    return [flat[start : start + step] for start in range(0, max(1, len(flat)), step)]
+
+
+def _decision(
+    static: ModelStatic, params: Sequence[np.ndarray], flat: np.ndarray, backend: Backend
+) -> np.ndarray:
+    rows = Rows(static.encoding, flat, backend)
+    pairs = zip(static.specs, params, strict=True)
+    values = combine(static, [rows.values(spec, own) for spec, own in pairs])
+    if not np.isfinite(values).all():
+        raise NonFiniteInput(
+            "The matrices of some rows overflow; expected cells and parameters that stay "
+            "far from 1e308. Check the units of the columns."
+        )
+    return values
