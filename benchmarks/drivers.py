@@ -98,6 +98,8 @@ def calls(backend: str) -> list[Call]:
                 tangents,
             ),
             ("SpectralModel.predict", lambda: model.predict(table, backend=backend), members),
+            ("SpectralModel.explain", lambda: model.explain(table[:100]), None),
+            ("fit", lambda: _fit(table, backend), None),
         )
     ]
 
@@ -112,6 +114,10 @@ def _model(rng: np.random.Generator) -> tuple[SpectralModel, np.ndarray]:
     spec = EigSpec(encoding.terms, 5)
     members = [(spec, rng.normal(size=spec.params_shape)) for _ in range(12)]
     return SpectralModel(encoding, members), rng.normal(size=(3000, 8))
+
+
+def _fit(table: np.ndarray, backend: str) -> SpectralModel:
+    return eigcore.fit(table[:200], table[:200, 0], knots=4, members=1, max_iter=5, backend=backend)
 
 
 def drivers(call: Call) -> str:

@@ -165,7 +165,8 @@ def _member(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> list[np.nda
 def _output(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return ⟨G, A_i⟩ (rows, n), ⟨G, A_0⟩, φ − Σ w λ and the gaps (rows, 2) of one output."""
     numpy = get_backend("numpy")
-    values, V = np.linalg.eigh(matrices(spec, params[0] + terms @ params[1:]))
+    M = matrices(spec, params[0] + terms @ params[1:])
+    values, V = numpy.eigenpairs(M, 0, spec.dim - 1)
     weights = spec.phi.weights(numpy, values)
     # packing is isometric, so ⟨G, A⟩ is the dot product of packed vectors
     G = pack(spec, (V * weights[:, None, :]) @ V.mT)
