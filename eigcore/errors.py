@@ -50,11 +50,11 @@ class Dialect:
         """Return the name of an option, as ``validation``."""
         return option
 
-    def advice(self, option: str, example: Any) -> str:
+    def advice(self, option: str, example: Any, purpose: str = "") -> str:
         """Return what to type, as ``Write validation=0.2``; an example of None leaves it out."""
         if example is None:
             return f"Leave {self.name(option)} out"
-        return f"Write {self.name(option)}={example!r}"
+        return " ".join(filter(None, [f"Write {self.name(option)}={example!r}", purpose]))
 
 
 class InvalidFit(InvalidInput):
@@ -127,5 +127,4 @@ class InvalidTable(InvalidFit):
 
     def told(self, dialect: Dialect) -> str:
         """See `InvalidFit.told`."""
-        purpose = f" {self.purpose}" if self.purpose else ""
-        return f"{self.what} {dialect.advice(self.option, self.example)}{purpose}."
+        return f"{self.what} {dialect.advice(self.option, self.example, self.purpose)}."

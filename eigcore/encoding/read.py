@@ -4,7 +4,8 @@ A container is a mapping, a data frame (pandas, polars), an arrow table or batch
 an array. Frames are recognised by what they offer (`.columns`, `[name]`); no library is imported.
 
 A column of cells is an array (rows,): of numbers or booleans as they came, missing ones NaN, or of
-objects, missing ones None. Missing are None, NaN, NaT, pandas.NA, masked cells and empty text.
+objects (text, and whatever the container declares to be categories), missing ones None. Missing are
+None, NaN, NaT, pandas.NA, masked cells and empty text.
 """
 
 from __future__ import annotations
@@ -88,11 +89,13 @@ def cells_of(column: Any) -> np.ndarray:
     elif str(kind).startswith("dictionary"):
         # NumPy gets the last level for missing cells of a chunked one: as for plain arrays before
         # https://github.com/apache/arrow/pull/10101
-        column = column.cast(column.type.value_type)
+        return cells_of(column.cast(column.type.value_type)).astype(object)
     if isinstance(column, np.ma.MaskedArray):
         mask, column = np.ma.getmaskarray(column), column.data
         column = column.astype(np.float64 if column.dtype.kind in "fiub" else object)
     cells = np.asarray(column)
+    if _declares_categories(column):
+        cells = cells.astype(object)
     if cells.dtype.kind in "US":
         cells = cells.astype(str).astype(object)
     if cells.dtype.kind == "O":
@@ -128,13 +131,11 @@ def _is_missing(cell: Any) -> bool:
         return type(cell).__name__ == "NAType"
 
 
-def category_names(data: Any) -> list[str]:
-    """Names of the columns that the container itself declares to hold categories."""
-    names = column_names(data)
-    if names is None:
+def declared_categories(data: Any) -> list[bool]:
+    """Tell of each column whether its container declares it to hold categories."""
+    if column_names(data) is None:
         return []
-    pairs = zip(names, columns_of(data), strict=True)
-    return [name for name, column in pairs if _declares_categories(column)]
+    return [_declares_categories(column) for column in columns_of(data)]
 
 
 def _declares_categories(column: Any) -> bool:

@@ -151,8 +151,9 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
         raise InvalidOption(
             "neuron",
             neuron,
-            f"no index beside a shape, which takes the eigenvalue {found.shape!r} itself",
+            "no index beside a shape, which takes an eigenvalue of its own",
             {key: value for key, value in neuron.items() if key != "index"} or None,
+            f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
         )
     spec = found.spec(1, options.dim or found.order(USUAL_DIM))
     known = shape_of(spec)
@@ -164,6 +165,6 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             neuron,
             f"a functional that keeps a model {asked} (math.md, section 2)",
             {"functional": "kth"},
-            f"asks for the functional {spec.functional!r}, which does not make a model monotone "
+            f"has the functional {spec.functional!r}, which does not make a model monotone "
             "or of a shape, whatever its matrices",
         )

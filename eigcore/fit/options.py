@@ -205,8 +205,8 @@ class FitOptions:
         None,
         Like(EarlyStopping, "True or EarlyStopping(part, steps, tolerance)"),
         True,
-        "Stop each member when rows hidden from it gain no more: an `EarlyStopping`, or True for "
-        "its defaults; None: go on.",
+        "Stop each member when rows hidden from it gain no more, and keep its best point; None: go "
+        "on.",
         "table",
     )
     budget_seconds: float | None = _option(

@@ -70,7 +70,7 @@ class Problem:
         constraints = Constraints.of(options, encoding, own.loss.outputs)
         pairs = zip(read.cells.items(), columns, strict=True)
         notes = [note for (name, cells), each in pairs for note in column_notes(name, cells, each)]
-        dim = options.dim or USUAL_DIM
+        spec = constraints.spec(1, options.dim or constraints.order(USUAL_DIM))
         return cls(
             encoding,
             encoding.table(read.cells),
@@ -79,7 +79,7 @@ class Problem:
             options,
             context,
             notes=(*read.notes, *notes),
-            fast=constraints.allows(dim) and kernel_serves(constraints.spec(1, dim), context.backend),
+            fast=kernel_serves(spec, context.backend),
         )
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -114,13 +114,8 @@ def _mean_values(model: SpectralModel, problem: Problem) -> np.ndarray:
     """Mean (rows,) or (rows, outputs) of the members' values."""
     context = problem.context
     rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
-    total = np.zeros((len(problem), model.outputs))
-    for spec, params in model.members:
-        single = replace(spec, outputs=1)
-        parts = [rows.vjp(single, pencil[None])[0] for pencil in params]
-        total += np.stack([rows.backend.to_numpy(part) for part in parts], axis=-1)
-    mean = total / len(model.members)
-    return mean[:, 0] if model.outputs == 1 else mean
+    values = [rows.backend.to_numpy(rows.values(*member)) for member in model.members]
+    return np.asarray(np.mean(values, axis=0, dtype=np.float64))
 
 
 def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Errors:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.encoding import Categories, Column, Linear
-from eigcore.encoding.read import Cells, category_names, cells_of, missing, read_columns
+from eigcore.encoding.read import Cells, cells_of, declared_categories, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.names import check_names, listed, nearest
 from eigcore.fit.options import FitOptions
@@ -56,8 +56,11 @@ class Table:
         InvalidInput
             A table, target or weights that cannot be used.
         """
-        declared = category_names(table)
-        cells, values, name = _split(read_columns(table), target)
+        cells = read_columns(table)
+        declared = [
+            key for key, is_one in zip(cells, declared_categories(table), strict=False) if is_one
+        ]
+        cells, values, name = _split(cells, target)
         dropped = options.drop_columns
         check_names("drop_columns", dropped, cells)
         check_names("categories", options.categories, cells)

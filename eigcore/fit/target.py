@@ -95,14 +95,14 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
     classified = text or cells.dtype.kind == "b" or options.classes is not None
     if classified or options.loss in CLASSIFIED:
         return _codes(plain, cells.dtype.kind == "b", table, options)
-    if np.ptp(plain) == 0.0 and not options.keep_constant:
-        raise _constant(name, plain)
     infinite = int(np.isinf(plain).sum())
     if infinite:
         raise InvalidInput(
             f"Target {name!r} is infinite in {infinite} row(s); expected finite numbers. Remove "
             "those rows from the table."
         )
+    if np.ptp(plain) == 0.0 and not options.keep_constant:
+        raise _constant(name, plain)
     return plain, ()
 
 
