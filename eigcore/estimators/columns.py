@@ -26,7 +26,8 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     `categorical_features`, whatever it holds. Without names of text they are called x0, x1, …
     """
     # sparse matrices of keys are mappings; scikit-learn says what is wrong with them
-    if column_names(X) is not None and not isinstance(X, Mapping):
+    frame = column_names(X) is not None and not isinstance(X, Mapping)
+    if frame:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         columns = columns_of(X)
     else:

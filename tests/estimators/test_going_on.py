@@ -61,7 +61,7 @@ def test_every_part_of_counts_is_checked(mixed):
     X, y, _ = mixed
     fitted = SpectralRegressor(**SETTINGS, loss="poisson").partial_fit(X, np.abs(y))
     with pytest.raises(
-        InvalidInput, match="loss is 'poisson', and .*expected values of at least 0"
+        InvalidInput, match=r"loss is 'poisson', and .*expected values of at least 0"
     ):
         fitted.partial_fit(X, -np.abs(y))
 
