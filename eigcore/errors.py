@@ -7,7 +7,7 @@ the words in which the option was given (`Dialect`).
 
 from __future__ import annotations
 
-from numbers import Number
+import numbers
 from typing import Any
 
 
@@ -105,7 +105,7 @@ class InvalidOption(InvalidFit):
 
     def told(self, dialect: Dialect) -> str:
         """See `InvalidFit.told`."""
-        value = str(self.value) if isinstance(self.value, Number) else repr(self.value)
+        value = str(self.value) if isinstance(self.value, numbers.Number) else repr(self.value)
         problem = self.problem or f"is {value}"
         advice = dialect.advice(self.option, self.example)
         return f"{dialect.name(self.option)} {problem}; expected {self.expected}. {advice}."

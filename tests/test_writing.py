@@ -62,7 +62,7 @@ def test_files_have_the_usual_permissions(tmp_path):
 
 
 def test_places_that_cannot_be_written_are_named(tmp_path):
-    with pytest.raises(InvalidInput, match="mkdir -p .*nowhere"):
+    with pytest.raises(InvalidInput, match=r"mkdir -p .*nowhere"):
         write_whole(tmp_path / "nowhere" / "a.txt", b"")
     with pytest.raises(InvalidInput, match="is a folder"):
         write_whole(tmp_path, b"")

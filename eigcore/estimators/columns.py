@@ -25,9 +25,7 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     A frame's columns keep their kinds; an array is numbers, or, where the estimator has
     `categorical_features`, whatever it holds. Without names of text they are called x0, x1, …
     """
-    # sparse matrices of keys are mappings; scikit-learn says what is wrong with them
-    frame = column_names(X) is not None and not isinstance(X, Mapping)
-    if frame:
+    if _is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         columns = columns_of(X)
     else:
@@ -37,6 +35,11 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
         columns = list(np.asarray(validate_data(estimator, X, reset=reset, **options)).T)
     pairs = zip(names_of(estimator), columns, strict=True)
     return {name: cells_of(column) for name, column in pairs}
+
+
+def _is_frame(X: Any) -> bool:
+    # a sparse matrix of keys is a mapping, and scikit-learn says what is wrong with it
+    return column_names(X) is not None and not isinstance(X, Mapping)
 
 
 def names_of(estimator: SpectralEstimator) -> list[str]:

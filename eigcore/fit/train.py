@@ -8,8 +8,9 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidOption
 from eigcore.fit.context import Callback, Context
 from eigcore.fit.memory import fit_table
-from eigcore.fit.options import FitOptions, make_options, takes_options
+from eigcore.fit.options import FitOptions
 from eigcore.fit.report import FitResult
+from eigcore.fit.signature import make_options, takes_options
 from eigcore.fit.stream.source import is_source
 from eigcore.fit.stream.train import fit_source
 

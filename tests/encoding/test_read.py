@@ -88,7 +88,7 @@ def test_every_container_gives_the_same_cells(container):
     [
         [None, "x"],
         ["", "x"],
-        [np.nan, "x"],
+        np.array([np.nan, "x"], dtype=object),
         [np.nan, 2.0],
         np.array(["NaT", "2020-01-01"], dtype="datetime64[D]"),
         np.array([np.nan, 1.0], dtype=np.float32),

@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from eigcore.dispatch.registry import get_backend
 from eigcore.fit.context import Callback, Context
 from eigcore.fit.memory import fit_table
-from eigcore.fit.options import OPTIONS, FitOptions, make_options, takes_options
+from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
+from eigcore.fit.signature import make_options, takes_options
 from eigcore.fit.stream.checkpoint import Checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Sampled
