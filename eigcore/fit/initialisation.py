@@ -1,4 +1,4 @@
-"""Starting points (math.md, section 7), screened cheaply.
+"""The first matrices of a member (math.md, section 7).
 
 Every start is built on the same additive model, fitted first: with multiples of the identity in
 all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whatever eigenvalue is meant, and the best p is a

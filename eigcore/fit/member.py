@@ -1,4 +1,4 @@
-"""Fit one member: screen the starting points on a few rows, then descend on all of them."""
+"""Fit one member: try two initialisations on a few rows, then descend on all of them."""
 
 from __future__ import annotations
 

@@ -14,6 +14,10 @@ from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
 
 
+_CONSTRAINTS, _BEFORE = "constraints", "wishes"
+"""What files call constraints, and what they called them before."""
+
+
 class Origin(NamedTuple):
     """How a model was fitted.
 
@@ -45,7 +49,7 @@ def provenance(
         "backend": problem.context.backend,
         "settings": [each._asdict() for each in settings],
         "pieces": list(pieces),
-        "constraints": problem.constraints.to_dict(),
+        _CONSTRAINTS: problem.constraints.to_dict(),
     }
 
 
@@ -59,8 +63,7 @@ def origin(model: SpectralModel) -> Origin:
     """
     told = model.provenance
     try:
-        # "wishes" is what files called constraints before 0.2
-        constraints = told["constraints"] if "constraints" in told else told["wishes"]
+        constraints = told[_BEFORE if _BEFORE in told else _CONSTRAINTS]
         return Origin(
             make_loss(told["loss"], **told["loss_parameters"]),
             Constraints.from_dict(constraints),

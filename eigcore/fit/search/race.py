@@ -3,11 +3,11 @@
 Candidates are judged by short fits: first those of a grid of knots and orders, by successive
 halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is), then other
 penalties, as far as they pay. Few rows are cross-validated, and a fit with another penalty starts
-at the end of the nearest one; many rows are split once, on a sample. The members then follow
+at the end of the nearest one; many rows are split once, on a sample. The members then take
 several of the candidates, as many each as makes the average best on the hidden rows
 (`eigcore.fit.search.ensemble`), or, on few rows, a linear model, unless that average is clearly
 better. Where a kernel makes it cheap, candidates are averages of three neurons; on many rows of
-six, and then all members follow the best.
+six, and then all members take the best.
 """
 
 from __future__ import annotations
