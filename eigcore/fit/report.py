@@ -114,7 +114,7 @@ def _mean_values(model: SpectralModel, problem: Problem) -> np.ndarray:
     """Mean (rows,) or (rows, outputs) of the members' values."""
     context = problem.context
     rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
-    values = [rows.backend.to_numpy(rows.values(*member)) for member in model.members]
+    values = [rows.values(*member) for member in model.members]
     return np.asarray(np.mean(values, axis=0, dtype=np.float64))
 
 

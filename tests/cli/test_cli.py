@@ -21,7 +21,6 @@ from samples import linear_model  # noqa: E402
 
 import eigcore  # noqa: E402
 from eigcore.cli import main, spread  # noqa: E402
-from eigcore.encoding.files import file_parts, read_table  # noqa: E402
 
 QUICK = ["--dim", "3", "--knots", "4", "--members", "1", "--penalty", "0.001"]
 
@@ -305,24 +304,6 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
     assert run("predict", "m.eig", cars, "-o", cars) == 2
     refused(capfd, 2, "table itself", "--output predictions.csv")
     assert cars.read_bytes() == before
-
-
-def test_commas_at_the_ends_of_rows_shift_no_cells(tmp_path):
-    path = tmp_path / "commas.csv"
-    path.write_text("a,b\n1,2,\n3,4,\n")
-    assert read_table(path).to_dict("list") == {"a": [1, 3], "b": [2, 4]}
-
-
-def test_an_index_that_pandas_wrote_is_a_column_where_it_has_a_name(cars):
-    table, path = pd.read_csv(cars), cars.with_name("indexed.parquet")
-    table.set_index("weight").to_parquet(path)
-    assert sorted(read_table(path).columns) == sorted(table.columns)
-    names = [batch.schema.names for part in file_parts(path) for batch in part()]
-    assert sorted(names[0]) == sorted(table.columns)
-    table.set_index(np.arange(120) % 7).to_parquet(path)
-    assert list(read_table(path).columns) == list(table.columns)
-    names = [batch.schema.names for part in file_parts(path) for batch in part()]
-    assert names[0] == list(table.columns)
 
 
 def test_predict_refuses_models_and_tables_that_do_not_fit(cars, capfd):

@@ -57,8 +57,7 @@ class Objective:
     def value(self, part: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         """Values (N,) of one pencil."""
         rows, fold = rows or self.rows, self.parametrisation
-        values = rows.values(fold.spec, fold.fold(fold.matrices(part)))
-        return np.asarray(rows.backend.to_numpy(values), np.float64)
+        return np.asarray(rows.values(fold.spec, fold.fold(fold.matrices(part))), np.float64)
 
     def _joined(self, values: list[np.ndarray]) -> np.ndarray:
         return values[0] if self.loss.outputs == 1 else np.stack(values, axis=-1)
