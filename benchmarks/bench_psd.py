@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from eigcore.fit.design import Design, Shape, Wishes, encode
-from eigcore.fit.frame import make_frame
+from eigcore.fit.context import Context
+from eigcore.fit.design import Design
 from eigcore.fit.initialisation import gapped
-from eigcore.fit.losses import LOSSES, Goals
-from eigcore.fit.member import Run, first_guess
-from eigcore.fit.moments import Moments
+from eigcore.fit.member import first_guess
+from eigcore.fit.options import FitOptions, Shape
+from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.problem import Problem as Rows
 from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS, SEEDS, PENALTY, PART = 400, 5, 1e-4, 0.99
@@ -38,13 +39,13 @@ class Problem(NamedTuple):
     knots: int
     dim: int
     monotone: range = range(0)
-    shape: Shape = None
+    shape: Shape | None = None
 
-    def wishes(self, way: str) -> Wishes:
+    def options(self, way: str) -> FitOptions:
         """Ask for the shape, or only for its eigenvalue."""
         if way == "free":
-            return Wishes(neuron=(("index", self.shape or "middle"),))
-        return Wishes(increasing=tuple(f"x{j}" for j in self.monotone), shape=self.shape)
+            return FitOptions(neuron={"index": self.shape or "middle"})
+        return FitOptions(increasing=[f"x{j}" for j in self.monotone], shape=self.shape)
 
 
 def problems() -> dict[str, Problem]:
@@ -90,12 +91,11 @@ def problems() -> dict[str, Problem]:
     }
 
 
-def descend(design, coordinates, goals, seed):
+def descend(design: Design, coordinates: Parametrisation, seed: int) -> tuple[float, np.ndarray]:
     """Objective of the additive model, then (seconds, objective) after every step."""
-    run = Run(LOSSES["squared"], "numpy", seed, STEPS)
-    objective = run.objective(design, coordinates, goals, PENALTY)
+    objective = design.objective(coordinates, PENALTY)
     line = design.parametrisation(1)
-    additive = run.objective(design, line, goals, PENALTY)(started(design, line, seed))[0]
+    additive = design.objective(line, PENALTY)(started(design, line, seed))[0]
     start = started(design, coordinates, seed)
     objective(start)
     began, seen = time.perf_counter(), []
@@ -107,31 +107,23 @@ def descend(design, coordinates, goals, seed):
     return additive, np.array(seen)
 
 
-def started(design, coordinates, seed):
+def started(design: Design, coordinates: Parametrisation, seed: int) -> np.ndarray:
     """Start the same way for all: gapped, and of order 1 the additive model itself."""
     guess = first_guess(design, coordinates, PENALTY)[0]
     return gapped(coordinates, guess, np.random.default_rng(seed))
 
 
-def prepare(problem: Problem, way: str) -> tuple[Design, Goals]:
+def prepare(problem: Problem, way: str) -> Design:
     """Terms of the problem as the way needs them, and the standardised target."""
     columns = {f"x{j}": column for j, column in enumerate(problem.columns.T)}
-    frame = make_frame(columns, problem.target)
-    goals = Goals((frame.target - frame.target.mean()) / frame.target.std())
-    wishes = problem.wishes(way)
-    shared = encode(frame, np.arange(len(problem.target)), problem.knots, wishes)
-    numbers = shared.table(frame.cells)
-    moments = Moments.of(shared, numbers, goals.target)
-    return Design(shared, numbers, moments, wishes, max(problem.knots, 1)), goals
+    rows = Rows.of(columns, problem.target, None, problem.options(way), Context("numpy"))
+    return Design(rows.encoded(problem.knots), max(problem.knots, 1))
 
 
 def compare(problem: Problem) -> list[dict[str, Any]]:
     """For each seed and way: what `descend` returns."""
-    prepared = {way: prepare(problem, way) for way in WAYS}
-    made = {
-        way: (design, design.parametrisation(problem.dim), goals)
-        for way, (design, goals) in prepared.items()
-    }
+    designs = {way: prepare(problem, way) for way in WAYS}
+    made = {way: (each, each.parametrisation(problem.dim)) for way, each in designs.items()}
     made["diagonal"][1].mask = np.eye(problem.dim, dtype=bool)
     return [{way: descend(*made[way], seed) for way in WAYS} for seed in range(SEEDS)]
 

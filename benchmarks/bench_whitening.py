@@ -14,9 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_psd import PENALTY, Problem, prepare, problems
-from eigcore.fit import initialisation as starts
-from eigcore.fit.losses import LOSSES
-from eigcore.fit.member import Run, begin, first_guess
+from eigcore.fit import initialisation
+from eigcore.fit.member import begin, first_guess
 from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS = (30, 60, 120, 250)
@@ -25,20 +24,19 @@ POWERS = {"as they are": 0.0, "halfway": 0.25, "fully": 0.5}
 
 def compare(problem: Problem) -> np.ndarray:
     """Ratios (starts, powers, steps)."""
-    design, goals = prepare(problem, "free")
-    run = Run(LOSSES["squared"], "numpy", 0, STEPS[-1])
+    design = prepare(problem, "free")
     found = []
     for power in POWERS.values():
         coordinates = design.parametrisation(problem.dim, power)
-        objective = run.objective(design, coordinates, goals, PENALTY)
+        objective = design.objective(coordinates, PENALTY)
         guess = first_guess(design, coordinates, PENALTY)
         rngs = np.random.default_rng(0), np.random.default_rng(0)
-        both = zip((starts.gapped, starts.random), rngs, strict=True)
+        both = zip((initialisation.gapped, initialisation.random), rngs, strict=True)
         curves = [
             minimize(
                 objective,
                 begin(kind, coordinates, guess, rng),
-                max_iter=run.max_iter,
+                max_iter=STEPS[-1],
                 decrease_tol=0.0,
             ).values
             for kind, rng in both

@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eigcore import get_backend
-from eigcore.fit.stream import fit_stream
+from eigcore.fit import fit_stream
 
 GROUP, NOISE = 250_000, 0.5
 LIMIT = 2 * 2**30
 
 
 def group(number: int, rows: int = GROUP) -> dict[str, np.ndarray]:
-    """Eight numbers, one of them with gaps, a category, and a target with noise."""
+    """Eight numbers, one of them with missing cells, a category, and a target with noise."""
     rng = np.random.default_rng(number)
     x = rng.normal(size=(8, rows))
     kind = rng.integers(0, 5, rows)

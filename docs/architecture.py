@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 CAPTIONS = {
     "errors": "what eigcore raises on purpose",
+    "writing": "files, whole or not at all",
     "core": "what a model is and how it differentiates: the only calculus",
     "dispatch": "who computes: backends and how they are found",
     "api": "the public functions of arrays",
@@ -33,7 +34,7 @@ CAPTIONS = {
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
 }
 COLOURS = {
-    "#e8eef7": ("errors", "core", "dispatch", "api"),
+    "#e8eef7": ("errors", "writing", "core", "dispatch", "api"),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees",),
     "#fbe9e4": ("fit", "estimators", "cli"),

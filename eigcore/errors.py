@@ -1,7 +1,14 @@
 """Everything eigcore raises on purpose.
 
-A message has three parts: what happened, what was expected, what to type next.
+A message has three parts: what happened, what was expected, what to type next. An error about an
+option of a fit keeps these parts, so that Python, the command and the estimators each tell it in
+the words in which the option was given (`Dialect`).
 """
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
 
 
 class EigcoreError(Exception):
@@ -34,3 +41,90 @@ class BackendUnavailable(EigcoreError, ImportError):
 
 class ModelFileError(EigcoreError, ValueError):
     """A model file that is truncated, edited, foreign or of a newer format."""
+
+
+class Dialect:
+    """How options are written: here as parameters of Python functions."""
+
+    def name(self, option: str) -> str:
+        """Return the name of an option, as ``validation``."""
+        return option
+
+    def advice(self, option: str, example: Any, purpose: str = "") -> str:
+        """Return what to type, as ``Write validation=0.2``; an example of None leaves it out."""
+        if example is None:
+            return f"Leave {self.name(option)} out"
+        return " ".join(filter(None, [f"Write {self.name(option)}={example!r}", purpose]))
+
+
+class InvalidFit(InvalidInput):
+    """A fit that cannot begin, with the option that would change that.
+
+    Attributes
+    ----------
+    option, example : name of an option of `eigcore.fit.fit`, and a value that would do; None: to
+        leave it out
+    dialect : Dialect
+        Who speaks. The command and the estimators set their own before they pass an error on.
+    """
+
+    option: str
+    example: Any
+    dialect = Dialect()
+
+    def told(self, dialect: Dialect) -> str:
+        """Return the message in a dialect."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.told(self.dialect)
+
+
+class InvalidOption(InvalidFit):
+    """An option that cannot be meant, or a name in it: wrong usage, not a bad table.
+
+    Parameters
+    ----------
+    option, value : its name and what was given
+    expected : what may be given instead, to follow "expected"
+    example : a value that would do; None: to leave the option out
+    problem : what is wrong, to follow the option's name; None: "is VALUE"
+    """
+
+    def __init__(
+        self,
+        option: str,
+        value: Any,
+        expected: str,
+        example: Any = None,
+        problem: str | None = None,
+    ):
+        super().__init__(option, value, expected, example, problem)
+        self.option, self.value, self.expected = option, value, expected
+        self.example, self.problem = example, problem
+
+    def told(self, dialect: Dialect) -> str:
+        """See `InvalidFit.told`."""
+        value = str(self.value) if isinstance(self.value, numbers.Number) else repr(self.value)
+        problem = self.problem or f"is {value}"
+        advice = dialect.advice(self.option, self.example)
+        return f"{dialect.name(self.option)} {problem}; expected {self.expected}. {advice}."
+
+
+class InvalidTable(InvalidFit):
+    """A table that cannot be fitted as it is, though it could with another option.
+
+    Parameters
+    ----------
+    what : what was found and what was expected, one or more sentences
+    option, example : the option that would help, and how to give it
+    purpose : what that would do, as "to leave the column out"; may be empty
+    """
+
+    def __init__(self, what: str, option: str, example: Any, purpose: str = ""):
+        super().__init__(what, option, example, purpose)
+        self.what, self.option, self.example, self.purpose = what, option, example, purpose
+
+    def told(self, dialect: Dialect) -> str:
+        """See `InvalidFit.told`."""
+        return f"{self.what} {dialect.advice(self.option, self.example, self.purpose)}."

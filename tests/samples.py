@@ -12,9 +12,10 @@ from eigcore.encoding import (
     PiecewiseLinear,
     Projection,
 )
-from eigcore.fit.design import Design, Wishes, encode
-from eigcore.fit.frame import make_frame
-from eigcore.fit.moments import Moments
+from eigcore.fit.context import Context
+from eigcore.fit.design import Design
+from eigcore.fit.options import FitOptions
+from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
 
 VARIANTS = [
@@ -95,10 +96,14 @@ def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
     return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
 
 
-def design_for(wishes: Wishes, pieces: int = 4):
-    """(frame, shared encoding, numbers, design) of the smooth table."""
-    frame = make_frame(smooth_table(), "y")
-    shared = encode(frame, np.arange(200), 6, wishes)
-    numbers = shared.table(frame.cells)
-    moments = Moments.of(shared, numbers, frame.target)
-    return frame, shared, numbers, Design(shared, numbers, moments, wishes, pieces)
+def problem_for(table=None, target="y", context=None, **options) -> Problem:
+    """All rows of a table, the smooth one by default, as a problem; linear columns."""
+    options = FitOptions(**{"validation": 0.0} | options)
+    table = smooth_table() if table is None else table
+    context = context or Context(options.backend or "numpy", options.seed)
+    return Problem.of(table, target, None, options, context)
+
+
+def design_for(pieces: int = 4, knots: int = 6, **options) -> Design:
+    """Design of the smooth table."""
+    return Design(problem_for(**options).encoded(knots), pieces)

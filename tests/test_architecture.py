@@ -29,6 +29,7 @@ FRAMEWORKS = {"torch", "jax", "jaxlib", "sklearn", "pandas", "pyarrow", "matplot
 # Lowest first; a module imports from its own room and from rows below it, lazily or not.
 ORDER = [
     {"errors"},
+    {"writing"},
     {"core"},
     {"dispatch"},
     {"api"},
@@ -282,8 +283,10 @@ def test_backends_are_annotated(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(CORE)))
 def test_files_and_functions_of_the_core_are_short(path):
-    assert len(path.read_text().splitlines()) <= 450
-    assert not list(long_functions(path, 60))
+    strict = part(path) in {"fit", "estimators", "cli", "errors", "writing"}
+    strict |= path.stem in {"read", "files"} and part(path) == "encoding"
+    assert len(path.read_text().splitlines()) <= (300 if strict else 450)
+    assert not list(long_functions(path, 40 if strict else 60))
 
 
 # -- documentation
@@ -330,6 +333,6 @@ def test_every_hook_and_every_method_of_a_backend_is_in_the_manual():
 
 def test_every_error_of_eigcore_has_one_parent_and_a_docstring():
     for name, error in vars(errors).items():
-        if inspect.isclass(error):
+        if inspect.isclass(error) and issubclass(error, BaseException):
             assert issubclass(error, errors.EigcoreError), name
             assert inspect.getdoc(error), name

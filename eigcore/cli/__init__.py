@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from eigcore.errors import EigcoreError
+from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
 _NEEDED = ("typer", "rich", "pandas", "pyarrow")
-_LISTS = ("--increasing", "--decreasing", "--drop-columns")
+_LISTS = ("--increasing", "--decreasing", "--categories", "--drop-columns")
+"""Flags that take several names, as `eigcore.cli.options` has them; not imported before typer."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,8 +72,10 @@ def spread(args: list[str]) -> list[str]:
 
 
 def _explain(exc: Exception) -> int:
-    from eigcore.fit.validation import InvalidOption
+    if isinstance(exc, InvalidFit):
+        from eigcore.cli.options import Flags
 
+        exc.dialect = Flags()
     if isinstance(exc, EigcoreError):
         _say(" ".join(str(exc).split()))
         return 2 if isinstance(exc, InvalidOption) else 1

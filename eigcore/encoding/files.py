@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from eigcore.errors import InvalidInput
+from eigcore.writing import check_folder, write_whole
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 STREAMED = (*ENDINGS, ".arrow", ".feather")
@@ -50,7 +51,7 @@ def read_table(path: str | os.PathLike[str]) -> Any:
     return frame
 
 
-def _read_csv(pd: Any, path: Path) -> Any:
+def _read_csv(pd: ModuleType, path: Path) -> Any:
     # pandas would rename the second one without a word.
     _check_names(path, pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist())
     with warnings.catch_warnings():
@@ -65,7 +66,7 @@ def _read_csv(pd: Any, path: Path) -> Any:
             ) from exc
 
 
-def _read_parquet(pd: Any, path: Path) -> Any:
+def _read_parquet(pd: ModuleType, path: Path) -> Any:
     """Read the columns, those among them that pandas wrote as a named index."""
     frame = pd.read_parquet(path)
     named = [name for name in frame.index.names if name is not None]
@@ -141,14 +142,17 @@ def _csv(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
     from pyarrow import csv
 
     def options(types: dict[str, Any]) -> dict[str, Any]:
-        gaps = [*csv.ConvertOptions().null_values, "None", "<NA>"]  # as pandas has it
-        convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=gaps)
+        absent = [*csv.ConvertOptions().null_values, "None", "<NA>"]  # as pandas has it
+        convert = csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, null_values=absent
+        )
         return {
             "read_options": csv.ReadOptions(block_size=_BLOCK),
             "convert_options": convert,
         }
 
-    # Types are guessed from the first block; whole numbers and gaps may be followed by others.
+    # Types are guessed from the first block; whole numbers and missing cells may be followed by
+    # other numbers.
     with _guard(path, ".csv"), csv.open_csv(path, **options({})) as file:
         schema = file.schema
     number, kinds = pa.float64(), (pa.types.is_integer, pa.types.is_null)
@@ -211,50 +215,20 @@ def write_table(frame: Any, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     ending = _ending(path)
 
-    def write(temporary: str) -> None:
+    def write(temporary: Path) -> None:
         if ending == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
             packing = "gzip" if ending == ".csv.gz" else None
             frame.to_csv(temporary, index=False, compression=packing)
 
-    atomically(path, write)
-
-
-def atomically(path: Path, write: Callable[[str], None]) -> None:
-    """Call ``write`` with a temporary name beside ``path``, then put the file in its place."""
-    check_folder(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        write(temporary)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_whole(path, write)
 
 
 def check_output(path: str | os.PathLike[str]) -> None:
     """Raise InvalidInput unless a table can be written there; before the work, not after it."""
     _ending(Path(path))
     check_folder(Path(path))
-
-
-def check_folder(path: Path) -> None:
-    """Raise InvalidInput unless the folder of ``path`` exists and ``path`` can be a file."""
-    if not path.parent.is_dir():
-        raise InvalidInput(
-            f"There is no folder {str(path.parent)!r} to write {path.name!r} into; expected an "
-            f"existing one. Type: mkdir -p {path.parent}"
-        )
-    if path.is_dir():
-        raise InvalidInput(f"{str(path)!r} is a folder; expected the name of a file to write.")
-    if path.exists() and not path.is_file():
-        raise InvalidInput(
-            f"{str(path)!r} is a device or a pipe; expected a file. Type another name."
-        )
 
 
 def _ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> str:

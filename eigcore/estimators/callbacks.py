@@ -1,4 +1,4 @@
-"""Who listens to a fit: the estimator's own callable, and scikit-learn's callbacks (since 1.9)."""
+"""Callbacks of a fit: the estimator's own callable, and scikit-learn's (since 1.9)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ try:
 except ImportError:  # scikit-learn before 1.9
     protocol: Any = None
 
-Listening: Any = object if protocol is None else protocol.CallbackSupportMixin
+CallbackSupport: Any = object if protocol is None else protocol.CallbackSupportMixin
 """Base class of estimators to which callbacks can be given with `set_callbacks`."""
 
 
 def managed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate `fit`: callbacks are told the end, whatever happens."""
+    """Decorate `fit`: callbacks hear of the end, whatever happens."""
     return method if protocol is None else protocol.with_callbacks(method)
 
 
-class Listener:
-    """Tells everybody of the steps of one fit; see `eigcore.fit.fit` for ``callback``.
+class Callbacks:
+    """Passes the steps of one fit on to all callbacks; see `eigcore.fit.fit` for ``callback``.
 
     For scikit-learn's callbacks every step is a task named "choosing" or "fitting", with the fields
     of Progress as metadata; the fitted estimator is there for them at the end of the whole.
@@ -34,7 +34,7 @@ class Listener:
         if protocol is not None and hasattr(estimator, "_skl_callbacks"):
             self.context = estimator._init_callback_context(max_subtasks=None)
 
-    def __enter__(self) -> Listener:
+    def __enter__(self) -> Callbacks:
         if self.context is not None:
             self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         return self

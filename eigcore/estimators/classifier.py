@@ -12,9 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
+from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.model import SpectralModel
 
 
+@has_parameters(*COMMON)
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     """Classification with an average of eigenvalue neurons; see `eigcore.fit.fit`.
 
@@ -24,53 +26,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
     Parameters
     ----------
-    monotone : mapping of column names or places, or one number per column; default None
-        1: the prediction never falls when the column grows; -1: it never rises; 0: free. Holds
-        exactly, everywhere.
-    shape : {"convex", "concave"}, default None
-        Jointly in all numeric columns, before the link.
-    dim : int, default None
-        Order of the matrices. None here and below: chosen inside the training rows.
-    index : {"middle", "convex", "concave"} or int, default None
-        Which eigenvalue; None: the middle one, or the one of the shape.
-    structure : {"dense", "tridiagonal", "banded:b", "diagonal"}, default "dense"
-    functional : {"kth", "smooth", "top_sum", "bottom_sum", "softmax", "weighted"}, default "kth"
-        See `eigcore.EigSpec`.
-    functional_params : mapping, default None
-        Parameter of the functional, as ``{"alpha": 0.1}``.
-    knots : int, default None
-        Pieces per numeric column; 0: linear.
-    penalty : float, default None
-        Weight of the squared norms of the matrices.
-    selection : float, default 0.0
-        Weight of the columns' spectral norms: columns that it makes zero are left out, exactly.
-    projections : int, default None
-        How many weighted sums of two numeric, not monotone columns get a shape function of their
-        own. None: as many as validation says, from 2500 rows on and without selection.
-    n_estimators : int, default None
-        How many neurons are averaged. None: 12, 4 without a kernel, as many as the
-        budget allows; one, if a linear model turns out as good.
-    categorical_features : names or places of columns, or one bool per column; default None
-        Beside text columns and pandas' categories, which are recognised.
-    max_iter : int, default None
-        L-BFGS steps per neuron. None: 120, or more where it is cheap.
-    early_stopping : bool, default False
-        End each neuron's descent when `validation_fraction` of the rows, hidden from it, has not
-        gained `tol` (relative) for `n_iter_no_change` steps, and keep the best point.
-    validation_fraction, n_iter_no_change, tol : float, int, float
-        See early_stopping.
-    budget : float, default None
-        Seconds to use. The result then depends on the machine.
-    warm_start : bool, default False
-        Go on from the fitted model when `fit` is called again: its encoding, settings and
-        constraints stay, and a parameter that asks for others is refused.
-    backend : str, default None
-        Who computes: "numpy", "torch", "jax" or another; None: the default backend.
-    callback : callable, default None
-        Called with an `eigcore.fit.Progress` after every step; returning True ends the fit.
-        scikit-learn's callbacks (since 1.9) are set with `set_callbacks`.
-    random_state : None, int, RandomState or Generator; default None
-        Everything random follows from it.
+    {parameters}
 
     Attributes
     ----------

@@ -3,123 +3,127 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from eigcore.fit.validation import InvalidOption, listed, suggest
+from eigcore.encoding.read import Cells, cells_of, column_names, columns_of, declared_categories
+from eigcore.errors import InvalidOption
+from eigcore.fit.names import listed, nearest
+
+if TYPE_CHECKING:
+    from eigcore.estimators.base import SpectralEstimator
 
 MERGED = 50_000
 """Up to this many rows, equal rows are merged."""
 
 
-def is_frame(X: Any) -> bool:
-    """Whether X is a data frame (pandas, polars) or an arrow table."""
-    return hasattr(X, "columns") or hasattr(X, "column_names")
-
-
-def columns_of(estimator: Any, X: Any, *, reset: bool) -> dict[str, np.ndarray]:
-    """Columns (rows,) by name, after scikit-learn's checks.
+def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
+    """Columns of cells by name, after scikit-learn's checks.
 
     A frame's columns keep their kinds; an array is numbers, or, where the estimator has
     `categorical_features`, whatever it holds. Without names of text they are called x0, x1, …
     """
-    if is_frame(X):
+    if _is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        columns = [_column(X, j) for j in range(X.shape[1])]
+        columns = columns_of(X)
     else:
-        free = estimator.categorical_features is not None
+        free = estimator.get_params(deep=False)["categorical_features"] is not None
         dtype: Any = None if free else [np.float64, np.float32]
         options: Any = {"dtype": dtype, "ensure_all_finite": "allow-nan"}
         columns = list(np.asarray(validate_data(estimator, X, reset=reset, **options)).T)
-    return dict(zip(names_of(estimator), columns, strict=True))
+    pairs = zip(names_of(estimator), columns, strict=True)
+    return {name: cells_of(column) for name, column in pairs}
 
 
-def names_of(estimator: Any) -> list[str]:
+def _is_frame(X: Any) -> bool:
+    # a sparse matrix of keys is a mapping, and scikit-learn says what is wrong with it
+    return column_names(X) is not None and not isinstance(X, Mapping)
+
+
+def names_of(estimator: SpectralEstimator) -> list[str]:
     """Names of the columns an estimator was fitted with."""
     known = getattr(estimator, "feature_names_in_", None)
     return [f"x{j}" for j in range(estimator.n_features_in_)] if known is None else list(known)
 
 
-def _column(X: Any, place: int) -> np.ndarray:
-    if hasattr(X, "iloc"):
-        column = X.iloc[:, place]
-        return np.asarray(column.astype(object) if _is_category(column) else column)
-    return np.asarray(X.column(place) if hasattr(X, "column_names") else X[:, place])
-
-
-def _is_category(column: Any) -> bool:
-    return str(getattr(column, "dtype", "")) == "category"
-
-
-def categories(estimator: Any, X: Any) -> list[str]:
-    """Names of the columns that hold categories: pandas' own, and `categorical_features`."""
-    names = names_of(estimator)
-    own = [names[j] for j in range(len(names)) if hasattr(X, "iloc") and _is_category(X.iloc[:, j])]
-    wanted = estimator.categorical_features
+def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
+    """Names of the columns that hold categories: those that X declares, and the wanted ones."""
+    own = [name for name, is_one in zip(names, declared_categories(X), strict=False) if is_one]
     if wanted is None:
         return own
     wanted = [wanted] if isinstance(wanted, str) else list(wanted)
     if wanted and all(isinstance(each, (bool, np.bool_)) for each in wanted):
         if len(wanted) != len(names):
             raise InvalidOption(
-                f"categorical_features has {len(wanted)} truth values; expected one for each of "
-                f"the {len(names)} columns, or the names or places of some."
+                "categories",
+                wanted,
+                f"one for each of the {len(names)} columns, or the names or places of some",
+                [names[0]],
+                f"has {len(wanted)} truth values",
             )
         wanted = [name for name, is_one in zip(names, wanted, strict=True) if is_one]
-    return sorted({*own, *(find(name, names, "categorical_features") for name in wanted)})
+    return sorted({*own, *(_find(name, names, "categories") for name in wanted)})
 
 
-def find(key: Any, names: Sequence[str], option: str) -> str:
+def _find(key: Any, names: Sequence[str], option: str) -> str:
     """Name of a column, from its name or its place."""
     if isinstance(key, str) and key in names:
         return key
     if isinstance(key, (int, np.integer)) and -len(names) <= key < len(names):
         return names[int(key)]
-    known = dict.fromkeys(names)
+    near = nearest(str(key), names)
     raise InvalidOption(
-        f"{option} names the column {key!r}, which X has not.{suggest(str(key), known)} "
-        f"Expected a place from 0 to {len(names) - 1}, or one of: {listed(known)}."
+        option,
+        key,
+        f"places from 0 to {len(names) - 1}, or some of {listed(names)}",
+        [near or names[0]],
+        f"names {key!r}, which is not a column of X"
+        + (f" (did you mean {near!r}?)" if near else ""),
     )
 
 
-def directions(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
-    """Arguments `increasing` and `decreasing` of `fit` from a mapping or one number per column."""
+def signs(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
+    """Options `increasing` and `decreasing` from a mapping or one number per column."""
     if monotone is None:
         return {}
     if hasattr(monotone, "to_dict"):
         monotone = monotone.to_dict()
     if not isinstance(monotone, Mapping):
-        monotone = np.asarray(monotone)
-        if monotone.shape != (len(names),):
-            raise InvalidOption(
-                f"monotone has shape {monotone.shape}; expected one of -1, 0, 1 for each of the "
-                f"{len(names)} columns, or a mapping such as {{{names[0]!r}: 1}}."
-            )
-        monotone = dict(zip(names, monotone.tolist(), strict=True))
+        monotone = _per_column(monotone, names)
     found: dict[str, Any] = {}
     for key, sign in monotone.items():
-        name = find(key, names, "monotone")
+        name = _find(key, names, "increasing")
         if found.setdefault(name, sign) != sign:
-            raise InvalidOption(
-                f"monotone names the column {name!r} twice, with {found[name]} and {sign}; "
-                "expected one of them. Take the other out."
-            )
+            raise _unlike(f"names {name!r} twice, with {found[name]} and {sign}", names)
     wrong = {name: sign for name, sign in found.items() if sign not in (-1, 0, 1)}
     if wrong:
-        raise InvalidOption(
-            f"monotone is {wrong}; expected -1 (never rises), 0 (free) or 1 (never falls)."
-        )
+        raise _unlike(f"is {wrong}", names)
     return {
         option: [name for name, sign in found.items() if sign == wanted]
         for option, wanted in (("increasing", 1), ("decreasing", -1))
     }
 
 
+def _per_column(monotone: Any, names: Sequence[str]) -> dict[str, Any]:
+    array = np.asarray(monotone)
+    if array.shape != (len(names),):
+        raise _unlike(f"has shape {array.shape}, and there are {len(names)} columns", names)
+    return dict(zip(names, array.tolist(), strict=True))
+
+
+def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:
+    expected = (
+        "-1 (never rises), 0 (free) or 1 (never falls) for each of the columns, or for some of "
+        "them by name"
+    )
+    return InvalidOption("increasing", None, expected, [names[0]], problem)
+
+
 def counted(
-    columns: dict[str, np.ndarray], y: np.ndarray, weights: np.ndarray | None
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
+    columns: Cells, y: np.ndarray, weights: np.ndarray | None
+) -> tuple[Cells, np.ndarray, np.ndarray | None]:
     """Merge equal rows and add their weights, so that a weight of 2 is two rows, to the last bit.
 
     The rows come back in an order of their own: a fit does not depend on the order given.
@@ -145,13 +149,13 @@ def counted(
 
 
 def _ranks(cells: np.ndarray) -> np.ndarray:
-    """Equal numbers for equal cells; gaps are equal."""
+    """Equal numbers for equal cells; missing ones are equal."""
     if cells.dtype == object:
         cells = np.array([repr(cell) for cell in cells.tolist()])
     return np.unique(cells, return_inverse=True)[1]
 
 
-def is_single(columns: dict[str, np.ndarray]) -> bool:
-    """Whether all numbers are float32 (or shorter), so that predictions shall be as well."""
+def is_single(columns: Cells) -> bool:
+    """Whether all numbers are float32 (or shorter), so that predictions are as well."""
     kinds = [cells.dtype for cells in columns.values() if cells.dtype.kind in "fiu"]
     return bool(kinds) and all(kind.kind == "f" and kind.itemsize <= 4 for kind in kinds)

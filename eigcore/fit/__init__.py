@@ -1,25 +1,29 @@
-"""Fitting a model to a table: objectives, starting points, the full-batch solver.
+"""Fitting a model to a table, in memory or read in batches.
 
 >>> from eigcore.fit import fit                                                # doctest: +SKIP
 >>> result = fit(table, "price", increasing=["area"])                          # doctest: +SKIP
 >>> result.model.save("price.eig")                                             # doctest: +SKIP
 """
 
-from eigcore.fit.member import Progress, Settings
-from eigcore.fit.report import Report
+from eigcore.fit.context import Progress
+from eigcore.fit.member import Settings
+from eigcore.fit.options import EarlyStopping, FitOptions
+from eigcore.fit.report import FitResult, Report
 from eigcore.fit.resume import resume
-from eigcore.fit.solvers.early_stopping import Patience
 from eigcore.fit.solvers.lbfgs import Solution, minimize
-from eigcore.fit.train import FitResult, fit
+from eigcore.fit.stream.train import fit_stream
+from eigcore.fit.train import fit
 
 __all__ = [
+    "EarlyStopping",
+    "FitOptions",
     "FitResult",
-    "Patience",
     "Progress",
     "Report",
     "Settings",
     "Solution",
     "fit",
+    "fit_stream",
     "minimize",
     "resume",
 ]

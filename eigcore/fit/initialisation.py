@@ -1,4 +1,4 @@
-"""Starting points (math.md, section 7), screened cheaply.
+"""The first matrices of a member (math.md, section 7).
 
 Every start is built on the same additive model, fitted first: with multiples of the identity in
 all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whatever eigenvalue is meant, and the best p is a
@@ -13,8 +13,8 @@ from scipy.optimize import lsq_linear
 from eigcore.core.canonical import pack
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
-from eigcore.fit.constraints import Parametrisation
 from eigcore.fit.moments import Moments
+from eigcore.fit.parametrisation import Parametrisation
 
 _RIDGE = 1e-3
 _JITTER = 0.02
@@ -37,10 +37,10 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
     else:
         # |R p − R⁻ᵀ b|² is the least-squares problem, with RᵀR the Gram matrix.
         factor = np.linalg.cholesky(gram).T
-        goals = np.linalg.solve(factor.T, moments.cross)
+        wanted = np.linalg.solve(factor.T, moments.cross)
         lower = np.where(coordinates.psd, 0.0, -np.inf)
         p = np.array(
-            [lsq_linear(factor, g, bounds=(lower, np.inf), method="bvls").x for g in goals.T]
+            [lsq_linear(factor, g, bounds=(lower, np.inf), method="bvls").x for g in wanted.T]
         )
     found = np.concatenate([moments.target[:, None], p], axis=1)
     # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
@@ -65,7 +65,13 @@ def _traceless(rng: np.random.Generator, count: int, dim: int) -> np.ndarray:
     return noise - trace[:, None, None] * np.eye(dim)
 
 
-def _assemble(coordinates: Parametrisation, p, constant, blocks, rng) -> np.ndarray:
+def _assemble(
+    coordinates: Parametrisation,
+    p: np.ndarray,
+    constant: np.ndarray,
+    blocks: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Vector with A_0 = p_0 I + constant, blocks p_m I + blocks_m, factors √p_m (I + noise)."""
     spec, psd = coordinates.spec, coordinates.psd
     eye = np.eye(spec.dim)

@@ -4,58 +4,59 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.encoding import Encoding
-from eigcore.fit.losses import Goals, Loss, Squared
+from eigcore.encoding import Categories, Column
+from eigcore.fit.losses import Squared
+from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import minimize
 
 _RIDGE = 1e-6
 
 
-def linear_predictions(
-    shared: Encoding, numbers: np.ndarray, train: np.ndarray, goals: Goals, loss: Loss
-) -> np.ndarray:
-    """Decisions (rows,) or (rows, outputs) of a linear model with an intercept.
+def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
+    """Decisions (n,) or (n, outputs) of a linear model with an intercept, fitted to a problem.
 
-    Numeric columns are standardised, gaps filled with the mean beside an indicator, categories
-    indicators; the ridge of 1e-6 only decides among equal fits.
+    Numeric columns are standardised, missing cells filled with the mean beside an indicator,
+    categories indicators; the ridge of 1e-6 only decides among equal fits.
 
     Parameters
     ----------
-    shared : Encoding, for names and kinds of the columns
-    numbers : (rows, columns) float64 with NaN for gaps
-    train : (n,) rows to fit on
-    goals : of all rows
-    loss : Loss
+    problem : the rows to fit
+    others : (n, columns) float64, the rows to decide on
     """
-    parts = [np.ones((len(numbers), 1))]
-    for place, column in enumerate(shared.columns):
-        parts.append(_indicators(numbers[:, place], column, train))
-    design = np.concatenate(parts, axis=1)
-    known, own = design[train], goals.part(train)
-    share = np.full(len(train), 1.0 / len(train))
-    if own.weights is not None:
-        share = own.weights / own.weights.sum()
-    ridge = _RIDGE * np.eye(design.shape[1])
+    known, asked = (_design(problem, each) for each in (problem.numbers, others))
+    targets, loss = problem.target.targets, problem.loss
+    share = np.full(len(known), 1.0 / len(known))
+    if targets.weights is not None:
+        share = targets.weights / targets.weights.sum()
+    ridge = _RIDGE * np.eye(known.shape[1])
     weighted = known.T * share
-    start = np.linalg.solve(weighted @ known + ridge, weighted @ loss.working(own))
+    start = np.linalg.solve(weighted @ known + ridge, weighted @ problem.target.working)
     if isinstance(loss, Squared):
-        return design @ start
+        return asked @ start
 
     def objective(w: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = loss(known @ w.reshape(start.shape), *own)
+        value, slope = loss(known @ w.reshape(start.shape), *targets)
         return value + _RIDGE * float(w @ w), (known.T @ slope).ravel() + 2.0 * _RIDGE * w
 
     found = minimize(objective, start.ravel(), max_iter=300, decrease_tol=1e-6).x
-    return design @ found.reshape(start.shape)
+    return asked @ found.reshape(start.shape)
 
 
-def _indicators(cells: np.ndarray, column, train: np.ndarray) -> np.ndarray:
-    gaps = np.isnan(cells)
-    flag = gaps[:, None].astype(np.float64) if column.missing else np.zeros((len(cells), 0))
-    if not column.numeric:
+def _design(problem: Problem, others: np.ndarray) -> np.ndarray:
+    """Ones, then the indicators of each column (n, ...), standardised by the problem's rows."""
+    parts = [np.ones((len(others), 1))]
+    for place, column in enumerate(problem.encoding.columns):
+        parts.append(_indicators(others[:, place], column, problem.numbers[:, place]))
+    return np.concatenate(parts, axis=1)
+
+
+def _indicators(cells: np.ndarray, column: Column, known: np.ndarray) -> np.ndarray:
+    absent = np.isnan(cells)
+    flag = absent[:, None].astype(np.float64) if column.missing else np.zeros((len(cells), 0))
+    if isinstance(column, Categories):
         levels = np.arange(len(column.levels))
         return np.concatenate([(cells[:, None] == levels).astype(np.float64), flag], axis=1)
-    seen = cells[train][~gaps[train]]
+    seen = known[~np.isnan(known)]
     center, scale = (seen.mean(), seen.std() or 1.0) if len(seen) else (0.0, 1.0)
-    filled = np.where(gaps, 0.0, (np.where(gaps, center, cells) - center) / scale)
+    filled = np.where(absent, 0.0, (np.where(absent, center, cells) - center) / scale)
     return np.concatenate([filled[:, None], flag], axis=1)

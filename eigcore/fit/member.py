@@ -1,39 +1,37 @@
-"""Fit one member: screen the starting points on a few rows, then descend on all of them."""
+"""Fit one member: try two initialisations on a few rows, then descend on all of them."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.core.spec import EigSpec
-from eigcore.dispatch.registry import get_backend
-from eigcore.encoding.rows import kernel_serves
-from eigcore.fit import initialisation as starts
-from eigcore.fit.constraints import Parametrisation
+from eigcore.fit import initialisation
 from eigcore.fit.design import Design
-from eigcore.fit.losses import Goals, Loss
-from eigcore.fit.solvers.early_stopping import Patience
+from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.early_stopping import Watch, split
 from eigcore.fit.solvers.lbfgs import Solution, minimize
-from eigcore.fit.solvers.objective import Objective
 
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
 
+SOME = 2500
+"""Rows from which one split decides on settings; up to them descents may be longer."""
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
-_FLOAT32_FROM = 500_000
 _LEAST_RIDGE = 1e-10
 """Decides among equal linear models."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, as parts of ``knots``: different knots make the average better."""
+_LONG = 20.0
+"""Seconds of a budget from which members descend longer, instead of being more."""
 
 
 class Settings(NamedTuple):
-    """What a fit is made with.
+    """What a member is made with.
 
     knots : pieces per numeric column of a typical member (0: linear)
     dim : order d of the matrices
@@ -49,7 +47,7 @@ class Settings(NamedTuple):
     smooth: float = 0.0
 
 
-def piece_counts(plan: list[Settings]) -> list[int]:
+def piece_counts(plan: Sequence[Settings]) -> list[int]:
     """Pieces per numeric column of each member, 0 for linear ones.
 
     They vary among members of equal settings; one that is alone in its settings has ``knots``.
@@ -63,82 +61,13 @@ def piece_counts(plan: list[Settings]) -> list[int]:
     return pieces
 
 
-class Progress(NamedTuple):
-    """What a callback is told: "choosing" or "fitting", how far (0 … 1), and the objective."""
-
-    stage: str
-    fraction: float
-    member: int
-    members: int
-    iteration: int
-    value: float
-
-
-@dataclass
-class Run:
-    """The circumstances of one call of `fit`: who computes, who listens, when to stop."""
-
-    loss: Loss
-    backend: str
-    seed: int
-    max_iter: int
-    callback: Callable[[Progress], bool | None] | None = None
-    began: float = 0.0
-    deadline: float = np.inf
-    fast: bool = False
-    """Whether one kernel runs a pass over encoded rows."""
-    open_ended: bool = False
-    """Members are added until the deadline, instead of a number known before."""
-    patience: Patience | None = None
-    hold: float = 0.0
-    """Weight of the squared distance from the start of a descent that was given one."""
-    interrupted: bool = False
-    stopped: bool = False
-    """The callback asked for an end."""
-    solutions: list[Solution] = field(default_factory=list)
-
-    def tell(self, *args) -> None:
-        """Pass a Progress on to the callback; what it answers is kept in `stopped`."""
-        if self.callback is not None:
-            self.stopped |= bool(self.callback(Progress(*args)))
-
-    def left(self, part: float = 1.0) -> float:
-        """Seconds left of the first part of the time."""
-        return self.began + part * (self.deadline - self.began) - time.monotonic()
-
-    def dtype(self, size: int) -> str:
-        """float32 for large designs: the data's noise is far above its rounding."""
-        known = get_backend(self.backend).capabilities.dtypes
-        wanted = "float32" if size >= _FLOAT32_FROM else "float64"
-        return wanted if wanted in known else known[0]
-
-    def objective(
-        self,
-        design: Design,
-        coordinates: Parametrisation,
-        goals: Goals,
-        penalty: float,
-        rows: np.ndarray | slice = slice(None),
-        anchor: np.ndarray | None = None,
-        smooth: float = 0.0,
-    ) -> Objective:
-        """Build the objective on some of the design's rows, held at an anchor by `hold`."""
-        dtype = self.dtype(len(design.numbers) * design.coarse.terms)
-        return Objective(
-            design.rows(self.backend, dtype, rows),
-            goals.part(rows),
-            loss=self.loss,
-            penalty=penalty,
-            parametrisation=coordinates,
-            anchor=anchor,
-            hold=self.hold,
-            smooth=smooth * design.neighbours if smooth else None,
-        )
-
-
-def kernel_runs(spec: EigSpec, backend: str) -> bool:
-    """Whether one kernel of the backend runs a pass over encoded rows."""
-    return kernel_serves(spec, backend)
+def most_steps(problem: Problem) -> int:
+    """L-BFGS steps of a member."""
+    if problem.options.max_iter is not None:
+        return problem.options.max_iter
+    budget = problem.context.budget
+    long = problem.fast and (budget is None or budget >= _LONG)
+    return 250 if long and len(problem) <= SOME else 120
 
 
 def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
@@ -148,8 +77,8 @@ def first_guess(design: Design, coordinates: Parametrisation, penalty: float) ->
     """
     moments = design.moments.of_sums(coordinates.to_terms)
     if coordinates.spec.dim == 1:
-        return starts.additive(coordinates, moments, max(penalty, _LEAST_RIDGE))
-    return starts.additive(coordinates, moments)
+        return initialisation.additive(coordinates, moments, max(penalty, _LEAST_RIDGE))
+    return initialisation.additive(coordinates, moments)
 
 
 def begin(
@@ -159,62 +88,74 @@ def begin(
     return np.concatenate([start(coordinates, own, rng) for own in p])
 
 
-def screened_start(
-    run: Run, design: Design, goals: Goals, settings: Settings, rng: np.random.Generator
+def _screened_start(
+    design: Design, coordinates: Parametrisation, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
     """Better of the gapped and the random start after a few steps on a few rows."""
-    coordinates = design.parametrisation(settings.dim)
     p = first_guess(design, coordinates, settings.penalty)
-    rows = np.sort(rng.permutation(len(goals.target))[:_SCREEN_ROWS])
-    objective = run.objective(
-        design, coordinates, goals, settings.penalty, rows, smooth=settings.smooth
+    few = np.sort(rng.permutation(len(design.problem))[:_SCREEN_ROWS])
+    objective = design.objective(
+        coordinates, settings.penalty, on=design.problem.part(few), smooth=settings.smooth
     )
-    candidates = [begin(kind, coordinates, p, rng) for kind in (starts.gapped, starts.random)]
-    tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in candidates]
+    kinds = (initialisation.gapped, initialisation.random)
+    starts = [begin(kind, coordinates, p, rng) for kind in kinds]
+    tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in starts]
     if any(solution.reason == "interrupted" for solution in tried):
         raise KeyboardInterrupt
     return min(tried, key=lambda solution: solution.value).x
 
 
 def fit_member(
-    run: Run,
     design: Design,
-    goals: Goals,
     settings: Settings,
     member: int,
     start: np.ndarray | None = None,
+    hold: float = 0.0,
 ) -> tuple[Solution, Parametrisation]:
-    """Fit member number ``member`` to the design's rows, from a start or from the best of some.
+    """Fit member number ``member``, from a start or from the better of two.
+
+    hold : weight of the squared distance from the start given
 
     Returns the solution, with ``reason == "interrupted"`` after Ctrl-C, and its coordinates.
     """
-    rng, anchor = np.random.default_rng([run.seed, member]), start
+    problem, coordinates = design.problem, design.parametrisation(settings.dim)
+    rng, anchor = problem.context.rng("member", member), start
     if start is None:
-        start = screened_start(run, design, goals, settings, rng)
-    coordinates = design.parametrisation(settings.dim)
-    known, hidden = slice(None), None
-    if run.patience is not None:
-        known, hidden = run.patience.split(len(goals.target), rng)
-    objective = run.objective(
-        design, coordinates, goals, settings.penalty, known, anchor, settings.smooth
+        start = _screened_start(design, coordinates, settings, rng)
+    known, watched = problem, None
+    stopping = problem.options.early_stopping
+    if stopping:
+        rows, hidden = split(stopping, len(problem), rng)
+        known = problem.part(rows)
+    objective = design.objective(
+        coordinates, settings.penalty, on=known, smooth=settings.smooth, anchor=anchor, hold=hold
     )
-    watched = None
-    if run.patience is not None and hidden is not None:
-        others = design.rows(run.backend, objective.rows.dtype, hidden)
-        watched = run.patience.watch(objective, others, goals.part(hidden))
-    since, left = time.monotonic(), run.left()
-    share = left if run.open_ended else left / max(settings.members - member, 1)
+    if stopping:
+        part = problem.part(hidden)
+        watched = Watch(stopping, objective, design.rows(part), part.target.targets)
+    most = most_steps(problem)
+    watch = _watcher(problem, settings, member, most, watched)
+    solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)
+    return watched.best(solution) if watched else solution, coordinates
+
+
+def _watcher(
+    problem: Problem, settings: Settings, member: int, most: int, watched: Watch | None
+) -> Callable[[int, float, np.ndarray], bool]:
+    """Return what is called after every step; True ends the descent."""
+    context, open_ended = problem.context, is_open_ended(problem)
+    since, left = time.monotonic(), context.left()
+    share = left if open_ended else left / max(settings.members - member, 1)
 
     def watch(iteration: int, value: float, x: np.ndarray) -> bool:
-        done = (member + iteration / run.max_iter) / settings.members
-        if run.open_ended:
-            done = 1.0 - max(run.left(), 0.0) / (run.deadline - run.began)
-        run.tell("fitting", done, member, settings.members, iteration, value)
-        tired = watched is not None and watched(x)
-        return run.stopped or tired or time.monotonic() - since > share
+        done = context.used if open_ended else (member + iteration / most) / settings.members
+        context.tell("fitting", done, member, settings.members, iteration, value)
+        enough = watched is not None and watched(x)
+        return context.stopped or enough or time.monotonic() - since > share
 
-    solution = minimize(objective, start, max_iter=run.max_iter, decrease_tol=1e-4, callback=watch)
-    if watched is not None:
-        solution = watched.best(solution)
-    run.solutions.append(solution)
-    return solution, coordinates
+    return watch
+
+
+def is_open_ended(problem: Problem) -> bool:
+    """Whether members are added until the budget is used up, instead of a number known before."""
+    return problem.options.budget_seconds is not None and problem.options.members is None

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from eigcore.fit.losses import Goals, Logistic, Loss, Multinomial
+from eigcore.encoding.rows import Rows
+from eigcore.fit.linear import linear_decisions
+from eigcore.fit.losses import Logistic, Loss, Multinomial, Targets
 from eigcore.fit.member import Settings
+from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.lbfgs import Solution
+from eigcore.model import SpectralModel
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of one model: (train, held-out) each; NaN where there are no such rows."""
+    """Errors of one model on rows fitted and held out; NaN where there are no such rows."""
 
     train: float
     held_out: float
@@ -55,22 +61,79 @@ class Report:
         return record
 
 
-def errors(value: np.ndarray, goals: Goals, fitted: np.ndarray, loss: Loss) -> Errors:
-    """Compare decisions with the target.
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted model.
+
+    model : SpectralModel
+    report : errors beside a linear model's, settings, notes
+    solutions : what the solver found, one per descent
+    """
+
+    model: SpectralModel
+    report: Report
+    solutions: tuple[Solution, ...]
+
+    @property
+    def history(self) -> tuple[tuple[float, ...], ...]:
+        """Objective after every step, one tuple per descent."""
+        return tuple(solution.values for solution in self.solutions)
+
+
+def report(
+    whole: Problem, fitted: np.ndarray, model: SpectralModel, settings: Sequence[Settings]
+) -> Report:
+    """Compare a model with a linear one.
 
     Parameters
     ----------
-    value : (rows,) or (rows, outputs) decisions in target units; scores where there are classes
-    goals : target and weights of all rows, in target units
+    whole : all rows, those held out among them
     fitted : (rows,) bool, the rows fitted on
-    loss : Loss
+    model : of the problem's columns
+    settings : of its members
     """
-    parts = [(value[part], goals.part(part)) for part in (fitted, ~fitted)]
-    plain = [loss.error(own, *goal) if len(own) else float("nan") for own, goal in parts]
+    target, context = whole.target, whole.context
+    scale, offset = target.scaling
+    linear = offset + scale * linear_decisions(whole.part(fitted), whole.numbers)
+    return Report(
+        target=target.name,
+        loss=target.loss.name,
+        metric=target.loss.metric,
+        rows=int(fitted.sum()),
+        rows_held_out=int((~fitted).sum()),
+        model=errors_of(model, whole, fitted),
+        linear=_errors(linear, target.observed, fitted, target.loss),
+        settings=max(settings, key=list(settings).count),
+        seconds=context.seconds,
+        interrupted=context.interrupted,
+        notes=whole.notes,
+    )
+
+
+def _mean_values(model: SpectralModel, problem: Problem) -> np.ndarray:
+    """Mean (rows,) or (rows, outputs) of the members' values."""
+    context = problem.context
+    rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
+    values = [rows.values(*member) for member in model.members]
+    return np.asarray(np.mean(values, axis=0, dtype=np.float64))
+
+
+def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Errors:
+    """Errors of a model on the rows of a problem; fitted: (rows,) bool."""
+    scale, offset = problem.target.scaling
+    value = offset + scale * _mean_values(model, problem)
+    return _errors(value, problem.target.observed, fitted, problem.loss)
+
+
+def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss) -> Errors:
+    """Compare decisions (rows,) or (rows, outputs), in target units, with the target."""
+    parts = [(value[part], targets.part(part)) for part in (fitted, ~fitted)]
+    plain = [loss.error(own, *wanted) if len(own) else float("nan") for own, wanted in parts]
     if not isinstance(loss, (Logistic, Multinomial)):
         return Errors(*plain)
-    return Errors(*plain, *(_accuracy(loss.right(own, goal.target), goal) for own, goal in parts))
+    right = [(loss.right(own, wanted.target), wanted.weights) for own, wanted in parts]
+    return Errors(*plain, *(_accuracy(*each) for each in right))
 
 
-def _accuracy(right: np.ndarray, goals: Goals) -> float:
-    return float(np.average(right, weights=goals.weights)) if len(right) else float("nan")
+def _accuracy(right: np.ndarray, weights: np.ndarray | None) -> float:
+    return float(np.average(right, weights=weights)) if len(right) else float("nan")

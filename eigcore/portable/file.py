@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from eigcore.errors import ModelFileError
+from eigcore.errors import InvalidInput, ModelFileError
+from eigcore.writing import write_whole
 
 FORMAT = "eigcore-model"
 VERSION = "1.2"
@@ -32,8 +32,7 @@ TENSOR = "member.{}"
 def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequence[Any]) -> None:
     """Write a model file, whole or not at all.
 
-    The bytes go to a temporary name in the same folder, reach the disk, and then replace `path`, so
-    that a crash leaves either the old file or the new one.
+    See `eigcore.writing.write_whole`.
 
     Parameters
     ----------
@@ -64,7 +63,16 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
     }
     header["header_sha256"] = header_sha256(header)
     tensors = {TENSOR.format(m): array for m, array in enumerate(arrays)}
-    _replace(Path(path), safetensors.numpy.save(tensors, {KEY: json_text(header)}))
+    data = safetensors.numpy.save(tensors, {KEY: json_text(header)})
+    try:
+        write_whole(path, data)
+    except InvalidInput as exc:
+        raise ModelFileError(str(exc)) from exc
+    except OSError as exc:
+        raise ModelFileError(
+            f"{path} could not be written: {exc.strerror or exc}. Expected a folder that exists "
+            "and lets you write. Check its permissions, or choose another path."
+        ) from exc
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -122,27 +130,6 @@ def header_sha256(header: dict[str, str]) -> str:
 def json_text(value: Any) -> str:
     """Return JSON in its one form: sorted keys, no spaces, ASCII, finite numbers."""
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ModelFileError(f"{path} is no file. Expected the name of one to write, as model.eig.")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as exc:
-        raise ModelFileError(
-            f"{path} could not be written: {exc.strerror or exc}. Expected a folder that exists "
-            f"and lets you write. Type: mkdir -p {path.parent}, or choose another path."
-        ) from exc
 
 
 def _bytes(path: Path) -> bytes:

@@ -33,7 +33,7 @@ def test_warm_start_goes_on_where_the_last_fit_ended(mixed):
 @pytest.mark.parametrize(
     "changed", [{"monotone": {"a": 1}}, {"shape": "convex"}, {"dim": 4}, {"loss": "absolute"}]
 )
-def test_going_on_with_other_wishes_is_refused(mixed, changed):
+def test_going_on_with_other_constraints_is_an_error(mixed, changed):
     X, y, _ = mixed
     fitted = SpectralRegressor(**SETTINGS, monotone={"a": -1}, warm_start=True).fit(X, y)
     fitted.set_params(**changed)
@@ -46,7 +46,7 @@ def test_going_on_with_other_wishes_is_refused(mixed, changed):
     assert fitted.model_.certify().columns[0].increasing == (changed == {"monotone": {"a": 1}})
 
 
-def test_going_on_with_the_same_arrays_is_not_refused(mixed):
+def test_going_on_with_the_same_arrays_is_no_error(mixed):
     X, y, _ = mixed
     weights = {"functional": "weighted", "functional_params": {"weights": np.ones(3)}}
     fitted = SpectralRegressor(**SETTINGS | weights, warm_start=True).fit(X, y)
@@ -60,7 +60,9 @@ def test_going_on_with_the_same_arrays_is_not_refused(mixed):
 def test_every_part_of_counts_is_checked(mixed):
     X, y, _ = mixed
     fitted = SpectralRegressor(**SETTINGS, loss="poisson").partial_fit(X, np.abs(y))
-    with pytest.raises(InvalidInput, match="poisson expects values of at least 0"):
+    with pytest.raises(
+        InvalidInput, match=r"loss is 'poisson', and .*expected values of at least 0"
+    ):
         fitted.partial_fit(X, -np.abs(y))
 
 
@@ -91,7 +93,7 @@ def test_an_end_before_the_first_descent_is_no_convergence(mixed):
         {"quantile": 1.0},
     ],
 )
-def test_wrong_parameters_are_refused_by_name(mixed, wrong):
+def test_wrong_parameters_are_named(mixed, wrong):
     X, y, _ = mixed
     (name,) = wrong
     with pytest.raises(ValueError, match=f"'{name}' parameter of SpectralRegressor must be"):

@@ -1,124 +1,17 @@
-"""Designs, constraints, losses, and what a fit promises."""
+"""What a fit promises."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from samples import design_for, encoding, rows, smooth_table
+from samples import problem_for, smooth_table
 from scipy.optimize import lsq_linear
 
 import eigcore
-from eigcore.core.canonical import matrices
-from eigcore.encoding import Encoding, Periodic
-from eigcore.errors import EigcoreError, InvalidInput
+from eigcore.errors import EigcoreError
 from eigcore.fit import fit
-from eigcore.fit.constraints import slope_map
-from eigcore.fit.design import Wishes, coarsen, encode, refinement
-from eigcore.fit.frame import make_frame
-from eigcore.fit.linear import linear_predictions
-from eigcore.fit.losses import LOSSES, Goals
-from eigcore.fit.member import Run
-from eigcore.fit.moments import Moments
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
-
-
-# Gradients ------------------------------------------------------------------------------------
-
-
-WISHES = [
-    Wishes(),
-    Wishes(increasing=("a",), decreasing=("b", "c")),
-    Wishes(shape="convex"),
-    Wishes(increasing=("a",), decreasing=("b",), shape="convex"),
-    Wishes(increasing=("a",), decreasing=("b",), shape="concave"),
-]
-
-
-@pytest.mark.parametrize("wishes", WISHES)
-def test_the_objective_has_the_gradient_it_returns(wishes):
-    frame, _, _, design = design_for(wishes)
-    coordinates = design.parametrisation(3)
-    run = Run(LOSSES["squared"], "numpy", 0, 10)
-    objective = run.objective(design, coordinates, Goals(frame.target), 0.01)
-    rng = np.random.default_rng(2)
-    point, direction = rng.normal(size=(2, coordinates.size)) * 0.3
-    step = 1e-6
-    up, down = (objective(point + s * direction)[0] for s in (step, -step))
-    slope = objective(point)[1] @ direction
-    assert (up - down) / (2 * step) == pytest.approx(slope, rel=1e-6)
-
-
-@pytest.mark.parametrize("wishes", WISHES)
-def test_a_member_in_the_shared_encoding_is_the_same_function(wishes):
-    _, shared, numbers, design = design_for(wishes)
-    coordinates = design.parametrisation(3)
-    point = np.random.default_rng(3).normal(size=coordinates.size)
-    spec, params = design.member(coordinates, point)
-    terms = shared(numbers, eigcore.get_backend("numpy"))
-    scaled = (
-        design.coarse(numbers, eigcore.get_backend("numpy")) - design.moments.mean
-    ) / design.deviation
-    before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), scaled)
-    assert np.allclose(eigcore.evaluate(spec, params, terms), before, atol=1e-10)
-
-
-# Constraints ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("direction", [-1, 0, 1])
-@pytest.mark.parametrize("shape", [-1, 0, 1])
-def test_slope_maps_give_the_signs_they_promise(direction, shape):
-    slopes, psd = slope_map(5, direction, shape)
-    blocks = np.where(psd, 1.0, -7.0)
-    values = slopes @ (blocks * np.random.default_rng(0).uniform(0.5, 1.0, 5))
-    if direction:
-        assert (direction * values > 0).all()
-    if shape:
-        assert (shape * np.diff(values) > 0).all()
-    assert abs(np.linalg.det(slopes)) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("tails", ["linear", "clamped"])
-@pytest.mark.parametrize("missing", [False, True])
-def test_refinement_keeps_the_function_of_a_column(tails, missing):
-    from eigcore.encoding import Encoding, PiecewiseLinear
-
-    knots = tuple(np.sort(np.random.default_rng(0).normal(size=12)))
-    fine = PiecewiseLinear(knots, tails=tails, missing=missing)
-    coarse = coarsen(fine, 4)
-    t = np.linspace(-4.0, 4.0, 101)[:, None]
-    if missing:
-        t[3] = np.nan
-    numpy = eigcore.get_backend("numpy")
-    heights = np.random.default_rng(1).normal(size=coarse.terms)
-    before = Encoding((coarse,))(t, numpy) @ heights
-    after = Encoding((fine,))(t, numpy) @ (refinement(fine, coarse) @ heights)
-    assert np.allclose(before, after)
-
-
-@pytest.mark.parametrize("wishes", WISHES[1:])
-def test_constraints_hold_exactly_for_any_vector(wishes):
-    _, shared, _, design = design_for(wishes)
-    coordinates = design.parametrisation(4)
-    for scale in (1e-8, 1.0, 1e8):
-        point = scale * np.random.default_rng(4).normal(size=coordinates.size)
-        spec, params = design.member(coordinates, point)
-        check_slopes(shared, spec, params, wishes)
-
-
-def check_slopes(encoding, spec, params, wishes):
-    full = matrices(spec, params[0, 1:])
-    for j, (name, column) in enumerate(zip(encoding.names, encoding.columns, strict=True)):
-        if not column.numeric:
-            continue
-        slopes = encoding.pieces(j, full).slopes
-        direction = wishes.direction(name)
-        if direction:
-            assert np.linalg.eigvalsh(direction * slopes).min() >= 0.0, name
-        if wishes.shape and len(slopes) > 1:
-            sign = 1 if wishes.shape == "convex" else -1
-            assert np.linalg.eigvalsh(sign * np.diff(slopes, axis=0)).min() >= 0.0, name
 
 
 @pytest.mark.parametrize("loss", ["squared", "absolute", "logistic"])
@@ -127,8 +20,8 @@ def test_a_monotone_fit_is_monotone_on_a_grid_and_certified(loss):
     target = table.pop("y")
     if loss == "logistic":
         target = np.where(target > np.median(target), "yes", "no")
-    wishes = {"increasing": ["a", "two"], "decreasing": ["b", "c"]}
-    result = fit(table, target, loss=loss, **wishes, **QUICK)
+    constraints = {"increasing": ["a", "two"], "decreasing": ["b", "c"]}
+    result = fit(table, target, loss=loss, **constraints, **QUICK)
     proven = {column.name: column for column in result.model.certify().columns}
     for name in ("a", "two"):
         assert proven[name].increasing, name
@@ -146,8 +39,8 @@ def test_a_monotone_fit_is_monotone_on_a_grid_and_certified(loss):
 def test_a_shaped_fit_is_shaped_on_segments_and_certified(shape, direction):
     table = smooth_table()
     target = table.pop("y")
-    wishes = {direction: ["a"]} if direction else {}
-    result = fit(table, target, shape=shape, **wishes, **QUICK)
+    constraints = {direction: ["a"]} if direction else {}
+    result = fit(table, target, shape=shape, **constraints, **QUICK)
     certificate = result.model.certify()
     assert getattr(certificate, shape)
     if direction:
@@ -160,9 +53,6 @@ def test_a_shaped_fit_is_shaped_on_segments_and_certified(shape, direction):
     left, right = (result.model.predict(end) for end in ends)
     bend = 0.5 * (left + right) - result.model.predict(middle)
     assert ((1 if shape == "convex" else -1) * bend >= -1e-9).all()
-
-
-# What a fit is --------------------------------------------------------------------------------
 
 
 def test_a_fit_beats_the_linear_model_and_reports_both():
@@ -185,13 +75,13 @@ def test_order_one_is_ridge_regression(penalty, direction):
     x[:, 1] = x[:, 0] + 1e-3 * x[:, 1]
     y = x @ [1.0, 2.0, -1.0] + 0.1 * rng.normal(size=60)
     table = {name: x[:, i] for i, name in enumerate("abc")}
-    wishes = {direction: ["a", "b", "c"]} if direction else {}
-    model = fit(table, y, dim=1, knots=0, penalty=penalty, validation=0.0, **wishes).model
+    constraints = {direction: ["a", "b", "c"]} if direction else {}
+    model = fit(table, y, dim=1, knots=0, penalty=penalty, validation=0.0, **constraints).model
     scaled = (x - x.mean(0)) / x.std(0)
-    goals = (y - y.mean()) / y.std()
+    scaled_y = (y - y.mean()) / y.std()
     rows = np.concatenate([scaled, np.sqrt(60 * penalty) * np.eye(3)])
     bounds = (0.0 if direction else -np.inf, np.inf)
-    best = lsq_linear(rows, np.concatenate([goals, np.zeros(3)]), bounds, "bvls", tol=1e-14).x
+    best = lsq_linear(rows, np.concatenate([scaled_y, np.zeros(3)]), bounds, "bvls", tol=1e-14).x
     # B B^T starts with a little noise, away from the saddle at zero
     close = (1e-3 if direction else 1e-6) * y.std()
     np.testing.assert_allclose(model.predict(table), y.mean() + y.std() * scaled @ best, atol=close)
@@ -237,9 +127,7 @@ def test_settings_are_chosen_without_the_held_out_rows():
 
 
 def _fitted(rows):
-    from eigcore.fit.train import _split
-
-    return _split(rows, 0.15, 0)
+    return problem_for(smooth_table(rows), validation=0.15).split()[1]
 
 
 @pytest.mark.parametrize("stop_at", [1, 30])
@@ -277,16 +165,6 @@ def test_a_budget_decides_how_many_members_there_are():
     assert short.report.settings.members < long.report.settings.members
 
 
-def test_moments_follow_from_the_shared_terms():
-    frame, _, numbers, design = design_for(Wishes())
-    terms = design.coarse(numbers, eigcore.get_backend("numpy"))
-    assert np.allclose(design.moments.mean, terms.mean(0))
-    assert np.allclose(design.moments.covariance, np.cov(terms.T, bias=True))
-    assert np.allclose(
-        design.moments.cross[:, 0], (terms - terms.mean(0)).T @ frame.target / len(terms)
-    )
-
-
 def test_a_budget_ends_the_fit_early():
     result = fit(smooth_table(), "y", members=50, dim=3, knots=4, penalty=1e-3, budget_seconds=0.5)
     assert 1 <= result.report.settings.members < 50
@@ -311,52 +189,6 @@ def test_the_classes_of_a_target_in_words_are_kept():
     assert ((probability > 0.5) == (table["y"] == "dear")).mean() > 0.85
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_moments_from_histograms_are_those_of_the_terms(weighted):
-    rng = np.random.default_rng(0)
-    e, x = encoding(), rows(500)
-    columns = tuple(c for c in e.columns if not isinstance(c, Periodic))
-    e = Encoding(columns, e.names[:4], projections=e.projections[:1])
-    x, y = x[:, :4], rng.normal(size=(500, 2))
-    weights = rng.random(500) if weighted else np.ones(500)
-    terms = e(x, eigcore.get_backend("numpy"))
-    found = Moments.of(e, x, y, weights if weighted else None)
-    mean = np.average(terms, axis=0, weights=weights)
-    middle = np.average(y, axis=0, weights=weights)
-    share = weights / weights.sum()
-    np.testing.assert_allclose(found.mean, mean, atol=1e-13)
-    np.testing.assert_allclose(
-        found.covariance, (terms - mean).T @ (share[:, None] * (terms - mean)), atol=1e-12
-    )
-    np.testing.assert_allclose(
-        found.cross, (terms - mean).T @ (share[:, None] * (y - middle)), atol=1e-12
-    )
-    sums = rng.random((e.terms, 3)) * (rng.random((e.terms, 3)) < 0.5)
-    of_sums = found.of_sums(sums)
-    np.testing.assert_allclose(of_sums.covariance, sums.T @ found.covariance @ sums, atol=1e-12)
-    np.testing.assert_allclose(of_sums.mean, mean @ sums, atol=1e-12)
-
-
-def test_moments_of_periodic_columns_and_of_constant_terms():
-    e, x = encoding(), rows(300, missing=False)
-    x[:, 0] = 2.0
-    terms = e(x, eigcore.get_backend("numpy"))
-    found = Moments.of(e, x, x[:, 1])
-    np.testing.assert_allclose(found.covariance, np.cov(terms.T, bias=True), atol=1e-12)
-    assert not found.covariance[e.slices[0]].any()
-
-
-def test_the_linear_model_is_least_squares():
-    table = {"a": np.arange(20.0), "b": np.arange(20.0) % 3}
-    y = 2.0 * table["a"] - table["b"] + 1.0
-    frame = make_frame(table, y)
-    shared = encode(frame, np.arange(20), 4, Wishes())
-    found = linear_predictions(
-        shared, shared.table(frame.cells), np.arange(20), Goals(y), LOSSES["squared"]
-    )
-    assert np.allclose(found, y, atol=1e-3)
-
-
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_other_backends_fit_the_same_function(name):
     pytest.importorskip(name)
@@ -369,36 +201,3 @@ def test_other_backends_fit_the_same_function(name):
     mine = fit(table, "y", **options).model.predict(table)
     theirs = fit(table, "y", backend=name, **options).model.predict(table)
     assert np.allclose(mine, theirs, atol=0.1)
-
-
-@pytest.mark.parametrize(
-    ("change", "options", "message"),
-    [
-        ({}, {"increasing": ["A"]}, "Did you mean 'a'"),
-        ({}, {"increasing": ["kind"]}, "categories have no order"),
-        ({}, {"increasing": ["a"], "decreasing": ["a"]}, "increasing and decreasing"),
-        ({}, {"shape": "round"}, "shape is 'round'"),
-        ({}, {"loss": "cubic"}, "loss is 'cubic'"),
-        ({}, {"dim": 0}, "dim is 0"),
-        ({}, {"validation": 1.0}, "held-out part is 1.0"),
-        ({}, {"drop_columns": ["zz"]}, "'zz' of --drop-columns"),
-        ({}, {"increasing": "a"}, "is the text 'a'"),
-        ({"a": np.full(200, np.inf)}, {}, "infinite in 200 of 200"),
-        ({"a": np.zeros(200)}, {}, "constant"),
-        ({"a": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
-        ({"y": np.full(200, 2.0)}, {}, "same value 2.0 in all 200 rows"),
-        ({"y": np.array([f"v{i}" for i in range(200)])}, {}, "200 different values"),
-        ({"y": np.array(["u", "v", "w", "x"] * 50)}, {"loss": "logistic"}, "exactly two classes"),
-        ({"y": np.array(["u", "v", "w", "x"] * 50)}, {"loss": "squared"}, "4 different values"),
-        ({"y": np.arange(200.0)}, {"loss": "multinomial"}, "200 different values"),
-        ({"y": np.array(["u", "v"] * 100)}, {"classes": ["u", "w"]}, "not among the classes"),
-        ({}, {"neuron": {"order": 3}}, "expected fields among"),
-        ({"a": np.array([f"id{i}" for i in range(200)])}, {}, "like an identifier"),
-        ({"a": np.array(["?", *map(str, range(199))])}, {}, "such as '?'"),
-        ({"a": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "datetime64"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_with_advice(change, options, message):
-    with pytest.raises(InvalidInput, match=r"expected|Type") as caught:
-        fit(smooth_table() | change, "y", **{**QUICK, **options})
-    assert message in str(caught.value)

@@ -3,60 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from eigcore.fit.member import Settings
+from eigcore.fit.member import SOME, Settings
+from eigcore.fit.options import FitOptions
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
 SLOW = DEFAULT._replace(members=4)
 """Without a kernel: on many rows half a minute or so per two members."""
 FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 """Where one kernel runs the pass over the rows, and there are many rows."""
-SOME, MANY = 2500, 8000
-"""Rows from which one split decides, and from which members are fewer or a kernel is needed."""
+MANY = 8000
+"""Rows from which members are fewer or a kernel is needed."""
 _SMOOTH = 0.02
 """Smoothness of the last but one candidates: they may have more pieces."""
 _LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
-"""Penalties of the last candidates, which are linear models with the constraints asked for.
+"""Penalties of the last candidates, which are linear models with the same constraints.
 
 They cost next to nothing: with squared loss they start at their minimum.
 """
 _PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
 """Factors of the penalty, stage by stage: on, as long as the last one was the best."""
 _SMALL = 0.125
-"""Factor of the other penalty of the first stage: large matrices want a small one."""
+"""Factor of the other penalty of the first stage: large matrices need a small one."""
 
 Stage = Callable[[Settings], list[Settings]]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the user fixed; None is to be chosen."""
-
-    knots: int | None = None
-    dim: int | None = None
-    penalty: float | None = None
-    members: int | None = None
-
-    def settings(self, guess: Settings) -> Settings:
-        """Fill the gaps from a guess."""
-        asked = {key: value for key, value in vars(self).items() if value is not None}
-        return guess._replace(**asked)
+def fixed(options: FitOptions) -> dict[str, int | float]:
+    """Return the settings that the caller fixed; the others are to be chosen."""
+    values = {name: getattr(options, name) for name in ("knots", "dim", "penalty", "members")}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def stages(asked: Asked, rows: int, shaped: bool, fast: bool) -> Iterator[Stage]:
+def stages(options: FitOptions, rows: int, fast: bool) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
     The first stage is a grid of knots, orders and, from SOME rows on, penalties.
     """
 
     def grid(best: Settings) -> list[Settings]:
-        both = asked.penalty is None and rows >= SOME
+        both = options.penalty is None and rows >= SOME
         return [
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
             for factor in ((1.0, _SMALL) if both else (1.0,))
-            for knots in (_counts(rows, fast) if asked.knots is None else (best.knots,))
-            for dim in (best.dim, *(_dims(knots, rows, shaped, fast) if asked.dim is None else ()))
+            for knots in (_counts(rows, fast) if options.knots is None else (best.knots,))
+            for dim in (
+                best.dim,
+                *(
+                    _dims(knots, rows, options.shape is not None, fast)
+                    if options.dim is None
+                    else ()
+                ),
+            )
         ]
 
     def path(factors: tuple[float, ...]) -> Stage:
@@ -66,13 +64,13 @@ def stages(asked: Asked, rows: int, shaped: bool, fast: bool) -> Iterator[Stage]
         counts = {best.knots, 4 * best.knots} - {0}
         return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(counts)]
 
-    if None in (asked.knots, asked.dim, asked.penalty):
+    if None in (options.knots, options.dim, options.penalty):
         yield grid
-    if asked.penalty is None:
+    if options.penalty is None:
         yield from map(path, _PATH if rows < SOME else _PATH[:2] if rows < MANY else _PATH[:1])
-    if asked.knots is asked.penalty is None and not fast:
+    if options.knots is options.penalty is None and not fast:
         yield smooth
-    if asked.dim is asked.knots is asked.penalty is None:
+    if options.dim is options.knots is options.penalty is None:
         yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in _LINEAR]
 
 

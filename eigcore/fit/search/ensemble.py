@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.fit.losses import Goals, Loss
+from eigcore.fit.losses import Loss, Targets
 
 _BAGS, _PICKS = 20, 8
 _MOST_ROWS = 4000
 
 
-def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generator) -> np.ndarray:
+def shares(
+    loss: Loss, values: np.ndarray, targets: Targets, rng: np.random.Generator
+) -> np.ndarray:
     """Parts (candidates,) of an average with a low loss, with sum 1.
 
     Parameters
     ----------
     values : (candidates, N) or (candidates, N, outputs), decisions on rows that were not fitted
-    goals : of these N rows
+    targets : of these N rows
 
     Notes
     -----
@@ -28,7 +30,7 @@ def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generato
     average of those added so far best, eight times. Few rows then cannot decide alone.
     """
     rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
-    values, (target, weights) = values[:, rows], goals.part(rows)
+    values, (target, weights) = values[:, rows], targets.part(rows)
     odds = None if weights is None else weights / weights.sum()
     counts = np.zeros(len(values))
     for _ in range(_BAGS):
@@ -42,12 +44,12 @@ def shares(loss: Loss, values: np.ndarray, goals: Goals, rng: np.random.Generato
     return counts / counts.sum()
 
 
-def gain(loss: Loss, values: np.ndarray, other: np.ndarray, goals: Goals) -> float:
+def gain(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:
     """By how many standard errors the mean loss of decisions is lower than that of others.
 
     Where one row of a heavy tail makes the whole difference, it is one standard error.
     """
-    target, weights = goals
+    target, weights = targets
     each = loss.rows(other, target)[0] - loss.rows(values, target)[0]
     mean = np.average(each, weights=weights)
     variance = np.average((each - mean) ** 2, weights=weights)

@@ -9,18 +9,16 @@ only if validation says so. All certificates stay: see `eigcore.encoding.Project
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit.design import Direction, Wishes
-from eigcore.fit.frame import Frame
-from eigcore.fit.losses import Goals
-from eigcore.fit.member import Run, Settings
-from eigcore.fit.search import ensemble as blend
-from eigcore.fit.search.race import Fold, TimeUp, averaged, folds_of, validate
+from eigcore.fit.encode import Sum
+from eigcore.fit.member import Settings
+from eigcore.fit.problem import Problem
+from eigcore.fit.search import ensemble
+from eigcore.fit.search.folds import Fold, TimeUp, averaged, folds_of, judge
 
 _RATIOS = (1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
 """Weights of the second column, beside 1 of the first, in standard deviations."""
@@ -47,69 +45,87 @@ _PART = 0.5
 """Part of a budget after which nothing more is tried."""
 
 
-def directions(
-    run: Run,
-    frame: Frame,
-    train: np.ndarray,
-    goals: Goals,
-    wishes: Wishes,
-    settings: Settings,
-    count: int | None,
-) -> tuple[Direction, ...]:
+def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
     """Sums of two numeric columns, neither of them monotone.
 
     Parameters
     ----------
-    train : (n,) the rows that may be looked at
-    goals : of all rows of the frame
+    problem : the rows that may be looked at
     settings : of the members, found without sums
-    count : how many; None: as many as validation says
     """
-    if count == 0 or settings.knots == 0 or (count is None and len(train) < _LEAST_ROWS):
+    count = problem.options.projections
+    if count is None and (problem.options.selection or len(problem) < _LEAST_ROWS):
         return ()
-    look = settings._replace(knots=min(settings.knots, _KNOTS))
-    rows = np.random.default_rng([run.seed, 4_000_037]).permutation(train)[:_ROWS]
-    first, second = rows[::2], rows[1::2]
-    order = np.concatenate([second, first])
-    monotone = {*wishes.increasing, *wishes.decreasing}
-    numeric = {name: frame.cells[name][order] for name in frame.names if name not in monotone}
-    columns = _columns(numeric, run.loss.working(goals.part(order)))
-    most, least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
-
-    def decisions(sums, how: Settings, fold: Fold, many: int = 1):
-        if run.stopped:
-            raise TimeUp
-        wished = replace(wishes, directions=sums)
-        judged = validate(run, frame, goals, wished, how, len(train), fold, None, many, _PART)
-        return judged.values.mean(0)
-
-    def grown(sums: tuple[Direction, ...]) -> tuple[Direction, ...]:
-        step = min(_STEP, most - len(sums))
-        if not step:
-            return sums
-        seen = [decisions(sums, look, Fold(*rows)) for rows in ((first, second), (second, first))]
-        rest = run.loss.rows(np.concatenate(seen), goals.target[order])[1]
-        ranked = [(part, each) for part, each in _ranked(columns, rest) if each not in sums]
-        return (*sums, *(each for part, each in ranked[:step] if part > least))
-
-    kept: tuple[Direction, ...] = ()
+    if count == 0 or settings.knots == 0:
+        return ()
+    pursuit = Pursuit(problem, settings)
     try:
-        if count is not None:
-            while len(sums := grown(kept)) > len(kept):
-                kept = sums
-            return kept
-        fold, many = folds_of(run, train)[0], averaged(run, len(train))
-        values = decisions(kept, settings, fold, many)
-        while len(sums := grown(kept)) > len(kept):
-            others, values = values, decisions(sums, settings, fold, many)
-            if blend.gain(run.loss, values, others, goals.part(fold.hidden)) < _ERRORS:
-                break
-            kept = sums
+        pursuit.take_all() if count is not None else pursuit.take_what_pays()
     except TimeUp:
         pass
     except KeyboardInterrupt:
-        run.interrupted = True
-    return kept
+        problem.context.interrupted = True
+    return pursuit.sums
+
+
+class Pursuit:
+    """A search for sums, two at a time.
+
+    Parameters
+    ----------
+    problem, settings : see `find_sums`
+
+    Attributes
+    ----------
+    sums : those taken so far
+    """
+
+    def __init__(self, problem: Problem, settings: Settings):
+        self.problem, self.settings, self.sums = problem, settings, ()
+        count = problem.options.projections
+        self.most, self.least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
+        rows = problem.context.rng("projections").permutation(len(problem))[:_ROWS]
+        self.halves = problem.part(rows[::2]), problem.part(rows[1::2])
+        # the halves in the order in which they are decided on: each by a fit to the other
+        self.rows = problem.part(np.concatenate([rows[1::2], rows[::2]]))
+        self.columns = _columns(self.rows)
+
+    def take_all(self) -> None:
+        """Take as many as were asked for, unasked."""
+        while sums := self._next():
+            self.sums += sums
+
+    def take_what_pays(self) -> None:
+        """Take sums as long as they clearly lower the loss of hidden rows."""
+        fold, many = folds_of(self.problem)[0], averaged(self.problem)
+        hidden, loss = fold.hidden.target.targets, self.problem.loss
+        values = self._decisions(fold, self.settings, self.sums, many)
+        while sums := self._next():
+            before, values = values, self._decisions(fold, self.settings, self.sums + sums, many)
+            if ensemble.gain(loss, values, before, hidden) < _ERRORS:
+                break
+            self.sums += sums
+
+    def _decisions(
+        self, fold: Fold, settings: Settings, sums: tuple[Sum, ...], neurons: int = 1
+    ) -> np.ndarray:
+        if self.problem.context.stopped:
+            raise TimeUp
+        return judge(fold, settings, neurons, sums=sums, until=_PART).values.mean(0)
+
+    def _next(self) -> tuple[Sum, ...]:
+        """Best sums that are not taken yet, for what a small neuron leaves unexplained."""
+        step = min(_STEP, self.most - len(self.sums))
+        if not step:
+            return ()
+        look = self.settings._replace(knots=min(self.settings.knots, _KNOTS))
+        first, second = self.halves
+        folds = [Fold(*pair, len(self.problem)) for pair in ((first, second), (second, first))]
+        seen = [self._decisions(fold, look, self.sums) for fold in folds]
+        target = self.rows.target.targets.target
+        rest = self.problem.loss.rows(np.concatenate(seen), target)[1]
+        ranked = [each for each in _ranked(self.columns, rest) if each[1] not in self.sums]
+        return tuple(each for part, each in ranked[:step] if part > self.least)
 
 
 class _Column(NamedTuple):
@@ -121,12 +137,15 @@ class _Column(NamedTuple):
     levels: np.ndarray
 
 
-def _columns(table: dict[str, np.ndarray], target: np.ndarray) -> dict[str, _Column]:
-    """The numeric columns that vary; of many those that explain most of the target (rows, ...)."""
+def _columns(problem: Problem) -> dict[str, _Column]:
+    """The free numeric columns that vary; of many those that explain most of the target."""
     found = {}
-    for name, cells in table.items():
-        if cells.dtype == object:
+    for place, (name, column) in enumerate(
+        zip(problem.encoding.names, problem.encoding.columns, strict=True)
+    ):
+        if not column.numeric or name in problem.constraints.monotone:
             continue
+        cells = np.ascontiguousarray(problem.numbers[:, place])
         seen = cells[~np.isnan(cells)]
         levels = np.unique(seen)
         if len(levels) > 1:
@@ -134,19 +153,19 @@ def _columns(table: dict[str, np.ndarray], target: np.ndarray) -> dict[str, _Col
                 center, unit = float(seen.mean()), float(1.0 / seen.std())
             if np.isfinite(center) and 0.0 < unit < np.inf:
                 found[name] = _Column(cells, center, unit, levels)
-    goal = _centred(target)[:_SCREEN_ROWS]
-    part = {name: _explained(each.cells[:_SCREEN_ROWS], goal) for name, each in found.items()}
+    target = _centred(problem.target.working)[:_SCREEN_ROWS]
+    part = {name: _explained(each.cells[:_SCREEN_ROWS], target) for name, each in found.items()}
     strongest = sorted(found, key=lambda name: -part[name])[:_COLUMNS]
     return {name: each for name, each in found.items() if name in strongest}
 
 
-def _ranked(columns: dict[str, _Column], rest: np.ndarray) -> list[tuple[float, Direction]]:
+def _ranked(columns: dict[str, _Column], rest: np.ndarray) -> list[tuple[float, Sum]]:
     """Sums of two columns and the part of the rest (rows, ...) that each explains, best first."""
     rest = _centred(rest)
 
-    def explained(direction: Direction, first: int | None = None) -> float:
-        cells = {name: columns[name].cells[:first] for name in direction.names}
-        return _explained(direction.values(cells), rest[:first])
+    def explained(total: Sum, first: int | None = None) -> float:
+        cells = [columns[name].cells[:first] for name in total.names]
+        return _explained(total.values(cells), rest[:first])
 
     sums = {pair: _sums(columns, pair) for pair in combinations(columns, 2)}
     look = {
@@ -164,20 +183,20 @@ def _centred(target: np.ndarray) -> np.ndarray:
     return target - target.mean(0)
 
 
-def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Direction]:
+def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Sum]:
     """Sums to look at; where a column has few values, first one that keeps them apart."""
     both = [columns[name] for name in pair]
     centers, units = tuple(each.center for each in both), [each.unit for each in both]
     few = [len(each.levels) <= _FEW for each in both]
     if all(few):
         return []
-    sums = [Direction(pair, (units[0], ratio * units[1]), centers) for ratio in _RATIOS]
+    sums = [Sum(pair, (units[0], ratio * units[1]), centers) for ratio in _RATIOS]
     if not any(few):
         return sums
     code, other = (0, 1) if few[0] else (1, 0)
     reach = units[other] * np.ptp(both[other].levels)
     units[code] = float(_APART * reach / np.diff(both[code].levels).min())
-    apart = Direction(pair, tuple(units), centers)
+    apart = Sum(pair, tuple(units), centers)
     return [apart] if len(both[code].levels) == 2 else [apart, *sums]
 
 

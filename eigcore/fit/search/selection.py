@@ -10,59 +10,88 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.core.canonical import matrices, pack
-from eigcore.fit import initialisation as starts
+from eigcore.errors import InvalidOption
+from eigcore.fit import initialisation
 from eigcore.fit.design import Design
-from eigcore.fit.losses import Goals
-from eigcore.fit.member import Run, Settings, begin, first_guess
-from eigcore.fit.solvers.prox import minimize_composite, spectral_prox
-from eigcore.fit.validation import InvalidOption
+from eigcore.fit.member import Settings, begin, first_guess
+from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.prox import Prox, minimize_composite, spectral_prox
 
 _ROWS = 20_000
 _PART = 0.5
 """Part of a budget that may be used up when this ends."""
 
 
-def dropped(
-    run: Run, design: Design, goals: Goals, settings: Settings, strength: float
-) -> tuple[str, ...]:
-    """Names of the columns whose matrices are zero at the minimum.
+def without_useless(problem: Problem, settings: Settings) -> Problem:
+    """Return the problem without the columns whose matrices are zero at the minimum.
 
-    Parameters
-    ----------
-    design, goals : of the training rows; at most 20 000 of them are looked at
-    strength : weight of the norms, in units of the loss on a standardised target
+    The weight of the norms is ``problem.options.selection``, in units of the loss on a standardised
+    target; at most 20 000 rows are looked at.
+
+    Raises
+    ------
+    InvalidOption
+        A weight for which all columns are left out.
     """
-    rng = np.random.default_rng([run.seed, 3_000_017])
-    rows = np.sort(rng.permutation(len(goals.target))[:_ROWS])
+    context = problem.context
+    if not problem.options.selection or context.interrupted:
+        return problem
+    design = Design(problem.encoded(settings.knots), max(1, settings.knots))
+    try:
+        return problem.without(_dropped(design, settings))
+    except KeyboardInterrupt:
+        context.interrupted = True
+        return problem
+
+
+def _dropped(design: Design, settings: Settings) -> tuple[str, ...]:
+    """Labels of the columns whose matrices are zero at the minimum."""
+    problem, strength = design.problem, design.problem.options.selection
+    rng = problem.context.rng("selection")
+    rows = np.sort(rng.permutation(len(problem))[:_ROWS])
     tied = design.parametrisation(settings.dim)
-    start = begin(starts.gapped, tied, first_guess(design, tied, settings.penalty), rng)
-    pencils = [tied.blocks(part) for part in start.reshape(run.loss.outputs, -1)]
+    start = begin(initialisation.gapped, tied, first_guess(design, tied, settings.penalty), rng)
+    pencils = [tied.blocks(part) for part in start.reshape(problem.loss.outputs, -1)]
     start = np.stack([np.concatenate([constant[None], each]) for constant, each in pencils])
     # the same matrices, with a vector that holds the PSD blocks themselves, not their factors
     loose = design.parametrisation(settings.dim, power=0.0, factored=False)
-    objective = run.objective(design, loose, goals, settings.penalty, rows)
+    objective = design.objective(loose, settings.penalty, on=problem.part(rows))
     sizes = [len(each.psd) for each in design.maps]
     owners = np.repeat(np.arange(len(sizes)), sizes)[design.signal > 0.0]
-    counts = np.bincount(owners, minlength=len(sizes))
-
-    def prox(vector: np.ndarray, step: float) -> np.ndarray:
-        parts = vector.reshape(start.shape).copy()
-        full = matrices(tied.spec, parts[:, 1:].reshape(-1, start.shape[-1]))
-        every = len(parts)
-        full = spectral_prox(
-            full, step * strength * counts, np.tile(owners, every), np.tile(tied.psd, every)
-        )
-        parts[:, 1:] = pack(tied.spec, full).reshape(parts[:, 1:].shape)
-        return parts.ravel()
+    strengths = strength * np.bincount(owners, minlength=len(sizes))
 
     def stop() -> bool:
-        return run.left(_PART) < 0.0
+        return problem.context.left(_PART) < 0.0
 
+    prox = _prox(tied, start.shape, owners, strengths)
     found = minimize_composite(objective, prox, start.ravel(), stop=stop).x.reshape(start.shape)
     alive = set(owners[np.abs(found[:, 1:]).max((0, 2)) > 0.0].tolist())
     if not alive:
         raise InvalidOption(
-            f"selection is {strength} and leaves out all {len(sizes)} columns; expected a smaller "
-            f"number. Type --selection {strength / 4:.3g}."
+            "selection",
+            strength,
+            "a smaller number",
+            float(f"{strength / 4:.3g}"),
+            f"is {strength} and leaves out all {len(sizes)} columns",
         )
-    return tuple(name for place, name in enumerate(design.coarse.labels) if place not in alive)
+    labels = enumerate(design.coarse.labels)
+    return tuple(label for place, label in labels if place not in alive)
+
+
+def _prox(
+    tied: Parametrisation, shape: tuple[int, ...], owners: np.ndarray, strengths: np.ndarray
+) -> Prox:
+    """Proximal step of the norms, for vectors of this shape (outputs, blocks + 1, K)."""
+    outputs = shape[0]
+
+    def prox(vector: np.ndarray, step: float) -> np.ndarray:
+        parts = vector.reshape(shape).copy()
+        full = matrices(tied.spec, parts[:, 1:].reshape(-1, shape[-1]))
+        full = spectral_prox(
+            full, step * strengths, np.tile(owners, outputs), np.tile(tied.psd, outputs)
+        )
+        parts[:, 1:] = pack(tied.spec, full).reshape(parts[:, 1:].shape)
+        return parts.ravel()
+
+    return prox

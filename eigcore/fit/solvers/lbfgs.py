@@ -3,7 +3,8 @@
 Sources: Liu & Nocedal, Math. Program. 45 (1989), for the two-loop recursion; Lewis & Overton,
 "Nonsmooth optimization via quasi-Newton methods", Math. Program. 141 (2013), algorithm 2.6, for
 the line search. The eigenvalue objectives of eigcore have kinks: the *weak* Wolfe conditions can
-still be met there, the strong ones cannot.
+still be met there, the strong ones cannot. SciPy's L-BFGS-B finds as low objectives and takes
+longer (docs/notes/solver.md).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
-Watcher = Callable[[int, float, np.ndarray], bool | None]
+Callback = Callable[[int, float, np.ndarray], bool | None]
 
 _axpy, _dot = get_blas_funcs(("axpy", "dot"), dtype=np.float64)
 
@@ -76,44 +78,54 @@ class _Memory:
         return p
 
 
+class Point(NamedTuple):
+    """A point (n,) with its value and gradient (n,)."""
+
+    x: np.ndarray
+    value: float
+    gradient: np.ndarray
+
+
 class _Counted:
     """The objective, counting its calls, reading anything not finite as +inf, keeping the best."""
 
     def __init__(self, objective: Objective):
         self.objective = objective
         self.calls = 0
-        self.best: tuple[float, np.ndarray] | None = None
+        self.best: Point | None = None
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.calls += 1
         value, gradient = self.objective(x)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return np.inf, np.zeros_like(x)
-        if self.best is None or value < self.best[0]:
-            self.best = (float(value), x.copy())
+        if self.best is None or value < self.best.value:
+            self.best = Point(x.copy(), float(value), gradient)
         return float(value), gradient
 
 
-def weak_wolfe(objective: Objective, x, value, gradient, direction, step=1.0, tries=30):
+def weak_wolfe(
+    objective: Objective, start: Point, direction: np.ndarray, step: float = 1.0, tries: int = 30
+) -> Point | None:
     """Step along ``direction`` that meets the weak Wolfe conditions, by bracketing and bisection.
 
     f(x + t p) ≤ f(x) + c₁ t gᵀp   and   ∇f(x + t p)ᵀ p ≥ c₂ gᵀp   (Lewis & Overton 2013, alg. 2.6).
 
     Returns
     -------
-    (x_new, value_new, gradient_new), or None when ``tries`` evaluations did not find a decrease.
-    When only the curvature condition is missing, the best decrease found is returned.
+    The new point, or None when ``tries`` evaluations did not find a decrease. When only the
+    curvature condition is missing, the best decrease found is returned.
     """
-    slope = float(gradient @ direction)
+    slope = float(start.gradient @ direction)
     low, high, found = 0.0, np.inf, None
     for _ in range(tries):
-        trial = x + step * direction
-        trial_value, trial_gradient = objective(trial)
-        if not trial_value <= value + _SUFFICIENT_DECREASE * step * slope:
+        x = start.x + step * direction
+        trial = Point(x, *objective(x))
+        if not trial.value <= start.value + _SUFFICIENT_DECREASE * step * slope:
             high = step
         else:
-            found = (trial, trial_value, trial_gradient)
-            if float(trial_gradient @ direction) >= _CURVATURE * slope:
+            found = trial
+            if float(trial.gradient @ direction) >= _CURVATURE * slope:
                 return found
             low = step
         step = 2.0 * low if high == np.inf else 0.5 * (low + high)
@@ -129,7 +141,7 @@ def minimize(
     gradient_tol: float = 1e-7,
     decrease_tol: float = 1e-7,
     window: int = 10,
-    callback: Watcher | None = None,
+    callback: Callback | None = None,
 ) -> Solution:
     """Minimise a function that is differentiable almost everywhere.
 
@@ -146,48 +158,52 @@ def minimize(
     -------
     Solution, also after Ctrl-C (``reason == "interrupted"``): the best point seen is never lost.
     """
-    counted = _Counted(objective)
-    values: list[float] = []
+    counted, values = _Counted(objective), []
+    x = np.array(start, dtype=np.float64)
+    reason = "iterations"
     try:
-        reason = _descend(
-            counted, np.array(start, dtype=np.float64), values, max_iter, _Memory(memory),
-            gradient_tol, decrease_tol, window, callback,
-        )  # fmt: skip
+        point = Point(x, *counted(x))
+        values.append(point.value)
+        pairs = _Memory(memory)
+        for iteration in range(1, max_iter + 1):
+            if np.max(np.abs(point.gradient), initial=0.0) <= gradient_tol:
+                reason = "gradient"
+                break
+            new = _next(counted, point, pairs)
+            if new is None:
+                reason = "line search"
+                break
+            point = new
+            values.append(point.value)
+            if callback is not None and callback(iteration, point.value, point.x):
+                reason = "stopped"
+                break
+            if _stalled(values, decrease_tol, window):
+                reason = "decrease"
+                break
     except KeyboardInterrupt:
         reason = "interrupted"
-    value, x = counted.best or (np.inf, np.array(start, dtype=np.float64))
-    return Solution(x, value, max(len(values) - 1, 0), counted.calls, reason, tuple(values))
+    best = counted.best or Point(x, np.inf, x)
+    steps = max(len(values) - 1, 0)
+    return Solution(best.x, best.value, steps, counted.calls, reason, tuple(values))
 
 
-def _descend(
-    objective, x, values, max_iter, memory, gradient_tol, decrease_tol, window, callback
-) -> str:
-    value, gradient = objective(x)
-    values.append(value)
-    for iteration in range(1, max_iter + 1):
-        if np.max(np.abs(gradient), initial=0.0) <= gradient_tol:
-            return "gradient"
-        direction = memory.direction(gradient)
-        if not float(gradient @ direction) < 0.0:
-            memory.pairs.clear()
-            direction = -gradient
-        # Without curvature pairs the scale of the first step is unknown: at most length one.
-        step = 1.0 if memory.pairs else min(1.0, 1.0 / float(np.linalg.norm(gradient)))
-        found = weak_wolfe(objective, x, value, gradient, direction, step)
-        if found is None and memory.pairs:
-            memory.pairs.clear()
-            step = 1.0 / float(np.linalg.norm(gradient))
-            found = weak_wolfe(objective, x, value, gradient, -gradient, step)
-        if found is None:
-            return "line search"
-        memory.add(found[0] - x, found[2] - gradient)
-        x, value, gradient = found
-        values.append(value)
-        if callback is not None and callback(iteration, value, x):
-            return "stopped"
-        if _stalled(values, decrease_tol, window):
-            return "decrease"
-    return "iterations"
+def _next(objective: Objective, point: Point, memory: _Memory) -> Point | None:
+    """One quasi-Newton step, or a steepest one where that fails; None where both do."""
+    gradient = point.gradient
+    direction = memory.direction(gradient)
+    if not float(gradient @ direction) < 0.0:
+        memory.pairs.clear()
+        direction = -gradient
+    # Without curvature pairs the scale of the first step is unknown: at most length one.
+    length = 1.0 / float(np.linalg.norm(gradient))
+    found = weak_wolfe(objective, point, direction, 1.0 if memory.pairs else min(1.0, length))
+    if found is None and memory.pairs:
+        memory.pairs.clear()
+        found = weak_wolfe(objective, point, -gradient, length)
+    if found is not None:
+        memory.add(found.x - point.x, found.gradient - gradient)
+    return found
 
 
 def _stalled(values: list[float], tolerance: float, window: int) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from eigcore.encoding.rows import Rows
-from eigcore.fit.constraints import Parametrisation
-from eigcore.fit.losses import Goals, Loss
+from eigcore.fit.losses import Loss, Targets
+from eigcore.fit.parametrisation import Parametrisation
 
 
 class Objective:
@@ -20,7 +20,7 @@ class Objective:
     Parameters
     ----------
     rows : Rows of the N training rows; they know who computes, and in which type.
-    goals : Goals of these rows.
+    targets : Targets of these rows.
     loss : Loss, with one decision per pencil.
     parametrisation : from one pencil's vector to the matrices W of the scaled terms. With several
         decisions per row the solver's vector joins the pencils' vectors.
@@ -33,7 +33,7 @@ class Objective:
     def __init__(
         self,
         rows: Rows,
-        goals: Goals,
+        targets: Targets,
         *,
         loss: Loss,
         penalty: float,
@@ -42,9 +42,9 @@ class Objective:
         hold: float = 0.0,
         smooth: np.ndarray | None = None,
     ):
-        self.rows, self.goals, self.penalty, self.hold = rows, goals, penalty, hold
+        self.rows, self.targets, self.penalty, self.hold = rows, targets, penalty, hold
         self.loss, self.parametrisation, self.smooth = loss, parametrisation, smooth
-        self.anchors: Any = [0.0] * loss.outputs
+        self.anchors: list[np.ndarray | float] = [0.0] * loss.outputs
         if anchor is not None:
             parts = anchor.reshape(loss.outputs, -1)
             self.anchors = [parametrisation.matrices(part) for part in parts]
@@ -56,12 +56,15 @@ class Objective:
 
     def value(self, part: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         """Values (N,) of one pencil."""
-        return self._vjp(self.parametrisation.matrices(part), rows or self.rows)[0]
+        rows, fold = rows or self.rows, self.parametrisation
+        return np.asarray(rows.values(fold.spec, fold.fold(fold.matrices(part))), np.float64)
 
     def _joined(self, values: list[np.ndarray]) -> np.ndarray:
         return values[0] if self.loss.outputs == 1 else np.stack(values, axis=-1)
 
-    def _vjp(self, scaled: np.ndarray, rows: Rows):
+    def _vjp(
+        self, scaled: np.ndarray, rows: Rows
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         """Values (N,) and the pullback from (N,) to (1, terms + 1, K) by W, all float64."""
         to_numpy, fold = rows.backend.to_numpy, self.parametrisation
         raw, pull = rows.vjp(fold.spec, fold.fold(scaled))
@@ -77,7 +80,7 @@ class Objective:
         pencils = [self.parametrisation.matrices(part) for part in parts]
         passes = [self._vjp(matrices, self.rows) for matrices in pencils]
         value = self._joined([values for values, _ in passes])
-        loss, cotangent = self.loss(value, *self.goals)
+        loss, cotangent = self.loss(value, *self.targets)
         slopes = []
         cotangents = cotangent.reshape(len(value), -1).T
         each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)

@@ -7,23 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.fit.stream.plan import Plan
+from eigcore.fit.stream.sampled import Sampled
 from eigcore.fit.stream.source import Source
 
 
-def bounds(plan: Plan, rows: int) -> np.ndarray:
+def bounds(sampled: Sampled, rows: int) -> np.ndarray:
     """Ends (blocks + 1,) of blocks of about ``rows`` rows, as equal as they can be."""
-    total = int(plan.counts.sum())
+    total = int(sampled.counts.sum())
     return np.rint(np.linspace(0, total, max(1, round(total / rows)) + 1)).astype(np.int64)
 
 
 def blocks(
-    source: Source, plan: Plan, ends: np.ndarray, shuffle: tuple[int, int], start: int = 0
+    source: Source, sampled: Sampled, ends: np.ndarray, shuffle: tuple[int, int], start: int = 0
 ) -> Iterator[np.ndarray]:
     """Read one epoch.
 
     The parts of the source come in an order of the epoch's own, the rows of a block too: both
-    follow from ``shuffle`` alone, so that reading can begin at any block.
+    follow from ``shuffle`` alone, so that reading can begin at any block. Checkpoints point into
+    this order: it is part of their format.
 
     Parameters
     ----------
@@ -33,14 +34,14 @@ def blocks(
 
     Returns
     -------
-    iterator of (rows, columns + 1) float64, see `Plan.encoded`; rows held out are left out
+    iterator of (rows, columns + 1) float64, see `Sampled.encoded`; rows held out are left out
 
     Raises
     ------
     InvalidInput
         If the source has not the rows it had at the first pass.
     """
-    chunks = _chunks(source, plan, np.random.default_rng(shuffle), int(ends[start]))
+    chunks = _chunks(source, sampled, np.random.default_rng(shuffle), int(ends[start]))
     for block, rows in enumerate(_cut(chunks, np.diff(ends)[start:]), start):
         rows = rows[~np.isnan(rows[:, -1])]
         yield np.random.default_rng([*shuffle, block]).permutation(rows)
@@ -61,13 +62,13 @@ def _cut(chunks: Iterator[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray
 
 
 def _chunks(
-    source: Source, plan: Plan, rng: np.random.Generator, skip: int
+    source: Source, sampled: Sampled, rng: np.random.Generator, skip: int
 ) -> Iterator[np.ndarray]:
     """Encoded rows from number ``skip`` on, those held out with NaN for a target."""
-    held = plan.places[plan.held]
-    begins = np.concatenate([[0], np.cumsum(plan.counts)])
-    for part in rng.permutation(len(plan.counts)):
-        count = int(plan.counts[part])
+    held = sampled.places[sampled.held]
+    begins = np.concatenate([[0], np.cumsum(sampled.counts)])
+    for part in rng.permutation(len(sampled.counts)):
+        count = int(sampled.counts[part])
         if skip >= count:
             skip -= count
             continue
@@ -75,7 +76,7 @@ def _chunks(
         for cells in source.read(int(part)):
             size = len(cells[source.target])
             if skip < size:
-                rows = plan.encoded({name: column[skip:] for name, column in cells.items()})
+                rows = sampled.encoded({name: column[skip:] for name, column in cells.items()})
                 first, last = np.searchsorted(held, [place + skip, place + size])
                 rows[held[first:last] - place - skip, -1] = np.nan
                 yield rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from eigcore.encoding.files import atomically, check_folder
 from eigcore.errors import InvalidInput
+from eigcore.fit.stream.sampled import Record
+from eigcore.writing import check_folder, write_whole
 
 KEY = "eigcore-checkpoint"
 VERSION = 1
-Record = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 class Checkpoint:
@@ -27,7 +26,8 @@ class Checkpoint:
     ----------
     path : path of the file
     seconds : time between two writes
-    made_with : what the run was begun with; a file of another run is refused
+    made_with : data and options of the run, by name; a file of another run is refused
+    usual : values of options that a file need not name
 
     Raises
     ------
@@ -35,11 +35,13 @@ class Checkpoint:
         A folder that is not there.
     """
 
-    def __init__(self, path: Path, seconds: float, made_with: dict[str, Any]):
+    def __init__(
+        self, path: Path, seconds: float, made_with: dict[str, Any], usual: dict[str, Any]
+    ):
         check_folder(path)
         self.path, self.seconds, self.saved = path, seconds, time.monotonic()
-        # as JSON gives it back
-        self.made_with = json.loads(json.dumps(made_with, default=str))
+        # as JSON gives them back
+        self.made_with, self.usual = json.loads(json.dumps([made_with, usual], default=str))
 
     @property
     def due(self) -> bool:
@@ -50,14 +52,7 @@ class Checkpoint:
         """Write JSON values and arrays; a crash leaves the old file or the new one."""
         text = json.dumps({"version": VERSION, "made_with": self.made_with, "values": values})
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-        def write(temporary: str) -> None:
-            with open(temporary, "wb") as file:
-                file.write(safetensors.numpy.save(arrays, {KEY: text}))
-                file.flush()
-                os.fsync(file.fileno())
-
-        atomically(self.path, write)
+        write_whole(self.path, safetensors.numpy.save(arrays, {KEY: text}))
         self.saved = time.monotonic()
 
     def load(self) -> Record | None:
@@ -70,28 +65,29 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        again = f"Type another name for the checkpoint, or remove it: rm {self.path}"
         try:
             with safetensors.safe_open(self.path, "numpy") as file:
                 record = json.loads((file.metadata() or {})[KEY])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             found, version, values = (record[key] for key in ("made_with", "version", "values"))
         except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as exc:
-            raise InvalidInput(
-                f"{str(self.path)!r} is not a checkpoint, or is damaged ({exc}). Expected a file "
-                f"that fit_stream wrote. {again}"
+            raise self._unusable(
+                f"is not a checkpoint, or is damaged ({exc}); expected a file that a fit wrote"
             ) from exc
         if version != VERSION:
-            raise InvalidInput(
-                f"The checkpoint {str(self.path)!r} has format {version}; expected {VERSION}. "
-                f"{again}"
-            )
-        wanted = self.made_with
-        differs = [name for name in wanted if found.get(name) != wanted[name]]
-        if differs:
-            pairs = [f"{name} {found.get(name)!r}, not {wanted[name]!r}" for name in differs]
-            raise InvalidInput(
-                f"The checkpoint {str(self.path)!r} is of another run: {'; '.join(pairs)}. "
-                f"Expected the data and settings it was begun with. {again}"
+            raise self._unusable(f"has format {version}; expected {VERSION}")
+        found = self.usual | found
+        differs = {n: (found.get(n), value) for n, value in self.made_with.items()}
+        pairs = [f"{n} {old!r}, not {new!r}" for n, (old, new) in differs.items() if old != new]
+        if pairs:
+            raise self._unusable(
+                f"is of another run: {'; '.join(pairs)}; expected the data and options it was "
+                "begun with"
             )
         return values, arrays
+
+    def _unusable(self, problem: str) -> InvalidInput:
+        return InvalidInput(
+            f"The checkpoint {str(self.path)!r} {problem}. Pass another name, or remove the file: "
+            f"rm {self.path}"
+        )

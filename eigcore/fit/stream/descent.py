@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.rows import Rows
-from eigcore.fit import FitResult, Solution
-from eigcore.fit.losses import Goals
-from eigcore.fit.member import Run
+from eigcore.fit.problem import Problem
+from eigcore.fit.report import FitResult
 from eigcore.fit.solvers.adam import Adam, rate
-from eigcore.fit.solvers.objective import Objective
+from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.fit.stream.blocks import blocks, bounds
 from eigcore.fit.stream.checkpoint import Checkpoint
-from eigcore.fit.stream.plan import Plan
+from eigcore.fit.stream.sampled import Record, Sampled
 from eigcore.fit.stream.source import Source
 
 _ENOUGH, _MOST = 10_000_000, 100
@@ -48,7 +46,7 @@ class State:
     members: list[Adam]
     at: Position
 
-    def record(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def record(self) -> Record:
         """Return JSON values and arrays; `from_record` is the inverse."""
         arrays = {
             f"member.{number}.{name}": array
@@ -73,75 +71,73 @@ class Descent:
 
     Parameters
     ----------
-    run : who computes, who listens
-    data, plan : the rows, and what the first pass decided about them
-    sizes : epochs, learning_rate, batch_rows, block_rows: see `fit_stream`
+    problem : the sampled rows, with the options and circumstances of the fit
+    data, sampled : the rows, and what the first pass decided about them
     file : where to write checkpoints
     state : where to go on; None: from the first model
     """
 
     def __init__(
         self,
-        run: Run,
+        problem: Problem,
         data: Source,
-        plan: Plan,
-        sizes: dict[str, Any],
+        sampled: Sampled,
         file: Checkpoint | None,
         state: State | None,
     ):
-        self.run, self.data, self.plan, self.file = run, data, plan, file
-        self.members = plan.members()
-        self.peak, self.batch_rows = sizes["learning_rate"], sizes["batch_rows"]
-        self.epochs = sizes["epochs"] or min(math.ceil(_ENOUGH / plan.rows), _MOST)
-        self.ends = bounds(plan, sizes["block_rows"])
-        self.dtype = run.dtype(plan.rows * plan.start.encoding.terms)
+        self.problem, self.data, self.sampled, self.file = problem, data, sampled, file
+        self.options, self.context = problem.options, problem.context
+        self.members = sampled.members(problem)
+        self.epochs = self.options.epochs or min(math.ceil(_ENOUGH / sampled.rows), _MOST)
+        self.ends = bounds(sampled, self.options.block_rows)
         self.state = state or self._first()
 
     def _first(self) -> State:
-        pairs = zip(self.members, self.plan.start.params, strict=True)
-        vectors = [design.vector(place, params) for (design, place), params in pairs]
+        pairs = zip(self.members, self.sampled.start.params, strict=True)
+        vectors = [design.vector(coordinates, p) for (design, coordinates), p in pairs]
         return State([Adam.at(x) for x in vectors], Position(history=[[] for _ in vectors]))
 
     def finish(self) -> None:
         """Go on to the end, to Ctrl-C, or to where the callback wants it."""
-        run, at = self.run, self.state.at
+        context, at = self.context, self.state.at
         try:
-            while at.epoch < self.epochs and not (run.interrupted or run.stopped):
-                shuffle = (run.seed, at.epoch)
-                for rows in blocks(self.data, self.plan, self.ends, shuffle, at.block):
+            while at.epoch < self.epochs and not (context.interrupted or context.stopped):
+                shuffle = (context.seed, at.epoch)
+                for rows in blocks(self.data, self.sampled, self.ends, shuffle, at.block):
                     self._block(rows)
-                    if run.stopped:
+                    if context.stopped:
                         return
                 at.epoch, at.block = at.epoch + 1, 0
                 if self.file and at.epoch == self.epochs:
                     self._save(self.file)
         except KeyboardInterrupt:
             # nothing is saved in the middle of a step: the file keeps the last whole one
-            run.interrupted = True
+            context.interrupted = True
 
     def result(self) -> FitResult:
         """Return the model of the averaged iterates, the report, and one Solution per member."""
         vectors, at = [member.average for member in self.state.members], self.state.at
-        reason = "interrupted" if self.run.interrupted else "iterations"
-        reason = "stopped" if self.run.stopped else reason
+        reason = "interrupted" if self.context.interrupted else "iterations"
+        reason = "stopped" if self.context.stopped else reason
         levels = at.level or [math.nan] * len(vectors)
         solutions = [
             Solution(x, level, at.count, at.count, reason, tuple(values))
             for x, level, values in zip(vectors, levels, at.history, strict=True)
         ]
-        model = self.plan.model(self.members, vectors)
-        return FitResult(model, self.plan.report(self.run, model), tuple(solutions))
+        model = self.sampled.model(self.members, vectors)
+        report = self.sampled.report(self.problem, model)
+        return FitResult(model, report, tuple(solutions))
 
     def _block(self, rows: np.ndarray) -> None:
-        run, at = self.run, self.state.at
-        parts = max(1, round(len(rows) / self.batch_rows)) if len(rows) else 0
+        context, at = self.context, self.state.at
+        parts = max(1, round(len(rows) / self.options.batch_rows)) if len(rows) else 0
         batches = np.array_split(rows, parts) if parts else []
         for batch in batches[at.batch :]:
             done = self._progress(len(batches))
             self._step(batch, done)
             value = float(np.mean(at.level))
-            run.tell("streaming", done, 0, len(self.members), at.count, value)
-            if run.stopped:
+            context.tell("streaming", done, 0, len(self.members), at.count, value)
+            if context.stopped:
                 return
             if self.file and self.file.due:
                 self._save(self.file)
@@ -158,24 +154,20 @@ class Descent:
         return (at.epoch + float(inside / self.ends[-1])) / self.epochs
 
     def _step(self, batch: np.ndarray, done: float) -> None:
-        numbers, goals = np.ascontiguousarray(batch[:, :-1]), Goals(batch[:, -1])
+        numbers, values = np.ascontiguousarray(batch[:, :-1]), batch[:, -1]
+        rows = self.problem.batch(numbers, values)
         at, levels = self.state.at, []
         at.count, at.batch = at.count + 1, at.batch + 1
+        length = rate(self.options.learning_rate, done)
         for (design, coordinates), member in zip(self.members, self.state.members, strict=True):
-            objective = Objective(
-                Rows(design.coarse, numbers, self.run.backend, self.dtype),
-                goals,
-                loss=self.plan.loss,
-                penalty=self.plan.penalty,
-                parametrisation=coordinates,
-            )
+            objective = design.objective(coordinates, self.sampled.penalty, on=rows)
             value, gradient = objective(member.x)
-            member.step(gradient, rate(self.peak, done), at.count)
+            member.step(gradient, length, at.count)
             levels.append(value)
         before = at.level or levels
         at.level = [a + _LEVEL * (b - a) for a, b in zip(before, levels, strict=True)]
 
     def _save(self, file: Checkpoint) -> None:
-        plan, fixed = self.plan.record()
+        sampled, fixed = self.sampled.record()
         position, vectors = self.state.record()
-        file.save(plan | position, fixed | vectors)
+        file.save(sampled | position, fixed | vectors)

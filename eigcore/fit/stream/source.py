@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from eigcore.encoding.files import STREAMED, file_parts
-from eigcore.encoding.read import column_names
-from eigcore.errors import InvalidInput
-from eigcore.fit.validation import check_known, gaps_of
+from eigcore.encoding.read import Cells, column_names, missing, read_columns
+from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.names import listed, nearest
+from eigcore.fit.table import missing_target
 
-Cells = dict[str, np.ndarray]
 _PIECES, _PIECE = 64, 2**16
 """Pieces of a file that are compared, and their bytes: all of it up to 4 MiB."""
-_NONE = np.array(None)
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Source:
         if not isinstance(target, str):
             raise InvalidInput(
                 f"target is {type(target).__name__}; expected the name of a column of the batches. "
-                'Write fit_stream(source, "price").'
+                'Write fit(source, "price").'
             )
         paths = _paths(source)
         if paths is not None:
@@ -68,35 +67,39 @@ class Source:
             raise InvalidInput(
                 f"The source is {type(source).__name__}, which cannot be read more than once; "
                 "expected paths, a list of batches, or a function that gives an iterator of "
-                "batches. Write fit_stream(lambda: batches(), ...)."
+                "batches. Write fit(lambda: batches(), ...)."
             )
         return cls((lambda: iter(batches()),), (), target, drop)
 
     def read(self, part: int) -> Iterator[Cells]:
-        """Batches of one part as columns (rows,), the target's among them, without its gaps.
+        """Batches of one part as columns of cells, the target's among them, none of it missing.
 
         Raises
         ------
         InvalidInput
-            A batch without the target's column, or gaps in it.
+            A batch without the target's column, or with missing cells in it.
         """
         for batch in self.parts[part]():
-            names = column_names(batch)
-            if names is None:
+            if column_names(batch) is None:
                 raise InvalidInput(
                     f"A batch is {type(batch).__name__}; expected a record batch, a data frame or "
-                    "a mapping of columns (rows,)."
+                    "a mapping of columns (rows,). Yield one of these."
                 )
-            cells = {str(name): _cells(batch, name) for name in names}
-            check_known([self.target], cells, "target")
-            gaps = _gaps(cells[self.target])
-            if gaps.any() and not self.drop:
-                raise InvalidInput(
-                    f"Target {self.target!r} is missing in {int(gaps.sum())} of the {len(gaps)} "
-                    "rows of a batch; expected a value in every row. Type "
-                    "--drop-rows-without-target to leave those rows out."
+            cells = read_columns(batch)
+            if self.target not in cells:
+                near = nearest(self.target, cells)
+                hint = f" (did you mean {near!r}?)" if near else ""
+                raise InvalidOption(
+                    "target",
+                    self.target,
+                    f"one of {listed(cells)}",
+                    near or next(iter(cells), None),
+                    f"is {self.target!r}, which is not a column of the batches{hint}",
                 )
-            yield {name: column[~gaps] for name, column in cells.items()} if gaps.any() else cells
+            absent = missing(cells[self.target])
+            if absent.any() and not self.drop:
+                raise missing_target(self.target, int(absent.sum()), len(absent))
+            yield {n: column[~absent] for n, column in cells.items()} if absent.any() else cells
 
     def fingerprint(self) -> str:
         """Tell sources apart: SHA-256 in hexadecimal.
@@ -118,6 +121,18 @@ class Source:
         return digest.hexdigest()
 
 
+def is_source(table: Any) -> bool:
+    """Tell tables that are read in batches from those in memory."""
+    if isinstance(table, (str, os.PathLike)):
+        return True
+    if column_names(table) is not None or hasattr(table, "__array__"):
+        return False
+    if isinstance(table, (list, tuple)):
+        parts = [isinstance(e, (str, os.PathLike)) or column_names(e) is not None for e in table]
+        return bool(parts) and all(parts)
+    return callable(table) or isinstance(table, Iterable)
+
+
 def _paths(source: Any) -> list[Path] | None:
     """Return the files meant by a path, a folder, or a list of them; None for anything else."""
     if isinstance(source, (str, os.PathLike)):
@@ -134,22 +149,3 @@ def _paths(source: Any) -> list[Path] | None:
     if listed and all(isinstance(entry, (str, os.PathLike)) for entry in source):
         return [path for entry in source for path in _paths(entry) or ()]
     return None
-
-
-def _cells(batch: Any, name: Any) -> np.ndarray:
-    """(rows,) numbers with NaN for gaps, or objects with None for gaps (empty texts, too)."""
-    arrow = hasattr(batch, "column_names")
-    column = batch.column(name) if arrow else batch[name]
-    if arrow and str(column.type).startswith("decimal"):
-        column = column.cast("float64")
-    cells = np.asarray(column)
-    if cells.dtype.kind in "US":
-        cells = cells.astype(object)
-    if cells.dtype == object:
-        cells = np.where((cells == "") if arrow else gaps_of(cells), _NONE, cells)
-    return cells
-
-
-def _gaps(cells: np.ndarray) -> np.ndarray:
-    """(rows,) bool, of what `_cells` gives."""
-    return cells == _NONE if cells.dtype == object else np.isnan(cells.astype(float))

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding.read import Cells
 from eigcore.errors import InvalidInput
-from eigcore.fit.stream.source import Cells, Source
-from eigcore.fit.validation import MANY_LEVELS
+from eigcore.fit.stream.source import Source
+from eigcore.fit.table import MANY_LEVELS
 
 _WITNESS = -1.0
 
@@ -30,19 +31,19 @@ class Survey:
     held: np.ndarray
 
 
-def survey(source: Source, rows: int, held_out: float, seed: int) -> Survey:
+def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator) -> Survey:
     """Read everything once; keep a uniform sample of ``rows`` rows, and a part of it held out.
 
     Every row draws a key, the smallest keys stay. Of each column, the rows with the smallest and
-    the largest number and the first one with a category, a gap or a second value always stay and
-    are never held out, so that no cell is new to the encoding: at most about a hundred per column.
+    the largest number and the first one with a category, a missing cell or a second value always
+    stay and are never held out, so that no cell is new to the encoding: at most about a hundred
+    rows per column.
 
     Raises
     ------
     InvalidInput
         A source without rows, or batches whose columns differ.
     """
-    rng = np.random.default_rng([seed, 3_000_017])
     pool, counts, seen = _Pool(rows, source.target), [], {}
     for part in range(len(source.parts)):
         begin = pool.rows
@@ -128,7 +129,7 @@ def _news(cells: Cells, seen: dict[str, tuple[Any, set]]) -> list[int]:
         if column.dtype.kind in "OUS":
             shown = set(column.tolist())
         else:
-            column = 1 * (column == first) + 2 * (column != column)  # another one, first, gap
+            column = 1 * (column == first) + 2 * (column != column)  # another, first, missing
             shown = set(np.flatnonzero(np.bincount(column)).tolist())
         for level in sorted(shown - known, key=repr)[: MANY_LEVELS + 2 - len(known)]:
             known.add(level)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from eigcore.fit.losses import LOSSES, Goals
-from eigcore.fit.search import ensemble as blend
+from eigcore.fit.losses import LOSSES, Targets
+from eigcore.fit.search import ensemble
 
 SQUARED = LOSSES["squared"]
 
@@ -15,7 +15,7 @@ def test_independent_errors_are_averaged_and_a_bad_candidate_is_left_out():
     rng = np.random.default_rng(0)
     target = rng.normal(size=300)
     values = target + errors_of(rng, 4) * np.array([1.0, 1.0, 1.0, 9.0])[:, None]
-    parts = blend.shares(SQUARED, values, Goals(target), np.random.default_rng(0))
+    parts = ensemble.shares(SQUARED, values, Targets(target), np.random.default_rng(0))
     assert parts.sum() == pytest.approx(1.0)
     assert parts[:3].min() > 0.2
     assert parts[3] == 0.0
@@ -30,17 +30,17 @@ def test_rows_without_weight_do_not_count():
     left, right = target.copy(), target.copy()
     left[100:] += 50.0
     right[:100] += 1.0
-    goals = Goals(target, weights)
-    assert blend.shares(SQUARED, np.stack([left, right]), goals, rng).tolist() == [1.0, 0.0]
+    targets = Targets(target, weights)
+    assert ensemble.shares(SQUARED, np.stack([left, right]), targets, rng).tolist() == [1.0, 0.0]
 
 
-def test_several_decisions_per_row_are_blended():
+def test_several_decisions_per_row_are_averaged():
     rng = np.random.default_rng(2)
     target = rng.integers(3, size=150).astype(float)
     right = 4.0 * (target[:, None] == np.arange(3))
     values = np.stack([right, np.zeros((150, 3))])
     loss = type(LOSSES["multinomial"])(3)
-    assert blend.shares(loss, values, Goals(target), rng)[0] > 0.9
+    assert ensemble.shares(loss, values, Targets(target), rng)[0] > 0.9
 
 
 def test_one_row_alone_is_a_gain_of_one_standard_error():
@@ -49,18 +49,18 @@ def test_one_row_alone_is_a_gain_of_one_standard_error():
     other = target + 0.1 * rng.normal(size=50)
     one = other.copy()
     other[7] += 100.0
-    assert blend.gain(SQUARED, one, other, Goals(target)) == pytest.approx(1.0, abs=0.02)
+    assert ensemble.gain(SQUARED, one, other, Targets(target)) == pytest.approx(1.0, abs=0.02)
     other[7] = target[7] + 0.1
     every = target + 0.05 * (other - target)
-    assert blend.gain(SQUARED, every, other, Goals(target)) > 3.0
-    assert blend.gain(SQUARED, other, every, Goals(target)) < -3.0
-    assert blend.gain(SQUARED, other, other, Goals(target)) == 0.0
+    assert ensemble.gain(SQUARED, every, other, Targets(target)) > 3.0
+    assert ensemble.gain(SQUARED, other, every, Targets(target)) < -3.0
+    assert ensemble.gain(SQUARED, other, other, Targets(target)) == 0.0
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 48])
 def test_every_beginning_of_the_sequence_has_the_parts(count):
     parts = np.array([0.5, 0.3, 0.2, 0.0])
-    order = blend.sequence(parts, count)
+    order = ensemble.sequence(parts, count)
     assert len(order) == count
     for size in range(1, count + 1):
         taken = np.bincount(order[:size], minlength=4)

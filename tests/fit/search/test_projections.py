@@ -120,5 +120,5 @@ def test_one_column_has_no_sums():
 
 
 def test_a_negative_number_is_refused():
-    with pytest.raises(InvalidInput, match="--projections 4"):
+    with pytest.raises(InvalidInput, match="Write projections=4"):
         fit(*table(rows=50), projections=-1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eigcore.errors import InvalidOption
 from eigcore.fit import fit, resume
 from eigcore.fit.solvers.prox import l1_ball, minimize_composite, spectral_prox
-from eigcore.fit.validation import InvalidOption
 
 QUICK = {"dim": 3, "penalty": 1e-3, "members": 2, "max_iter": 60}
 
@@ -96,10 +96,10 @@ def used(model):
 
 
 @pytest.mark.parametrize("knots", [4, 12])
-@pytest.mark.parametrize("wishes", [{}, {"increasing": ["x0", "x5"]}, {"shape": "convex"}])
-def test_columns_that_do_not_matter_get_zero_matrices_exactly(knots, wishes):
+@pytest.mark.parametrize("constraints", [{}, {"increasing": ["x0", "x5"]}, {"shape": "convex"}])
+def test_columns_that_do_not_matter_get_zero_matrices_exactly(knots, constraints):
     columns, y = table()
-    found = fit(columns, y, selection=0.1, knots=knots, **QUICK, **wishes)
+    found = fit(columns, y, selection=0.1, knots=knots, **QUICK, **constraints)
     assert used(found.model) == {"x0", "x1", "kind"}
     for name in ("x2", "x5", "other"):
         where = found.model.encoding.slices[found.model.encoding.names.index(name)]
@@ -108,7 +108,7 @@ def test_columns_that_do_not_matter_get_zero_matrices_exactly(knots, wishes):
     assert proven["x5"].increasing
     assert proven["x5"].bound == 0.0
     assert "Left out by selection, without any effect: x2, x3" in found.report.notes[-1]
-    plain = fit(columns, y, knots=knots, **QUICK, **wishes)
+    plain = fit(columns, y, knots=knots, **QUICK, **constraints)
     assert found.report.model.held_out < plain.report.model.held_out
 
 
@@ -121,7 +121,7 @@ def test_selection_works_for_many_classes_and_is_kept_when_a_fit_goes_on():
     assert used(further) == used(found.model)
 
 
-def test_a_selection_that_leaves_nothing_is_refused():
+def test_a_selection_that_leaves_nothing_is_an_error():
     columns, y = table()
     with pytest.raises(InvalidOption, match="leaves out all 10 columns"):
         fit(columns, y, selection=50.0, knots=4, **QUICK)

@@ -7,7 +7,7 @@ import pytest
 
 import eigcore
 from eigcore.fit import minimize
-from eigcore.fit.solvers.lbfgs import weak_wolfe
+from eigcore.fit.solvers.lbfgs import Point, weak_wolfe
 
 
 def rosenbrock(x):
@@ -64,7 +64,7 @@ def test_weak_wolfe_conditions_hold_at_the_accepted_point():
         x = rng.normal(size=6)
         value, slope = rosenbrock(x)
         direction = -slope * rng.uniform(0.1, 2.0)
-        new, new_value, new_slope = weak_wolfe(rosenbrock, x, value, slope, direction)
+        new, new_value, new_slope = weak_wolfe(rosenbrock, Point(x, value, slope), direction)
         along = slope @ direction
         step = np.linalg.norm(new - x) / np.linalg.norm(direction)
         assert new_value <= value + 1e-4 * step * along + 1e-12

@@ -8,16 +8,13 @@ from samples import design_for
 
 from benchmarks import bench_whitening
 from benchmarks.bench_psd import problems
-from eigcore.fit.design import Wishes
-from eigcore.fit.losses import LOSSES, Goals
-from eigcore.fit.member import Run
 from eigcore.fit.solvers import whitening
 
 
 @pytest.mark.parametrize("most", [512, 8])
 def test_whitening_changes_coordinates_only_and_can_be_undone(most, monkeypatch):
     monkeypatch.setattr(whitening, "MOST", most)
-    frame, _, _, design = design_for(Wishes(increasing=("a",)), 6)
+    design = design_for(6, increasing=["a"])
     plain, white = design.parametrisation(3, power=0.0), design.parametrisation(3)
     assert white.white.parts
     assert not plain.white.parts
@@ -26,10 +23,8 @@ def test_whitening_changes_coordinates_only_and_can_be_undone(most, monkeypatch)
     other = white.vector(parts[0], parts[1][~plain.psd], parts[2])
     assert not np.allclose(point, other)
     assert np.allclose(white.matrices(other), plain.matrices(point), atol=1e-12)
-    run, goals = Run(LOSSES["squared"], "numpy", 0, 10), Goals(frame.target)
     values = [
-        run.objective(design, each, goals, 0.01)(vector)[0]
-        for each, vector in ((plain, point), (white, other))
+        design.objective(each, 0.01)(vector)[0] for each, vector in ((plain, point), (white, other))
     ]
     assert values[0] == pytest.approx(values[1], rel=1e-12)
 

@@ -1,0 +1,46 @@
+"""What `eigcore demo` does: fit cars that ship with the package, and check every promise."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eigcore.encoding.files import read_table
+from eigcore.errors import EigcoreError
+from eigcore.fit import FitResult, fit
+from eigcore.fit.context import Callback
+from eigcore.model import SpectralModel
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FALLING = ("weight", "horsepower", "displacement")
+"""Columns with which the miles per gallon must never rise."""
+
+
+def fit_cars(backend: str | None, callback: Callback) -> tuple[DataFrame, FitResult]:
+    """Return the table of 392 cars, and a fit to it."""
+    resource = importlib.resources.files("eigcore") / "data" / "auto_mpg.csv"
+    with importlib.resources.as_file(resource) as path:
+        cars = read_table(path)
+    return cars, fit(cars, "mpg", decreasing=FALLING, backend=backend, callback=callback)
+
+
+def check(result: FitResult, path: Path, cars: DataFrame) -> np.ndarray:
+    """Return predictions (rows,) of the saved model; raise unless every promise was kept."""
+    again = SpectralModel.load(path).predict(cars)
+    if not np.array_equal(again, result.model.predict(cars)):
+        raise EigcoreError(
+            "The saved model predicts other numbers than the fitted one; expected the same. "
+            "Type eigcore demo --debug and report it."
+        )
+    proven = {column.name for column in result.model.certify().columns if column.decreasing}
+    if not {*FALLING} <= proven:
+        raise EigcoreError(
+            f"Not proven decreasing: {', '.join(sorted({*FALLING} - proven))}; expected all three. "
+            "Type eigcore demo --debug and report it."
+        )
+    return again

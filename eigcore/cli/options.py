@@ -1,0 +1,92 @@
+"""The options of `eigcore fit`: those of a fit, as flags."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Optional, TypeVar
+
+import typer
+
+from eigcore.errors import Dialect
+from eigcore.fit.checks import Choice, File, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.options import OPTIONS, Option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+NAMES: Mapping[str, str] = {"validation": "holdout", "budget_seconds": "budget"}
+"""Options that commands usually call otherwise."""
+NO_FLAGS = ("neuron", "classes")
+"""Options with values that a line of a shell cannot hold."""
+_METAVARS = {"budget_seconds": "SECONDS", "checkpoint_seconds": "SECONDS", "backend": "NAME"}
+FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS)
+LISTS = tuple(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names))
+"""Flags that take several names."""
+
+
+def flag(option: str) -> str:
+    """Return the flag of an option, as ``--holdout``."""
+    return "--" + NAMES.get(option, option).replace("_", "-")
+
+
+class Flags(Dialect):
+    """How options are written as flags of the command."""
+
+    def name(self, option: str) -> str:
+        """See `Dialect.name`."""
+        return flag(option)
+
+    def advice(self, option: str, example: Any, purpose: str = "") -> str:
+        """See `Dialect.advice`."""
+        if example is None:
+            stream = option in OPTIONS and OPTIONS[option].where == "stream"
+            return f"Leave {flag(option)} out" + (", or add --stream" if stream else "")
+        values = example if isinstance(example, (list, tuple)) else [example]
+        words = [] if example is True else [shlex.quote(str(value)) for value in values]
+        return " ".join(filter(None, ["Type", flag(option), *words, purpose]))
+
+
+def has_flags(function: Function) -> Function:
+    """Decorate a command of ``**options``: typer sees a flag for each option of a fit."""
+    signature = inspect.signature(function, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [_parameter(option) for option in FLAGS]
+    parameters = sorted([*own, *more], key=lambda p: p.default is not p.empty)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [parameter.replace(kind=keyword) for parameter in parameters]
+    told: Any = function
+    told.__signature__ = signature.replace(parameters=parameters)
+    told.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    meaning = option.meaning.replace("; None:", ". Default:").replace("`", "")
+    names = [flag(option.name)]
+    annotation, default = _type(option.kind), option.default
+    if option.optional and not isinstance(option.kind, Like):
+        annotation = Optional[annotation]  # noqa: UP045 (typer reads it at run time)
+    if isinstance(option.kind, Like):
+        default = False
+    if isinstance(option.kind, Names):
+        default = []
+    told = typer.Option(*names, help=meaning, metavar=_metavar(option))
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[annotation, told],
+    )
+
+
+def _type(kind: Kind) -> Any:
+    kinds = {Whole: int, Number: float, Flag: bool, Like: bool, Names: list[str], File: Path}
+    return kinds.get(type(kind), str)
+
+
+def _metavar(option: Option) -> str | None:
+    if isinstance(option.kind, Choice):
+        return "|".join(option.kind.words)
+    return "F ..." if isinstance(option.kind, Names) else _METAVARS.get(option.name)

@@ -1,0 +1,295 @@
+"""Parameters of the estimators: those of a fit, except where scikit-learn has a name of its own."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from eigcore.errors import Dialect, InvalidFit
+from eigcore.fit.checks import Choice, Number, Text, Whole
+from eigcore.fit.losses import LOSSES
+from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
+
+Class = TypeVar("Class", bound=type)
+
+
+class Difference(NamedTuple):
+    """A parameter that no option of a fit has under the same name.
+
+    of : the options of `eigcore.fit.fit` that it stands for; may be empty
+    default : of the parameter
+    constraints : as scikit-learn checks them; empty: checked where it is used
+    kind, meaning : for the documentation
+    """
+
+    of: tuple[str, ...]
+    default: Any
+    constraints: tuple[Any, ...]
+    kind: str
+    meaning: str
+
+
+_STOPPING = EarlyStopping()
+_NUMBERS = tuple(name for name, loss in LOSSES.items() if not loss.classified)
+DIFFERENT: dict[str, Difference] = {
+    "loss": Difference(
+        ("loss",),
+        "squared",
+        (StrOptions(set(_NUMBERS)),),
+        f"one of {', '.join(_NUMBERS)}",
+        "What is minimised.",
+    ),
+    "monotone": Difference(
+        ("increasing", "decreasing"),
+        None,
+        (),
+        "mapping of names or places of columns to -1, 0, 1, or one of these per column",
+        "1: the prediction never falls when the column grows; -1: it never rises; 0: free. Holds "
+        "exactly, everywhere.",
+    ),
+    "index": Difference(
+        ("neuron",),
+        None,
+        (),
+        "middle, convex, concave or a whole number",
+        "Which eigenvalue; None: the middle one, or the one of the shape.",
+    ),
+    "structure": Difference(
+        ("neuron",),
+        "dense",
+        (),
+        "dense, tridiagonal, banded:b or diagonal",
+        "Structure of the matrices, see `eigcore.EigSpec`.",
+    ),
+    "functional": Difference(
+        ("neuron",),
+        "kth",
+        (),
+        "kth, smooth, top_sum, bottom_sum, softmax or weighted",
+        "What is made of the eigenvalues, see `eigcore.EigSpec`.",
+    ),
+    "functional_params": Difference(
+        ("neuron",), None, (Mapping, None), "mapping", "Its parameter, as ``{'alpha': 0.1}``."
+    ),
+    "n_estimators": Difference(("members",), None, (), "", ""),
+    "categorical_features": Difference(
+        ("categories",),
+        None,
+        (),
+        "names or places of columns, or one truth value per column",
+        "Columns whose numbers are categories; text is, and what a data frame declares to be.",
+    ),
+    "early_stopping": Difference(
+        ("early_stopping",),
+        False,
+        ("boolean",),
+        "True or False",
+        "End each neuron's descent when `validation_fraction` of the rows, hidden from it, has not "
+        "gained `tol` (relative) for `n_iter_no_change` steps, and keep the best point.",
+    ),
+    "validation_fraction": Difference(
+        ("early_stopping",),
+        _STOPPING.part,
+        (Interval(Real, 0, 1, closed="neither"),),
+        "number between 0 and 1",
+        "See early_stopping.",
+    ),
+    "n_iter_no_change": Difference(
+        ("early_stopping",),
+        _STOPPING.steps,
+        (Interval(Integral, 1, None, closed="left"),),
+        "a whole number of at least 1",
+        "See early_stopping.",
+    ),
+    "tol": Difference(
+        ("early_stopping",),
+        _STOPPING.tolerance,
+        (Interval(Real, 0, None, closed="left"),),
+        "number of at least 0",
+        "See early_stopping.",
+    ),
+    "budget": Difference(("budget_seconds",), None, (), "", ""),
+    "warm_start": Difference(
+        (),
+        False,
+        ("boolean",),
+        "True or False",
+        "Go on from the fitted model when `fit` is called again: its encoding, settings and "
+        "constraints stay, and a parameter that asks for others is an error.",
+    ),
+    "callback": Difference(
+        (),
+        None,
+        (callable, None),
+        "callable",
+        "Called with an `eigcore.fit.Progress` after every step; returning True ends the fit. "
+        "scikit-learn's callbacks (since 1.9) are set with `set_callbacks`.",
+    ),
+    "random_state": Difference(
+        ("seed",),
+        None,
+        (),
+        "a whole number, RandomState or Generator",
+        "Everything random follows from it; None: another model at every fit.",
+    ),
+}
+"""Where scikit-learn has a name or a default of its own; docs/estimators.md shows this table."""
+
+FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
+"""Options that all estimators give: scikit-learn holds rows out itself, and keeps every column."""
+
+_SHARED = ("knots", "penalty", "selection", "projections")
+_STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
+COMMON = (
+    *("monotone", "shape", "dim", "index", "structure", "functional", "functional_params"),
+    *_SHARED,
+    *("n_estimators", "categorical_features", "max_iter", *_STEPS),
+    *("budget", "warm_start", "backend", "callback", "random_state"),
+)
+"""Parameters of every estimator, in the order of its signature."""
+
+
+def difference(name: str) -> Difference:
+    """Return what is to be known of a parameter: its own, or what the option of a fit says."""
+    own = DIFFERENT.get(name)
+    if own is not None and own.meaning:
+        return own
+    (of,) = own.of if own else (name,)
+    option = OPTIONS[of]
+    kind = option.kind.expected()
+    return Difference((of,), option.default, tuple(_constraints(option)), kind, option.meaning)
+
+
+def _constraints(option: Option) -> Iterator[Any]:
+    """How scikit-learn checks an option."""
+    kind = option.kind
+    if isinstance(kind, Whole):
+        yield Interval(Integral, kind.least, None, closed="left")
+    elif isinstance(kind, Number):
+        high = None if kind.high == np.inf else kind.high
+        yield Interval(Real, kind.low, high, closed="neither" if kind.positive else "left")
+    elif isinstance(kind, Choice):
+        yield StrOptions(set(kind.words))
+    elif isinstance(kind, Text):
+        yield str
+    if option.optional:
+        yield None
+
+
+def has_parameters(*names: str) -> Callable[[Class], Class]:
+    """Decorate an estimator: give it parameters, their checks, and their documentation.
+
+    The docstring of the class says ``{parameters}`` where their list belongs.
+    """
+    known = {name: difference(name) for name in names}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    more = [inspect.Parameter(name, keyword, default=each.default) for name, each in known.items()]
+    signature = inspect.Signature([*own, *more])
+
+    def __init__(self: Any, **parameters: Any) -> None:  # noqa: N807
+        given = signature.bind(self, **parameters).arguments
+        for name, each in known.items():
+            setattr(self, name, given.get(name, each.default))
+
+    __init__.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+
+    def decorate(kind: Class) -> Class:
+        setattr(kind, "__init__", __init__)  # noqa: B010 (pyright knows no other way)
+        checked = {name: list(each.constraints) for name, each in known.items()}
+        kind._parameter_constraints = {name: each for name, each in checked.items() if each}
+        text = inspect.cleandoc(kind.__doc__ or "")
+        kind.__doc__ = text.replace("{parameters}", "\n".join(_described(known)))
+        return kind
+
+    return decorate
+
+
+def _described(known: Mapping[str, Difference]) -> Iterable[str]:
+    for name, each in known.items():
+        yield f"{name} : {each.kind}, default {each.default!r}"
+        yield textwrap.fill(each.meaning, 96, initial_indent="    ", subsequent_indent="    ")
+
+
+class Estimators(Dialect):
+    """How options are written as parameters of an estimator."""
+
+    _names: Mapping[str, str] = {
+        option: parameter for parameter, each in DIFFERENT.items() for option in each.of[:2]
+    } | {"neuron": "the neuron", "early_stopping": "early_stopping"}
+    _instead: Mapping[str, str] = {
+        "drop_columns": "Leave the column out of X",
+        "drop_rows_without_target": "Leave those rows out",
+        "classes": "Pass classes=[...] to the first partial_fit",
+    }
+
+    def name(self, option: str) -> str:
+        """See `Dialect.name`."""
+        return self._names.get(option, option)
+
+    def advice(self, option: str, example: Any, purpose: str = "") -> str:
+        """See `Dialect.advice`."""
+        if option in self._instead:
+            return self._instead[option]
+        if option in ("increasing", "decreasing") and example is not None:
+            example = dict.fromkeys(example, 1 if option == "increasing" else -1)
+        if option == "neuron" and example is not None:
+            return "Write " + ", ".join(f"{key}={value!r}" for key, value in example.items())
+        return super().advice(option, example, purpose)
+
+
+@contextmanager
+def in_own_words() -> Iterator[None]:
+    """Let errors about options of a fit speak of parameters."""
+    try:
+        yield
+    except InvalidFit as exc:
+        exc.dialect = Estimators()
+        raise
+
+
+def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
+    """Return the options of a fit for the parameters of an estimator.
+
+    more : options that depend on the data: increasing, decreasing, categories, loss, classes
+    """
+    neuron = {name: parameters[name] for name in ("structure", "functional")}
+    neuron |= {} if parameters["index"] is None else {"index": parameters["index"]}
+    neuron |= dict(parameters["functional_params"] or {})
+    same = [name for name in parameters if name in OPTIONS and name not in DIFFERENT]
+    return FitOptions(
+        **{name: parameters[name] for name in same},
+        neuron=neuron,
+        members=parameters["n_estimators"],
+        budget_seconds=parameters["budget"],
+        seed=seed_of(parameters["random_state"]),
+        early_stopping=stopping_of(parameters),
+        **FIXED,
+        **more,
+    )
+
+
+def stopping_of(parameters: Mapping[str, Any]) -> EarlyStopping | None:
+    """Early stopping, or None, from the parameters of an estimator."""
+    if not parameters["early_stopping"]:
+        return None
+    names = ("validation_fraction", "n_iter_no_change", "tol")
+    return EarlyStopping(*(parameters[name] for name in names))
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from None, a number, a RandomState or a Generator."""
+    if isinstance(random_state, (int, np.integer)):
+        check_random_state(random_state)
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))

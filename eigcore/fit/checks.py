@@ -1,0 +1,210 @@
+"""What an option may be: each kind knows its values, how to say so, and a plain form of a value."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Values of an option."""
+
+    def expected(self) -> str:
+        """Say what may be given, to follow "expected"."""
+        raise NotImplementedError
+
+    def accepts(self, value: Any) -> bool:
+        """Tell whether a value may be given."""
+        raise NotImplementedError
+
+    def plain(self, value: Any) -> Any:
+        """Return an accepted value as the options keep it."""
+        return value
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """Whole numbers of at least ``least``."""
+
+    least: int
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return f"a whole number of at least {self.least}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+        return whole and int(value) >= self.least
+
+    def plain(self, value: Any) -> int:
+        """See `Kind.plain`."""
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """Finite numbers from ``low`` on, below ``high``; ``positive`` leaves ``low`` itself out."""
+
+    low: float = 0.0
+    high: float = math.inf
+    positive: bool = False
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        least = f"more than {self.low:g}" if self.positive else f"at least {self.low:g}"
+        most = f" and less than {self.high:g}" if self.high < math.inf else ""
+        return f"a finite number of {least}{most}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+            return False
+        number = float(value)
+        return (number > self.low if self.positive else number >= self.low) and number < self.high
+
+    def plain(self, value: Any) -> float:
+        """See `Kind.plain`."""
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or False."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "True or False"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, (bool, np.bool_))
+
+    def plain(self, value: Any) -> bool:
+        """See `Kind.plain`."""
+        return bool(value)
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "one of " + ", ".join(self.words)
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, str) and value in self.words
+
+
+@dataclass(frozen=True)
+class Names(Kind):
+    """Names of columns."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a list of names of columns"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+
+    def plain(self, value: Any) -> tuple[str, ...]:
+        """See `Kind.plain`."""
+        return tuple(str(name) for name in value)
+
+
+@dataclass(frozen=True)
+class Values(Kind):
+    """A list of whatever a target may be."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a list of values"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+
+    def plain(self, value: Any) -> tuple[Any, ...]:
+        """See `Kind.plain`."""
+        return tuple(value.tolist() if isinstance(value, np.ndarray) else value)
+
+
+@dataclass(frozen=True)
+class Fields(Kind):
+    """Some fields of an EigSpec, as plain values."""
+
+    names: tuple[str, ...]
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return f"a mapping of fields among {', '.join(self.names)}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, Mapping) and set(value) <= set(self.names)
+
+    def plain(self, value: Any) -> dict[str, Any]:
+        """See `Kind.plain`."""
+        return {name: np.asarray(each).tolist() for name, each in value.items()}
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Any text, as the name of something that is looked up later."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a name"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, str)
+
+
+@dataclass(frozen=True)
+class File(Kind):
+    """A path."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a path"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, (str, os.PathLike))
+
+    def plain(self, value: Any) -> str:
+        """See `Kind.plain`."""
+        return os.fspath(value)
+
+
+@dataclass(frozen=True)
+class Like(Kind):
+    """An object of a class of its own; True stands for a default one, False for None."""
+
+    make: Callable[[], Any]
+    words: str
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return self.words
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        return isinstance(value, (bool, type(self.make())))
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        return (self.make() if value else None) if isinstance(value, bool) else value

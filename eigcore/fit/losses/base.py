@@ -1,0 +1,105 @@
+"""What a loss is, and in which coordinates it meets the target.
+
+A decision f belongs to each row. Target and f are in the coordinates of the loss (`Loss.scaled`),
+where predictions are link⁻¹(offset + scale · f) (`Scaling`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class Scaling(NamedTuple):
+    """Decision = offset + scale · (eigenvalue): what the target was divided by."""
+
+    scale: float
+    offset: float
+
+    @classmethod
+    def around(cls, center: float, target: np.ndarray, weights: np.ndarray | None) -> Scaling:
+        """Unit variance around a centre; a constant target keeps its unit."""
+        mean = np.average(target, weights=weights)
+        variance = np.average((target - mean) ** 2, weights=weights)
+        return cls(float(np.sqrt(variance)) or 1.0, float(center))
+
+
+class Targets(NamedTuple):
+    """What the decisions of some rows are compared with.
+
+    target : (N,) in the coordinates of a loss
+    weights : (N,) of the rows in means, None: all equal
+    """
+
+    target: np.ndarray
+    weights: np.ndarray | None = None
+
+    def part(self, rows: np.ndarray | slice) -> Targets:
+        """Return those of some of the rows."""
+        return Targets(self.target[rows], None if self.weights is None else self.weights[rows])
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of one decision per row. Calling it gives the mean and its derivative.
+
+    name : as in ``fit(loss=name)``
+    metric : what `error` measures
+    link : link of the fitted model
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    link: ClassVar[str] = "identity"
+    classified: ClassVar[bool] = False
+
+    @property
+    def outputs(self) -> int:
+        """Decisions per row."""
+        return 1
+
+    def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
+        """Loss (N,) of each row and its derivative by the decision, like ``value``."""
+        raise NotImplementedError
+
+    def __call__(
+        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Weighted mean over the rows, and its derivative by each decision.
+
+        Parameters
+        ----------
+        value : (N,) or, with several decisions per row, (N, outputs)
+        target : (N,)
+        weights : (N,) non-negative, with a positive sum; None: all equal
+        """
+        # a value too large to exponentiate is an infinite loss, which shortens the step
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, slope = self.rows(value, target)
+        if weights is None:
+            # not a dot product: threads of BLAS wait for each other longer than this takes
+            return float(loss.mean()), slope / len(loss)
+        share = weights / weights.sum()
+        return float((share * loss).sum()), (slope.T * share).T
+
+    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+        """How decisions relate to target units; target (N,) in target units."""
+        return Scaling(1.0, 0.0)
+
+    def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
+        """Target (N,) in the coordinates of the loss."""
+        return (target - scaling.offset) / scaling.scale
+
+    def working(self, targets: Targets) -> np.ndarray:
+        """Numbers (N,) or (N, outputs) that least squares may fit in place of the targets."""
+        return targets.target
+
+    def error(
+        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
+        """Mean error in target units: value = offset + scale · decision."""
+        return self(value, target, weights)[0]

@@ -1,0 +1,105 @@
+"""Fit the members of a model one after another, and put them together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from eigcore.fit import initialisation
+from eigcore.fit.design import Design, Member
+from eigcore.fit.member import Settings, begin, first_guess, fit_member, piece_counts
+from eigcore.fit.origin import provenance
+from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.lbfgs import Solution
+from eigcore.model import SpectralModel
+
+_NEARLY = 1.1
+"""A member that was cut short counts up to this times the best objective."""
+
+
+class Fitted(NamedTuple):
+    """A member in the shared encoding, and how it was fitted.
+
+    solution : what the solver found; None for an additive model without a descent
+    pieces : at most so many per column
+    """
+
+    member: Member
+    settings: Settings
+    pieces: int
+    solution: Solution | None
+
+
+class Ensemble(NamedTuple):
+    """Members of one model; ``ended`` are the solutions of all descents, kept or not."""
+
+    problem: Problem
+    members: list[Fitted]
+    ended: list[Solution]
+
+    @property
+    def settings(self) -> list[Settings]:
+        """Settings of each member."""
+        return [each.settings._replace(members=len(self.members)) for each in self.members]
+
+    def model(self) -> SpectralModel:
+        """Put the members together."""
+        problem, target = self.problem, self.problem.target
+        pieces = [each.pieces for each in self.members]
+        return SpectralModel(
+            problem.encoding,
+            members=tuple(each.member for each in self.members),
+            target_scale=target.scaling.scale,
+            target_offset=target.scaling.offset,
+            link=target.loss.link,
+            target_name=target.name,
+            classes=target.classes,
+            provenance=provenance(problem, self.settings, pieces),
+        )
+
+
+def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
+    """Fit the members of a plan; at least one comes back, whatever happens.
+
+    Returns the members with the problem in their shared encoding.
+    """
+    context, sizes = problem.context, piece_counts(plan)
+    # A linear member is one piece that goes on outside the knots: then all of them go on.
+    problem = problem.encoded(max(sizes), linear_tails=min(sizes) == 0)
+    found: list[Fitted] = []
+    ended: list[Solution] = []
+    took = 0.0
+    try:
+        for number, (settings, pieces) in enumerate(zip(plan, sizes, strict=True)):
+            begun = time.monotonic()
+            if context.interrupted or (found and (context.stopped or context.left() < 0.5 * took)):
+                break
+            design = Design(problem, max(pieces, 1))
+            solution, coordinates = fit_member(design, settings, number)
+            context.interrupted |= solution.reason == "interrupted"
+            ended.append(solution)
+            if _counts(solution, found):
+                member = design.member(coordinates, solution.x)
+                found.append(Fitted(member, settings, max(pieces, 1), solution))
+            took = time.monotonic() - begun
+    except KeyboardInterrupt:
+        context.interrupted = True
+    return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)
+
+
+def _counts(solution: Solution, others: Sequence[Fitted]) -> bool:
+    """Whether a member is kept: one that was interrupted only if it is nearly as good."""
+    best = min((each.solution.value for each in others if each.solution), default=np.inf)
+    return solution.reason != "interrupted" or solution.value <= _NEARLY * best
+
+
+def _additive(problem: Problem, settings: Settings, pieces: int) -> Fitted:
+    """Return the additive model: what is left when Ctrl-C came before any descent."""
+    design = Design(problem, pieces)
+    coordinates = design.parametrisation(settings.dim)
+    p = first_guess(design, coordinates, settings.penalty)
+    start = begin(initialisation.gapped, coordinates, p, problem.context.rng("start"))
+    return Fitted(design.member(coordinates, start), settings, pieces, None)

@@ -1,0 +1,46 @@
+"""Fit a table that is in memory: choose settings, fit the members, report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from eigcore.fit.context import Context
+from eigcore.fit.members import Ensemble, fit_members
+from eigcore.fit.options import FitOptions
+from eigcore.fit.problem import Problem
+from eigcore.fit.report import FitResult, report
+from eigcore.fit.search.projections import find_sums
+from eigcore.fit.search.race import choose
+from eigcore.fit.search.selection import without_useless
+
+
+def fit_table(
+    table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+) -> FitResult:
+    """Fit the rows that are not held out; for the parameters see `eigcore.fit.fit`."""
+    whole = Problem.of(table, target, weights, options, context)
+    whole, fitted = whole.split()
+    train = whole.part(fitted)
+    # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
+    with threadpool_limits(1 if train.fast else None, "blas"):
+        plan = choose(train)
+        train = replace(train, sums=find_sums(train, plan[0]))
+        train = without_useless(train, plan[0])
+        found = fit_members(train, plan)
+    model = found.model()
+    whole = replace(whole, notes=(*whole.notes, *_notes(found)))
+    return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
+
+
+def _notes(found: Ensemble) -> list[str]:
+    notes, problem = [], found.problem
+    if problem.sums:
+        sums = ", ".join(each.label for each in problem.encoding.projections)
+        notes.append(f"Sums with a shape of their own: {sums}.")
+    if problem.constraints.without:
+        labels = ", ".join(problem.constraints.without)
+        notes.append(f"Left out by selection, without any effect: {labels}.")
+    return notes

@@ -1,0 +1,38 @@
+"""Names of columns that a caller gives: each must be there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from eigcore.errors import InvalidOption
+
+
+def check_names(option: str, given: Sequence[str], known: Iterable[str]) -> None:
+    """Raise InvalidOption for a name that is not known, with the nearest one."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f" (did you mean {near!r}?)" if near else ""
+            raise InvalidOption(
+                option,
+                list(given),
+                f"some of {listed(known)}",
+                [near or known[0]],
+                f"names {name!r}, which is not a column of the table{hint}",
+            )
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like this one, if any is."""
+    lower = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    return lower[close[0]] if close else None
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Return the first few names, for an error message."""
+    names = list(names)
+    rest = f", … ({len(names)} columns)" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

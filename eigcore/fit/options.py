@@ -1,0 +1,278 @@
+"""The options of a fit: default, meaning, values and an example of each stand here, and only here.
+
+`eigcore.fit.fit`, the command and the estimators take names, defaults, checks and help from
+`FitOptions`; where an ecosystem has a name of its own, `eigcore.cli.options` and
+`eigcore.estimators.parameters` have a table of them.
+"""
+
+# ruff: noqa: RUF009 (`_option` makes fields of dataclasses)
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+from eigcore.errors import InvalidOption
+from eigcore.fit.checks import (
+    Choice,
+    Fields,
+    File,
+    Flag,
+    Kind,
+    Like,
+    Names,
+    Number,
+    Text,
+    Values,
+    Whole,
+)
+from eigcore.fit.losses import LOSSES
+
+Shape = Literal["convex", "concave"]
+Where = Literal["any", "table", "stream"]
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop a descent when hidden rows have not gained for some steps, and keep its best point.
+
+    part : of the rows is hidden, at least one row
+    steps : without a gain before the end
+    tolerance : what counts as a gain, relative to the loss
+    """
+
+    part: float = 0.1
+    steps: int = 10
+    tolerance: float = 1e-4
+
+
+class Option(NamedTuple):
+    """One option.
+
+    name, default : as in ``fit(..., name=default)``
+    kind : which values it may have, None (to be chosen, or left out) aside
+    example : a value that would do, for error messages; None: to leave it out
+    meaning : one or more sentences
+    where : "any", "table" for tables in memory only, "stream" for those read in batches only
+    """
+
+    name: str
+    default: Any
+    kind: Kind
+    example: Any
+    meaning: str
+    where: Where
+
+    @property
+    def optional(self) -> bool:
+        """Whether None may be given."""
+        return self.default is None
+
+    def check(self, value: Any) -> Any:
+        """Return the value as it is kept; raise InvalidOption for one that cannot be meant."""
+        if value is None and self.optional:
+            return None
+        if not self.kind.accepts(value):
+            nothing = " or None" if self.optional else ""
+            raise InvalidOption(self.name, value, self.kind.expected() + nothing, self.example)
+        return self.kind.plain(value)
+
+
+def _option(default: Any, kind: Kind, example: Any, meaning: str, where: Where = "any") -> Any:
+    told = {"kind": kind, "example": example, "meaning": meaning, "where": where}
+    return dataclasses.field(default=default, metadata=told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """All options of a fit, checked when they are made.
+
+    Raises
+    ------
+    InvalidOption
+        A value of the wrong kind or outside of its range.
+    """
+
+    increasing: Sequence[str] = _option(
+        (), Names(), ["size"], "Numeric columns in which the model never falls."
+    )
+    decreasing: Sequence[str] = _option(
+        (), Names(), ["age"], "Numeric columns in which the model never rises."
+    )
+    shape: Shape | None = _option(
+        None,
+        Choice(("convex", "concave")),
+        "convex",
+        "Shape of the model, jointly in all numeric columns; None: free.",
+    )
+    neuron: dict[str, Any] | None = _option(
+        None,
+        Fields(("index", "structure", "functional", "alpha", "r", "t", "weights")),
+        {"structure": "tridiagonal"},
+        "Further fields of `eigcore.EigSpec`: index, structure, functional and its parameter.",
+    )
+    dim: int | None = _option(None, Whole(1), 5, "Order of the matrices; None: chosen.")
+    knots: int | None = _option(
+        None, Whole(0), 16, "Pieces per numeric column, 0 for linear columns; None: chosen."
+    )
+    members: int | None = _option(
+        None,
+        Whole(1),
+        5,
+        "How many neurons are averaged; None: twelve, or four without a kernel and for streams, "
+        "or one where a linear model is as good, or as many as a budget allows.",
+    )
+    penalty: float | None = _option(
+        None,
+        Number(),
+        0.004,
+        "Weight of the squared norms of the matrices, in units of the loss on a standardised "
+        "target; None: chosen.",
+    )
+    selection: float = _option(
+        0.0,
+        Number(),
+        0.1,
+        "Weight of the columns' spectral norms: columns whose norm becomes zero are left out, "
+        "exactly. Try 0.1; 0 keeps all columns.",
+    )
+    projections: int | None = _option(
+        None,
+        Whole(0),
+        4,
+        "How many weighted sums of two numeric columns, neither of them monotone, get a shape "
+        "function of their own; None: as many as validation keeps, from 2500 rows on and without "
+        "selection.",
+    )
+    loss: str | None = _option(
+        None,
+        Choice(tuple(LOSSES)),
+        "squared",
+        "What is minimised; None: squared for numbers, logistic for a target of two texts or "
+        "booleans, multinomial for more.",
+    )
+    quantile: float = _option(
+        0.5, Number(0.0, 1.0, positive=True), 0.9, "Which quantile the loss quantile estimates."
+    )
+    delta: float = _option(
+        0.5,
+        Number(positive=True),
+        0.5,
+        "Standard deviations of the target from which the loss huber is linear.",
+    )
+    classes: Sequence[Any] | None = _option(
+        None,
+        Values(),
+        ["no", "yes"],
+        "All values that a target of classes may take; None: those that occur.",
+    )
+    categories: Sequence[str] = _option(
+        (), Names(), ["code"], "Columns whose numbers are categories; text always is."
+    )
+    drop_columns: Sequence[str] = _option((), Names(), ["id"], "Columns to leave out.")
+    drop_rows_without_target: bool = _option(
+        False, Flag(), True, "Leave out rows whose target is missing, instead of raising."
+    )
+    keep_constant: bool = _option(
+        False,
+        Flag(),
+        True,
+        "Keep columns without information, and a constant target, instead of raising.",
+    )
+    validation: float = _option(
+        0.15, Number(0.0, 0.9), 0.2, "Part of the rows that is held out, for the report only."
+    )
+    seed: int = _option(0, Whole(0), 0, "Everything random follows from it.")
+    backend: str | None = _option(
+        None,
+        Text(),
+        "numpy",
+        "Name of the backend that computes values and gradients; None: the default one.",
+    )
+    max_iter: int | None = _option(
+        None,
+        Whole(0),
+        120,
+        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them.",
+    )
+    early_stopping: EarlyStopping | None = _option(
+        None,
+        Like(EarlyStopping, "True or EarlyStopping(part, steps, tolerance)"),
+        True,
+        "Stop each member when rows hidden from it gain no more, and keep its best point; None: go "
+        "on.",
+        "table",
+    )
+    budget_seconds: float | None = _option(
+        None,
+        Number(positive=True),
+        30,
+        "Use about this time: members are added until it is over, or, where their number is "
+        "given, cut short. The result then depends on the machine; None: no limit.",
+        "table",
+    )
+    epochs: int | None = _option(
+        None,
+        Whole(1),
+        2,
+        "How often a stream reads all rows for training; None: until it has seen ten million "
+        "rows, at most 100 times.",
+        "stream",
+    )
+    learning_rate: float = _option(
+        0.02,
+        Number(positive=True),
+        0.02,
+        "Longest step of Adam, reached after 2 % of the way; half a cosine follows.",
+        "stream",
+    )
+    batch_rows: int = _option(4096, Whole(1), 4096, "Rows per step of Adam.", "stream")
+    block_rows: int = _option(
+        262_144,
+        Whole(1),
+        262_144,
+        "Rows that are shuffled together. Row groups and record batches of files come in random "
+        "order; rows of a CSV file or of a function come as they stand, and should not be sorted.",
+        "stream",
+    )
+    sample_rows: int = _option(
+        60_000, Whole(2), 60_000, "Rows in the sample that a stream starts from.", "stream"
+    )
+    checkpoint: str | None = _option(
+        None,
+        File(),
+        "run.checkpoint",
+        "File from which a stream goes on if it exists, and to which it writes. A run that was "
+        "killed and goes on gives the same model, bit by bit, on the same machine.",
+        "stream",
+    )
+    checkpoint_seconds: float = _option(
+        60.0, Number(), 60.0, "Seconds between two writes of the checkpoint.", "stream"
+    )
+
+    def __post_init__(self) -> None:
+        for option in OPTIONS.values():
+            object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
+
+    def changed(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, by name."""
+        names = [name for name, each in OPTIONS.items() if getattr(self, name) != each.default]
+        return {name: getattr(self, name) for name in names}
+
+    def check_for(self, where: Where) -> None:
+        """Raise InvalidOption for an option of a stream beside a table, or the other way round."""
+        what = {"table": "a table in memory", "stream": "a table that is read in batches"}[where]
+        for name, value in self.changed().items():
+            if OPTIONS[name].where not in ("any", where):
+                raise InvalidOption(name, value, f"nothing, for {what}")
+
+
+def _read(field: dataclasses.Field[Any]) -> Option:
+    told = cast(Any, field.metadata)
+    return Option(field.name, field.default, **told)
+
+
+OPTIONS: dict[str, Option] = {each.name: _read(each) for each in dataclasses.fields(FitOptions)}
+"""All options by name, in their order."""

@@ -1,0 +1,79 @@
+"""How a model was fitted, written into it and read from it: what a fit needs to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from eigcore.errors import InvalidInput
+from eigcore.fit.constraints import Constraints
+from eigcore.fit.losses import Loss, make_loss
+from eigcore.fit.member import Settings
+from eigcore.fit.problem import Problem
+from eigcore.model import SpectralModel
+
+
+_CONSTRAINTS, _BEFORE = "constraints", "wishes"
+"""What files call constraints, and what they called them before."""
+
+
+class Origin(NamedTuple):
+    """How a model was fitted.
+
+    seed, rows : seed of the fit, rows fitted so far
+    settings, pieces : of each member
+    """
+
+    loss: Loss
+    constraints: Constraints
+    seed: int
+    rows: int
+    settings: list[Settings]
+    pieces: list[int]
+
+
+def provenance(
+    problem: Problem, settings: Sequence[Settings], pieces: Sequence[int]
+) -> dict[str, Any]:
+    """Return what a model's file tells of a fit; `origin` reads it.
+
+    problem : the rows fitted
+    settings, pieces : of each member
+    """
+    return {
+        "seed": problem.context.seed,
+        "rows": problem.rows,
+        "loss": problem.loss.name,
+        "loss_parameters": asdict(problem.loss),
+        "backend": problem.context.backend,
+        "settings": [each._asdict() for each in settings],
+        "pieces": list(pieces),
+        _CONSTRAINTS: problem.constraints.to_dict(),
+    }
+
+
+def origin(model: SpectralModel) -> Origin:
+    """Read how a model was fitted, also from files of before eigcore had these words.
+
+    Raises
+    ------
+    InvalidInput
+        A model that `eigcore.fit` did not make.
+    """
+    told = model.provenance
+    try:
+        constraints = told[_BEFORE if _BEFORE in told else _CONSTRAINTS]
+        return Origin(
+            make_loss(told["loss"], **told["loss_parameters"]),
+            Constraints.from_dict(constraints),
+            int(told["seed"]),
+            int(told["rows"]),
+            [Settings(**each) for each in told["settings"]],
+            list(told["pieces"]),
+        )
+    except (KeyError, TypeError) as exc:
+        raise InvalidInput(
+            f"The provenance of the model lacks {exc}; expected a model made by eigcore.fit, which "
+            "tells how to go on. Fit the model again."
+        ) from exc

@@ -1,0 +1,167 @@
+"""The solver's coordinates: one vector for the matrices of a pencil, every constraint satisfied."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from eigcore.core.canonical import matrices, pack
+from eigcore.core.spec import EigSpec
+from eigcore.fit.moments import Moments
+from eigcore.fit.shapes import ColumnMap
+from eigcore.fit.solvers.whitening import POWER, Whitening
+
+
+class Parametrisation:
+    """The solver's vector ↔ the matrices of the pencil, for all columns together.
+
+    Parameters
+    ----------
+    spec : EigSpec (one output)
+    maps : one ColumnMap per column, in the order of the terms.
+    deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
+        are (φ_b − mean_b)/deviation_b.
+    signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
+    moments : of the terms on the training rows
+    power : of the free blocks' `Whitening`
+    factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
+
+    The vector holds A_0 packed (K,), then the free blocks packed (free, K), in the coordinates of
+    `eigcore.fit.solvers.whitening`, then the factors B of the PSD blocks (psd, d, d). Blocks are
+    scaled so that each moves the pencil equally. For a banded structure B is lower triangular
+    within the band, as the Cholesky factor of a banded matrix is (Golub & Van Loan, section 4.3.5);
+    its other entries have no effect.
+    """
+
+    def __init__(
+        self,
+        spec: EigSpec,
+        maps: list[ColumnMap],
+        deviation: np.ndarray,
+        signal: np.ndarray,
+        moments: Moments,
+        power: float = POWER,
+        factored: bool = True,
+    ):
+        self.spec, self.maps, self.deviation = spec, maps, deviation
+        self.mean = moments.mean
+        joined = block_diagonal([m.to_terms for m in maps])
+        used = signal > 0.0
+        self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used] & factored
+        self.scale = 1.0 / signal[used]
+        self.to_terms = joined[:, used] * self.scale
+        self.to_scaled = deviation[:, None] * self.to_terms
+        self.parts = _parts(maps, used)
+        self.plain = _is_diagonal(self.to_scaled)
+        self.white = self._whitening(moments, power)
+        self.free_size = int((~self.psd).sum()) * spec.packed_size
+        self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
+        below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
+        banded = spec.bandwidth < spec.dim - 1
+        self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
+
+    def _whitening(self, moments: Moments, power: float) -> Whitening:
+        free = ~self.psd
+        places = np.concatenate([[0], np.cumsum(free)])
+        columns = [slice(places[part.start], places[part.stop]) for _, part in self.parts]
+        return Whitening(moments.of_sums(self.to_terms[:, free]).covariance, columns, power)
+
+    def matrices(self, vector: np.ndarray) -> np.ndarray:
+        """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
+        constant, packed = self.blocks(vector)
+        return np.concatenate([constant[None], self._scaled(packed)])[None]
+
+    def blocks(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return A_0 (K,) and all blocks (blocks, K), packed."""
+        size = self.spec.packed_size
+        packed = np.empty((len(self.psd), size))
+        packed[~self.psd] = self.white(vector[size : size + self.free_size].reshape(-1, size))
+        factors = self.factors(vector)
+        packed[self.psd] = pack(self.spec, factors @ factors.transpose(0, 2, 1))
+        return vector[:size], packed
+
+    def _scaled(self, numbers: np.ndarray, transposed: bool = False) -> np.ndarray:
+        """``to_scaled`` @ numbers, or its transpose, column by column of the table."""
+        if self.plain is not None:
+            return self.plain[:, None] * numbers
+        matrix = self.to_scaled.T if transposed else self.to_scaled
+        product = np.empty((len(matrix), numbers.shape[1]))
+        for terms, blocks in self.parts:
+            here, there = (blocks, terms) if transposed else (terms, blocks)
+            np.matmul(matrix[here, there], numbers[there], out=product[here])
+        return product
+
+    def factors(self, vector: np.ndarray) -> np.ndarray:
+        """Return the factors B (psd blocks, d, d)."""
+        d = self.spec.dim
+        return vector[self.spec.packed_size + self.free_size :].reshape(-1, d, d) * self.mask
+
+    def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
+        # Θ = B Bᵀ, so ⟨G, dΘ⟩ = ⟨2 G B, dB⟩ for symmetric G.
+        blocks = self._scaled(slope[0, 1:], transposed=True)
+        factors = self.factors(vector)
+        by_factor = 2.0 * matrices(self.spec, blocks[self.psd]) @ factors * self.mask
+        free = self.white(blocks[~self.psd])
+        return np.concatenate([slope[0, 0], free.ravel(), by_factor.ravel()])
+
+    def vector(self, constant: np.ndarray, free: np.ndarray, factors: np.ndarray) -> np.ndarray:
+        """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
+        return np.concatenate([constant, self.white.inverse(free).ravel(), factors.ravel()])
+
+    def coordinates(self, params: np.ndarray) -> np.ndarray:
+        """Vector (size,) whose pencil is nearest to the parameters (1, terms + 1, K).
+
+        Exact, up to the rounding of the PSD factors, for parameters that came from a vector.
+        """
+        terms = params[0, 1:] * self.deviation[:, None]
+        constant = params[0, 0] + self.mean @ params[0, 1:]
+        blocks = np.linalg.lstsq(self.to_scaled, terms, rcond=None)[0]
+        values, vectors = np.linalg.eigh(matrices(self.spec, blocks[self.psd]))
+        least = np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+        roots = vectors * np.sqrt(np.maximum(values, least))[:, None, :]
+        # M = R Rᵀ = L Lᵀ with Rᵀ = Q Lᵀ: the triangular factor, of semidefinite matrices too
+        factors = np.asarray(np.linalg.qr(roots.mT, mode="r")).mT
+        return self.vector(constant, blocks[~self.psd], factors)
+
+    def fold(self, scaled: np.ndarray) -> np.ndarray:
+        """Parameters (1, terms + 1, K) of the pencil in the terms as they are.
+
+        A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; scaled (1, terms + 1, K).
+        """
+        terms = scaled[0, 1:] / self.deviation[:, None]
+        return np.concatenate([scaled[0, :1] - self.mean[None, :] @ terms, terms])[None]
+
+    def fold_pullback(self, slope: np.ndarray) -> np.ndarray:
+        """Adjoint of `fold`: gradient by the parameters -> gradient by W."""
+        terms = (slope[0, 1:] - self.mean[:, None] * slope[0, :1]) / self.deviation[:, None]
+        return np.concatenate([slope[0, :1], terms])[None]
+
+
+def block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
+    """Join matrices along the diagonal."""
+    shape = np.sum([p.shape for p in parts], axis=0) if parts else (0, 0)
+    joined, row, col = np.zeros(tuple(shape)), 0, 0
+    for part in parts:
+        joined[row : row + part.shape[0], col : col + part.shape[1]] = part
+        row, col = row + part.shape[0], col + part.shape[1]
+    return joined
+
+
+def _parts(maps: list[ColumnMap], used: np.ndarray) -> list[tuple[slice, slice]]:
+    """Where the terms and the blocks in use of each column are."""
+    terms = np.cumsum([0, *(m.to_terms.shape[0] for m in maps)])
+    ends = np.cumsum([0, *(m.to_terms.shape[1] for m in maps)])
+    blocks = np.concatenate([[0], np.cumsum(used)])[ends]
+    return [
+        (slice(*term), slice(*block))
+        for term, block in zip(pairwise(terms), pairwise(blocks), strict=True)
+    ]
+
+
+def _is_diagonal(matrix: np.ndarray) -> np.ndarray | None:
+    square = matrix.shape[0] == matrix.shape[1]
+    if square and np.count_nonzero(matrix - np.diag(np.diagonal(matrix))) == 0:
+        return np.diagonal(matrix).copy()
+    return None

@@ -1,0 +1,141 @@
+"""One fit as one object: rows and targets, encoding, constraints, statistics and circumstances.
+
+A problem is made once and checked once (`Problem.of`). Searching, members, streams and estimators
+take parts of it: other rows, another encoding, further constraints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Encoding
+from eigcore.encoding.rows import kernel_serves
+from eigcore.errors import InvalidTable
+from eigcore.fit.constraints import USUAL_DIM, Constraints
+from eigcore.fit.context import Context
+from eigcore.fit.encode import Sum, encode
+from eigcore.fit.losses import Loss
+from eigcore.fit.moments import Moments
+from eigcore.fit.options import FitOptions
+from eigcore.fit.table import Table, column_notes
+from eigcore.fit.target import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Some rows, and all that is known of how to fit them.
+
+    encoding : of the columns; at first linear, with the levels of categories, see `encoded`
+    numbers : (rows, columns) float64, from ``encoding.table``
+    target : of these rows
+    constraints : what must be true of the model
+    options : of the fit, checked
+    context : circumstances, shared by all parts of a problem
+    sums : weighted sums of columns that get terms of their own
+    notes : sentences about what was done to the table
+    fast : whether one kernel runs a pass over encoded rows
+    sampled_from : how many rows these are a sample of; None: they are all rows
+    """
+
+    encoding: Encoding
+    numbers: np.ndarray
+    target: Target
+    constraints: Constraints
+    options: FitOptions
+    context: Context
+    sums: tuple[Sum, ...] = ()
+    notes: tuple[str, ...] = ()
+    fast: bool = False
+    sampled_from: int | None = None
+
+    @classmethod
+    def of(
+        cls, table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+    ) -> Problem:
+        """Read and check a table, as for `eigcore.fit.fit`.
+
+        Raises
+        ------
+        InvalidInput
+            A table, column, target or option that cannot be used.
+        """
+        read = Table.of(table, target, weights, options)
+        columns = read.columns(options.keep_constant)
+        encoding = Encoding(tuple(columns), tuple(read.cells))
+        own = Target.of(read, options)
+        constraints = Constraints.of(options, encoding, own.loss.outputs)
+        pairs = zip(read.cells.items(), columns, strict=True)
+        notes = [note for (name, cells), each in pairs for note in column_notes(name, cells, each)]
+        spec = constraints.spec(1, options.dim or constraints.order(USUAL_DIM))
+        return cls(
+            encoding,
+            encoding.table(read.cells),
+            own,
+            constraints,
+            options,
+            context,
+            notes=(*read.notes, *notes),
+            fast=kernel_serves(spec, context.backend),
+        )
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are fitted: these, or those that they are a sample of."""
+        return len(self) if self.sampled_from is None else self.sampled_from
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        return self.target.loss
+
+    def part(self, rows: np.ndarray | slice) -> Problem:
+        """Return the problem of some of the rows."""
+        return replace(self, numbers=self.numbers[rows], target=self.target.part(rows))
+
+    def batch(self, numbers: np.ndarray, values: np.ndarray) -> Problem:
+        """Return the problem of other rows: numbers (n, columns), values (n,) of the target."""
+        return replace(self, numbers=numbers, target=replace(self.target, values=values))
+
+    def split(self) -> tuple[Problem, np.ndarray]:
+        """Return the problem scaled by the rows to fit, and which rows (rows,) bool these are.
+
+        Raises
+        ------
+        InvalidTable
+            Too few rows to fit on.
+        """
+        rows, least = len(self), 1 if self.options.keep_constant else 2
+        held = round(self.options.validation * rows)
+        if rows - held < least:
+            raise InvalidTable(
+                f"The table has {rows} row(s), {held} of them held out; expected at least 2 to fit "
+                "on. Add rows.",
+                "validation",
+                0.0,
+                "to hold none out",
+            )
+        fitted = np.ones(rows, dtype=bool)
+        fitted[self.context.rng("held out").permutation(rows)[:held]] = False
+        scaling = self.target.part(fitted).own_scaling
+        return replace(self, target=replace(self.target, scaling=scaling)), fitted
+
+    def encoded(self, knots: int, linear_tails: bool = False) -> Problem:
+        """Return the problem with knots at quantiles of its rows; see `eigcore.fit.encode`."""
+        tails = linear_tails or self.constraints.shape is not None
+        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, tails))
+
+    def without(self, labels: tuple[str, ...]) -> Problem:
+        """Return the problem with columns that shall have no effect."""
+        return replace(self, constraints=replace(self.constraints, without=labels))
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments of the terms and of the working target over these rows."""
+        return Moments.of(self.encoding, self.numbers, self.target.working, self.target.weights)

@@ -1,0 +1,164 @@
+"""Judge settings on rows that are hidden from a few short fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from eigcore.fit import initialisation
+from eigcore.fit.design import Design
+from eigcore.fit.encode import Sum
+from eigcore.fit.losses import Loss, Targets
+from eigcore.fit.member import SOME, Settings, begin, first_guess, piece_counts
+from eigcore.fit.problem import Problem
+from eigcore.fit.search.candidates import MANY
+from eigcore.fit.solvers.lbfgs import minimize
+
+CHOOSING = 0.3
+"""Part of a budget that may be spent on choosing."""
+_STEPS = 30
+"""Steps of a short fit; twice as many where several are averaged."""
+_KEPT = 2**25
+"""Numbers in the covariances of designs that are kept for the next candidate."""
+_SAMPLE, _FAST_SAMPLE = 10_000, 40_000
+FEWEST, FEW = 200, 600
+"""Rows up to which there are ten folds, and five."""
+
+
+class TimeUp(Exception):
+    """The part of the budget for choosing is used up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows that are fitted, rows that judge, and how many rows there are in all.
+
+    made : designs of candidates with equal knots
+    """
+
+    known: Problem
+    hidden: Problem
+    rows: int
+    made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Design]] = field(default_factory=dict)
+
+    def designs(self, sums: tuple[Sum, ...], sizes: list[int]) -> list[Design]:
+        """Designs of the known rows, one for each number of pieces."""
+        key = sums, tuple(sizes)
+        if key in self.made:
+            return self.made[key]
+        shared = replace(self.known, sums=sums).encoded(max(sizes))
+        made = [Design(shared, max(each, 1)) for each in sizes]
+        if len(sizes) * shared.encoding.terms**2 <= _KEPT:
+            self.made[key] = made
+        return made
+
+
+def folds_of(problem: Problem) -> list[Fold]:
+    """Split the rows of a problem into known and hidden ones."""
+    rows = len(problem)
+    shuffled = problem.context.rng("folds").permutation(rows)
+    if rows > SOME:
+        sample = shuffled[: _FAST_SAMPLE if is_fast(problem) else _SAMPLE]
+        cut = len(sample) * 3 // 4
+        return [Fold(problem.part(sample[:cut]), problem.part(sample[cut:]), rows)]
+    count = 10 if rows <= FEWEST else 5 if rows <= FEW else 3
+    parts = np.array_split(shuffled, count)
+    known = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(count)]
+    pairs = zip(known, parts, strict=True)
+    return [Fold(problem.part(rest), problem.part(own), rows) for rest, own in pairs]
+
+
+def is_fast(problem: Problem) -> bool:
+    """Whether there are many rows and a kernel that makes them cheap."""
+    return problem.fast and len(problem) >= MANY
+
+
+def averaged(problem: Problem) -> int:
+    """Neurons in the average that is judged.
+
+    An average needs a smaller penalty than one neuron: it is judged where it costs little.
+    """
+    return 1 if not problem.fast else 6 if len(problem) >= MANY else 3
+
+
+class Judged(NamedTuple):
+    """What some neurons (neurons, hidden rows, ...) decide on hidden rows, and where they ended."""
+
+    values: np.ndarray
+    ends: list[np.ndarray]
+
+
+def judge(
+    fold: Fold,
+    settings: Settings,
+    neurons: int,
+    *,
+    sums: tuple[Sum, ...] = (),
+    ends: list[np.ndarray] | None = None,
+    until: float = CHOOSING,
+    steps: float = 1.0,
+) -> Judged:
+    """Decide on the hidden rows with a few short fits to the known ones.
+
+    Noise in a gradient falls as 1/rows, so the fewer known rows need a penalty larger by that
+    ratio.
+
+    Parameters
+    ----------
+    neurons : how many fits
+    sums : which get terms of their own
+    ends : where others ended, to start from
+    until : part of the budget after which TimeUp is raised
+    steps : part of the usual steps
+    """
+    penalty = settings.penalty * fold.rows / len(fold.known)
+    # of order 1 the objective is convex: all starts lead to the same model
+    sizes = piece_counts([settings] * (neurons if settings.dim > 1 else 1))
+    most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
+    context = fold.known.context
+    values, found = [], []
+    for neuron, design in enumerate(fold.designs(sums, sizes)):
+        coordinates = design.parametrisation(settings.dim)
+        if ends is not None and settings.dim > 1:
+            start = ends[neuron]
+        else:
+            kind = initialisation.random if neuron else initialisation.gapped
+            guess = first_guess(design, coordinates, penalty)
+            start = begin(kind, coordinates, guess, context.rng("start", neuron))
+        objective = design.objective(coordinates, penalty, smooth=settings.smooth)
+        solution = minimize(
+            objective,
+            start,
+            max_iter=most,
+            decrease_tol=1e-4,
+            callback=lambda *_: context.left(until) < 0.0,
+        )
+        if solution.reason == "interrupted":
+            raise KeyboardInterrupt
+        if solution.reason == "stopped":
+            raise TimeUp
+        values.append(objective.values(solution.x, design.rows(fold.hidden)))
+        found.append(solution.x)
+    return Judged(np.array(values), found)
+
+
+def average_loss(loss: Loss, values: np.ndarray, targets: Targets, members: int) -> float:
+    """Expected loss of an average of so many neurons, from the decisions of a few.
+
+    With squared loss an average of M has bias² + variance / M, and the mean loss of the m neurons
+    less that of their average is variance · (1 − 1/m), whatever the bias (Krogh & Vedelsby,
+    "Neural network ensembles, cross validation, and active learning", NIPS 1994). Other smooth
+    losses: to second order.
+
+    Parameters
+    ----------
+    values : (m, N) or (m, N, outputs)
+    """
+    few = len(values)
+    joint = loss(values.mean(0), *targets)[0]
+    if few == 1:
+        return joint
+    apart = sum(loss(each, *targets)[0] for each in values) / few
+    return joint - (apart - joint) * (1.0 / few - 1.0 / max(few, members)) / (1.0 - 1.0 / few)

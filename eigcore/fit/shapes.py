@@ -1,0 +1,128 @@
+"""Monotone and convex columns: from free and positive semidefinite blocks to a pencil's matrices.
+
+For one column let S_i be the slopes of its pieces. All shapes are one linear map from blocks to
+slopes, S = L·(blocks), some of the blocks being positive semidefinite (math: Weyl; Davis 1957):
+
+========================  =======================================  =================
+column                    slopes                                   blocks
+========================  =======================================  =================
+free                      S_i = P_i                                free
+increasing, decreasing    S_i = ±P_i                               all PSD
+convex                    S_i = P_0 + Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
+convex and increasing     S_i = Σ_{m ≤ i} P_m                      all PSD
+convex and decreasing     S_i = −Σ_{m ≥ i} P_m                     all PSD
+========================  =======================================  =================
+
+Concave columns are the negatives. A PSD block is B Bᵀ, so every point the solver visits satisfies
+every constraint. `ColumnMap.margin` guards against rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_MARGIN = 32.0
+
+
+def slope_map(pieces: int, sign: int, shape: int) -> tuple[np.ndarray, np.ndarray]:
+    """Map from blocks to the slopes of a column, and which of the blocks are PSD.
+
+    Parameters
+    ----------
+    pieces : number of slopes.
+    sign : −1 decreasing, 0 free, +1 increasing.
+    shape : −1 concave, 0 free, +1 convex.
+
+    Returns
+    -------
+    (pieces, pieces) float64, (pieces,) bool
+    """
+    if shape == 0:
+        return (sign or 1) * np.eye(pieces), np.full(pieces, sign != 0)
+    ones = np.ones((pieces, pieces))
+    if sign == shape:
+        return shape * np.tril(ones), np.full(pieces, True)
+    if sign == -shape:
+        return -shape * np.triu(ones), np.full(pieces, True)
+    free_first = shape * np.tril(ones)
+    free_first[:, 0] = 1.0
+    return free_first, np.arange(pieces) > 0
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Terms of one column from its blocks: A = ``to_terms`` · blocks.
+
+    Parameters
+    ----------
+    to_terms : (terms, blocks), in the units of the pencil's terms
+    psd : (blocks,) bool
+    widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
+        (a category, a missing cell) is not a piece.
+    lift : (terms,) what the terms gain when every PSD part gains the identity.
+    """
+
+    to_terms: np.ndarray
+    psd: np.ndarray
+    widths: np.ndarray
+    lift: np.ndarray
+
+    def signs(self) -> np.ndarray:
+        """−1, 0 or +1 per term: the sign of its matrix that holds by construction."""
+        sure = self.psd | (self.to_terms == 0).all(0)
+        bound = (sure | (self.to_terms == 0)).all(1) & (self.to_terms != 0).any(1)
+        up, down = (self.to_terms >= 0).all(1), (self.to_terms <= 0).all(1)
+        return np.where(bound & up, 1, np.where(bound & down, -1, 0))
+
+    def margin(self, terms: np.ndarray, dim: int) -> np.ndarray:
+        """Diagonal shifts (terms,) after which the constraints hold in spite of rounding.
+
+        Each PSD part (a slope, or an increment of slopes) is raised by 32·d·ε times the largest
+        slope of the column: more than storing A_b, dividing by the width and subtracting neighbours
+        can take away, and far less than any digit shown.
+        """
+        if not self.psd.any():
+            return np.zeros(len(terms))
+        piece = self.widths > 0
+        largest = float((np.linalg.norm(terms[piece], axis=1) / self.widths[piece]).max())
+        return _MARGIN * dim * np.finfo(np.float64).eps * largest * self.lift
+
+
+def column_map(
+    widths: Sequence[float] | np.ndarray, tails: bool, extra: int, sign: int, shape: int
+) -> ColumnMap:
+    """Build the map of a piecewise-linear or linear column.
+
+    Parameters
+    ----------
+    widths : (pieces,) lengths of the pieces, positive
+    tails : the column has two tail terms, which continue its first and its last slope.
+    extra : number of further, free terms (missing cells).
+    sign, shape : as in `slope_map`.
+    """
+    widths = np.asarray(widths, dtype=np.float64)
+    slopes, psd = slope_map(len(widths), sign, shape)
+    if tails:
+        slopes = np.concatenate([slopes[:1], slopes, slopes[-1:]])
+        widths = np.concatenate([widths[:1], widths, widths[-1:]])
+    # A certificate compares the slopes of tails and pieces too: lift those apart, one by one.
+    apart, sure = slope_map(len(widths), sign, shape)
+    pieces, blocks = slopes.shape
+    to_terms = np.zeros((pieces + extra, blocks + extra))
+    to_terms[:pieces, :blocks] = widths[:, None] * slopes
+    to_terms[pieces:, blocks:] = np.eye(extra)
+    nothing = np.zeros(extra)
+    return ColumnMap(
+        to_terms,
+        psd=np.concatenate([psd, nothing.astype(bool)]),
+        widths=np.concatenate([widths, nothing]),
+        lift=np.concatenate([widths * apart[:, sure].sum(1), nothing]),
+    )
+
+
+def free_map(terms: int) -> ColumnMap:
+    """Terms without any constraint: categories."""
+    return ColumnMap(np.eye(terms), np.zeros(terms, dtype=bool), np.zeros(terms), np.zeros(terms))

@@ -1,0 +1,66 @@
+"""Functions of ``**options`` that show all options, with their defaults and their meaning."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from eigcore.fit.options import OPTIONS, FitOptions, Option, Where
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def described(options: Sequence[Option], indent: int = 4) -> str:
+    """Return the options as the list of parameters of a docstring."""
+    lines = []
+    for each in options:
+        default = f", default {each.default!r}" if each.default != () else ""
+        default = " or None" if each.optional else default
+        lines.append(f"{each.name} : {each.kind.expected()}{default}")
+        lines += textwrap.wrap(each.meaning, 100 - indent - 4, initial_indent="    ",
+                               subsequent_indent="    ")  # fmt: skip
+    return textwrap.indent("\n".join(lines), " " * indent).lstrip()
+
+
+def takes_options(*where: Where) -> Callable[[Function], Function]:
+    """Decorate a function of ``**options``: its signature and its docstring name all of them.
+
+    The docstring says ``{options}`` where their list belongs. Options may be of the places `where`.
+    """
+    chosen = [each for each in OPTIONS.values() if each.where in where]
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        more = [inspect.Parameter(o.name, keyword, default=o.default) for o in chosen]
+        cast(Any, function).__signature__ = signature.replace(parameters=[*own, *more])
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "").replace(
+            "{options}", described(chosen, 0)
+        )
+        return function
+
+    return decorate
+
+
+def make_options(function: str, options: dict[str, Any]) -> FitOptions:
+    """Return the options given to a function of this name.
+
+    Raises
+    ------
+    TypeError
+        A name that no option has.
+    InvalidOption
+        See `FitOptions`.
+    """
+    for name in options:
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(
+                f"{function}() has no option {name!r}.{hint} Expected some of {', '.join(OPTIONS)}."
+            )
+    return FitOptions(**options)

@@ -1,0 +1,178 @@
+"""What the first pass decides: the sampled rows, and the model that was fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding.read import Cells
+from eigcore.encoding.rows import kernel_serves
+from eigcore.errors import InvalidInput
+from eigcore.fit.context import Context
+from eigcore.fit.design import Design
+from eigcore.fit.losses import Scaling
+from eigcore.fit.options import FitOptions
+from eigcore.fit.origin import origin
+from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.problem import Problem
+from eigcore.fit.report import FitResult, Report, errors_of, report
+from eigcore.fit.stream.survey import Survey
+from eigcore.fit.target import Target
+from eigcore.model import ModelStatic, SpectralModel
+
+_ARRAYS = ("counts", "numbers", "target", "places", "held")
+Record = tuple[dict[str, Any], dict[str, np.ndarray]]
+"""JSON values and arrays of a checkpoint."""
+
+
+class Sampled:
+    """All that training needs to know of the first pass.
+
+    Parameters
+    ----------
+    start : model fitted to the sampled rows; its encoding, scaling and settings stay
+    notes : what was done to the columns
+    counts : (parts,) rows of each part of the source
+    numbers : (k, columns) sampled rows
+    target : (k,) theirs, places of the classes where there are any
+    places : (k,) which row of the source each one is
+    held : (k,) bool, whether it is held out
+    """
+
+    def __init__(
+        self,
+        start: SpectralModel,
+        notes: Sequence[str],
+        counts: np.ndarray,
+        numbers: np.ndarray,
+        target: np.ndarray,
+        places: np.ndarray,
+        held: np.ndarray,
+    ):
+        self.start, self.notes, self.counts = start, tuple(notes), counts
+        self.numbers, self.target, self.places, self.held = numbers, target, places, held
+        self.origin = origin(start)
+        self.settings = max(self.origin.settings, key=self.origin.settings.count)
+
+    @classmethod
+    def of(cls, found: Survey, start: FitResult, dropped: bool) -> Sampled:
+        """Keep what is needed of the first pass; dropped: rows without a target were left out."""
+        static = start.model.static
+        note = ("Rows without a target are left out.",) if dropped else ()
+        return cls(
+            start.model,
+            (*start.report.notes, *note),
+            found.counts,
+            static.encoding.table(found.cells),
+            _values(static, found.cells[static.target_name]),
+            found.places,
+            found.held,
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows to train on: all but those held out."""
+        return int(self.counts.sum() - self.held.sum())
+
+    @property
+    def penalty(self) -> float:
+        """Noise in a gradient falls as 1/rows, and so does the penalty it needs."""
+        return self.settings.penalty * float((~self.held).sum()) / self.rows
+
+    def problem(self, options: FitOptions, context: Context) -> Problem:
+        """Return all sampled rows as a problem, those held out among them."""
+        static, known = self.start.static, self.origin
+        target = Target(
+            static.target_name,
+            self.target,
+            None,
+            known.loss,
+            Scaling(static.scale, static.offset),
+            static.classes,
+        )
+        return Problem(
+            self.start.encoding,
+            self.numbers,
+            target,
+            known.constraints,
+            options,
+            context,
+            notes=self.notes,
+            fast=kernel_serves(static.specs[0], context.backend),
+            sampled_from=self.rows,
+        )
+
+    def encoded(self, cells: Cells) -> np.ndarray:
+        """(rows, columns + 1) numbers of a batch and, last, the values of its target.
+
+        Raises
+        ------
+        InvalidInput
+            Cells that do not fit the encoding or the classes, a target that is not finite.
+        """
+        static = self.start.static
+        values = _values(static, cells[static.target_name])
+        return np.column_stack([static.encoding.table(cells), values])
+
+    def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
+        """Design and coordinates of each member; the same at every call."""
+        known = problem.part(~self.held)
+        pairs = zip(self.origin.pieces, self.start.static.specs, strict=True)
+        designs = [(Design(known, pieces), spec) for pieces, spec in pairs]
+        return [(design, design.parametrisation(spec.dim, power=0.0)) for design, spec in designs]
+
+    def model(
+        self, members: Sequence[tuple[Design, Parametrisation]], vectors: Sequence[np.ndarray]
+    ) -> SpectralModel:
+        """Put the members together; every constraint holds exactly."""
+        pairs = zip(members, vectors, strict=True)
+        found = [design.member(coordinates, x)[1] for (design, coordinates), x in pairs]
+        provenance = self.start.provenance | {"rows": self.rows}
+        return SpectralModel.from_static(self.start.static, found, provenance)
+
+    def report(self, problem: Problem, model: SpectralModel) -> Report:
+        """Errors on the sampled rows, beside those of a linear model fitted to them."""
+        fitted = ~self.held
+        before = errors_of(self.start, problem, fitted).held_out
+        sampled = (
+            f"Errors on fitted rows are those of {int(fitted.sum())} of them, sampled; the first "
+            f"model, fitted to these alone, had {before:.6g} on the held-out rows."
+        )
+        settings = self.settings._replace(penalty=self.penalty)
+        found = report(problem, fitted, model, [settings])
+        return replace(found, rows=self.rows, notes=(*self.notes, sampled))
+
+    def record(self) -> Record:
+        """Return JSON values and arrays; `from_record` is the inverse."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {f"start.{m}": params for m, params in enumerate(self.start.params)}
+        return {"start": self.start.to_dict(), "notes": self.notes}, arrays
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sampled:
+        """Inverse of `record`."""
+        static = ModelStatic.from_dict(values["start"])
+        params = [arrays[f"start.{m}"] for m in range(len(static.specs))]
+        start = SpectralModel.from_static(static, params, values["start"]["provenance"])
+        return cls(start, values["notes"], *(arrays[name] for name in _ARRAYS))
+
+
+def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
+    """Target (rows,) float64 of a batch: finite numbers, or the places of its classes."""
+    if static.classes:
+        values = np.full(len(cells), np.nan)
+        for code, level in enumerate(static.classes):
+            values[cells == level] = code
+    else:
+        values = np.asarray(cells, np.float64)
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        expected = " or ".join(map(repr, static.classes)) or "finite numbers"
+        raise InvalidInput(
+            f"Target {static.target_name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
+            f"row(s) of a batch; expected {expected}. Correct or remove those rows."
+        )
+    return values

@@ -1,0 +1,169 @@
+"""The target of a fit: numbers, or classes by their places, in the coordinates of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
+from eigcore.fit.options import FitOptions
+from eigcore.fit.table import MANY_LEVELS, Table, is_text
+
+CLASSIFIED = ("logistic", "multinomial")
+"""Losses that read the target as classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What some rows are fitted to.
+
+    name : of the target
+    values : (rows,) float64 in its own unit, or places 0, 1, … in ``classes`` where there are any
+    weights : (rows,) of the rows in every mean; None: all equal
+    loss : what is minimised
+    scaling : how decisions relate to values
+    classes : values of a classified target, otherwise empty
+    """
+
+    name: str
+    values: np.ndarray
+    weights: np.ndarray | None
+    loss: Loss
+    scaling: Scaling = Scaling(1.0, 0.0)  # noqa: RUF009 (immutable)
+    classes: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, table: Table, options: FitOptions) -> Target:
+        """Read the target of a table; its scaling is that of all rows.
+
+        Raises
+        ------
+        InvalidInput
+            A target that cannot be used, or not with the loss.
+        """
+        values, classes = _numbers(table, options)
+        usual = {0: "squared", 2: "logistic"}.get(len(classes), "multinomial")
+        loss = make_loss(
+            options.loss or usual,
+            quantile=options.quantile,
+            delta=options.delta,
+            classes=len(classes),
+        )
+        found = cls(table.target_name, values, table.weights, loss, classes=classes)
+        return replace(found, scaling=found.own_scaling)
+
+    @property
+    def own_scaling(self) -> Scaling:
+        """Scaling by these rows."""
+        return self.loss.scaling(self.values, self.weights)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Values in the coordinates of the loss, and weights."""
+        return Targets(self.loss.scaled(self.values, self.scaling), self.weights)
+
+    @property
+    def observed(self) -> Targets:
+        """Values in their own unit, and weights."""
+        return Targets(self.values, self.weights)
+
+    @cached_property
+    def working(self) -> np.ndarray:
+        """Numbers (rows,) or (rows, outputs) that least squares may fit instead."""
+        return self.loss.working(self.targets)
+
+    def part(self, rows: np.ndarray | slice) -> Target:
+        """Return the target of some of the rows, in the same scaling."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, values=self.values[rows], weights=weights)
+
+
+def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, ...]]:
+    cells, name = table.target, table.target_name
+    if cells.dtype.kind not in "fiubO":
+        raise InvalidInput(
+            f"Target {name!r} holds {cells.dtype}; expected numbers or text. Convert it, a date to "
+            "days for example."
+        )
+    text = is_text(cells)
+    plain = np.array([str(c) for c in cells], object) if text else _floats(cells, name)
+    classified = text or cells.dtype.kind == "b" or options.classes is not None
+    if classified or options.loss in CLASSIFIED:
+        return _codes(plain, cells.dtype.kind == "b", table, options)
+    infinite = int(np.isinf(plain).sum())
+    if infinite:
+        raise InvalidInput(
+            f"Target {name!r} is infinite in {infinite} row(s); expected finite numbers. Remove "
+            "those rows from the table."
+        )
+    if np.ptp(plain) == 0.0 and not options.keep_constant:
+        raise _constant(name, plain)
+    return plain, ()
+
+
+def _floats(cells: np.ndarray, name: str) -> np.ndarray:
+    try:
+        return cells.astype(np.float64)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"Target {name!r} holds {type(cells[0]).__name__} objects; expected numbers or text. "
+            "Convert it in the table."
+        ) from exc
+
+
+def _codes(
+    cells: np.ndarray, booleans: bool, table: Table, options: FitOptions
+) -> tuple[np.ndarray, tuple[Any, ...]]:
+    """Places (rows,) of the cells among the classes, and the classes in their own type."""
+    given, name = options.classes, table.target_name
+    levels = sorted(set(cells.tolist()) if given is None else set(given))
+    if len(levels) < 2:
+        raise _constant(name, cells)
+    _check_levels(cells, levels, name, options)
+    place = {level: code for code, level in enumerate(levels)}
+    try:
+        codes = np.array([place[cell] for cell in cells.tolist()], dtype=np.float64)
+    except KeyError as exc:
+        raise InvalidOption(
+            "classes",
+            list(given or ()),
+            "every class of the target to be named",
+            sorted({*levels, *exc.args}, key=str),
+            f"are {levels}, and target {name!r} holds {exc.args[0]!r}, which is not among them",
+        ) from exc
+    if cells.dtype != object and given is None:
+        whole = all(float(level).is_integer() for level in levels)
+        kind = bool if booleans else int if whole else float
+        levels = [kind(level) for level in levels]
+    return codes, tuple(levels)
+
+
+def _check_levels(cells: np.ndarray, levels: Sequence[Any], name: str, options: FitOptions) -> None:
+    kind = "text" if cells.dtype == object else "numbers"
+    found = (
+        f"is {options.loss!r}, and target {name!r} holds {kind} with {len(levels)} different "
+        f"values (such as {levels[0]!r})"
+    )
+    if options.loss not in (None, *CLASSIFIED):
+        raise InvalidOption("loss", options.loss, "a target of numbers", "multinomial", found)
+    if options.loss == "logistic" and len(levels) != 2:
+        raise InvalidOption("loss", options.loss, "exactly two classes", "multinomial", found)
+    many = len(levels) > max(20, 0.5 * len(cells)) or len(levels) > MANY_LEVELS
+    if many and options.classes is None:
+        raise InvalidInput(
+            f"Target {name!r} holds {kind} with {len(levels)} different values in {len(cells)} "
+            f"rows (such as {levels[0]!r}); expected numbers, or at most {MANY_LEVELS} classes "
+            "that occur often. Pass another target."
+        )
+
+
+def _constant(name: str, cells: np.ndarray) -> InvalidInput:
+    return InvalidInput(
+        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows; "
+        "expected it to vary. Pass another target."
+    )

@@ -1,0 +1,128 @@
+"""Checkpoints: runs that were cut off go on to the same model, others are told apart."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from streamed import QUICK, cut, same, table, write
+
+from eigcore.errors import InvalidInput
+from eigcore.fit import fit_stream
+
+RUN = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from eigcore.fit import fit_stream
+from streamed import QUICK
+def callback(progress):
+    if progress.stage == "streaming" and progress.iteration == 21:
+        os.kill(os.getpid(), signal.SIGKILL)
+fit_stream({path!r}, "y", increasing=["a"], checkpoint={checkpoint!r}, checkpoint_seconds=0.0,
+           callback=callback, **QUICK)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_model(tmp_path, request):
+    path, checkpoint = write(table(), tmp_path, ".parquet"), tmp_path / "run.checkpoint"
+    whole = fit_stream(path, "y", increasing=["a"], **QUICK)
+    code = RUN.format(
+        tests=str(request.path.parents[2]), path=str(path), checkpoint=str(checkpoint)
+    )
+    child = subprocess.run([sys.executable, "-c", code], check=False)
+    assert child.returncode == -signal.SIGKILL
+    seen = []
+    again = fit_stream(
+        path, "y", increasing=["a"], checkpoint=checkpoint, callback=seen.append, **QUICK
+    )
+    assert seen[0].iteration == 21  # step 20 was the last one saved
+    assert same(again.model, whole.model)
+    assert again.history == whole.history
+    assert again.report.model == whole.report.model
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+    # a finished run is only read
+    seen.clear()
+    once_more = fit_stream(
+        path, "y", increasing=["a"], checkpoint=checkpoint, callback=seen.append, **QUICK
+    )
+    assert not seen
+    assert same(once_more.model, whole.model)
+
+
+def test_ctrl_c_keeps_a_certified_model_and_the_checkpoint(tmp_path):
+    path, checkpoint = write(table(), tmp_path, ".arrow"), tmp_path / "run.checkpoint"
+
+    def callback(progress):
+        if progress.stage == "streaming" and progress.iteration == 30:
+            raise KeyboardInterrupt
+
+    options = QUICK | {"increasing": ["a"], "checkpoint": checkpoint, "checkpoint_seconds": 0.0}
+    result = fit_stream(path, "y", callback=callback, **options)
+    assert result.report.interrupted
+    assert next(iter(result.model.certify().columns)).increasing
+    again = fit_stream(path, "y", **options)
+    assert not again.report.interrupted
+    assert same(again.model, fit_stream(path, "y", increasing=["a"], **QUICK).model)
+
+
+def test_ctrl_c_in_the_first_fit_keeps_its_model(tmp_path):
+    def callback(progress):
+        if progress.stage == "fitting" and progress.member == 1:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "run.checkpoint"
+    result = fit_stream(
+        cut(table()), "y", decreasing=["c"], callback=callback, checkpoint=checkpoint, **QUICK
+    )
+    assert result.report.interrupted
+    assert result.solutions[0].iterations == 0
+    assert {c.name: c.decreasing for c in result.model.certify().columns}["c"]
+    assert not checkpoint.exists()
+
+
+@pytest.fixture
+def finished(tmp_path):
+    path, checkpoint = write(table(), tmp_path, ".parquet"), tmp_path / "run.checkpoint"
+    fit_stream(path, "y", checkpoint=checkpoint, **QUICK)
+    return path, checkpoint
+
+
+def test_a_checkpoint_of_other_settings_is_an_error(finished):
+    path, checkpoint = finished
+    with pytest.raises(InvalidInput, match=r"seed 0, not 1.*rm .*run.checkpoint"):
+        fit_stream(path, "y", checkpoint=checkpoint, seed=1, **QUICK)
+    with pytest.raises(InvalidInput, match=r"increasing \[\], not \['a'\]"):
+        fit_stream(path, "y", checkpoint=checkpoint, increasing=["a"], **QUICK)
+    with pytest.raises(InvalidInput, match="dim 3, not 4"):
+        fit_stream(path, "y", checkpoint=checkpoint, **QUICK | {"dim": 4})
+
+
+def test_a_checkpoint_of_other_data_is_an_error(finished, tmp_path):
+    _, checkpoint = finished
+    other = write(table(seed=1), tmp_path, ".parquet")
+    with pytest.raises(InvalidInput, match="is of another run: data"):
+        fit_stream(other, "y", checkpoint=checkpoint, **QUICK)
+
+
+@pytest.mark.parametrize("as_files", [False, True])
+def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
+    checkpoint, rows = tmp_path / "run.checkpoint", table()
+    swapped = {name: np.append(cells[:-2], cells[[-1, -2]]) for name, cells in rows.items()}
+
+    def given(columns):
+        return write(columns, tmp_path, ".csv") if as_files else cut(columns)
+
+    fit_stream(given(rows), "y", checkpoint=checkpoint, **QUICK)
+    with pytest.raises(InvalidInput, match="is of another run: data"):
+        fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, None])
+def test_a_damaged_checkpoint_is_an_error(finished, content):
+    path, checkpoint = finished
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-50] if content is None else content)
+    with pytest.raises(InvalidInput, match="is not a checkpoint, or is damaged"):
+        fit_stream(path, "y", checkpoint=checkpoint, **QUICK)

@@ -1,0 +1,26 @@
+"""The linear model that every report compares with."""
+
+from __future__ import annotations
+
+import numpy as np
+from samples import problem_for
+
+from eigcore.fit.linear import linear_decisions
+
+
+def test_the_linear_model_is_least_squares():
+    table = {"a": np.arange(20.0), "b": np.arange(20.0) % 3}
+    y = 2.0 * table["a"] - table["b"] + 1.0
+    problem = problem_for(table, y)
+    found = linear_decisions(problem.part(np.arange(15)), problem.numbers)
+    assert np.allclose(found, problem.target.targets.target, atol=1e-3)
+
+
+def test_missing_cells_and_categories_have_terms_of_their_own():
+    rng = np.random.default_rng(0)
+    a, kind = rng.normal(size=200), rng.choice(["oak", "elm"], size=200)
+    a[:40] = np.nan
+    y = np.where(np.isnan(a), 5.0, a) + 3.0 * (kind == "elm")
+    problem = problem_for({"a": a, "kind": kind}, y)
+    found = linear_decisions(problem, problem.numbers)
+    assert np.allclose(found, problem.target.targets.target, atol=1e-3)

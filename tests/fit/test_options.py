@@ -1,0 +1,253 @@
+"""One list of options: `fit`, the command, the estimators and the page take it from there."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eigcore.errors import Dialect, InvalidOption, InvalidTable
+from eigcore.fit import EarlyStopping, FitOptions, fit, fit_stream
+from eigcore.fit.options import OPTIONS
+
+PAGES = Path(__file__).parents[2] / "docs"
+ALL = pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
+
+
+def keywords(function):
+    signature = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+
+
+def test_fit_has_the_options_with_their_defaults():
+    defaults = {name: option.default for name, option in OPTIONS.items()}
+    assert keywords(fit) == {"weights": None, "callback": None} | defaults
+    stream = {name: defaults[name] for name, each in OPTIONS.items() if each.where != "table"}
+    assert keywords(fit_stream) == {"callback": None} | stream
+
+
+@ALL
+def test_an_option_is_documented_in_the_docstring_of_fit(option):
+    text = " ".join(inspect.getdoc(fit).split())
+    assert f" {option.name} : {option.kind.expected()}" in text
+    assert option.meaning in text
+
+
+@ALL
+def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
+    assert getattr(FitOptions(), option.name) == option.default
+    assert option.example is not None
+    FitOptions(**{option.name: option.example})
+    with pytest.raises(InvalidOption) as caught:
+        FitOptions(**{option.name: object()})
+    assert caught.value.option == option.name
+    assert caught.value.example == option.example
+    assert not option.optional or "or None; expected" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *((name, -1) for name in ("dim", "knots", "members", "penalty", "seed", "epochs")),
+        *((name, np.nan) for name in ("penalty", "selection", "validation", "delta")),
+        *((name, np.inf) for name in ("penalty", "budget_seconds", "learning_rate")),
+        *((name, True) for name in ("dim", "penalty", "seed")),
+        *((name, 0) for name in ("dim", "members", "delta", "quantile", "batch_rows", "epochs")),
+        ("dim", 2.5),
+        ("dim", "3"),
+        ("quantile", 1.0),
+        ("validation", 0.9),
+        ("sample_rows", 1),
+        ("drop_columns", "size"),
+        ("drop_rows_without_target", 1),
+        ("shape", "round"),
+        ("neuron", {"order": 3}),
+        ("early_stopping", 10),
+        ("backend", 3),
+    ],
+)
+def test_values_outside_of_the_range_are_errors(name, wrong):
+    with pytest.raises(InvalidOption, match=f"^{name} is .*; expected .*Write {name}="):
+        FitOptions(**{name: wrong})
+
+
+def test_options_are_kept_in_a_plain_form():
+    made = FitOptions(
+        increasing=np.array(["a", "b"]),
+        dim=np.int64(3),
+        penalty=np.float32(0.5),
+        neuron={"functional": "weighted", "weights": np.ones(2)},
+        early_stopping=True,
+        classes=np.array([1, 2]),
+    )
+    assert made.increasing == ("a", "b")
+    assert type(made.dim) is int
+    assert type(made.penalty) is float
+    assert made.neuron == {"functional": "weighted", "weights": [1.0, 1.0]}
+    assert made.early_stopping == EarlyStopping()
+    assert made.classes == (1, 2)
+    assert set(made.changed()) == {
+        *("increasing", "dim", "penalty", "neuron", "early_stopping", "classes")
+    }
+    assert FitOptions(early_stopping=False).early_stopping is None
+
+
+@ALL
+def test_the_page_has_a_row_for_the_option(option):
+    page = (PAGES / "fit.md").read_text()
+    default = "" if option.default in (None, ()) else f"`{option.default!r}`"
+    assert f"\n| `{option.name}` | {default} | {option.meaning} |\n" in page
+
+
+# The same names and defaults everywhere -------------------------------------------------------
+
+
+def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
+    pytest.importorskip("typer")
+    import typer.main
+
+    from eigcore.cli import _LISTS
+    from eigcore.cli.app import app
+    from eigcore.cli.options import LISTS, NAMES, NO_FLAGS, flag
+
+    assert _LISTS == LISTS
+    command = typer.main.get_command(app).commands["fit"]
+    found = {parameter.name: parameter for parameter in command.params}
+    own = {"table", "target", "output", "weights", "stream", "as_json"}
+    assert set(found) - own == set(OPTIONS) - set(NO_FLAGS)
+    assert set(NAMES) <= set(OPTIONS)
+    for name in set(OPTIONS) - set(NO_FLAGS):
+        assert found[name].opts == [flag(name)]
+        assert (found[name].default or None) == (OPTIONS[name].default or None)
+        assert found[name].help.split(". Default:")[0] in OPTIONS[name].meaning.replace("`", "")
+    page = (PAGES / "fit.md").read_text()
+    for name, other in NAMES.items():
+        assert f"`--{other}` is `{name}`" in page
+
+
+def test_the_estimators_have_every_option_but_those_in_their_table():
+    pytest.importorskip("sklearn")
+    from eigcore.estimators import SpectralClassifier, SpectralRegressor
+    from eigcore.estimators.parameters import DIFFERENT, FIXED
+
+    for kind in (SpectralClassifier, SpectralRegressor):
+        for name, default in keywords(kind).items():
+            if name in DIFFERENT:
+                assert default == DIFFERENT[name].default
+            else:
+                assert default == OPTIONS[name].default
+    stands_for = {option for each in DIFFERENT.values() for option in each.of}
+    same = set(keywords(SpectralRegressor)) - set(DIFFERENT)
+    of_tables = {name for name, option in OPTIONS.items() if option.where != "stream"}
+    # scikit-learn has columns and rows dropped before, and classes passed to partial_fit
+    elsewhere = {"drop_columns", "drop_rows_without_target", "classes"}
+    assert stands_for | same | set(FIXED) | elsewhere == of_tables
+
+
+def test_the_page_of_the_estimators_shows_their_table():
+    pytest.importorskip("sklearn")
+    from eigcore.estimators.parameters import DIFFERENT
+
+    page = (PAGES / "estimators.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", page, re.MULTILINE)
+    shown = {name: (of, default) for name, of, default in rows}
+    for name, each in DIFFERENT.items():
+        of = ", ".join(f"`{option}`" for option in each.of) or "–"
+        assert shown[name] == (of, f"`{each.default!r}`"), name
+    assert set(shown) == set(DIFFERENT)
+
+
+# Errors ---------------------------------------------------------------------------------------
+
+
+def dialects():
+    pytest.importorskip("typer")
+    pytest.importorskip("sklearn")
+    from eigcore.cli.options import Flags
+    from eigcore.estimators.parameters import Estimators
+
+    return Dialect(), Flags(), Estimators()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            InvalidOption("validation", 0.95, "less than 0.9", 0.2),
+            [
+                "validation is 0.95; expected less than 0.9. Write validation=0.2.",
+                "--holdout is 0.95; expected less than 0.9. Type --holdout 0.2.",
+                None,
+            ],
+        ),
+        (
+            InvalidOption("members", 0, "at least 1", 5),
+            [
+                "members is 0; expected at least 1. Write members=5.",
+                "--members is 0; expected at least 1. Type --members 5.",
+                "n_estimators is 0; expected at least 1. Write n_estimators=5.",
+            ],
+        ),
+        (
+            InvalidOption("increasing", ["A"], "some of a, b", ["a"], "names 'A'"),
+            [
+                "increasing names 'A'; expected some of a, b. Write increasing=['a'].",
+                "--increasing names 'A'; expected some of a, b. Type --increasing a.",
+                "monotone names 'A'; expected some of a, b. Write monotone={'a': 1}.",
+            ],
+        ),
+        (
+            InvalidOption("epochs", 2, "nothing"),
+            [
+                "epochs is 2; expected nothing. Leave epochs out.",
+                "--epochs is 2; expected nothing. Leave --epochs out, or add --stream.",
+                None,
+            ],
+        ),
+        (
+            InvalidTable("A column is bad.", "drop_columns", ["the id"], "to leave it out"),
+            [
+                "A column is bad. Write drop_columns=['the id'] to leave it out.",
+                "A column is bad. Type --drop-columns 'the id' to leave it out.",
+                "A column is bad. Leave the column out of X.",
+            ],
+        ),
+        (
+            InvalidTable("No target.", "drop_rows_without_target", True),
+            [
+                "No target. Write drop_rows_without_target=True.",
+                "No target. Type --drop-rows-without-target.",
+                "No target. Leave those rows out.",
+            ],
+        ),
+        (
+            InvalidOption("neuron", {}, "another", {"functional": "kth"}, "is odd"),
+            [
+                "neuron is odd; expected another. Write neuron={'functional': 'kth'}.",
+                None,
+                "the neuron is odd; expected another. Write functional='kth'.",
+            ],
+        ),
+    ],
+)
+def test_an_error_speaks_the_language_of_whoever_asked(error, told):
+    for dialect, wanted in zip(dialects(), told, strict=True):
+        if wanted is not None:
+            assert error.told(dialect) == wanted
+    assert str(error) == told[0]
+
+
+def test_errors_survive_other_processes():
+    dialect = dialects()[1]
+    for error in (
+        InvalidOption("dim", 0, "more", 5, "is too small"),
+        InvalidTable("Bad.", "drop_columns", ["a"], "to leave it out"),
+    ):
+        error.dialect = dialect
+        again = pickle.loads(pickle.dumps(error))
+        assert str(again) == str(error)
+        assert again.option == error.option

@@ -1,0 +1,141 @@
+"""Tables and targets: what is read, noted, and what cannot be used."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from samples import problem_for, smooth_table
+
+from eigcore.errors import InvalidFit, InvalidInput, InvalidOption, InvalidTable
+from eigcore.fit import fit
+
+QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
+
+
+def test_a_problem_holds_the_numbers_levels_and_missing_cells_of_a_table():
+    table = smooth_table() | {"code": np.arange(200.0) % 3}
+    problem = problem_for(table, categories=["code"])
+    assert problem.encoding.names == ("a", "b", "c", "kind", "two", "code")
+    kind, code = problem.encoding.columns[3], problem.encoding.columns[5]
+    assert kind.levels == ("ash", "elm", "oak")
+    assert code.levels == (0.0, 1.0, 2.0)
+    np.testing.assert_array_equal(problem.numbers[:, 0], table["a"])
+    np.testing.assert_array_equal(
+        np.array(kind.levels)[problem.numbers[:, 3].astype(int)], table["kind"]
+    )
+    assert np.isnan(problem.numbers[:15, 2]).all()
+    assert any("'kind' is text: 3 categories" in note for note in problem.notes)
+    assert any("'code' holds codes: 3 categories" in note for note in problem.notes)
+    assert any("'c' is missing in 15 of 200 rows" in note for note in problem.notes)
+
+
+def test_what_a_frame_declares_to_be_categories_is():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"a": np.arange(60.0), "code": pd.Categorical(np.arange(60) % 3)})
+    columns = problem_for(table.assign(y=table.a), "y").encoding.columns
+    assert columns[1].levels == (0.0, 1.0, 2.0)
+
+
+def test_rows_without_a_target_or_weight_are_left_out():
+    table = smooth_table()
+    table["y"][:7] = np.nan
+    weights = np.where(np.arange(200) < 50, 0.0, 2.0)
+    problem = problem_for(table, drop_rows_without_target=True)
+    assert len(problem) == 193
+    assert "Left out 7 row(s) without a target." in problem.notes
+    with pytest.raises(InvalidTable, match="missing in 7 of 200 rows"):
+        problem_for(table)
+    model = fit(table, "y", weights=weights, drop_rows_without_target=True, **QUICK)
+    assert model.report.rows + model.report.rows_held_out == 150
+
+
+def test_a_target_of_two_texts_or_booleans_is_classes():
+    table = smooth_table()
+    y = table.pop("y") > 1.0
+    for values, classes in (
+        (np.where(y, "dear", "cheap"), ("cheap", "dear")),
+        (y, (False, True)),
+        (y.astype(object), ()),
+        (np.where(y, 3, 1), ()),
+    ):
+        target = problem_for(table, values).target
+        assert target.classes == classes
+        assert target.loss.name == ("logistic" if classes else "squared")
+    named = problem_for(table, np.where(y, 3, 1), loss="logistic").target
+    assert named.classes == (1, 3)
+    assert named.values.tolist() == y.astype(float).tolist()
+
+
+def test_held_out_rows_do_not_scale_the_target():
+    problem, fitted = problem_for(validation=0.3).split()
+    assert fitted.sum() == 140
+    assert problem.target.scaling.offset == pytest.approx(smooth_table()["y"][fitted].mean())
+    part = problem.part(fitted)
+    assert part.target.targets.target.mean() == pytest.approx(0.0, abs=1e-12)
+    assert part.target.targets.target.std() == pytest.approx(1.0)
+    assert len(part) == len(part.numbers) == 140
+
+
+def test_one_row_cannot_be_split():
+    with pytest.raises(InvalidTable, match=r"1 row\(s\), 0 of them held out.*validation=0.0"):
+        problem_for({"a": [1.0, 2.0]}, [1.0, 2.0]).part(slice(1)).split()
+
+
+FIVE = np.array(["u", "v", "w", "x"] * 50)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({}, {"increasing": ["A"]}, "increasing names 'A', .*did you mean 'a'.*increasing=.'a'"),
+        ({}, {"increasing": ["kind"]}, "categories have no order"),
+        ({}, {"increasing": ["a"], "decreasing": ["a"]}, "among the increasing columns as well"),
+        ({}, {"shape": "round"}, "shape is 'round'; expected one of convex, concave"),
+        ({}, {"loss": "cubic"}, "loss is 'cubic'.*Write loss='squared'"),
+        ({}, {"dim": 0}, "dim is 0; expected a whole number of at least 1"),
+        ({}, {"dim": 2.5}, "dim is 2.5; expected a whole number"),
+        ({}, {"validation": 0.95}, "validation is 0.95; expected .* less than 0.9.*validation=0.2"),
+        ({}, {"drop_columns": ["zz"]}, "drop_columns names 'zz'"),
+        ({}, {"increasing": "a"}, "increasing is 'a'; expected a list of names"),
+        ({}, {"neuron": {"order": 3}}, "expected a mapping of fields among"),
+        ({}, {"neuron": {"index": 0}, "shape": "convex"}, "has the index 0"),
+        ({}, {"epochs": 2}, "epochs is 2; expected nothing, for a table in memory"),
+        ({"a": np.full(200, np.inf)}, {}, "infinite in 200 of 200 rows.*drop_columns=.'a'"),
+        ({"a": np.zeros(200)}, {}, "constant"),
+        ({"a": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
+        ({"y": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
+        ({"y": np.full(200, 2.0)}, {}, "same value 2.0 in all 200 rows"),
+        ({"y": np.full(200, np.inf)}, {}, "'y' is infinite in 200"),
+        ({"y": np.array([f"v{i}" for i in range(200)])}, {}, "200 different values"),
+        ({"y": FIVE}, {"loss": "logistic"}, "exactly two classes.*Write loss='multinomial'"),
+        ({"y": FIVE}, {"loss": "squared"}, "4 different values.*expected a target of numbers"),
+        ({"y": np.arange(200.0)}, {"loss": "multinomial"}, "200 different values"),
+        ({"y": np.array(["u", "v"] * 100)}, {"classes": ["u", "w"]}, "'v', which is not among"),
+        ({"a": np.array([f"id{i}" for i in range(200)])}, {}, "like an identifier"),
+        ({"a": np.array(["?", *map(str, range(199))])}, {}, r"such as '\?'"),
+        ({"a": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "datetime64"),
+        ({"a": np.array([object()] * 200)}, {}, "holds object objects"),
+        ({"y": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "'y' holds datetime64"),
+        ({"a": np.zeros((200, 2))}, {}, r"shapes \{'a': \(200, 2\)\}"),
+        ({"a": np.zeros(3)}, {}, "equally long"),
+    ],
+)
+def test_what_cannot_be_used_is_one_error_with_advice(change, options, message):
+    with pytest.raises(InvalidInput, match=f"(?s){message}") as caught:
+        fit(smooth_table() | change, "y", **{**QUICK, **options})
+    text = str(caught.value)
+    assert "expected" in text
+    assert "--" not in text
+    assert "Type" not in text
+    if isinstance(caught.value, InvalidFit):
+        assert caught.value.option in {*options, "drop_columns"} or "y" in change
+
+
+def test_an_unknown_target_suggests_the_nearest():
+    with pytest.raises(InvalidOption, match=r"target is 'Y'.*did you mean 'y'.*target='y'"):
+        fit(smooth_table(), "Y")
+
+
+def test_an_option_that_does_not_exist_is_no_option():
+    with pytest.raises(TypeError, match=r"fit\(\) has no option 'penalt'. Did you mean 'penalty'"):
+        fit(smooth_table(), "y", penalt=1.0)
