@@ -13,7 +13,6 @@ from eigcore.fit.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
 
-
 _CONSTRAINTS, _BEFORE = "constraints", "wishes"
 """What files call constraints, and what they called them before."""
 
