@@ -72,31 +72,18 @@ Pack<T, U> unscale_packed(index d, const Pack<T, U>& one, Pack<T, U>* a) {
   return sum;
 }
 
+// Tridiagonal rows: band is (0,0), (1,0), (1,1), (2,1), (2,2), ... with factors sqrt 2; pair is the diagonal, then the
+// subdiagonal.
 template <class T, int U>
-Pack<T, U> load_tridiagonal(const T* diagonal, const T* off, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a,
+Pack<T, U> load_tridiagonal(Layout layout, const T* p, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a,
                             Pack<T, U>* b) {
   using P = Pack<T, U>;
-  P sum(T(0));
-  transpose_in<T, U>(diagonal, d, valid, d, [&](index c, const P& x) {
-    a[c] = one * x;
-    sum = sum + abs(a[c]);
-  });
-  transpose_in<T, U>(off, d - 1, valid, d - 1, [&](index c, const P& x) {
-    b[c] = one * x;
-    sum = sum + abs(b[c]);
-  });
-  return sum;
-}
-
-// Packed tridiagonal rows: (0,0), (1,0), (1,1), (2,1), (2,2), ...
-template <class T, int U>
-Pack<T, U> load_band(const T* p, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a, Pack<T, U>* b) {
-  using P = Pack<T, U>;
-  const P other = one * P(T(0.70710678118654752440));
+  const bool pair = layout == Layout::pair;
+  const P other = pair ? one : one * P(T(0.70710678118654752440));
   P sum(T(0));
   transpose_in<T, U>(p, 2 * d - 1, valid, 2 * d - 1, [&](index c, const P& x) {
-    const bool beside = c % 2 == 1;
-    P* const entry = beside ? b + c / 2 : a + c / 2;
+    const bool beside = pair ? c >= d : c % 2 == 1;
+    P* const entry = beside ? b + (pair ? c - d : c / 2) : a + (pair ? c : c / 2);
     *entry = (beside ? other : one) * x;
     sum = sum + abs(*entry);
   });

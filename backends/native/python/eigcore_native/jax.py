@@ -1,7 +1,8 @@
-"""The kernels inside jax.jit on the CPU: compiled handlers, no Python callback.
+"""The kernels inside ``jax.jit`` on the CPU: compiled handlers, no Python callback.
 
-Leading axes are batch, so ``vmap`` only adds one. These functions have no derivative of their own:
-`value_and_gradient` is what a ``custom_jvp`` is made of.
+Only rows are a source here. Leading axes are batch, so ``vmap`` only adds one. The functions have
+no derivative of their own: `value_and_gradient` is what a ``custom_jvp`` or ``custom_vjp`` is made
+of. XLA reports dtypes other than float64 and float32 as an error when the function runs.
 """
 
 from __future__ import annotations
@@ -10,49 +11,90 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax._src.export import _export
 
 from eigcore_native import _core
-from eigcore_native.gradients import ROOT
-from eigcore_native.kernels import kind_of
+from eigcore_native.kernels import Rule
 
-STABLE = ("eigcore_value", "eigcore_value_and_gradient")
-# jax.export refuses kernels that nobody promised to keep; eigcore keeps these. There is no public
-# way to say so once (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
-getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(STABLE)
+VALUE = "eigcore_value"
+VALUE_AND_GRADIENT = "eigcore_value_and_gradient"
+SQRT_HALF = 0.5**0.5
 
-
-def value(rule: Any, p: jax.Array, threads: int = 0) -> jax.Array:
-    """λ_k of matrices p in the layout of a rule: (...); NaN where a row is not finite."""
-    rows, factor = _rows(rule, p)
-    out = jax.ShapeDtypeStruct(rows.shape[:-1], p.dtype)
-    values = _call(STABLE[0], out, rows, **_options(rule, threads))
-    return values if factor is None else values / factor
+# jax.export refuses kernels that nobody promised to keep; eigcore keeps these, with their
+# attributes. There is no public way to say so once
+# (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
+getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(
+    (VALUE, VALUE_AND_GRADIENT)
+)
 
 
-def value_and_gradient(rule: Any, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
-    """λ_k of matrices p and its gradient, P/m at ties: (...), like p."""
-    rows, factor = _rows(rule, p)
-    out = jax.ShapeDtypeStruct(rows.shape[:-1], p.dtype), jax.ShapeDtypeStruct(rows.shape, p.dtype)
-    values, gradient = _call(STABLE[1], out, rows, **_options(rule, threads))
+def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
+    """Return λ_k of rows that `eigcore_native.kernels.serves`; NaN where a row is not finite.
+
+    Parameters
+    ----------
+    rule : Rule
+    p : (..., K) array, or (..., d, d) for the layout "square"
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    ImportError
+        The kernels were built without XLA's header.
+    """
+    rows, factor = _to_rows(rule, p)
+    values = _call(VALUE, rule, rows, threads, _shape(rows.shape[:-1], rows))
+    return values if factor is None else values / factor[..., 0]
+
+
+def value_and_gradient(rule: Rule, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
+    """Return λ_k (...) of rows and its gradient, of the shape of p; at ties P/m.
+
+    Parameters and errors as in `value`; the gradient as in `eigcore_native.kernels.Answer`.
+    """
+    rows, factor = _to_rows(rule, p)
+    results = _shape(rows.shape[:-1], rows), _shape(rows.shape, rows)
+    values, gradient = _call(VALUE_AND_GRADIENT, rule, rows, threads, results)
     if factor is None:
         return values, gradient.reshape(p.shape)
-    beside = (gradient[..., 1::2] * ROOT).astype(p.dtype)
-    return values / factor, jax.numpy.concatenate((gradient[..., ::2], beside), axis=-1)
+    beside = (gradient[..., 1::2] / SQRT_HALF).astype(p.dtype)
+    return values / factor[..., 0], jnp.concatenate((gradient[..., ::2], beside), axis=-1)
 
 
-def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Array, jax.Array]:
-    """Return values (..., m), ascending, and orthonormal vectors (..., d, m), m = hi − lo + 1.
+def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    """Rows as the handlers read them; for "pair" times a power of two (..., 1).
 
-    M : (..., d, d), of which the symmetric part is meant.
+    The handlers know no "pair": it becomes a band. The power makes room for the factor √2 of it.
     """
-    *lead, d, _ = M.shape
-    m = hi - lo + 1
-    shapes = (*lead, m), (*lead, d, m)
-    out = tuple(jax.ShapeDtypeStruct(shape, M.dtype) for shape in shapes)
-    window = {"lo": np.int64(lo), "hi": np.int64(hi), "threads": np.int64(threads)}
-    return _call("eigcore_eigenpairs", out, M, **window)
+    d = rule.layout.dim
+    if rule.layout.kind == "square":
+        return p.reshape(*p.shape[:-2], d * d), None
+    if rule.layout.kind != "pair":
+        return p, None
+    factor = jnp.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
+    rows = jnp.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d] * factor)
+    return rows.at[..., 1::2].set(p[..., d:] * factor / SQRT_HALF), factor
+
+
+def _call(name: str, rule: Rule, rows: jax.Array, threads: int, results: Any) -> Any:
+    _register()
+    lay = rule.layout
+    tridiagonal = lay.kind == "pair" or (lay.bandwidth == 1 and lay.dim > 2)
+    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
+    return call(
+        rows,
+        k=np.int64(rule.phi.parameter),
+        dim=np.int64(lay.dim),
+        band=tridiagonal,
+        threads=np.int64(threads),
+    )
 
 
 @functools.cache
@@ -66,26 +108,5 @@ def _register() -> None:
         jax.ffi.register_ffi_target(name, handler, platform="cpu")
 
 
-def _call(name: str, results: Any, *arguments: jax.Array, **attributes: Any) -> Any:
-    _register()
-    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
-    return call(*arguments, **attributes)
-
-
-def _options(rule: Any, threads: int) -> dict[str, Any]:
-    band = kind_of(rule) in ("band", "pair")
-    numbers = {"k": rule.phi.parameter, "dim": rule.layout.dim, "threads": threads}
-    return {"band": band} | {name: np.int64(number) for name, number in numbers.items()}
-
-
-def _rows(rule: Any, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-    """Rows (..., K) as the handlers read them, and by what their values are to be divided."""
-    kind, d = kind_of(rule), rule.layout.dim
-    if kind == "square":
-        return p.reshape(*p.shape[:-2], d * d), None
-    if kind != "pair":
-        return p, None
-    # a power of two makes room for the factor √2 of the packing
-    factor = jax.numpy.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
-    rows = jax.numpy.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d] * factor)
-    return rows.at[..., 1::2].set(p[..., d:] * factor * ROOT), factor[..., 0]
+def _shape(shape: tuple[int, ...], like: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, like.dtype)
