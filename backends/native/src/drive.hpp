@@ -14,8 +14,8 @@ namespace eigcore {
 // is.
 template <class T>
 double cost_of_one(const Job<T>& job) {
-  const double d = (double)job.d, width = sizeof(T) == 4 ? 2 : 1;
-  return ((is_tridiagonal(job.layout) ? 0 : 1.4 * d * d * d) + 300 * d + 2 * d * d) / (20 * width) + 5;
+  const double d = (double)job.d, width = sizeof(T) == 4 ? 2 : 1, m = (double)job.window();
+  return ((is_tridiagonal(job.layout) ? 0 : 1.4 * d * d * d) + m * (300 * d + 2 * d * d)) / (20 * width) + 5;
 }
 
 inline int useful_threads(double total_ns, int threads) {
@@ -24,10 +24,17 @@ inline int useful_threads(double total_ns, int threads) {
   return worth < 2 ? 1 : worth < threads ? (int)worth : threads;
 }
 
+template <class T>
+void expect(Job<T>& job, std::vector<Expected<T>>& expected) {
+  for (std::int64_t k = job.lo; k <= job.hi; ++k) expected.push_back(expected_of<T>(k, job.d));
+  job.expected = expected.data();
+}
+
 template <class T, class GoOn>
 void solve(Job<T>& job, int threads, GoOn go_on) {
   if (job.count <= 0 || job.d <= 0) return;
-  expect_semicircle(job);
+  std::vector<Expected<T>> expected;
+  expect(job, expected);
   const Kernels<T>& k = kernels_for(job);
   const std::int64_t tile = k.tile(job);
   const double one = cost_of_one(job);
@@ -112,6 +119,8 @@ void pullback(Pullback<T> p, const Tables<T>* tables, T* d_params, int threads, 
   Job<T>& job = p.job;
   job.values = job.vectors = job.gradient = nullptr;
   job.tied = nullptr;
+  std::vector<Expected<T>> expected;
+  expect(job, expected);
   threads = useful_threads(pullback_cost(p) * (double)job.count, threads);
   threads = (int)std::max<std::int64_t>(1, std::min<std::int64_t>(threads, job.count));
   p.stride = tables ? job.encoded.stride : round_up(layout_size(job.layout, job.d), kernels<T>().width);

@@ -19,9 +19,9 @@ T* data(ffi::Result<ffi::AnyBuffer>& b) {
   return static_cast<T*>(b->untyped_data());
 }
 
-std::int64_t leading(ffi::AnyBuffer b) {
+std::int64_t leading(ffi::AnyBuffer b, std::size_t trailing) {
   std::int64_t n = 1;
-  for (std::size_t i = 0; i + 1 < b.dimensions().size(); ++i) n *= b.dimensions()[i];
+  for (std::size_t i = 0; i + trailing < b.dimensions().size(); ++i) n *= b.dimensions()[i];
   return n;
 }
 
@@ -49,9 +49,9 @@ template <class T>
 Job<T> job_of(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
   Job<T> job;
   job.layout = band ? Layout::band : whole(p, dim) ? Layout::full : Layout::packed;
-  job.count = leading(p);
-  job.d = dim, job.k = k;
-  job.rows = data<const T>(p);
+  job.count = leading(p, 1);
+  job.d = dim, job.lo = job.hi = k;
+  job.set_rows(data<const T>(p));
   return job;
 }
 
@@ -85,6 +85,23 @@ ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> valu
   });
 }
 
+ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> vectors,
+                 std::int64_t lo, std::int64_t hi, std::int64_t threads) {
+  const auto shape = m.dimensions();
+  if (shape.size() < 2 || lo < 0 || hi < lo || hi >= shape.back())
+    return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices");
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job;
+    job.count = leading(m, 2);
+    job.d = shape.back(), job.lo = lo, job.hi = hi;
+    job.set_rows(data<const T>(m));
+    job.values = data<T>(values);
+    job.vectors = data<T>(vectors);
+    solve(job, (int)threads, go_on);
+  });
+}
+
 XLA_FFI_DEFINE_HANDLER(value_handler, value,
                        ffi::Ffi::Bind()
                            .Arg<ffi::AnyBuffer>()
@@ -103,6 +120,15 @@ XLA_FFI_DEFINE_HANDLER(value_and_gradient_handler, value_and_gradient,
                            .Attr<bool>("band")
                            .Attr<std::int64_t>("threads"));
 
+XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("lo")
+                           .Attr<std::int64_t>("hi")
+                           .Attr<std::int64_t>("threads"));
+
 }  // namespace
 
 void bind_xla(nb::module_& m) {
@@ -110,6 +136,7 @@ void bind_xla(nb::module_& m) {
   nb::dict handlers;
   handlers["eigcore_value"] = capsule(value_handler);
   handlers["eigcore_value_and_gradient"] = capsule(value_and_gradient_handler);
+  handlers["eigcore_eigenpairs"] = capsule(pairs_handler);
   m.attr("xla_handlers") = handlers;
 }
 

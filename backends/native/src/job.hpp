@@ -40,23 +40,38 @@ struct Encoded {
   std::int64_t columns = 0, table_rows = 0, stride = 0;
 };
 
+// Where the semicircle law expects an eigenvalue, and how far apart its neighbours, in standard deviations of the
+// spectrum (guide.hpp).
+template <class T>
+struct Expected {
+  T quantile = 0, spacing = 0;
+};
+
 template <class T>
 struct Job {
   Source source = Source::rows;
   Layout layout = Layout::full;
-  std::int64_t count = 0, d = 0, k = 0;  // matrices, order, index of the eigenvalue
-  const T* rows = nullptr;               // rows: (count, layout_size)
-  const T* x = nullptr;                  // pencil: (count, terms)
-  const T* params = nullptr;             // pencil: (terms + 1, layout_size)
+  std::int64_t count = 0, d = 0;  // matrices, their order
+  std::int64_t lo = 0, hi = 0;    // first and last eigenvalue; m = hi - lo + 1
+  const T* rows = nullptr;        // rows: (count, row_stride); pair: the diagonals
+  const T* off = nullptr;         // pair: the subdiagonals (count, off_stride)
+  std::int64_t row_stride = 0, off_stride = 0;
+  const T* x = nullptr;       // pencil: (count, terms)
+  const T* params = nullptr;  // pencil: (terms + 1, layout_size)
   std::int64_t terms = 0;
   Encoded<T> encoded;
-  T* values = nullptr;           // (count)
-  T* vectors = nullptr;          // (count, d)
-  T* gradient = nullptr;         // rows only: (count, layout_size)
-  std::uint8_t* tied = nullptr;  // (count)
+  T* values = nullptr;           // (count, m)
+  T* vectors = nullptr;          // (count, d, m)
+  T* gradient = nullptr;         // rows, m = 1: (count, layout_size)
+  std::uint8_t* tied = nullptr;  // m = 1: (count)
   Path path = Path::best;
-  // Where the semicircle law expects lambda_k, and how far apart its neighbours (guide.hpp).
-  T quantile = 0, spacing = 0;
+  const Expected<T>* expected = nullptr;  // (m)
+
+  std::int64_t window() const { return hi - lo + 1; }
+  void set_rows(const T* p) {
+    rows = p, row_stride = layout_size(layout, d);
+    if (layout == Layout::pair) off = p + d, off_stride = row_stride;
+  }
 };
 
 // The pullback of g_n at unit eigenvectors: P = v v^T, where tied the cluster's projector over its size.

@@ -72,20 +72,29 @@ Pack<T, U> unscale_packed(index d, const Pack<T, U>& one, Pack<T, U>* a) {
   return sum;
 }
 
-// Tridiagonal rows: band is (0,0), (1,0), (1,1), (2,1), (2,2), ... with factors sqrt 2; pair is the diagonal, then the
-// subdiagonal.
+// Packed tridiagonal rows: (0,0), (1,0), (1,1), (2,1), (2,2), ...
 template <class T, int U>
-Pack<T, U> load_tridiagonal(Layout layout, const T* p, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a,
-                            Pack<T, U>* b) {
+Pack<T, U> load_band(const T* p, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a, Pack<T, U>* b) {
   using P = Pack<T, U>;
-  const bool pair = layout == Layout::pair;
-  const P other = pair ? one : one * P(T(0.70710678118654752440));
+  const P other = one * P(T(0.70710678118654752440));
   P sum(T(0));
   transpose_in<T, U>(p, 2 * d - 1, valid, 2 * d - 1, [&](index c, const P& x) {
-    const bool beside = pair ? c >= d : c % 2 == 1;
-    P* const entry = beside ? b + (pair ? c - d : c / 2) : a + (pair ? c : c / 2);
+    const bool beside = c % 2 == 1;
+    P* const entry = beside ? b + c / 2 : a + c / 2;
     *entry = (beside ? other : one) * x;
     sum = sum + abs(*entry);
+  });
+  return sum;
+}
+
+// Diagonals or subdiagonals as they are.
+template <class T, int U>
+Pack<T, U> load_diagonal(const T* p, index stride, index length, int valid, const Pack<T, U>& one, Pack<T, U>* a) {
+  using P = Pack<T, U>;
+  P sum(T(0));
+  transpose_in<T, U>(p, stride, valid, length, [&](index c, const P& x) {
+    a[c] = one * x;
+    sum = sum + abs(a[c]);
   });
   return sum;
 }

@@ -95,12 +95,14 @@ struct Mixed : Solver<double, 2> {
   static constexpr double negligible = 0x1p-30;  // a step that changes the Rayleigh quotient by less than its rounding
 
   Job<float> low_job;
+  Expected<float> low_expected;
   Tile<float, 1> low;
   S *residual, *coupling, *inverse_pivot;
   S mu, separation, twist;
 
   static bool suits(const Job<double>& job) {
-    return job.d >= from && job.path == Path::best && !is_tridiagonal(job.layout) && job.count > Pack<double, 1>::lanes;
+    return job.d >= from && job.window() == 1 && job.path == Path::best && !is_tridiagonal(job.layout) &&
+           job.count > Pack<double, 1>::lanes;
   }
 
   static Job<float> low_job_of(const Job<double>& job) {
@@ -108,9 +110,7 @@ struct Mixed : Solver<double, 2> {
     low.layout = Layout::packed;
     low.count = Pack<float, 1>::lanes;
     low.d = job.d;
-    low.k = job.k;
-    low.quantile = (float)job.quantile;
-    low.spacing = (float)job.spacing;
+    low.lo = low.hi = job.lo;
     return low;
   }
 
@@ -120,6 +120,8 @@ struct Mixed : Solver<double, 2> {
 
   Mixed(const Job<double>& j, void* workspace)
       : Pair(j, workspace), low_job(low_job_of(j)), low(low_job, aligned((char*)workspace + Pair::bytes(j))) {
+    low_expected = {(float)j.expected->quantile, (float)j.expected->spacing};
+    low_job.expected = &low_expected;
     residual =
         reinterpret_cast<S*>(aligned(aligned((char*)workspace + Pair::bytes(j)) + Tile<float, 1>::bytes(low_job)));
     coupling = residual + j.d, inverse_pivot = coupling + j.d;
@@ -149,7 +151,7 @@ struct Mixed : Solver<double, 2> {
     separation = low.t.bound * S(32.0f * (float)d * Real<float>::eps);
     low.t.tau = separation;
     FloatMask failed;
-    const FloatMask close = low.root(mu, failed);
+    const FloatMask close = low.root(0, mu, failed);
     S quotient = mu, r(0.0f);
     twisted_vector<float, 1>(low.t, quotient, low.z, low.scratch, &twist);
     const S *up = low.scratch, *down = low.scratch + d, zero(0.0f), tiny(Real<float>::eps * Real<float>::eps);
@@ -272,7 +274,7 @@ struct Mixed : Solver<double, 2> {
       this->clear_ties();
     }
     this->value = select(good, theta, this->value);
-    if (job.values) this->write_values();
+    if (job.values) this->write_values(0);
     if (!vectors) return;
     D xx = zero;
     for (index i = 0; i < d; ++i) xx = xx + x[i] * x[i];
@@ -280,21 +282,6 @@ struct Mixed : Solver<double, 2> {
     for (index i = 0; i < d; ++i) z[i] = select(good, x[i] * inverse_length, z[i]);
   }
 };
-
-template <class S>
-struct Which {
-  using type = S;
-};
-
-// use(Which<S>()) for the solver S of a tile of this job. Two registers are in flight while the serial parts (square
-// roots, divisions, root finder) dominate and the tile stays in the first cache.
-template <class T, class Use>
-auto with_solver(const Job<T>& job, Use use) {
-  if constexpr (sizeof(T) == 8)
-    if (Mixed::suits(job)) return use(Which<Mixed>());
-  const bool two = job.count > Pack<T, 1>::lanes && job.d <= (is_tridiagonal(job.layout) ? 128 : 12);
-  return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
-}
 
 }  // namespace EIGCORE_ISA
 }  // namespace eigcore

@@ -79,14 +79,19 @@ class Matrices {
 
   Matrices(Source source, int layout, std::int64_t d, std::int64_t k) {
     if (layout < 0 || layout > 3 || d < 1 || k < 0 || k >= d) refuse("0 <= k < d and a known layout");
-    job_.source = source, job_.layout = (Layout)layout, job_.d = d, job_.k = k, job_.path = path;
+    job_.source = source, job_.layout = (Layout)layout, job_.d = d, job_.lo = job_.hi = k, job_.path = path;
   }
 
   // The caller may change its rows after the call. They are read again only where eigenvalues are tied.
   void let_go_of_rows() {
-    if (any_tied_) copy_.assign(job_.rows, job_.rows + job_.count * layout_size(job_.layout, job_.d));
-    job_.rows = copy_.data();
-    first_ = In<T>();
+    const std::int64_t K = layout_size(job_.layout, job_.d), beside = job_.layout == Layout::pair ? job_.d - 1 : 0;
+    copy_.resize(any_tied_ ? (std::size_t)(job_.count * K) : 0);
+    for (std::int64_t n = 0; any_tied_ && n < job_.count; ++n) {
+      std::copy_n(job_.rows + n * job_.row_stride, K - beside, copy_.data() + n * K);
+      std::copy_n(job_.off + n * job_.off_stride, beside, copy_.data() + n * K + K - beside);
+    }
+    job_.set_rows(copy_.data());
+    first_ = second_ = In<T>();
   }
 
  public:
@@ -96,8 +101,21 @@ class Matrices {
     const bool square = m.job_.layout == Layout::full && last == d && size_from_end(p, 2) == d;
     if (last != K && !square) refuse("rows of " + std::to_string(K) + " numbers for order " + std::to_string(d));
     m.job_.count = (std::int64_t)p.size() / K;
-    m.job_.rows = p.data();
+    m.job_.set_rows(p.data());
     m.first_ = std::move(p);
+    return m;
+  }
+
+  static Matrices diagonals(std::int64_t d, std::int64_t k, In<T> diagonal, In<T> off) {
+    Matrices m(Source::rows, (int)Layout::pair, d, k);
+    const std::int64_t count = (std::int64_t)diagonal.size() / d;
+    if (size_from_end(diagonal, 1) != d || (d > 1 && size_from_end(off, 1) != d - 1) ||
+        (std::int64_t)off.size() != count * (d - 1))
+      refuse("diagonals of " + std::to_string(d) + " numbers and subdiagonals of one less");
+    m.job_.count = count;
+    m.job_.rows = diagonal.data(), m.job_.row_stride = d;
+    m.job_.off = off.data(), m.job_.off_stride = d - 1;
+    m.first_ = std::move(diagonal), m.second_ = std::move(off);
     return m;
   }
 
@@ -136,11 +154,14 @@ class Matrices {
     return m;
   }
 
-  // lambda_k into values, and unit eigenvectors into vectors, after which there is a pullback.
-  void solve(Out<T> values, Maybe<Out<T>> vectors, int threads) {
+  // lambda_k into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
+  void solve(Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, int threads) {
     if ((std::int64_t)values.size() != job_.count) refuse("values of the size of the batch");
     if (vectors && (std::int64_t)vectors->size() != job_.count * job_.d) refuse("vectors (..., d)");
-    job_.values = values.data(), job_.vectors = pointer(vectors);
+    if (gradient && (job_.source != Source::rows ||
+                     (std::int64_t)gradient->size() != job_.count * layout_size(job_.layout, job_.d)))
+      refuse("a gradient like the rows");
+    job_.values = values.data(), job_.vectors = pointer(vectors), job_.gradient = pointer(gradient);
     if (vectors) tied_.assign((std::size_t)job_.count, 0);
     job_.tied = vectors ? tied_.data() : nullptr;
     interruptible([&] { eigcore::solve(job_, threads, SignalCheck()); });
@@ -174,11 +195,28 @@ class Matrices {
         .def_static("pencil", &pencil, "layout"_a, "d"_a, "k"_a, "params"_a.noconvert(), "x"_a.noconvert())
         .def_static("encoded", &encoded, "d"_a, "k"_a, "indices"_a.noconvert(), "fractions"_a.noconvert(), "tables"_a,
                     nb::keep_alive<0, 5>())
-        .def("solve", &Matrices::solve, "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a)
+        .def_static("diagonals", &diagonals, "d"_a, "k"_a, "diagonal"_a.noconvert(), "off"_a.noconvert())
+        .def("solve", &Matrices::solve, "values"_a.noconvert(), "vectors"_a.noconvert().none(),
+             "gradient"_a.noconvert().none(), "threads"_a)
         .def("pullback", &Matrices::pullback, "vectors"_a.noconvert(), "g"_a.noconvert(), "first"_a.noconvert().none(),
              "second"_a.noconvert().none(), "threads"_a);
   }
 };
+
+// Eigenvalues lo ... hi of whole matrices, ascending, and orthonormal columns.
+template <class T>
+void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values, Maybe<Out<T>> vectors, int threads) {
+  const std::int64_t d = size_from_end(matrices, 1), m = hi - lo + 1;
+  if (d < 1 || size_from_end(matrices, 2) != d) refuse("matrices (..., d, d)");
+  if (lo < 0 || hi < lo || hi >= d) refuse("0 <= lo <= hi < " + std::to_string(d));
+  Job<T> job;
+  job.count = (std::int64_t)matrices.size() / (d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  if ((std::int64_t)values.size() != job.count * m) refuse("values (..., hi - lo + 1)");
+  if (vectors && (std::int64_t)vectors->size() != job.count * d * m) refuse("vectors (..., d, hi - lo + 1)");
+  job.set_rows(matrices.data());
+  job.values = values.data(), job.vectors = pointer(vectors);
+  interruptible([&] { eigcore::solve(job, threads, SignalCheck()); });
+}
 
 template <class T>
 void bind_tables(nb::module_& m, const char* name) {
@@ -224,6 +262,10 @@ NB_MODULE(_core, m) {
   m.def("multiply_adds", [](const std::string& dtype, std::int64_t steps) {
     return dtype == "float32" ? multiply_adds<float>(steps) : multiply_adds<double>(steps);
   });
+  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
+        "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
+        "vectors"_a.noconvert().none(), "threads"_a);
   m.def("all_finite", &all_finite<float>);
   m.def("all_finite", &all_finite<double>);
   Matrices<float>::bind(m, "Matrices32");

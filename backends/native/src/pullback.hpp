@@ -3,7 +3,7 @@
 #pragma once
 #include <cstring>
 
-#include "mixed.hpp"
+#include "choice.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {

@@ -14,13 +14,13 @@ EIG_INLINE T quiet_nan() {
 template <class T, int U>
 struct Solver : Tile<T, U> {
   using Base = Tile<T, U>;
-  using Base::a, Base::d, Base::job, Base::z, Base::t, Base::bad, Base::lanes;
+  using Base::a, Base::d, Base::job, Base::window, Base::z, Base::t, Base::bad, Base::lanes;
   using typename Base::P;
   using typename Base::Q;
   index first = 0;
   int valid = 0;
-  P scaled_value;  // lambda_k of the scaled tridiagonal matrix
-  P value;         // lambda_k
+  P scaled_value;  // of the last pair, of the scaled tridiagonal matrix
+  P value;         // of the last pair
   Q full_lanes;    // solved by the full solver
   Q tied_lanes;    // lambda_k has company within tau
 
@@ -33,36 +33,49 @@ struct Solver : Tile<T, U> {
     return select(bad, P(quiet_nan<T>()), select(this->zero_matrix, P(T(0)), y));
   }
 
-  // Matrices first_ ... first_ + valid_ - 1. With vectors the unit eigenvectors end up in z, with ties the lanes whose
-  // eigenvalue has company in tied_lanes.
+  // Matrices first_ ... first_ + valid_ - 1. With vectors the unit eigenvectors end up in z, one column of d packs
+  // after the other; with ties, for one eigenvalue, the lanes in which it has company in tied_lanes.
   void solve(index first_, int valid_, bool vectors, bool ties) {
     first = first_;
     valid = valid_;
     this->load_scaled(first, valid);
     this->reduce(valid);
-    Q failed;
-    const Q close = this->root(scaled_value, failed);
-    if (vectors) failed = failed | ~find_vector(failed | bad);
-    full_lanes = (job.path == Path::full ? ~no_lanes<T, U>() : failed) & ~bad;
-    value = in_input_units(scaled_value);
-    if (job.values) write_values();
-    if (vectors && reduced()) this->back_transform_tile(valid, z);
+    full_lanes = no_lanes<T, U>();
+    if (job.path == Path::full) full_lanes = ~full_lanes;
+    Q close;
+    for (index j = 0; j < window; ++j) full_lanes = full_lanes | find_pair(j, vectors, close);
+    full_lanes = full_lanes & ~bad;
+    if (vectors && reduced())
+      for (index j = 0; j < window; ++j) this->back_transform_tile(valid, z + j * d);
     clear_ties();
     if (any(full_lanes)) solve_lanes(vectors);
     if (ties && any(close & ~full_lanes)) find_ties(close & ~full_lanes);
     if (any(bad) && vectors)
-      for (index c = 0; c < d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
+      for (index c = 0; c < window * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
   }
 
-  // z at scaled_value, which becomes the Rayleigh quotient. Returns the lanes whose residual is small and whose value
-  // stayed where it was certified; given_up: the lanes that need neither.
-  Q find_vector(const Q& given_up) {
+  // Eigenvalue job.lo + j into value and job.values, its vector in the tridiagonal's coordinates into column j of z.
+  // close: the lanes in which it may have company. Returns the lanes that the full solver must see to.
+  Q find_pair(index j, bool vectors, Q& close) {
+    Q failed;
+    close = this->root(j, scaled_value, failed);
+    if (vectors) failed = failed | ~find_vector(z + j * d, failed | bad);
+    if (vectors && window > 1) failed = failed | close | ~(orthogonalise<T, U>(d, j, z) <= P(T(0.01)));
+    const P x = in_input_units(scaled_value);
+    value = j > 0 ? select(x < value, value, x) : x;
+    if (job.values) write_values(j);
+    return failed;
+  }
+
+  // The vector at scaled_value, which becomes the Rayleigh quotient. Returns the lanes whose residual is small and
+  // whose value stayed where it was certified; given_up: the lanes that need neither.
+  Q find_vector(P* column, const Q& given_up) {
     const P theta = scaled_value, accept = t.bound * P(T(d) * Real<T>::eps);
-    P residual = twisted_vector<T, U>(t, scaled_value, z, this->scratch);
+    P residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
     Q fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
     if (any(~(fine | given_up))) {
       scaled_value = select(abs(scaled_value - theta) <= t.tau, scaled_value, theta);
-      residual = twisted_vector<T, U>(t, scaled_value, z, this->scratch);
+      residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
       fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
     }
     return fine;
@@ -84,37 +97,40 @@ struct Solver : Tile<T, U> {
       if (test(close, lane) && this->has_company(lane, scaled_value.get(lane))) note_tie(lane);
   }
 
-  void write_values() const {
-    if (valid == lanes)
+  void write_values(index j) const {
+    if (window == 1 && valid == lanes)
       for (int u = 0; u < U; ++u) store<T>(job.values + first + u * Real<T>::W, value.v[u]);
     else
-      for (int l = 0; l < valid; ++l) job.values[first + l] = value.get(l);
+      for (int l = 0; l < valid; ++l) job.values[(first + l) * window + j] = value.get(l);
   }
 
-  // What the fast path could not certify: ties and failures.
+  // What the fast path could not certify: ties, failures, windows with near-parallel vectors.
   void solve_lanes(bool vectors) {
-    const index k = job.k;
     for (int lane = 0; lane < valid; ++lane) {
       if (!test(full_lanes, lane)) continue;
       T *w, *zt;
       bool ok;
-      const index* order = this->solve_fully(lane, vectors, w, zt, ok);
-      const T x = ok ? (w[order[k]] * this->unscale_t.get(lane)) * this->unscale.get(lane) : quiet_nan<T>();
-      if (job.values) job.values[first + lane] = x;
-      value.set(lane, x);
-      if (vectors) {
-        T* v = zt + order[k] * d;
+      const index* order = this->solve_fully(lane, vectors, w, zt, ok) + job.lo;
+      for (index j = 0; j < window; ++j) {
+        const T x = ok ? (w[order[j]] * this->unscale_t.get(lane)) * this->unscale.get(lane) : quiet_nan<T>();
+        if (job.values) job.values[(first + lane) * window + j] = x;
+        value.set(lane, x);
+        if (!vectors) continue;
+        T* v = zt + order[j] * d;
         if (reduced()) this->back_transform_one(lane, v);
-        for (index i = 0; i < d; ++i) z[i].set(lane, ok ? v[i] : quiet_nan<T>());
+        for (index i = 0; i < d; ++i) z[j * d + i].set(lane, ok ? v[i] : quiet_nan<T>());
       }
       index from, to;
-      this->cluster_of(w, order, from, to);
+      this->cluster_of(w, order - job.lo, from, to);
       if (from < to) note_tie(lane);
     }
   }
 
   void write_vectors(T* out) const {
-    transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
+    if (window == 1) return transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
+    for (index j = 0; j < window; ++j)
+      for (index i = 0; i < d; ++i)
+        for (int l = 0; l < valid; ++l) out[(l * d + i) * window + j] = z[j * d + i].get(l);
   }
 
   // Rows of v v^T in the layout of the matrices, P/m where lambda_k has multiplicity m.
@@ -166,7 +182,7 @@ void run_tiles(const Job<T>& job, index first, index count, void* workspace) {
   for (index n = first; n < first + count; n += s.lanes) {
     const int valid = first + count - n < s.lanes ? int(first + count - n) : s.lanes;
     s.solve(n, valid, vectors, ties);
-    if (job.vectors) s.write_vectors(job.vectors + n * job.d);
+    if (job.vectors) s.write_vectors(job.vectors + n * job.d * job.window());
     if (job.gradient) s.write_gradient(job.gradient + n * layout_size(job.layout, job.d));
   }
 }

@@ -17,7 +17,7 @@ struct Tile {
   static constexpr int lanes = P::lanes;
 
   const Job<T>& job;
-  const index d;
+  const index d, window;
   P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
   T* rows = nullptr;     // encoded: assembled packed rows; with the gradient: vectors by rows
   P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
@@ -45,7 +45,7 @@ struct Tile {
   // Packs and scalars needed, in bytes.
   static std::size_t bytes(const Job<T>& job) {
     const index d = job.d;
-    index packs = 10 * d;
+    index packs = 8 * d + (job.window() + 1) * d;
     if (!is_tridiagonal(job.layout)) packs += packed_size(d);
     if (job.source == Source::pencil) packs += job.terms + (is_tridiagonal(job.layout) ? 2 * d : 0);
     index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
@@ -53,7 +53,7 @@ struct Tile {
     return (std::size_t)packs * sizeof(P) + (std::size_t)scalars * sizeof(T) + 256;
   }
 
-  Tile(const Job<T>& job_, void* workspace) : job(job_), d(job_.d) {
+  Tile(const Job<T>& job_, void* workspace) : job(job_), d(job_.d), window(job_.window()) {
     P* next = reinterpret_cast<P*>(((std::uintptr_t)workspace + 63) / 64 * 64);
     const auto take = [&](index n) {
       P* p = next;
@@ -70,7 +70,7 @@ struct Tile {
     off2 = take(d);
     inverse_h = take(d);
     scratch = take(2 * d);
-    z = take(2 * d);
+    z = take((window + 1) * d);
     full = reinterpret_cast<T*>(take(0));
     rows = full;
     full += lanes * row_stride(job);
@@ -108,11 +108,13 @@ struct Tile {
   }
 
   P load_rows(index first, int valid, const P& scale) {
-    const T* p = job.rows + first * layout_size(job.layout, d);
+    const T* p = job.rows + first * job.row_stride;
     if (one_by_one(job)) return load_single(first, valid, scale);
     if (job.layout == Layout::full) return load_dense<T, U>(p, d, valid, P(T(0.5)) * scale, a);
     if (job.layout == Layout::packed) return load_packed<T, U>(p, packed_size(d), d, valid, scale, a);
-    return load_tridiagonal<T, U>(job.layout, p, d, valid, scale, diagonal, off);
+    if (job.layout == Layout::band) return load_band<T, U>(p, d, valid, scale, diagonal, off);
+    return load_diagonal<T, U>(p, job.row_stride, d, valid, scale, diagonal) +
+           load_diagonal<T, U>(job.off + first * job.off_stride, job.off_stride, d - 1, valid, scale, off);
   }
 
   P load_pencil(index first, int valid, const P& scale) {
@@ -243,9 +245,11 @@ struct Tile {
     t = {d, diagonal, off, off2, low * f - wider, high * f + wider, bound, bound * P(T(8 * d) * Real<T>::eps)};
   }
 
-  Q root(P& value, Q& failed) {
+  // Eigenvalue job.lo + j. Returns the lanes in which it may have company within tau.
+  Q root(index j, P& value, Q& failed) {
     Q close;
-    value = kth_root<T, U>(t, job.k, job.quantile, job.spacing, close, failed, bad | zero_matrix);
+    const Expected<T>& at = job.expected[j];
+    value = kth_root<T, U>(t, job.lo + j, at.quantile, at.spacing, close, failed, bad | zero_matrix);
     failed = failed & ~bad & ~zero_matrix;
     return (close | zero_matrix) & ~bad;
   }
@@ -263,7 +267,7 @@ struct Tile {
     const double tau = 8.0 * (double)d * (double)Real<T>::eps * norm_of(d, full, full + d);
     const index below = count_below(d, full, full + d, (double)x - tau),
                 upto = count_below(d, full, full + d, (double)x + tau);
-    return tau == 0 ? d > 1 : below < job.k || upto - 1 > job.k;
+    return tau == 0 ? d > 1 : below < job.lo || upto - 1 > job.lo;
   }
 
   // Lane's scaled tridiagonal matrix solved fully. Returns ascending order; values in full[0 ... d), vectors in the
@@ -281,7 +285,7 @@ struct Tile {
 
   // Members of the cluster of lambda_k: |lambda_j - lambda_k| <= 8 d eps ||T||.
   void cluster_of(const T* w, const index* order, index& from, index& to) const {
-    const index k = job.k;
+    const index k = job.lo;
     const T lowest = scalar_abs(w[order[0]]), highest = scalar_abs(w[order[d - 1]]);
     const T tau = T(8 * d) * Real<T>::eps * (lowest > highest ? lowest : highest);
     from = to = k;

@@ -68,5 +68,24 @@ Pack<T, U> twisted_vector(const Tridiagonal<T, U>& t, Pack<T, U>& x, Pack<T, U>*
   return abs(gamma) * inverse;
 }
 
+// Largest |z_i . z_j| met while z_m is made orthogonal to the m - 1 vectors before it (columns of d packs).
+template <class T, int U>
+Pack<T, U> orthogonalise(index d, index m, Pack<T, U>* z) {
+  using P = Pack<T, U>;
+  P worst(T(0)), norm(T(0));
+  P* last = z + m * d;
+  for (index j = 0; j < m; ++j) {
+    const P* other = z + j * d;
+    P dot(T(0));
+    for (index i = 0; i < d; ++i) dot = dot + other[i] * last[i];
+    for (index i = 0; i < d; ++i) last[i] = last[i] - dot * other[i];
+    worst = select(abs(dot) <= worst, worst, abs(dot));
+  }
+  for (index i = 0; i < d; ++i) norm = norm + last[i] * last[i];
+  const P inverse = P(T(1)) / sqrt(norm);
+  for (index i = 0; i < d; ++i) last[i] = last[i] * inverse;
+  return worst;
+}
+
 }  // namespace EIGCORE_ISA
 }  // namespace eigcore

@@ -34,6 +34,10 @@ def rows(kind, p, k, want="vectors", threads=0):
     return kernel(rule(kind, order(kind, p), k), "rows", (p,), want, threads)
 
 
+def tridiagonal(diag, off, k, want="vectors"):
+    return kernel(rule("pair", diag.shape[-1], k), "diagonals", (diag, off), want)
+
+
 def eigenpair(m, k, threads=0):
     """λ_k and a unit vector of whole matrices."""
     answer = rows("square", m, k, threads=threads)
@@ -45,8 +49,8 @@ def values(m, k, threads=0):
 
 
 def value_and_gradient(kind, p, k, threads=0):
-    answer = rows(kind, p, k, "pullback", threads)
-    return answer.values, answer.pullback(np.ones_like(answer.values))[0]
+    answer = rows(kind, p, k, "gradient", threads)
+    return answer.values, answer.gradient
 
 
 def pair_rows(diagonal, off):

@@ -5,7 +5,8 @@ import pathlib
 import mpmath
 import numpy as np
 import pytest
-from door import eigenpair, pair_rows, rows, taking, values
+from door import eigenpair, taking, tridiagonal, values
+from eigcore_native import eigenpairs
 from hard_matrices import dense, hard_matrices, indices, law
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -108,7 +109,7 @@ def test_any_tridiagonal_matrix(dtype, data):
     a = np.array(data.draw(st.lists(number, min_size=d, max_size=d))).astype(dtype)
     b = np.array(data.draw(st.lists(number, min_size=d - 1, max_size=d - 1))).astype(dtype)
     k = data.draw(st.integers(0, d - 1))
-    pair = rows("pair", pair_rows(a, b), k)
+    pair = tridiagonal(a, b, k)
     law("tridiagonal", dense(a, b).astype(dtype), k, pair.values, pair.vectors)
 
 
@@ -144,10 +145,49 @@ def test_stcollection(path, dtype):
     if dtype is np.float64 and stored.exists():
         np.testing.assert_allclose(np.sort(np.loadtxt(stored, skiprows=1)), reference, atol=bound)
     for k in sorted({0, 1 % d, d // 3, d // 2, d - 2 if d > 1 else 0, d - 1}):
-        pair = rows("pair", pair_rows(a, b), k)
+        pair = tridiagonal(a, b, k)
         value, vector = float(pair.values), pair.vectors.astype(float)
         assert abs(value - reference[k]) <= bound
         assert np.linalg.norm(m @ vector - value * vector) <= bound
         assert abs(np.linalg.norm(vector) - 1) <= 10 * d * np.finfo(dtype).eps
-        alone = rows("pair", pair_rows(a, b), k, "values").values
+        alone = tridiagonal(a, b, k, "values").values
         assert abs(float(alone) - reference[k]) <= bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", list(hard_matrices(np.float64)))
+def test_windows_are_orthonormal(name, dtype):
+    m = hard_matrices(np.dtype(dtype))[name]
+    d = len(m)
+    eps = float(np.finfo(dtype).eps)
+    size = float(np.max(np.abs(m.astype(np.longdouble))))
+    for lo, hi in {(0, d - 1), (d // 3, d // 2), (d // 2, d // 2), (max(0, d - 3), d - 1)}:
+        found, vectors = eigenpairs(m, lo, hi)
+        assert np.all(found[1:] >= found[:-1])
+        for j in range(hi - lo + 1):
+            law(name, m, lo + j, found[j], vectors[:, j])
+        gram = vectors.astype(float).T @ vectors.astype(float)
+        assert np.max(np.abs(gram - np.eye(hi - lo + 1))) <= 30 * d * eps
+        alone, nothing = eigenpairs(m, lo, hi, vectors=False)
+        np.testing.assert_allclose(found, alone, rtol=0, atol=60 * d * eps * size * d)
+        assert nothing is None
+
+
+@pytest.mark.parametrize("d", [1, 3, 12, 13, 30])
+def test_windows_in_batches(d):
+    m = np.random.default_rng(d).standard_normal((2, 23, d, d))
+    m[1, 4] = np.nan
+    found, vectors = eigenpairs(m, d // 3, d - 1)
+    assert vectors.shape == (2, 23, d, d - d // 3)
+    clean = np.nan_to_num(m)
+    expected = np.linalg.eigvalsh((clean + clean.mT) / 2)[..., d // 3 :]
+    expected[1, 4] = np.nan
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    product = (m + m.mT) / 2 @ vectors
+    np.testing.assert_allclose(product, found[..., None, :] * vectors, atol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "lo", "hi"), [((3, 4), 0, 1), ((3, 3), 0, 3), ((3, 3), -1, 1)])
+def test_windows_outside_the_spectrum_raise(shape, lo, hi):
+    with pytest.raises(ValueError, match="expected"):
+        eigenpairs(np.zeros(shape), lo, hi)

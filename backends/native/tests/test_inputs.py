@@ -7,8 +7,18 @@ import time
 
 import numpy as np
 import pytest
-from door import KINDS, eigenpair, pair_rows, rows, rule, taking, value_and_gradient, values
-from eigcore_native.kernels import kernel, serves, tables
+from door import (
+    KINDS,
+    eigenpair,
+    pair_rows,
+    rows,
+    rule,
+    taking,
+    tridiagonal,
+    value_and_gradient,
+    values,
+)
+from eigcore_native import eigenpairs, kernel, serves, tables
 from hard_matrices import dense
 
 DTYPES = [np.float64, np.float32]
@@ -81,6 +91,11 @@ def test_rows_may_change_after_the_call(d):
     expected = rows("square", kept, 1).pullback(np.ones(2))[0]
     np.testing.assert_array_equal(answer.pullback(np.ones(2))[0], expected)
     np.testing.assert_allclose(expected[0], np.eye(d) / d, atol=1e-15)
+    diag, off = np.ones((2, d)), np.zeros((2, d - 1))
+    answer = tridiagonal(diag, off, 1)
+    diag[...], off[...] = 7.0, 7.0
+    for found, share in zip(answer.pullback(np.ones(2)), (1 / d, 0), strict=True):
+        np.testing.assert_allclose(found, share, atol=1e-15)
 
 
 def test_the_symmetric_part_is_meant():
@@ -108,19 +123,27 @@ def test_leading_axes(lead, kind):
 def test_other_dtypes_raise(dtype):
     with pytest.raises(TypeError, match="float64 or float32"):
         values(np.eye(3).astype(dtype), 0)
+    with pytest.raises(TypeError, match="float64 or float32"):
+        eigenpairs(np.eye(3).astype(dtype), 0, 1)
 
 
-def test_two_dtypes_in_one_source_raise():
-    params, x = np.zeros((1, 3, 6)), np.zeros((5, 2), np.float32)
-    with pytest.raises(TypeError, match="should agree"):
-        kernel(rule("packed", 3, 0), "pencil", (params, x), "values")
-    indices, fractions = np.zeros((5, 1), np.int64), np.zeros((5, 1))
+def test_params_say_the_dtype_of_a_computation():
+    params, x = np.ones((1, 3, 6), np.float32), np.ones((5, 2))
+    indices, fractions = np.zeros((5, 1), np.int32), np.ones((5, 1))
+    for kind, arrays in (
+        ("pencil", (params, x)),
+        ("encoded", (indices, fractions, (), params)),
+        ("encoded", (indices, fractions, tables(params, ()))),
+    ):
+        answer = kernel(rule("packed", 3, 0), kind, arrays, "pullback")
+        assert answer.values.dtype == np.float32
+        assert all(a.dtype == np.float32 for a in answer.pullback(np.ones(5)))
     with pytest.raises(TypeError, match="int32"):
-        kernel(rule("packed", 3, 0), "encoded", (indices, fractions, (), params), "values")
-    made = tables(params.astype(np.float32), ())
-    with pytest.raises(TypeError, match="dtype float64 of the fractions"):
         kernel(
-            rule("packed", 3, 0), "encoded", (indices.astype(np.int32), fractions, made), "values"
+            rule("packed", 3, 0),
+            "encoded",
+            (indices.astype(np.int64), fractions, (), params),
+            "values",
         )
 
 
@@ -131,6 +154,14 @@ def test_shapes_that_do_not_belong_to_the_rule_raise(kind):
             kernel(rule(kind, 3, 0), "rows", (np.zeros(shape),), "values")
     with pytest.raises(ValueError, match="0 <= k < d"):
         kernel(rule(kind, 3, 3), "rows", (np.zeros((3, 3)),), "values")
+
+
+@pytest.mark.parametrize(
+    ("diag", "off"), [((3,), (3,)), ((4, 3), (2,)), ((4, 4), (4, 3)), ((0,), (0,)), ((), ())]
+)
+def test_diagonals_whose_shapes_do_not_belong_together_raise(diag, off):
+    with pytest.raises(ValueError, match="expected diagonals of 3 numbers"):
+        kernel(rule("pair", 3, 0), "diagonals", (np.zeros(diag), np.zeros(off)), "values")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +261,11 @@ def test_tridiagonal_equals_dense():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((40, 9)), rng.standard_normal((40, 8))
     m = np.stack([dense(x, y) for x, y in zip(a, b, strict=True)])
-    pair = rows("pair", pair_rows(a, b), 4)
+    pair, apart = rows("pair", pair_rows(a, b), 4), tridiagonal(a, b, 4)
+    np.testing.assert_array_equal(apart.values, pair.values)
+    np.testing.assert_array_equal(apart.vectors, pair.vectors)
+    g = rng.standard_normal(40)
+    np.testing.assert_array_equal(pair_rows(*apart.pullback(g)), pair.pullback(g)[0])
     found, vectors = eigenpair(m, 4)
     np.testing.assert_allclose(pair.values, found, atol=1e-13)
     signs = np.sign(np.sum(pair.vectors * vectors, axis=1, keepdims=True))

@@ -62,6 +62,15 @@ def test_reverse_mode_through_a_custom_rule():
     np.testing.assert_allclose(gradient, 2 * v[:, None] * g, atol=1e-12)
 
 
+def test_windows():
+    m = np.random.default_rng(0).standard_normal((7, 6, 6))
+    m = (m + m.swapaxes(1, 2)) / 2
+    for f in (lambda a: door.eigenpairs(a, 1, 3), jax.vmap(lambda a: door.eigenpairs(a, 1, 3))):
+        values, vectors = jax.jit(f)(m)
+        np.testing.assert_allclose(values, np.linalg.eigvalsh(m)[:, 1:4], atol=1e-13)
+        np.testing.assert_allclose(m @ vectors, values[:, None, :] * vectors, atol=1e-12)
+
+
 def test_exported_programs_name_the_handlers_of_old():
     """Programs on disk call these names with these attributes; they never change."""
     with jax.enable_x64(True):

@@ -1,12 +1,25 @@
 """One eigenvalue of many small symmetric matrices, and what it is differentiated with.
 
-`eigcore_native.kernels` is the door from NumPy, `eigcore_native.jax` the same inside ``jax.jit``.
+`kernel` is the door from NumPy; `eigcore_native.jax` is the same inside ``jax.jit``. ``threads=0``
+means the cores available to the process. Matrices with NaN or infinity give NaN and leave the
+others alone.
 """
 
 from eigcore_native._core import isa
+from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
+from eigcore_native.types import Answer
 
 __version__ = "0.2.0"
 INTERFACE = 2
-"""Version of the functions of `eigcore_native.kernels` and `eigcore_native.jax`."""
+"""Version of this Python interface; eigcore speaks to one of them only."""
 
-__all__ = ["INTERFACE", "isa"]
+__all__ = [
+    "INTERFACE",
+    "Answer",
+    "all_finite",
+    "eigenpairs",
+    "isa",
+    "kernel",
+    "serves",
+    "tables",
+]

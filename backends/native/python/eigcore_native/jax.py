@@ -1,8 +1,9 @@
 """The kernels inside ``jax.jit`` on the CPU: compiled handlers, no Python callback.
 
-Only rows are a source here. Leading axes are batch, so ``vmap`` only adds one. The functions have
-no derivative of their own: `value_and_gradient` is what a ``custom_jvp`` or ``custom_vjp`` is made
-of. XLA reports dtypes other than float64 and float32 as an error when the function runs.
+Only matrices themselves are a source here. Leading axes are batch, so ``vmap`` only adds one. The
+functions have no derivative of their own: `value_and_gradient` is what a ``custom_jvp`` or
+``custom_vjp`` is made of. XLA reports dtypes other than float64 and float32 as an error when the
+function runs.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ import numpy as np
 from jax._src.export import _export
 
 from eigcore_native import _core
-from eigcore_native.kernels import Rule
+from eigcore_native.types import Rule
 
-VALUE = "eigcore_value"
-VALUE_AND_GRADIENT = "eigcore_value_and_gradient"
+STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS = (
+    "eigcore_value",
+    "eigcore_value_and_gradient",
+    "eigcore_eigenpairs",
+)
 SQRT_HALF = 0.5**0.5
 
 # jax.export refuses kernels that nobody promised to keep; eigcore keeps these, with their
 # attributes. There is no public way to say so once
 # (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
-getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(
-    (VALUE, VALUE_AND_GRADIENT)
-)
+getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(STABLE)
 
 
 def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
@@ -50,22 +52,33 @@ def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
         The kernels were built without XLA's header.
     """
     rows, factor = _to_rows(rule, p)
-    values = _call(VALUE, rule, rows, threads, _shape(rows.shape[:-1], rows))
+    values = _call(VALUE, rows, _shape(rows.shape[:-1], rows), **_options(rule, threads))
     return values if factor is None else values / factor[..., 0]
 
 
 def value_and_gradient(rule: Rule, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
     """Return λ_k (...) of rows and its gradient, of the shape of p; at ties P/m.
 
-    Parameters and errors as in `value`; the gradient as in `eigcore_native.kernels.Answer`.
+    Parameters and errors as in `value`; the gradient as in `eigcore_native.types.Answer`.
     """
     rows, factor = _to_rows(rule, p)
     results = _shape(rows.shape[:-1], rows), _shape(rows.shape, rows)
-    values, gradient = _call(VALUE_AND_GRADIENT, rule, rows, threads, results)
+    values, gradient = _call(VALUE_AND_GRADIENT, rows, results, **_options(rule, threads))
     if factor is None:
         return values, gradient.reshape(p.shape)
     beside = (gradient[..., 1::2] / SQRT_HALF).astype(p.dtype)
     return values / factor[..., 0], jnp.concatenate((gradient[..., ::2], beside), axis=-1)
+
+
+def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Array, jax.Array]:
+    """Return values (..., m), ascending, and orthonormal vectors (..., d, m), m = hi − lo + 1.
+
+    As `eigcore_native.kernels.eigenpairs`. Raises `ImportError` as `value`.
+    """
+    *lead, d, _ = M.shape
+    m = hi - lo + 1
+    results = _shape((*lead, m), M), _shape((*lead, d, m), M)
+    return _call(EIGENPAIRS, M, results, lo=lo, hi=hi, threads=threads)
 
 
 def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
@@ -83,18 +96,16 @@ def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
     return rows.at[..., 1::2].set(p[..., d:] * factor / SQRT_HALF), factor
 
 
-def _call(name: str, rule: Rule, rows: jax.Array, threads: int, results: Any) -> Any:
-    _register()
+def _options(rule: Rule, threads: int) -> dict[str, int | bool]:
     lay = rule.layout
-    tridiagonal = lay.kind == "pair" or (lay.bandwidth == 1 and lay.dim > 2)
-    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
-    return call(
-        rows,
-        k=np.int64(rule.phi.parameter),
-        dim=np.int64(lay.dim),
-        band=tridiagonal,
-        threads=np.int64(threads),
-    )
+    band = lay.kind == "pair" or (lay.bandwidth == 1 and lay.dim > 2)
+    return {"k": rule.phi.parameter, "dim": lay.dim, "band": band, "threads": threads}
+
+
+def _call(name: str, argument: jax.Array, results: Any, **attributes: int | bool) -> Any:
+    _register()
+    exact = {key: a if isinstance(a, bool) else np.int64(a) for key, a in attributes.items()}
+    return jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")(argument, **exact)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in f
 Sources:
 
 - "rows": ``(p,)``, the numbers of each matrix, p (..., K), or (..., d, d) for the layout "square".
+- "diagonals": ``(diag, off)``, tridiagonal matrices as (..., d) and (..., d − 1).
 - "pencil": ``(params, x)``, the matrices A₀ + Σ xᵢ Aᵢ for params (1, n + 1, K) and x (..., n).
 - "encoded": ``(indices, fractions, runs, params)``, or with `tables` in place of the last two. Row
   n of the data names one term for each of its C columns, with params (1, terms + 1, K):
@@ -12,22 +13,23 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from eigcore_native import _core
-
-Array: TypeAlias = np.ndarray[Any, Any]
-SourceKind: TypeAlias = Literal["rows", "pencil", "encoded"]
-Runs: TypeAlias = Sequence[tuple[int, int]]
-Shape: TypeAlias = tuple[int, ...]
+from eigcore_native.types import Answer, Array, Rule, Runs, Shape, SourceKind, Want
 
 FULL, PACKED, BAND, PAIR = range(4)
 DENSE = {"packed": PACKED, "square": FULL, "full": FULL}
-SERVED = {"rows": (FULL, PACKED, BAND, PAIR), "pencil": (PACKED, BAND), "encoded": (PACKED,)}
+SERVED = {
+    "rows": (FULL, PACKED, BAND, PAIR),
+    "diagonals": (PAIR,),
+    "pencil": (PACKED, BAND),
+    "encoded": (PACKED,),
+}
 ORDERS = range(2, 257)
 """Orders of dense matrices that are served: blocked LAPACK catches up above."""
 
@@ -35,57 +37,7 @@ _CLASSES = {
     np.dtype(np.float32): (_core.Matrices32, _core.Tables32),
     np.dtype(np.float64): (_core.Matrices64, _core.Tables64),
 }
-
-
-class Layout(Protocol):
-    """Where the numbers of a matrix stand, as `eigcore.core.packing.Layout` says it."""
-
-    @property
-    def dim(self) -> int: ...
-    @property
-    def bandwidth(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-
-
-class Functional(Protocol):
-    """A function of the eigenvalues; for "kth" the parameter is k, from the smallest, from 0."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def parameter(self) -> Any: ...
-
-
-class Rule(Protocol):
-    """What is read of an `eigcore.core.rules.Rule`."""
-
-    @property
-    def layout(self) -> Layout: ...
-    @property
-    def phi(self) -> Functional: ...
-
-
-class Answer(NamedTuple):
-    """What a kernel gives for a batch of shape (...).
-
-    Attributes
-    ----------
-    values : (...) ndarray
-        λ_k; NaN where a matrix is not finite.
-    vectors : (..., d) ndarray or None
-        Unit eigenvectors, if "vectors" are wanted.
-    pullback : callable or None
-        ``pullback(g, wanted=None)`` takes cotangents g (...) of the values to those of the float
-        arrays of the source, a tuple: ``(d_p,)``, ``(d_params, d_x)`` or ``(d_params,)``, with None
-        where `wanted` is False. dλ_k = ⟨P, dM⟩ with P = v vᵀ; within τ = 8 d ε ‖M‖₂ of another
-        eigenvalue, P is the projector on the cluster over its size. None if only "values" are
-        wanted.
-    """
-
-    values: Array
-    vectors: Array | None
-    pullback: Callable[..., tuple[Array | None, ...]] | None
+_DTYPES = {tables: dtype for dtype, (_, tables) in _CLASSES.items()}
 
 
 def serves(rule: Rule, source_kind: SourceKind) -> bool:
@@ -97,7 +49,7 @@ def kernel(
     rule: Rule,
     source_kind: SourceKind,
     arrays: Sequence[Any],
-    want: Literal["values", "vectors", "pullback"],
+    want: Want,
     threads: int = 0,
 ) -> Answer | None:
     """Return λ_k of each matrix of a source, and the pullback, or None for a rule not served.
@@ -105,12 +57,13 @@ def kernel(
     Parameters
     ----------
     rule : Rule
-    source_kind : {"rows", "pencil", "encoded"}
+    source_kind : {"rows", "diagonals", "pencil", "encoded"}
     arrays : tuple
-        The source, as the module says, in one dtype, float64 or float32; indices are int32. Arrays
-        that are not contiguous are copied. params of more than one output are not served.
-    want : {"values", "vectors", "pullback"}
-        "vectors" gives the pullback too.
+        The source, as the module says. The first array, or params, is float64 or float32 and says
+        in which dtype is computed; indices are int32. Arrays that are not contiguous are copied.
+        params of more than one output are not served.
+    want : {"values", "vectors", "gradient", "pullback"}
+        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too.
     threads : int
         0 means the cores available to the process.
 
@@ -121,7 +74,7 @@ def kernel(
     Raises
     ------
     TypeError
-        The dtypes are others, or differ.
+        Arrays of other dtypes.
     ValueError
         The shapes do not belong together.
     IndexError
@@ -130,10 +83,10 @@ def kernel(
     Examples
     --------
     >>> from eigcore.core.rules import kth_rule
-    >>> p = np.array([[2.0, 1.0, 1.0, 2.0]])
-    >>> answer = kernel(kth_rule("full", 2, 1), "rows", (p,), "pullback")
-    >>> answer.values.round(12).tolist(), answer.pullback(np.ones(1))[0].round(12).tolist()
-    ([3.0], [[0.5, 0.5, 0.5, 0.5]])
+    >>> p = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> answer = kernel(kth_rule("square", 2, 1), "rows", (p,), "pullback")
+    >>> answer.values.round(12).tolist(), answer.pullback(np.ones(()))[0].round(12).tolist()
+    (3.0, [[0.5, 0.5], [0.5, 0.5]])
     """
     layout = _layout(rule, source_kind)
     if layout is None:
@@ -144,12 +97,53 @@ def kernel(
     matrices, dtype, batch, shapes = source
     values = np.empty(batch, dtype)
     if want == "values":
-        matrices.solve(values, None, threads)
-        return Answer(values, None, None)
+        matrices.solve(values, None, None, threads)
+        return Answer(values)
+    if want == "gradient":
+        gradient = np.empty(shapes[0], dtype)
+        matrices.solve(values, None, gradient, threads)
+        return Answer(values, gradient=gradient)
     vectors = np.empty((*batch, rule.layout.dim), dtype)
-    matrices.solve(values, vectors, threads)
-    pullback = partial(_pullback, matrices, vectors, shapes, threads)
+    matrices.solve(values, vectors, None, threads)
+    pull = _pull_diagonals if source_kind == "diagonals" else _pull
+    pullback = partial(pull, matrices, vectors, shapes, threads)
     return Answer(values, vectors if want == "vectors" else None, pullback)
+
+
+def eigenpairs(
+    M: Array, lo: int, hi: int, vectors: bool = True, threads: int = 0
+) -> tuple[Array, Array | None]:
+    """Return the eigenpairs lo … hi of whole matrices.
+
+    Parameters
+    ----------
+    M : (..., d, d) ndarray of float64 or float32
+        The symmetric part (M + Mᵀ) / 2 is meant.
+    lo, hi : int
+        First and last index, both included, from 0 for the smallest eigenvalue.
+    vectors : bool
+        Whether eigenvectors are wanted.
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    values : (..., m) ndarray
+        Ascending, m = hi − lo + 1; NaN where a matrix is not finite.
+    vectors : (..., d, m) ndarray or None
+        Orthonormal columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `kernel`, and for indices outside the spectrum.
+    """
+    M = _ready(M)
+    _classes(M.dtype)
+    values = np.empty((*M.shape[:-2], max(hi - lo + 1, 0)), M.dtype)
+    columns = np.empty((*M.shape[:-1], values.shape[-1]), M.dtype) if vectors else None
+    _core.eigenpairs(M, lo, hi, values, columns, threads)
+    return values, columns
 
 
 def tables(params: Array, runs: Runs) -> _core.Tables:
@@ -204,6 +198,15 @@ def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
     return matrices, p.dtype, batch, (p.shape,)
 
 
+def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
+    diag = _ready(arrays[0])
+    off = _ready(arrays[1], diag.dtype)
+    kind = _classes(diag.dtype)[0]
+    matrices = kind.diagonals(rule.layout.dim, rule.phi.parameter, diag, off)
+    batch, d = diag.shape[:-1], rule.layout.dim
+    return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
+
+
 def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     params, x = arrays
     if len(params) != 1:
@@ -220,19 +223,18 @@ def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     if len(rest) == 2 and len(rest[1]) != 1:
         return None
     known = rest[0] if len(rest) == 1 else tables(rest[1], rest[0])
-    fractions = _ready(fractions)
-    kind, own = _classes(fractions.dtype)
-    if not isinstance(known, own):
-        raise TypeError(f"the tables should have the dtype {fractions.dtype} of the fractions.")
-    indices = _ready(indices, np.dtype(np.int32))
-    matrices = kind.encoded(rule.layout.dim, rule.phi.parameter, indices, fractions, known)
-    return matrices, fractions.dtype, fractions.shape[:1], (known.shape,)
+    dtype = _DTYPES[type(known)]
+    if indices.dtype != np.int32:
+        raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
+    given = _ready(indices), _ready(fractions, dtype), known
+    matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
+    return matrices, dtype, fractions.shape[:1], (known.shape,)
 
 
-_SOURCES = {"rows": _rows, "pencil": _pencil, "encoded": _encoded}
+_SOURCES = {"rows": _rows, "diagonals": _diagonals, "pencil": _pencil, "encoded": _encoded}
 
 
-def _pullback(
+def _pull(
     matrices: _core.Matrices,
     vectors: Array,
     shapes: tuple[Shape, ...],
@@ -240,9 +242,9 @@ def _pullback(
     g: Array,
     wanted: Sequence[bool] | None = None,
 ) -> tuple[Array | None, ...]:
-    """See `Answer.pullback`."""
+    """See `eigcore_native.types.Answer`."""
     dtype = vectors.dtype
-    g = _ready(g if g.dtype == dtype else g.astype(dtype))
+    g = _ready(g, dtype)
     if g.shape != vectors.shape[:-1]:
         raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
     ask = wanted or (True,) * len(shapes)
@@ -252,12 +254,26 @@ def _pullback(
     return tuple(out)
 
 
+def _pull_diagonals(
+    matrices: _core.Matrices,
+    vectors: Array,
+    shapes: tuple[Shape, ...],
+    threads: int,
+    g: Array,
+    wanted: Sequence[bool] | None = None,
+) -> tuple[Array | None, ...]:
+    """See `eigcore_native.types.Answer`: both parts of the row that C++ writes."""
+    (row,) = _pull(matrices, vectors, shapes, threads, g)
+    assert row is not None
+    d = vectors.shape[-1]
+    return row[..., :d], row[..., d:]
+
+
 def _ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return the same numbers as the kernels read them, copied only where they must be."""
-    if dtype is not None and a.dtype != dtype:
-        raise TypeError(f"arrays of one source should agree: {dtype} is needed, not {a.dtype}.")
-    flags = a.flags
-    return a if flags.c_contiguous and flags.aligned else np.array(a, order="C")
+    flags, dtype = a.flags, dtype or a.dtype
+    fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
+    return a if fits else np.array(a, dtype, order="C")
 
 
 def _classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
