@@ -5,7 +5,7 @@ import pytest
 from door import KINDS, rows, rule, value_and_gradient
 from eigcore_native import _core
 from eigcore_native.kernels import PAIR, kernel
-from reference import CASES, close, in_layout, reference
+from reference import CASES, close, in_layout, reference, weights
 
 
 @pytest.mark.parametrize(("dtype", "d"), CASES)
