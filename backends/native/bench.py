@@ -10,118 +10,37 @@ and the faster one counts. JAX uses its own threads only: two Python threads tha
 once can wait for ever, each on a worker of the pool that it occupies (seen with jaxlib 0.10.2).
 """
 
-import argparse
 import json
-import os
 import platform
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
-TABLES = ["dense", "tridiagonal", "single", "reduction", "through_jax", "encoded", "threads"]
+from timing import ARGS, RECORDS, SCIPY, bold, per_matrix, race, ratio, show, ways  # isort: split
 
-
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--dims", type=int, nargs="+", default=[3, 5, 11, 15, 32, 45, 64, 100, 128])
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="three turns, small batches")
-    parser.add_argument("--json", help="write every number there")
-    return parser.parse_args()
-
-
-ARGS = arguments()
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: ARGS.threads])
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = str(ARGS.threads)
-
-import eigcore_native as en
+import eigcore_native
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import torch
-from eigcore_native import _core, jax_ffi
-from threadpoolctl import ThreadpoolController
+from eigcore_native import _core, kernel, kernels
+from eigcore_native import jax as in_jax
+
+from eigcore.core.functionals import Kth
+from eigcore.core.packing import Layout
+from eigcore.core.rules import Rule
 
 jax.config.update("jax_enable_x64", True)
-TURNS = 3 if ARGS.quick else ARGS.turns
-SCIPY = 256  # SciPy has no batches; it gets so many matrices of each
-RECORDS = []
-POOL = ThreadPoolExecutor(ARGS.threads)
-CONTROLLER = ThreadpoolController()
+kernels.ORDERS = range(1, 513)  # LAPACK's share of the single matrices too
 
 
-@contextmanager
-def library_threads(count):
-    """Let BLAS and torch use so many threads."""
-    torch.set_num_threads(count)
-    with CONTROLLER.limit(limits=count):
-        yield
+@cache
+def middle(kind, d):
+    """The rule of the eigenvalue in the middle."""
+    return Rule(Layout(d, 1 if kind == "pair" else d - 1, kind), Kth(d, d // 2))
 
 
-def ways(work, batch):
-    """Both ways of using the threads: (threads in the library, callable)."""
-    if ARGS.threads == 1:
-        return [(1, lambda: work(batch))]
-    size = -(-len(batch) // ARGS.threads)
-    parts = [batch[i : i + size] for i in range(0, len(batch), size)]
-    return [(1, lambda: list(POOL.map(work, parts))), (ARGS.threads, lambda: work(batch))]
-
-
-def race(**contenders):
-    """Seconds of each contender: the minimum over turns of 5 ms or more, one after another.
-
-    A turn is cut into pieces of 0.2 ms or more, and the fastest piece counts, since other work on
-    the machine disturbs long pieces most. With several threads there is a pause before each turn:
-    OpenBLAS's and OpenMP's workers spin for some 20 ms after their last call. A contender is a
-    callable, or several from `ways`, of which the fastest counts; a way that is three times slower
-    than another one is tried once only.
-    """
-    entries = [
-        (name, count, f)
-        for name, given in contenders.items()
-        for count, f in (given if isinstance(given, list) else [(ARGS.threads, given)])
-    ]
-    best = dict.fromkeys(contenders, float("inf"))
-    lost = set()
-    for turn in range(TURNS):
-        for entry in entries:
-            if entry in lost:
-                continue
-            name, count, f = entry
-            if ARGS.threads > 1:
-                time.sleep(0.05)
-            with library_threads(count):
-                call = min(seconds(f), seconds(f))
-                if turn == 0 and call > 3 * best[name]:
-                    lost.add(entry)
-                    continue
-                repeats, end = max(1, int(2e-4 / (call + 1e-9))), time.perf_counter() + 5e-3
-                while time.perf_counter() < end:
-                    best[name] = min(best[name], seconds(f, repeats))
-    return best
-
-
-def seconds(f, repeats=1):
-    start = time.perf_counter()
-    for _ in range(repeats):
-        f()
-    return (time.perf_counter() - start) / repeats
-
-
-def per_matrix(seconds, n):
-    counts = {name: min(n, SCIPY) if name == "scipy" else n for name in seconds}
-    return {name: s / counts[name] * 1e6 for name, s in seconds.items()}
-
-
-def ratio(times, without=()):
-    rest = [t for name, t in times.items() if name not in {"ours", *without}]
-    return min(rest) / times["ours"]
+def solved(m, want="vectors", threads=ARGS.threads):
+    return kernel(middle("square", m.shape[-1]), "rows", (m,), want, threads)
 
 
 def matrices(d, n, dtype):
@@ -134,31 +53,16 @@ def batch(d):
     return max(64, min(2048, int(work / (d**3 + 3000)) // 64 * 64))
 
 
-def show(title, header, rows):
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        cells = [f"{x:.3g}" if isinstance(x, float) else str(x) for x in row]
-        print("| " + " | ".join(cells) + " |", flush=True)
-    names = [dict(zip(header, row, strict=True)) for row in rows]
-    RECORDS.append({"table": title, "threads": ARGS.threads, "rows": names})
-
-
 def waiting(function):
     compiled = jax.jit(function)
     return lambda *arrays: jax.block_until_ready(compiled(*arrays))
 
 
-def bold(x):
-    return f"**{x:.1f}**" if x < 100 else f"**{x:.0f}**"
-
-
 def peak(dtype):
     """Measured fused multiply-adds of one core, GFLOP/s."""
     name, steps = np.dtype(dtype).name, 2_000_000
-    seconds = race(loop=lambda: _core.multiply_add_loop(name, steps))["loop"]
-    return 2 * 12 * _core.register_width(name) * steps / seconds / 1e9
+    seconds = race(loop=lambda: _core.multiply_adds(name, steps))["loop"]
+    return 2 * _core.multiply_adds(name, steps) / seconds / 1e9
 
 
 def each(routine, batch, **options):
@@ -178,12 +82,12 @@ def dense(dtype):
     most = peak(dtype) * ARGS.threads * 1e3  # flops in a microsecond
     pairs, values = [], []
     for d in ARGS.dims:
-        n, k, threads = batch(d), d // 2, ARGS.threads
+        n, k = batch(d), d // 2
         m = matrices(d, n, dtype)
         t, j = torch.from_numpy(m), jnp.asarray(m)
         one = {"subset_by_index": (k, k), "check_finite": False}
         times = race(
-            ours=lambda: en.eigenpair(m, k, threads=threads),
+            ours=lambda: solved(m),
             torch=ways(torch.linalg.eigh, t),
             numpy=ways(np.linalg.eigh, m),
             jax=lambda: eigh(j),
@@ -194,7 +98,7 @@ def dense(dtype):
         last = bold(ratio(times, ["scipy"])), bold(ratio(times)), f"{limit:.0f}"
         pairs.append([d, n, *times.values(), *last])
         times = race(
-            ours=lambda: en.eigenpair(m, k, vectors=False, threads=threads),
+            ours=lambda: solved(m, "values"),
             torch=ways(torch.linalg.eigvalsh, t),
             numpy=ways(np.linalg.eigvalsh, m),
             jax=lambda: eigvalsh(j),
@@ -215,7 +119,7 @@ def tridiagonal(dtype):
     for d in [7, 15, 45, 100, 300]:
         n, k, rng = (512 if ARGS.quick else 2048), d // 2, np.random.default_rng(d)
         a, b = (rng.standard_normal((n, m)).astype(dtype) for m in (d, d - 1))
-        ours = lambda: en.eigenpair_tridiagonal(a, b, k, threads=ARGS.threads)
+        ours = lambda: kernel(middle("pair", d), "diagonals", (a, b), "vectors", ARGS.threads)
         pairs = list(zip(a[:SCIPY], b[:SCIPY], strict=True))
         times = per_matrix(race(ours=ours, scipy=ways(partial(each_tridiagonal, k), pairs)), n)
         rows.append([d, n, *times.values(), bold(ratio(times))])
@@ -228,15 +132,15 @@ def tridiagonal(dtype):
 def single(dtype):
     rows = []
     for d in [*ARGS.dims, 300]:
-        m, k, threads = matrices(d, 1, dtype)[0], d // 2, ARGS.threads
+        m = matrices(d, 1, dtype)[0]
         t = torch.from_numpy(m)
         pair = race(
-            ours=lambda: en.eigenpair(m, k, threads=threads),
+            ours=lambda: solved(m),
             torch=lambda: torch.linalg.eigh(t),
             numpy=lambda: np.linalg.eigh(m),
         )
         value = race(
-            ours=lambda: en.eigenpair(m, k, vectors=False, threads=threads),
+            ours=lambda: solved(m, "values"),
             torch=lambda: torch.linalg.eigvalsh(t),
             numpy=lambda: np.linalg.eigvalsh(m),
         )
@@ -247,24 +151,20 @@ def single(dtype):
 
 
 def reduction(dtype):
-    """4/3 d^3 flops over (time of a value less that of its tridiagonal), as part of the peak.
-
-    From d = 24 on with the gaps, since there a value alone comes from a reduction in single
-    precision; below, their roots would take longer than the reduction.
-    """
+    """4/3 d^3 flops over (time of a value less that of its tridiagonal), as part of the peak."""
+    _core.take_path("one_precision")
     most, rows = peak(dtype), []
     for d in ARGS.dims:
-        n, k, gaps = batch(d), d // 2, d >= 24
+        n = batch(d)
         m = matrices(d, n, dtype)
-        a, b = (np.ascontiguousarray(m.diagonal(i, axis1=1, axis2=2)) for i in (0, 1))
+        diagonals = [np.ascontiguousarray(m.diagonal(i, axis1=1, axis2=2)) for i in (0, 1)]
         times = race(
-            dense=lambda: en.eigenpair(m, k, vectors=False, gaps=gaps, threads=1),
-            tridiagonal=lambda: en.eigenpair_tridiagonal(
-                a, b, k, vectors=False, gaps=gaps, threads=1
-            ),
+            dense=lambda: solved(m, "values", 1),
+            tridiagonal=lambda: kernel(middle("pair", d), "diagonals", diagonals, "values", 1),
         )
         rate = 4 / 3 * d**3 * n / (times["dense"] - times["tridiagonal"]) / 1e9
         rows.append([d, f"{rate:.1f}", f"{100 * rate / most:.0f} %"])
+    _core.take_path("best")
     what = f"{np.dtype(dtype).name}, one thread; multiply-add peak {most:.0f} GFLOP/s"
     show(f"Tridiagonalisation with loading, {what}", ["d", "GFLOP/s", "of peak"], rows)
 
@@ -272,11 +172,11 @@ def reduction(dtype):
 def through_jax(dtype):
     rows = []
     for d in ARGS.dims:
-        n, k, threads = max(512, batch(d)), d // 2, ARGS.threads
+        n, which, threads = max(512, batch(d)), middle("packed", d), ARGS.threads
         p = np.random.default_rng(d).standard_normal((n, d * (d + 1) // 2)).astype(dtype)
         j = jnp.asarray(p)
-        f = waiting(lambda q: jax_ffi.value_and_gradient_packed(q, k, threads=threads))
-        ours = lambda: en.value_and_gradient_packed(p, k, threads=threads)
+        f = waiting(lambda q: in_jax.value_and_gradient(which, q, threads))
+        ours = lambda: kernel(which, "rows", (p,), "gradient", threads)
         t = race(ours=ours, jit=lambda: f(j))
         rows.append([d, n, t["ours"] / n * 1e6, t["jit"] / n * 1e6, f"{t['ours'] / t['jit']:.2f}"])
     what = f"{np.dtype(dtype).name}, {ARGS.threads} thread(s), µs per matrix"
@@ -290,8 +190,7 @@ def encoded():
     size, k, rng = d * (d + 1) // 2, d // 2, np.random.default_rng(0)
     offsets = np.arange(columns + 1) * knots
     runs = np.stack([offsets[:-1], offsets[1:]], axis=1)
-    steps = (rng.standard_normal((columns * knots, size)) / 8).astype(np.float32)
-    base = rng.standard_normal(size).astype(np.float32)
+    params = (rng.standard_normal((1, columns * knots + 1, size)) / 8).astype(np.float32)
     index = (rng.integers(0, knots, (n, columns)) + offsets[:-1]).astype(np.int32)
     fraction = rng.random((n, columns)).astype(np.float32)
     target = rng.standard_normal(n).astype(np.float32)
@@ -301,24 +200,23 @@ def encoded():
         terms[:, offsets[c] : offsets[c + 1]] = np.arange(knots) < at[:, None]
         terms[np.arange(n), index[:, c]] = fraction[:, c]
     x, y = torch.from_numpy(terms), torch.from_numpy(target)
-    a0, a = torch.tensor(base, requires_grad=True), torch.tensor(steps, requires_grad=True)
+    a = torch.tensor(params, requires_grad=True)
     i, j = torch.tril_indices(d, d)
     weight = torch.where(i == j, 1.0, 0.5**0.5)
 
     def plain():
         m = x.new_zeros(n, d, d)
-        m[:, i, j] = (a0 + x @ a) * weight
+        m[:, i, j] = (a[0, 0] + x @ a[0, 1:]) * weight
         loss = ((torch.linalg.eigvalsh(m + m.tril(-1).mT)[:, k] - y) ** 2).sum() / 2
-        return torch.autograd.grad(loss, (a0, a))
+        return torch.autograd.grad(loss, a)[0]
 
     def fused():
-        tables = base, en.prefix_tables(steps, runs), steps
-        threads = ARGS.threads
-        e = en.encoded_value_and_gradient(index, fraction, *tables, k, target, threads=threads)
-        return e.d_base, en.prefix_tables_vjp(e.d_start, e.d_step, runs)
+        source = index, fraction, runs, params
+        answer = kernel(middle("packed", d), "encoded", source, "pullback", ARGS.threads)
+        return answer.pullback(answer.values - target)[0]
 
-    for ours, theirs in zip(fused(), plain(), strict=True):
-        assert np.allclose(ours, theirs.numpy(), atol=2e-3 * float(theirs.abs().max()))
+    theirs = plain().numpy()
+    assert np.allclose(fused(), theirs, atol=2e-3 * np.abs(theirs).max())
     t = race(ours=fused, torch=plain)
     what = f"17 000 rows, 8 columns x 64 knots, d = 5, float32, {ARGS.threads} thread(s)"
     row = [f"{t['ours'] * 1e3:.2f}", f"{t['torch'] * 1e3:.1f}", bold(ratio(t))]
@@ -328,25 +226,24 @@ def encoded():
 
 
 def threads():
-    rows, count = [], ARGS.threads
+    rows = []
     for d in ARGS.dims:
         for n in (1024, 8192, 65536) if d <= 11 else (1024,):
             row = [d, n]
             for dtype in (np.float64, np.float32):
-                m, k = matrices(d, n, dtype), d // 2
-                t = race(
-                    ours=lambda: en.eigenpair(m, k, threads=count),
-                    one=lambda: en.eigenpair(m, k, threads=1),
-                )
+                m = matrices(d, n, dtype)
+                t = race(ours=lambda: solved(m), one=lambda: solved(m, threads=1))
                 row += [t["one"] * 1e6, f"**{ratio(t):.2f}**"]
             rows.append(row)
     head = ["d", "batch", "float64: one thread, µs", "ratio", "float32: one thread, µs", "ratio "]
-    show(f"Pair, {count} threads against one", head, rows)
+    show(f"Pair, {ARGS.threads} threads against one", head, rows)
 
 
 def main():
     versions = ", ".join(f"{m.__name__} {m.__version__}" for m in (np, torch, jax, scipy))
-    print(f"{platform.machine()}, kernels {en.isa}, {ARGS.threads} thread(s); {versions}")
+    print(
+        f"{platform.machine()}, kernels {eigcore_native.isa}, {ARGS.threads} thread(s); {versions}"
+    )
     for dtype in (np.float64, np.float32):
         for table in (dense, tridiagonal, single, reduction, through_jax):
             if table.__name__ in ARGS.tables:

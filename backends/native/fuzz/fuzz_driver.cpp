@@ -1,6 +1,6 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
-// sees every slip. Checked: residual and value of the pair against 30 d eps |A| (both paths), unit length, NaN exactly
-// where the input is not finite, agreement of one thread with three.
+// sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
+// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -55,6 +55,23 @@ T nasty(Generator& g, int style, bool finite) {
     return false;                            \
   }
 
+// The matrix of a row as it is meant.
+template <class T>
+std::vector<long double> whole(Layout layout, int d, const T* p) {
+  std::vector<long double> a(d * d);
+  const long double root2 = std::sqrt(2.0L);
+  for (int i = 0; i < d; ++i)
+    for (int j = 0; j <= i; ++j) {
+      long double x = 0;
+      if (layout == Layout::full) x = ((long double)p[i * d + j] + (long double)p[j * d + i]) / 2;
+      if (layout == Layout::packed) x = p[packed_position(i, j)] / (i == j ? 1 : root2);
+      if (layout == Layout::band && i - j <= 1) x = p[2 * i - (i - j)] / (i == j ? 1 : root2);
+      if (layout == Layout::pair && i - j <= 1) x = p[i == j ? i : d + j];
+      a[i * d + j] = a[j * d + i] = x;
+    }
+  return a;
+}
+
 template <class T>
 bool one_job(Generator& g, unsigned long long seed) {
   const int d = pick(g, 8) ? 1 + pick(g, 24) : 1 + pick(g, 140),
@@ -62,44 +79,29 @@ bool one_job(Generator& g, unsigned long long seed) {
                 : pick(g, 5)    ? 1 + pick(g, 40)
                                 : pick(g, 300),
             k = pick(g, d);
-  const Source source = (Source)pick(g, 4);
+  const Layout layout = (Layout)pick(g, 4);
   const int style = pick(g, 9);
-  const std::int64_t K = packed_size(d), size = source == Source::dense    ? d * d
-                                                : source == Source::packed ? K
-                                                : source == Source::band   ? 2 * d - 1
-                                                                           : d;
-  Buffer<T> in(new T[n * size]), off(new T[n * (d - 1)]), values(new T[n]), vectors(new T[n * d]), again(new T[n]),
-      again_v(new T[n * d]);
-  const bool has_gradient = source != Source::tridiagonal;
-  Buffer<T> gradient(new T[has_gradient ? n * size : 0]);
+  const std::int64_t size = layout_size(layout, d);
+  Buffer<T> in(new T[n * size]), values(new T[n]), vectors(new T[n * d]), again(new T[n]), again_v(new T[n * d]),
+      gradient(new T[n * size]), pulled(new T[n * size]), ones(new T[n]);
   Buffer<std::uint8_t> tied(new std::uint8_t[n]);
   for (std::int64_t i = 0; i < n * size; ++i) in[i] = nasty<T>(g, style, false);
-  for (std::int64_t i = 0; i < n * (d - 1); ++i) off[i] = nasty<T>(g, pick(g, 4) ? style : 3, false);
+  for (int i = 0; i < n; ++i) ones[i] = 1;
   Job<T> job;
-  job.source = source, job.count = n, job.d = d, job.lo = job.hi = k, job.matrix = in.get(), job.off = off.get();
-  job.values = values.get(), job.vectors = vectors.get(), job.tied = tied.get();
-  if (has_gradient) job.gradient = gradient.get();
+  job.layout = layout, job.count = n, job.d = d, job.lo = job.hi = k, job.set_rows(in.get());
+  job.values = values.get(), job.vectors = vectors.get(), job.tied = tied.get(), job.gradient = gradient.get();
   solve(job, 1, go_on);
   Job<T> other = job;
-  other.values = again.get(), other.vectors = again_v.get(), other.gradient = nullptr;
-  other.force_full = pick(g, 3) == 0;
+  other.values = again.get(), other.vectors = again_v.get(), other.gradient = nullptr, other.tied = nullptr;
+  other.path = (Path)pick(g, 3);
   solve(other, 3, go_on);
+  Pullback<T> p;
+  p.job = job, p.vectors = vectors.get(), p.g = ones.get(), p.tied = tied.get(), p.d_rows = pulled.get();
+  pullback(p, (const Tables<T>*)nullptr, (T*)nullptr, 3, go_on);
 
-  std::vector<long double> a(d * d);
-  const long double root2 = std::sqrt(2.0L), eps = std::numeric_limits<T>::epsilon();
+  const long double eps = std::numeric_limits<T>::epsilon();
   for (int m = 0; m < n; ++m) {
-    const T* p = in.get() + m * size;
-    std::fill(a.begin(), a.end(), 0.0L);
-    for (int i = 0; i < d; ++i)
-      for (int j = 0; j <= i; ++j) {
-        long double x = 0;
-        if (source == Source::dense) x = ((long double)p[i * d + j] + (long double)p[j * d + i]) / 2;
-        if (source == Source::packed) x = p[packed_position(i, j)] / (i == j ? 1 : root2);
-        if (source == Source::band && i - j <= 1) x = p[2 * i - (i - j)] / (i == j ? 1 : root2);
-        if (source == Source::tridiagonal)
-          x = i == j ? (long double)p[i] : i - j == 1 ? (long double)off[m * (d - 1) + j] : 0;
-        a[i * d + j] = a[j * d + i] = x;
-      }
+    const std::vector<long double> a = whole(layout, d, in.get() + m * size);
     long double norm = 0;
     bool finite = true;
     for (int i = 0; i < d; ++i) {
@@ -111,11 +113,12 @@ bool one_job(Generator& g, unsigned long long seed) {
     const T value = values[m];
     if (!finite) {
       REQUIRE(std::isnan(value) && std::isnan(vectors[m * d]) && std::isnan(again[m]), "seed %llu row %d", seed, m);
+      REQUIRE(std::isnan(pulled[m * size]) && std::isnan(gradient[m * size]), "seed %llu row %d", seed, m);
       continue;
     }
     if (norm > std::numeric_limits<T>::max() / 4) continue;  // the value itself may overflow
     const long double bound = 30 * d * eps * norm + 4 * std::numeric_limits<T>::denorm_min();
-    long double residual = 0, length = 0;
+    long double residual = 0, length = 0, trace = 0;
     for (int i = 0; i < d; ++i) {
       long double r = -(long double)value * vectors[m * d + i];
       for (int j = 0; j < d; ++j) r += a[i * d + j] * vectors[m * d + j];
@@ -123,13 +126,18 @@ bool one_job(Generator& g, unsigned long long seed) {
       length += (long double)vectors[m * d + i] * vectors[m * d + i];
     }
     residual = std::sqrt(residual) * (norm > 0 ? norm : 1);
-    REQUIRE(residual <= bound, "seed %llu row %d d %d k %d source %d style %d residual %Lg bound %Lg value %g norm %Lg",
-            seed, m, d, k, (int)source, style, residual, bound, (double)value, norm);
+    REQUIRE(residual <= bound, "seed %llu row %d d %d k %d layout %d style %d residual %Lg bound %Lg value %g norm %Lg",
+            seed, m, d, k, (int)layout, style, residual, bound, (double)value, norm);
     REQUIRE(std::fabs(length - 1) <= 20 * d * eps, "seed %llu row %d length %Lg", seed, m, length);
     REQUIRE(std::fabs((long double)value - again[m]) <= bound,
-            "seed %llu row %d d %d k %d source %d style %d: %Lg and %Lg, bound %Lg", seed, m, d, k, (int)source, style,
+            "seed %llu row %d d %d k %d layout %d style %d: %Lg and %Lg, bound %Lg", seed, m, d, k, (int)layout, style,
             (long double)value, (long double)again[m], bound);
-    for (int i = 0; source == Source::dense && !tied[m] && i < d; ++i)
+    const std::vector<long double> projector = whole(layout, d, gradient.get() + m * size);
+    for (int i = 0; i < d; ++i) trace += projector[i * d + i];
+    REQUIRE(std::fabs(trace - 1) <= 20 * d * eps, "seed %llu row %d trace %Lg", seed, m, trace);
+    for (std::int64_t c = 0; c < size; ++c)
+      REQUIRE(std::fabs(gradient[m * size + c] - pulled[m * size + c]) <= 4 * eps, "seed %llu row %d", seed, m);
+    for (int i = 0; layout == Layout::full && !tied[m] && i < d; ++i)
       for (int j = 0; j < d; ++j)
         REQUIRE(gradient[m * size + i * d + j] == vectors[m * d + i] * vectors[m * d + j], "seed %llu row %d", seed, m);
   }
@@ -137,49 +145,77 @@ bool one_job(Generator& g, unsigned long long seed) {
 }
 
 template <class T>
+bool window_job(Generator& g, unsigned long long seed) {
+  const int d = 1 + pick(g, 24), n = pick(g, 100), lo = pick(g, d), hi = lo + pick(g, d - lo), m = hi - lo + 1;
+  const Layout layout = (Layout)pick(g, 4);
+  const int style = pick(g, 4);
+  const std::int64_t size = layout_size(layout, d);
+  Buffer<T> in(new T[n * size]), values(new T[n * m]), vectors(new T[n * d * m]);
+  for (std::int64_t i = 0; i < n * size; ++i) in[i] = nasty<T>(g, style, true);
+  Job<T> job;
+  job.layout = layout, job.count = n, job.d = d, job.lo = lo, job.hi = hi, job.set_rows(in.get());
+  job.values = values.get(), job.vectors = vectors.get();
+  solve(job, 2, go_on);
+  for (int r = 0; r < n; ++r)
+    for (int i = 0; i < m; ++i) {
+      REQUIRE(i == 0 || values[r * m + i] >= values[r * m + i - 1], "seed %llu row %d", seed, r);
+      for (int j = 0; j <= i; ++j) {
+        long double dot = i == j ? -1 : 0;
+        for (int c = 0; c < d; ++c) dot += (long double)vectors[(r * d + c) * m + i] * vectors[(r * d + c) * m + j];
+        REQUIRE(std::fabs(dot) <= 30 * d * std::numeric_limits<T>::epsilon(), "seed %llu row %d: %d, %d", seed, r, i,
+                j);
+      }
+    }
+  return true;
+}
+
+template <class T>
 bool fused_job(Generator& g, unsigned long long seed) {
   const int d = 1 + pick(g, 20), n = pick(g, 200), terms = pick(g, 20), C = 1 + pick(g, 5), R = 1 + pick(g, 30),
             k = pick(g, d);
-  const bool band = pick(g, 2);
-  const std::int64_t K = band ? 2 * d - 1 : packed_size(d), P = packed_size(d);
   const auto fill = [&](std::int64_t m) {
     Buffer<T> b(new T[m]);
     for (std::int64_t i = 0; i < m; ++i) b[i] = nasty<T>(g, pick(g, 2) ? 0 : 3, true);
     return b;
   };
-  auto x = fill(n * terms), params = fill((terms + 1) * K), c = fill(n), d_x = fill(n * terms),
-       d_params = fill((terms + 1) * K);
-  auto values = fill(n), vectors = fill(n * d), base = fill(P), start = fill(R * P), step = fill(R * P),
-       fractions = fill(n * C);
-  auto d_base = fill(P), d_start = fill(R * P), d_step = fill(R * P);
-  Buffer<std::int32_t> rows(new std::int32_t[n * C]);
-  for (int i = 0; i < n * C; ++i) rows[i] = pick(g, R);
   Job<T> job;
-  job.source = Source::pencil, job.count = n, job.d = d, job.lo = job.hi = k, job.x = x.get(),
-  job.params = params.get(), job.terms = terms;
-  job.tridiagonal_params = band, job.values = values.get(), job.vectors = vectors.get();
+  job.source = Source::pencil, job.layout = pick(g, 2) ? Layout::band : Layout::packed;
+  const std::int64_t K = layout_size(job.layout, d), P = packed_size(d);
+  auto x = fill(n * terms), params = fill((terms + 1) * K), c = fill(n), d_x = fill(n * terms),
+       d_params = fill((terms + 1) * K), values = fill(n), vectors = fill(n * d);
+  Buffer<std::uint8_t> tied(new std::uint8_t[n]);
+  job.count = n, job.d = d, job.lo = job.hi = k, job.x = x.get(), job.params = params.get(), job.terms = terms;
+  job.values = values.get(), job.vectors = vectors.get(), job.tied = tied.get();
   solve(job, 2, go_on);
-  PencilPullback<T> p;
-  p.d = d, p.terms = terms, p.tridiagonal_params = band, p.x = x.get(), p.vectors = vectors.get(), p.g = c.get(),
-  p.d_x = d_x.get();
-  pencil_pullback(p, n, params.get(), d_params.get(), 2, go_on);
-  const Layout layout = (Layout)pick(g, 4);
-  Buffer<T> pulled(new T[n * layout_size(layout, d)]);
-  ValuePullback<T> q;
-  q.layout = layout, q.d = d, q.vectors = vectors.get(), q.g = c.get(), q.out = pulled.get();
-  value_pullback(q, n, 2, go_on);
-  for (std::int64_t i = 0; i < n * layout_size(layout, d); ++i) REQUIRE(std::isfinite(pulled[i]), "seed %llu", seed);
-  EncodedPass<T> e;
-  e.job.source = Source::encoded, e.job.count = n, e.job.d = d, e.job.lo = e.job.hi = k, e.job.values = values.get();
-  e.job.encoded.rows = rows.get(), e.job.encoded.fractions = fractions.get(), e.job.encoded.columns = C,
-  e.job.encoded.table_rows = R;
-  encoded_solve(e.job, base.get(), start.get(), step.get(), 2, go_on);
-  e.g = c.get();
-  encoded_pullback(e, base.get(), start.get(), step.get(), d_base.get(), d_start.get(), d_step.get(), 2, go_on);
+  Pullback<T> p;
+  p.job = job, p.vectors = vectors.get(), p.g = c.get(), p.tied = pick(g, 2) ? tied.get() : nullptr;
+  p.d_x = pick(g, 3) ? d_x.get() : nullptr;
+  pullback(p, (const Tables<T>*)nullptr, pick(g, 3) ? d_params.get() : nullptr, 2, go_on);
   for (std::int64_t i = 0; i < (terms + 1) * K; ++i) REQUIRE(std::isfinite(d_params[i]), "seed %llu", seed);
-  for (std::int64_t i = 0; i < R * P; ++i)
-    REQUIRE(std::isfinite(d_start[i]) && std::isfinite(d_step[i]), "seed %llu", seed);
+  for (std::int64_t i = 0; i < n * terms; ++i) REQUIRE(std::isfinite(d_x[i]), "seed %llu", seed);
+
+  auto steps = fill((R + 1) * P), fractions = fill(n * C), d_steps = fill((R + 1) * P);
+  const int first = pick(g, R), end = first + 1 + pick(g, R - first);
+  Tables<T> tables(steps.get(), R, P, {{first, end}});
+  Buffer<std::int32_t> indices(new std::int32_t[n * C]);
+  for (int i = 0; i < n * C; ++i) indices[i] = pick(g, R);
+  Pullback<T> q;
+  q.job.source = Source::encoded, q.job.layout = Layout::packed;
+  q.job.count = n, q.job.d = d, q.job.lo = q.job.hi = k;
+  q.job.values = values.get(), q.job.vectors = vectors.get(), q.job.tied = tied.get();
+  tables.describe(q.job.encoded);
+  q.job.encoded.indices = indices.get(), q.job.encoded.fractions = fractions.get(), q.job.encoded.columns = C;
+  solve(q.job, 2, go_on);
+  q.vectors = vectors.get(), q.g = c.get(), q.tied = tied.get();
+  pullback(q, &tables, d_steps.get(), 2, go_on);
+  for (std::int64_t i = 0; i < (R + 1) * P; ++i) REQUIRE(std::isfinite(d_steps[i]), "seed %llu", seed);
   return true;
+}
+
+template <class T>
+bool any_job(Generator& g, unsigned long long seed) {
+  const int kind = pick(g, 8);
+  return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);
 }
 
 int main(int argc, char** argv) {
@@ -189,9 +225,7 @@ int main(int argc, char** argv) {
   for (;; ++seed, ++jobs) {
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > seconds) break;
     Generator g(seed);
-    const bool ok = pick(g, 4) ? (pick(g, 2) ? one_job<float>(g, seed) : one_job<double>(g, seed))
-                               : (pick(g, 2) ? fused_job<float>(g, seed) : fused_job<double>(g, seed));
-    if (!ok) return 1;
+    if (!(pick(g, 2) ? any_job<float>(g, seed) : any_job<double>(g, seed))) return 1;
   }
   std::printf("%s: %llu jobs, nothing found\n", isa_name(), jobs);
   return 0;

@@ -30,18 +30,18 @@ void assemble_pencil(const T* params, index size, index terms, const Pack<T, U>*
   }
 }
 
-// One packed row per matrix: base + sum_c start[row] + fraction step[row]; tables have `stride` columns, a multiple of
-// the width.
+// One packed row per matrix: base + sum_c start[index] + fraction step[index]; tables have `stride` columns, a multiple
+// of the width.
 template <class T>
 EIG_INLINE void gather_row(const Encoded<T>& e, index n, T* packed) {
   using V = typename Real<T>::V;
   constexpr int W = Real<T>::W;
-  const std::int32_t* rows = e.rows + n * e.columns;
+  const std::int32_t* indices = e.indices + n * e.columns;
   const T* fractions = e.fractions + n * e.columns;
   for (index s = 0; s < e.stride; s += W) {
     V sum = load<T>(e.base + s), other = V{};
     for (index c = 0; c < e.columns; ++c) {
-      const index at = (index)rows[c] * e.stride + s;
+      const index at = (index)indices[c] * e.stride + s;
       sum = sum + load<T>(e.start + at);
       other = other + splat<T>(fractions[c]) * load<T>(e.step + at);
     }

@@ -57,11 +57,11 @@ const char* isa_name() { return chosen == avx512_isa ? "avx512" : chosen == avx2
            : chosen == avx2_isa ? avx2::kernels_##type      \
                                 : baseline::kernels_##type; \
   }
-#define EIG_TABLE_FOR(type)                                                                          \
-  template <>                                                                                        \
-  const Kernels<type>& kernels_for<type>(const Job<type>& job) {                                     \
-    const bool reduced = job.source == Source::tridiagonal || job.source == Source::band;            \
-    return chosen == avx512_isa && !reduced && job.d >= 28 ? avx2::kernels_##type : kernels<type>(); \
+#define EIG_TABLE_FOR(type)                                                       \
+  template <>                                                                     \
+  const Kernels<type>& kernels_for<type>(const Job<type>& job) {                  \
+    const bool half = !is_tridiagonal(job.layout) && job.d >= 28;                 \
+    return chosen == avx512_isa && half ? avx2::kernels_##type : kernels<type>(); \
   }
 #else
 #define EIG_TABLE_FOR(type)                                  \

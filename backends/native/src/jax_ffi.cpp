@@ -46,12 +46,12 @@ ffi::Error by_type(ffi::AnyBuffer b, F f) {
 bool whole(ffi::AnyBuffer p, std::int64_t dim) { return p.dimensions().back() == dim * dim; }
 
 template <class T>
-Job<T> packed_job(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
+Job<T> job_of(ffi::AnyBuffer p, std::int64_t k, std::int64_t dim, bool band) {
   Job<T> job;
-  job.source = band ? Source::band : whole(p, dim) ? Source::dense : Source::packed;
+  job.layout = band ? Layout::band : whole(p, dim) ? Layout::full : Layout::packed;
   job.count = leading(p, 1);
   job.d = dim, job.lo = job.hi = k;
-  job.matrix = data<const T>(p);
+  job.set_rows(data<const T>(p));
   return job;
 }
 
@@ -65,7 +65,7 @@ ffi::Error value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int6
   if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
   return by_type(p, [&](auto zero) {
     using T = decltype(zero);
-    Job<T> job = packed_job<T>(p, k, dim, band);
+    Job<T> job = job_of<T>(p, k, dim, band);
     job.values = data<T>(values);
     solve(job, (int)threads, go_on);
   });
@@ -77,7 +77,7 @@ ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> valu
   if (!fits(p, k, dim, band)) return ffi::Error::InvalidArgument("trailing length, k and dim do not belong together");
   return by_type(p, [&](auto zero) {
     using T = decltype(zero);
-    Job<T> job = packed_job<T>(p, k, dim, band);
+    Job<T> job = job_of<T>(p, k, dim, band);
     job.values = data<T>(values);
     job.gradient = data<T>(gradient);
     prefer_huge_pages(job.gradient, gradient->size_bytes());
@@ -93,30 +93,9 @@ ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Resu
   return by_type(m, [&](auto zero) {
     using T = decltype(zero);
     Job<T> job;
-    job.source = Source::dense;
     job.count = leading(m, 2);
     job.d = shape.back(), job.lo = lo, job.hi = hi;
-    job.matrix = data<const T>(m);
-    job.values = data<T>(values);
-    job.vectors = data<T>(vectors);
-    solve(job, (int)threads, go_on);
-  });
-}
-
-ffi::Error pairs_tridiagonal(ffi::AnyBuffer diagonal, ffi::AnyBuffer off, ffi::Result<ffi::AnyBuffer> values,
-                             ffi::Result<ffi::AnyBuffer> vectors, std::int64_t lo, std::int64_t hi,
-                             std::int64_t threads) {
-  const auto shape = diagonal.dimensions();
-  if (shape.size() < 1 || lo < 0 || hi < lo || hi >= shape.back() || off.element_type() != diagonal.element_type())
-    return ffi::Error::InvalidArgument("lo and hi do not belong to the matrices, or the dtypes differ");
-  return by_type(diagonal, [&](auto zero) {
-    using T = decltype(zero);
-    Job<T> job;
-    job.source = Source::tridiagonal;
-    job.count = leading(diagonal, 1);
-    job.d = shape.back(), job.lo = lo, job.hi = hi;
-    job.matrix = data<const T>(diagonal);
-    job.off = data<const T>(off);
+    job.set_rows(data<const T>(m));
     job.values = data<T>(values);
     job.vectors = data<T>(vectors);
     solve(job, (int)threads, go_on);
@@ -140,17 +119,9 @@ XLA_FFI_DEFINE_HANDLER(value_and_gradient_handler, value_and_gradient,
                            .Attr<std::int64_t>("dim")
                            .Attr<bool>("band")
                            .Attr<std::int64_t>("threads"));
+
 XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
                        ffi::Ffi::Bind()
-                           .Arg<ffi::AnyBuffer>()
-                           .Ret<ffi::AnyBuffer>()
-                           .Ret<ffi::AnyBuffer>()
-                           .Attr<std::int64_t>("lo")
-                           .Attr<std::int64_t>("hi")
-                           .Attr<std::int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER(pairs_tridiagonal_handler, pairs_tridiagonal,
-                       ffi::Ffi::Bind()
-                           .Arg<ffi::AnyBuffer>()
                            .Arg<ffi::AnyBuffer>()
                            .Ret<ffi::AnyBuffer>()
                            .Ret<ffi::AnyBuffer>()
@@ -166,7 +137,6 @@ void bind_xla(nb::module_& m) {
   handlers["eigcore_value"] = capsule(value_handler);
   handlers["eigcore_value_and_gradient"] = capsule(value_and_gradient_handler);
   handlers["eigcore_eigenpairs"] = capsule(pairs_handler);
-  handlers["eigcore_eigenpairs_tridiagonal"] = capsule(pairs_tridiagonal_handler);
   m.attr("xla_handlers") = handlers;
 }
 

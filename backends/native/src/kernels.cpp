@@ -1,5 +1,4 @@
 // Compiled once per instruction set (CMakeLists.txt); the table is chosen when the library is loaded (dispatch.cpp).
-#include "encoded.hpp"
 #include "pullback.hpp"
 
 namespace eigcore {
@@ -35,10 +34,7 @@ double multiply_add_loop(std::int64_t steps) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {tile<T>,           workspace<T>,          run<T>,
-          Real<T>::W,        pullback_workspace<T>, pullback<T>,
-          value_pullback<T>, encoded_workspace<T>,  multiply_add_loop<T>,
-          encoded_run<T>};
+  return {Real<T>::W, tile<T>, workspace<T>, run<T>, pullback_workspace<T>, pullback<T>, multiply_add_loop<T>};
 }
 
 extern const Kernels<float> kernels_float;

@@ -72,22 +72,6 @@ Pack<T, U> unscale_packed(index d, const Pack<T, U>& one, Pack<T, U>* a) {
   return sum;
 }
 
-template <class T, int U>
-Pack<T, U> load_tridiagonal(const T* diagonal, const T* off, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a,
-                            Pack<T, U>* b) {
-  using P = Pack<T, U>;
-  P sum(T(0));
-  transpose_in<T, U>(diagonal, d, valid, d, [&](index c, const P& x) {
-    a[c] = one * x;
-    sum = sum + abs(a[c]);
-  });
-  transpose_in<T, U>(off, d - 1, valid, d - 1, [&](index c, const P& x) {
-    b[c] = one * x;
-    sum = sum + abs(b[c]);
-  });
-  return sum;
-}
-
 // Packed tridiagonal rows: (0,0), (1,0), (1,1), (2,1), (2,2), ...
 template <class T, int U>
 Pack<T, U> load_band(const T* p, index d, int valid, const Pack<T, U>& one, Pack<T, U>* a, Pack<T, U>* b) {
@@ -99,6 +83,18 @@ Pack<T, U> load_band(const T* p, index d, int valid, const Pack<T, U>& one, Pack
     P* const entry = beside ? b + c / 2 : a + c / 2;
     *entry = (beside ? other : one) * x;
     sum = sum + abs(*entry);
+  });
+  return sum;
+}
+
+// Diagonals or subdiagonals as they are.
+template <class T, int U>
+Pack<T, U> load_diagonal(const T* p, index stride, index length, int valid, const Pack<T, U>& one, Pack<T, U>* a) {
+  using P = Pack<T, U>;
+  P sum(T(0));
+  transpose_in<T, U>(p, stride, valid, length, [&](index c, const P& x) {
+    a[c] = one * x;
+    sum = sum + abs(a[c]);
   });
   return sum;
 }

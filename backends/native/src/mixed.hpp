@@ -95,44 +95,36 @@ struct Mixed : Solver<double, 2> {
   static constexpr double negligible = 0x1p-30;  // a step that changes the Rayleigh quotient by less than its rounding
 
   Job<float> low_job;
-  float* guide;
+  Expected<float> low_expected;
   Tile<float, 1> low;
   S *residual, *coupling, *inverse_pivot;
   S mu, separation, twist;
 
   static bool suits(const Job<double>& job) {
-    return job.d >= from && job.lo == job.hi && !job.force_full && !is_tridiagonal(job) &&
+    return job.d >= from && job.window() == 1 && job.path == Path::best && !is_tridiagonal(job.layout) &&
            job.count > Pack<double, 1>::lanes;
   }
 
   static Job<float> low_job_of(const Job<double>& job) {
     Job<float> low;
-    low.source = Source::packed;
+    low.layout = Layout::packed;
     low.count = Pack<float, 1>::lanes;
     low.d = job.d;
     low.lo = low.hi = job.lo;
     return low;
   }
 
-  static index guide_size(const Job<double>& job) { return (2 * job.d + 15) / 16 * 16; }
-
   static std::size_t bytes(const Job<double>& job) {
-    return Pair::bytes(job) + Tile<float, 1>::bytes(low_job_of(job)) + (std::size_t)(3 * job.d + 1) * sizeof(S) +
-           (std::size_t)guide_size(job) * sizeof(float) + 128;
+    return Pair::bytes(job) + Tile<float, 1>::bytes(low_job_of(job)) + (std::size_t)(3 * job.d) * sizeof(S) + 128;
   }
 
   Mixed(const Job<double>& j, void* workspace)
-      : Pair(j, workspace),
-        low_job(low_job_of(j)),
-        guide(reinterpret_cast<float*>(aligned((char*)workspace + Pair::bytes(j)))),
-        low(low_job, guide + guide_size(j)) {
-    guide[2 * j.lo] = (float)j.quantile(j.lo);
-    guide[2 * j.lo + 1] = (float)j.spacing(j.lo);
-    low_job.guide = guide;
+      : Pair(j, workspace), low_job(low_job_of(j)), low(low_job, aligned((char*)workspace + Pair::bytes(j))) {
+    low_expected = {(float)j.expected->quantile, (float)j.expected->spacing};
+    low_job.expected = &low_expected;
     residual =
-        reinterpret_cast<S*>(aligned(reinterpret_cast<char*>(guide + guide_size(j)) + Tile<float, 1>::bytes(low_job)));
-    coupling = residual + j.d;
-    inverse_pivot = coupling + j.d;
+        reinterpret_cast<S*>(aligned(aligned((char*)workspace + Pair::bytes(j)) + Tile<float, 1>::bytes(low_job)));
+    coupling = residual + j.d, inverse_pivot = coupling + j.d;
   }
 
   static char* aligned(char* p) { return reinterpret_cast<char*>(((std::uintptr_t)p + 63) / 64 * 64); }
@@ -159,7 +151,7 @@ struct Mixed : Solver<double, 2> {
     separation = low.t.bound * S(32.0f * (float)d * Real<float>::eps);
     low.t.tau = separation;
     FloatMask failed;
-    const FloatMask close = low.root(job.lo, mu, failed);
+    const FloatMask close = low.root(0, mu, failed);
     S quotient = mu, r(0.0f);
     twisted_vector<float, 1>(low.t, quotient, low.z, low.scratch, &twist);
     const S *up = low.scratch, *down = low.scratch + d, zero(0.0f), tiny(Real<float>::eps * Real<float>::eps);
@@ -229,7 +221,7 @@ struct Mixed : Solver<double, 2> {
     back_transform<float, 1>(d, low.a, low.inverse_h, u);
   }
 
-  void solve(index first_, int valid_, bool vectors) {
+  void solve(index first_, int valid_, bool vectors, bool ties) {
     this->first = first_;
     this->valid = valid_;
     const D one(1.0), zero(0.0);
@@ -276,13 +268,13 @@ struct Mixed : Solver<double, 2> {
       open = open & ~fine;
     }
     if (any(~good)) {
-      Pair::solve(first_, valid_, vectors);
+      Pair::solve(first_, valid_, vectors, ties);
     } else {
       this->bad = no_lanes<double, 2>();
       this->clear_ties();
     }
     this->value = select(good, theta, this->value);
-    if (job.values) this->write_column(job.values, this->value, 0, 1);
+    if (job.values) this->write_values(0);
     if (!vectors) return;
     D xx = zero;
     for (index i = 0; i < d; ++i) xx = xx + x[i] * x[i];
@@ -290,21 +282,6 @@ struct Mixed : Solver<double, 2> {
     for (index i = 0; i < d; ++i) z[i] = select(good, x[i] * inverse_length, z[i]);
   }
 };
-
-template <class S>
-struct Which {
-  using type = S;
-};
-
-// use(Which<S>()) for the solver S of a tile of this job. Two registers are in flight while the serial parts (square
-// roots, divisions, root finder) dominate and the tile stays in the first cache.
-template <class T, class Use>
-auto with_solver(const Job<T>& job, Use use) {
-  if constexpr (sizeof(T) == 8)
-    if (Mixed::suits(job)) return use(Which<Mixed>());
-  const bool two = job.count > Pack<T, 1>::lanes && job.d <= (Tile<T, 1>::is_tridiagonal(job) ? 128 : 12);
-  return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
-}
 
 }  // namespace EIGCORE_ISA
 }  // namespace eigcore

@@ -1,12 +1,12 @@
-// The compiled half of eigcore_native: arrays in, arrays filled. Shapes, dtypes and layout are made right by the Python
-// half.
+// The compiled half of eigcore_native: matrices from arrays, their eigenvalues into arrays, and the way back.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <chrono>
-#include <cstring>
 
 #include "drive.hpp"
 
@@ -18,15 +18,27 @@ namespace eigcore {
 void bind_xla(nb::module_& m);
 
 template <class T>
-using In = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+using In = nb::ndarray<const T, nb::numpy, nb::c_contig, nb::device::cpu>;
 template <class T>
-using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<T, nb::numpy, nb::c_contig, nb::device::cpu>;
 template <class A>
 using Maybe = std::optional<A>;
 
 template <class A>
 auto pointer(const Maybe<A>& a) -> decltype(a->data()) {
   return a ? a->data() : nullptr;
+}
+
+// Of all jobs made from now on; tests and the benchmark set it.
+Path path = Path::best;
+
+[[noreturn]] void refuse(const std::string& expected) {
+  throw nb::value_error(("eigcore_native expected " + expected).c_str());
+}
+
+template <class A>
+std::int64_t size_from_end(const A& a, std::size_t axis) {
+  return a.ndim() < axis ? -1 : (std::int64_t)a.shape(a.ndim() - axis);
 }
 
 // Ctrl-C: asked for every 20 milliseconds, by the thread Python called.
@@ -54,165 +66,214 @@ void interruptible(F f) {
   }
 }
 
+// A rule and its source: solved once, then pulled back as often as wanted.
 template <class T>
-void bind_solve(nb::module_& m) {
-  m.def(
-      "solve",
-      [](int source, std::int64_t count, std::int64_t d, std::int64_t lo, std::int64_t hi, Maybe<In<T>> matrix,
-         Maybe<In<T>> off, Maybe<In<T>> x, Maybe<In<T>> params, std::int64_t terms, bool tridiagonal_params,
-         Maybe<Out<T>> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, Maybe<Out<std::uint8_t>> tied,
-         int threads, bool force_full) {
-        Job<T> job;
-        job.source = (Source)source;
-        job.count = count, job.d = d, job.lo = lo, job.hi = hi;
-        job.matrix = pointer(matrix), job.off = pointer(off), job.x = pointer(x), job.params = pointer(params);
-        job.terms = terms, job.tridiagonal_params = tridiagonal_params;
-        job.values = pointer(values), job.vectors = pointer(vectors), job.gradient = pointer(gradient);
-        job.tied = pointer(tied);
-        job.force_full = force_full;
-        interruptible([&] { solve(job, threads, SignalCheck()); });
-        return job.tied && std::memchr(job.tied, 1, (std::size_t)count);  // whether a value is tied
-      },
-      "source"_a, "count"_a, "d"_a, "lo"_a, "hi"_a, "matrix"_a.none(), "off"_a.none(), "x"_a.none(), "params"_a.none(),
-      "terms"_a, "tridiagonal_params"_a, "values"_a.none(), "vectors"_a.none(), "gradient"_a.none(),
-      "tied"_a.none(), "threads"_a, "force_full"_a = false);
-}
+class Matrices {
+  Job<T> job_;
+  In<T> first_, second_;  // what the job points to
+  In<std::int32_t> indices_;
+  Tables<T>* tables_ = nullptr;
+  std::vector<T> copy_;
+  std::vector<std::uint8_t> tied_;
+  bool any_tied_ = false;
 
-template <class T>
-void bind_pullback(nb::module_& m) {
-  m.def(
-      "pencil_pullback",
-      [](std::int64_t count, std::int64_t d, std::int64_t terms, bool tridiagonal_params, In<T> x, Maybe<In<T>> params,
-         In<T> vectors, In<T> g, Maybe<Out<T>> d_x, Out<T> d_params, int threads) {
-        PencilPullback<T> p;
-        p.d = d, p.terms = terms, p.tridiagonal_params = tridiagonal_params;
-        p.x = x.data(), p.vectors = vectors.data(), p.g = g.data(), p.d_x = pointer(d_x);
-        const T* a = pointer(params);
-        T* out = d_params.data();
-        interruptible([&] { pencil_pullback(p, count, a, out, threads, SignalCheck()); });
-      },
-      "count"_a, "d"_a, "terms"_a, "tridiagonal_params"_a, "x"_a, "params"_a.none(), "vectors"_a, "g"_a, "d_x"_a.none(),
-      "d_params"_a, "threads"_a);
-}
+  Matrices(Source source, int layout, std::int64_t d, std::int64_t k) {
+    if (layout < 0 || layout > 3 || d < 1 || k < 0 || k >= d) refuse("0 <= k < d and a known layout");
+    job_.source = source, job_.layout = (Layout)layout, job_.d = d, job_.lo = job_.hi = k, job_.path = path;
+  }
 
-template <class T>
-void bind_value_pullback(nb::module_& m) {
-  m.def(
-      "value_pullback",
-      [](int layout, std::int64_t count, std::int64_t d, In<T> vectors, In<T> g, Out<T> out, int threads) {
-        ValuePullback<T> p;
-        p.layout = (Layout)layout, p.d = d;
-        p.vectors = vectors.data(), p.g = g.data(), p.out = out.data();
-        interruptible([&] { value_pullback(p, count, threads, SignalCheck()); });
-      },
-      "layout"_a, "count"_a, "d"_a, "vectors"_a, "g"_a, "out"_a, "threads"_a);
-}
-
-template <class T>
-void bind_all_finite(nb::module_& m) {
-  m.def("all_finite", [](In<T> a) {
-    const T* x = a.data();
-    bool finite = true;
-    for (std::size_t i = 0, n = a.size(); i < n; ++i) finite &= x[i] - x[i] == 0;
-    return finite;
-  });
-}
-
-template <class T>
-void bind_prefix(nb::module_& m) {
-  // In each run of rows first ... end - 1: out[r] = sum of the rows before r.
-  m.def("prefix", [](In<T> table, In<std::int64_t> runs, Out<T> out) {
-    const std::int64_t width = table.shape(1);
-    std::memset(out.data(), 0, out.size() * sizeof(T));
-    for (std::size_t i = 0; i < runs.shape(0); ++i) {
-      const std::int64_t first = runs.data()[2 * i] * width, last = (runs.data()[2 * i + 1] - 1) * width;
-      for (std::int64_t at = first; at < last; ++at) out.data()[at + width] = out.data()[at] + table.data()[at];
+  // The caller may change its rows after the call. They are read again only where eigenvalues are tied.
+  void let_go_of_rows() {
+    const std::int64_t K = layout_size(job_.layout, job_.d), beside = job_.layout == Layout::pair ? job_.d - 1 : 0;
+    copy_.resize(any_tied_ ? (std::size_t)(job_.count * K) : 0);
+    for (std::int64_t n = 0; any_tied_ && n < job_.count; ++n) {
+      std::copy_n(job_.rows + n * job_.row_stride, K - beside, copy_.data() + n * K);
+      std::copy_n(job_.off + n * job_.off_stride, beside, copy_.data() + n * K + K - beside);
     }
-  });
-  // Its transpose, added: out[r] += sum of the rows after r. Overwrites the table.
-  m.def("prefix_transposed", [](Out<T> table, In<std::int64_t> runs, Out<T> out) {
-    const std::int64_t width = table.shape(1);
-    for (std::size_t i = 0; i < runs.shape(0); ++i) {
-      const std::int64_t first = runs.data()[2 * i] * width, last = (runs.data()[2 * i + 1] - 1) * width;
-      for (std::int64_t at = last - 1; at >= first; --at) {
-        out.data()[at] += table.data()[at + width];
-        table.data()[at] += table.data()[at + width];
-      }
-    }
-  });
-}
+    job_.set_rows(copy_.data());
+    first_ = second_ = In<T>();
+  }
 
+ public:
+  static Matrices rows(int layout, std::int64_t d, std::int64_t k, In<T> p) {
+    Matrices m(Source::rows, layout, d, k);
+    const std::int64_t K = layout_size(m.job_.layout, d), last = size_from_end(p, 1);
+    const bool square = m.job_.layout == Layout::full && last == d && size_from_end(p, 2) == d;
+    if (last != K && !square) refuse("rows of " + std::to_string(K) + " numbers for order " + std::to_string(d));
+    m.job_.count = (std::int64_t)p.size() / K;
+    m.job_.set_rows(p.data());
+    m.first_ = std::move(p);
+    return m;
+  }
+
+  static Matrices diagonals(std::int64_t d, std::int64_t k, In<T> diagonal, In<T> off) {
+    Matrices m(Source::rows, (int)Layout::pair, d, k);
+    const std::int64_t count = (std::int64_t)diagonal.size() / d;
+    if (size_from_end(diagonal, 1) != d || (d > 1 && size_from_end(off, 1) != d - 1) ||
+        (std::int64_t)off.size() != count * (d - 1))
+      refuse("diagonals of " + std::to_string(d) + " numbers and subdiagonals of one less");
+    m.job_.count = count;
+    m.job_.rows = diagonal.data(), m.job_.row_stride = d;
+    m.job_.off = off.data(), m.job_.off_stride = d - 1;
+    m.first_ = std::move(diagonal), m.second_ = std::move(off);
+    return m;
+  }
+
+  static Matrices pencil(int layout, std::int64_t d, std::int64_t k, In<T> params, In<T> x) {
+    Matrices m(Source::pencil, layout, d, k);
+    if (m.job_.layout != Layout::packed && m.job_.layout != Layout::band) refuse("a pencil of packed or band rows");
+    const std::int64_t K = layout_size(m.job_.layout, d), rows = size_from_end(params, 2);
+    if (rows < 1 || (std::int64_t)params.size() != rows * K || size_from_end(params, 1) != K)
+      refuse("params (1, n + 1, " + std::to_string(K) + ") for order " + std::to_string(d));
+    if (size_from_end(x, 1) != rows - 1) refuse("x (..., " + std::to_string(rows - 1) + ") beside params");
+    m.job_.terms = rows - 1;
+    m.job_.count = 1;
+    for (std::size_t i = 0; i + 1 < x.ndim(); ++i) m.job_.count *= (std::int64_t)x.shape(i);
+    m.job_.params = params.data(), m.job_.x = x.data();
+    m.first_ = std::move(params), m.second_ = std::move(x);
+    return m;
+  }
+
+  static Matrices encoded(std::int64_t d, std::int64_t k, In<std::int32_t> indices, In<T> fractions,
+                          Tables<T>& tables) {
+    Matrices m(Source::encoded, (int)Layout::packed, d, k);
+    if (tables.row_size() != packed_size(d)) refuse("tables of matrices of order " + std::to_string(d));
+    if (indices.ndim() != 2 || fractions.ndim() != 2 || indices.shape(0) != fractions.shape(0) ||
+        indices.shape(1) != fractions.shape(1))
+      refuse("indices and fractions of one shape (N, C)");
+    bool outside = false;
+    const std::int32_t* at = indices.data();
+    for (std::size_t i = 0; i < indices.size(); ++i) outside |= at[i] < 0 || at[i] >= tables.rows();
+    if (outside) throw nb::index_error("eigcore_native expected indices inside the tables");
+    Encoded<T>& e = m.job_.encoded;
+    tables.describe(e);
+    e.indices = at, e.fractions = fractions.data(), e.columns = (std::int64_t)indices.shape(1);
+    m.job_.count = (std::int64_t)indices.shape(0);
+    m.tables_ = &tables;
+    m.indices_ = std::move(indices), m.first_ = std::move(fractions);
+    return m;
+  }
+
+  // lambda_k into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
+  void solve(Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, int threads) {
+    if ((std::int64_t)values.size() != job_.count) refuse("values of the size of the batch");
+    if (vectors && (std::int64_t)vectors->size() != job_.count * job_.d) refuse("vectors (..., d)");
+    if (gradient && (job_.source != Source::rows ||
+                     (std::int64_t)gradient->size() != job_.count * layout_size(job_.layout, job_.d)))
+      refuse("a gradient like the rows");
+    job_.values = values.data(), job_.vectors = pointer(vectors), job_.gradient = pointer(gradient);
+    if (vectors) tied_.assign((std::size_t)job_.count, 0);
+    job_.tied = vectors ? tied_.data() : nullptr;
+    interruptible([&] { eigcore::solve(job_, threads, SignalCheck()); });
+    any_tied_ = vectors && std::memchr(tied_.data(), 1, tied_.size());
+    if (job_.source == Source::rows) let_go_of_rows();
+  }
+
+  // Cotangents: of rows; of params (or null) and x (or null); of the tables' params.
+  void pullback(In<T> vectors, In<T> g, Maybe<Out<T>> first, Maybe<Out<T>> second, int threads) {
+    if ((std::int64_t)vectors.size() != job_.count * job_.d || (std::int64_t)tied_.size() != job_.count)
+      refuse("the vectors that solve has filled");
+    if ((std::int64_t)g.size() != job_.count) refuse("g of the size of the batch");
+    const std::int64_t K = layout_size(job_.layout, job_.d);
+    const std::int64_t rows = job_.source == Source::rows ? job_.count : tables_ ? tables_->rows() + 1 : job_.terms + 1;
+    const bool is_pencil = job_.source == Source::pencil;
+    if (first ? (std::int64_t)first->size() != rows * K : !is_pencil) refuse("the first cotangent");
+    if (second && (!is_pencil || (std::int64_t)second->size() != job_.count * job_.terms))
+      refuse("the second cotangent");
+    Pullback<T> p;
+    p.job = job_, p.vectors = vectors.data(), p.g = g.data();
+    p.tied = any_tied_ ? tied_.data() : nullptr;
+    if (job_.source == Source::rows) p.d_rows = first->data();
+    p.d_x = pointer(second);
+    T* d_params = job_.source == Source::rows ? nullptr : pointer(first);
+    interruptible([&] { eigcore::pullback(p, tables_, d_params, threads, SignalCheck()); });
+  }
+
+  static void bind(nb::module_& m, const char* name) {
+    nb::class_<Matrices>(m, name)
+        .def_static("rows", &rows, "layout"_a, "d"_a, "k"_a, "p"_a.noconvert())
+        .def_static("pencil", &pencil, "layout"_a, "d"_a, "k"_a, "params"_a.noconvert(), "x"_a.noconvert())
+        .def_static("encoded", &encoded, "d"_a, "k"_a, "indices"_a.noconvert(), "fractions"_a.noconvert(), "tables"_a,
+                    nb::keep_alive<0, 5>())
+        .def_static("diagonals", &diagonals, "d"_a, "k"_a, "diagonal"_a.noconvert(), "off"_a.noconvert())
+        .def("solve", &Matrices::solve, "values"_a.noconvert(), "vectors"_a.noconvert().none(),
+             "gradient"_a.noconvert().none(), "threads"_a)
+        .def("pullback", &Matrices::pullback, "vectors"_a.noconvert(), "g"_a.noconvert(), "first"_a.noconvert().none(),
+             "second"_a.noconvert().none(), "threads"_a);
+  }
+};
+
+// Eigenvalues lo ... hi of whole matrices, ascending, and orthonormal columns.
 template <class T>
-Job<T> encoded_job(std::int64_t d, std::int64_t k, const In<std::int32_t>& rows, const In<T>& fractions,
-                   const In<T>& step) {
+void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values, Maybe<Out<T>> vectors, int threads) {
+  const std::int64_t d = size_from_end(matrices, 1), m = hi - lo + 1;
+  if (d < 1 || size_from_end(matrices, 2) != d) refuse("matrices (..., d, d)");
+  if (lo < 0 || hi < lo || hi >= d) refuse("0 <= lo <= hi < " + std::to_string(d));
   Job<T> job;
-  job.source = Source::encoded;
-  job.count = (std::int64_t)rows.shape(0), job.d = d, job.lo = job.hi = k;
-  Encoded<T>& e = job.encoded;
-  e.rows = rows.data(), e.fractions = fractions.data();
-  e.columns = (std::int64_t)rows.shape(1), e.table_rows = (std::int64_t)step.shape(0);
-  bool outside = false;
-  for (std::size_t i = 0; i < rows.size(); ++i) outside |= e.rows[i] < 0 || e.rows[i] >= e.table_rows;
-  if (outside) throw nb::index_error("indices point outside the tables");
-  return job;
+  job.count = (std::int64_t)matrices.size() / (d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  if ((std::int64_t)values.size() != job.count * m) refuse("values (..., hi - lo + 1)");
+  if (vectors && (std::int64_t)vectors->size() != job.count * d * m) refuse("vectors (..., d, hi - lo + 1)");
+  job.set_rows(matrices.data());
+  job.values = values.data(), job.vectors = pointer(vectors);
+  interruptible([&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
 template <class T>
-void bind_encoded(nb::module_& m) {
-  m.def(
-      "encoded_solve",
-      [](std::int64_t d, std::int64_t k, In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step,
-         Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<std::uint8_t>> tied, int threads) {
-        Job<T> job = encoded_job<T>(d, k, rows, fractions, step);
-        job.values = values.data(), job.vectors = pointer(vectors), job.tied = pointer(tied);
-        const T *b = base.data(), *s = start.data(), *t = step.data();
-        interruptible([&] { encoded_solve(job, b, s, t, threads, SignalCheck()); });
-        return job.tied && std::memchr(job.tied, 1, (std::size_t)job.count);  // whether a value is tied
-      },
-      "d"_a, "k"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "values"_a, "vectors"_a.none(),
-      "tied"_a.none(), "threads"_a);
-  m.def(
-      "encoded_pullback",
-      [](std::int64_t d, std::int64_t k, In<std::int32_t> rows, In<T> fractions, In<T> base, In<T> start, In<T> step,
-         Maybe<In<T>> vectors, In<T> g, Out<T> d_base, Out<T> d_start, Out<T> d_step, int threads) {
-        EncodedPass<T> p;
-        p.job = encoded_job<T>(d, k, rows, fractions, step);
-        p.vectors = pointer(vectors), p.g = g.data();
-        const T *b = base.data(), *s = start.data(), *t = step.data();
-        T *db = d_base.data(), *ds = d_start.data(), *dt = d_step.data();
-        interruptible([&] { encoded_pullback(p, b, s, t, db, ds, dt, threads, SignalCheck()); });
-      },
-      "d"_a, "k"_a, "rows"_a, "fractions"_a, "base"_a, "start"_a, "step"_a, "vectors"_a.none(), "g"_a, "d_base"_a,
-      "d_start"_a, "d_step"_a, "threads"_a);
+void bind_tables(nb::module_& m, const char* name) {
+  using Runs = typename Tables<T>::Runs;
+  nb::class_<Tables<T>>(m, name)
+      .def(
+          "__init__",
+          [](Tables<T>* self, In<T> params, Runs runs) {
+            if (params.ndim() != 2 || params.shape(0) < 1) refuse("params (1, terms + 1, K)");
+            const auto rows = (std::int64_t)params.shape(0) - 1;
+            for (const auto& [first, end] : runs)
+              if (first < 0 || first >= end || end > rows)
+                throw nb::index_error("eigcore_native expected runs (first, end) with 0 <= first < end <= terms");
+            new (self) Tables<T>(params.data(), rows, (std::int64_t)params.shape(1), std::move(runs));
+          },
+          "params"_a.noconvert(), "runs"_a)
+      .def_prop_ro("shape", [](const Tables<T>& t) { return nb::make_tuple(1, t.rows() + 1, t.row_size()); });
+}
+
+template <class T>
+bool all_finite(In<T> a) {
+  const T* x = a.data();
+  bool finite = true;
+  for (std::size_t i = 0, n = a.size(); i < n; ++i) finite &= x[i] - x[i] == 0;
+  return finite;
+}
+
+template <class T>
+std::int64_t multiply_adds(std::int64_t steps) {
+  volatile double result = kernels<T>().multiply_add_loop(steps);
+  (void)result;
+  return 12 * kernels<T>().width * steps;
 }
 
 }  // namespace eigcore
 
 NB_MODULE(_core, m) {
-  m.attr("isa") = eigcore::isa_name();
-  m.def("available_cores", &eigcore::available_cores);
-  m.def("packed_position", [](std::int64_t i, std::int64_t j) { return eigcore::packed_position(i, j); });
-  m.def("multiply_add_loop", [](const std::string& dtype, std::int64_t steps) {
-    return dtype == "float32" ? eigcore::kernels<float>().multiply_add_loop(steps)
-                              : eigcore::kernels<double>().multiply_add_loop(steps);
+  using namespace eigcore;
+  m.attr("isa") = isa_name();
+  m.def("take_path", [](const std::string& name) {
+    path = name == "full" ? Path::full : name == "one_precision" ? Path::one_precision : Path::best;
   });
-  m.def("register_width", [](const std::string& dtype) {
-    return dtype == "float32" ? eigcore::kernels<float>().width : eigcore::kernels<double>().width;
+  m.def("multiply_adds", [](const std::string& dtype, std::int64_t steps) {
+    return dtype == "float32" ? multiply_adds<float>(steps) : multiply_adds<double>(steps);
   });
-  eigcore::bind_solve<float>(m);
-  eigcore::bind_solve<double>(m);
-  eigcore::bind_pullback<float>(m);
-  eigcore::bind_pullback<double>(m);
-  eigcore::bind_value_pullback<float>(m);
-  eigcore::bind_value_pullback<double>(m);
-  eigcore::bind_all_finite<float>(m);
-  eigcore::bind_all_finite<double>(m);
-  eigcore::bind_prefix<float>(m);
-  eigcore::bind_prefix<double>(m);
-  eigcore::bind_encoded<float>(m);
-  eigcore::bind_encoded<double>(m);
+  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
+        "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
+        "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("all_finite", &all_finite<float>);
+  m.def("all_finite", &all_finite<double>);
+  Matrices<float>::bind(m, "Matrices32");
+  Matrices<double>::bind(m, "Matrices64");
+  bind_tables<float>(m, "Tables32");
+  bind_tables<double>(m, "Tables64");
 #ifdef EIGCORE_XLA
-  eigcore::bind_xla(m);
+  bind_xla(m);
 #else
   m.attr("xla_handlers") = nb::dict();
 #endif

@@ -1,5 +1,5 @@
-// g v v^T in the layout a caller wants, one matrix after the other with the register along a row: two multiplications
-// and a store per register, so that memory is the limit.
+// g v v^T in the layout of the matrices, one after the other with the register along a row: two multiplications and a
+// store per register, so that memory is the limit.
 #pragma once
 #include "job.hpp"
 #include "simd.hpp"
@@ -64,6 +64,7 @@ void write_tridiagonal_projectors(bool pair, index d, const T* vectors, const T*
   }
 }
 
+// g v v^T, or v v^T, one row after the other.
 template <class T>
 void write_projectors(Layout layout, index d, const T* vectors, const T* g, index count, T* out) {
   if (layout == Layout::full)
@@ -72,6 +73,19 @@ void write_projectors(Layout layout, index d, const T* vectors, const T* g, inde
     write_dense_projectors<true>(d, vectors, g, count, out);
   else
     write_tridiagonal_projectors(layout == Layout::pair, d, vectors, g, count, out);
+}
+
+// out += v v^T / m
+template <class T>
+void add_projector(Layout layout, index d, const T* v, T m, T* out) {
+  const bool full = layout == Layout::full, pair = layout == Layout::pair, band = layout == Layout::band;
+  const T beside = full ? T(1) : pair ? T(2) : T(1.41421356237309504880);
+  index next = 0;
+  for (index i = 0; i < d; ++i)
+    for (index j = (band || pair) && i ? i - 1 : 0; j < (full ? d : i + 1); ++j, ++next) {
+      T& entry = out[!pair ? next : i == j ? i : d + j];
+      entry += v[i] * v[j] * (i == j ? T(1) : beside) / m;
+    }
 }
 
 }  // namespace EIGCORE_ISA

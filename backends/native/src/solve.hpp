@@ -10,10 +10,6 @@ template <class T>
 EIG_INLINE T quiet_nan() {
   return sizeof(T) == 8 ? (T)__builtin_nan("") : (T)__builtin_nanf("");
 }
-template <class T>
-EIG_INLINE T infinity() {
-  return sizeof(T) == 8 ? (T)__builtin_inf() : (T)__builtin_inff();
-}
 
 template <class T, int U>
 struct Solver : Tile<T, U> {
@@ -23,67 +19,66 @@ struct Solver : Tile<T, U> {
   using typename Base::Q;
   index first = 0;
   int valid = 0;
-  P scaled_value;  // lambda_k of the scaled tridiagonal matrix
-  P value;         // of the last window entry solved, in units of the input
-  Q clustered;     // lambda_k may have company within tau (one pair only)
+  P scaled_value;  // of the last pair, of the scaled tridiagonal matrix
+  P value;         // of the last pair
   Q full_lanes;    // solved by the full solver
   Q tied_lanes;    // lambda_k has company within tau
 
   Solver(const Job<T>& j, void* workspace) : Base(j, workspace) {}
+
+  bool reduced() const { return !is_tridiagonal(job.layout); }
 
   P in_input_units(const P& x) const {
     const P y = (x * this->unscale_t) * this->unscale;
     return select(bad, P(quiet_nan<T>()), select(this->zero_matrix, P(T(0)), y));
   }
 
-  bool wants_vectors() const { return job.vectors || job.gradient; }
-
-  // Matrices first_ ... first_ + valid_ - 1; with vectors the unit eigenvectors end up in z (window columns of d
-  // packs).
-  void solve(index first_, int valid_, bool vectors) {
+  // Matrices first_ ... first_ + valid_ - 1. With vectors the unit eigenvectors end up in z, one column of d packs
+  // after the other; with ties, for one eigenvalue, the lanes in which it has company in tied_lanes.
+  void solve(index first_, int valid_, bool vectors, bool ties) {
     first = first_;
     valid = valid_;
     this->load_scaled(first, valid);
     this->reduce(valid);
-    const index m = window;
     full_lanes = no_lanes<T, U>();
-    Q need = no_lanes<T, U>();
-    if (job.force_full) need = ~need;
-    P before = -P(infinity<T>());
-    for (index j = 0; j < m; ++j) {
-      P x;
-      Q failed;
-      clustered = this->root(job.lo + j, x, failed);
-      need = need | failed;
-      if (m > 1 && vectors) need = need | clustered;
-      if (vectors) {
-        P* column = z + j * d;
-        const P theta = x, accept = t.bound * P(T(d) * Real<T>::eps);
-        P residual = twisted_vector<T, U>(t, x, column, this->scratch);
-        Q fine = (residual <= accept) & (abs(x - theta) <= t.tau);
-        if (any(~(fine | need | bad))) {
-          const P improved = select(abs(x - theta) <= t.tau, x, theta);
-          x = improved;
-          residual = twisted_vector<T, U>(t, x, column, this->scratch);
-          fine = (residual <= accept) & (abs(x - theta) <= t.tau);
-        }
-        need = need | ~fine;
-        if (m > 1) need = need | ~(orthogonalise<T, U>(d, j, z) <= P(T(0.01)));
-      }
-      if (m == 1) scaled_value = x;
-      value = select(x < before, before, x);
-      before = value;
-      value = in_input_units(value);
-      if (job.values) write_column(job.values, value, j, m);
-    }
-    full_lanes = need & ~bad;
-    if (vectors && a && !Base::is_tridiagonal(job))
-      for (index j = 0; j < m; ++j) this->back_transform_tile(valid, z + j * d);
+    if (job.path == Path::full) full_lanes = ~full_lanes;
+    Q close;
+    for (index j = 0; j < window; ++j) full_lanes = full_lanes | find_pair(j, vectors, close);
+    full_lanes = full_lanes & ~bad;
+    if (vectors && reduced())
+      for (index j = 0; j < window; ++j) this->back_transform_tile(valid, z + j * d);
     clear_ties();
     if (any(full_lanes)) solve_lanes(vectors);
-    if (m == 1 && any(clustered & ~full_lanes) && (job.tied || job.gradient)) find_clusters();
+    if (ties && any(close & ~full_lanes)) find_ties(close & ~full_lanes);
     if (any(bad) && vectors)
-      for (index c = 0; c < m * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
+      for (index c = 0; c < window * d; ++c) z[c] = select(bad, P(quiet_nan<T>()), z[c]);
+  }
+
+  // Eigenvalue job.lo + j into value and job.values, its vector in the tridiagonal's coordinates into column j of z.
+  // close: the lanes in which it may have company. Returns the lanes that the full solver must see to.
+  Q find_pair(index j, bool vectors, Q& close) {
+    Q failed;
+    close = this->root(j, scaled_value, failed);
+    if (vectors) failed = failed | ~find_vector(z + j * d, failed | bad);
+    if (vectors && window > 1) failed = failed | close | ~(orthogonalise<T, U>(d, j, z) <= P(T(0.01)));
+    const P x = in_input_units(scaled_value);
+    value = j > 0 ? select(x < value, value, x) : x;
+    if (job.values) write_values(j);
+    return failed;
+  }
+
+  // The vector at scaled_value, which becomes the Rayleigh quotient. Returns the lanes whose residual is small and
+  // whose value stayed where it was certified; given_up: the lanes that need neither.
+  Q find_vector(P* column, const Q& given_up) {
+    const P theta = scaled_value, accept = t.bound * P(T(d) * Real<T>::eps);
+    P residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
+    Q fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
+    if (any(~(fine | given_up))) {
+      scaled_value = select(abs(scaled_value - theta) <= t.tau, scaled_value, theta);
+      residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
+      fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
+    }
+    return fine;
   }
 
   void clear_ties() {
@@ -92,32 +87,22 @@ struct Solver : Tile<T, U> {
     tied_lanes = no_lanes<T, U>();
   }
 
-  void note_cluster(int lane, index from, index to) {
-    if (from < to) {
-      const int W = Real<T>::W;
-      tied_lanes.v[lane / W][lane % W] = -1;
-    }
-    if (job.tied) job.tied[first + lane] = from < to;
+  void note_tie(int lane) {
+    tied_lanes.v[lane / Real<T>::W][lane % Real<T>::W] = -1;
+    if (job.tied) job.tied[first + lane] = 1;
   }
 
-  void find_clusters() {
-    for (int lane = 0; lane < valid; ++lane) {
-      if (!test(clustered, lane) || test(full_lanes, lane)) continue;
-      index from, to;
-      this->count_cluster(lane, job.lo, scaled_value.get(lane), from, to);
-      note_cluster(lane, from, to);
-    }
+  void find_ties(const Q& close) {
+    for (int lane = 0; lane < valid; ++lane)
+      if (test(close, lane) && this->has_company(lane, scaled_value.get(lane))) note_tie(lane);
   }
 
-  void write_column(T* out, const P& x, index j, index m) {
-    if (m == 1 && valid == lanes) {
-      for (int u = 0; u < U; ++u) store<T>(out + first + u * Real<T>::W, x.v[u]);
-    } else {
-      for (int l = 0; l < valid; ++l) out[(first + l) * m + j] = x.get(l);
-    }
+  void write_values(index j) const {
+    if (window == 1 && valid == lanes)
+      for (int u = 0; u < U; ++u) store<T>(job.values + first + u * Real<T>::W, value.v[u]);
+    else
+      for (int l = 0; l < valid; ++l) job.values[(first + l) * window + j] = value.get(l);
   }
-
-  T lane_units(T x, int lane) const { return (x * this->unscale_t.get(lane)) * this->unscale.get(lane); }
 
   // What the fast path could not certify: ties, failures, windows with near-parallel vectors.
   void solve_lanes(bool vectors) {
@@ -125,79 +110,66 @@ struct Solver : Tile<T, U> {
       if (!test(full_lanes, lane)) continue;
       T *w, *zt;
       bool ok;
-      const index* order = this->solve_fully(lane, vectors, w, zt, ok);
+      const index* order = this->solve_fully(lane, vectors, w, zt, ok) + job.lo;
       for (index j = 0; j < window; ++j) {
-        const T x = ok ? lane_units(w[order[job.lo + j]], lane) : quiet_nan<T>();
+        const T x = ok ? (w[order[j]] * this->unscale_t.get(lane)) * this->unscale.get(lane) : quiet_nan<T>();
         if (job.values) job.values[(first + lane) * window + j] = x;
         value.set(lane, x);
         if (!vectors) continue;
-        T* v = zt + order[job.lo + j] * d;
-        if (a && !Base::is_tridiagonal(job)) this->back_transform_one(lane, v);
+        T* v = zt + order[j] * d;
+        if (reduced()) this->back_transform_one(lane, v);
         for (index i = 0; i < d; ++i) z[j * d + i].set(lane, ok ? v[i] : quiet_nan<T>());
       }
       index from, to;
-      this->cluster_of(job.lo, w, order, from, to);
-      if (window == 1) note_cluster(lane, from, to);
+      this->cluster_of(w, order - job.lo, from, to);
+      if (from < to) note_tie(lane);
     }
   }
 
-  void write_vectors(T* out) {
-    const index m = window;
-    for (index j = 0; j < m; ++j) {
-      if (m == 1) {
-        transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
-      } else {
-        for (index i = 0; i < d; ++i)
-          for (int l = 0; l < valid; ++l) out[l * d * m + i * m + j] = z[j * d + i].get(l);
-      }
-    }
+  void write_vectors(T* out) const {
+    if (window == 1) return transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
+    for (index j = 0; j < window; ++j)
+      for (index i = 0; i < d; ++i)
+        for (int l = 0; l < valid; ++l) out[(l * d + i) * window + j] = z[j * d + i].get(l);
   }
 
-  // Rows of v v^T in the layout of the input, P/m where lambda_k has multiplicity m; padding of packed rows is set to
-  // zero.
-  void write_gradient(T* out, index stride) {
-    const bool band = Base::is_tridiagonal(job);
+  // Rows of v v^T in the layout of the matrices, P/m where lambda_k has multiplicity m.
+  void write_gradient(T* out) {
+    const index K = layout_size(job.layout, d);
     if (Base::by_rows(job)) {
-      transpose_out<T, U>(this->rows, d, valid, d, [&](index c) { return z[c]; });
-      write_projectors<T>(job.source == Source::dense ? Layout::full : Layout::packed, d, this->rows, nullptr, valid,
-                          out);
-      if (any(tied_lanes)) write_tied_gradient(out, stride, band);
-      return;
+      write_vectors(this->rows);
+      write_projectors<T>(job.layout, d, this->rows, nullptr, valid, out);
+    } else {
+      const bool band = job.layout == Layout::band;
+      const P root2(T(1.41421356237309504880));
+      index i = 0, j = 0;
+      transpose_out<T, U>(out, K, valid, K, [&](index) {
+        const P g = i == j ? z[i] * z[i] : root2 * z[i] * z[j];
+        if (j == i)
+          ++i, j = band ? i - 1 : 0;
+        else
+          ++j;
+        return g;
+      });
     }
-    const index K = Base::columns(job);
-    const P root2(T(1.41421356237309504880)), zero(T(0));
-    index i = 0, j = 0;
-    transpose_out<T, U>(out, stride, valid, stride, [&](index c) {
-      if (c >= K) return zero;
-      const P g = i == j ? z[i] * z[i] : root2 * z[i] * z[j];
-      if (j == i)
-        ++i, j = band ? i - 1 : 0;
-      else
-        ++j;
-      return g;
-    });
-    if (any(tied_lanes)) write_tied_gradient(out, stride, band);
+    if (any(tied_lanes)) write_tied_gradient(out, K);
   }
 
-  void write_tied_gradient(T* out, index stride, bool band) {
+  void write_tied_gradient(T* out, index stride) {
     for (int lane = 0; lane < valid; ++lane) {
       if (!test(tied_lanes, lane)) continue;
       T *w, *zt;
       bool ok;
       const index* order = this->solve_fully(lane, true, w, zt, ok);
       index from, to;
-      this->cluster_of(job.lo, w, order, from, to);
+      this->cluster_of(w, order, from, to);
       if (from == to || !ok) continue;
       T* g = out + lane * stride;
       for (index c = 0; c < stride; ++c) g[c] = 0;
-      const bool dense = job.source == Source::dense;
       for (index member = from; member <= to; ++member) {
         T* v = zt + order[member] * d;
-        if (a && !band) this->back_transform_one(lane, v);
-        index c = 0;
-        for (index i = 0; i < d; ++i)
-          for (index j = band && i ? i - 1 : 0; j < (dense ? d : i + 1); ++j)
-            g[c++] += v[i] * v[j] * (i == j || dense ? T(1) : T(1.41421356237309504880)) / T(to - from + 1);
+        if (reduced()) this->back_transform_one(lane, v);
+        add_projector(job.layout, d, v, T(to - from + 1), g);
       }
     }
   }
@@ -206,12 +178,12 @@ struct Solver : Tile<T, U> {
 template <class AnySolver, class T>
 void run_tiles(const Job<T>& job, index first, index count, void* workspace) {
   AnySolver s(job, workspace);
+  const bool vectors = job.vectors || job.gradient, ties = job.tied || job.gradient;
   for (index n = first; n < first + count; n += s.lanes) {
     const int valid = first + count - n < s.lanes ? int(first + count - n) : s.lanes;
-    s.solve(n, valid, s.wants_vectors());
-    if (job.vectors) s.write_vectors(job.vectors + n * job.d * s.window);
-    const index K = job.source == Source::dense ? job.d * job.d : AnySolver::columns(job);
-    if (job.gradient) s.write_gradient(job.gradient + n * K, K);
+    s.solve(n, valid, vectors, ties);
+    if (job.vectors) s.write_vectors(job.vectors + n * job.d * job.window());
+    if (job.gradient) s.write_gradient(job.gradient + n * layout_size(job.layout, job.d));
   }
 }
 

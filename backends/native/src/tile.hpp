@@ -19,7 +19,7 @@ struct Tile {
   const Job<T>& job;
   const index d, window;
   P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
-  T* rows = nullptr;     // encoded: assembled packed rows; dense, with the gradient: vectors
+  T* rows = nullptr;     // encoded: assembled packed rows; with the gradient: vectors by rows
   P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
   P tiny2;               // squared length below which a row to be reduced is nothing but rounding
   Q bad, zero_matrix;
@@ -28,19 +28,13 @@ struct Tile {
 
   // Matrices one after the other instead of side by side: where most lanes would be empty.
   static bool one_by_one(const Job<T>& job) {
-    return (job.source == Source::dense || job.source == Source::packed) && job.d >= 20 &&
+    return job.source == Source::rows && !is_tridiagonal(job.layout) && job.d >= 20 &&
            (job.count == 1 || (job.d >= 64 && job.count * 4 <= Pack<T, 1>::lanes));
   }
 
-  static bool is_tridiagonal(const Job<T>& job) {
-    return job.source == Source::tridiagonal || job.source == Source::band ||
-           (job.source == Source::pencil && job.tridiagonal_params);
-  }
-  static index columns(const Job<T>& job) { return is_tridiagonal(job) ? 2 * job.d - 1 : packed_size(job.d); }
-
   // The gradient is written from vectors stored by rows. Short packed rows are transposed instead, faster below d = 16.
   static bool by_rows(const Job<T>& job) {
-    return job.source == Source::dense || (job.source == Source::packed && job.d >= 16);
+    return job.layout == Layout::full || job.layout == Layout::pair || (job.layout == Layout::packed && job.d >= 16);
   }
 
   // Numbers kept by rows for each lane.
@@ -50,26 +44,26 @@ struct Tile {
 
   // Packs and scalars needed, in bytes.
   static std::size_t bytes(const Job<T>& job) {
-    const index d = job.d, m = job.hi - job.lo + 1;
-    index packs = 8 * d + (m + 1) * d;
-    if (!is_tridiagonal(job)) packs += packed_size(d);
-    if (job.source == Source::pencil) packs += job.terms + (job.tridiagonal_params ? 2 * d : 0);
+    const index d = job.d;
+    index packs = 8 * d + (job.window() + 1) * d;
+    if (!is_tridiagonal(job.layout)) packs += packed_size(d);
+    if (job.source == Source::pencil) packs += job.terms + (is_tridiagonal(job.layout) ? 2 * d : 0);
     index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
     scalars += lanes * row_stride(job);
     return (std::size_t)packs * sizeof(P) + (std::size_t)scalars * sizeof(T) + 256;
   }
 
-  Tile(const Job<T>& job_, void* workspace) : job(job_), d(job_.d), window(job_.hi - job_.lo + 1) {
+  Tile(const Job<T>& job_, void* workspace) : job(job_), d(job_.d), window(job_.window()) {
     P* next = reinterpret_cast<P*>(((std::uintptr_t)workspace + 63) / 64 * 64);
     const auto take = [&](index n) {
       P* p = next;
       next += n;
       return p;
     };
-    if (!is_tridiagonal(job)) a = take(packed_size(d));
+    if (!is_tridiagonal(job.layout)) a = take(packed_size(d));
     if (job.source == Source::pencil) {
       x = take(job.terms);
-      if (job.tridiagonal_params) a = take(2 * d);
+      if (is_tridiagonal(job.layout)) a = take(2 * d);
     }
     diagonal = take(d);
     off = take(d);
@@ -89,9 +83,9 @@ struct Tile {
     const index K = packed_size(d);
     P sum(T(1));
     for (int l = 0; l < valid; ++l)
-      sum.set(l, job.source == Source::dense
-                     ? load_dense_single(job.matrix + (first + l) * d * d, d, T(0.5) * scale.get(l), single(l))
-                     : load_packed_single(job.matrix + (first + l) * K, d, scale.get(l), single(l)));
+      sum.set(l, job.layout == Layout::full
+                     ? load_dense_single(job.rows + (first + l) * d * d, d, T(0.5) * scale.get(l), single(l))
+                     : load_packed_single(job.rows + (first + l) * K, d, scale.get(l), single(l)));
     return sum;
   }
 
@@ -113,42 +107,43 @@ struct Tile {
     }
   }
 
+  P load_rows(index first, int valid, const P& scale) {
+    const T* p = job.rows + first * job.row_stride;
+    if (one_by_one(job)) return load_single(first, valid, scale);
+    if (job.layout == Layout::full) return load_dense<T, U>(p, d, valid, P(T(0.5)) * scale, a);
+    if (job.layout == Layout::packed) return load_packed<T, U>(p, packed_size(d), d, valid, scale, a);
+    if (job.layout == Layout::band) return load_band<T, U>(p, d, valid, scale, diagonal, off);
+    return load_diagonal<T, U>(p, job.row_stride, d, valid, scale, diagonal) +
+           load_diagonal<T, U>(job.off + first * job.off_stride, job.off_stride, d - 1, valid, scale, off);
+  }
+
+  P load_pencil(index first, int valid, const P& scale) {
+    transpose_in<T, U>(job.x + first * job.terms, job.terms, valid, job.terms,
+                       [&](index i, const P& xi) { x[i] = xi; });
+    assemble_pencil<T, U>(job.params, layout_size(job.layout, d), job.terms, x, a);
+    if (job.layout == Layout::packed) return unscale_packed<T, U>(d, scale, a);
+    P sum(T(0));
+    const P other = scale * P(T(0.70710678118654752440));
+    for (index c = 0; c < 2 * d - 1; ++c) {
+      const bool beside = c % 2 == 1;
+      P* const entry = beside ? off + c / 2 : diagonal + c / 2;
+      *entry = (beside ? other : scale) * a[c];
+      sum = sum + abs(*entry);
+    }
+    return sum;
+  }
+
+  P load_encoded(index first, int valid, const P& scale) {
+    const Encoded<T>& e = job.encoded;
+    for (int l = 0; l < valid; ++l) gather_row(e, first + l, rows + l * e.stride);
+    return load_packed<T, U>(rows, e.stride, d, valid, scale, a);
+  }
+
   // Input of matrices first ... first + valid - 1 times a power of two per lane; returns sum |A_ij| of what was loaded.
   P load_input(index first, int valid, const P& scale) {
-    const index K = packed_size(d);
-    if (one_by_one(job)) return load_single(first, valid, scale);
-    switch (job.source) {
-      case Source::dense:
-        return load_dense<T, U>(job.matrix + first * d * d, d, valid, P(T(0.5)) * scale, a);
-      case Source::packed:
-        return load_packed<T, U>(job.matrix + first * K, K, d, valid, scale, a);
-      case Source::band:
-        return load_band<T, U>(job.matrix + first * (2 * d - 1), d, valid, scale, diagonal, off);
-      case Source::tridiagonal:
-        return load_tridiagonal<T, U>(job.matrix + first * d, job.off + first * (d - 1), d, valid, scale, diagonal,
-                                      off);
-      case Source::pencil: {
-        transpose_in<T, U>(job.x + first * job.terms, job.terms, valid, job.terms,
-                           [&](index i, const P& xi) { x[i] = xi; });
-        assemble_pencil<T, U>(job.params, columns(job), job.terms, x, a);
-        if (!job.tridiagonal_params) return unscale_packed<T, U>(d, scale, a);
-        P sum(T(0));
-        const P other = scale * P(T(0.70710678118654752440));
-        for (index c = 0; c < 2 * d - 1; ++c) {
-          const bool beside = c % 2 == 1;
-          P* const entry = beside ? off + c / 2 : diagonal + c / 2;
-          *entry = (beside ? other : scale) * a[c];
-          sum = sum + abs(*entry);
-        }
-        return sum;
-      }
-      case Source::encoded: {
-        const Encoded<T>& e = job.encoded;
-        for (int l = 0; l < valid; ++l) gather_row(e, first + l, rows + l * e.stride);
-        return load_packed<T, U>(rows, e.stride, d, valid, scale, a);
-      }
-    }
-    return P(T(0));
+    if (job.source == Source::pencil) return load_pencil(first, valid, scale);
+    if (job.source == Source::encoded) return load_encoded(first, valid, scale);
+    return load_rows(first, valid, scale);
   }
 
   // Largest finite magnitude of each lane's entries as loaded with a scale that cannot overflow, and the lanes with NaN
@@ -172,7 +167,7 @@ struct Tile {
       big = max(abs(y), big);
       nothing = nothing + y * P(T(0));
     };
-    if (is_tridiagonal(job)) {
+    if (is_tridiagonal(job.layout)) {
       for (index i = 0; i < d; ++i) see(diagonal[i]);
       for (index i = 0; i + 1 < d; ++i) see(off[i]);
     } else {
@@ -224,7 +219,7 @@ struct Tile {
         tridiagonalise_single(d, single(l), tiny2.get(l), reinterpret_cast<T*>(diagonal) + l,
                               reinterpret_cast<T*>(off) + l, reinterpret_cast<T*>(inverse_h) + l, (index)lanes,
                               reinterpret_cast<T*>(scratch));
-    } else if (!is_tridiagonal(job))
+    } else if (!is_tridiagonal(job.layout))
       tridiagonalise<T, U>(d, a, tiny2, diagonal, off, inverse_h, scratch);
     P low = diagonal[0], high = diagonal[0], left(T(0));
     for (index i = 0; i < d; ++i) {
@@ -250,9 +245,11 @@ struct Tile {
     t = {d, diagonal, off, off2, low * f - wider, high * f + wider, bound, bound * P(T(8 * d) * Real<T>::eps)};
   }
 
-  Q root(index k, P& value, Q& failed) {
+  // Eigenvalue job.lo + j. Returns the lanes in which it may have company within tau.
+  Q root(index j, P& value, Q& failed) {
     Q close;
-    value = kth_root<T, U>(t, k, job.quantile(k), job.spacing(k), close, failed, bad | zero_matrix);
+    const Expected<T>& at = job.expected[j];
+    value = kth_root<T, U>(t, job.lo + j, at.quantile, at.spacing, close, failed, bad | zero_matrix);
     failed = failed & ~bad & ~zero_matrix;
     return (close | zero_matrix) & ~bad;
   }
@@ -264,15 +261,13 @@ struct Tile {
     }
   }
 
-  // The cluster of lambda_k = x (scaled) by counting: eigenvalues within 8 d eps ||T||_2.
-  void count_cluster(int lane, index k, T x, index& from, index& to) {
+  // Is another eigenvalue within 8 d eps ||T||_2 of lambda_k = x (scaled)? By counting.
+  bool has_company(int lane, T x) {
     take_lane(lane, full, full + d);
     const double tau = 8.0 * (double)d * (double)Real<T>::eps * norm_of(d, full, full + d);
     const index below = count_below(d, full, full + d, (double)x - tau),
                 upto = count_below(d, full, full + d, (double)x + tau);
-    from = below < k ? below : k;
-    to = upto - 1 > k ? upto - 1 : k;
-    if (tau == 0) from = 0, to = d - 1;
+    return tau == 0 ? d > 1 : below < job.lo || upto - 1 > job.lo;
   }
 
   // Lane's scaled tridiagonal matrix solved fully. Returns ascending order; values in full[0 ... d), vectors in the
@@ -289,7 +284,8 @@ struct Tile {
   }
 
   // Members of the cluster of lambda_k: |lambda_j - lambda_k| <= 8 d eps ||T||.
-  void cluster_of(index k, const T* w, const index* order, index& from, index& to) const {
+  void cluster_of(const T* w, const index* order, index& from, index& to) const {
+    const index k = job.lo;
     const T lowest = scalar_abs(w[order[0]]), highest = scalar_abs(w[order[d - 1]]);
     const T tau = T(8 * d) * Real<T>::eps * (lowest > highest ? lowest : highest);
     from = to = k;

@@ -5,6 +5,67 @@
 namespace eigcore {
 namespace EIGCORE_ISA {
 
+namespace detail {
+template <class T, int s, int... J>
+EIG_INLINE typename Real<T>::V exchange_low(typename Real<T>::V a, typename Real<T>::V b,
+                                            std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, b, ((J & s) ? Real<T>::W + J - s : J)...);
+}
+template <class T, int s, int... J>
+EIG_INLINE typename Real<T>::V exchange_high(typename Real<T>::V a, typename Real<T>::V b,
+                                             std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, b, ((J & s) ? Real<T>::W + J : J + s)...);
+}
+template <class T, int s>
+EIG_INLINE void transpose_stage(typename Real<T>::V* r) {
+  if constexpr (s > 0) {
+    constexpr auto lanes = std::make_integer_sequence<int, Real<T>::W>{};
+#pragma GCC unroll 16
+    for (int i = 0; i < Real<T>::W; ++i)
+      if (!(i & s)) {
+        const auto a = r[i], b = r[i + s];
+        r[i] = exchange_low<T, s>(a, b, lanes);
+        r[i + s] = exchange_high<T, s>(a, b, lanes);
+      }
+    transpose_stage<T, s / 2>(r);
+  }
+}
+}  // namespace detail
+
+// Eklundh's transposition of a W x W block held in W registers.
+template <class T>
+EIG_INLINE void transpose(typename Real<T>::V* r) {
+  detail::transpose_stage<T, Real<T>::W / 2>(r);
+}
+
+namespace detail {
+template <class T>
+struct Half {
+  typedef T V __attribute__((vector_size(EIGCORE_BYTES / 2)));
+  typedef T VU __attribute__((vector_size(EIGCORE_BYTES / 2), aligned(sizeof(T)), may_alias));
+};
+template <class T, int... J>
+EIG_INLINE typename Real<T>::V load_halves(const T* low, const T* high, std::integer_sequence<int, J...>) {
+  const typename Half<T>::V a = *reinterpret_cast<const typename Half<T>::VU*>(low),
+                            b = *reinterpret_cast<const typename Half<T>::VU*>(high);
+  return __builtin_shufflevector(a, b, J...);
+}
+}  // namespace detail
+
+// The block of columns at ... at + W - 1 of W rows, transposed. Halves of registers are loaded where they belong: that
+// is the first stage of the transposition, the only one that would cross the halves.
+template <class T>
+EIG_INLINE void load_transposed(const T* const* rows, index at, typename Real<T>::V* r) {
+  constexpr int W = Real<T>::W, H = W / 2;
+  constexpr auto lanes = std::make_integer_sequence<int, W>{};
+#pragma GCC unroll 16
+  for (int i = 0; i < H; ++i) {
+    r[i] = detail::load_halves<T>(rows[i] + at, rows[i + H] + at, lanes);
+    r[i + H] = detail::load_halves<T>(rows[i] + at + H, rows[i + H] + at + H, lanes);
+  }
+  detail::transpose_stage<T, H / 2>(r);
+}
+
 // Rows base + lane * stride, lanes beyond `valid` repeat the last; emit(c, pack) for c = 0 ... length - 1 in order.
 template <class T, int U, class Emit>
 EIG_INLINE void transpose_in(const T* base, index stride, int valid, index length, Emit emit) {

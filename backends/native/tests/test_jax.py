@@ -1,12 +1,12 @@
 """The XLA handlers inside jit, vmap and custom derivatives."""
 
-import eigcore_native as en
 import numpy as np
 import pytest
+from door import KINDS, rule, value_and_gradient
 
 jax = pytest.importorskip("jax")
 
-from eigcore_native import jax_ffi  # noqa: E402
+from eigcore_native import jax as door  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +16,15 @@ def double_precision():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("band", [False, True])
-def test_inside_jit_and_vmap(dtype, band):
-    p = np.random.default_rng(0).standard_normal((6, 50, 9 if band else 15)).astype(dtype)
-    expected = en.value_and_gradient_band(p, 2) if band else en.value_and_gradient_packed(p, 2)
+@pytest.mark.parametrize("kind", KINDS)
+def test_inside_jit_and_vmap(dtype, kind):
+    shape = {"square": (5, 5), "full": (25,), "packed": (15,)}.get(kind, (9,))
+    p = np.random.default_rng(0).standard_normal((6, 50, *shape)).astype(dtype)
+    expected = value_and_gradient(kind, p, 2)
+    tolerance = 100 * np.finfo(dtype).eps
 
     def f(q):
-        return jax_ffi.value_and_gradient_packed(q, 2, 5, band=band)
+        return door.value_and_gradient(rule(kind, 5, 2), q)
 
     for got in (
         jax.jit(f)(p),
@@ -30,53 +32,57 @@ def test_inside_jit_and_vmap(dtype, band):
         jax.vmap(f, in_axes=1, out_axes=1)(p),
     ):
         for a, b in zip(got, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
-    values = jax.jit(lambda q: jax_ffi.value_packed(q, -3, band=band))(p)
-    np.testing.assert_allclose(values, expected[0], atol=100 * np.finfo(dtype).eps)
+            assert a.dtype == dtype
+            np.testing.assert_allclose(a, b, atol=tolerance)
+    values = jax.jit(lambda q: door.value(rule(kind, 5, 2), q))(p)
+    np.testing.assert_allclose(values, expected[0], atol=tolerance)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_whole_matrices(dtype):
-    m = np.random.default_rng(0).standard_normal((6, 50, 5, 5)).astype(dtype)
-    values, gradient = en.value_and_gradient(m, 2)
-
-    def f(q):
-        return jax_ffi.value_and_gradient_packed(q, 2, 5)
-
-    rows = m.reshape(6, 50, 25)
-    for got in (jax.jit(f)(rows), jax.jit(jax.vmap(f))(rows)):
-        np.testing.assert_array_equal(got[0], values)
-        np.testing.assert_array_equal(got[1], gradient.reshape(6, 50, 25))
-    got = jax.jit(lambda q: jax_ffi.value_packed(q, -3, 5))(rows)
-    np.testing.assert_allclose(got, values, atol=100 * np.finfo(dtype).eps)
+@pytest.mark.parametrize("kind", KINDS)
+def test_ties_and_non_finite_rows(kind):
+    eye = {"square": np.eye(3), "full": np.eye(3).ravel(), "packed": [1, 0, 1, 0, 0, 1]}
+    one = np.array(eye.get(kind, [1, 0, 1, 0, 1] if kind == "band" else [1, 1, 1, 0, 0]), float)
+    values, gradient = door.value_and_gradient(rule(kind, 3, 1), np.stack([one, one * np.nan]))
+    np.testing.assert_allclose(gradient[0], one / 3, atol=1e-15)
+    assert np.isnan(values[1])
+    assert np.isnan(gradient[1]).all()
 
 
 def test_reverse_mode_through_a_custom_rule():
     p = np.random.default_rng(0).standard_normal((20, 15))
+    which = rule("packed", 5, 2)
 
     @jax.custom_vjp
     def value(q):
-        return jax_ffi.value_packed(q, 2)
+        return door.value(which, q)
 
-    value.defvjp(
-        lambda q: jax_ffi.value_and_gradient_packed(q, 2), lambda g, c: (c[..., None] * g,)
-    )
+    value.defvjp(lambda q: door.value_and_gradient(which, q), lambda g, c: (c[..., None] * g,))
     gradient = jax.jit(jax.grad(lambda q: (value(q) ** 2).sum()))(p)
-    v, g = en.value_and_gradient_packed(p, 2)
+    v, g = value_and_gradient("packed", p, 2)
     np.testing.assert_allclose(gradient, 2 * v[:, None] * g, atol=1e-12)
 
 
 def test_windows():
     m = np.random.default_rng(0).standard_normal((7, 6, 6))
     m = (m + m.swapaxes(1, 2)) / 2
-    values, vectors = jax.jit(lambda a: jax_ffi.eigenpairs(a, 1, 3))(m)
-    np.testing.assert_allclose(values, np.linalg.eigvalsh(m)[:, 1:4], atol=1e-13)
-    np.testing.assert_allclose(m @ vectors, values[:, None, :] * vectors, atol=1e-12)
-    a, b = m[:, 0], m[:, 1, :5]
-    values, _ = jax.vmap(lambda x, y: jax_ffi.eigenpairs_tridiagonal(x, y, 0, 5))(a, b)
-    np.testing.assert_array_equal(values, en.eigenpairs_tridiagonal(a, b, 0, 5)[0])
+    for f in (lambda a: door.eigenpairs(a, 1, 3), jax.vmap(lambda a: door.eigenpairs(a, 1, 3))):
+        values, vectors = jax.jit(f)(m)
+        np.testing.assert_allclose(values, np.linalg.eigvalsh(m)[:, 1:4], atol=1e-13)
+        np.testing.assert_allclose(m @ vectors, values[:, None, :] * vectors, atol=1e-12)
 
 
-def test_shapes_are_checked():
-    with pytest.raises(ValueError, match="trailing length"):
-        jax_ffi.value_packed(np.zeros((3, 7)), 0)
+def test_exported_programs_name_the_handlers_of_old():
+    """Programs on disk call these names with these attributes; they never change."""
+    with jax.enable_x64(True):
+        exported = jax.export.export(jax.jit(lambda q: door.value(rule("band", 5, 2), q)))(
+            jax.ShapeDtypeStruct((4, 9), np.float64)
+        )
+    text = exported.mlir_module()
+    assert "eigcore_value(" in text or "@eigcore_value" in text
+    for attribute in ("k = 2 : i64", "dim = 5 : i64", "band = true", "threads = 0 : i64"):
+        assert attribute in text
+
+
+def test_rows_of_another_length_raise():
+    with pytest.raises(jax.errors.JaxRuntimeError, match="do not belong together"):
+        jax.block_until_ready(door.value(rule("packed", 3, 0), np.zeros((3, 7))))

@@ -1,23 +1,25 @@
-"""One eigenpair, or a few, of many small symmetric matrices; for the backends of eigcore.
+"""One eigenvalue of many small symmetric matrices, and what it is differentiated with.
 
-Eigenvalues are numbered from the smallest, from zero. ``threads=0`` means the cores available to
-the process. Rows with NaN or infinity give NaN and leave the others alone.
+`kernel` is the door from NumPy; `eigcore_native.jax` is the same inside ``jax.jit``. ``threads=0``
+means the cores available to the process. Matrices with NaN or infinity give NaN and leave the
+others alone.
 """
 
-from eigcore_native._core import available_cores, isa
-from eigcore_native.kernels import all_finite, kernel, serves
-from eigcore_native.windows import eigenpairs, eigenpairs_tridiagonal
+from eigcore_native._core import isa
+from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
+from eigcore_native.types import Answer
 
 __version__ = "0.2.0"
 INTERFACE = 2
 """Version of this Python interface; eigcore speaks to one of them only."""
+
 __all__ = [
     "INTERFACE",
+    "Answer",
     "all_finite",
-    "available_cores",
     "eigenpairs",
-    "eigenpairs_tridiagonal",
     "isa",
     "kernel",
     "serves",
+    "tables",
 ]

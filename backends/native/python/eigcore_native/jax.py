@@ -1,7 +1,9 @@
-"""The kernels inside jax.jit on the CPU: compiled handlers, no Python callback.
+"""The kernels inside ``jax.jit`` on the CPU: compiled handlers, no Python callback.
 
-Leading axes are batch, so ``vmap`` only adds one. These functions have no derivative of their own:
-`value_and_gradient` is what a ``custom_jvp`` is made of.
+Only matrices themselves are a source here. Leading axes are batch, so ``vmap`` only adds one. The
+functions have no derivative of their own: `value_and_gradient` is what a ``custom_jvp`` or
+``custom_vjp`` is made of. XLA reports dtypes other than float64 and float32 as an error when the
+function runs.
 """
 
 from __future__ import annotations
@@ -10,49 +12,100 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax._src.export import _export
 
 from eigcore_native import _core
-from eigcore_native.gradients import ROOT
-from eigcore_native.kernels import kind_of
+from eigcore_native.types import Rule
 
-STABLE = ("eigcore_value", "eigcore_value_and_gradient", "eigcore_eigenpairs")
-# jax.export refuses kernels that nobody promised to keep; eigcore keeps these. There is no public
-# way to say so once (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
+STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS = (
+    "eigcore_value",
+    "eigcore_value_and_gradient",
+    "eigcore_eigenpairs",
+)
+SQRT_HALF = 0.5**0.5
+
+# jax.export refuses kernels that nobody promised to keep; eigcore keeps these, with their
+# attributes. There is no public way to say so once
+# (https://docs.jax.dev/en/latest/export/export.html#compatibility-guarantees-for-custom-calls).
 getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(STABLE)
 
 
-def value(rule: Any, p: jax.Array, threads: int = 0) -> jax.Array:
-    """λ_k of matrices p in the layout of a rule: (...); NaN where a row is not finite."""
-    rows, factor = _rows(rule, p)
-    out = jax.ShapeDtypeStruct(rows.shape[:-1], p.dtype)
-    values = _call(STABLE[0], out, rows, **_options(rule, threads))
-    return values if factor is None else values / factor
+def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
+    """Return λ_k of rows that `eigcore_native.kernels.serves`; NaN where a row is not finite.
+
+    Parameters
+    ----------
+    rule : Rule
+    p : (..., K) array, or (..., d, d) for the layout "square"
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    ImportError
+        The kernels were built without XLA's header.
+    """
+    rows, factor = _to_rows(rule, p)
+    values = _call(VALUE, rows, _shape(rows.shape[:-1], rows), **_options(rule, threads))
+    return values if factor is None else values / factor[..., 0]
 
 
-def value_and_gradient(rule: Any, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
-    """λ_k of matrices p and its gradient, P/m at ties: (...), like p."""
-    rows, factor = _rows(rule, p)
-    out = jax.ShapeDtypeStruct(rows.shape[:-1], p.dtype), jax.ShapeDtypeStruct(rows.shape, p.dtype)
-    values, gradient = _call(STABLE[1], out, rows, **_options(rule, threads))
+def value_and_gradient(rule: Rule, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
+    """Return λ_k (...) of rows and its gradient, of the shape of p; at ties P/m.
+
+    Parameters and errors as in `value`; the gradient as in `eigcore_native.types.Answer`.
+    """
+    rows, factor = _to_rows(rule, p)
+    results = _shape(rows.shape[:-1], rows), _shape(rows.shape, rows)
+    values, gradient = _call(VALUE_AND_GRADIENT, rows, results, **_options(rule, threads))
     if factor is None:
         return values, gradient.reshape(p.shape)
-    beside = (gradient[..., 1::2] * ROOT).astype(p.dtype)
-    return values / factor, jax.numpy.concatenate((gradient[..., ::2], beside), axis=-1)
+    beside = (gradient[..., 1::2] / SQRT_HALF).astype(p.dtype)
+    return values / factor[..., 0], jnp.concatenate((gradient[..., ::2], beside), axis=-1)
 
 
 def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Array, jax.Array]:
     """Return values (..., m), ascending, and orthonormal vectors (..., d, m), m = hi − lo + 1.
 
-    M : (..., d, d), of which the symmetric part is meant.
+    As `eigcore_native.kernels.eigenpairs`. Raises `ImportError` as `value`.
     """
     *lead, d, _ = M.shape
     m = hi - lo + 1
-    shapes = (*lead, m), (*lead, d, m)
-    out = tuple(jax.ShapeDtypeStruct(shape, M.dtype) for shape in shapes)
-    window = {"lo": np.int64(lo), "hi": np.int64(hi), "threads": np.int64(threads)}
-    return _call(STABLE[2], out, M, **window)
+    results = _shape((*lead, m), M), _shape((*lead, d, m), M)
+    return _call(EIGENPAIRS, M, results, lo=lo, hi=hi, threads=threads)
+
+
+def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    """Rows as the handlers read them; for "pair" times a power of two (..., 1).
+
+    The handlers know no "pair": it becomes a band. The power makes room for the factor √2 of it.
+    """
+    d = rule.layout.dim
+    if rule.layout.kind == "square":
+        return p.reshape(*p.shape[:-2], d * d), None
+    if rule.layout.kind != "pair":
+        return p, None
+    factor = jnp.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
+    rows = jnp.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d] * factor)
+    return rows.at[..., 1::2].set(p[..., d:] * factor / SQRT_HALF), factor
+
+
+def _options(rule: Rule, threads: int) -> dict[str, int | bool]:
+    lay = rule.layout
+    band = lay.kind == "pair" or (lay.bandwidth == 1 and lay.dim > 2)
+    return {"k": rule.phi.parameter, "dim": lay.dim, "band": band, "threads": threads}
+
+
+def _call(name: str, argument: jax.Array, results: Any, **attributes: int | bool) -> Any:
+    _register()
+    exact = {key: a if isinstance(a, bool) else np.int64(a) for key, a in attributes.items()}
+    return jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")(argument, **exact)
 
 
 @functools.cache
@@ -66,26 +119,5 @@ def _register() -> None:
         jax.ffi.register_ffi_target(name, handler, platform="cpu")
 
 
-def _call(name: str, results: Any, *arguments: jax.Array, **attributes: Any) -> Any:
-    _register()
-    call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")
-    return call(*arguments, **attributes)
-
-
-def _options(rule: Any, threads: int) -> dict[str, Any]:
-    band = kind_of(rule) in ("band", "pair")
-    numbers = {"k": rule.phi.parameter, "dim": rule.layout.dim, "threads": threads}
-    return {"band": band} | {name: np.int64(number) for name, number in numbers.items()}
-
-
-def _rows(rule: Any, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-    """Rows (..., K) as the handlers read them, and by what their values are to be divided."""
-    kind, d = kind_of(rule), rule.layout.dim
-    if kind == "square":
-        return p.reshape(*p.shape[:-2], d * d), None
-    if kind != "pair":
-        return p, None
-    # a power of two makes room for the factor √2 of the packing
-    factor = jax.numpy.where(abs(p).max(-1, keepdims=True) > 1, 0.25, 1.0).astype(p.dtype)
-    rows = jax.numpy.zeros(p.shape, p.dtype).at[..., ::2].set(p[..., :d] * factor)
-    return rows.at[..., 1::2].set(p[..., d:] * factor * ROOT), factor[..., 0]
+def _shape(shape: tuple[int, ...], like: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, like.dtype)

@@ -1,257 +1,285 @@
-"""The door to the kernels: a rule and a source of matrices give values, vectors and a pullback.
+"""One door to the kernels: a rule and a source of matrices give values and a pullback, or None.
 
-A rule is an `eigcore.core.rules.Rule`; here only ``rule.layout`` (kind, dim, bandwidth, core) and
-``rule.phi`` (name, parameter) are read. Sources and their arrays, float64 or float32:
+The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in float64 and float32.
+Sources:
 
-- "rows": p, matrices in the layout of the rule: (..., d, d) whole ones, of which the symmetric part
-  is meant, or (..., K) packed lower triangles by rows, off-diagonal entries times √2;
-- "diagonals": diag (..., d) and off (..., d − 1) of tridiagonal matrices;
-- "pencil": params (1, n + 1, K) and x (..., n), for A₀ + Σ xᵢ Aᵢ;
-- "encoded": indices and fractions (N, C), runs of terms, params (1, terms + 1, K): see
-  `eigcore_native.encoded`.
+- "rows": ``(p,)``, the numbers of each matrix, p (..., K), or (..., d, d) for the layout "square".
+- "diagonals": ``(diag, off)``, tridiagonal matrices as (..., d) and (..., d − 1).
+- "pencil": ``(params, x)``, the matrices A₀ + Σ xᵢ Aᵢ for params (1, n + 1, K) and x (..., n).
+- "encoded": ``(indices, fractions, runs, params)``, or with `tables` in place of the last two. Row
+  n of the data names one term for each of its C columns, with params (1, terms + 1, K):
+  A_n = A₀ + Σ_c (Σ of the terms before indices[n, c] in its run) + fractions[n, c] · (that term).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from eigcore_native import _core, encoded
-from eigcore_native.arrays import Array, ready
-from eigcore_native.gradients import BAND, DENSE, PACKED, TRIDIAGONAL, gradient, value_and_gradient
+from eigcore_native import _core
+from eigcore_native.types import Answer, Array, Rule, Runs, Shape, SourceKind, Want
 
-PENCIL = 4
-"""Beside those of `eigcore_native.gradients`, the number of a C++ `Source`."""
-LAYOUTS = {"square": 0, "full": 0, "packed": 1, "band": 2, "pair": 3}
-"""The numbers of the C++ `enum Layout`."""
-ROWS = {"square": DENSE, "full": DENSE, "packed": PACKED, "band": BAND}
+FULL, PACKED, BAND, PAIR = range(4)
+DENSE = {"packed": PACKED, "square": FULL, "full": FULL}
 SERVED = {
-    "rows": ("square", "full", "packed", "band", "pair"),
-    "diagonals": ("pair",),
-    "pencil": ("packed", "band"),
-    "encoded": ("packed",),
+    "rows": (FULL, PACKED, BAND, PAIR),
+    "diagonals": (PAIR,),
+    "pencil": (PACKED, BAND),
+    "encoded": (PACKED,),
 }
-"""Kinds of matrices, see `kind_of`, that each source may have."""
-LARGEST = 256
-"""Above this order blocked LAPACK catches up."""
+ORDERS = range(2, 257)
+"""Orders of dense matrices that are served: blocked LAPACK catches up above."""
+
+_CLASSES = {
+    np.dtype(np.float32): (_core.Matrices32, _core.Tables32),
+    np.dtype(np.float64): (_core.Matrices64, _core.Tables64),
+}
+_DTYPES = {tables: dtype for dtype, (_, tables) in _CLASSES.items()}
 
 
-class Answer(NamedTuple):
-    """Eigenvalues of a source, and what was wanted beside them.
-
-    values : (...);  vectors : (..., d) unit eigenvectors;  gradient : ∂values/∂p, like p of "rows"
-    pullback : (g, wanted) -> cotangents of the source's float arrays, for cotangents g (...) of the
-        values; ``wanted`` is one bool for each array, and those that are not may be None. At a tie
-        the gradient is P/m, P the projector on the eigenspace of dimension m.
-    """
-
-    values: Array
-    vectors: Array | None = None
-    pullback: Callable[..., tuple[Array | None, ...]] | None = None
-    gradient: Array | None = None
-
-
-def kind_of(rule: Any) -> str | None:
-    """Name the kind of matrix that a rule reads, None where no kernel serves it.
-
-    Served is the k-th eigenvalue of dense matrices ("square", "full", "packed") and of tridiagonal
-    ones ("band", "pair").
-    """
-    lay = rule.layout
-    if rule.phi.name != "kth" or lay.dim == 1:
-        return None
-    if lay.kind == "pair":
-        return "pair"
-    if lay.bandwidth == lay.dim - 1:
-        return lay.kind if lay.dim <= LARGEST else None
-    return "band" if lay.bandwidth == 1 and lay.kind == "packed" else None
-
-
-def serves(rule: Any, source: str) -> bool:
-    """Tell whether there is a kernel for a rule and a kind of source."""
-    return kind_of(rule) in SERVED[source]
+def serves(rule: Rule, source_kind: SourceKind) -> bool:
+    """Tell whether `kernel` serves a rule with a kind of source."""
+    return _layout(rule, source_kind) is not None
 
 
 def kernel(
-    rule: Any, source: str, arrays: tuple[Any, ...], want: str, threads: int = 0
+    rule: Rule,
+    source_kind: SourceKind,
+    arrays: Sequence[Any],
+    want: Want,
+    threads: int = 0,
 ) -> Answer | None:
-    """Return the k-th eigenvalues of a source, and what is wanted beside them.
+    """Return λ_k of each matrix of a source, and the pullback, or None for a rule not served.
 
     Parameters
     ----------
-    want : {"values", "vectors", "pullback", "gradient"}
-        "gradient" of "rows" only.
+    rule : Rule
+    source_kind : {"rows", "diagonals", "pencil", "encoded"}
+    arrays : tuple
+        The source, as the module says. The first array, or params, is float64 or float32 and says
+        in which dtype is computed; indices are int32. Arrays that are not contiguous are copied.
+        params of more than one output are not served.
+    want : {"values", "vectors", "gradient", "pullback"}
+        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too.
+    threads : int
+        0 means the cores available to the process.
 
     Returns
     -------
-    Answer, or None where `serves` says no.
+    Answer or None
 
     Raises
     ------
     TypeError
-        Arrays that are neither float64 nor float32.
-    ValueError, IndexError
-        Shapes that do not belong together; indices outside the terms.
+        Arrays of other dtypes.
+    ValueError
+        The shapes do not belong together.
+    IndexError
+        Indices point outside the tables.
+
+    Examples
+    --------
+    >>> from eigcore.core.rules import kth_rule
+    >>> p = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> answer = kernel(kth_rule("square", 2, 1), "rows", (p,), "pullback")
+    >>> answer.values.round(12).tolist(), answer.pullback(np.ones(()))[0].round(12).tolist()
+    (3.0, [[0.5, 0.5], [0.5, 0.5]])
     """
-    kind = kind_of(rule)
-    if kind not in SERVED[source]:
+    layout = _layout(rule, source_kind)
+    if layout is None:
         return None
-    return SOURCES[source](rule, kind, *arrays, want, threads)
-
-
-def _solved(
-    lead: tuple[int, ...], rule: Any, dtype: Any, want: str, threads: int, *inputs: Any
-) -> tuple[Array, Array | None, Array | None]:
-    """Return values (...), vectors (..., d) if wanted, and where values are tied, None if nowhere.
-
-    inputs : source, matrix, off, x, params, n and whether they are tridiagonal, as C++ takes them
-    """
-    d, k = rule.layout.dim, rule.phi.parameter
-    values = np.empty(lead, dtype)
-    source, *rest = inputs
+    source = _SOURCES[source_kind](rule, layout, arrays)
+    if source is None:
+        return None
+    matrices, dtype, batch, shapes = source
+    values = np.empty(batch, dtype)
     if want == "values":
-        _core.solve(source, values.size, d, k, k, *rest, values, None, None, None, threads)
-        return values, None, None
-    vectors = np.empty((*lead, d), dtype)
-    tied = np.empty(lead, np.uint8) if want == "pullback" else None
-    some = _core.solve(source, values.size, d, k, k, *rest, values, vectors, None, tied, threads)
-    return values, vectors, tied if some else None
-
-
-def _rows(rule: Any, kind: str, p: Array, want: str, threads: int) -> Answer:
-    if kind == "pair":
-        return _joined(rule, p, want, threads)
-    p, core = ready(p), rule.layout.core
-    lead = p.shape[: p.ndim - len(core)]
-    if p.shape[len(lead) :] != core:
-        raise ValueError(f"p should have trailing shape {core}; got {p.shape}.")
+        matrices.solve(values, None, None, threads)
+        return Answer(values)
     if want == "gradient":
-        values, found = value_and_gradient(rule, ROWS[kind], p, threads)
-        return Answer(values, gradient=found)
-    inputs = (ROWS[kind], p, None, None, None, 0, False)
-    values, vectors, tied = _solved(lead, rule, p.dtype, want, threads, *inputs)
-    if vectors is None or want == "vectors":
-        return Answer(values, vectors)
-
-    def pullback(g: Array, wanted: Any = None) -> tuple[Array]:
-        out = _projected(rule, kind, vectors, g, threads)
-        if tied is not None:
-            at = np.flatnonzero(tied)
-            rows = gradient(rule, ROWS[kind], p.reshape(-1, *core)[at], threads)
-            out.reshape(-1, *core)[at] = rows * g.reshape(-1, *[1] * len(core))[at]
-        return (out,)
-
-    return Answer(values, None, pullback)
+        gradient = np.empty(shapes[0], dtype)
+        matrices.solve(values, None, gradient, threads)
+        return Answer(values, gradient=gradient)
+    vectors = np.empty((*batch, rule.layout.dim), dtype)
+    matrices.solve(values, vectors, None, threads)
+    pull = _pull_diagonals if source_kind == "diagonals" else _pull
+    pullback = partial(pull, matrices, vectors, shapes, threads)
+    return Answer(values, vectors if want == "vectors" else None, pullback)
 
 
-def _diagonals(rule: Any, kind: str, diag: Array, off: Array, want: str, threads: int) -> Answer:
-    diag = ready(diag)
-    off, d = ready(off, diag.dtype), rule.layout.dim
-    lead = diag.shape[:-1]
-    if diag.shape[-1:] != (d,) or off.shape != (*lead, d - 1):
-        raise ValueError(
-            f"diag and off should have shapes (..., {d}) and (..., {d - 1}); got {diag.shape} and "
-            f"{off.shape}."
-        )
-    inputs = (TRIDIAGONAL, diag, off, None, None, 0, False)
-    values, vectors, tied = _solved(lead, rule, diag.dtype, want, threads, *inputs)
-    if vectors is None or want == "vectors":
-        return Answer(values, vectors)
+def eigenpairs(
+    M: Array, lo: int, hi: int, vectors: bool = True, threads: int = 0
+) -> tuple[Array, Array | None]:
+    """Return the eigenpairs lo … hi of whole matrices.
 
-    def pullback(g: Array, wanted: Any = None) -> tuple[Array, Array]:
-        out = _projected(rule, kind, vectors, g, threads)
-        if tied is not None:
-            at = np.flatnonzero(tied)
-            pair = diag.reshape(-1, d)[at], off.reshape(-1, d - 1)[at]
-            rows = gradient(rule, TRIDIAGONAL, pair, threads)
-            out.reshape(-1, 2 * d - 1)[at] = rows * g.reshape(-1, 1)[at]
-        return out[..., :d], out[..., d:]
+    Parameters
+    ----------
+    M : (..., d, d) ndarray of float64 or float32
+        The symmetric part (M + Mᵀ) / 2 is meant.
+    lo, hi : int
+        First and last index, both included, from 0 for the smallest eigenvalue.
+    vectors : bool
+        Whether eigenvectors are wanted.
+    threads : int
+        0 means the cores available to the process.
 
-    return Answer(values, None, pullback)
+    Returns
+    -------
+    values : (..., m) ndarray
+        Ascending, m = hi − lo + 1; NaN where a matrix is not finite.
+    vectors : (..., d, m) ndarray or None
+        Orthonormal columns.
 
-
-def _joined(rule: Any, p: Array, want: str, threads: int) -> Answer:
-    """Return the answer for rows (..., 2 d − 1) of a diagonal, then a subdiagonal."""
-    d, asked = rule.layout.dim, "pullback" if want == "gradient" else want
-    found = _diagonals(rule, "pair", p[..., :d], p[..., d:], asked, threads)
-    pull = found.pullback
-    if pull is None:
-        return found
-    if want == "gradient":
-        parts = pull(np.ones_like(found.values))
-        return Answer(found.values, gradient=np.concatenate(parts, axis=-1))
-    return found._replace(pullback=lambda g, wanted=None: (np.concatenate(pull(g), axis=-1),))
+    Raises
+    ------
+    TypeError, ValueError
+        As in `kernel`, and for indices outside the spectrum.
+    """
+    M = _ready(M)
+    _classes(M.dtype)
+    values = np.empty((*M.shape[:-2], max(hi - lo + 1, 0)), M.dtype)
+    columns = np.empty((*M.shape[:-1], values.shape[-1]), M.dtype) if vectors else None
+    _core.eigenpairs(M, lo, hi, values, columns, threads)
+    return values, columns
 
 
-def _projected(rule: Any, kind: str, vectors: Array, g: Array, threads: int) -> Array:
-    """Return g v vᵀ in the layout of a rule: (..., d), (...) -> (..., *core)."""
-    out = np.empty((*g.shape, *rule.layout.core), vectors.dtype)
-    g = np.ascontiguousarray(g, vectors.dtype)
-    _core.value_pullback(LAYOUTS[kind], g.size, rule.layout.dim, vectors, g, out, threads)
-    return out
+def tables(params: Array, runs: Runs) -> _core.Tables:
+    """Return what `kernel` makes of the runs and params of an encoded source, for many calls.
 
+    Parameters
+    ----------
+    params : (1, terms + 1, K) ndarray
+    runs : pairs (first, end)
+        The terms of each column; no term is in two runs.
 
-def _pencil(rule: Any, kind: str, params: Array, x: Array, want: str, threads: int) -> Answer:
-    params, band = ready(params), kind == "band"
-    x, n = ready(x, params.dtype), x.shape[-1]
-    if params.shape != (1, n + 1, rule.layout.size):
-        raise ValueError(
-            f"params should have shape (1, {n + 1}, {rule.layout.size}) beside x {x.shape}; got "
-            f"{params.shape}."
-        )
-    d, lead = rule.layout.dim, x.shape[:-1]
-    inputs = (PENCIL, None, None, x, params[0], n, band)
-    values, vectors, tied = _solved(lead, rule, params.dtype, want, threads, *inputs)
-    if vectors is None or want == "vectors":
-        return Answer(values, vectors)
-
-    def pullback(g: Array, wanted: Any = (True, True)) -> tuple[Array, Array | None]:
-        g = np.array(g, params.dtype)
-        d_params, d_x = np.empty_like(params), np.empty_like(x) if wanted[1] else None
-        late = None
-        if tied is not None:  # these rows are added afterwards
-            at = np.flatnonzero(tied)
-            rows, weight = x.reshape(-1, n)[at], g.reshape(-1, 1)[at]
-            packed = params[0, 0] + rows @ params[0, 1:]
-            late = at, rows, weight * gradient(rule, ROWS[kind], packed, threads)
-            g.reshape(-1)[at] = 0
-        rest = (x, params[0], vectors, g, d_x, d_params[0], threads)
-        _core.pencil_pullback(g.size, d, n, band, *rest)
-        if late is not None:
-            at, rows, weighted = late
-            d_params[0, 0] += weighted.sum(0)
-            d_params[0, 1:] += rows.T @ weighted
-            if d_x is not None:
-                d_x.reshape(-1, n)[at] = weighted @ params[0, 1:].T
-        return d_params, d_x
-
-    return Answer(values, None, pullback)
-
-
-def _encoded(
-    rule: Any,
-    kind: str,
-    indices: Array,
-    fractions: Array,
-    runs: tuple[tuple[int, int], ...],
-    params: Array,
-    want: str,
-    threads: int,
-) -> Answer:
-    table = encoded.Table(rule, indices, fractions, runs, params)
-    values, vectors, tied = table.solved(want, threads)
-    if vectors is None or want == "vectors":
-        return Answer(values, vectors)
-    # without the vectors it solves again, and finds P/m at ties
-    known = None if tied else vectors
-    return Answer(values, None, lambda g, wanted=None: (table.pulled_back(g, known, threads),))
-
-
-SOURCES = {"rows": _rows, "diagonals": _diagonals, "pencil": _pencil, "encoded": _encoded}
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As in `kernel`, and for runs outside the terms.
+    """
+    a = _ready(params)
+    if a.ndim != 3 or len(a) != 1:
+        raise ValueError(f"params should have shape (1, terms + 1, K); got {a.shape}.")
+    return _classes(a.dtype)[1](a[0], runs)
 
 
 def all_finite(a: Array) -> bool:
-    """Tell whether all numbers of a float array are finite."""
+    """Tell whether all numbers of a float64 or float32 array are finite."""
     return _core.all_finite(a)
+
+
+def _layout(rule: Rule, source_kind: SourceKind) -> int | None:
+    """Return in which layout the kernels read the matrices of a rule, None if they do not."""
+    lay = rule.layout
+    if rule.phi.name != "kth":
+        return None
+    if lay.kind == "pair":
+        layout = PAIR if lay.dim >= ORDERS.start else None
+    elif lay.bandwidth == 1 and lay.dim > 2:
+        layout = BAND if lay.kind == "packed" else None
+    elif lay.bandwidth >= lay.dim - 1 and lay.dim in ORDERS:
+        layout = DENSE.get(lay.kind)
+    else:
+        return None
+    return layout if layout in SERVED[source_kind] else None
+
+
+_Source: TypeAlias = "tuple[_core.Matrices, np.dtype[Any], Shape, tuple[Shape, ...]]"
+"""The matrices, their dtype, the shape of the batch, and those of the arrays a pullback reaches."""
+
+
+def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
+    p = _ready(arrays[0])
+    batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
+    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, rule.phi.parameter, p)
+    return matrices, p.dtype, batch, (p.shape,)
+
+
+def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
+    diag = _ready(arrays[0])
+    off = _ready(arrays[1], diag.dtype)
+    kind = _classes(diag.dtype)[0]
+    matrices = kind.diagonals(rule.layout.dim, rule.phi.parameter, diag, off)
+    batch, d = diag.shape[:-1], rule.layout.dim
+    return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
+
+
+def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
+    params, x = arrays
+    if len(params) != 1:
+        return None
+    params = _ready(params)
+    x = _ready(x, params.dtype)
+    given = layout, rule.layout.dim, rule.phi.parameter, params, x
+    matrices = _classes(params.dtype)[0].pencil(*given)
+    return matrices, params.dtype, x.shape[:-1], (params.shape, x.shape)
+
+
+def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
+    indices, fractions, *rest = arrays
+    if len(rest) == 2 and len(rest[1]) != 1:
+        return None
+    known = rest[0] if len(rest) == 1 else tables(rest[1], rest[0])
+    dtype = _DTYPES[type(known)]
+    if indices.dtype != np.int32:
+        raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
+    given = _ready(indices), _ready(fractions, dtype), known
+    matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
+    return matrices, dtype, fractions.shape[:1], (known.shape,)
+
+
+_SOURCES = {"rows": _rows, "diagonals": _diagonals, "pencil": _pencil, "encoded": _encoded}
+
+
+def _pull(
+    matrices: _core.Matrices,
+    vectors: Array,
+    shapes: tuple[Shape, ...],
+    threads: int,
+    g: Array,
+    wanted: Sequence[bool] | None = None,
+) -> tuple[Array | None, ...]:
+    """See `eigcore_native.types.Answer`."""
+    dtype = vectors.dtype
+    g = _ready(g, dtype)
+    if g.shape != vectors.shape[:-1]:
+        raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
+    ask = wanted or (True,) * len(shapes)
+    out = [np.empty(s, dtype) if w else None for s, w in zip(shapes, ask, strict=True)]
+    if any(ask):
+        matrices.pullback(vectors, g, out[0], out[1] if len(out) > 1 else None, threads)
+    return tuple(out)
+
+
+def _pull_diagonals(
+    matrices: _core.Matrices,
+    vectors: Array,
+    shapes: tuple[Shape, ...],
+    threads: int,
+    g: Array,
+    wanted: Sequence[bool] | None = None,
+) -> tuple[Array | None, ...]:
+    """See `eigcore_native.types.Answer`: both parts of the row that C++ writes."""
+    (row,) = _pull(matrices, vectors, shapes, threads, g)
+    assert row is not None
+    d = vectors.shape[-1]
+    return row[..., :d], row[..., d:]
+
+
+def _ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
+    """Return the same numbers as the kernels read them, copied only where they must be."""
+    flags, dtype = a.flags, dtype or a.dtype
+    fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
+    return a if fits else np.array(a, dtype, order="C")
+
+
+def _classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    classes = _CLASSES.get(dtype)
+    if classes is None:
+        raise TypeError(
+            f"arrays should be float64 or float32; got {dtype}. Use .astype('float64')."
+        )
+    return classes

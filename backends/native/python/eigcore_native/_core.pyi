@@ -1,0 +1,53 @@
+from collections.abc import Sequence
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+_Array: TypeAlias = np.ndarray[Any, Any]
+
+isa: str
+xla_handlers: dict[str, Any]
+
+class Matrices:
+    """What Matrices32 and Matrices64 share; there is no such class."""
+
+    @classmethod
+    def rows(cls, layout: int, d: int, k: int, p: _Array) -> Self: ...
+    @classmethod
+    def diagonals(cls, d: int, k: int, diagonal: _Array, off: _Array) -> Self: ...
+    @classmethod
+    def pencil(cls, layout: int, d: int, k: int, params: _Array, x: _Array) -> Self: ...
+    @classmethod
+    def encoded(
+        cls, d: int, k: int, indices: _Array, fractions: _Array, tables: Tables
+    ) -> Self: ...
+    def solve(
+        self, values: _Array, vectors: _Array | None, gradient: _Array | None, threads: int
+    ) -> None: ...
+    def pullback(
+        self,
+        vectors: _Array,
+        g: _Array,
+        first: _Array | None,
+        second: _Array | None,
+        threads: int,
+    ) -> None: ...
+
+class Tables:
+    """What Tables32 and Tables64 share; there is no such class."""
+
+    def __init__(self, params: _Array, runs: Sequence[tuple[int, int]]) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+class Matrices32(Matrices): ...
+class Matrices64(Matrices): ...
+class Tables32(Tables): ...
+class Tables64(Tables): ...
+
+def eigenpairs(
+    matrices: _Array, lo: int, hi: int, values: _Array, vectors: _Array | None, threads: int
+) -> None: ...
+def all_finite(a: _Array) -> bool: ...
+def take_path(name: str) -> None: ...
+def multiply_adds(dtype: str, steps: int) -> int: ...

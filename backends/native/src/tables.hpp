@@ -1,0 +1,74 @@
+// The tables of encoded columns, made once for many calls, from the matrices of the terms.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "parallel.hpp"
+
+namespace eigcore {
+
+inline std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+template <class T>
+class Zeros : public AlignedArray<T> {
+ public:
+  explicit Zeros(std::size_t n) : AlignedArray<T>(n) { std::fill_n(this->data(), n, T(0)); }
+};
+
+// A term of a column is one row. params (rows + 1, K) is the base, then the step of each row, packed; runs are the rows
+// first ... end - 1 of a column. start: the sum of the steps before it in its run, zero in no run.
+template <class T>
+class Tables {
+ public:
+  using Runs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+ private:
+  std::int64_t rows_, K_, stride_;
+  Runs runs_;
+  Zeros<T> numbers_;  // base, start, step: (1 + 2 rows, stride)
+
+  T* start(std::int64_t row, T* numbers) const { return numbers + (1 + row) * stride_; }
+  T* step(std::int64_t row, T* numbers) const { return numbers + (1 + rows_ + row) * stride_; }
+
+ public:
+  Tables(const T* params, std::int64_t rows, std::int64_t K, Runs runs)
+      : rows_(rows),
+        K_(K),
+        stride_(round_up(K, kernels<T>().width)),
+        runs_(std::move(runs)),
+        numbers_((std::size_t)((1 + 2 * rows) * stride_)) {
+    T* to = numbers_.data();
+    std::copy_n(params, K, to);
+    for (std::int64_t r = 0; r < rows; ++r) std::copy_n(params + (r + 1) * K, K, step(r, to));
+    for (const auto& [first, end] : runs_)
+      for (std::int64_t r = first; r + 1 < end; ++r)
+        for (std::int64_t c = 0; c < K; ++c) start(r + 1, to)[c] = start(r, to)[c] + step(r, to)[c];
+  }
+
+  std::int64_t rows() const { return rows_; }
+  std::int64_t row_size() const { return K_; }
+
+  void describe(Encoded<T>& e) {
+    T* from = numbers_.data();
+    e.base = from, e.start = start(0, from), e.step = step(0, from);
+    e.table_rows = rows_, e.stride = stride_;
+  }
+
+  // From cotangents of the numbers to those of params: a step also moves the later starts of its run. Overwrites sums.
+  void pull(T* sums, T* d_params) const {
+    for (const auto& [first, end] : runs_)
+      for (std::int64_t r = end - 2; r >= first; --r)
+        for (std::int64_t c = 0; c < K_; ++c) {
+          step(r, sums)[c] += start(r + 1, sums)[c];
+          start(r, sums)[c] += start(r + 1, sums)[c];
+        }
+    std::copy_n(sums, K_, d_params);
+    for (std::int64_t r = 0; r < rows_; ++r) std::copy_n(step(r, sums), K_, d_params + (r + 1) * K_);
+  }
+};
+
+}  // namespace eigcore
