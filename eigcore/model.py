@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
 from eigcore.portable.tables import is_table, predict_table
+
+if TYPE_CHECKING:
+    from eigcore.guarantees.certificate import Certificate
+    from eigcore.guarantees.explanation import Explanation
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
@@ -120,7 +124,7 @@ class SpectralModel:
         """Return the same model with other parameters, one array per member."""
         return self.from_static(self.static, params, self.provenance)
 
-    def predict(self, X: Any, backend: Any = None) -> Any:
+    def predict(self, X: Any, backend: str | Backend | None = None) -> Array:
         """Predictions in target units; for classes the probability of ``classes[1]``, or of each.
 
         Parameters
@@ -141,7 +145,7 @@ class SpectralModel:
         """
         return self._run(forward, X, backend)
 
-    def decision(self, X: Any, backend: Any = None) -> Any:
+    def decision(self, X: Any, backend: str | Backend | None = None) -> Array:
         """Like `predict`, before the link: log-odds, logarithms, or scores for "softmax"."""
         return self._run(decision, X, backend)
 
@@ -272,13 +276,13 @@ class SpectralModel:
 
         return feature_norms(self)
 
-    def certify(self, **options: Any) -> Any:
+    def certify(self, **options: Any) -> Certificate:
         """Return the guarantees; see `eigcore.guarantees.certificate.certify` for the options."""
         from eigcore.guarantees.certificate import certify
 
         return certify(self, **options)
 
-    def explain(self, X: Any) -> Any:
+    def explain(self, X: Any) -> Explanation:
         """Return contributions, slopes and gaps of each row: `guarantees.explanation`."""
         from eigcore.guarantees.explanation import explain
 

@@ -83,18 +83,18 @@ class Encoding:
         object.__setattr__(self, "projections", tuple(self.projections))
         parts = columns + tuple(each.column for each in self.projections)
         labels = names + tuple(each.label for each in self.projections)
-        if len(set(labels)) != len(labels):
-            twice = sorted({label for label in labels if labels.count(label) > 1})
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
             raise InvalidSpec(
                 f"The column name(s) {twice} occur twice. Expected different names. Rename them."
             )
         self._check_projections()
         terms = [term for part in parts for term in part.constants()]
         ends = [0, *accumulate(part.terms for part in parts)]
-        object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "slices", tuple(slice(a, b) for a, b in pairwise(ends)))
-        object.__setattr__(self, "constants", tuple(zip(*terms, strict=True)))
+        slices, constants = (slice(a, b) for a, b in pairwise(ends)), zip(*terms, strict=True)
+        derived = {"parts": parts, "labels": labels, "slices": slices, "constants": constants}
+        for name, value in derived.items():
+            object.__setattr__(self, name, tuple(value))
 
     def _check_projections(self) -> None:
         known = dict(zip(self.names, self.columns, strict=True))
@@ -286,13 +286,9 @@ class Encoding:
             If the description lacks a field or contradicts itself.
         """
         try:
-            columns, names, units = (
-                data["columns"],
-                tuple(data["names"]),
-                tuple(data.get("units", ())),
-            )
+            columns = tuple(map(column_from_dict, data["columns"]))
             projections = tuple(map(Projection.from_dict, data.get("projections", ())))
-            return cls(tuple(map(column_from_dict, columns)), names, units, projections)
+            return cls(columns, tuple(data["names"]), tuple(data.get("units", ())), projections)
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
             if isinstance(exc, InvalidSpec):
                 raise

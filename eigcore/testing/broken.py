@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.core.sources import Answer, Pencil
+from eigcore.core.arrays import Array
+from eigcore.core.rules import Rule
+from eigcore.core.sources import Answer, Pencil, Source
 from eigcore.dispatch.backend import Backend, window
 from eigcore.testing.wrapped import Wrapped
-
-Array = Any
-
 
 # -- wrong eigenpairs
 
@@ -81,7 +80,7 @@ class OneTriangle(Wrapped):
 
     rejected_by = "a_matrix_means_its_symmetric_part"
 
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         def value(p: Array) -> Array:
             if rule.layout.kind == "square":
                 lower = np.tril(p)
@@ -90,7 +89,7 @@ class OneTriangle(Wrapped):
 
         return value
 
-    def evaluate(self, rule: Any, source: Any) -> Array:
+    def evaluate(self, rule: Rule, source: Source) -> Array:
         return self.differentiable(rule)(source.assembled(self))
 
 
@@ -220,7 +219,7 @@ class ForgetsTheConstant(Wrapped):
 
     rejected_by = "a_kernel_equals_the_composition"
 
-    def kernel(self, rule: Any, source: Any, want: str) -> Answer | None:
+    def kernel(self, rule: Rule, source: Source, want: str) -> Answer | None:
         if not isinstance(source, Pencil):
             return None
         found = rule.composed(self.good, source.assembled(self.good), "gradient")
@@ -243,7 +242,7 @@ class HalvedGradient(Wrapped):
     rejected_by = "autodiff_agrees_with_the_rule_under_a_random_cotangent"
     wraps = "torch"
 
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         right = self.good.differentiable(rule)
         return lambda p: right(p) / 2 + self.detach(right(p)) / 2
 
@@ -254,7 +253,7 @@ class DroppedCotangent(Wrapped):
     rejected_by = "autodiff_agrees_with_the_rule_under_a_random_cotangent"
     wraps = "torch"
 
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         good, base = self.good, import_module("torch").autograd.Function
 
         class Value(base):
@@ -276,7 +275,7 @@ class SilentSecondOrder(Wrapped):
     rejected_by = "second_order_is_right_or_raises"
     wraps = "torch"
 
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         def value(p: Array) -> Array:
             known, gradient = rule.value_and_gradient(self.good, self.detach(p))
             return known + rule.tangent(self.good, gradient, p - self.detach(p))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core import packing, rules
+from eigcore.core.rules import Rule
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
@@ -166,12 +167,12 @@ def host(backend: Backend, a: Any) -> np.ndarray:
     return np.asarray(backend.to_numpy(a), dtype=np.float64)
 
 
-def value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
+def value_and_gradient(backend: Backend, rule: Rule, p: Any) -> tuple[Any, Any]:
     """Apply the rule itself, which every backend must serve: (..., K) -> (...), (..., K)."""
     return backend.call(_value_and_gradient, (rule,), p)
 
 
-def _value_and_gradient(backend: Backend, rule: Any, p: Any) -> tuple[Any, Any]:
+def _value_and_gradient(backend: Backend, rule: Rule, p: Any) -> tuple[Any, Any]:
     return rule.value_and_gradient(backend, p)
 
 

@@ -13,12 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eigcore.core.arrays import FUNCTIONS
+from eigcore.core.arrays import FUNCTIONS, Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import NotSupported
 from eigcore.testing.wrapped import Wrapped
-
-Array = Any
 
 
 class Declares(Wrapped):

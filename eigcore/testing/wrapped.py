@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from eigcore.core.arrays import Array
+from eigcore.core.rules import Rule
 from eigcore.dispatch.backend import PLUGIN_API, Backend
-
-Array = Any
 
 
 class Wrapped(Backend):
@@ -46,7 +46,7 @@ class Wrapped(Backend):
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
         return self.good.eigenpairs(M, lo, hi)
 
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
+    def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         if self.capabilities.autodiff:
             return self.good.differentiable(rule)
         return partial(rule.value, self)

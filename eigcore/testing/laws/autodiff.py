@@ -8,6 +8,7 @@ import numpy as np
 
 import eigcore
 from eigcore.core.functionals import Smooth
+from eigcore.dispatch.backend import Backend
 from eigcore.errors import NotDifferentiable
 from eigcore.testing.cases import SMALL, SOME, Model, spread
 from eigcore.testing.hard import TIES
@@ -18,14 +19,14 @@ from eigcore.testing.tolerance import DIFFERENCE, STEP, agree, bound, holds
 AUTODIFF = ("autodiff",)
 
 
-def _loss(backend: Any, case: Model) -> Any:
+def _loss(backend: Backend, case: Model) -> Any:
     """Return ⟨g, f⟩ as a function of parameters and inputs."""
     g = put(backend, case.cotangent, case.dtype)
     total = backend.xp.sum
     return lambda p, x: total(eigcore.evaluate(case.spec, p, x, backend=backend) * g)
 
 
-def _arrays(backend: Any, case: Model) -> tuple[Any, Any]:
+def _arrays(backend: Backend, case: Model) -> tuple[Any, Any]:
     return put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 import eigcore
 from eigcore.core import rules
-from eigcore.core.sources import Matrices, Pencil
+from eigcore.core.rules import Rule
+from eigcore.core.sources import Matrices, Pencil, Source
+from eigcore.dispatch.backend import Backend
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES
@@ -16,7 +18,9 @@ from eigcore.testing.kit import gap_of, host, kth_gradient, law, put
 from eigcore.testing.tolerance import DIFFERENCE, STEP, agree, bound, holds
 
 
-def pulled_back(backend: Any, case: Model, params: Any = None, x: Any = None) -> list[np.ndarray]:
+def pulled_back(
+    backend: Backend, case: Model, params: Any = None, x: Any = None
+) -> list[np.ndarray]:
     """Return f, d_params and d_x for the case's cotangent, or at other parameters and inputs."""
     params = case.params if params is None else params
     x = case.x if x is None else x
@@ -51,11 +55,11 @@ def a_kernel_of_whole_matrices_equals_the_composition(backend, case):
         agree("v vᵀ", v @ v.mT, w @ w.mT, 3 * size[..., None, None])
 
 
-def _arrays(backend: Any, case: Model) -> tuple[Any, Any]:
+def _arrays(backend: Backend, case: Model) -> tuple[Any, Any]:
     return put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
 
 
-def _check_answers(backend: Any, case: Model, rule: Any, source: Any, p: Any) -> None:
+def _check_answers(backend: Backend, case: Model, rule: Rule, source: Source, p: Any) -> None:
     """Compare the values, gradients and pullbacks of kernels with those composed from p."""
     composed = rule.composed(backend, p, "gradient")
     wants = ("values", "pullback") + (("gradient",) if isinstance(source, Matrices) else ())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import eigcore
+from eigcore.dispatch.backend import Backend
 from eigcore.testing.cases import BATCHES, EMPTY, POINTS, Matrices
 from eigcore.testing.hard import HARD, TRIDIAGONAL
 from eigcore.testing.kit import host, law, put
@@ -45,7 +46,9 @@ def keeps_batch_shape_and_dtype(backend, case):
         _check_form(backend, what, array, (*case.batch, *core), case.dtype)
 
 
-def _check_form(backend: Any, what: str, array: Any, shape: tuple[int, ...], dtype: str) -> None:
+def _check_form(
+    backend: Backend, what: str, array: Any, shape: tuple[int, ...], dtype: str
+) -> None:
     got = tuple(array.shape)
     holds(got == shape, f"{what} has shape {got}, but should have {shape}.")
     holds(
@@ -100,7 +103,7 @@ def hard_tridiagonal_matrices_meet_the_residual_bound(backend, case):
     )
 
 
-def _check_all_pairs(backend: Any, case: Matrices, pairs: Any) -> None:
+def _check_all_pairs(backend: Backend, case: Matrices, pairs: Any) -> None:
     lam, V = (host(backend, a) for a in pairs)
     allowed = bound(case.d, case.dtype)
     unit = np.maximum(case.norm, np.finfo(np.float64).tiny)[..., None]

@@ -11,6 +11,8 @@ import numpy as np
 import eigcore
 import eigcore.dispatch.backend
 from eigcore.core import rules
+from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
 from eigcore.errors import BackendUnavailable, InvalidInput
 from eigcore.testing.cases import ANY, DOUBLE, HALF, Case, spread
 from eigcore.testing.kit import host, law, put
@@ -22,7 +24,7 @@ def _matrices(case: Case, batch: tuple[int, ...] = (2, 3), d: int = 4) -> np.nda
     return np.tril(M) + np.tril(M, -1).mT
 
 
-def _raises(what: str, function: Any, *arguments: Any, **options: Any) -> None:
+def _raises(what: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
     try:
         function(*arguments, **options)
     except InvalidInput:
@@ -30,7 +32,7 @@ def _raises(what: str, function: Any, *arguments: Any, **options: Any) -> None:
     raise AssertionError(f"{what} should raise InvalidInput.")
 
 
-def _check_dtype(backend: Any, what: str, a: Any, dtype: str) -> None:
+def _check_dtype(backend: Backend, what: str, a: Any, dtype: str) -> None:
     got = backend.dtype_name(a)
     holds(got == dtype, f"{what} has dtype {got}, but should have {dtype}.")
 
@@ -98,7 +100,7 @@ def strided_and_broadcast_inputs_are_welcome(backend, case):
         agree(f"{what} of a broadcast x", a, b, bound(4, case.dtype, 100.0))
 
 
-def _all(backend: Any, spec: Any, params: Any, x: Any) -> list[np.ndarray]:
+def _all(backend: Backend, spec: EigSpec, params: Any, x: Any) -> list[np.ndarray]:
     values, pullback = eigcore.vjp(spec, params, x, backend=backend)
     return [host(backend, a) for a in (values, *pullback(values))]
 

@@ -9,13 +9,14 @@ import numpy as np
 
 import eigcore
 from eigcore.core.spec import EigSpec
+from eigcore.dispatch.backend import Backend
 from eigcore.testing import exact
 from eigcore.testing.cases import BATCHES, SMALL, Case, Matrices, both
 from eigcore.testing.kit import host, kth_gradient, law, put
 from eigcore.testing.tolerance import agree, bound
 
 
-def _kth(backend: Any, M: np.ndarray, k: int, dtype: str) -> np.ndarray:
+def _kth(backend: Backend, M: np.ndarray, k: int, dtype: str) -> np.ndarray:
     return host(backend, eigcore.kth_eigenvalue(put(backend, M, dtype), k, backend=backend))
 
 
@@ -62,7 +63,7 @@ def _structured(name: str, structure: str) -> tuple[Case, ...]:
     return both([Case(name, structure=structure.split(":")[0])])
 
 
-def _agree_with_dense(backend: Any, case: Case, structure: str, d: int) -> None:
+def _agree_with_dense(backend: Backend, case: Case, structure: str, d: int) -> None:
     """Compare values and pullbacks of a structured spec with those of the dense one."""
     rng = case.rng()
     spec, dense = EigSpec(2, d, structure=structure), EigSpec(2, d)
