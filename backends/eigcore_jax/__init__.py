@@ -31,13 +31,13 @@ from eigcore.plugin import (
     hookimpl,
     window,
 )
+from eigcore_jax import host
 from eigcore_jax.layer import spectral_layer as spectral_layer
 
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 LARGE = 2**13
 """From so many numbers on a call of NumPy's kernels is faster than one of compiled code."""
-_CPU = jax.default_backend() == "cpu"
 
 
 @final
@@ -92,9 +92,13 @@ class JaxBackend(Backend):
         )
 
     def eigenpairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
-        return window(self.solve("jax.numpy.linalg.eigh", _eigh, M), lo, hi)
+        found = host.eigenpairs(self, M, lo, hi, vectors=True)
+        return found or window(self.solve("jax.numpy.linalg.eigh", _eigh, M), lo, hi)
 
     def eigenvalues(self, M: jax.Array, lo: int, hi: int) -> jax.Array:
+        found = host.eigenpairs(self, M, lo, hi, vectors=False)
+        if found:
+            return found[0]
         return window(self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M), lo, hi)
 
     def map_rows(
@@ -111,7 +115,7 @@ class JaxBackend(Backend):
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         if isinstance(source, Encoded):
-            return self._on_host(rule, source, want)
+            return host.kernel(self, rule, source, want)
         p = source.p if isinstance(source, Matrices) else None
         if p is None or p.dtype not in FLOATS or not all(isinstance(n, int) for n in p.shape):
             return None  # a symbolic number of rows (jax.export) has no kernel
@@ -130,32 +134,18 @@ class JaxBackend(Backend):
         if not self.is_concrete(p):
             composed = partial(_composed, self, rule, want)
             return _answer(want, jax.lax.platform_dependent(p, cpu=kernel, default=composed))
-        if not _on_cpu(p):
+        if not host.readable(p):
             return None
         d, lead = rule.layout.dim, p.shape[: p.ndim - len(rule.layout.core)]
         return _answer(want, self.solve(eigcore_kernels.DRIVER, kernel, p, shape=(*lead, d, d)))
 
-    def _on_host(self, rule: Rule, source: Source, want: Want) -> Answer | None:
-        """Return the answer of the kernel that NumPy has, where the arrays are on the CPU."""
-        if isinstance(source.arrays[0], np.ndarray):
-            return eigcore_kernels.kernel(self, rule, source, want) if _CPU else None
-        if not all(self.is_concrete(a) and _on_cpu(a) for a in source.arrays):
-            return None
-        on_numpy = source.with_arrays(*map(np.asarray, source.arrays))
-        found = eigcore_kernels.kernel(self, rule, on_numpy, want)
-        if found is None or found.pullback is None:
-            return found and found._replace(values=jnp.asarray(found.values))
-        pull = found.pullback
-        return Answer(
-            jnp.asarray(found.values),
-            pullback=lambda g, *_: tuple(jnp.asarray(a) for a in pull(np.asarray(g))),
-        )
-
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
         # NumPy's kernels read the arrays as they are; compiled code starts sooner
-        large = self.is_concrete(source.arrays[0]) and sum(a.size for a in source.arrays) > LARGE
-        found = self._on_host(rule, source, "values") if large else None
-        return super().evaluate(rule, source) if found is None else found.values
+        small = sum(a.size for a in source.arrays) <= LARGE
+        if small or not all(map(host.readable, source.arrays)):
+            return super().evaluate(rule, source)
+        found = host.kernel(self, rule, source, "values")
+        return rule.value(self, source.assembled(self)) if found is None else found.values
 
     def call(
         self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: jax.Array
@@ -212,11 +202,6 @@ class Apply:
 
     def __call__(self, params: Sequence[jax.Array], x: jax.Array) -> jax.Array:
         return forward(self.static, params, x, "jax")
-
-
-def _on_cpu(a: jax.Array) -> bool:
-    devices = a.devices()
-    return len(devices) == 1 and next(iter(devices)).platform == "cpu"
 
 
 def _answer(want: Want, found: tuple[jax.Array, ...]) -> Answer:

@@ -152,13 +152,14 @@ class Encoded(NamedTuple):
 
     def assembled(self, library: Library) -> Array:
         """Return p (N, K)."""
-        return self._pencil(library).assembled(library)
+        return self.pencil(library).assembled(library)
 
     def pulled_back(self, library: Library, d_p: Array) -> tuple[Array, ...]:
         """Return (d_params,)."""
-        return self._pencil(library).pulled_back(library, d_p, with_x=False)[:1]
+        return self.pencil(library).pulled_back(library, d_p, with_x=False)[:1]
 
-    def _pencil(self, library: Library) -> Pencil:
+    def pencil(self, library: Library) -> Pencil:
+        """Return the same matrices from all terms of every row."""
         terms = self.bins.dense(self.params.shape[1] - 1)
         return Pencil(self.params, library.asarray(terms, like=self.params))
 

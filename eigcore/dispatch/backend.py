@@ -13,7 +13,7 @@ import numpy as np
 from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Answer, Source, Want
+from eigcore.core.sources import Answer, Encoded, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.errors import NotSupported
@@ -134,6 +134,8 @@ class Backend(abc.ABC):
 
     def evaluate(self, rule: Rule, source: Source) -> Array:
         """Return the values of a source, with the framework's derivatives attached."""
+        if isinstance(source, Encoded):
+            source = source.pencil(self)
         return self.call(values_of, (rule, type(source)), *source)
 
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import eigcore
+from eigcore.core.rules import rule_of
+from eigcore.core.sources import Encoded
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
 from eigcore.encoding.bins import bins
 from eigcore.encoding.rows import Rows, kernel_serves
@@ -180,3 +182,16 @@ def test_a_trace_names_who_solved():
     native = any("native" in str(call) for call in calls)
     assert len(calls) == 1
     assert native == kernel_serves(spec, rows.backend)
+
+
+@pytest.mark.parametrize("functional", ["kth", "smooth"])
+@pytest.mark.parametrize("rows", [5, 3000])
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_a_backend_evaluates_encoded_rows_like_dense_terms(name, rows, functional):
+    pytest.importorskip(name)
+    options = {"functional": functional} | ({"alpha": 0.5} if functional == "smooth" else {})
+    encoding, numbers, spec, params, _ = problem(COLUMNS["all"], 4, "float64", rows, **options)
+    backend, terms = eigcore.get_backend(name), encoding(numbers, eigcore.get_backend("numpy"))
+    source = Encoded(bins(encoding, numbers), backend.asarray(params))
+    found = backend.to_numpy(backend.evaluate(rule_of(spec), source))
+    agree(found, eigcore.evaluate(spec, params, terms), "float64")

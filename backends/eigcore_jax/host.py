@@ -1,0 +1,52 @@
+"""Work that NumPy's kernels do on the memory of JAX arrays on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import eigcore_kernels
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from eigcore.plugin import Answer, Backend, Rule, Source, Want
+
+ON_CPU = jax.default_backend() == "cpu"
+
+
+def readable(a: Any) -> bool:
+    """Tell whether NumPy can read an array where it is."""
+    if isinstance(a, np.ndarray):
+        return ON_CPU
+    if isinstance(a, Tracer):
+        return False
+    devices = a.devices()
+    return len(devices) == 1 and next(iter(devices)).platform == "cpu"
+
+
+def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer | None:
+    """Return `Backend.kernel` of a source that holds numbers, in NumPy's or in JAX's arrays."""
+    if not all(map(readable, source.arrays)):
+        return None
+    if isinstance(source.arrays[0], np.ndarray):
+        return eigcore_kernels.kernel(backend, rule, source, want)
+    on_numpy = source.with_arrays(*map(np.asarray, source.arrays))
+    found = eigcore_kernels.kernel(backend, rule, on_numpy, want)
+    if found is None or found.pullback is None:
+        return found and found._replace(values=jnp.asarray(found.values))
+    pull = found.pullback
+    return Answer(
+        jnp.asarray(found.values),
+        pullback=lambda g, *_: tuple(jnp.asarray(a) for a in pull(np.asarray(g))),
+    )
+
+
+def eigenpairs(
+    backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool
+) -> tuple[jax.Array | None, ...] | None:
+    """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both."""
+    if M.dtype not in (jnp.float32, jnp.float64) or not readable(M):
+        return None
+    found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)
+    return found and tuple(a if a is None else jnp.asarray(a) for a in found)
