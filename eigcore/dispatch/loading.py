@@ -50,16 +50,27 @@ def _imported(who: str, provider: Provider) -> object:
         )
     try:
         return provider.load()
-    except ModuleNotFoundError as exc:
+    except ImportError as exc:
         raise _missing(who, provider, exc) from exc
     except (Exception, SystemExit) as exc:
-        raise BackendUnavailable(
-            f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
-            f"that imports cleanly. Type: python -c 'import {provider.module}'"
-        ) from exc
+        raise _uncleanly(who, provider, exc) from exc
 
 
-def _missing(who: str, provider: Provider, exc: ModuleNotFoundError) -> BackendUnavailable:
+def _uncleanly(who: str, provider: Provider, exc: BaseException) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
+        f"that imports cleanly. Type: python -c 'import {provider.module}'"
+    )
+
+
+def _missing(who: str, provider: Provider, exc: ImportError) -> BackendUnavailable:
+    if (exc.name or "").split(".")[0] == "eigcore":
+        return BackendUnavailable(
+            f"{who} is written for another eigcore: {exc}. Expected imports of eigcore.plugin and "
+            f"eigcore.errors alone, of plugin API {PLUGIN_API}. {_pip(provider, '--upgrade')}"
+        )
+    if not isinstance(exc, ModuleNotFoundError):
+        return _uncleanly(who, provider, exc)
     if exc.name and f"{provider.module}.".startswith(f"{exc.name}."):
         frozen = "; in a frozen application make it a hidden import"
         return BackendUnavailable(

@@ -17,6 +17,8 @@ BROKEN = {
     "missing_module": ["has no module eigcore_test_missing_module", "--force-reinstall"],
     "malformed_value": ["has a malformed entry point", 'malformed_value = "a_module"'],
     "import_error": ["ImportError: libfoo.so.1: cannot open", "imports cleanly", "python -c"],
+    "old_imports": ["another eigcore", "No module named 'eigcore.hookspecs'", "--upgrade eigcore-"],
+    "new_imports": ["another eigcore", "cannot import name 'Tensors'", "eigcore.plugin", "API 2"],
     "exits": ["SystemExit: 3", "imports cleanly"],
     "misspelt_hook": ["unknown hook", "eigcore_bakend", "Rename the function"],
     "wrong_arguments": ["defines eigcore_backend(wish)", "without arguments", "Change it"],

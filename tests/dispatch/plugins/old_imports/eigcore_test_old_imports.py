@@ -1,0 +1,1 @@
+from eigcore.hookspecs import hookimpl as hookimpl  # a module of an older eigcore
