@@ -33,20 +33,21 @@ def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer |
         return eigcore_kernels.kernel(backend, rule, source, want)
     on_numpy = source.with_arrays(*map(np.asarray, source.arrays))
     found = eigcore_kernels.kernel(backend, rule, on_numpy, want)
-    if found is None or found.pullback is None:
-        return found and found._replace(values=jnp.asarray(found.values))
-    pull = found.pullback
-    return Answer(
-        jnp.asarray(found.values),
-        pullback=lambda g, *_: tuple(jnp.asarray(a) for a in pull(np.asarray(g))),
-    )
+    if found is None:
+        return None
+    values, pull = jnp.asarray(found.values), found.pullback
+    if pull is None or want != "pullback":
+        return Answer(values, _shared(found.vectors), gradient=_shared(found.gradient))
+    return Answer(values, pullback=lambda g, *_: tuple(map(_shared, pull(np.asarray(g)))))
 
 
-def eigenpairs(
-    backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool
-) -> tuple[jax.Array | None, ...] | None:
+def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:
     """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both."""
     if M.dtype not in (jnp.float32, jnp.float64) or not readable(M):
         return None
     found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)
-    return found and tuple(a if a is None else jnp.asarray(a) for a in found)
+    return found and tuple(map(_shared, found))
+
+
+def _shared(a: np.ndarray | None) -> jax.Array | None:
+    return None if a is None else jnp.asarray(a)

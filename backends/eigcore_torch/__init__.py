@@ -96,7 +96,7 @@ class TorchBackend(Backend):
             return found
         values, vectors, pull, gradient = found
         values = shared(values)
-        if pull is None:
+        if pull is None or want != "pullback":
             return Answer(values, shared(vectors), gradient=shared(gradient))
         return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
 

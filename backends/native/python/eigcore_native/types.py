@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -28,8 +28,8 @@ class Layout(Protocol):
 class Functional(Protocol):
     """A function of the eigenvalues; for "kth" the parameter is k, from the smallest, from 0."""
 
-    @property
-    def name(self) -> str: ...
+    name: ClassVar[str]
+
     @property
     def parameter(self) -> Any: ...
 
