@@ -2,10 +2,15 @@
 
 import os
 
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+# laws ask whether compiled code is right, not whether it is fast
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads that wait for one another spin, and stop others
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 import numpy as np
 import pytest
-
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 
 @pytest.fixture
