@@ -205,12 +205,46 @@ def test_two_float_types_in_one_call_are_refused(backend):
         )
 
 
-def test_complex_and_long_numbers_are_refused():
-    with pytest.raises(InvalidInput, match=r"complex128; expected real numbers"):
-        eigcore.kth_eigenvalue(np.eye(2) * 1j, 0)
-    if np.dtype("longdouble").itemsize > 8:
-        with pytest.raises(InvalidInput, match=r"float64, float32, float16, bfloat16\. Convert"):
-            eigcore.kth_eigenvalue(np.eye(2, dtype="longdouble"), 0)
+FORMS = {
+    "reversed": lambda M: M[::-1, ::-1],
+    "every second": lambda M: np.repeat(np.repeat(M, 2, 0), 2, 1)[::2, ::2],
+    "column-major": np.asfortranarray,
+    "big-endian": lambda M: M.astype(">f8"),
+    "big-endian integers": lambda M: M.round().astype(">i4"),
+    "objects": lambda M: M.astype(object),
+    "read-only": lambda M: np.broadcast_to(M, (2, *M.shape)),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("form", FORMS)
+def test_numpy_arrays_of_every_form_are_read_by_every_backend(backend, form):
+    M = FORMS[form](symmetric(3, 3))
+    found = np.asarray(eigcore.kth_eigenvalue(M, 1, backend=backend))
+    expected = np.linalg.eigvalsh(M.astype("float64"))[..., 1]
+    assert np.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+REFUSED = {
+    "complex": (np.eye(2) * 1j, r"complex128; expected real numbers"),
+    "text": (np.eye(2).astype("S3"), r"\|S3; expected numbers"),
+    "dates": (np.eye(2).astype("M8[s]"), r"datetime64\[s\]; expected numbers"),
+    "masked": (np.ma.masked_array(np.eye(2), np.eye(2) > 0), r"masked.*a\.filled\(value\)"),
+    "objects": (np.array([["x", 1], [1, 2]], object), r"ndarray is no array of numbers: .*'x'"),
+    "a list": ([["x", 1.0], [1.0, 2.0]], r"list is no array of numbers"),
+    "ragged": ([[1.0, 2.0], [3.0]], r"list is no array of numbers.*nested lists of equal length"),
+}
+if np.dtype("longdouble").itemsize > 8:
+    longer = np.eye(2, dtype="longdouble")
+    REFUSED["long"] = longer, r"float64, float32, float16, bfloat16\. Convert"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_not_an_array_of_real_numbers_is_refused(backend, what):
+    array, message = REFUSED[what]
+    with pytest.raises(InvalidInput, match=message):
+        eigcore.kth_eigenvalue(array, 0, backend=backend)
 
 
 # -- numbers that are none

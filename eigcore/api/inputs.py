@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Source
@@ -16,6 +18,7 @@ from eigcore.errors import InvalidInput, NonFiniteInput
 COMPUTED = ("float64", "float32")
 """dtypes that are computed as they are."""
 FLOATS = (*COMPUTED, "float16", "bfloat16")
+_UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
@@ -29,7 +32,7 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     for a in arrays:
         if not hasattr(a, "dtype"):
             return _widened(chosen, arrays)
-        a = chosen.asarray(a)
+        a = chosen.asarray(_readable(a))
         kind = chosen.dtype_name(a)
         if kind not in FLOATS:
             return _widened(chosen, arrays)
@@ -44,22 +47,53 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
     for number, a in enumerate(arrays):
         if not hasattr(a, "dtype"):
             loose.append(number)
-            found.append(backend.asarray(a, dtype="float64"))
+            found.append(_numbers(backend.asarray, a, "float64"))
             continue
-        a = backend.asarray(a)
+        a = backend.asarray(_readable(a))
         name = backend.dtype_name(a)
         if "complex" in name:
             raise InvalidInput(f"dtype is {name}; expected real numbers.")
         if "float" in name and name not in FLOATS:
-            raise InvalidInput(
-                f"dtype is {name}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
-            )
+            raise InvalidInput(_UNKNOWN.format(name))
         found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
     if 0 < len(loose) < len(found):
         like = next(a for number, a in enumerate(found) if number not in loose)
         for number in loose:
             found[number] = backend.asarray(found[number], like=like)
     return _computing(backend, found, {backend.dtype_name(a) for a in found})
+
+
+def _readable(a: Any) -> Any:
+    """Return a NumPy array of numbers as every library can read it; other arrays as they are."""
+    if not isinstance(a, np.ndarray):
+        return a
+    if (
+        type(a) is np.ndarray
+        and a.dtype.char in "dfe"
+        and a.dtype.isnative
+        and a.flags.c_contiguous
+    ):
+        return a
+    if isinstance(a, np.ma.MaskedArray):
+        raise InvalidInput("The array is masked; expected all its numbers. Type: a.filled(value)")
+    if a.dtype.kind not in "fciubO" and a.dtype.name not in FLOATS:
+        raise InvalidInput(f"dtype is {a.dtype}; expected numbers. Convert the array first.")
+    if a.dtype.kind == "f" and a.dtype.name not in FLOATS:
+        raise InvalidInput(_UNKNOWN.format(a.dtype.name))
+    if a.dtype.kind == "O":
+        a = _numbers(np.asarray, a, np.float64)
+    return np.array(a, a.dtype.newbyteorder("="), order="C")
+
+
+def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
+    """Return what has no dtype of numbers as an array of a library."""
+    try:
+        return asarray(a, dtype=dtype)
+    except (TypeError, ValueError, RuntimeError) as exc:
+        raise InvalidInput(
+            f"The {type(a).__name__} is no array of numbers: {exc}. Expected an array, a number or "
+            "nested lists of equal length."
+        ) from exc
 
 
 def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:

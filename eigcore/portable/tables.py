@@ -21,7 +21,7 @@ CELLS = 2**20
 def is_table(X: Any) -> bool:
     """Tell whether X is a table, and not an array of a framework."""
     frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
-    return frame or hasattr(X, "columns") or hasattr(X, "column_names")
+    return frame or hasattr(X, "columns") or not hasattr(X, "shape")
 
 
 def predict_table(
