@@ -434,7 +434,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
                 "functional": "weighted",
                 "functional_params": {"weights": (1, -1, 1)},
             },
-            "does not make a model monotone",
+            "cannot guarantee a monotone",
         ),
         ({"backend": "abacus"}, "abacus"),
         ({"index": 5}, "index"),
