@@ -74,7 +74,7 @@ def test_an_end_before_the_first_descent_is_no_convergence(mixed):
 
     fitted = SpectralRegressor(n_estimators=1, callback=interrupt).fit(X, y)
     assert not fitted.converged_
-    assert fitted.message_ == "The end came before the first descent: the model is additive."
+    assert fitted.message_ == "The fit ended before the first descent: the model is additive."
     assert np.isfinite(fitted.predict(X)).all()
 
 
