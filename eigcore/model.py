@@ -90,8 +90,8 @@ class SpectralModel:
         """Build a model from its static part and one NumPy array per member."""
         if len(params) != len(static.specs):
             raise InvalidInput(
-                f"There are {len(params)} parameter arrays for {len(static.specs)} members. Pass "
-                "one array (outputs, features + 1, K) per member."
+                f"There are {len(params)} parameter array(s) for {len(static.specs)} member(s). "
+                "Pass one array (outputs, features + 1, K) per member."
             )
         return cls(
             static.encoding,

@@ -1,4 +1,4 @@
-"""JAX: CPU, GPU and TPU through the library's own eigensolver, inside its transformations."""
+"""JAX: CPU, GPU and TPU through its own eigensolver, inside its transformations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 LARGE = 2**13
-"""From so many numbers on a call of NumPy's kernels is faster than one of compiled code."""
+"""From this many numbers on, calling the kernels of NumPy is faster than compiled code."""
 _CPU = jax.default_backend() == "cpu"
 
 
@@ -123,7 +123,7 @@ class JaxBackend(Backend):
         return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
 
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
-        """Return the answer of the kernel that runs inside compiled code, chosen when lowered."""
+        """Return the answer of the kernel inside compiled code, chosen during lowering."""
         kernel = eigcore_kernels.in_jax(rule, want)
         if kernel is None:
             return None
@@ -136,7 +136,7 @@ class JaxBackend(Backend):
         return _answer(want, self.solve(eigcore_kernels.DRIVER, kernel, p, shape=(*lead, d, d)))
 
     def _on_host(self, rule: Rule, source: Source, want: Want) -> Answer | None:
-        """Return the answer of the kernel that NumPy has, where the arrays are on the CPU."""
+        """Return the answer of the kernel of NumPy, if the arrays are on the CPU."""
         if isinstance(source.arrays[0], np.ndarray):
             return eigcore_kernels.kernel(self, rule, source, want) if _CPU else None
         if not all(self.is_concrete(a) and _on_cpu(a) for a in source.arrays):
@@ -152,7 +152,7 @@ class JaxBackend(Backend):
         )
 
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
-        # NumPy's kernels read the arrays as they are; compiled code starts sooner
+        # the kernels of NumPy read the arrays without a copy; compiled code starts sooner
         large = self.is_concrete(source.arrays[0]) and sum(a.size for a in source.arrays) > LARGE
         found = self._on_host(rule, source, "values") if large else None
         return super().evaluate(rule, source) if found is None else found.values
@@ -197,7 +197,7 @@ class JaxBackend(Backend):
 
 @dataclass(frozen=True)
 class Apply:
-    """The pure function of a model: apply(params, x), predictions (...) with the link included.
+    """The pure function of a model: apply(params, x) returns predictions (...), after the link.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def _differentiable(backend: Backend, rule: Rule) -> Callable[[jax.Array], jax.A
 
 def _refuse(primals: Any, tangents: Any) -> NoReturn:
     raise NotDifferentiable(
-        "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
+        "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
         "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."
     )
 
