@@ -55,6 +55,5 @@ def check_folder(path: str | os.PathLike[str]) -> None:
         raise InvalidInput(f"{str(path)!r} is a folder; expected a file to write. Add its name.")
     if path.exists() and not path.is_file():
         raise InvalidInput(
-            f"{str(path)!r} is no file but a device or a pipe; expected the name of a file. "
-            "Type another one."
+            f"{str(path)!r} is a device or a pipe; expected the name of a file. Type another name."
         )

@@ -126,7 +126,8 @@ def counted(
 ) -> tuple[Cells, np.ndarray, np.ndarray | None]:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
-    The rows are sorted, so that a fit does not depend on their order.
+    The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
+    only those of weight zero are removed.
 
     Returns
     -------

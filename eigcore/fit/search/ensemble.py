@@ -27,7 +27,7 @@ def shares(
     Notes
     -----
     Each bag draws N rows with replacement, by their weights. Eight times, it adds the candidate
-    that improves its average most. So no few rows can decide alone.
+    that improves its average most. This way, no few rows decide alone.
     """
     rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
     values, (target, weights) = values[:, rows], targets.part(rows)

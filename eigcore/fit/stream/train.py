@@ -24,7 +24,7 @@ _MEMBERS, _STEPS = 4, 100
 """Default number of members, and of L-BFGS steps of the first model."""
 _MANY = 8
 _LARGE = {"knots": 32, "dim": 9, "penalty": 5e-4}
-"""Settings for streams of this many samples or more; the sample would choose smaller ones."""
+"""Settings for streams of _MANY times the sample, which alone would choose smaller ones."""
 _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target"}
 """Options that may change when a run resumes, or that the fingerprint of the data covers."""
 
