@@ -1,4 +1,4 @@
-"""The C++ kernels of eigcore-native, where it is installed, for the backends of this folder."""
+"""The C++ kernels of eigcore-native, if it is installed, for the backends of this folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from eigcore.plugin import Answer, Backend, Diagonals, Encoded, Matrices, Pencil, Rule, Source, Want
 
 INTERFACE = 2
-"""Version of eigcore-native's Python interface that is spoken here."""
+"""The supported version of the Python interface of eigcore-native."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
-"""Up to so many features the kernel forms the matrices of a pencil faster than BLAS does."""
+"""Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
 SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
-"""All pairs: up to order SMALL, or LARGE for MANY matrices, LAPACK is behind; values to LARGEST."""
+"""Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
 THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
-"""Threads of a kernel; 0 means the cores available to the process."""
+"""Number of threads of a kernel; 0 means the cores available to the process."""
 
 
 def _load() -> tuple[Any, str, str]:
@@ -31,9 +31,9 @@ def _load() -> tuple[Any, str, str]:
 
         own = getattr(eigcore_native, "INTERFACE", None)
         if own != INTERFACE:
-            raise ImportError(f"it speaks interface {own}, this eigcore {INTERFACE}")
+            raise ImportError(f"it has interface {own}, this eigcore needs {INTERFACE}")
         version, isa = eigcore_native.__version__, eigcore_native.isa
-    except Exception as exc:  # a library that fails to load fails in its own way
+    except Exception as exc:  # a library may fail to load with any error
         reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
         return (
             None,
@@ -48,7 +48,7 @@ NATIVE, DRIVER, NOTE = _load()
 
 
 def serves(rule: Rule, source: Source) -> bool:
-    """Tell whether one kernel serves a rule and a source of NumPy arrays."""
+    """Whether a kernel serves a rule and a source of NumPy arrays."""
     return NATIVE is not None and _few(source) and NATIVE.serves(rule, KINDS[type(source)])
 
 
@@ -59,7 +59,7 @@ def _few(source: Source) -> bool:
 def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
-    """Return `Backend.kernel` of NumPy arrays, noted for `eigcore.trace` as of this backend."""
+    """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
     if NATIVE is None or not _few(source):
         return None
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
@@ -86,9 +86,9 @@ def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
 def eigenpairs(
     backend: Backend, M: np.ndarray, lo: int, hi: int, vectors: bool, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the eigenpairs lo … hi of NumPy matrices, values and vectors or None for these.
+    """Return the eigenpairs lo … hi of NumPy matrices: values, and vectors or None.
 
-    None where LAPACK is faster: for few large matrices.
+    Returns None if LAPACK is faster: for few large matrices.
     """
     d = M.shape[-1]
     few = M.size < MANY * d * d and d > SMALL
@@ -99,7 +99,7 @@ def eigenpairs(
 
 
 def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
-    """Return the kernel from JAX arrays p to the values and what is wanted, in or out of jit."""
+    """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
     if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
         return None
     from eigcore_native import jax
@@ -118,5 +118,5 @@ def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:
 
 
 def all_finite(a: np.ndarray) -> bool:
-    """Tell whether all numbers of a float array are finite."""
+    """Whether all numbers of a float array are finite."""
     return bool(np.isfinite(a).all()) if NATIVE is None else NATIVE.all_finite(a)

@@ -14,9 +14,9 @@ import scipy.linalg
 from eigcore.plugin import Answer, Backend, Capabilities, Rule, Source, Want, hookimpl, window
 
 LARGE = 32
-"""From this order on one SciPy call per tridiagonal matrix beats LAPACK's dense batch."""
+"""From this order on, one SciPy call per tridiagonal matrix beats a dense batch of LAPACK."""
 SHORT = 1024
-"""Up to so many numbers the overhead of a call costs more than its arithmetic."""
+"""Up to this many numbers, the overhead of a call exceeds its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
 Pairs = tuple[np.ndarray, np.ndarray]
 
@@ -44,7 +44,7 @@ class NumpyArrays(Backend):
             return True
         return bool(np.isfinite(a).all())
 
-    @np.errstate(invalid="ignore", over="ignore")  # bad rows are reported, with numbers
+    @np.errstate(invalid="ignore", over="ignore")  # bad rows are reported later
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Any) -> Any:
         return function(self, *static, *arrays)
 
@@ -78,7 +78,7 @@ class NumpyArrays(Backend):
         try:
             return self.solve("scipy.linalg.eigh_tridiagonal", _each_tridiagonal, diag, off, lo, hi)
         except np.linalg.LinAlgError:
-            # dstemr gives up on Lipshitz_3 of github.com/oamarques/STCollection
+            # dstemr fails on Lipshitz_3 of github.com/oamarques/STCollection
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
 
 
@@ -91,7 +91,7 @@ class NumpyBackend(NumpyArrays):
 
 
 def _values_of_one(M: np.ndarray) -> np.ndarray:
-    """Return ``numpy.linalg.eigvalsh(M)`` of one matrix, (..., d), at half its cost."""
+    """Return ``numpy.linalg.eigvalsh(M)`` (..., d) of one matrix, at half the cost."""
     values, _, failed = SYEVD[M.dtype.char](M.reshape(M.shape[-2:]).T, 0)
     if failed:
         raise np.linalg.LinAlgError("LAPACK's syevd did not converge")

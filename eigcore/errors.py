@@ -1,8 +1,8 @@
 """Everything eigcore raises on purpose.
 
 A message has three parts: what happened, what was expected, what to type next. An error about an
-option of a fit keeps these parts, so that Python, the command and the estimators each tell it in
-the words in which the option was given (`Dialect`).
+option of a fit stores these parts, so that Python, the command and the estimators each phrase it
+with their own name of the option (`Dialect`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NotSupported(EigcoreError, NotImplementedError):
 
 
 class NotDifferentiable(EigcoreError, ArithmeticError):
-    """A derivative that does not exist at the given point, or an order nobody implements."""
+    """A derivative that does not exist at the given point, or of an order not implemented."""
 
 
 class BackendUnavailable(EigcoreError, ImportError):
@@ -44,28 +44,28 @@ class ModelFileError(EigcoreError, ValueError):
 
 
 class Dialect:
-    """How options are written: here as parameters of Python functions."""
+    """How options are written; in this class, as parameters of Python functions."""
 
     def name(self, option: str) -> str:
-        """Return the name of an option, as ``validation``."""
+        """Return the name of an option, such as ``validation``."""
         return option
 
     def advice(self, option: str, example: Any, purpose: str = "") -> str:
-        """Return what to type, as ``Write validation=0.2``; an example of None leaves it out."""
+        """Return what to type, such as ``Write validation=0.2``; without an example, to omit it."""
         if example is None:
             return f"Leave {self.name(option)} out"
         return " ".join(filter(None, [f"Write {self.name(option)}={example!r}", purpose]))
 
 
 class InvalidFit(InvalidInput):
-    """A fit that cannot begin, with the option that would change that.
+    """A fit that cannot begin, and the option to change.
 
     Attributes
     ----------
-    option, example : name of an option of `eigcore.fit.fit`, and a value that would do; None: to
-        leave it out
+    option, example : name of an option of `eigcore.fit.fit`, and a valid value; None: to leave the
+        option out
     dialect : Dialect
-        Who speaks. The command and the estimators set their own before they pass an error on.
+        The wording. The command and the estimators set their own before they pass an error on.
     """
 
     option: str
@@ -73,7 +73,7 @@ class InvalidFit(InvalidInput):
     dialect = Dialect()
 
     def told(self, dialect: Dialect) -> str:
-        """Return the message in a dialect."""
+        """Return the message in the wording of a dialect."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -81,14 +81,14 @@ class InvalidFit(InvalidInput):
 
 
 class InvalidOption(InvalidFit):
-    """An option that cannot be meant, or a name in it: wrong usage, not a bad table.
+    """An option with an invalid value or name: wrong usage, not a bad table.
 
     Parameters
     ----------
-    option, value : its name and what was given
-    expected : what may be given instead, to follow "expected"
-    example : a value that would do; None: to leave the option out
-    problem : what is wrong, to follow the option's name; None: "is VALUE"
+    option, value : name of the option, and the value given
+    expected : the valid values, to follow "expected"
+    example : a valid value; None: to leave the option out
+    problem : what is wrong, to follow the name of the option; None: "is VALUE"
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class InvalidOption(InvalidFit):
 
 
 class InvalidTable(InvalidFit):
-    """A table that cannot be fitted as it is, though it could with another option.
+    """A table that cannot be fitted with these options, though it can with another one.
 
     Parameters
     ----------
-    what : what was found and what was expected, one or more sentences
-    option, example : the option that would help, and how to give it
-    purpose : what that would do, as "to leave the column out"; may be empty
+    what : what was found and what was expected, in one or more sentences
+    option, example : the option that helps, and a value for it
+    purpose : the effect of that option, such as "to leave the column out"; may be empty
     """
 
     def __init__(self, what: str, option: str, example: Any, purpose: str = ""):

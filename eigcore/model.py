@@ -29,7 +29,7 @@ __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"
 
 
 class SpectralModel:
-    """A fitted model: a table goes in, predictions in the target's units come out.
+    """A fitted model: it maps a table to predictions in units of the target.
 
     prediction = link⁻¹(offset + scale · Σ_m w_m f_m(encoding(x))), f_m the value of member m.
 
@@ -40,12 +40,12 @@ class SpectralModel:
     members : sequence of (EigSpec, array (outputs, features + 1, K))
         Averaged with `weights`. The parameters are copied as float64.
     target_scale, target_offset : float
-        Target units per unit of f (positive), and the target's value where f = 0.
+        Units of the target per unit of f (positive), and the decision where f = 0.
     link : {"identity", "logistic", "log", "softmax"}
     target_name : str
-    classes : sequence of labels: two for link "logistic", the prediction is the probability of the
-        second; one per output for link "softmax", the prediction holds the probability of each
-    provenance : mapping of JSON values: versions, seed, rows and whatever else tells the origin
+    classes : sequence of labels: two for link "logistic", where the prediction is the probability
+        of the second; one per output for link "softmax", where it holds the probability of each
+    provenance : mapping of JSON values: versions, seed, rows and other facts about the fit
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
 
     Raises
@@ -87,11 +87,11 @@ class SpectralModel:
     def from_static(
         cls, static: ModelStatic, params: Sequence[Any], provenance: Mapping[str, Any] | None = None
     ) -> SpectralModel:
-        """Put a model together from its static part and one NumPy array per member."""
+        """Build a model from its static part and one NumPy array per member."""
         if len(params) != len(static.specs):
             raise InvalidInput(
-                f"{len(params)} parameter arrays came for {len(static.specs)} members. Pass one "
-                "array (outputs, features + 1, K) per member."
+                f"There are {len(params)} parameter array(s) for {len(static.specs)} member(s). "
+                "Pass one array (outputs, features + 1, K) per member."
             )
         return cls(
             static.encoding,
@@ -125,12 +125,12 @@ class SpectralModel:
         return self.from_static(self.static, params, self.provenance)
 
     def predict(self, X: Any, backend: str | Backend | None = None) -> Array:
-        """Predictions in target units; for classes the probability of ``classes[1]``, or of each.
+        """Predictions in units of the target, or probabilities of ``classes[1]`` or of each class.
 
         Parameters
         ----------
         X : numeric array (..., columns), mapping of columns, or data frame
-            See `Encoding.table`. A torch or jax array is computed by its own library, stays on its
+            See `Encoding.table`. A torch or jax array is evaluated by its own library, stays on its
             device and can be differentiated; everything else gives float64 NumPy arrays.
         backend : str or Backend, optional
 
@@ -165,7 +165,7 @@ class SpectralModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SpectralModel:
-        """Read a model file and check everything; no code is run.
+        """Read a model file and check all of it; this runs no code from the file.
 
         Raises
         ------
@@ -180,12 +180,12 @@ class SpectralModel:
         except (InvalidSpec, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as exc:
             raise ModelFileError(
                 f"{path} does not describe a model: {exc!r}. Expected the fields of "
-                "docs/model-file.md. Save the model again, or update eigcore if it came from a "
-                "newer one."
+                "docs/model-file.md. Save the model again, or update eigcore if a newer one wrote "
+                "the file."
             ) from exc
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the description that the model file carries, as JSON values."""
+        """Return the description that the model file contains, as JSON values."""
         from eigcore import __version__
 
         versions = {
@@ -216,19 +216,19 @@ class SpectralModel:
 
     @classmethod
     def of(cls, obj: Any) -> SpectralModel:
-        """Return the model of an object made by `to`, with its parameters as they are now.
+        """Return the model of an object made by `to`, with its current parameters.
 
         Raises
         ------
         InvalidInput
-            If no backend knows the object.
+            If no backend recognises the object.
         """
         for backend in imported():
             found = backend.unwrap(obj)
             if found is not None:
                 return cls.from_static(*found)
         raise InvalidInput(
-            f"The object is a {type(obj).__name__}; expected what model.to(backend) gave. "
+            f"The object is a {type(obj).__name__}; expected one that model.to(backend) made. "
             "Write SpectralModel.load(path) for a file, SpectralModel.from_jax(spec, params) for "
             "arrays."
         )
@@ -262,15 +262,15 @@ class SpectralModel:
         return cls.from_static(spec, [to_numpy(p) for p in params])
 
     def canonical(self) -> SpectralModel:
-        """Return the same function, every member in the canonical gauge (math.md, section 1)."""
+        """Return the same function, with members in the canonical gauge (math.md, section 1)."""
         return self.with_params([canonical(spec, params) for spec, params in self.members])
 
     @property
     def feature_norms(self) -> dict[str, float]:
         """Column name -> largest possible |slope| of the decision, certified.
 
-        Target units per unit of the column, max_b ‖S_b‖₂ (math.md, sections 2b and 5), averaged
-        over the members; for categories the largest change from one level to another.
+        In units of the target per unit of the column: max_b ‖S_b‖₂ (math.md, sections 2b and 5),
+        averaged over the members; for categories, the largest change from one level to another.
         """
         from eigcore.guarantees.certificate import feature_norms
 
@@ -283,7 +283,7 @@ class SpectralModel:
         return certify(self, **options)
 
     def explain(self, X: Any) -> Explanation:
-        """Return contributions, slopes and gaps of each row: `guarantees.explanation`."""
+        """Return contributions, slopes and gaps of each row; see `guarantees.explanation`."""
         from eigcore.guarantees.explanation import explain
 
         return explain(self, X)

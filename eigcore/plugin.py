@@ -1,6 +1,6 @@
-"""Everything that a backend may import from eigcore, beside `eigcore.errors`.
+"""Everything that a backend may import from eigcore, besides `eigcore.errors`.
 
-docs/write-a-backend.md explains it. The interface has a version, `PLUGIN_API`.
+docs/write-a-backend.md explains it. `PLUGIN_API` is the version of this interface.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOME = {
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",
-    # what a kernel is asked, and answers
+    # requests to a kernel, and its answers
     "Matrices": "core.sources",
     "Diagonals": "core.sources",
     "Pencil": "core.sources",
@@ -29,7 +29,7 @@ _HOME = {
     "Source": "core.sources",
     "Want": "core.sources",
     "Answer": "core.sources",
-    # what the framework's own objects are made of
+    # parts of the objects of a framework
     "ModelStatic": "portable.predict",
     "forward": "portable.predict",
     "layer": "layers",

@@ -1,4 +1,4 @@
-"""The one writer of files: whole or not at all."""
+"""The only writer of files: it writes completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from eigcore.errors import InvalidInput
 def write_whole(path: str | os.PathLike[str], content: bytes | Callable[[Path], object]) -> None:
     """Write a file under a temporary name in its folder, then put it in place of the old one.
 
-    The bytes reach the disk before, so that a crash leaves either the old file or the new one. A
-    link stays a link: the file that it names is replaced.
+    The bytes reach the disk first, so that a crash leaves either the old file or the new one. A
+    link stays a link: its target is replaced.
 
     Parameters
     ----------
     path : path of the file
-    content : its bytes, or a function that writes them to the path it is called with
+    content : bytes, or a function that writes them to the path it is given
 
     Raises
     ------
     InvalidInput
-        A folder that does not exist, or a path that is not one of a file.
+        A folder that does not exist, or a path that is not a file.
     OSError
-        Whatever else prevents writing; no temporary file remains.
+        Any other failure to write; no temporary file remains.
     """
     target = Path(os.path.realpath(path))
     check_folder(target)
@@ -52,9 +52,8 @@ def check_folder(path: str | os.PathLike[str]) -> None:
             f"existing one. Type: mkdir -p {path.parent}"
         )
     if path.is_dir():
-        raise InvalidInput(f"{str(path)!r} is a folder; expected the name of a file to write.")
+        raise InvalidInput(f"{str(path)!r} is a folder; expected a file to write. Add its name.")
     if path.exists() and not path.is_file():
         raise InvalidInput(
-            f"{str(path)!r} is no file: it is a device or a pipe; expected the name of a file. "
-            "Type another one."
+            f"{str(path)!r} is a device or a pipe; expected the name of a file. Type another name."
         )

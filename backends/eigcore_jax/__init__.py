@@ -1,4 +1,4 @@
-"""JAX: CPU, GPU and TPU through the library's own eigensolver, inside its transformations."""
+"""JAX: CPU, GPU and TPU through its own eigensolver, inside its transformations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 LARGE = 2**13
-"""From so many numbers on a call of NumPy's kernels is faster than one of compiled code."""
+"""From this many numbers on, calling the kernels of NumPy is faster than compiled code."""
 
 
 @final
@@ -127,7 +127,7 @@ class JaxBackend(Backend):
         return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
 
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
-        """Return the answer of the kernel that runs inside compiled code, chosen when lowered."""
+        """Return the answer of the kernel inside compiled code, chosen during lowering."""
         kernel = eigcore_kernels.in_jax(rule, want)
         if kernel is None:
             return None
@@ -140,9 +140,10 @@ class JaxBackend(Backend):
         return _answer(want, self.solve(eigcore_kernels.DRIVER, kernel, p, shape=(*lead, d, d)))
 
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
-        # NumPy's kernels read the arrays as they are; compiled code starts sooner
-        small = sum(a.size for a in source.arrays) <= LARGE
-        if small or not all(map(host.readable, source.arrays)):
+        # the kernels of NumPy read the arrays without a copy; compiled code starts sooner
+        arrays = source.arrays
+        large = all(map(self.is_concrete, arrays)) and sum(a.size for a in arrays) > LARGE
+        if not large or not all(map(host.readable, arrays)):
             return super().evaluate(rule, source)
         found = host.kernel(self, rule, source, "values")
         return rule.value(self, source.assembled(self)) if found is None else found.values
@@ -187,7 +188,7 @@ class JaxBackend(Backend):
 
 @dataclass(frozen=True)
 class Apply:
-    """The pure function of a model: apply(params, x), predictions (...) with the link included.
+    """The pure function of a model: apply(params, x) returns predictions (...), after the link.
 
     Parameters
     ----------
@@ -250,7 +251,7 @@ def _differentiable(backend: Backend, rule: Rule) -> Callable[[jax.Array], jax.A
 
 def _refuse(primals: Any, tangents: Any) -> NoReturn:
     raise NotDifferentiable(
-        "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
+        "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
         "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."
     )
 

@@ -14,7 +14,7 @@ from eigcore.plugin import layer, start
 def spectral_layer(
     features: int, outputs: int, dim: int, **options: Any
 ) -> tuple[Callable[..., dict[str, jax.Array]], Callable[..., jax.Array]]:
-    """Return (init, apply) of a layer: a vector in, a vector of eigenvalues out.
+    """Return (init, apply) of a layer, which maps a vector to a vector of eigenvalues.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def spectral_layer(
     Returns
     -------
     init : callable
-        ``init(key, dtype=None)`` gives the parameters, a dict of arrays with the names and shapes
+        ``init(key, dtype=None)`` returns the parameters, a dict of arrays with the names and shapes
         of `eigcore.layers.Layer.shapes`.
     apply : callable
-        ``apply(params, x, ids=..., values=..., context=...)`` gives (..., outputs), see
+        ``apply(params, x, ids=..., values=..., context=...)`` returns (..., outputs), see
         `eigcore.layers.Layer.apply`.
 
     Raises

@@ -34,7 +34,7 @@ _DEPTH = ContextVar("eigcore_torch_depth", default=0)
 
 @final
 class TorchBackend(Backend):
-    """Eigenpairs by ``torch.linalg``, on CUDA by CuPy where that is faster."""
+    """Eigenpairs by ``torch.linalg``, or by CuPy on CUDA where that is faster."""
 
     name = "torch"
     plugin_api = 2
@@ -156,7 +156,7 @@ class TorchBackend(Backend):
             value = function(*leaves)
         finally:
             _DEPTH.reset(token)
-        # compiled code has one derivative only, so no graph of the last one
+        # compiled code has only one derivative, so the last one needs no graph
         return torch.autograd.grad(value, leaves, create_graph=depth > 0, materialize_grads=True)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:

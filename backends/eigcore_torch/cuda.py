@@ -1,4 +1,4 @@
-"""Which library finds eigenpairs on CUDA, and the way to CuPy."""
+"""The choice of a library for eigenpairs on CUDA, and calls to CuPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 def cuda_library(d: int, batch: int) -> str:
     """Name the library with the faster batched routine on CUDA for `batch` matrices of order d.
 
-    torch hands small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
+    torch passes small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
     one (https://github.com/pytorch/pytorch/issues/175585); CuPy keeps the batched routine.
     """
     small = d <= 32 or batch == 1

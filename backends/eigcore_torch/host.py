@@ -1,4 +1,4 @@
-"""Work that NumPy and the kernels do on the memory of CPU tensors."""
+"""Work of NumPy and the kernels on the memory of CPU tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eigcore_torch.tensors import on_host, shared, viewed
 
 @final
 class HostArrays(NumpyArrays):
-    """NumPy arrays that are views of tensors: `trace` tells the backend that was asked, torch."""
+    """NumPy arrays that are views of tensors; `trace` reports the backend of the call, torch."""
 
     name = "torch"
 
@@ -35,7 +35,7 @@ def kernel(rule: Rule, source: Source, want: Want) -> Answer | None:
 
 
 def serves(rule: Rule, source: Source) -> bool:
-    """Tell whether `kernel` has an answer."""
+    """Whether `kernel` has an answer."""
     return all(map(on_host, source.arrays)) and eigcore_kernels.serves(rule, source)
 
 
@@ -49,12 +49,12 @@ def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:
 
 
 def evaluate(rule: Rule, source: Source) -> torch.Tensor:
-    """Return `Backend.evaluate` of few numbers: NumPy starts sooner than torch."""
+    """Return `Backend.evaluate` for few numbers: NumPy starts sooner than torch."""
     found = HOST.evaluate(rule, source.with_arrays(*map(viewed, source.arrays)))
     return shared(found)  # pyright: ignore
 
 
 def call(function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor) -> Any:
-    """Call a function of the core with NumPy in torch's place: short calls start sooner."""
+    """Call a function of the core with NumPy instead of torch: short calls start sooner."""
     result = HOST.call(function, static, *map(viewed, arrays))
     return tuple(map(shared, result)) if type(result) is tuple else shared(result)

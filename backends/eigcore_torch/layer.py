@@ -10,23 +10,23 @@ from eigcore.plugin import layer, start
 
 
 class SpectralLayer(torch.nn.Module):
-    """A vector in, a vector of eigenvalues out.
+    """A layer that maps a vector to a vector of eigenvalues.
 
     Parameters
     ----------
     features, outputs, dim, index, categories, context, **options
         See `eigcore.layers.layer`.
     generator : torch.Generator, optional
-        For the starting values; default torch's own.
+        For the initial parameters; default: that of torch.
     device, dtype : optional
-        Of the parameters; default torch's own.
+        Of the parameters; default: those of torch.
 
     Attributes
     ----------
     layer : eigcore.layers.Layer
         The description.
     matrices, embedding, bias : torch.nn.Parameter
-        Those of them that `Layer.shapes` names.
+        The parameters that `Layer.shapes` names.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class SpectralLayer(torch.nn.Module):
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the starting values anew; `generator` as for the class."""
+        """Draw new initial parameters; `generator` as for the class."""
         with torch.no_grad():
             for name, (mean, deviation) in start(self.layer).items():
                 parameter = self.get_parameter(name)
@@ -68,7 +68,7 @@ class SpectralLayer(torch.nn.Module):
         values: torch.Tensor | None = None,
         context: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return (..., outputs); the arguments are those of `eigcore.layers.Layer.apply`.
+        """Return (..., outputs); for the arguments see `eigcore.layers.Layer.apply`.
 
         Under `torch.autocast` the layer computes in the dtype of its parameters.
         """
@@ -82,11 +82,11 @@ class SpectralLayer(torch.nn.Module):
             return self.layer.apply(params, x, ids=ids, values=values, context=context)
 
     def to_model(self) -> Any:
-        """Return a `SpectralModel` of the layer as it is; see `eigcore.layers.Layer.model`."""
+        """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""
         matrices: torch.Tensor = self.matrices  # pyright: ignore
         return self.layer.model({"matrices": matrices.detach().cpu().double().numpy()})
 
     def extra_repr(self) -> str:
-        """Return what ``print`` shows."""
+        """Return the text that ``print`` shows."""
         spec = self.layer.spec
         return f"{spec.features}, {self.layer.outputs}, dim={spec.dim}, {spec.structure}"

@@ -36,5 +36,5 @@ class SpectralModule(torch.nn.Module):
         self.members = torch.nn.ParameterList(torch.tensor(p) for p in model.params)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Predictions (...) for numeric rows x (..., columns), link included."""
+        """Predictions (...) for numeric rows x (..., columns), after the link."""
         return forward(self.static, list(self.members), x, "torch")

@@ -46,12 +46,12 @@ __all__ = [
 
 
 def moveaxis(x: torch.Tensor, source: int, destination: int, /) -> torch.Tensor:
-    """Move one axis to another place."""
-    # torch.moveaxis is the same, without a rule for torch.func.vmap
+    """Move one axis to another position."""
+    # torch.moveaxis does the same, but has no rule for torch.func.vmap
     return torch.movedim(x, source, destination)
 
 
 def take(x: torch.Tensor, indices: torch.Tensor, /, *, axis: int) -> torch.Tensor:
     """Return the entries at non-negative indices along an axis."""
-    # the library's own version makes room for negative ones, at three operations more
+    # the version of torch also accepts negative indices, at the cost of three operations
     return torch.index_select(x, axis, indices)

@@ -1,4 +1,4 @@
-"""The rule's derivatives as nodes of torch: for eager calls, torch.func, compilers and kernels."""
+"""Derivatives of rules as nodes of torch, for eager calls, torch.func, compilers and kernels."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from eigcore_torch.tensors import (
 )
 
 ORDER = (
-    "eigcore gives first and second derivatives of eigenvalues, no third ones and none of "
+    "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
     "eigenvectors. Use kth_eigenvalue, or detach the argument."
 )
 
 
 def kernel_node(backend: Backend, rule: Rule, source: Source) -> torch.Tensor | None:
-    """Return the values of a source from a kernel that knows its pullback, as one node, or None."""
+    """Return the values of a source from a kernel with a pullback, as one node, or None."""
     if not builds_graph(*source.arrays) or not host.serves(rule, source):
         return None
     return Kernel.apply(backend, rule, source.with_arrays, *source.arrays)
@@ -55,14 +55,14 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
 
 
 class Kernel(torch.autograd.Function):
-    """Values of a kernel that knows its pullback; the composition gives second derivatives."""
+    """Values of a kernel with a pullback; second derivatives come from the composition."""
 
     @staticmethod
     def forward(ctx, backend, rule, make, *arrays):
         ctx.save_for_backward(*arrays)
         ctx.backend, ctx.rule, ctx.make = backend, rule, make
         found = host.kernel(rule, make(*arrays), "pullback")
-        assert found is not None  # as kernel_node has made sure
+        assert found is not None  # kernel_node has checked this
         ctx.pullback = found.pullback
         return shared(found.values)
 
@@ -80,7 +80,7 @@ class Kernel(torch.autograd.Function):
 
 
 def _refuse_nested_forward_mode():
-    # torch gives zero for the second forward derivative of any autograd.Function.
+    # torch returns zero for the second forward derivative of any autograd.Function.
     if sum(level.key() == TransformType.Jvp for level in get_interpreter_stack()) > 1:
         raise NotDifferentiable(
             "torch cannot nest forward modes over an autograd function. Use torch.func.hessian "
@@ -91,14 +91,14 @@ def _refuse_nested_forward_mode():
 OPERATORS: dict[str, Any] = {}
 """Rule methods as operators of torch.library: one node each for compile and export."""
 FUNCTIONS: dict[str, Any] = {}
-"""The same as autograd functions, which eager calls and torch.func need."""
+"""The same methods as autograd functions, for eager calls and torch.func."""
 
 
 class Node:
-    """A method of `Rule` that torch differentiates; subclasses say how.
+    """A method of `Rule` that torch differentiates; subclasses define how.
 
-    ``shapes(rule)`` gives the trailing shape of each output; ``backward(nodes, ctx, *g)`` uses the
-    nodes of the kind it belongs to; ``forward(ctx, d_p, _)`` is the forward mode of eager calls.
+    ``shapes(rule)`` returns the trailing shape of each output; ``backward(nodes, ctx, *g)`` uses
+    nodes of its own kind; ``forward(ctx, d_p, _)`` is the forward mode of eager calls.
     """
 
     name: str
@@ -167,7 +167,7 @@ class Curvature(Node):
 
 
 def define(backend: Backend) -> None:
-    """Make the operators and functions of a backend."""
+    """Define the operators and functions of a backend."""
     for kind in (Value, ValueAndGradient, Curvature):
         _define(kind(backend))
 
@@ -208,12 +208,12 @@ def _define(node: Node) -> None:
         "jvp": node.forward,
         "vmap": partial(vmap, FUNCTIONS),
     }
-    # autograd.Function.apply asks for it in every call; reading it off the code takes 40 µs
+    # autograd.Function.apply reads it in every call; inspecting the code takes 40 µs
     body.__signature__ = inspect.signature(body)  # pyright: ignore
     static = {key: staticmethod(function) for key, function in members.items()}
     FUNCTIONS[name] = type(name, (torch.autograd.Function,), static).apply
 
 
 def _own(a: torch.Tensor) -> torch.Tensor:
-    """Return `a` with the memory layout that a fresh tensor has."""
+    """Return `a` with the memory layout of a new tensor."""
     return a.contiguous() if a.storage_offset() == 0 else a.clone().contiguous()

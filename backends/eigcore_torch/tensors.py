@@ -1,4 +1,4 @@
-"""What the torch backend asks of a tensor, and its memory as a NumPy array."""
+"""Questions about tensors, and their memory as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NAMES = {
     torch.bfloat16: "bfloat16",
 }
 SMALL = 1024
-"""Up to so many numbers a call of NumPy costs less than a call of torch."""
+"""Up to this many numbers, a call of NumPy costs less than a call of torch."""
 
 
 def is_concrete(a: torch.Tensor) -> bool:
-    """Tell whether a tensor holds numbers, and is no symbol of a compiler, tracer or transform."""
+    """Whether a tensor holds numbers, not symbols of a compiler, tracer or transform."""
     return (
         not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore
@@ -36,7 +36,7 @@ def is_concrete(a: torch.Tensor) -> bool:
 
 
 def is_followed(p: torch.Tensor) -> bool:
-    """Tell whether autograd wants a derivative with respect to p, in reverse or forward mode."""
+    """Whether autograd needs a derivative with respect to p, in reverse or forward mode."""
     if torch.is_grad_enabled() and p.requires_grad:
         return True
     if forward_ad._current_level < 0:
@@ -45,36 +45,36 @@ def is_followed(p: torch.Tensor) -> bool:
 
 
 def builds_graph(*arrays: torch.Tensor) -> bool:
-    """Tell whether autograd follows one of the arrays, in reverse mode only."""
+    """Whether autograd records one of the arrays; reverse mode only."""
     reverse = torch.is_grad_enabled() and forward_ad._current_level < 0
     return reverse and True in [a.requires_grad for a in arrays]
 
 
 def on_host(a: torch.Tensor) -> bool:
-    """Tell whether NumPy can work on the memory of a tensor."""
+    """Whether NumPy can work on the memory of a tensor."""
     return a.is_cpu and a.dtype in NUMPY_FLOATS and is_concrete(a)
 
 
 def is_finite(a: torch.Tensor) -> bool:
-    """Tell whether all numbers of a tensor are finite."""
+    """Whether all numbers of a tensor are finite."""
     number = a if a.numel() == 1 else a.sum()
     return math.isfinite(number.item()) or bool(torch.isfinite(a).all())
 
 
 def is_batched(a: torch.Tensor) -> bool:
-    """Tell whether `a` stands for many tensors, in a vmap over the backward pass."""
+    """Whether `a` represents many tensors, in a vmap over the backward pass."""
     return not is_concrete(a) or is_legacy_batchedtensor(a)
 
 
 def shared(a: np.ndarray | float | None) -> torch.Tensor | None:
-    """Return a NumPy array, or number, as a tensor on the same memory."""
+    """Return a NumPy array or number as a tensor on the same memory."""
     if a is None:
         return None
     return torch.from_numpy(a) if isinstance(a, np.ndarray) else torch.as_tensor(a)
 
 
 def is_small(a: torch.Tensor) -> bool:
-    """Tell whether NumPy should do the work, on the same memory: a short call, no derivative."""
+    """Whether NumPy should do the work on the same memory: for short calls without derivatives."""
     # on_host first: a comparison of sizes would be a guard in compiled code
     return on_host(a) and a.numel() <= SMALL and not is_followed(a)
 

@@ -1,4 +1,4 @@
-"""What goes into a public function and what comes out: one backend, one dtype, loud bad rows."""
+"""Inputs and results of the public functions: one backend, one dtype, errors for bad rows."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 COMPUTED = ("float64", "float32")
-"""dtypes that are computed as they are."""
+"""dtypes that are computed without conversion."""
 FLOATS = (*COMPUTED, "float16", "bfloat16")
 _UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
 def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
-    """Choose the backend and bring the arrays into one computing dtype.
+    """Choose the backend, and convert the arrays to one dtype for computing.
 
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
@@ -42,7 +42,7 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
 
 
 def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
-    """Return arrays of floats: integers as float64, lists and numbers like the first array."""
+    """Return floating arrays: integers become float64, lists and numbers follow the first array."""
     found, loose = [], []
     for number, a in enumerate(arrays):
         if not hasattr(a, "dtype"):
@@ -52,7 +52,7 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
         a = backend.asarray(_readable(a))
         name = backend.dtype_name(a)
         if "complex" in name:
-            raise InvalidInput(f"dtype is {name}; expected real numbers.")
+            raise InvalidInput(f"dtype is {name}; expected real numbers. Convert the arrays first.")
         if "float" in name and name not in FLOATS:
             raise InvalidInput(_UNKNOWN.format(name))
         found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
@@ -97,11 +97,11 @@ def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
 
 
 def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:
-    """Check the dtypes, and turn those of 16 bits into float32."""
+    """Check the dtypes, and convert those of 16 bits to float32."""
     if len(kinds) > 1:
         raise InvalidInput(
-            f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one of them. "
-            "Convert one array, eigcore changes no dtype on its own."
+            f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one dtype, since "
+            "eigcore converts none. Convert one array."
         )
     [kind] = kinds
     if kind not in backend.capabilities.dtypes:
@@ -122,7 +122,7 @@ def _same(result: Array) -> Array:
 def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int = 1) -> Array:
     """Return the values of a source, with derivatives attached.
 
-    `what` names the source in errors; `core` axes of its last array belong to one matrix.
+    `what` names the source in errors; the last `core` axes of its last array form one matrix.
     """
     values = backend.evaluate(rule, source)
     check_values(backend, values, what, source.arrays[-1], core)
@@ -130,7 +130,7 @@ def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int
 
 
 def check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
-    """Raise where an eager result shows that its input was not finite."""
+    """Raise NonFiniteInput if an eager result shows that its input was not finite."""
     if backend.all_finite(values) or not backend.is_concrete(values):
         return
     host = backend.to_numpy(values)

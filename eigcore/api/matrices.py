@@ -21,10 +21,10 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     Parameters
     ----------
     M : (..., d, d) array
-        The symmetric part (M + Mᵀ)/2 is meant, so that v vᵀ is the gradient with respect to
-        every entry.
+        The symmetric part (M + Mᵀ)/2 is used, so that v vᵀ is the gradient with respect to
+        all entries.
     k : int
-        Ascending from zero; negative from the top.
+        Index in ascending order from zero; negative numbers count from the top.
     backend : str or Backend, optional
 
     Returns
@@ -36,7 +36,7 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     Raises
     ------
     InvalidInput, NonFiniteInput
-        As for `evaluate`; k out of range.
+        As for `evaluate`, or if k is out of range.
     """
     chosen, (M,), restore = prepared(backend, M)
     rule = _kth_rule(chosen, M, "square", _order(M), k)
@@ -53,7 +53,7 @@ def smooth_kth_eigenvalue(
     M, k, backend
         As for `kth_eigenvalue`.
     alpha : float
-        α > 0. Equal to λ_k where its neighbours are at least α away; the gradient is
+        α > 0. The result equals λ_k if its neighbours are at least α away; its gradient is
         (2/α)-Lipschitz.
 
     Returns
@@ -63,7 +63,7 @@ def smooth_kth_eigenvalue(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        As for `kth_eigenvalue`; α not positive.
+        As for `kth_eigenvalue`, or if α is not positive.
     """
     chosen, (M,), restore = prepared(backend, M)
     d = _order(M)
@@ -84,7 +84,7 @@ def kth_eigenvalue_tridiagonal(
     ----------
     diag : (..., d) array
     off : (..., d - 1) array
-        Subdiagonal; leading axes as those of `diag`.
+        Subdiagonal, with the leading axes of `diag`.
     k, backend
         As for `kth_eigenvalue`.
 
@@ -149,7 +149,7 @@ def _order(M: Array) -> int:
 
 
 def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
-    # a compiler that follows the call does without the cache, whose content it would guard on
+    # under a compiler, bypass the cache: it would add guards on its content
     make = rules.kth_rule if backend.is_concrete(a) else rules.kth_rule.__wrapped__
     return make(kind, d, _index(k, d))
 

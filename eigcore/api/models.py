@@ -25,8 +25,8 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     params : (m, n + 1, K) array
         Packed matrices, row 0 is A₀: shape ``spec.params_shape``.
     x : (..., n) array
-        Inputs. float64 and float32 are computed as they are, float16 and bfloat16 in float32;
-        integers become float64.
+        Inputs. float64 and float32 are not converted, float16 and bfloat16 are computed in float32,
+        and integers become float64.
     backend : str or Backend, optional
         Default: the library of the arrays, else the default backend.
 
@@ -37,7 +37,7 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     Raises
     ------
     InvalidInput
-        On a wrong shape, or arrays of two libraries or float types.
+        For a wrong shape, or arrays of two libraries or float types.
     NonFiniteInput
         If rows are NaN or infinite, in eager calls; compiled functions return NaN there.
     """
@@ -48,14 +48,14 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
 
 
 def evaluate_packed(spec: EigSpec, p: Array) -> Array:
-    """Return φ(λ(M)) of packed matrices, whatever they were assembled from.
+    """Return φ(λ(M)) of packed matrices.
 
     Parameters
     ----------
     spec : EigSpec
         Its `features` and `outputs` are not used.
     p : (..., K) array
-        Packed as the rows of parameters are, K = ``spec.packed_size``.
+        Packed like the rows of parameters, K = ``spec.packed_size``.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def jvp(
     spec, params, x, backend
         As for `evaluate`.
     d_params, d_x : arrays of the shapes of `params` and `x`
-        Direction.
+        The direction of the derivative.
 
     Returns
     -------

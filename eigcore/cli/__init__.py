@@ -1,4 +1,4 @@
-"""The command `eigcore`. Nothing heavy is imported before it is known to be installed."""
+"""The command `eigcore`. It checks that its dependencies are installed before it imports them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
 _NEEDED = ("typer", "rich", "pandas", "pyarrow")
 _LISTS = ("--increasing", "--decreasing", "--categories", "--drop-columns")
-"""Flags that take several names, as `eigcore.cli.options` has them; not imported before typer."""
+"""Copy of `eigcore.cli.options.LISTS`, which cannot be imported without typer."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if lacking:
         return _say(
-            f"The command needs {', '.join(lacking)}, not installed here. "
+            f"The command needs {', '.join(lacking)}, which is not installed. "
             'Type: pip install "eigcore[cli]"'
         )
     from eigcore.cli.app import app
@@ -35,12 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
     except BrokenPipeError:
-        # The reader went away (eigcore … | head): nothing more can be said, not even at exit.
+        # The reader closed the pipe (eigcore … | head): print nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return _say(
-            "Stopped by Ctrl-C before there was anything to save. Type it again to restart."
+            "Stopped by Ctrl-C before there was anything to save. Type the command again to start."
         )
     except Exception as exc:
         if debug:
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def spread(args: list[str]) -> list[str]:
     """Let ``--increasing a b c`` mean ``--increasing a --increasing b --increasing c``.
 
-    The names end at the next option. When the table has not been named before, only the first name
-    belongs to the option, so that ``eigcore fit --increasing a table.csv`` works too.
+    The names end at the next option. If the table has not been named before, only the first name
+    belongs to the option, so that ``eigcore fit --increasing a table.csv`` also works.
     """
     out: list[str] = []
     current, positional, expects_value = None, 0, False
@@ -85,7 +85,7 @@ def _explain(exc: Exception) -> int:
     first = (str(exc).splitlines() or [""])[0]
     return _say(
         f"Unexpected {type(exc).__name__}: {first} This is a fault in eigcore or a plugin. "
-        "Type the same command with --debug, and report what it prints."
+        "Type the same command with --debug, and report its output."
     )
 
 

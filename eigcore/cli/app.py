@@ -1,4 +1,4 @@
-"""What the command offers: fit, predict, backends, demo."""
+"""The subcommands: fit, predict, backends, demo."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, not
 Output = Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")]
 BackendName = Annotated[
     Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
-    typer.Option("--backend", metavar="NAME", help="Who computes; see `eigcore backends`."),
+    typer.Option("--backend", metavar="NAME", help="Backend to use; see `eigcore backends`."),
 ]
 
 
@@ -63,18 +63,18 @@ def fit_command(
     output: Output = Path("model.eig"),
     weights: Annotated[
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
-        typer.Option(metavar="F", help="Column of the rows' weights; it is no input."),
+        typer.Option(metavar="F", help="Column of row weights; it is not an input of the model."),
     ] = None,
     stream: Annotated[
-        bool, typer.Option("--stream", help="For a file or folder larger than memory.")
+        bool, typer.Option("--stream", help="Read a file or folder larger than memory.")
     ] = False,
     as_json: Json = False,
     **options: Any,
 ) -> None:
     """Fit a model to a table, print its errors and guarantees, and save it.
 
-    Hyper-parameters are chosen inside the rows that are fitted; the held-out rows are only
-    reported on. Ctrl-C keeps the best model so far and saves it.
+    Hyper-parameters are chosen on the fitted rows; held-out rows are only reported on. Ctrl-C
+    saves the best model so far.
 
     Example: `eigcore fit cars.csv --target mpg --decreasing weight horsepower -o cars.eig`
     """
@@ -104,7 +104,7 @@ def fit_command(
 
 
 def _check_apart(output: Path, example: str, **others: Path | None) -> None:
-    """Raise where the output is one of the files read."""
+    """Raise InvalidOption if the output is one of the input files."""
     for name, path in others.items():
         if path is not None and path.resolve() == output.resolve():
             raise InvalidOption(
@@ -117,7 +117,7 @@ def _check_apart(output: Path, example: str, **others: Path | None) -> None:
 
 
 def _finish(result: FitResult, output: Path, as_json: bool, named: bool = True) -> None:
-    """Save the model, and tell of it."""
+    """Save the model and print the results."""
     result.model.save(output)
     certificate = result.model.certify()
     if as_json:
@@ -145,8 +145,8 @@ def predict_command(
 ) -> None:
     """Predict every row of a table; the output has one row per input row, in the same order.
 
-    Columns: `prediction` in the target's units; for two classes `prediction` and `probability` of
-    the second; for more, `prediction` and a column `probability of CLASS` for each.
+    Columns: `prediction` in units of the target; for two classes, `prediction` and `probability` of
+    the second; for more, `prediction` and `probability of CLASS` for each class.
 
     Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
     """

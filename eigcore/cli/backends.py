@@ -1,4 +1,4 @@
-"""`eigcore backends`: list them all, or check one against the laws."""
+"""`eigcore backends`: list all backends, or check one against the laws."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def check_command(
     name: Annotated[str, typer.Argument(help="Backend, as `eigcore backends` lists it.")],
     as_json: Json = False,
 ) -> None:
-    """Hold a backend to the laws: first a preflight of about a second, then every law.
+    """Check a backend against the laws: first a preflight of about a second, then every law.
 
-    Exit code 0 if all that run hold, else 1. What the backend does not declare is skipped.
+    The exit code is 0 if all checks that run hold, else 1. Laws about capabilities that the backend
+    does not declare are skipped.
 
     Example: `eigcore backends check numpy`
     """
@@ -68,7 +69,7 @@ def check_command(
 
 
 def _run(checks: list[Check], quiet: bool) -> dict[str, Any]:
-    """Run the checks: how many hold, what fails and why, how many are skipped for which reason."""
+    """Run the checks; count those that hold, and record failures and reasons for skipping."""
     skipped = collections.Counter(check.skip for check in checks if check.skip)
     running = [check for check in checks if not check.skip]
     failed: dict[str, str] = {}
@@ -85,7 +86,7 @@ def _run(checks: list[Check], quiet: bool) -> dict[str, Any]:
                 check()
             except AssertionError as error:
                 failed[check.__name__] = str(error)
-            except Exception as error:  # a check says what it pleases of a backend that is broken
+            except Exception as error:  # a broken backend may raise anything
                 failed[check.__name__] = f"{type(error).__name__}: {error}"
             bar.advance(task)
     return {"hold": len(running) - len(failed), "failed": failed, "skipped": dict(skipped)}
@@ -97,8 +98,8 @@ def _summarise(record: dict[str, Any]) -> None:
         show.line(f"{name}: {fault}")
     if record["preflight"]:
         raise EigcoreError(
-            f"The preflight of {name} failed, so no law was tried. Expected no finding. Correct "
-            f"what is said above and type: eigcore backends check {name}"
+            f"The preflight of {name} failed, so no law was tried. Expected no findings. Correct "
+            f"those above and type: eigcore backends check {name}"
         )
     failed = record["failed"]
     laws = collections.Counter(check.split("[")[0] for check in failed)

@@ -1,4 +1,4 @@
-"""What `eigcore demo` does: fit cars that ship with the package, and check every promise."""
+"""`eigcore demo`: fit the cars that ship with the package, and check every promise."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FALLING = ("weight", "horsepower", "displacement")
-"""Columns with which the miles per gallon must never rise."""
+"""Columns in which the miles per gallon must be decreasing."""
 
 
 def fit_cars(backend: str | None, callback: Callback) -> tuple[DataFrame, FitResult]:
-    """Return the table of 392 cars, and a fit to it."""
+    """Return the table of 392 cars and a fit to it."""
     resource = importlib.resources.files("eigcore") / "data" / "auto_mpg.csv"
     with importlib.resources.as_file(resource) as path:
         cars = read_table(path)
@@ -30,7 +30,7 @@ def fit_cars(backend: str | None, callback: Callback) -> tuple[DataFrame, FitRes
 
 
 def check(result: FitResult, path: Path, cars: DataFrame) -> np.ndarray:
-    """Return predictions (rows,) of the saved model; raise unless every promise was kept."""
+    """Return predictions (rows,) of the saved model; raise EigcoreError for a broken promise."""
     again = SpectralModel.load(path).predict(cars)
     if not np.array_equal(again, result.model.predict(cars)):
         raise EigcoreError(

@@ -1,4 +1,4 @@
-"""The options of `eigcore fit`: those of a fit, as flags."""
+"""The flags of `eigcore fit`: the options of a fit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from eigcore.fit.options import OPTIONS, Option
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 NAMES: Mapping[str, str] = {"validation": "holdout", "budget_seconds": "budget"}
-"""Options that commands usually call otherwise."""
+"""Options that have another name on the command line."""
 NO_FLAGS = ("neuron", "classes")
-"""Options with values that a line of a shell cannot hold."""
+"""Options whose values cannot be typed on a command line."""
 _METAVARS = {"budget_seconds": "SECONDS", "checkpoint_seconds": "SECONDS", "backend": "NAME"}
 FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS)
 LISTS = tuple(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names))
@@ -27,12 +27,12 @@ LISTS = tuple(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kin
 
 
 def flag(option: str) -> str:
-    """Return the flag of an option, as ``--holdout``."""
+    """Return the flag of an option, such as ``--holdout``."""
     return "--" + NAMES.get(option, option).replace("_", "-")
 
 
 class Flags(Dialect):
-    """How options are written as flags of the command."""
+    """Writes options as flags of the command."""
 
     def name(self, option: str) -> str:
         """See `Dialect.name`."""
@@ -49,7 +49,7 @@ class Flags(Dialect):
 
 
 def has_flags(function: Function) -> Function:
-    """Decorate a command of ``**options``: typer sees a flag for each option of a fit."""
+    """Decorate a command of ``**options``: give typer a flag for each option of a fit."""
     signature = inspect.signature(function, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     more = [_parameter(option) for option in FLAGS]

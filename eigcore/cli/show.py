@@ -1,4 +1,4 @@
-"""What the command prints. Progress goes to stderr, results to stdout."""
+"""Output of the command: progress goes to stderr, results go to stdout."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from eigcore.guarantees import text as words
 from eigcore.guarantees.certificate import Certificate
 
 CHOOSING = 0.15
-"""Part of the progress bar for choosing knots, penalty and order."""
+"""Part of the progress bar for choosing knots, penalty and order of the matrices."""
 
 
 def console() -> Console:
-    """Return the console of results; made anew, so that a redirected stdout is respected."""
+    """Return a new console for results, so that a redirected stdout is respected."""
     return Console(highlight=False)
 
 
 def line(text: str) -> None:
-    """Print one line, without markup and without wrapping."""
+    """Print one line without markup or wrapping."""
     console().print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[Step], None]]:
-    """Show a bar on stderr; the value is a callback for `eigcore.fit.fit`."""
+    """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
     with bar:
@@ -51,7 +51,7 @@ def progress() -> Iterator[Callable[[Step], None]]:
 
 
 def fitted(result: FitResult, certificate: Certificate) -> None:
-    """Print notes, errors beside the linear model's, and the guarantees."""
+    """Print notes, errors beside those of the linear model, and the guarantees."""
     report, out = result.report, console()
     for note in report.notes:
         line(f"Note: {note}")
@@ -93,7 +93,7 @@ def _guarantees(certificate: Certificate) -> Table:
 
 
 def backends(found: dict[str, Any]) -> None:
-    """Print a table of the backends, and below it what is wrong with those that cannot be used."""
+    """Print a table of the backends, and below it why some cannot be used."""
     table = Table()
     for name in ("backend", "state", "from", "dtypes", "devices", "can"):
         table.add_column(name)
@@ -132,7 +132,7 @@ def cars(table: Any, predictions: Any, rows: list[int]) -> None:
 
 
 def _number(value: float) -> str:
-    """Four digits that count, without an exponent where that stays readable."""
+    """Format with four significant digits, without an exponent where that stays readable."""
     if math.isnan(value):
         return "–"
     if value == 0.0 or not 1e-4 <= abs(value) < 1e9:

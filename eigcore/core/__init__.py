@@ -1,1 +1,1 @@
-"""What a model is, and how it differentiates: the only calculus in the project."""
+"""The definition of models and their derivatives: the only calculus in the project."""

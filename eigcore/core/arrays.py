@@ -1,8 +1,8 @@
-"""What the calculus needs of an array library: the functions it calls, and an eigensolver.
+"""What the calculus needs from an array library: functions, and an eigensolver.
 
 Everything in this room is written against the Python array API standard (data-apis.org): functions
 of a namespace, operators between arrays, and Python numbers. `eigcore.dispatch.backend.Backend`
-gives all of `Library`.
+implements all of `Library`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = Any
 """An array of the library that computes."""
 Namespace: TypeAlias = Any
-"""The library's functions, `FUNCTIONS` among them."""
+"""The functions of the library, including `FUNCTIONS`."""
 
 FUNCTIONS = (
     *("abs", "all", "argsort", "astype", "broadcast_to", "clip", "concat", "cumulative_sum"),
@@ -30,7 +30,7 @@ FUNCTIONS = (
 
 
 class Places(NamedTuple):
-    """Index and factor arrays of a `Layout`, beside the arrays they serve.
+    """Index and factor arrays of a `Layout`, on the device of the arrays they index.
 
     gather, gather_factor : (d²,);  scatter, scatter_factor : (K,)
     """
@@ -53,15 +53,15 @@ class Library(Protocol):
         ...
 
     def all_finite(self, a: Array) -> bool:
-        """Tell whether all entries are known to be finite."""
+        """Whether all entries are known to be finite."""
         ...
 
     def place(self, lay: Layout, like: Array) -> Places:
-        """Return the index arrays of a layout beside `like`."""
+        """Return the index arrays of a layout on the device of `like`."""
         ...
 
     def map_rows(self, function: Callable[[Array], Any], p: Array, core: int, entries: int) -> Any:
-        """Apply `function` to batches with `core` axes behind, in chunks that fit into memory."""
+        """Apply `function` to batches with `core` trailing axes, in chunks that fit into memory."""
         ...
 
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import numpy as np
 from eigcore.core.spec import EigSpec
 
 NEGLIGIBLE = 1e-9
-"""Entries smaller than this, relative to the largest of their pencil, have no sign."""
+"""Entries smaller than this, relative to the largest of their pencil, count as zero."""
 
 
 def matrices(spec: EigSpec, packed: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def _canonical_pencil(spec: EigSpec, pencil: np.ndarray) -> np.ndarray:
         return pencil[:, order][:, :, order]
     signs = np.ones(spec.dim)
     small = NEGLIGIBLE * np.abs(pencil).max(initial=0.0)
-    # entry (i, j) changes by signs[i] * signs[j]; rows from the last up, so signs[j] is known
+    # entry (i, j) changes by signs[i] * signs[j]; rows go from the last up, so signs[j] is known
     for i in reversed(range(spec.dim - 1)):
         above = pencil[:, i, i + 1 :] * signs[i + 1 :]
         first = np.flatnonzero(np.abs(above.ravel()) > small)

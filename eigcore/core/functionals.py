@@ -1,13 +1,13 @@
 """Spectral functionals φ(λ): value, weights w = ∂φ/∂λ and curvature ∂²φ/∂λ².
 
-Everything here takes eigenvalues λ (..., d) in ascending order, and the backend that they live on,
-for its array namespace (``backend.xp``) and for constants beside λ. The derivative of any
-functional of eigenvalues is V diag(w) Vᵀ (`eigcore.core.rules`), so one class here is all that a
-new functional needs.
+Everything here takes eigenvalues λ (..., d) in ascending order and their backend, for its array
+namespace (``backend.xp``) and for constants on the device of λ. The derivative of any functional
+of eigenvalues is V diag(w) Vᵀ (`eigcore.core.rules`), so a new functional needs only one class
+here.
 
 **Ties.** Where w jumps inside a cluster of equal eigenvalues, φ is not differentiable; the element
 of least Frobenius norm of its Clarke subdifferential (Hiriart-Urruty & Lewis 1999) has the average
-of w on the cluster. It does not depend on the basis that a solver happens to return.
+of w on the cluster. It does not depend on the basis that a solver returns.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Jump(_Linear):
     @property
     @abc.abstractmethod
     def pivot(self) -> int:
-        """Index of an eigenvalue beside the jump."""
+        """Index of an eigenvalue next to the jump."""
 
     def weights(self, backend: Library, lam: Array) -> Array:
         # The cluster is {j : |λ_j − λ_pivot| ≤ τ}.
@@ -155,7 +155,7 @@ class Weighted(_Linear):
         return np.asarray(self.parameter)
 
     def weights(self, backend: Library, lam: Array) -> Array:
-        # Clusters are the runs of eigenvalues whose neighbours are at most τ apart.
+        # A cluster is a run of eigenvalues with neighbours at most τ apart.
         xp, raw = backend.xp, self.raw_weights(backend, lam)
         apart = lam[..., 1:] - lam[..., :-1] > tie_tolerance(xp, lam)
         run = xp.cumulative_sum(xp.astype(apart, lam.dtype), axis=-1, include_initial=True)
@@ -171,7 +171,7 @@ class Softmax(Functional):
     name = "softmax"
 
     def _powers(self, backend: Library, lam: Array) -> Array:
-        # Beyond e^-800, which is zero, only overflow could happen.
+        # e^-800 is zero already; smaller powers could only overflow.
         t = max(self.parameter, float(backend.xp.finfo(lam.dtype).smallest_normal))
         return backend.xp.exp(backend.xp.clip(lam - lam[..., -1:], -800 * t, 0.0) / t)
 
@@ -203,8 +203,8 @@ class Smooth(Functional):
 
     def _maximiser(self, backend: Library, lam: Array, r: int) -> Array:
         # q = clip(λ/α + ν, 0, 1) with ν the root of Σ_j clip(λ_j/α + ν, 0, 1) = r, which is
-        # piecewise linear in ν with breakpoints −λ_j/α and 1 − λ_j/α. Measured from λ_k, so that
-        # nothing is lost where it matters: then 0 ≤ ν ≤ 1, and u matters inside [−1, 1] only.
+        # piecewise linear in ν with breakpoints −λ_j/α and 1 − λ_j/α. λ is measured from λ_k to
+        # avoid cancellation: then 0 ≤ ν ≤ 1, and only u inside [−1, 1] matters.
         xp, (k, alpha) = backend.xp, self.parameter
         alpha = max(alpha, float(xp.finfo(lam.dtype).smallest_normal))
         u = xp.clip(lam - lam[..., k : k + 1], -alpha, alpha) / alpha
@@ -252,5 +252,5 @@ FUNCTIONALS = {cls.name: cls for cls in (Kth, Smooth, TopSum, BottomSum, Softmax
 
 
 def from_key(name: str, dim: int, parameter: Any) -> Functional:
-    """Return the functional with these fields; the inverse of reading them off."""
+    """Return the functional with the given name, order and parameter."""
     return FUNCTIONALS[name](dim, tuple(parameter) if isinstance(parameter, list) else parameter)

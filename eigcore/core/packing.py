@@ -1,4 +1,4 @@
-"""Where the numbers of a packed vector stand in a symmetric matrix, and the adjoint of that map."""
+"""The map from a packed vector to a symmetric matrix, and its adjoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SQRT_HALF = 0.5**0.5
 class Layout:
     """A linear map p ↦ M(p) from R^K to the symmetric matrices of order d.
 
-    Entry e of p, times ``scale[e]``, stands at (row, col) and at (col, row).
+    Entry e of p, times ``scale[e]``, is the matrix entry at (row, col) and at (col, row).
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class Layout:
         Number of subdiagonals that may be nonzero.
     kind : {"packed", "pair", "square", "full"}
         "packed": row-major lower triangle inside the band, off-diagonal entries stored times √2,
-        so that |p| = ‖M‖_F. "pair": the diagonal, then the subdiagonal as it is. "square": whole
-        matrices (..., d, d); M is the symmetric part. "full": the same in one row of d² entries,
-        for programs that were exported before there was "square".
+        so that |p| = ‖M‖_F. "pair": the diagonal, then the subdiagonal without factors. "square":
+        whole matrices (..., d, d); M is the symmetric part. "full": the same in one row of d²
+        entries, for programs exported before "square" existed.
     """
 
     dim: int
@@ -97,7 +97,7 @@ def packed(dim: int, bandwidth: int) -> Layout:
 
 
 def square(dim: int) -> Layout:
-    """Return the layout of a whole matrix, of which the symmetric part is meant."""
+    """Return the layout of a whole matrix, of which the symmetric part is used."""
     return Layout(dim, dim - 1, "square")
 
 

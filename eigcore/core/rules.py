@@ -1,7 +1,7 @@
-"""The calculus of eigenvalue models: the only place in the project where derivatives are written.
+"""The calculus of eigenvalue models: the only derivatives written in the project.
 
 A model value is φ(λ(M(p))), p the numbers of a matrix in some layout. `Rule` is φ∘λ∘M as a function
-of p, with its first and second derivative; `eigcore.core.sources` says where p comes from.
+of p, with its first and second derivative; `eigcore.core.sources` supplies p.
 
 Shapes: p (..., K), or (..., d, d) in the layout "square"; values (...); gradients like p; M and
 V (..., d, d).
@@ -66,8 +66,8 @@ def bands(lay: Layout, p: Array) -> tuple[Array, Array]:
 class Rule:
     """φ(λ(M(p))) as a function of p, with derivatives. Hashable.
 
-    Rows of p that are not finite give NaN and leave their neighbours alone; eager callers turn
-    that into an error (`eigcore.api`).
+    Rows of p that are not finite give NaN and do not affect other rows; eager callers turn this
+    into an error (`eigcore.api`).
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Rule:
     @property
     def key(self) -> str:
         """The rule as JSON, for compilers that take no Python objects."""
-        # torch.compile makes symbols of numbers that it has seen twice; int() and float() undo it
+        # torch.compile makes symbols of numbers seen twice; int() and float() undo that
         lay, parameter = self.layout, self.phi.parameter
         many = isinstance(parameter, tuple)
         numbers = [
@@ -94,10 +94,10 @@ class Rule:
         sizes = f"{int(lay.dim)}, {int(lay.bandwidth)}"
         return f'[{sizes}, "{lay.kind}", "{self.phi.name}", {text}]'
 
-    # -- what is known of a source: from a kernel, or composed from the backend's eigenpairs
+    # -- the answers for a source: from a kernel, or composed from the eigenpairs of the backend
 
     def solve(self, library: Library, source: Source, want: Want) -> Answer:
-        """Return the values of a source, and what else is wanted, by one kernel if there is one."""
+        """Return the values of a source and the field wanted, from a kernel if there is one."""
         found = library.kernel(self, source, want)
         if found is not None:
             return found
@@ -110,7 +110,7 @@ class Rule:
         return inner._replace(pullback=lambda g: source.pulled_back(library, pull(g)[0]))
 
     def composed(self, library: Library, p: Array, want: Want) -> Answer:
-        """`solve` from the backend's eigenpairs, in chunks."""
+        """Like `solve`, but from the eigenpairs of the backend, in chunks."""
         if want == "values":
             return Answer(self._mapped(library, self._value, p))
         if want == "vectors":
@@ -140,11 +140,11 @@ class Rule:
     # -- first derivative: dφ = ⟨gradient, dp⟩
 
     def tangent(self, library: Library, gradient: Array, d_p: Array) -> Array:
-        """Jvp of a value whose gradient is known: like p, like p -> (...)."""
+        """Jvp of a value with known gradient: like p, like p -> (...)."""
         return library.xp.sum(gradient * d_p, axis=self._axes)
 
     def cotangent(self, gradient: Array, g: Array) -> Array:
-        """Vjp of a value whose gradient is known: like p, (...) -> like p."""
+        """Vjp of a value with known gradient: like p, (...) -> like p."""
         return gradient * _beside(g, len(self._axes))
 
     # -- second derivative
@@ -154,8 +154,8 @@ class Rule:
 
         Three arrays (..., d, d). With Δ̃ = Vᵀ dM V the change of the gradient is
         V (D∘Δ̃ + diag(φ″ diag Δ̃)) Vᵀ, where D_ij = (w_i − w_j)/(λ_i − λ_j), and φ″_ii − φ″_ij at
-        equal eigenvalues (Lewis & Sendov 2001). NaN where the tie rule had to choose a
-        subgradient: there φ has no second derivative.
+        equal eigenvalues (Lewis & Sendov 2001). NaN where the tie rule chose a subgradient:
+        there φ has no second derivative.
         """
         xp = library.xp
         p, poison = self._clean(library, p)
@@ -174,7 +174,7 @@ class Rule:
         return V, _spoilt(divided, poison, 2), bend
 
     def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
-        """Change of ∂φ/∂p along dp, linear in dp; the Hessian is symmetric, so also its vjp."""
+        """Change of ∂φ/∂p along dp, linear in dp; also its vjp, since the Hessian is symmetric."""
         xp, (V, divided, bend) = library.xp, curvature
         rotated = V.mT @ matrix(library, self.layout, d_p) @ V
         eye = library.asarray(np.eye(self.layout.dim), like=V)
@@ -182,7 +182,7 @@ class Rule:
         change = divided * rotated * (1.0 - eye) + (bend @ own) * eye
         return packed_gradient(library, self.layout, V @ change @ V.mT)
 
-    # -- eigenpairs of rows that may be bad
+    # -- eigenpairs of rows that may not be finite
 
     @property
     def _axes(self) -> tuple[int, ...]:
@@ -216,7 +216,7 @@ class Rule:
     def _clean(self, library: Library, p: Array) -> tuple[Array, Array | None]:
         """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
 
-        None stands for an array of zeros, where it is known that there is no bad row.
+        None stands for zeros, when all rows are known to be finite.
         """
         if library.all_finite(p):
             return p, None
@@ -248,12 +248,12 @@ class Rule:
 
 
 def _beside(a: Array, axes: int) -> Array:
-    """Return a (...) with further axes of length one behind."""
+    """Return a (...) with further trailing axes of length one."""
     return a[..., None, None] if axes == 2 else a[..., None] if axes else a
 
 
 def _spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
-    """Add `poison` (...) to an array with further `axes` behind."""
+    """Add `poison` (...) to an array with further trailing `axes`."""
     return a if poison is None else a + _beside(poison, axes)
 
 
@@ -266,7 +266,7 @@ def rule_of(spec: EigSpec) -> Rule:
 def kth_rule(kind: str, dim: int, k: int) -> Rule:
     """Return the rule of the k-th eigenvalue in the layout "square" or "pair".
 
-    One object per rule: a compiler's cache then finds it by identity.
+    There is one object per rule, so that the cache of a compiler finds it by identity.
     """
     bandwidth = dim - 1 if kind == "square" else min(1, dim - 1)
     return Rule(Layout(dim, bandwidth, kind), Kth(dim, k))

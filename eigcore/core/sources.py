@@ -1,6 +1,6 @@
-"""Where matrices come from: themselves, their diagonals, a pencil, or rows of a table.
+"""Sources of matrices: whole matrices, their diagonals, a pencil, or rows of a table.
 
-A source holds arrays of one library. `assembled` gives the matrices p in the layout of a rule,
+A source holds arrays of one library. `assembled` returns the matrices p in the layout of a rule;
 `pulled_back` turns a cotangent of p into cotangents of the source's arrays. A kernel may do both
 without ever storing p (`eigcore.dispatch.backend.Backend.kernel`).
 
@@ -91,7 +91,7 @@ class Pencil(NamedTuple):
         return moved + assemble(xp, d_params, self.x)
 
     def pulled_back(self, library: Library, d_p: Array, with_x: bool = True) -> tuple[Array, Array]:
-        """Return the adjoint of `tangent`: (d_params, d_x); None for d_x if it is not wanted."""
+        """Return the adjoint of `tangent`, (d_params, d_x); d_x is None without `with_x`."""
         xp, (params, x) = library.xp, self
         d_params = _gathered(xp, params.shape[0], x, d_p)
         if not with_x:
@@ -108,7 +108,7 @@ class Bins(NamedTuple):
 
     indices : (N, parts) int32, that term;  fractions : (N, parts), its value
     runs : pairs (first, end) of terms that follow one another along a part
-    parts : which part each run belongs to
+    parts : the part to which each run belongs
     """
 
     indices: np.ndarray
@@ -117,7 +117,7 @@ class Bins(NamedTuple):
     parts: tuple[int, ...]
 
     def dense(self, terms: int) -> np.ndarray:
-        """Write the terms out: (N, terms), equal to the encoding's own."""
+        """Return all terms (N, terms), equal to those of the encoding."""
         out = np.zeros((len(self.indices), terms), self.fractions.dtype)
         for j, (first, end) in zip(self.parts, self.runs, strict=True):
             inside = np.where(self.indices[:, j] < end, self.indices[:, j], first)
@@ -133,8 +133,8 @@ class Bins(NamedTuple):
 class Encoded(NamedTuple):
     """Rows of a table in the terms of one pencil: A₀ + Σ_j (start[i_j] + u_j · step[i_j]).
 
-    bins : Bins of the rows, which hold i_j and u_j;  params : (1, terms + 1, K), of NumPy where a
-        kernel is asked for values in NumPy
+    bins : Bins of the rows, which hold i_j and u_j;  params : (1, terms + 1, K); a NumPy array if a
+        kernel should return NumPy values
     step[b] = A_b, and start[b] the sum of the matrices before b in its run (math.md, section 8).
     """
 
@@ -166,16 +166,16 @@ class Encoded(NamedTuple):
 
 Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded
 Want: TypeAlias = Literal["values", "vectors", "gradient", "pullback"]
-"""The field of `Answer` that is wanted beside the values; "gradient" only of `Matrices`."""
+"""The field of `Answer` needed beside the values; "gradient" only for `Matrices`."""
 
 
 class Answer(NamedTuple):
-    """What is known of the eigenvalues of a source.
+    """The answer of a kernel or a rule about a source.
 
     values : (...)
     vectors : (..., d) unit eigenvectors
     pullback : cotangent g (...) -> cotangents of the source's arrays. A second argument, one bool
-        for each array, may say that some are not wanted; it may then give None for these.
+        for each array, may say that some are not needed; their cotangents may then be None.
     gradient : ∂values/∂p, like p
     """
 

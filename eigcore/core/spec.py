@@ -1,4 +1,4 @@
-"""What a model is: an eigenvalue, or a function of eigenvalues, of an affine symmetric pencil."""
+"""The spec of a model: an eigenvalue, or a function of them, of an affine symmetric pencil."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eigcore.core.packing import Layout, packed
 from eigcore.errors import InvalidSpec
 
 CONVENTION = "lower-rowmajor-isometric"
-"""Name of the one way parameters are stored: see `eigcore.core.packing.packed`."""
+"""Name of the convention for storing parameters; see `eigcore.core.packing.packed`."""
 
 _NAMED_INDEX = ("middle", "convex", "concave")
 _STRUCTURE = re.compile(r"dense|tridiagonal|diagonal|banded:(\d+)")
@@ -36,7 +36,7 @@ class EigSpec:
     outputs : int
         Number m of pencils, each with its own matrices and one value.
     index : {"middle", "convex", "concave"} or int
-        Which eigenvalue the functional "kth" or "smooth" means, ascending from zero: "middle" is
+        Which eigenvalue the functional "kth" or "smooth" takes, ascending from zero: "middle" is
         d // 2, "convex" the largest, "concave" the smallest; negative integers count from the top.
     structure : {"dense", "tridiagonal", "banded:b", "diagonal"}
         Entries outside the structure are zero and are not stored; b is the number of
@@ -47,13 +47,13 @@ class EigSpec:
         The parameter of "smooth" (α > 0), of the sums (1 ≤ r ≤ d), of "softmax" (t > 0) and of
         "weighted" (d numbers, ascending order of eigenvalues).
     monotone : tuple of {-1, 0, +1}
-        Per term: the promise that the matrix is negative semidefinite, free, or positive
-        semidefinite. Empty means all free.
+        Per term: a promise that its matrix is negative semidefinite (-1) or positive semidefinite
+        (+1), or none (0). Empty means none for all terms.
 
     Attributes
     ----------
     layout : Layout
-        Where packed parameters stand in the matrix.
+        Map from packed parameters to the matrix.
     phi : Functional
         φ with its parameter.
 
@@ -175,7 +175,7 @@ class EigSpec:
 
     @property
     def cols(self) -> np.ndarray:
-        """Column of each packed entry: (K,) integers, never right of the row."""
+        """Column of each packed entry: (K,) integers, at most the row."""
         return self.layout.cols
 
     def to_json(self) -> str:
@@ -189,13 +189,13 @@ class EigSpec:
         Raises
         ------
         InvalidSpec
-            If the text is no JSON object, or has unknown or missing fields.
+            If the text is not a JSON object, or has unknown or missing fields.
         """
         try:
             values = json.loads(text)
         except (TypeError, ValueError) as exc:
             raise InvalidSpec(
-                f"The spec is not JSON ({exc}); expected what to_json() wrote."
+                f"The spec is not JSON ({exc}); expected the text that to_json() wrote."
             ) from exc
         known = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or not {"features", "dim"} <= set(values) <= known:
@@ -216,12 +216,12 @@ def functional(
     t: float | None = None,
     weights: tuple[float, ...] | None = None,
 ) -> Functional:
-    """Return the functional called `name` with its own parameter checked.
+    """Return the functional `name`, with its parameter checked.
 
     Raises
     ------
     InvalidSpec
-        If the name is unknown, a parameter is missing, out of range or belongs to another one.
+        If the name is unknown, or a parameter is missing, out of range or of another functional.
     """
     if not isinstance(name, str) or name not in FUNCTIONALS:
         raise InvalidSpec(

@@ -1,1 +1,1 @@
-"""Who computes: backends, the registry that finds them, and the record of what ran."""
+"""Backends, the registry that finds them, and the record of what ran."""

@@ -1,4 +1,4 @@
-"""What a backend is: how to find eigenpairs, and how a framework attaches a derivative."""
+"""The interface of backends: finding eigenpairs, and attaching derivatives in a framework."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from eigcore.dispatch.capabilities import Capabilities
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 2
-"""Version of this interface; a plugin writes the number it was made for into `plugin_api`."""
+"""Version of this interface; `plugin_api` of a plugin is the version that it was written for."""
 
 MEMORY_BUDGET = 256 * 2**20
-"""Bytes of working memory for one solve; larger batches are cut into chunks."""
+"""Working memory for one solve, in bytes; larger batches are cut into chunks."""
 
 
 class Backend(abc.ABC):
     """One array library with an eigensolver. Subclasses are final; to change one, wrap it.
 
-    A subclass gives the class variables, `asarray`, `to_numpy`, `eigenpairs` and
+    A subclass defines the class variables, `asarray`, `to_numpy`, `eigenpairs` and
     `differentiable`; everything else has a default.
     """
 
@@ -44,10 +44,10 @@ class Backend(abc.ABC):
     """The `PLUGIN_API` that the plugin was written for, as a number."""
     capabilities: ClassVar[Capabilities]
     note: str = ""
-    """One line for ``eigcore backends``: what accelerates it, or what is missing for that."""
+    """One line for ``eigcore backends``: the version, and which accelerator is used or missing."""
     xp: Namespace
     """Array namespace: a module with the `eigcore.core.arrays.FUNCTIONS` of the array API
-    standard; array-api-compat gives one for libraries that are not there yet."""
+    standard; array-api-compat has one for libraries that do not follow the standard."""
 
     @abc.abstractmethod
     def asarray(
@@ -59,7 +59,7 @@ class Backend(abc.ABC):
         ----------
         a : array-like
         like : array, optional
-            Take its device, and its dtype where `a` holds floats.
+            Take its device, and its dtype if `a` holds floats.
         dtype : str or dtype of the library, optional
         device : str or device of the library, optional
         """
@@ -87,7 +87,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
-        """Return ``rule.value`` with the rule's derivatives attached by the framework's means."""
+        """Return ``rule.value`` with the derivatives of the rule attached for the framework."""
 
     def dtype_name(self, a: Array) -> str:
         """Name the element type of an array, such as float64 or int32."""
@@ -97,9 +97,9 @@ class Backend(abc.ABC):
         return name
 
     def switched_off(self, dtype: str) -> str:
-        """Return why a declared dtype is not to be had in this process, and what to type.
+        """Return why a declared dtype is not available in this process, and what to type.
 
-        Empty if it is. The laws skip such a dtype, with this reason, instead of failing.
+        Empty if it is available. The laws skip other dtypes with this reason instead of failing.
         """
         return ""
 
@@ -120,15 +120,15 @@ class Backend(abc.ABC):
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         """Return what one kernel computes for a rule and a source of matrices.
 
-        None where there is none: then the rule composes it from `eigenpairs`. A kernel is held to
-        that composition by a law.
+        None if there is no such kernel; then the rule composes the answer from `eigenpairs`. A law
+        compares kernels with that composition.
 
         Parameters
         ----------
         rule : `eigcore.core.rules.Rule`
         source : `Matrices`, `Pencil` or `Encoded` of `eigcore.core.sources`
         want : {"values", "vectors", "gradient", "pullback"}
-            The field of the answer that is wanted beside the values.
+            The field of the answer that is needed beside the values.
         """
         return None
 
@@ -141,24 +141,24 @@ class Backend(abc.ABC):
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Array) -> Any:
         """Return ``function(self, *static, *arrays)``, compiled where the framework can.
 
-        `function` is a module's own, `static` hashable, so that the compiled code can be kept.
+        `function` is defined in a module and `static` is hashable, so compiled code can be reused.
         """
         return function(self, *static, *arrays)
 
     def is_concrete(self, a: Array) -> bool:
-        """Tell whether `a` holds numbers, and not a compiler's symbol for them."""
+        """Whether `a` holds numbers, and not the symbols of a compiler."""
         return True
 
     def all_finite(self, a: Array) -> bool:
-        """Tell whether all entries are known to be finite; False where nobody can know."""
+        """Whether all entries are known to be finite; False if that is unknown."""
         return self.is_concrete(a) and bool(self.xp.all(self.xp.isfinite(a)))
 
     def detach(self, a: Array) -> Array:
-        """Return `a` cut off from the framework's own differentiation."""
+        """Return `a` detached from the differentiation of the framework."""
         return a
 
     def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` so that asking for its derivative raises `NotDifferentiable`."""
+        """Return `function`, but differentiating it raises `NotDifferentiable`."""
         return function
 
     def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
@@ -166,8 +166,8 @@ class Backend(abc.ABC):
         raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` as the framework's own compiler makes it, without graph breaks."""
-        raise NotSupported(f'Backend "{self.name}" has no compiler; call the function as it is.')
+        """Return `function` compiled by the framework, without graph breaks."""
+        raise NotSupported(f'Backend "{self.name}" has no compiler; call the function itself.')
 
     def wrap(self, model: Any) -> Any:
         """Return a model as an object of the framework, with trainable parameters.
@@ -182,17 +182,17 @@ class Backend(abc.ABC):
         return None
 
     def place(self, lay: Layout, like: Array) -> Places:
-        """Return the index arrays of `lay` beside `like`."""
+        """Return the index arrays of `lay` on the device of `like`."""
         make = _places if self.is_concrete(like) else _places.__wrapped__
         return make(self, lay, like.dtype, like.device)
 
     def chunk(self, p: Array, entries: int) -> int:
-        """Return how many rows of working memory, `entries` numbers each, fit into the budget."""
+        """Return how many rows fit into the memory budget, at `entries` numbers per row."""
         size = 4 if self.dtype_name(p) == "float32" else 8
         return max(1, MEMORY_BUDGET // (entries * size))
 
     def map_rows(self, function: Callable[[Array], Any], p: Array, core: int, entries: int) -> Any:
-        """Apply `function` to p, in chunks of rows where the memory budget asks for it.
+        """Apply `function` to p, in chunks of rows if the memory budget requires it.
 
         Parameters
         ----------
@@ -212,7 +212,7 @@ class Backend(abc.ABC):
 
     @property
     def traced(self) -> bool:
-        """Whether somebody is inside `eigcore.trace()`."""
+        """Whether `eigcore.trace()` is active."""
         return tracing.active()
 
     def solve(
@@ -223,9 +223,9 @@ class Backend(abc.ABC):
         *rest: Any,
         shape: tuple[int, ...] | None = None,
     ) -> Any:
-        """Call ``routine(a, *rest)``, the eigensolver named `driver`, and note it for `trace`.
+        """Call ``routine(a, *rest)``, the eigensolver named `driver`, and record it for `trace`.
 
-        `shape` is that of the matrices, where `a` is not one.
+        `shape` is the shape of the matrices, if `a` is not one.
         """
         if not tracing.active():
             return routine(a, *rest)
@@ -245,7 +245,7 @@ class Backend(abc.ABC):
 
 
 def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) -> Array:
-    """Return the values of a source of this kind: what `Backend.evaluate` lets `call` compile."""
+    """Return the values of a source of this kind; `Backend.evaluate` lets `call` compile this."""
     source = kind(*arrays)
     if not backend.capabilities.autodiff:
         return rule.solve(backend, source, "values").values
@@ -253,7 +253,7 @@ def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) 
 
 
 def window(solution: Any, lo: int, hi: int) -> Any:
-    """Cut what a full solve gave, values or (values, vectors), down to lo … hi."""
+    """Cut the result of a full solve, values or (values, vectors), down to lo … hi."""
     values, *vectors = solution if isinstance(solution, tuple) else (solution,)
     if hi - lo + 1 == values.shape[-1]:
         return solution

@@ -1,4 +1,4 @@
-"""What a backend declares about itself."""
+"""The capabilities that a backend declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend declares; what it does not declare is skipped by the laws, with this reason.
+    """The declarations of a backend; laws about anything else are skipped with this reason.
 
     Parameters
     ----------
@@ -18,11 +18,11 @@ class Capabilities:
     devices : tuple of str
         Kinds of device it can use, such as cpu, cuda, tpu.
     autodiff : bool
-        Values are differentiable by the framework itself.
+        Whether the framework itself can differentiate values.
     second_order : bool
-        So are gradients; otherwise the framework must raise.
+        Whether it can differentiate gradients; otherwise it must raise.
     compiled : bool
-        Works inside the framework's own compiler.
+        Whether it works inside the compiler of the framework.
     structures : tuple of str
         Structures of `EigSpec` that it supports.
     """

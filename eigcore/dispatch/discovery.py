@@ -1,4 +1,4 @@
-"""Who provides which backend: the only file that knows entry points. It imports no plugin."""
+"""Find the providers of backends; the only module about entry points. It imports no plugin."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import NamedTuple
 from eigcore.dispatch.hookspecs import GROUP
 
 OWN = {"numpy": "eigcore_numpy", "torch": "eigcore_torch", "jax": "eigcore_jax"}
-"""Backends of eigcore itself, found without metadata too (a frozen application has none)."""
+"""Backends of eigcore itself, found even without metadata, as in a frozen application."""
 
 UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Provider:
-    """An entry point of the group ``eigcore``, and the distribution that it comes from.
+    """An entry point of the group ``eigcore``, and its distribution.
 
     Parameters
     ----------
     name, value : str
-        Name of the backend, and what it is loaded from.
+        Name of the backend, and the module that it is loaded from.
     distribution, version : str
-        "unknown" and "?" where the distribution has no metadata.
+        "unknown" and "?" if the distribution has no metadata.
     requires, extras : tuple of str
-        Names of the distributions that it needs, and of its extras.
+        Names of the distributions that it requires, and of its extras.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Provider:
 
     @property
     def module(self) -> str:
-        """The module of `value`, which may go on with ``:object``."""
+        """The module in `value`, without an ``:object`` that may follow it."""
         return self.value.split("[")[0].partition(":")[0].strip()
 
     @property
@@ -49,11 +49,11 @@ class Provider:
         return f"{self.distribution} {self.version}"
 
     def load(self) -> object:
-        """Import what `value` names."""
+        """Import the module or object that `value` names."""
         return EntryPoint(self.name, self.value, GROUP).load()
 
     def may_serve(self, root: str) -> bool:
-        """Tell by names whether it may be for arrays of the top-level module `root`."""
+        """Whether, by its names, it may be for arrays of the top-level module `root`."""
         if self.value == OWN.get(self.name):
             return root.startswith(self.name)  # jaxlib
         names = (self.name, self.distribution, self.module, *self.requires)
@@ -70,8 +70,8 @@ class Scan(NamedTuple):
 def scan() -> Scan:
     """Read the entry points of all distributions on ``sys.path``.
 
-    Of two distributions of one name the first counts, as for ``import``. A backend of eigcore
-    itself is the first provider of its name, whoever else claims it.
+    Of two distributions with the same name, the first counts, as for ``import``. A backend of
+    eigcore itself is the first provider of its name, even if others claim it.
     """
     found: dict[str, list[Provider]] = {name: [] for name in OWN}
     unreadable, seen = [], set()
@@ -84,7 +84,7 @@ def scan() -> Scan:
         seen.add(_plain(provider.distribution))
         try:
             entries = [entry for entry in dist.entry_points if entry.group == GROUP]
-        except Exception:  # every version of importlib.metadata raises something else
+        except Exception:  # each version of importlib.metadata raises another error
             unreadable.append(provider.source)
             continue
         for entry in entries:
@@ -106,12 +106,12 @@ def _speaks_of_eigcore(dist: Distribution) -> bool:
 
 
 def _described(dist: Distribution) -> Provider:
-    """Return a provider with nothing but the facts of its distribution."""
+    """Return a provider with only the facts about its distribution."""
     try:
         facts = dist.metadata
         name, version = facts["Name"], facts["Version"]
         requires, extras = (facts.get_all(key) for key in ("Requires-Dist", "Provides-Extra"))
-    except Exception:  # no METADATA: importlib.metadata raises what it pleases
+    except Exception:  # no METADATA: importlib.metadata may raise anything
         return Provider("", "")
     names = (re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requires or ())
     return Provider("", "", name or UNKNOWN, version or "?", tuple(names), tuple(extras or ()))

@@ -1,4 +1,4 @@
-"""The plugin interface of eigcore, version `eigcore.PLUGIN_API`. All of it.
+"""The complete plugin interface of eigcore, version `eigcore.PLUGIN_API`.
 
 A plugin is a module named by an entry point of the group ``eigcore``; the entry point's name is
 the backend's name::
@@ -6,7 +6,7 @@ the backend's name::
     [project.entry-points.eigcore]
     mine = "eigcore_mine"
 
-and the module says::
+and the module contains::
 
     from eigcore.plugin import hookimpl
 
@@ -26,4 +26,4 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @hookspec
 def eigcore_backend() -> Backend:  # type: ignore[empty-body]
-    """Return the backend. Called once, when somebody first asks for it by name."""
+    """Return the backend. Called once, when it is first requested by name."""

@@ -1,4 +1,4 @@
-"""From an entry point to a backend, or to one error that says whose fault it is and what to do."""
+"""Load a backend from an entry point, or raise one error that says what to change, and where."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ VALUE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?\s*(\[.*\])?")
 
 
 def load(provider: Provider) -> Backend:
-    """Import a plugin, call its hook and check what comes back.
+    """Import a plugin, call its hook and check the backend that it returns.
 
     Raises
     ------
     BackendUnavailable
-        Names the distribution and its version, what is wrong, what is expected, what to type.
+        The message names the distribution, its version, the fault, and what to type.
     """
     who = f'Backend "{provider.name}" ({provider.value} from {provider.source})'
     backend = _returned(who, provider, _hooks(who, provider, _imported(who, provider)))
@@ -87,7 +87,7 @@ def _missing(who: str, provider: Provider, exc: ImportError) -> BackendUnavailab
 
 
 def _hooks(who: str, provider: Provider, plugin: object) -> pluggy.PluginManager:
-    """Register a plugin in a manager of its own: nothing it does reaches another."""
+    """Register a plugin in its own manager, so that it cannot affect others."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
@@ -138,7 +138,7 @@ def _returned(who: str, provider: Provider, manager: pluggy.PluginManager) -> Ba
     return made[0]
 
 
-# -- what a backend says of itself; each check returns what is wrong, what to expect, what to type
+# -- the declarations of a backend; each check returns what is wrong, expected, and to be typed
 
 
 def _version_fits(provider: Provider, backend: Backend) -> str:
@@ -198,11 +198,11 @@ def _capabilities_are_declared(provider: Provider, backend: Backend) -> str:
 
 
 def _eigenpairs_come_back(provider: Provider, backend: Backend) -> str:
-    """Ask for one pair of a 2 by 2 matrix: a wrong form would be a riddle deep inside a call."""
+    """Solve a 2 by 2 matrix: a wrong form would raise an obscure error later."""
     if provider.name in OWN or not backend.capabilities.dtypes:
         return ""
     try:
-        pairs = Context().run(_one_pair, backend)  # out of sight of the caller's trace
+        pairs = Context().run(_one_pair, backend)  # hidden from the trace of the caller
     except Exception as exc:
         return (
             f"failed in asarray or eigenpairs of a 2 by 2 matrix: {type(exc).__name__}: {exc}. "
@@ -217,12 +217,12 @@ def _one_pair(backend: Backend) -> Any:
 
 
 def form_of_pairs(pairs: Any, *shapes: tuple[int, ...]) -> str:
-    """Say how what `Backend.eigenpairs` returned misses its form; empty if it does not.
+    """Describe what is wrong with the form of eigenpairs; empty if it is right.
 
     Parameters
     ----------
     pairs : object
-        What came back.
+        The return value of `Backend.eigenpairs`.
     *shapes : tuple of int
         The right shapes (..., m) of the values and (..., d, m) of the vectors.
     """
@@ -237,8 +237,8 @@ def form_of_pairs(pairs: Any, *shapes: tuple[int, ...]) -> str:
     if got == [*shapes]:
         return ""
     return (
-        f"returns shapes {got[0]} and {got[1]} from eigenpairs, where {shapes[0]} and {shapes[1]} "
-        f"are due. {right} Return values[..., lo : hi + 1], vectors[..., lo : hi + 1]."
+        f"returns shapes {got[0]} and {got[1]} from eigenpairs, instead of {shapes[0]} "
+        f"and {shapes[1]}. {right} Return values[..., lo : hi + 1], vectors[..., lo : hi + 1]."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which backends there are, and which one a call means."""
+"""The registry: which backends are installed, and which one a call uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eigcore.errors import BackendUnavailable, InvalidInput
 
 VARIABLE = "EIGCORE_BACKEND"
 READABLE = ("__array__", "__array_interface__", "__dlpack__", "__len__", "__float__", "__index__")
-"""What a type has, one of them, that `asarray` of some backend may read."""
+"""Attributes of types that `asarray` of some backend may read; one of them suffices."""
 _loaded: dict[str, Backend | BackendUnavailable] = {}
 _by_type: dict[type, str | None] = {}
 _default: ContextVar[str | None] = ContextVar("eigcore_backend", default=None)
@@ -26,7 +26,7 @@ _default: ContextVar[str | None] = ContextVar("eigcore_backend", default=None)
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a backend comes from, and what became of it.
+    """Where a backend comes from, and its state.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ class Provenance:
     state : {"available", "loaded", "unavailable"}
         "available" has not been loaded yet.
     distribution, version, module : str
-        Who provides it.
+        The provider.
     error : str
         For "unavailable": what is wrong and what to type.
     capabilities : Capabilities or None
         For "loaded".
     note : str
-        For "loaded": versions of its library, what accelerates it or is missing for that. For a
-        backend of eigcore itself also who else claims its name, in vain.
+        For "loaded": the version of its library, and which accelerator is used or missing. For a
+        backend of eigcore itself, also other distributions that claim its name; they are ignored.
     """
 
     name: str
@@ -121,7 +121,7 @@ def get_backend(backend: str | Backend | None = None) -> Backend:
     Raises
     ------
     BackendUnavailable
-        If it is not installed or cannot be loaded: names the distribution and what to type.
+        If it is not installed or cannot be loaded; the message says what to type.
     """
     if not isinstance(backend, str) and isinstance(backend, Backend):
         return backend
@@ -141,12 +141,12 @@ def imported() -> Iterator[Backend]:
 
 
 def _load(name: str, variable: str = "") -> None:
-    """Make sure that the backend is in `_loaded`, or raise; `variable` chose it, if anything."""
+    """Put the backend into `_loaded`, or raise; `variable` names the setting that chose it."""
     result = _loaded.get(name)
     if result is None:
         try:
             result = _loaded[name] = _checked(name)
-            _by_type.clear()  # it may be the one for types that nobody knew so far
+            _by_type.clear()  # it may be the backend of types that were unknown so far
         except BackendUnavailable as error:
             result = _loaded[name] = error
     if isinstance(result, BackendUnavailable):
@@ -159,8 +159,8 @@ def _load(name: str, variable: str = "") -> None:
         raise BackendUnavailable(message) from result.__cause__
 
 
-# torch.compile runs it while it traces instead of looking into it; the first call of a process
-# would otherwise be a graph break (torch._dynamo.assume_constant_result sets the same mark).
+# torch.compile runs it while tracing instead of tracing into it; otherwise the first call of a
+# process would be a graph break (torch._dynamo.assume_constant_result sets the same mark).
 _load._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
@@ -189,12 +189,12 @@ def _unknown(name: str, found: Scan) -> str:
 
 
 def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
-    """Return the backend that a call means: the argument, the arrays' library, or the default.
+    """Return the backend of a call: the argument, the library of the arrays, or the default.
 
     Raises
     ------
     InvalidInput
-        If arrays of two libraries were mixed, or of another library than the backend asked for.
+        If arrays of two libraries are mixed, or their library is not that of the given backend.
     """
     if backend is None and len(arrays) == 1:
         return get_backend(_library(type(arrays[0])))
@@ -209,7 +209,7 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
         target = max(found) if backend is None else chosen.name
         raise InvalidInput(
             f"Arrays of {' and '.join(sorted(found))} came into {where}. Expected arrays of one "
-            "library; eigcore converts none on its own. Type: "
+            "library, since eigcore converts none. Type: "
             f'eigcore.get_backend("{target}").asarray(a)'
         )
     return chosen
@@ -226,8 +226,8 @@ def _library(kind: type) -> str | None:
     if found is None and not any(hasattr(kind, way) for way in READABLE):
         raise InvalidInput(
             f"No installed backend knows the type {kind.__module__}.{kind.__qualname__}. Expected "
-            "an array, a list or a number. Type: numpy.asarray(a), or eigcore backends to see "
-            "whose arrays are known."
+            "an array, a list or a number. Type: numpy.asarray(a), or eigcore backends to list "
+            "the backends."
         )
     _by_type[kind] = found
     return found
@@ -236,7 +236,7 @@ def _library(kind: type) -> str | None:
 def _owner(root: str) -> str | None:
     """Name the backend for arrays of a top-level module.
 
-    Loads none but those that go by the module's name, and eigcore's own before all others.
+    It loads only backends whose names match the module, those of eigcore first.
     """
     found = scan().providers
     named = [name for name, own in found.items() if any(one.may_serve(root) for one in own)]
@@ -260,12 +260,12 @@ _library._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class use_backend(contextlib.AbstractContextManager):  # noqa: N801
-    """Set the default backend, as a call or for a ``with`` block.
+    """Set the default backend, by a call or for a ``with`` block.
 
     Parameters
     ----------
     backend : str
-        Its name. It is loaded at once, so that a mistake shows here.
+        Its name. It is loaded immediately, so that a mistake raises here.
 
     Examples
     --------
@@ -286,5 +286,5 @@ class use_backend(contextlib.AbstractContextManager):  # noqa: N801
 
 
 def required() -> Iterator[str]:
-    """Yield the backends that EIGCORE_REQUIRE says must load."""
+    """Yield the names of the backends that must load, according to EIGCORE_REQUIRE."""
     yield from filter(None, os.environ.get("EIGCORE_REQUIRE", "").replace(" ", "").split(","))

@@ -1,4 +1,4 @@
-"""`trace`: a record of every eigensolve, for whoever wants to know what really ran."""
+"""`trace`: a record of every eigensolve that really ran."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Solve:
     backend, driver : str
         Name of the backend, and the routine that really ran.
     device, dtype : str
-        Where the matrices were, and their element type.
+        Device and element type of the matrices.
     shape : tuple of int
         Shape (..., d, d) of the batch, or (..., d) for a tridiagonal solve.
     seconds : float or None
@@ -44,8 +44,8 @@ _calls: ContextVar[list[Solve] | None] = ContextVar("eigcore_trace", default=Non
 def trace() -> Iterator[list[Solve]]:
     """Collect a `Solve` for every eigensolve inside the ``with`` block.
 
-    Nested blocks each see the solves inside them. JAX functions of eigcore run one operation after
-    the other while traced, so that each solve has a time of its own.
+    Nested blocks each record the solves inside them. While traced, JAX functions of eigcore run one
+    operation at a time, so that each solve has its own time.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def trace() -> Iterator[list[Solve]]:
 
 
 def active() -> bool:
-    """Tell whether somebody is tracing."""
+    """Whether `trace` is active."""
     return _calls.get() is not None
 
 
@@ -80,11 +80,11 @@ def record(
     *rest: Any,
     shape: tuple[int, ...] | None = None,
 ) -> Any:
-    """Call ``routine(a, *rest)`` and note it; for calls while `active`.
+    """Call ``routine(a, *rest)`` and record it; for calls while `active`.
 
-    `shape` is that of the matrices, where `a` is not one.
-    ``wait(result)`` returns when the device is done, False if there is nothing to wait for because
-    a compiler is tracing.
+    `shape` is the shape of the matrices, if `a` is not one.
+    ``wait(result)`` returns when the device is done. It returns False if a compiler is tracing, so
+    that there is nothing to wait for.
     """
     calls = _calls.get()
     assert calls is not None

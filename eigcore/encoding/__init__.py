@@ -1,4 +1,4 @@
-"""From the columns of a table to the terms of the pencil (math.md, section 2b)."""
+"""Encodings: from the columns of a table to the terms of a pencil (math.md, section 2b)."""
 
 from eigcore.encoding.columns import (
     Categories,

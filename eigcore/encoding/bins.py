@@ -1,8 +1,8 @@
 """Where the cells of a table lie among the terms of an encoding (math.md, section 8).
 
-A piecewise-linear column is ones up to an interval, one fraction, zeros after. With prefix sums of
-the matrices a row then needs two matrices per column instead of all its terms; see
-`eigcore.core.sources.Encoded`.
+The terms of a piecewise-linear column are ones up to a piece, one fraction, and zeros after it.
+With prefix sums of the matrices, a row then needs two matrices per column instead of one per term;
+see `eigcore.core.sources.Encoded`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eigcore.encoding.terms import LEVEL, Column
 def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     """Locate the cells: numbers (N, columns) float64 -> Bins, fractions in float64.
 
-    None where a column (periodic, or of a kind unknown here) has no such form.
+    None if a column has no such form: a periodic one, or one of another kind.
     """
     if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.parts):
         return None
@@ -36,7 +36,7 @@ def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
 
 
 def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:
-    """Return which of the terms of its column each cell (N,) is in."""
+    """Return the index, within its column, of the term that each cell (N,) is in."""
     last = terms - column.missing - 1
     if isinstance(column, PiecewiseLinear):
         found = np.searchsorted(column.knots, cells, side="right") - (column.tails == "clamped")
@@ -48,7 +48,7 @@ def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:
 
 
 def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    # the arithmetic of Encoding, at one term per cell: equal to the last bit
+    # the arithmetic of Encoding for one term per cell: equal to the last bit
     form, origin, width, low, high, fill = (
         np.array(encoding.constants[FIELD[name]])[indices]
         for name in ("form", "origin", "width", "low", "high", "fill")

@@ -79,14 +79,14 @@ class PiecewiseLinear(Column):
     knots : tuple of float
         At least 2, strictly increasing, in units of the column.
     tails : {"linear", "clamped"}
-        Beyond the knots A_j goes on linearly, or stays constant.
+        Beyond the knots, A_j goes on linearly or stays constant.
     missing : bool
         Whether missing cells have a term of their own; otherwise they are an error.
 
     Raises
     ------
     InvalidSpec
-        If the knots do not increase, or tails is something else.
+        If the knots do not increase, or tails has another value.
     """
 
     knots: tuple[float, ...]
@@ -183,8 +183,8 @@ class Categories(Column):
 class Periodic(Column):
     """Hat functions on a circle: 1 at their knot, falling linearly to 0 at its neighbours.
 
-    The slope between knots b and b + 1 is (A_{b+1} − A_b) / (κ_{b+1} − κ_b), and so around the
-    circle.
+    The slope between knots b and b + 1 is (A_{b+1} − A_b) / (κ_{b+1} − κ_b), also between the last
+    knot and the first.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ class Periodic(Column):
         if self.knots[-1] - self.knots[0] >= self.period:
             raise InvalidSpec(
                 f"Periodic.knots {self.knots} span a period ({self.period}) or more. Expected the "
-                "knots of one turn. Leave the others out."
+                "knots of a single period. Leave the others out."
             )
 
     def _widths(self) -> np.ndarray:

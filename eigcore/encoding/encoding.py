@@ -1,4 +1,4 @@
-"""An encoding: all columns of a table, in order, and the terms they give."""
+"""The encoding of a table: its columns in order, and their terms."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from eigcore.encoding.terms import HAT, LEVEL, Column, Pieces, Term
 from eigcore.errors import InvalidInput, InvalidSpec
 
 FIELD = {name: number for number, name in enumerate(Term._fields)}
-"""Number of each field of `Term` in `Encoding.constants`."""
+"""Index of each field of `Term` in `Encoding.constants`."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """From columns to terms. Frozen, hashable, JSON; evaluated with array functions only.
+    """The map from columns to terms. Frozen, hashable, JSON; uses array functions only.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class Encoding:
     Raises
     ------
     InvalidSpec
-        If there are not equally many columns, names and units, a name occurs twice, or a projection
-        sums columns that do not exist, are not numeric, or have missing cells where its own
-        column has no term for them.
+        If the numbers of columns, names and units differ, a name occurs twice, or a projection
+        sums columns that do not exist, are not numeric, or have missing cells for which its own
+        column has no term.
     """
 
     columns: tuple[Column, ...]
@@ -77,9 +77,9 @@ class Encoding:
         if not len(columns) == len(names) == len(units):
             raise InvalidSpec(
                 f"{len(columns)} columns have {len(names)} names and {len(units)} units. Expected "
-                "one of each per column. Leave names or units out for the usual ones."
+                "one of each per column. Leave names or units out for the default ones."
             )
-        # Plain attributes, ready before any tracer (torch.compile, jax.jit) looks inside.
+        # Plain attributes, set before a tracer (torch.compile, jax.jit) reads them.
         object.__setattr__(self, "projections", tuple(self.projections))
         parts = columns + tuple(each.column for each in self.projections)
         labels = names + tuple(each.label for each in self.projections)
@@ -145,7 +145,7 @@ class Encoding:
 
     @property
     def widths(self) -> np.ndarray:
-        """(terms,) width of each term's piece, in units of its part; NaN for indicators."""
+        """Width (terms,) of the piece of each term, in units of its part; NaN for indicators."""
         return np.concatenate([part.widths for part in self.parts] or [np.zeros(0)])
 
     def __call__(self, x: Array, backend: Library) -> Array:
@@ -161,8 +161,8 @@ class Encoding:
         -------
         (..., terms) array
             Same library, dtype and device. Terms are NaN where the cell is infinite, or missing in
-            a column without `missing=True`. At a knot the derivative is the one from the right, on
-            every backend.
+            a column without `missing=True`. At a knot, every backend takes the derivative from the
+            right.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Encoding:
         xp = backend.xp
         table = backend.asarray(np.array(self.constants), like=x)
         row = {name: table[number, ...] for name, number in FIELD.items()}
-        # a column's value beside each of its terms: 0 · origin + 1 is a row of ones
+        # the value of a column for each of its terms: 0 · origin + 1 is a row of ones
         ones = 0.0 * row["origin"] + 1.0
         x = self.extended(x, xp)
         t = xp.concat([x[..., j : j + 1] * ones[s] for j, s in enumerate(self.slices)], axis=-1)
@@ -239,10 +239,10 @@ class Encoding:
         Parameters
         ----------
         data : numeric array (..., columns), mapping or data frame
-            A numeric array has the columns in the order of `names`, and codes 0 … L−1 in category
+            A numeric array has the columns in the order of `names`, with codes 0 … L−1 in category
             columns (−1: a level never seen). A mapping or data frame has columns by name, in any
-            order, and may have others. Cells of its category columns are levels, and so are those
-            of an array of objects.
+            order, and may have further ones. There, as in an array of objects, the cells of
+            category columns are levels.
 
         Returns
         -------

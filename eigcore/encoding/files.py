@@ -20,7 +20,7 @@ STREAMED = (*ENDINGS, ".arrow", ".feather")
 _ROWS = 65_536
 _BLOCK = 2**22
 _ROW_NAMES = re.compile(r"__index_level_\d+__")
-"""Columns in which pandas writes an index without a name."""
+"""Names of the columns in which pandas writes an index without a name."""
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
@@ -28,13 +28,13 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
     Parameters
     ----------
-    path : file ending in .csv, .csv.gz or .parquet; a CSV file has names in its first line and
-        commas between cells. Empty cells, NA, NaN, null and None are missing.
+    path : file ending in .csv, .csv.gz or .parquet. The first line of a CSV file holds the names;
+        commas separate cells. Empty cells, NA, NaN, null and None are missing.
 
     Raises
     ------
     InvalidInput
-        A missing, empty or unreadable file, an unknown ending, a name that occurs twice.
+        A missing, empty or unreadable file, an unknown ending, or a name that occurs twice.
     """
     import pandas as pd
 
@@ -52,29 +52,29 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
 
 def _read_csv(pd: ModuleType, path: Path) -> Any:
-    # pandas would rename the second one without a word.
+    # pandas would silently rename the second one.
     _check_names(path, pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist())
     with warnings.catch_warnings():
-        # rows with more cells than there are names: pandas would shift or drop cells
+        # in rows with more cells than names, pandas would shift or drop cells
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             return pd.read_csv(path, index_col=False)
         except pd.errors.ParserWarning as exc:
             raise InvalidInput(
-                f"Rows of {str(path)!r} have more cells than the first line has names; expected as "
-                "many. Name every column in the first line, or remove those cells."
+                f"Rows of {str(path)!r} have more cells than the first line has names; expected "
+                "one name per cell. Name every column in the first line, or remove those cells."
             ) from exc
 
 
 def _read_parquet(pd: ModuleType, path: Path) -> Any:
-    """Read the columns, those among them that pandas wrote as a named index."""
+    """Read the columns, including those that pandas wrote as a named index."""
     frame = pd.read_parquet(path)
     named = [name for name in frame.index.names if name is not None]
     return frame.reset_index(named) if named else frame
 
 
 def file_parts(path: str | os.PathLike[str]) -> list[Callable[[], Iterator[Any]]]:
-    """Split a table on disk into parts that can be read one by one, in any order, again and again.
+    """Split a table on disk into parts that can be read in any order, any number of times.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def file_parts(path: str | os.PathLike[str]) -> list[Callable[[], Iterator[Any]]
 
     Returns
     -------
-    functions that give an iterator of pyarrow record batches each; a part is never in memory as a
-    whole, unless it is one record batch
+    functions, each of which returns an iterator of pyarrow record batches; no part is in memory as
+    a whole, unless it is one record batch
 
     Raises
     ------
     InvalidInput
-        A missing or unreadable file, an unknown ending, a name that occurs twice, no pyarrow; the
-        iterators too, where they come upon a broken part.
+        A missing or unreadable file, an unknown ending, a name that occurs twice, or no pyarrow.
+        The iterators also raise it, for a broken part.
     """
     path = Path(path)
     ending = _ending(path, STREAMED)
@@ -99,7 +99,7 @@ def file_parts(path: str | os.PathLike[str]) -> list[Callable[[], Iterator[Any]]
         import pyarrow  # noqa: F401
     except ImportError as exc:
         raise InvalidInput(
-            f"{str(path)!r} cannot be read batch by batch without pyarrow; expected it installed. "
+            f"{str(path)!r} cannot be read batch by batch without pyarrow; expected pyarrow. "
             "Type: pip install pyarrow"
         ) from exc
     if ending == ".parquet":
@@ -142,7 +142,7 @@ def _csv(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
     from pyarrow import csv
 
     def options(types: dict[str, Any]) -> dict[str, Any]:
-        absent = [*csv.ConvertOptions().null_values, "None", "<NA>"]  # as pandas has it
+        absent = [*csv.ConvertOptions().null_values, "None", "<NA>"]  # as in pandas
         convert = csv.ConvertOptions(
             column_types=types, strings_can_be_null=True, null_values=absent
         )
@@ -151,8 +151,8 @@ def _csv(path: Path) -> tuple[Callable[[int], Iterator[Any]], int, list[str]]:
             "convert_options": convert,
         }
 
-    # Types are guessed from the first block; whole numbers and missing cells may be followed by
-    # other numbers.
+    # Types are guessed from the first block; other numbers may follow whole numbers and missing
+    # cells.
     with _guard(path, ".csv"), csv.open_csv(path, **options({})) as file:
         schema = file.schema
     number, kinds = pa.float64(), (pa.types.is_integer, pa.types.is_null)
@@ -205,12 +205,12 @@ def _check_names(path: Path, names: list[Any]) -> None:
 
 
 def write_table(frame: Any, path: str | os.PathLike[str]) -> None:
-    """Write a pandas data frame, whole or not at all; the ending of ``path`` says how.
+    """Write a pandas data frame, completely or not at all, in the format of the ending.
 
     Raises
     ------
     InvalidInput
-        An unknown ending, or a folder that is not there.
+        An unknown ending, or a folder that does not exist.
     """
     path = Path(path)
     ending = _ending(path)
@@ -226,7 +226,7 @@ def write_table(frame: Any, path: str | os.PathLike[str]) -> None:
 
 
 def check_output(path: str | os.PathLike[str]) -> None:
-    """Raise InvalidInput unless a table can be written there; before the work, not after it."""
+    """Raise InvalidInput unless a table can be written to ``path``; call it before long work."""
     _ending(Path(path))
     check_folder(Path(path))
 

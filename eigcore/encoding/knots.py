@@ -9,21 +9,21 @@ import numpy as np
 from eigcore.errors import InvalidInput
 
 CLOSE = 64 * float(np.finfo(np.float64).eps)
-"""Knots closer than this, relative to their size, are one knot."""
+"""Knots closer than this, relative to their size, become one knot."""
 
 
 def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
     """Return knots at the quantiles of a column, from its smallest to its largest value.
 
-    A value so frequent that it fills several quantiles becomes one knot, and the knots saved go to
-    quantiles of the other values. With at most `count` distinct values there is a knot at each.
+    A value so frequent that it fills several quantiles becomes one knot; the knots saved go to
+    quantiles of the other values. With at most `count` distinct values, there is a knot at each.
 
     Parameters
     ----------
     values : (rows,) numbers
-        Cells of the column; missing ones (NaN) are left out.
+        Cells of the column; missing cells (NaN) are left out.
     count : int
-        Number of knots, at least 2; B + 1 knots make B pieces between them.
+        Number of knots, at least 2; there are B pieces between B + 1 knots.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
     distinct = _apart(np.unique(values))
     if len(distinct) < 2:
         raise InvalidInput(
-            f"The column has {len(distinct)} distinct finite value(s). Expected at least 2, for a "
+            f"The column has {len(distinct)} distinct finite value(s). Expected at least 2, with a "
             "knot at each. Leave the column out."
         )
     if len(distinct) <= count:
@@ -62,7 +62,7 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
 
 
 def _apart(knots: np.ndarray) -> np.ndarray:
-    """Drop knots that float64 can hardly tell from the one before."""
+    """Drop knots that float64 can barely distinguish from the one before."""
     kept: list[float] = []
     for knot in np.unique(knots).tolist():
         if not kept or knot - kept[-1] > CLOSE * max(abs(knot), abs(kept[-1])):

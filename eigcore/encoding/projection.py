@@ -14,9 +14,9 @@ from eigcore.errors import InvalidSpec
 class Projection:
     """z = Σ_i weights_i · (column_i − centers_i), with terms of its own.
 
-    It adds A_z(z) to the pencil. If A_z is monotone, it moves the prediction one way along each of
-    its columns; if A_z is matrix-convex, the decision stays jointly convex; and the slope in column
-    i grows by at most |weights_i| times that in z (math.md, section 2b).
+    It adds A_z(z) to the pencil. If A_z is monotone, so is its effect in each of its columns; if
+    A_z is matrix-convex, the decision stays jointly convex. The bound of the slope in column i
+    grows by |weights_i| times the bound of the slope in z (math.md, section 2b).
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ class Projection:
     weights : tuple of float
         One per name, per unit of the column; none is zero.
     column : Linear or PiecewiseLinear
-        The terms as functions of z. z is missing where one of its columns is.
+        The terms as functions of z. If a cell of one of the columns is missing, so is z.
     centers : tuple of float
-        One per name, in units of the column. Subtracted first, so that z keeps its digits in
-        float32. Zeros when empty.
+        One per name, in units of the column; zeros when empty. They are subtracted first, so that
+        z keeps its digits in float32.
 
     Raises
     ------
     InvalidSpec
-        If there are not equally many names, weights and centers, a weight is zero, or column is of
+        If the numbers of names, weights and centers differ, a weight is zero, or column is of
         another kind.
     """
 
@@ -56,7 +56,7 @@ class Projection:
         if not len(names) == len(weights) == len(centers) or not all(weights):
             raise InvalidSpec(
                 f"A projection of {names} has the weights {weights} and the centers {centers}. "
-                "Expected one of each per name, and no weight zero. Leave such columns out."
+                "Expected one of each per name, and no zero weight. Leave such columns out."
             )
         if not isinstance(self.column, (Linear, PiecewiseLinear)):
             raise InvalidSpec(

@@ -1,11 +1,11 @@
-"""The one reader of tables: from containers to columns of cells, and from cells to numbers.
+"""The only reader of tables: from containers to columns of cells, and from cells to numbers.
 
 A container is a mapping, a data frame (pandas, polars), an arrow table or batch, a record array or
-an array. Frames are recognised by what they offer (`.columns`, `[name]`); no library is imported.
+an array. Frames are recognised by their interface (`.columns`, `[name]`); no library is imported.
 
-A column of cells is an array (rows,): of numbers or booleans as they came, missing ones NaN, or of
-objects (text, and whatever the container declares to be categories), missing ones None. Missing are
-None, NaN, NaT, pandas.NA, masked cells and empty text.
+A column of cells is an array (rows,): either of the numbers or booleans given, with NaN for missing
+cells, or of objects (text, and categories that the container declares), with None for missing
+cells. None, NaN, NaT, pandas.NA, masked cells and empty text count as missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DOTS = "…"
 
 
 def column_names(data: Any) -> list[str] | None:
-    """Names of the columns of a mapping, frame, arrow table or record array; None for others."""
+    """Names of the columns of a mapping, frame, arrow table or record array; else None."""
     names: Any = getattr(data, "columns", None)
     if isinstance(data, Mapping):
         names = data
@@ -46,8 +46,8 @@ def column_names(data: Any) -> list[str] | None:
 
 
 def columns_of(data: Any) -> list[Any]:
-    """Columns of whatever has `column_names`, in their order and in the container's own type."""
-    if hasattr(data, "iloc"):  # by place: names need not be text, nor differ
+    """Columns of a container with `column_names`, in their order and in its own type."""
+    if hasattr(data, "iloc"):  # by position: names need not be text, nor distinct
         return [data.iloc[:, place] for place in range(data.shape[1])]
     if hasattr(data, "column_names"):
         return [data.column(place) for place in range(len(data.column_names))]
@@ -82,12 +82,12 @@ def read_columns(data: Any) -> Cells:
 
 
 def cells_of(column: Any) -> np.ndarray:
-    """Cells (rows,) of one column in any container; see the head of this module."""
+    """Cells (rows,) of one column in any container; see the docstring of this module."""
     mask, kind = None, getattr(column, "type", None)
     if str(kind).startswith("decimal"):
         column = column.cast("float64")
     elif str(kind).startswith("dictionary"):
-        # NumPy gets the last level for missing cells of a chunked one: as for plain arrays before
+        # in chunked columns, NumPy gets the last level for missing cells, as in plain arrays before
         # https://github.com/apache/arrow/pull/10101
         return cells_of(column.cast(column.type.value_type)).astype(object)
     if isinstance(column, np.ma.MaskedArray):
@@ -108,7 +108,7 @@ def cells_of(column: Any) -> np.ndarray:
 
 
 def missing(cells: np.ndarray) -> np.ndarray:
-    """Tell which cells are missing: (rows,) -> (rows,) bool."""
+    """Whether each cell is missing: (rows,) -> (rows,) bool."""
     if cells.dtype.kind == "f":
         return np.isnan(cells)
     if cells.dtype.kind in "mM":
@@ -132,7 +132,7 @@ def _is_missing(cell: Any) -> bool:
 
 
 def declared_categories(data: Any) -> list[bool]:
-    """Tell of each column whether its container declares it to hold categories."""
+    """Whether the container declares each column as categories."""
     if column_names(data) is None:
         return []
     return [_declares_categories(column) for column in columns_of(data)]
@@ -272,8 +272,8 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     )
     if not column.missing:
         advice = (
-            "The column had none when the model was made (missing=False); fill or drop these "
-            "rows, or fit the model on data with missing cells."
+            "The column had none when the model was made (missing=False). Fill or drop these "
+            "rows, or fit the model to data with missing cells."
         )
         _check_none(np.isnan(numbers), name, "missing cell(s)", advice)
     if not isinstance(column, Categories):

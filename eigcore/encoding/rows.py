@@ -1,4 +1,4 @@
-"""Encoded rows of a data set, made once and evaluated many times: what training runs on."""
+"""Encoded rows of a table, made once and evaluated many times during training."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ class Rows:
 
     @cached_property
     def terms(self) -> Array:
-        """(N, terms) array of the backend."""
+        """Terms (N, terms), an array of the backend."""
         if self.bins is not None:
             return self._array(self.bins.dense(self.encoding.terms))
         return self._array(self.encoding(self.numbers, get_backend("numpy")))
 
     @cached_property
     def bins(self) -> Bins | None:
-        """The cells' `Bins` in the dtype of the rows; None where there are none."""
+        """The `Bins` of the cells in the dtype of the rows; None if the encoding has none."""
         found = bins(self.encoding, self.numbers)
         return found and found._replace(fractions=found.fractions.astype(self.dtype))
 
     def values(self, spec: EigSpec, params: Any) -> np.ndarray:
-        """Return the values of a model, NumPy (N,) or (N, m), without their pullback; see `vjp`."""
+        """Return the values of a model, NumPy (N,) or (N, m), without the pullback; see `vjp`."""
         rule, host = rule_of(spec), self._checked(spec, np.asarray(params, self.dtype))
         parts = [self._kernel(rule, host[m : m + 1], "values") for m in range(spec.outputs)]
         if None in parts:
@@ -128,7 +128,7 @@ class Rows:
 
 
 def kernel_serves(spec: EigSpec, backend: str | Backend) -> bool:
-    """Tell whether one kernel of the backend runs a pass over encoded rows."""
+    """Whether a kernel of the backend computes a pass over encoded rows."""
     nothing = Bins(np.zeros((0, 1), np.int32), np.zeros((0, 1)), (), ())
     source = Encoded(nothing, np.zeros((1, 2, spec.packed_size)))
     return get_backend(backend).kernel(rule_of(spec), source, "values") is not None

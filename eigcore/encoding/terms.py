@@ -1,4 +1,4 @@
-"""The terms of one column, and what every kind of column answers (math.md, section 2b).
+"""The terms of one column, and the interface of all kinds of columns (math.md, section 2b).
 
 A column j with terms φ_1 … φ_B acts on the model through A_j(t) = Σ_b φ_b(t) A_{j,b}. Every numeric
 kind is piecewise linear in t, so its slopes on a few pieces describe A_j completely; see `Pieces`.
@@ -29,12 +29,12 @@ class Term(NamedTuple):
     ----------
     form : float
         RAMP: clip((t − origin) / width, low, high). LEVEL: 1 where t == origin, else 0. HAT, with
-        s = (t − origin) mod period: 1 − s / width right of its peak, 1 − (period − s) / left on the
-        left of it, 0 elsewhere.
+        s = (t − origin) mod period: 1 − s / width right of its peak, 1 − (period − s) / left on its
+        left, 0 elsewhere.
     origin, width, low, high, left, period : float
         See form; in units of the column, except low and high.
     fill : float
-        The value at a missing cell: NaN where the column has no term for missing cells.
+        The value at a missing cell; NaN if the column has no term for missing cells.
     """
 
     form: float = RAMP
@@ -84,7 +84,7 @@ def increasing(values: Any, what: str, least: int) -> tuple[float, ...]:
     if len(numbers) < least or any(b - a <= 0 for a, b in pairwise(numbers)):
         raise InvalidSpec(
             f"{what} is {numbers}. Expected at least {least} strictly increasing numbers. "
-            "eigcore.encoding.quantile_knots(values, count) makes them from data."
+            "Write eigcore.encoding.quantile_knots(values, count) to get them from data."
         )
     return numbers
 
@@ -103,7 +103,7 @@ def blank(missing: bool) -> tuple[float, list[Term]]:
 
 
 class Column:
-    """What every kind of column answers. Subclasses are frozen: tuples, numbers, text.
+    """The interface of all kinds of columns. Subclasses are frozen: tuples, numbers, text.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Column:
     missing: bool
 
     def constants(self) -> list[Term]:
-        """Return the terms in the order of the parameters; the one for missing cells is last."""
+        """Return the terms in the order of the parameters; the term for missing cells is last."""
         raise NotImplementedError
 
     @property
@@ -130,9 +130,9 @@ class Column:
 
     @property
     def widths(self) -> np.ndarray:
-        """(terms,) width of each term's piece, in units of the column; NaN for indicators.
+        """Width (terms,) of the piece of each term, in units of the column; NaN for indicators.
 
-        slope = matrix / width
+        The slope of a term is matrix / width.
         """
         widths = [term.width if self.numeric else NAN for term in self.constants()]
         return np.array(widths[: len(widths) - self.missing] + [NAN] * self.missing)

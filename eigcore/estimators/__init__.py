@@ -8,7 +8,7 @@ try:
     from sklearn.utils.validation import validate_data as _needed  # noqa: F401
 except ImportError as exc:
     raise ImportError(
-        "eigcore.estimators needs scikit-learn 1.6 or newer, not installed here. "
+        "eigcore.estimators needs scikit-learn 1.6 or newer, which is not installed. "
         'Type: pip install "eigcore[sklearn]"'
     ) from exc
 

@@ -1,4 +1,4 @@
-"""What the regressor and the classifier share."""
+"""The common base of the regressor and the classifier."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from eigcore.fit.train import fit_with
 from eigcore.model import SpectralModel
 
 GAP_ROWS = 1000
-"""About as many training rows are looked at for `gap_`."""
+"""About this many training rows determine `gap_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
-"""L-BFGS steps of a fit that goes on, and of one `partial_fit`."""
+"""L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 FREE = frozenset(
     {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "budget"}
     | {"warm_start", "backend", "callback", "random_state"}
 )
-"""Parameters that may change between a fit and one that goes on from it."""
+"""Parameters that may change when a fit is resumed."""
 Data = tuple[Cells, np.ndarray, np.ndarray | None]
-"""Columns by name, target, weights."""
+"""Columns by name, target, row weights."""
 REASONS = {
     "gradient": "the gradient is zero",
     "decrease": "the objective falls no further",
-    "no gain": "the validation part gains no more",
+    "no gain": "the validation loss no longer falls",
     "iterations": "max_iter was reached",
-    "line search": "no step made the objective smaller",
-    "stopped": "time was up, or a callback asked for the end",
+    "line search": "no step lowered the objective",
+    "stopped": "the time was up, or a callback ended the fit",
     "interrupted": "Ctrl-C",
 }
 
 
 class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
-    """Data and fitted attributes; subclasses say what the target is."""
+    """Data and fitted attributes; subclasses define the target."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -57,11 +57,11 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         return tags
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
-        """Check y (rows,); ``first``: nothing was fitted before."""
+        """Check y (rows,); ``first``: whether nothing was fitted before."""
         raise NotImplementedError
 
     def _loss(self) -> dict[str, Any]:
-        """Options of `fit` that say what the loss is."""
+        """Options of `eigcore.fit.fit` that determine the loss."""
         raise NotImplementedError
 
     @property
@@ -96,7 +96,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     def _begin(
         self, X: Any, columns: Cells, y: np.ndarray, weights: np.ndarray | None, tell: Callbacks
     ) -> None:
-        """Fit from nothing."""
+        """Fit a new model."""
         parameters, names = self._parameters, names_of(self)
         options = fit_options(
             parameters,
@@ -116,13 +116,13 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         tell: Callbacks,
         **options: Any,
     ) -> None:
-        """Descend from the fitted model on these rows."""
+        """Resume the fit of the model on these rows."""
         for name, value in self._kept().items():
             if not _same(value, self._fixed[name]):
                 raise InvalidInput(
                     f"{name} is {value!r} and was {self._fixed[name]!r} when the model was fitted "
-                    "or taken over; expected the same, since going on keeps the encoding, settings "
-                    f"and constraints. Put {name} back, or fit anew with warm_start=False."
+                    "or loaded; expected the same, because a resumed fit keeps the encoding, "
+                    f"settings and constraints. Put {name} back, or fit anew with warm_start=False."
                 )
         if hasattr(self, "report_"):
             del self.report_
@@ -130,13 +130,13 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         self._keep(*resume(self.model_, columns, y, **options), columns)
 
     def _kept(self) -> dict[str, Any]:
-        """Parameters that a fit which goes on cannot change."""
+        """Parameters that a resumed fit cannot change."""
         return {name: value for name, value in self._parameters.items() if name not in FREE}
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
     ) -> Data:
-        """Named columns, target and weights: checked, and equal rows merged."""
+        """Return named columns, target and weights, checked and with equal rows merged."""
         self._validate_params()
         if y is None:
             raise ValueError(
@@ -164,7 +164,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         counts = [f"{reasons.count(r)} × {REASONS[r]}" for r in REASONS if r in reasons]
         self.message_ = f"{len(solutions)} member(s) ended: {', '.join(counts)}."
         if not solutions:
-            self.message_ = "The end came before the first descent: the model is additive."
+            self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
         step = max(1, len(next(iter(columns.values()))) // GAP_ROWS)
@@ -180,7 +180,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         return values.astype(np.float32) if is_single(columns) else values
 
     def transform(self, X: Any) -> np.ndarray:
-        """Split the decision of each row exactly into what the columns give.
+        """Split the decision of each row exactly into contributions.
 
         Parameters
         ----------
@@ -189,15 +189,15 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         Returns
         -------
         (rows, features out) array, or what `set_output` asks for; float32 where X is
-            ``model_.explain(X).contributions``: one number for each column and each projection,
-            for the first class first where there are several outputs. Its sum over a row, with
-            the intercept and the remainder of the explanation, is the decision
+            ``model_.explain(X).contributions``: one number for each column and each projection;
+            with several outputs, those of the first class come first. In a row they add up, with
+            the intercept and the remainder of the explanation, to the decision
             (`eigcore.guarantees.explanation.Explanation`).
 
         Raises
         ------
         NotFittedError, InvalidInput, ValueError
-            Before a fit, or for a table that does not fit the model.
+            Before a fit, or for a table that does not match the model.
         """
         check_is_fitted(self, "model_")
         columns = read(self, X, reset=False)
@@ -206,7 +206,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         return parts.astype(np.float32) if is_single(columns) else parts
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of what `transform` gives.
+        """Names of the features that `transform` returns.
 
         Parameters
         ----------
@@ -214,12 +214,12 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        (features out,) array of str: columns, then projections; of several classes, "class: name"
+        (features out,) array of str: columns, then projections; "class: name" for several classes
 
         Raises
         ------
         NotFittedError, ValueError
-            Before a fit, or for other names or another number of them than at the fit.
+            Before a fit, or for names that differ from those at the fit.
         """
         check_is_fitted(self, "model_")
         columns: Any = _check_feature_names_in(self, input_features)
@@ -231,12 +231,12 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
     @classmethod
     def from_model(cls, model: SpectralModel | str | os.PathLike[str], **parameters: Any) -> Self:
-        """Return a fitted estimator that predicts with a model, or with a model file.
+        """Return a fitted estimator that predicts with a model or a model file.
 
         Parameters
         ----------
         model : SpectralModel, or path of a file that `SpectralModel.save` wrote
-        **parameters : of the estimator; they matter only to a later fit
+        **parameters : parameters of the estimator; only a later fit uses them
 
         Raises
         ------
@@ -261,7 +261,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two parameters are equal, also where they hold arrays."""
+    """Whether two parameters are equal; they may contain arrays."""
     if isinstance(one, Mapping):
         alike = isinstance(other, Mapping) and one.keys() == other.keys()
         return alike and all(_same(value, other[key]) for key, value in one.items())

@@ -17,15 +17,15 @@ CallbackSupport: Any = object if protocol is None else protocol.CallbackSupportM
 
 
 def managed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate `fit`: callbacks hear of the end, whatever happens."""
+    """Decorate `fit`: callbacks are told when it ends, even after an error."""
     return method if protocol is None else protocol.with_callbacks(method)
 
 
 class Callbacks:
-    """Passes the steps of one fit on to all callbacks; see `eigcore.fit.fit` for ``callback``.
+    """Passes the steps of one fit to all callbacks; see `eigcore.fit.fit` for ``callback``.
 
-    For scikit-learn's callbacks every step is a task named "choosing" or "fitting", with the fields
-    of Progress as metadata; the fitted estimator is there for them at the end of the whole.
+    For the callbacks of scikit-learn, every step is a task named "choosing" or "fitting", with the
+    fields of Progress as metadata. They get the fitted estimator at the end of the whole fit.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any):
@@ -46,7 +46,7 @@ class Callbacks:
             )
 
     def __call__(self, step: Progress) -> bool:
-        """Pass a step on; True ends the fit."""
+        """Pass a step to all callbacks; returning True ends the fit."""
         own = self.estimator.callback
         ended = bool(own(step)) if own is not None else False
         if self.context is None:

@@ -20,9 +20,9 @@ from eigcore.model import SpectralModel
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     """Classification with an average of eigenvalue neurons; see `eigcore.fit.fit`.
 
-    Two classes: log-loss of one neuron's log-odds; `monotone` and `shape` speak of the second
-    class. More: multinomial log-loss of one pencil per class, without guarantees of shape: a
-    probability depends on the scores of all classes.
+    With two classes, one pencil gives the log-odds; `monotone` and `shape` refer to the second
+    class. With more, there is one pencil per class; no shape can be guaranteed, because a
+    probability depends on the decisions of all classes.
 
     Parameters
     ----------
@@ -33,25 +33,25 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     classes_ : (classes,) array
         Labels in ascending order.
     model_ : SpectralModel
-        Certifies, explains, saves: ``model_.save("model.eig")`` is the safe format.
+        Use it to certify, explain and save: ``model_.save("model.eig")`` is the safe format.
     report_ : eigcore.fit.Report
-        Errors beside a linear model's, the settings chosen, notes on the columns; of a fit from
-        nothing, so absent after one that went on.
+        Errors beside those of a linear model, the chosen settings, and notes on the columns. A
+        resumed fit has no report.
     n_features_in_, feature_names_in_
         As everywhere in scikit-learn.
     feature_norms_ : (n_features_in_,) array
-        Certified largest slope by each column; for categories the largest change between two.
+        Certified largest slope in each column; for categories, largest change between levels.
     gap_ : float
-        Median distance, in units of the decision, of the eigenvalue to its neighbours on training
-        rows: how far predictions are from a kink.
+        Median distance of the eigenvalue to its neighbours on training rows, in units of the
+        decision: how far predictions are from a kink.
     loss_curve_ : list of arrays
         Objective after every step, one array per neuron.
     validation_curve_ : list of arrays
-        Loss on the hidden rows, with early stopping.
+        Loss on the validation rows, with early stopping.
     n_iter_ : int
         Steps of the longest descent.
     converged_, message_ : bool, str
-        Whether every descent came to its end, and how they ended.
+        Whether every descent converged, and how they ended.
     """
 
     @managed
@@ -63,7 +63,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         X : (rows, columns) array or data frame
         y : (rows,) labels: text, whole numbers or booleans
         sample_weight : (rows,) non-negative, default None
-            A weight of 2 is the same as the row twice.
+            A weight of 2 counts like the row twice.
 
         Returns
         -------
@@ -78,17 +78,17 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
     @managed
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Go on fitting with some more rows; the first call is a fit.
+        """Resume the fit with further rows; the first call is a fit.
 
         Parameters
         ----------
         X, y, sample_weight : see `fit`
-        classes : all labels there will be, needed in the first call only
+        classes : all labels that will ever occur; used in the first call only
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Log-odds (rows,) of the second class, or scores (rows, classes) of more."""
+        """Log-odds (rows,) of the second of two classes, or scores (rows, classes) of more."""
         return self._values(X, "decision")
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -110,13 +110,15 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
             self.classes_ = np.unique(labels if classes is None else classes)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has one class, {self.classes_.tolist()[0]!r}; expected at least two classes."
+                f"y has one class, {self.classes_.tolist()[0]!r}; expected at least two classes. "
+                "Pass rows of another class too."
             )
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
             raise ValueError(
                 f"y has the classes {unknown.tolist()}, unknown to the first call; expected "
-                f"classes among {self.classes_.tolist()}. Pass classes=[...] to partial_fit first."
+                f"classes among {self.classes_.tolist()}. Pass all of them as classes=[...] to the "
+                "first partial_fit."
             )
         return labels
 
@@ -127,7 +129,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     def _adopt(self, model: SpectralModel) -> None:
         if not model.static.classes:
             raise InvalidInput(
-                "The model has no classes; the classifier expects a model of classes. "
+                "The model has no classes; expected a model of classes. "
                 "Write SpectralRegressor.from_model(...)."
             )
         super()._adopt(model)

@@ -1,4 +1,4 @@
-"""From what scikit-learn passes to named columns, and equal rows counted instead of repeated."""
+"""Convert the input of scikit-learn to named columns, and merge equal rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MERGED = 50_000
 def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     """Columns of cells by name, after scikit-learn's checks.
 
-    A frame's columns keep their kinds; an array is numbers, or, where the estimator has
-    `categorical_features`, whatever it holds. Without names of text they are called x0, x1, …
+    The columns of a frame keep their kinds. An array must hold numbers, unless the estimator has
+    `categorical_features`. Columns without text names are called x0, x1, …
     """
     if _is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -38,18 +38,18 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
 
 
 def _is_frame(X: Any) -> bool:
-    # a sparse matrix of keys is a mapping, and scikit-learn says what is wrong with it
+    # a sparse matrix of keys is a mapping; scikit-learn reports what is wrong with it
     return column_names(X) is not None and not isinstance(X, Mapping)
 
 
 def names_of(estimator: SpectralEstimator) -> list[str]:
-    """Names of the columns an estimator was fitted with."""
+    """Names of the columns that an estimator was fitted with."""
     known = getattr(estimator, "feature_names_in_", None)
     return [f"x{j}" for j in range(estimator.n_features_in_)] if known is None else list(known)
 
 
 def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
-    """Names of the columns that hold categories: those that X declares, and the wanted ones."""
+    """Names of the category columns: those that X declares, and those given by the caller."""
     own = [name for name, is_one in zip(names, declared_categories(X), strict=False) if is_one]
     if wanted is None:
         return own
@@ -59,7 +59,7 @@ def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
             raise InvalidOption(
                 "categories",
                 wanted,
-                f"one for each of the {len(names)} columns, or the names or places of some",
+                f"one for each of the {len(names)} columns, or the names or indices of some",
                 [names[0]],
                 f"has {len(wanted)} truth values",
             )
@@ -68,7 +68,7 @@ def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
 
 
 def _find(key: Any, names: Sequence[str], option: str) -> str:
-    """Name of a column, from its name or its place."""
+    """Name of a column, from its name or its index."""
     if isinstance(key, str) and key in names:
         return key
     if isinstance(key, (int, np.integer)) and -len(names) <= key < len(names):
@@ -77,7 +77,7 @@ def _find(key: Any, names: Sequence[str], option: str) -> str:
     raise InvalidOption(
         option,
         key,
-        f"places from 0 to {len(names) - 1}, or some of {listed(names)}",
+        f"indices from 0 to {len(names) - 1}, or some of {listed(names)}",
         [near or names[0]],
         f"names {key!r}, which is not a column of X"
         + (f" (did you mean {near!r}?)" if near else ""),
@@ -85,7 +85,7 @@ def _find(key: Any, names: Sequence[str], option: str) -> str:
 
 
 def signs(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
-    """Options `increasing` and `decreasing` from a mapping or one number per column."""
+    """Options `increasing` and `decreasing`, from a mapping or one number per column."""
     if monotone is None:
         return {}
     if hasattr(monotone, "to_dict"):
@@ -115,8 +115,8 @@ def _per_column(monotone: Any, names: Sequence[str]) -> dict[str, Any]:
 
 def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:
     expected = (
-        "-1 (never rises), 0 (free) or 1 (never falls) for each of the columns, or for some of "
-        "them by name"
+        "-1 (never rises), 0 (free) or 1 (never falls) for every column, or for some columns by "
+        "name"
     )
     return InvalidOption("increasing", None, expected, [names[0]], problem)
 
@@ -124,9 +124,10 @@ def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:
 def counted(
     columns: Cells, y: np.ndarray, weights: np.ndarray | None
 ) -> tuple[Cells, np.ndarray, np.ndarray | None]:
-    """Merge equal rows and add their weights, so that a weight of 2 is two rows, to the last bit.
+    """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
-    The rows come back in an order of their own: a fit does not depend on the order given.
+    The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
+    only those of weight zero are removed.
 
     Returns
     -------
@@ -149,13 +150,13 @@ def counted(
 
 
 def _ranks(cells: np.ndarray) -> np.ndarray:
-    """Equal numbers for equal cells; missing ones are equal."""
+    """Number the distinct cells; all missing cells count as equal."""
     if cells.dtype == object:
         cells = np.array([repr(cell) for cell in cells.tolist()])
     return np.unique(cells, return_inverse=True)[1]
 
 
 def is_single(columns: Cells) -> bool:
-    """Whether all numbers are float32 (or shorter), so that predictions are as well."""
+    """Whether all numbers are float32 or shorter; then predictions are float32 too."""
     kinds = [cells.dtype for cells in columns.values() if cells.dtype.kind in "fiu"]
     return bool(kinds) and all(kind.kind == "f" and kind.itemsize <= 4 for kind in kinds)

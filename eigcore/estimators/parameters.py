@@ -1,4 +1,4 @@
-"""Parameters of the estimators: those of a fit, except where scikit-learn has a name of its own."""
+"""Parameters of the estimators: options of a fit, under scikit-learn's names where it has any."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Class = TypeVar("Class", bound=type)
 
 
 class Difference(NamedTuple):
-    """A parameter that no option of a fit has under the same name.
+    """A parameter whose name is not that of an option of a fit.
 
-    of : the options of `eigcore.fit.fit` that it stands for; may be empty
-    default : of the parameter
-    constraints : as scikit-learn checks them; empty: checked where it is used
+    of : the options of `eigcore.fit.fit` that it sets; may be empty
+    default : default of the parameter
+    constraints : the checks of scikit-learn; empty: checked where it is used
     kind, meaning : for the documentation
     """
 
@@ -51,16 +51,16 @@ DIFFERENT: dict[str, Difference] = {
         ("increasing", "decreasing"),
         None,
         (),
-        "mapping of names or places of columns to -1, 0, 1, or one of these per column",
-        "1: the prediction never falls when the column grows; -1: it never rises; 0: free. Holds "
-        "exactly, everywhere.",
+        "mapping of names or indices of columns to -1, 0, 1, or one of these per column",
+        "1: the prediction never falls when the column grows; -1: it never rises; 0: free. This "
+        "holds exactly, everywhere.",
     ),
     "index": Difference(
         ("neuron",),
         None,
         (),
         "middle, convex, concave or a whole number",
-        "Which eigenvalue; None: the middle one, or the one of the shape.",
+        "Which eigenvalue to use; None: the middle one, or the one that the shape determines.",
     ),
     "structure": Difference(
         ("neuron",),
@@ -74,26 +74,26 @@ DIFFERENT: dict[str, Difference] = {
         "kth",
         (),
         "kth, smooth, top_sum, bottom_sum, softmax or weighted",
-        "What is made of the eigenvalues, see `eigcore.EigSpec`.",
+        "Functional of the eigenvalues, see `eigcore.EigSpec`.",
     ),
     "functional_params": Difference(
-        ("neuron",), None, (Mapping, None), "mapping", "Its parameter, as ``{'alpha': 0.1}``."
+        ("neuron",), None, (Mapping, None), "mapping", "Its parameter: ``{'alpha': 0.1}``."
     ),
     "n_estimators": Difference(("members",), None, (), "", ""),
     "categorical_features": Difference(
         ("categories",),
         None,
         (),
-        "names or places of columns, or one truth value per column",
-        "Columns whose numbers are categories; text is, and what a data frame declares to be.",
+        "names or indices of columns, or one truth value per column",
+        "Columns whose numbers are categories; text and the categories of a data frame always are.",
     ),
     "early_stopping": Difference(
         ("early_stopping",),
         False,
         ("boolean",),
         "True or False",
-        "End each neuron's descent when `validation_fraction` of the rows, hidden from it, has not "
-        "gained `tol` (relative) for `n_iter_no_change` steps, and keep the best point.",
+        "Hide `validation_fraction` of the rows from each neuron; stop when their loss has not "
+        "fallen by `tol` (relative) for `n_iter_no_change` steps, and keep the best point.",
     ),
     "validation_fraction": Difference(
         ("early_stopping",),
@@ -122,8 +122,8 @@ DIFFERENT: dict[str, Difference] = {
         False,
         ("boolean",),
         "True or False",
-        "Go on from the fitted model when `fit` is called again: its encoding, settings and "
-        "constraints stay, and a parameter that asks for others is an error.",
+        "Resume from the fitted model when `fit` is called again. Its encoding, settings and "
+        "constraints stay; parameters that would change them raise an error.",
     ),
     "callback": Difference(
         (),
@@ -131,20 +131,20 @@ DIFFERENT: dict[str, Difference] = {
         (callable, None),
         "callable",
         "Called with an `eigcore.fit.Progress` after every step; returning True ends the fit. "
-        "scikit-learn's callbacks (since 1.9) are set with `set_callbacks`.",
+        "For scikit-learn's callbacks (since 1.9), use `set_callbacks`.",
     ),
     "random_state": Difference(
         ("seed",),
         None,
         (),
         "a whole number, RandomState or Generator",
-        "Everything random follows from it; None: another model at every fit.",
+        "Determines all random numbers; None: another model at every fit.",
     ),
 }
-"""Where scikit-learn has a name or a default of its own; docs/estimators.md shows this table."""
+"""Names and defaults that scikit-learn defines; docs/estimators.md shows this table."""
 
 FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
-"""Options that all estimators give: scikit-learn holds rows out itself, and keeps every column."""
+"""Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
@@ -158,7 +158,7 @@ COMMON = (
 
 
 def difference(name: str) -> Difference:
-    """Return what is to be known of a parameter: its own, or what the option of a fit says."""
+    """Describe a parameter by its own entry, or by the option of a fit with that name."""
     own = DIFFERENT.get(name)
     if own is not None and own.meaning:
         return own
@@ -169,7 +169,7 @@ def difference(name: str) -> Difference:
 
 
 def _constraints(option: Option) -> Iterator[Any]:
-    """How scikit-learn checks an option."""
+    """Constraints with which scikit-learn checks an option."""
     kind = option.kind
     if isinstance(kind, Whole):
         yield Interval(Integral, kind.least, None, closed="left")
@@ -185,9 +185,9 @@ def _constraints(option: Option) -> Iterator[Any]:
 
 
 def has_parameters(*names: str) -> Callable[[Class], Class]:
-    """Decorate an estimator: give it parameters, their checks, and their documentation.
+    """Decorate an estimator: add its parameters, their checks and their documentation.
 
-    The docstring of the class says ``{parameters}`` where their list belongs.
+    The docstring of the class says ``{parameters}`` where the list belongs.
     """
     known = {name: difference(name) for name in names}
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -203,7 +203,7 @@ def has_parameters(*names: str) -> Callable[[Class], Class]:
     __init__.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
 
     def decorate(kind: Class) -> Class:
-        setattr(kind, "__init__", __init__)  # noqa: B010 (pyright knows no other way)
+        setattr(kind, "__init__", __init__)  # noqa: B010 (pyright accepts no other way)
         checked = {name: list(each.constraints) for name, each in known.items()}
         kind._parameter_constraints = {name: each for name, each in checked.items() if each}
         text = inspect.cleandoc(kind.__doc__ or "")
@@ -220,7 +220,7 @@ def _described(known: Mapping[str, Difference]) -> Iterable[str]:
 
 
 class Estimators(Dialect):
-    """How options are written as parameters of an estimator."""
+    """Writes options as parameters of an estimator."""
 
     _names: Mapping[str, str] = {
         option: parameter for parameter, each in DIFFERENT.items() for option in each.of[:2]
@@ -248,7 +248,7 @@ class Estimators(Dialect):
 
 @contextmanager
 def in_own_words() -> Iterator[None]:
-    """Let errors about options of a fit speak of parameters."""
+    """Let errors about options of a fit name the parameters instead."""
     try:
         yield
     except InvalidFit as exc:
@@ -259,7 +259,7 @@ def in_own_words() -> Iterator[None]:
 def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
     """Return the options of a fit for the parameters of an estimator.
 
-    more : options that depend on the data: increasing, decreasing, categories, loss, classes
+    more : options that depend on the data, such as increasing, categories, loss and classes
     """
     neuron = {name: parameters[name] for name in ("structure", "functional")}
     neuron |= {} if parameters["index"] is None else {"index": parameters["index"]}

@@ -28,25 +28,25 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     Attributes
     ----------
     model_ : SpectralModel
-        Certifies, explains, saves: ``model_.save("model.eig")`` is the safe format.
+        Use it to certify, explain and save: ``model_.save("model.eig")`` is the safe format.
     report_ : eigcore.fit.Report
-        Errors beside a linear model's, the settings chosen, notes on the columns; of a fit from
-        nothing, so absent after one that went on.
+        Errors beside those of a linear model, the chosen settings, and notes on the columns. A
+        resumed fit has no report.
     n_features_in_, feature_names_in_
         As everywhere in scikit-learn.
     feature_norms_ : (n_features_in_,) array
-        Certified largest slope by each column; for categories the largest change between two.
+        Certified largest slope in each column; for categories, largest change between levels.
     gap_ : float
-        Median distance, in units of the decision, of the eigenvalue to its neighbours on training
-        rows: how far predictions are from a kink.
+        Median distance of the eigenvalue to its neighbours on training rows, in units of the
+        decision: how far predictions are from a kink.
     loss_curve_ : list of arrays
         Objective after every step, one array per neuron.
     validation_curve_ : list of arrays
-        Loss on the hidden rows, with early stopping.
+        Loss on the validation rows, with early stopping.
     n_iter_ : int
         Steps of the longest descent.
     converged_, message_ : bool, str
-        Whether every descent came to its end, and how they ended.
+        Whether every descent converged, and how they ended.
     """
 
     @managed
@@ -58,7 +58,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         X : (rows, columns) array or data frame
         y : (rows,) numbers
         sample_weight : (rows,) non-negative, default None
-            A weight of 2 is the same as the row twice.
+            A weight of 2 counts like the row twice.
 
         Returns
         -------
@@ -73,11 +73,11 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
 
     @managed
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go on fitting with some more rows; the first call is a fit. See `fit`."""
+        """Resume the fit with further rows; the first call is a fit. See `fit`."""
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows,) in the target's units; float32 where X is or the backend computes."""
+        """Predictions (rows,) in units of the target; float32 if X or the backend's result is."""
         return self._values(X, "predict")
 
     def __sklearn_tags__(self) -> Any:
@@ -95,7 +95,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     def _adopt(self, model: SpectralModel) -> None:
         if model.static.classes or model.outputs > 1:
             raise InvalidInput(
-                "The model predicts classes or several outputs; the regressor expects one number. "
+                "The model predicts classes or several outputs; expected one number per row. "
                 "Write SpectralClassifier.from_model(...)."
             )
         super()._adopt(model)

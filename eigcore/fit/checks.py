@@ -1,4 +1,4 @@
-"""What an option may be: each kind knows its values, how to say so, and a plain form of a value."""
+"""Kinds of options: each accepts certain values, describes them, and converts them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Kind:
     """Values of an option."""
 
     def expected(self) -> str:
-        """Say what may be given, to follow "expected"."""
+        """Describe the accepted values, to follow "expected" in an error message."""
         raise NotImplementedError
 
     def accepts(self, value: Any) -> bool:
-        """Tell whether a value may be given."""
+        """Whether a value is accepted."""
         raise NotImplementedError
 
     def plain(self, value: Any) -> Any:
-        """Return an accepted value as the options keep it."""
+        """Convert an accepted value to the form that the options keep."""
         return value
 
 
@@ -51,7 +51,7 @@ class Whole(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """Finite numbers from ``low`` on, below ``high``; ``positive`` leaves ``low`` itself out."""
+    """Finite numbers from ``low`` on and below ``high``; ``positive`` excludes ``low`` itself."""
 
     low: float = 0.0
     high: float = math.inf
@@ -109,7 +109,7 @@ class Choice(Kind):
 
 @dataclass(frozen=True)
 class Names(Kind):
-    """Names of columns."""
+    """A list of names of columns."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
@@ -126,7 +126,7 @@ class Names(Kind):
 
 @dataclass(frozen=True)
 class Values(Kind):
-    """A list of whatever a target may be."""
+    """A list of values that a target may take."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
@@ -162,7 +162,7 @@ class Fields(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Any text, as the name of something that is looked up later."""
+    """Any text: a name that is looked up later."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
@@ -192,7 +192,7 @@ class File(Kind):
 
 @dataclass(frozen=True)
 class Like(Kind):
-    """An object of a class of its own; True stands for a default one, False for None."""
+    """An object of the class that ``make`` returns; True means a default one, False means None."""
 
     make: Callable[[], Any]
     words: str

@@ -1,4 +1,4 @@
-"""What must be true of a model: monotone columns, a shape, an eigenvalue, columns left out."""
+"""Constraints: monotone columns, a shape, the eigenvalue to use, columns left out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from eigcore.fit.options import FitOptions, Shape
 from eigcore.guarantees.slopes import shape_of
 
 SIGNS = {None: 0, "convex": 1, "concave": -1}
-"""Sign of the bends of a shape."""
+"""Sign of the second derivative of each shape."""
 _MOST_DIM = 64
-"""Orders looked at, where an index or functional does not allow the usual ones."""
+"""Largest order tried when an index or functional does not allow the usual ones."""
 USUAL_DIM = 5
 
 
@@ -25,9 +25,9 @@ class Constraints:
     """Constraints of one model; hashable.
 
     increasing, decreasing : names of monotone columns
-    shape : None, "convex" or "concave": jointly in all numeric columns
+    shape : None, "convex" or "concave", jointly in all numeric columns
     neuron : further fields of the members' EigSpec: index, structure, functional, its parameter
-    without : labels of columns and projections without any effect: their matrices are zero
+    without : labels of columns and projections without any effect; their matrices are zero
     """
 
     increasing: tuple[str, ...] = ()
@@ -43,9 +43,9 @@ class Constraints:
         Raises
         ------
         InvalidOption
-            Names that are no numeric columns, or constraints that cannot hold together.
+            Names that are not numeric columns, or constraints that contradict each other.
         InvalidSpec
-            A neuron that does not exist.
+            Fields of ``neuron`` that no EigSpec may have.
         """
         kinds = zip(encoding.names, encoding.columns, strict=True)
         numeric = {name: column.numeric for name, column in kinds}
@@ -67,11 +67,11 @@ class Constraints:
         return frozenset((*self.increasing, *self.decreasing))
 
     def sign(self, name: str) -> int:
-        """−1 for a decreasing column, 0 for a free one, +1 for an increasing one."""
+        """Return −1 for a decreasing column, 0 for a free one, +1 for an increasing one."""
         return (name in self.increasing) - (name in self.decreasing)
 
     def spec(self, features: int, dim: int) -> EigSpec:
-        """Spec of one pencil; a shape decides which eigenvalue. Raises InvalidSpec."""
+        """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec."""
         fields: dict[str, Any] = {"index": self.shape or "middle"} | dict(self.neuron)
         return EigSpec(features=features, dim=dim, **fields)
 
@@ -83,7 +83,7 @@ class Constraints:
             return False
 
     def order(self, dim: int) -> int:
-        """Return this order, or the least that fits where it does not; itself if none fits."""
+        """Return this order if it is allowed, else the smallest that is; itself if none is."""
         if self.allows(dim):
             return dim
         return next(filter(self.allows, range(1, _MOST_DIM)), dim)
@@ -94,7 +94,7 @@ class Constraints:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Constraints:
-        """Inverse of `to_dict`, also for what files held before they had this name."""
+        """Inverse of `to_dict`; also reads the older names of the fields."""
         return cls(
             tuple(data["increasing"]),
             tuple(data["decreasing"]),
@@ -117,7 +117,7 @@ def _check_monotone(options: FitOptions, numeric: Mapping[str, bool]) -> None:
             raise InvalidOption(
                 option,
                 list(names),
-                "numeric columns, for categories have no order",
+                "numeric columns, because categories have no order",
                 [name for name in names if numeric[name]] or None,
                 f"names {text[0]!r}, which holds categories",
             )
@@ -126,9 +126,9 @@ def _check_monotone(options: FitOptions, numeric: Mapping[str, bool]) -> None:
         raise InvalidOption(
             "decreasing",
             list(options.decreasing),
-            "each column in one of the two",
+            "each column in one of the two lists",
             [name for name in options.decreasing if name not in both] or None,
-            f"names {both[0]!r}, which is among the increasing columns as well",
+            f"names {both[0]!r}, which is also among the increasing columns",
         )
 
 
@@ -138,20 +138,20 @@ def _check_outputs(options: FitOptions, outputs: int) -> None:
             raise InvalidOption(
                 option,
                 getattr(options, option),
-                "none with the loss multinomial, whose probability of a class depends on the "
-                "scores of all classes, so that no shape of the scores guarantees one of the "
-                "probabilities; two classes, or one against the rest, can have it",
+                "none with the loss multinomial: the probability of a class depends on the "
+                "decisions of all classes, so a constraint on the decisions guarantees nothing "
+                "about a probability. Two classes, or one against the rest, allow it",
             )
 
 
 def _check_neuron(found: Constraints, options: FitOptions) -> None:
-    """Raise where φ has not the monotonicity or shape asked for, whatever the matrices."""
+    """Raise InvalidOption if φ does not keep the required monotonicity or shape."""
     neuron = dict(found.neuron)
     if found.shape and neuron.get("index", found.shape) != found.shape:
         raise InvalidOption(
             "neuron",
             neuron,
-            "no index beside a shape, which takes an eigenvalue of its own",
+            "no index beside a shape, which determines the eigenvalue",
             {key: value for key, value in neuron.items() if key != "index"} or None,
             f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
         )
@@ -165,6 +165,6 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             neuron,
             f"a functional that keeps a model {asked} (math.md, section 2)",
             {"functional": "kth"},
-            f"has the functional {spec.functional!r}, which does not make a model monotone "
-            "or of a shape, whatever its matrices",
+            f"has the functional {spec.functional!r}, which cannot guarantee a monotone, convex "
+            "or concave model",
         )

@@ -1,4 +1,4 @@
-"""The circumstances of one fit: who computes, who is told, when to stop, and what is random."""
+"""The context of one fit: its backend, callback, time budget and random numbers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Stage = Literal["choosing", "fitting", "streaming"]
 Purpose = Literal[
     "held out", "folds", "start", "member", "ensemble", "projections", "selection", "sample"
 ]
-"""What random numbers are for; the order is part of what a seed means."""
+"""Purposes of random numbers; their order is part of what a seed means."""
 _FLOAT32_FROM = 500_000
 _DESCENT = 0.9
-"""Part of a budget after which no descent goes on; the rest is for the report."""
+"""Part of a budget after which every descent stops; the rest is for the report."""
 
 
 class Progress(NamedTuple):
-    """What a callback is told.
+    """What a callback receives.
 
     stage : "choosing", "fitting" or "streaming"
-    fraction : how much of the stage is done, 0 … 1
-    member, members : which one of how many
-    iteration, value : step of the descent, and the objective there
+    fraction : the part of the stage that is done, 0 … 1
+    member, members : number of the current member, and of all members
+    iteration, value : step of the descent, and the objective after it
     """
 
     stage: Stage
@@ -45,11 +45,11 @@ Callback = Callable[[Progress], bool | None]
 class Context:
     """One call of `eigcore.fit.fit`; all parts of its problem share it.
 
-    backend : name of the backend that computes
-    seed : everything random follows from it
-    callback : is told of every step; True ends the fit
-    budget : seconds, or None
-    interrupted : Ctrl-C came
+    backend : name of the backend
+    seed : determines all random numbers
+    callback : called after every step; True ends the fit
+    budget : seconds; None: no limit
+    interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
     """
 
@@ -62,33 +62,33 @@ class Context:
     began: float = field(default_factory=time.monotonic)
 
     def tell(self, *progress: Stage | float) -> None:
-        """Pass the fields of a Progress on to the callback, and remember its answer."""
+        """Pass the fields of a Progress to the callback, and remember its answer."""
         if self.callback is not None:
             self.stopped |= bool(self.callback(Progress(*progress)))  # pyright: ignore
 
     @property
     def seconds(self) -> float:
-        """Time since the fit began."""
+        """Seconds since the fit began."""
         return time.monotonic() - self.began
 
     def left(self, part: float = 1.0) -> float:
-        """Seconds left of the first part of the time for descents; infinity without a budget."""
+        """Seconds left of this part of the time for descents; infinity without a budget."""
         if self.budget is None:
             return np.inf
         return part * _DESCENT * self.budget - self.seconds
 
     @property
     def used(self) -> float:
-        """Part of the time for descents that is over, 0 … 1."""
+        """Part of the time for descents that has passed, 0 … 1."""
         return 0.0 if self.budget is None else min(self.seconds / (_DESCENT * self.budget), 1.0)
 
     def dtype(self, size: int) -> str:
-        """Type for designs of so many numbers: the data's noise is far above float32's rounding."""
+        """Type of a design with ``size`` numbers: noise in data far exceeds rounding in float32."""
         known = get_backend(self.backend).capabilities.dtypes
         wanted = "float32" if size >= _FLOAT32_FROM else "float64"
         return wanted if wanted in known else known[0]
 
     def rng(self, purpose: Purpose, *numbers: int) -> np.random.Generator:
-        """Return the random numbers for a purpose, independent of those for all others."""
+        """Return the generator for a purpose, independent of those for all others."""
         key = (get_args(Purpose).index(purpose), *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))

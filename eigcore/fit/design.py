@@ -20,7 +20,7 @@ from eigcore.fit.solvers.whitening import POWER
 Member = tuple[EigSpec, np.ndarray]
 """Spec and parameters (outputs, terms + 1, K) in the shared encoding."""
 LEAST_DEVIATION = 0.05
-"""Terms that vary less than this count as varying this much: rare levels are shrunk more."""
+"""Least standard deviation of a term: it shrinks rare levels more."""
 
 
 def _map(column: Column, sign: int, shape: int) -> ColumnMap:
@@ -39,15 +39,15 @@ class Design:
     Parameters
     ----------
     problem : rows to fit, in the shared encoding
-    pieces : at most this many pieces per column in this member
-    keep : blocks without variation on these rows are kept; otherwise their matrices are zero
+    pieces : largest number of pieces per column in this member
+    keep : keep blocks that do not vary on these rows; otherwise their matrices are zero
 
     Attributes
     ----------
     coarse : Encoding of this member
     refinement : (shared terms, terms), see `eigcore.fit.encode.refinement`
     moments : Moments of the terms
-    deviation : (terms,) standard deviations of the terms, or the least one
+    deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
     """
 
@@ -79,7 +79,7 @@ class Design:
 
     @property
     def neighbours(self) -> np.ndarray:
-        """(terms − 1,): squared number of pieces between pieces of a column, 0 elsewhere."""
+        """Squared number of pieces (terms − 1,) between two pieces of a column, 0 elsewhere."""
         weight = np.zeros(self.coarse.terms)
         for column, where in zip(self.coarse.parts, self.coarse.slices, strict=True):
             if isinstance(column, PiecewiseLinear):
@@ -113,13 +113,13 @@ class Design:
         anchor: np.ndarray | None = None,
         hold: float = 0.0,
     ) -> Objective:
-        """Build what a descent minimises.
+        """Build the objective of a descent.
 
         Parameters
         ----------
         coordinates : of this design
         penalty, smooth : see `eigcore.fit.member.Settings`
-        on : other rows, None: those of the design
+        on : rows to use; None: those of the design
         anchor, hold : see `eigcore.fit.solvers.objective.Objective`
         """
         problem = on or self.problem
@@ -170,7 +170,7 @@ class Design:
 def _signal(covariance: np.ndarray, to_terms: np.ndarray, keep: bool) -> np.ndarray:
     """Standard deviation (blocks,) of what each block adds to the pencil on the training rows.
 
-    Nearly constant blocks have 0, or with ``keep`` the least deviation.
+    Nearly constant blocks get 0, or with ``keep`` the least deviation.
     """
     variance = (to_terms * (covariance @ to_terms)).sum(0)
     signal = np.sqrt(np.maximum(variance, 0.0))

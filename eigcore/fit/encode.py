@@ -50,9 +50,9 @@ def encode(
     ----------
     encoding : for names, levels, and which columns have missing cells
     numbers : (rows, columns) float64
-    sums : which get terms of their own
+    sums : weighted sums that get terms of their own
     knots : number of pieces per numeric column; 0 keeps numeric columns linear
-    linear_tails : columns go on linearly outside their knots; otherwise they stay constant
+    linear_tails : go on linearly beyond the outer knots; otherwise stay constant
     """
     columns = [
         _with_knots(numbers[:, j], column.missing, knots, linear_tails)

@@ -1,8 +1,8 @@
 """The first matrices of a member (math.md, section 7).
 
-Every start is built on the same additive model, fitted first: with multiples of the identity in
-all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whatever eigenvalue is meant, and the best p is a
-(non-negative, where a block is PSD) least-squares problem.
+Every initialisation builds on the same additive model, which is fitted first. With multiples of the
+identity in all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whichever eigenvalue is used, and the best
+p solves a least-squares problem (non-negative where a block is PSD).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
 
     Parameters
     ----------
-    moments : of what one unit of each block adds to the pencil, centred, and of the targets that
-        are to be approximated by p_0 + Σ p_m signal_m
+    moments : of the centred signals, what one unit of each block adds to the pencil, and of the
+        targets that p_0 + Σ p_m signal_m is to approximate
     ridge : weight of Σ w_b² beside the mean of squares, for w = ``to_scaled`` p of the scaled terms
     """
     gram = moments.covariance + ridge * coordinates.to_scaled.T @ coordinates.to_scaled
@@ -48,13 +48,13 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
 
 
 def _unit(spec: EigSpec) -> float:
-    """What φ makes of the identity; 1 where that is 0."""
+    """Value of φ at the identity, or 1 where that is 0."""
     total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
     return total if abs(total) > 1e-9 else 1.0
 
 
 def _spread(dim: int, k: int) -> np.ndarray:
-    """A_0: diagonal ascending, zero at the eigenvalue that is used, neighbours a gap away."""
+    """A_0: ascending diagonal, zero at the chosen eigenvalue, with a gap to its neighbours."""
     return np.diag((np.arange(dim) - k) / max(dim - 1, 1) * 2.0)
 
 
@@ -84,14 +84,14 @@ def _assemble(
 
 
 def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Start from the additive model with a gap around the eigenvalue, and a little jitter."""
+    """Start from the additive model, with a gap around the eigenvalue and a little noise."""
     spec = coordinates.spec
     blocks = _JITTER * _traceless(rng, len(coordinates.psd), spec.dim)
     return _assemble(coordinates, p, _spread(spec.dim, spec.k), blocks, rng)
 
 
 def random(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Semicircle scaling, std 1/√(d·n), A_0 diagonal."""
+    """Start from random blocks of semicircle scaling, std 1/√(d·n), and a diagonal A_0."""
     spec, count = coordinates.spec, len(coordinates.psd)
     scale = 1.0 / np.sqrt(spec.dim * max(count, 1))
     blocks = scale * np.sqrt(2.0) * _traceless(rng, count, spec.dim)

@@ -1,4 +1,4 @@
-"""The linear model every report compares with: same rows, same columns, same loss."""
+"""The linear model that every report compares with: same rows, same columns, same loss."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _RIDGE = 1e-6
 def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
     """Decisions (n,) or (n, outputs) of a linear model with an intercept, fitted to a problem.
 
-    Numeric columns are standardised, missing cells filled with the mean beside an indicator,
-    categories indicators; the ridge of 1e-6 only decides among equal fits.
+    Numeric columns are standardised; missing cells become the mean, with an indicator beside it;
+    categories become indicators. The ridge of 1e-6 only breaks ties between equal fits.
 
     Parameters
     ----------
     problem : the rows to fit
-    others : (n, columns) float64, the rows to decide on
+    others : (n, columns) float64, the rows to predict
     """
     known, asked = (_design(problem, each) for each in (problem.numbers, others))
     targets, loss = problem.target.targets, problem.loss

@@ -19,19 +19,19 @@ from eigcore.fit.solvers.lbfgs import Solution, minimize
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
 
 SOME = 2500
-"""Rows from which one split decides on settings; up to them descents may be longer."""
+"""From this many rows on, one split decides on settings; below, descents may be longer."""
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
 _LEAST_RIDGE = 1e-10
-"""Decides among equal linear models."""
+"""Ridge that breaks ties between equal linear models."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
-"""Pieces of each member, as parts of ``knots``: different knots make the average better."""
+"""Pieces of each member, relative to ``knots``: different knots improve the average."""
 _LONG = 20.0
-"""Seconds of a budget from which members descend longer, instead of being more."""
+"""From this budget in seconds on, members descend longer instead of becoming more."""
 
 
 class Settings(NamedTuple):
-    """What a member is made with.
+    """Settings of a member.
 
     knots : pieces per numeric column of a typical member (0: linear)
     dim : order d of the matrices
@@ -50,7 +50,7 @@ class Settings(NamedTuple):
 def piece_counts(plan: Sequence[Settings]) -> list[int]:
     """Pieces per numeric column of each member, 0 for linear ones.
 
-    They vary among members of equal settings; one that is alone in its settings has ``knots``.
+    Members that share their settings get different numbers; a member on its own gets ``knots``.
     """
     met: Counter[Settings] = Counter()
     pieces = []
@@ -62,7 +62,7 @@ def piece_counts(plan: Sequence[Settings]) -> list[int]:
 
 
 def most_steps(problem: Problem) -> int:
-    """L-BFGS steps of a member."""
+    """Largest number of L-BFGS steps of a member."""
     if problem.options.max_iter is not None:
         return problem.options.max_iter
     budget = problem.context.budget
@@ -73,7 +73,7 @@ def most_steps(problem: Problem) -> int:
 def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
     """Return the coefficients p (outputs, 1 + blocks) of the additive models.
 
-    Of order 1 they are the whole model: with squared loss, the best one for this penalty.
+    At order 1 they are the whole model: with squared loss, the best one for this penalty.
     """
     moments = design.moments.of_sums(coordinates.to_terms)
     if coordinates.spec.dim == 1:
@@ -91,7 +91,7 @@ def begin(
 def _screened_start(
     design: Design, coordinates: Parametrisation, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Better of the gapped and the random start after a few steps on a few rows."""
+    """Return the better of the gapped and the random start, after a few steps on a few rows."""
     p = first_guess(design, coordinates, settings.penalty)
     few = np.sort(rng.permutation(len(design.problem))[:_SCREEN_ROWS])
     objective = design.objective(
@@ -112,9 +112,9 @@ def fit_member(
     start: np.ndarray | None = None,
     hold: float = 0.0,
 ) -> tuple[Solution, Parametrisation]:
-    """Fit member number ``member``, from a start or from the better of two.
+    """Fit member number ``member``, from a given start or from the better of two.
 
-    hold : weight of the squared distance from the start given
+    hold : weight of the squared distance from the given start
 
     Returns the solution, with ``reason == "interrupted"`` after Ctrl-C, and its coordinates.
     """
@@ -142,7 +142,7 @@ def fit_member(
 def _watcher(
     problem: Problem, settings: Settings, member: int, most: int, watched: Watch | None
 ) -> Callable[[int, float, np.ndarray], bool]:
-    """Return what is called after every step; True ends the descent."""
+    """Return the function to call after every step; it returns True to end the descent."""
     context, open_ended = problem.context, is_open_ended(problem)
     since, left = time.monotonic(), context.left()
     share = left if open_ended else left / max(settings.members - member, 1)
@@ -157,5 +157,5 @@ def _watcher(
 
 
 def is_open_ended(problem: Problem) -> bool:
-    """Whether members are added until the budget is used up, instead of a number known before."""
+    """Whether members are added until the budget is used up, however many they become."""
     return problem.options.budget_seconds is not None and problem.options.members is None

@@ -17,14 +17,14 @@ from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel
 
 _NEARLY = 1.1
-"""A member that was cut short counts up to this times the best objective."""
+"""A member that was cut short is kept up to this multiple of the best objective."""
 
 
 class Fitted(NamedTuple):
     """A member in the shared encoding, and how it was fitted.
 
-    solution : what the solver found; None for an additive model without a descent
-    pieces : at most so many per column
+    solution : result of the solver; None for an additive model without a descent
+    pieces : largest number per column
     """
 
     member: Member
@@ -34,7 +34,7 @@ class Fitted(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """Members of one model; ``ended`` are the solutions of all descents, kept or not."""
+    """Members of one model; ``ended`` holds the solutions of all descents, kept or not."""
 
     problem: Problem
     members: list[Fitted]
@@ -46,7 +46,7 @@ class Ensemble(NamedTuple):
         return [each.settings._replace(members=len(self.members)) for each in self.members]
 
     def model(self) -> SpectralModel:
-        """Put the members together."""
+        """Build the model of the members."""
         problem, target = self.problem, self.problem.target
         pieces = [each.pieces for each in self.members]
         return SpectralModel(
@@ -62,12 +62,12 @@ class Ensemble(NamedTuple):
 
 
 def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
-    """Fit the members of a plan; at least one comes back, whatever happens.
+    """Fit members with the settings given; return at least one, even after Ctrl-C.
 
     Returns the members with the problem in their shared encoding.
     """
     context, sizes = problem.context, piece_counts(plan)
-    # A linear member is one piece that goes on outside the knots: then all of them go on.
+    # A linear member is one piece that goes on beyond the knots; then all members go on.
     problem = problem.encoded(max(sizes), linear_tails=min(sizes) == 0)
     found: list[Fitted] = []
     ended: list[Solution] = []
@@ -91,13 +91,13 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
 
 
 def _counts(solution: Solution, others: Sequence[Fitted]) -> bool:
-    """Whether a member is kept: one that was interrupted only if it is nearly as good."""
+    """Whether to keep a member: an interrupted one only if it is nearly as good."""
     best = min((each.solution.value for each in others if each.solution), default=np.inf)
     return solution.reason != "interrupted" or solution.value <= _NEARLY * best
 
 
 def _additive(problem: Problem, settings: Settings, pieces: int) -> Fitted:
-    """Return the additive model: what is left when Ctrl-C came before any descent."""
+    """Return the additive model, for Ctrl-C before the first descent."""
     design = Design(problem, pieces)
     coordinates = design.parametrisation(settings.dim)
     p = first_guess(design, coordinates, settings.penalty)

@@ -24,7 +24,7 @@ def fit_table(
     whole = Problem.of(table, target, weights, options, context)
     whole, fitted = whole.split()
     train = whole.part(fitted)
-    # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
+    # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if train.fast else None, "blas"):
         plan = choose(train)
         train = replace(train, sums=find_sums(train, plan[0]))

@@ -1,4 +1,4 @@
-"""Means and covariances of the terms: all that scaling and the additive model need of the rows."""
+"""Means and covariances of the terms: all that scaling and the additive model need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eigcore.encoding.bins import bins
 
 _CHUNK = 2048
 _CONSTANT = 1e-13
-"""A variance below this part of the mean square is rounding."""
+"""Variances below this part of the mean square are rounding."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Moments:
         target: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> Moments:
-        """Add up rows: numbers (N, columns) float64, target (N,) or (N, targets)."""
+        """Moments of rows: numbers (N, columns) float64, target (N,) or (N, targets)."""
         count = len(numbers)
         target = target.reshape(count, -1)
         share = np.full(count, 1.0) if weights is None else weights * (count / weights.sum())
@@ -57,16 +57,16 @@ class Moments:
         return cls(mean, covariance, cross / count, middle)
 
     def of_sums(self, sums: np.ndarray) -> Moments:
-        """Moments of the terms ``z @ sums``: sums (terms, others), most of it zero."""
+        """Moments of the terms ``z @ sums``, for a mostly zero ``sums`` (terms, others)."""
         add = csr_array(sums.T)
         covariance = add @ (add @ self.covariance).T
         return Moments(add @ self.mean, covariance, add @ self.cross, self.target)
 
 
 class _Steps(NamedTuple):
-    """Terms of one part in the rows: ones from `first` on, then one value.
+    """Terms of one part in all rows: ones from `first` on, then one value.
 
-    ones : (N,) how many, of at most `most`;  at : (N,) place of the value;  value : (N,)
+    ones : (N,) number of ones, at most `most`;  at : (N,) index of the value;  value : (N,)
     """
 
     first: int
@@ -84,7 +84,7 @@ class _Steps(NamedTuple):
         return total
 
     def products(self, other: _Steps, share: np.ndarray) -> np.ndarray:
-        """Σ_n share_n z(n) z'(n)ᵀ, from histograms of both places: (terms, other terms)."""
+        """Σ_n share_n z(n) z'(n)ᵀ, from histograms of both indices: (terms, other terms)."""
         rows, columns = (slice(p.first, p.first + p.most) for p in (self, other))
 
         def histogram(i, most, j, others, weights):
@@ -100,7 +100,7 @@ class _Steps(NamedTuple):
 
 
 def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
-    """Sums over all later places: a term is one where there are more ones than its place."""
+    """Sums over all later bins: a term is one where the number of ones exceeds its index."""
     tails = np.flip(np.cumsum(np.flip(histogram, axis), axis), axis)
     return np.delete(tails, 0, axis)
 
@@ -108,8 +108,8 @@ def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
 def _sums(found: Bins, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
     """Σ z (terms,), Σ z zᵀ (terms, terms), Σ z yᵀ (terms, targets), with the rows' shares.
 
-    A term is a one, a fraction or zero (`eigcore.encoding.bins`): rows times columns² additions,
-    where the product of the dense terms takes rows times terms².
+    A term is a one, a fraction or zero (`eigcore.encoding.bins`), so this takes rows · columns²
+    additions; the product of the dense terms takes rows · terms².
     """
     runs = dict(zip(found.parts, found.runs, strict=True))
     parts = []

@@ -1,4 +1,4 @@
-"""Names of columns that a caller gives: each must be there."""
+"""Check names of columns that a caller gives, and suggest the nearest one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eigcore.errors import InvalidOption
 
 
 def check_names(option: str, given: Sequence[str], known: Iterable[str]) -> None:
-    """Raise InvalidOption for a name that is not known, with the nearest one."""
+    """Raise InvalidOption for an unknown name, and suggest the nearest known one."""
     known = list(known)
     for name in given:
         if name not in known:
@@ -25,14 +25,14 @@ def check_names(option: str, given: Sequence[str], known: Iterable[str]) -> None
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one, if any is."""
+    """Return the known name most similar to this one; None if none is similar."""
     lower = {other.lower(): other for other in known}
     close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
     return lower[close[0]] if close else None
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
-    """Return the first few names, for an error message."""
+    """Join the first few names, for an error message."""
     names = list(names)
     rest = f", … ({len(names)} columns)" if len(names) > most else ""
     return ", ".join(names[:most]) + rest

@@ -1,8 +1,8 @@
-"""The options of a fit: default, meaning, values and an example of each stand here, and only here.
+"""The options of a fit: the only place with their defaults, meanings, values and examples.
 
 `eigcore.fit.fit`, the command and the estimators take names, defaults, checks and help from
-`FitOptions`; where an ecosystem has a name of its own, `eigcore.cli.options` and
-`eigcore.estimators.parameters` have a table of them.
+`FitOptions`. Names that differ by convention are in the tables of `eigcore.cli.options` and
+`eigcore.estimators.parameters`.
 """
 
 # ruff: noqa: RUF009 (`_option` makes fields of dataclasses)
@@ -36,11 +36,11 @@ Where = Literal["any", "table", "stream"]
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop a descent when hidden rows have not gained for some steps, and keep its best point.
+    """Stop a descent when its loss on validation rows no longer falls, and keep the best point.
 
-    part : of the rows is hidden, at least one row
-    steps : without a gain before the end
-    tolerance : what counts as a gain, relative to the loss
+    part : part of the rows used for validation, at least one row
+    steps : number of steps without a gain after which the descent stops
+    tolerance : least gain that counts, relative to the loss
     """
 
     part: float = 0.1
@@ -52,8 +52,8 @@ class Option(NamedTuple):
     """One option.
 
     name, default : as in ``fit(..., name=default)``
-    kind : which values it may have, None (to be chosen, or left out) aside
-    example : a value that would do, for error messages; None: to leave it out
+    kind : the values it may have, besides None (chosen automatically, or left out)
+    example : a valid value, for error messages; None: advise to leave the option out
     meaning : one or more sentences
     where : "any", "table" for tables in memory only, "stream" for those read in batches only
     """
@@ -71,7 +71,7 @@ class Option(NamedTuple):
         return self.default is None
 
     def check(self, value: Any) -> Any:
-        """Return the value as it is kept; raise InvalidOption for one that cannot be meant."""
+        """Return the value as the options keep it; raise InvalidOption for an invalid one."""
         if value is None and self.optional:
             return None
         if not self.kind.accepts(value):
@@ -92,7 +92,7 @@ class FitOptions:
     Raises
     ------
     InvalidOption
-        A value of the wrong kind or outside of its range.
+        A value of the wrong kind or outside its range.
     """
 
     increasing: Sequence[str] = _option(

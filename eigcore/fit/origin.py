@@ -1,4 +1,4 @@
-"""How a model was fitted, written into it and read from it: what a fit needs to go on."""
+"""How a model was fitted: written into its provenance, and read from it to resume a fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
 
 _CONSTRAINTS, _BEFORE = "constraints", "wishes"
-"""What files call constraints, and what they called them before."""
+"""The key of the constraints in files, now and before."""
 
 
 class Origin(NamedTuple):
@@ -35,7 +35,7 @@ class Origin(NamedTuple):
 def provenance(
     problem: Problem, settings: Sequence[Settings], pieces: Sequence[int]
 ) -> dict[str, Any]:
-    """Return what a model's file tells of a fit; `origin` reads it.
+    """Return what the file of a model records about its fit; `origin` reads it.
 
     problem : the rows fitted
     settings, pieces : of each member
@@ -53,7 +53,7 @@ def provenance(
 
 
 def origin(model: SpectralModel) -> Origin:
-    """Read how a model was fitted, also from files of before eigcore had these words.
+    """Read how a model was fitted, also from files with older keys.
 
     Raises
     ------
@@ -74,5 +74,5 @@ def origin(model: SpectralModel) -> Origin:
     except (KeyError, TypeError) as exc:
         raise InvalidInput(
             f"The provenance of the model lacks {exc}; expected a model made by eigcore.fit, which "
-            "tells how to go on. Fit the model again."
+            "records how it was fitted. Fit the model again."
         ) from exc

@@ -19,12 +19,12 @@ class Parametrisation:
     Parameters
     ----------
     spec : EigSpec (one output)
-    maps : one ColumnMap per column, in the order of the terms.
+    maps : one ColumnMap per part of the encoding, in the order of the terms
     deviation : (terms,) standard deviations of the terms on the training rows; the scaled terms
         are (φ_b − mean_b)/deviation_b.
-    signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out.
+    signal : (blocks,) standard deviations of Σ_b φ_b C[b, m]; blocks with 0 are left out
     moments : of the terms on the training rows
-    power : of the free blocks' `Whitening`
+    power : power of the free blocks' `Whitening`
     factored : PSD blocks are B Bᵀ; otherwise all blocks are free, and the caller keeps them PSD
 
     The vector holds A_0 packed (K,), then the free blocks packed (free, K), in the coordinates of
@@ -107,7 +107,7 @@ class Parametrisation:
         return np.concatenate([slope[0, 0], free.ravel(), by_factor.ravel()])
 
     def vector(self, constant: np.ndarray, free: np.ndarray, factors: np.ndarray) -> np.ndarray:
-        """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) to one vector."""
+        """Join A_0 (K,), free blocks (free, K) and factors (psd, d, d) into one vector."""
         return np.concatenate([constant, self.white.inverse(free).ravel(), factors.ravel()])
 
     def coordinates(self, params: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Parametrisation:
         return self.vector(constant, blocks[~self.psd], factors)
 
     def fold(self, scaled: np.ndarray) -> np.ndarray:
-        """Parameters (1, terms + 1, K) of the pencil in the terms as they are.
+        """Parameters (1, terms + 1, K) of the pencil in the unscaled terms.
 
         A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; scaled (1, terms + 1, K).
         """
@@ -150,7 +150,7 @@ def block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _parts(maps: list[ColumnMap], used: np.ndarray) -> list[tuple[slice, slice]]:
-    """Where the terms and the blocks in use of each column are."""
+    """Slices of the terms and of the used blocks of each column."""
     terms = np.cumsum([0, *(m.to_terms.shape[0] for m in maps)])
     ends = np.cumsum([0, *(m.to_terms.shape[1] for m in maps)])
     blocks = np.concatenate([[0], np.cumsum(used)])[ends]

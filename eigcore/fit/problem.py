@@ -1,7 +1,7 @@
-"""One fit as one object: rows and targets, encoding, constraints, statistics and circumstances.
+"""One fit as one object: rows and targets, encoding, constraints, moments and context.
 
 A problem is made once and checked once (`Problem.of`). Searching, members, streams and estimators
-take parts of it: other rows, another encoding, further constraints.
+derive others from it: other rows, another encoding, further constraints.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from eigcore.fit.target import Target
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Some rows, and all that is known of how to fit them.
+    """Some rows, and everything needed to fit them.
 
-    encoding : of the columns; at first linear, with the levels of categories, see `encoded`
+    encoding : of the columns; at first without knots, see `encoded`
     numbers : (rows, columns) float64, from ``encoding.table``
     target : of these rows
-    constraints : what must be true of the model
+    constraints : shapes that the model must have
     options : of the fit, checked
-    context : circumstances, shared by all parts of a problem
+    context : backend, callback, budget and seed, shared by all parts of a problem
     sums : weighted sums of columns that get terms of their own
     notes : sentences about what was done to the table
-    fast : whether one kernel runs a pass over encoded rows
-    sampled_from : how many rows these are a sample of; None: they are all rows
+    fast : whether a kernel computes a pass over encoded rows
+    sampled_from : number of rows of which these are a sample; None: these are all rows
     """
 
     encoding: Encoding
@@ -87,12 +87,12 @@ class Problem:
 
     @property
     def rows(self) -> int:
-        """How many rows are fitted: these, or those that they are a sample of."""
+        """Number of rows to fit: these, or those of which they are a sample."""
         return len(self) if self.sampled_from is None else self.sampled_from
 
     @property
     def loss(self) -> Loss:
-        """What is minimised."""
+        """Loss of the target."""
         return self.target.loss
 
     def part(self, rows: np.ndarray | slice) -> Problem:
@@ -100,11 +100,11 @@ class Problem:
         return replace(self, numbers=self.numbers[rows], target=self.target.part(rows))
 
     def batch(self, numbers: np.ndarray, values: np.ndarray) -> Problem:
-        """Return the problem of other rows: numbers (n, columns), values (n,) of the target."""
+        """Return the problem with other rows: numbers (n, columns), target values (n,)."""
         return replace(self, numbers=numbers, target=replace(self.target, values=values))
 
     def split(self) -> tuple[Problem, np.ndarray]:
-        """Return the problem scaled by the rows to fit, and which rows (rows,) bool these are.
+        """Return the problem scaled by the rows to fit, and a mask (rows,) bool of these rows.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Problem:
         return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, tails))
 
     def without(self, labels: tuple[str, ...]) -> Problem:
-        """Return the problem with columns that shall have no effect."""
+        """Return the problem with columns that must have no effect."""
         return replace(self, constraints=replace(self.constraints, without=labels))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a fit found out, as plain numbers."""
+"""Report of a fit: errors beside those of a linear model, settings and notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eigcore.model import SpectralModel
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of one model on rows fitted and held out; NaN where there are no such rows."""
+    """Errors of one model on fitted and on held-out rows; NaN without such rows."""
 
     train: float
     held_out: float
@@ -32,10 +32,10 @@ class Report:
     """Result of a fit, beside the linear model on the same rows.
 
     metric : what is measured, in units of the target, or "log loss" in nats
-    rows, rows_held_out : rows fitted on, rows only reported on
-    settings : knots, dim, penalty, members, chosen inside the fitted rows
+    rows, rows_held_out : number of fitted rows, and of held-out rows
+    settings : knots, dim, penalty, members; chosen on the fitted rows only
     seconds : wall-clock time
-    interrupted : Ctrl-C came before the end; the model is the best until then
+    interrupted : Ctrl-C ended the fit; the model is the best one found before
     notes : what was done to the table
     """
 
@@ -67,7 +67,7 @@ class FitResult:
 
     model : SpectralModel
     report : errors beside a linear model's, settings, notes
-    solutions : what the solver found, one per descent
+    solutions : results of the solver, one per descent
     """
 
     model: SpectralModel
@@ -87,8 +87,8 @@ def report(
 
     Parameters
     ----------
-    whole : all rows, those held out among them
-    fitted : (rows,) bool, the rows fitted on
+    whole : all rows, including those held out
+    fitted : (rows,) bool, the fitted rows
     model : of the problem's columns
     settings : of its members
     """
@@ -126,7 +126,7 @@ def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Err
 
 
 def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss) -> Errors:
-    """Compare decisions (rows,) or (rows, outputs), in target units, with the target."""
+    """Compare decisions (rows,) or (rows, outputs) with the target, both in its unit."""
     parts = [(value[part], targets.part(part)) for part in (fitted, ~fitted)]
     plain = [loss.error(own, *wanted) if len(own) else float("nan") for own, wanted in parts]
     if not isinstance(loss, (Logistic, Multinomial)):

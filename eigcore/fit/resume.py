@@ -1,4 +1,4 @@
-"""Go on fitting a model that `fit` made: other rows, or more steps."""
+"""Resume the fit of a model that `fit` made: with other rows, or for more steps."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def resume(
     Parameters
     ----------
     model : SpectralModel
-        Made by `fit` or `resume`, also read from its file.
+        Made by `fit` or `resume`; a model read from its file will do.
     table, target, weights, early_stopping, backend, callback : as for `fit`
     max_iter : L-BFGS steps per member
-    remember : these rows are further ones, beside those the model has seen. Their mean loss is
-        joined by that on the rows seen, to second order: a change Δ of W_b changes f by vᵀΔv, for
-        terms of unit variance, whose mean square is 2‖Δ‖_F²/(d(d+2)) for traceless Δ and v uniform
-        on the sphere.
+    remember : count these rows beside those the model was fitted to before. The mean loss on the
+        earlier rows then joins the objective, to second order: a change Δ of W_b changes f by vᵀΔv,
+        for terms of unit variance, whose mean square is 2‖Δ‖_F²/(d(d+2)) for traceless Δ and v
+        uniform on the sphere.
 
     Returns
     -------
-    The new model, and what the solver found, one per member.
+    The new model, and the Solution of each member.
 
     Raises
     ------
     InvalidInput
-        A model of another origin, or a table that does not fit it.
+        A model that `fit` did not make, or a table that does not match it.
     """
     known = origin(model)
     options = FitOptions(
@@ -80,7 +80,7 @@ def resume(
 def _problem(
     model: SpectralModel, known: Origin, table: Table, options: FitOptions, context: Context
 ) -> Problem:
-    """Return the rows of a table as a problem of a fitted model: its encoding, loss and scaling."""
+    """Return a table as a problem with the encoding, loss and scaling of a fitted model."""
     static = model.static
     own = replace(options, loss=known.loss.name, classes=static.classes or None)
     values = Target.of(table, own)
@@ -98,7 +98,7 @@ def _problem(
 def _go_on(
     model: SpectralModel, known: Origin, problem: Problem, number: int, hold: float
 ) -> tuple[Solution, Member]:
-    """Descend from one member; hold: rows seen before, in units of those of the problem."""
+    """Descend from one member; hold: number of earlier rows divided by that of the problem."""
     spec, params = model.members[number]
     design = Design(problem, known.pieces[number], keep=True)
     coordinates = design.parametrisation(spec.dim)

@@ -1,7 +1,7 @@
 """Monotone and convex columns: from free and positive semidefinite blocks to a pencil's matrices.
 
 For one column let S_i be the slopes of its pieces. All shapes are one linear map from blocks to
-slopes, S = L·(blocks), some of the blocks being positive semidefinite (math: Weyl; Davis 1957):
+slopes, S = L·(blocks), with some blocks positive semidefinite (Weyl; Davis 1957):
 
 ========================  =======================================  =================
 column                    slopes                                   blocks
@@ -61,8 +61,8 @@ class ColumnMap:
     to_terms : (terms, blocks), in the units of the pencil's terms
     psd : (blocks,) bool
     widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
-        (a category, a missing cell) is not a piece.
-    lift : (terms,) what the terms gain when every PSD part gains the identity.
+        (a category, a missing cell) is not a piece
+    lift : (terms,) what each term gains when every PSD part gains the identity
     """
 
     to_terms: np.ndarray
@@ -81,8 +81,8 @@ class ColumnMap:
         """Diagonal shifts (terms,) after which the constraints hold in spite of rounding.
 
         Each PSD part (a slope, or an increment of slopes) is raised by 32·d·ε times the largest
-        slope of the column: more than storing A_b, dividing by the width and subtracting neighbours
-        can take away, and far less than any digit shown.
+        slope of the column: more than rounding can take away when A_b is stored, divided by the
+        width and subtracted from its neighbour, and far less than any digit shown.
         """
         if not self.psd.any():
             return np.zeros(len(terms))
@@ -99,8 +99,8 @@ def column_map(
     Parameters
     ----------
     widths : (pieces,) lengths of the pieces, positive
-    tails : the column has two tail terms, which continue its first and its last slope.
-    extra : number of further, free terms (missing cells).
+    tails : whether the column has two tail terms, which continue its first and its last slope
+    extra : number of further free terms (missing cells)
     sign, shape : as in `slope_map`.
     """
     widths = np.asarray(widths, dtype=np.float64)
@@ -108,7 +108,7 @@ def column_map(
     if tails:
         slopes = np.concatenate([slopes[:1], slopes, slopes[-1:]])
         widths = np.concatenate([widths[:1], widths, widths[-1:]])
-    # A certificate compares the slopes of tails and pieces too: lift those apart, one by one.
+    # A certificate also compares tails with pieces: shift each further than the one before.
     apart, sure = slope_map(len(widths), sign, shape)
     pieces, blocks = slopes.shape
     to_terms = np.zeros((pieces + extra, blocks + extra))
@@ -124,5 +124,5 @@ def column_map(
 
 
 def free_map(terms: int) -> ColumnMap:
-    """Terms without any constraint: categories."""
+    """Build the map of terms without constraints, such as categories."""
     return ColumnMap(np.eye(terms), np.zeros(terms, dtype=bool), np.zeros(terms), np.zeros(terms))

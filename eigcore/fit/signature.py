@@ -1,4 +1,4 @@
-"""Functions of ``**options`` that show all options, with their defaults and their meaning."""
+"""Give functions of ``**options`` a signature and a docstring with all options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def described(options: Sequence[Option], indent: int = 4) -> str:
-    """Return the options as the list of parameters of a docstring."""
+    """Describe options as the parameters of a numpydoc docstring."""
     lines = []
     for each in options:
         default = f", default {each.default!r}" if each.default != () else ""
@@ -26,9 +26,9 @@ def described(options: Sequence[Option], indent: int = 4) -> str:
 
 
 def takes_options(*where: Where) -> Callable[[Function], Function]:
-    """Decorate a function of ``**options``: its signature and its docstring name all of them.
+    """Decorate a function of ``**options``: list all options in its signature and docstring.
 
-    The docstring says ``{options}`` where their list belongs. Options may be of the places `where`.
+    The docstring says ``{options}`` where the list belongs; ``where`` selects the options.
     """
     chosen = [each for each in OPTIONS.values() if each.where in where]
 
@@ -52,7 +52,7 @@ def make_options(function: str, options: dict[str, Any]) -> FitOptions:
     Raises
     ------
     TypeError
-        A name that no option has.
+        An unknown name.
     InvalidOption
         See `FitOptions`.
     """

@@ -1,8 +1,8 @@
-"""A table beside its target: columns of cells, checked and without the rows that cannot be used.
+"""Read a table and its target: columns of cells, checked, without the rows that were dropped.
 
-Nothing is dropped or imputed silently: what was left out, what became categories and what has
-missing cells is written into notes; what cannot be used raises one error that names the column, the
-count, and the option to type.
+Nothing is dropped or imputed silently. Notes tell what was left out, which columns became
+categories and which have missing cells. A column that cannot be used raises an error that names
+the column, the number of rows, and the option to type.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from eigcore.fit.names import check_names, listed, nearest
 from eigcore.fit.options import FitOptions
 
 MANY_LEVELS = 100
-"""A text column looks like identifiers with more levels than this, or than half the rows."""
+"""A column of text with more levels than this, or than half the rows, looks like identifiers."""
 TO_LEAVE_OUT = "to leave it out"
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What a caller passed, read.
+    """A table and its target, as read.
 
-    cells : columns of cells (rows,) by name, without the target
+    cells : cells (rows,) of each column by name, without the target
     target : cells (rows,) of the target, none of them missing
-    target_name : its name; "y" where values were passed
+    target_name : name of the target; "y" where values were passed
     weights : (rows,) float64, positive; None: all equal
-    categories : names of columns whose cells are categories, though they may be numbers
-    notes : one sentence for everything that was done
+    categories : names of columns that hold categories, even if their cells are numbers
+    notes : one sentence for each thing that was done
     """
 
     cells: Cells
@@ -49,7 +49,7 @@ class Table:
         Parameters
         ----------
         table, target, weights : as for `eigcore.fit.fit`
-        options : of them drop_columns, categories, drop_rows_without_target
+        options : drop_columns, categories and drop_rows_without_target are used
 
         Raises
         ------
@@ -82,12 +82,12 @@ class Table:
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
-        """Return the simplest column of an encoding for each: its levels, or just numbers.
+        """Return the simplest encoding of each column: its levels, or a linear column.
 
         Raises
         ------
         InvalidInput
-            A column that cannot be used; one without information unless ``keep_constant``.
+            A column that cannot be used, or that is constant, unless ``keep_constant``.
         """
         found = []
         for name, cells in self.cells.items():
@@ -98,7 +98,7 @@ class Table:
 
 
 def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
-    """Columns without the target, its cells, and its name."""
+    """Separate the columns from the target; return also its cells and its name."""
     if not isinstance(target, str):
         return cells, cells_of(target), "y"
     if target not in cells:
@@ -130,7 +130,7 @@ def _check_lengths(cells: Cells, target: np.ndarray) -> None:
 
 
 def _with_target(cells: np.ndarray, name: str, drop: bool) -> tuple[np.ndarray, list[str]]:
-    """Rows (rows,) bool that have a target, and what to note."""
+    """Return which rows (rows,) bool have a target, and the notes."""
     absent = missing(cells)
     count = int(absent.sum())
     if count == len(cells):
@@ -158,8 +158,8 @@ def _read_weights(weights: Any, rows: int) -> np.ndarray:
         array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as exc:
         raise InvalidInput(
-            f"weights are not numbers ({exc}); expected {rows} of at least 0. Pass one number per "
-            "row, or a column of numbers."
+            f"weights are not numbers ({exc}); expected {rows} numbers of at least 0. Pass one "
+            "number per row, or a column of numbers."
         ) from exc
     if array.shape != (rows,) or not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
         raise InvalidInput(
@@ -170,14 +170,14 @@ def _read_weights(weights: Any, rows: int) -> np.ndarray:
 
 
 def _describe(name: str, cells: np.ndarray, categories: bool) -> Column:
-    """Return the levels of a column of text or categories, or a linear column of numbers."""
+    """Return categories for text or declared categories, a linear column for numbers."""
     absent = missing(cells)
     some = bool(absent.any())
     known = cells[~absent]
     if cells.dtype.kind not in "fiubO":
         raise InvalidTable(
-            f"Column {name!r} holds {cells.dtype}; expected numbers or text, a date as days for "
-            "example. Convert it in the table.",
+            f"Column {name!r} holds {cells.dtype}; expected numbers or text. Convert it in the "
+            "table, a date to days for example.",
             "drop_columns",
             [name],
             TO_LEAVE_OUT,
@@ -204,7 +204,7 @@ def _levels(levels: set[str] | set[float], some_missing: bool) -> Column:
 
 
 def is_text(cells: np.ndarray) -> bool:
-    """Whether a column of cells, none of them missing, is of text: one text makes it so."""
+    """Whether any of these cells, none of them missing, is text."""
     return cells.dtype == object and any(isinstance(each, (str, bytes)) for each in cells.tolist())
 
 
@@ -214,7 +214,7 @@ def check_column(
     """Raise InvalidTable for a column without information, infinite cells, or identifiers.
 
     keep_constant : do not raise for a column without information
-    declared : the caller says that it holds categories: any number of levels, any words
+    declared : the caller declared the column as categories: accept any levels
     """
     absent, rows = missing(cells), len(cells)
     leave_out = ("drop_columns", [name], TO_LEAVE_OUT)
@@ -248,7 +248,7 @@ def check_column(
 
 
 def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
-    """Raise where a missing cell was written as a word, and where text looks like identifiers."""
+    """Raise if missing cells are written as words, or if text looks like identifiers."""
     words = [text for text in texts if not _is_number(text)]
     if 0 < len(words) < 0.5 * len(texts):
         raise InvalidTable(
@@ -277,7 +277,7 @@ def _is_number(text: Any) -> bool:
 
 
 def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
-    """Tell that a column became categories, and that it has missing cells."""
+    """Note that a column became categories, or that it has missing cells."""
     notes = []
     if isinstance(column, Categories):
         kind = "is text" if isinstance(column.levels[0], str) else "holds codes"

@@ -1,4 +1,4 @@
-"""The target of a fit: numbers, or classes by their places, in the coordinates of a loss."""
+"""The target of a fit: numbers, or class indices, in the coordinates of a loss."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CLASSIFIED = ("logistic", "multinomial")
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What some rows are fitted to.
+    """The target of some rows.
 
     name : of the target
-    values : (rows,) float64 in its own unit, or places 0, 1, … in ``classes`` where there are any
-    weights : (rows,) of the rows in every mean; None: all equal
-    loss : what is minimised
+    values : (rows,) float64 in its own unit, or class indices 0, 1, … where there are classes
+    weights : (rows,) row weights; None: all equal
+    loss : loss to minimise
     scaling : how decisions relate to values
-    classes : values of a classified target, otherwise empty
+    classes : values of a target of classes, sorted; otherwise empty
     """
 
     name: str
@@ -44,7 +44,7 @@ class Target:
         Raises
         ------
         InvalidInput
-            A target that cannot be used, or not with the loss.
+            A target that cannot be used, at all or with this loss.
         """
         values, classes = _numbers(table, options)
         usual = {0: "squared", 2: "logistic"}.get(len(classes), "multinomial")
@@ -59,7 +59,7 @@ class Target:
 
     @property
     def own_scaling(self) -> Scaling:
-        """Scaling by these rows."""
+        """Scaling that these rows determine."""
         return self.loss.scaling(self.values, self.weights)
 
     @cached_property
@@ -74,7 +74,7 @@ class Target:
 
     @cached_property
     def working(self) -> np.ndarray:
-        """Numbers (rows,) or (rows, outputs) that least squares may fit instead."""
+        """Numbers (rows,) or (rows, outputs) that least squares fits instead of the targets."""
         return self.loss.working(self.targets)
 
     def part(self, rows: np.ndarray | slice) -> Target:
@@ -119,7 +119,7 @@ def _floats(cells: np.ndarray, name: str) -> np.ndarray:
 def _codes(
     cells: np.ndarray, booleans: bool, table: Table, options: FitOptions
 ) -> tuple[np.ndarray, tuple[Any, ...]]:
-    """Places (rows,) of the cells among the classes, and the classes in their own type."""
+    """Class indices (rows,) of the cells, and the classes in their own type."""
     given, name = options.classes, table.target_name
     levels = sorted(set(cells.tolist()) if given is None else set(given))
     if len(levels) < 2:
@@ -132,7 +132,7 @@ def _codes(
         raise InvalidOption(
             "classes",
             list(given or ()),
-            "every class of the target to be named",
+            "all classes of the target",
             sorted({*levels, *exc.args}, key=str),
             f"are {levels}, and target {name!r} holds {exc.args[0]!r}, which is not among them",
         ) from exc

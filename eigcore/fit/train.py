@@ -1,4 +1,4 @@
-"""The public function `fit`: a table in, a certified model and a report out."""
+"""The public function `fit`: it takes a table and returns a model and a report."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def fit(
     """Fit an average of eigenvalue neurons to a table, in memory or larger than that.
 
     Minimises mean loss + penalty · Σ‖A_{j,b}‖_F² for terms of unit variance (math.md, sections 2b
-    and 7): a table in memory with L-BFGS on all rows, one that is read in batches with Adam, from a
-    first model of a sample of its rows. Every point that the solver visits satisfies the
-    constraints. What is left at None is chosen inside the fitted rows.
+    and 7). L-BFGS fits a table in memory on all rows; Adam fits a table that is read in batches,
+    from a first model of a sample of its rows. Every point that the solver visits satisfies the
+    constraints. Options left at None are chosen on the fitted rows.
 
     Parameters
     ----------
@@ -40,14 +40,13 @@ def fit(
         list of batches (record batches, data frames or mappings of columns); or a function that
         returns an iterator of batches, the same ones whenever it is called.
     target : name of a column, or values (rows,) where the table is in memory
-    weights : (rows,) non-negative weights of the rows in every mean, for a table in memory; None:
-        all equal
+    weights : (rows,) non-negative row weights, for a table in memory; None: all equal
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
 
     Returns
     -------
-    FitResult. After Ctrl-C too: with the members finished so far, every constraint satisfied.
+    FitResult. After Ctrl-C it holds the members finished so far; they satisfy every constraint.
 
     Raises
     ------
@@ -62,7 +61,7 @@ def fit(
 def fit_with(
     table: Any, target: Any, weights: Any, options: FitOptions, callback: Callback | None
 ) -> FitResult:
-    """Fit with options that were made before; see `fit`."""
+    """Fit with options that are already checked; see `fit`."""
     context = Context(
         get_backend(options.backend).name, options.seed, callback, options.budget_seconds
     )

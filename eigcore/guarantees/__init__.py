@@ -1,1 +1,1 @@
-"""What is proven and explained: slopes, boxes, certificates, contributions."""
+"""Guarantees and explanations: slopes, boxes, certificates, contributions."""

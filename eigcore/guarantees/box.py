@@ -1,4 +1,4 @@
-"""Local certificates: what a model can do inside a box around a row (math.md, section 5)."""
+"""Local certificates: guarantees inside a box around a row (math.md, section 5)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eigcore.portable.predict import link_inverse
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
 DOUBLINGS, BISECTIONS = 20, 20
-"""Steps, at most, in the search for the largest box."""
+"""Largest number of steps in the search for the largest box."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LocalCertificate:
     Parameters
     ----------
     radius : dict
-        Column name -> half width of the box, in units of the column.
+        Column name -> radius of the box, in units of the column.
     lower, upper : (rows,) or (rows, outputs) float64
         The interval of the prediction, in units of the target.
     decision_lower, decision_upper : (rows,) or (rows, outputs) float64
@@ -36,7 +36,7 @@ class LocalCertificate:
     threshold : float or None
         In units of the prediction.
     decided : (rows,) or (rows, outputs) bool, or None
-        Proven: in the box the prediction stays on one side of the threshold; with the link
+        Proven: inside the box the prediction stays on one side of the threshold; with the link
         "softmax", the most probable class stays the same.
     scale : (rows,) float64, or None
         The largest multiple of the box for which `decided` was proven, 0 if there is none.
@@ -63,7 +63,7 @@ def local(
     x : table or (columns,) array
         See `Encoding.table`.
     radii : (columns,) float64
-        Half widths, in units of the columns.
+        Radii, in units of the columns.
     threshold : float, optional
         As for `eigcore.guarantees.certificate.certify`.
 
@@ -90,7 +90,7 @@ def local(
 
 
 def _settled(link: str, threshold: float | None) -> Settled | None:
-    """Return what tells from ends of the decision that the answer cannot change, if asked."""
+    """Return the test, on the ends of the decision, that the answer cannot change; or None."""
     if link == "softmax":
         if threshold is not None:
             raise InvalidInput(
@@ -106,7 +106,7 @@ def _settled(link: str, threshold: float | None) -> Settled | None:
 
 
 def _same_class(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether one class's lowest score is above the others' highest: (rows, classes) -> (rows,)."""
+    """Whether the lowest score of one class exceeds the highest of all others: (rows,) bool."""
     top = low.argmax(-1)[:, None]
     others = high.copy()
     np.put_along_axis(others, top, -np.inf, axis=-1)
@@ -118,8 +118,8 @@ def certified_scale(
 ) -> np.ndarray:
     """Return the multiple of the box inside which the answer provably stays `settled`: (rows,).
 
-    Bisection on a scalar. What is returned was itself proven; it is at most 1 % below the largest
-    multiple that can be proven.
+    It is found by bisection. The multiple returned was itself proven; it is at most 1 % below the
+    largest multiple that can be proven.
     """
 
     def safe(scale: np.ndarray) -> np.ndarray:
@@ -150,12 +150,12 @@ def _squeeze(values: np.ndarray) -> np.ndarray:
 
 
 def _through_link(link: str, low: np.ndarray, high: np.ndarray) -> Ends:
-    """Return the ends of the prediction from those of the decision."""
+    """Return the ends of the prediction for those of the decision."""
     if link == "identity":
         return low, high
     numpy = get_backend("numpy")
     if link == "softmax":
-        # p_c falls in every other score: smallest at its own lowest and the others' highest
+        # p_c falls in every other score: it is smallest at its own lowest and the others' highest
         lower, upper = np.empty_like(low), np.empty_like(high)
         for c in range(low.shape[-1]):
             own = np.arange(low.shape[-1]) == c

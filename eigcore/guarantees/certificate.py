@@ -1,8 +1,8 @@
-"""Certificates: what a model is guaranteed to do, for the whole pipeline, in the user's units.
+"""Certificates: guarantees for the whole pipeline, in the units of the columns and the target.
 
 Bounds come from full symmetric eigensolves in float64 plus a rounding margin, never from iterations
-that approach from below (math.md, sections 5 and 9). They hold for exact arithmetic and for
-evaluation in float64; a float32 backend adds its own rounding of about 1e-6 relative.
+that approach from below (math.md, sections 5 and 9). They hold in exact arithmetic and in float64;
+a float32 backend adds its own rounding of about 1e-6, relative.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Radius: TypeAlias = float | Mapping[str, float] | Sequence[float] | np.ndarray
 
 @dataclass(frozen=True)
 class ColumnCertificate:
-    """Guarantees for one column while the others stay where they are, wherever that is.
+    """Guarantees for one column while all others are constant, at any values.
 
     Parameters
     ----------
@@ -49,8 +49,7 @@ class ColumnCertificate:
     increasing, decreasing : bool
         Proven: the prediction never falls (never rises) when the column grows.
     slack : float
-        Where one of these is proven: no slope of the wrong sign is larger than this. Of the size of
-        rounding.
+        If one of these is proven: the largest slope of the wrong sign that rounding leaves.
     convex, concave : bool
         Proven: the decision is convex (concave) in this column.
     """
@@ -68,7 +67,7 @@ class ColumnCertificate:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What `certify` proved. Slopes and constants are those of the decision, before the link.
+    """Results of `certify`. Slopes and constants refer to the decision, before the link.
 
     Parameters
     ----------
@@ -79,12 +78,13 @@ class Certificate:
     l2_simple : float
         (Σ bound_j²)^½; l2 is never larger.
     l2_reached : float
-        The largest ℓ₂ constant that a local search found in each member: it shows how tight l2 is.
+        The largest ℓ₂ constant that a local search found in each member; it shows how tight l2 is.
     convex, concave : bool
         Proven: the decision is jointly convex (concave) in the numeric columns.
     link, target : str
     box : float or None
-        |change of the decision| for changes up to the given radii, anywhere; None without radius.
+        Bound of |change of the decision| for changes within the radii, anywhere; None without
+        radius.
     local : LocalCertificate or None
     """
 
@@ -117,7 +117,7 @@ def certify(
     radius: Radius | None = None,
     threshold: float | None = None,
 ) -> Certificate:
-    """Prove what the matrices of a model imply.
+    """Prove guarantees from the matrices of a model.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def certify(
     x : table or (columns,) array, optional
         Rows to certify locally; needs `radius`. See `Encoding.table`.
     radius : float, mapping of column names, or (columns,) array, optional
-        Half width of the box, in the unit of each column. One number means all numeric columns;
-        columns that a mapping leaves out do not move. Categories and missing cells never move.
+        Radius of the box, in the unit of each column. One number applies to all numeric columns;
+        columns that a mapping leaves out do not change. Categories and missing cells never change.
     threshold : float, optional
         In units of the prediction. Default: 0.5 with the link "logistic", otherwise none. With the
         link "softmax", a row is decided if its most probable class stays the same.
@@ -138,14 +138,14 @@ def certify(
     Raises
     ------
     InvalidInput
-        If x comes without radius, names of columns are unknown, or radii are negative; and see
+        If x comes without radius, names of columns are unknown, or radii are negative; or as for
         `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
     radii = _radii(encoding, radius)
     if x is not None and radii is None:
         raise InvalidInput(
-            "certify got x without radius. Expected the half width of the box in the unit of each "
+            "certify got x without radius. Expected the radius of the box in the unit of each "
             'column. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
         )
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
@@ -179,7 +179,7 @@ def _anywhere(
     bounds: np.ndarray,
     radii: np.ndarray,
 ) -> float:
-    """Return the most that the decision changes inside a box around any row."""
+    """Return a bound of the change of the decision inside a box around any row."""
     projections = range(len(encoding.columns), len(encoding.parts))
     reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
     sharp = box_constant(members, reach, [*numeric, *projections])
@@ -197,7 +197,7 @@ def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCert
     up, slack_up = _one_way(members, through, +1)
     down, slack_down = _one_way(members, through, -1)
     if model.static.link == "softmax" and up != down:
-        # a class's probability depends on all scores: that all rise together says nothing of it
+        # the probability of a class depends on all scores: if all rise, it may still fall
         up = down = False
     slack = slack_up if up else slack_down if down else 0.0
     period = isinstance(column, Periodic)
@@ -213,7 +213,7 @@ def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCert
 def _one_way(
     members: list[MemberSlopes], through: list[tuple[int, float]], sign: int
 ) -> tuple[bool, float]:
-    """Tell whether all parts that a column acts through go one way, and add up their slack."""
+    """Whether a column is monotone through all its parts; return also the sum of their slack."""
     each = [definite(members, p, sign if w > 0 else -sign) for p, w in through]
     slack = sum(abs(w) * found for (_, found), (_, w) in zip(each, through, strict=True))
     return all(proven for proven, _ in each), slack
@@ -231,7 +231,7 @@ def _joint(
 
 
 def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
-    """Return half widths (columns,) from a number, a mapping or an array."""
+    """Return radii (columns,) from a number, a mapping or an array."""
     if radius is None:
         return None
     names, numeric = encoding.names, np.array([c.numeric for c in encoding.columns], dtype=float)
@@ -254,8 +254,8 @@ def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
     moving = [name for name, r, n in zip(names, radii, numeric, strict=True) if r > 0 and not n]
     if moving:
         raise InvalidInput(
-            f"radius moves the categories {', '.join(moving)}. Expected radii of numeric columns. "
-            "Leave them out; Certificate.columns has the largest change between two levels."
+            f"radius names the category columns {', '.join(moving)}. Expected radii of numeric "
+            "columns. Leave the others out; Certificate.columns has their largest change."
         )
     return radii
 

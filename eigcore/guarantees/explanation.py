@@ -20,7 +20,7 @@ from eigcore.portable.description import Described
 from eigcore.portable.predict import link_inverse
 
 ENTRIES = 2**22
-"""Matrix entries in memory at a time."""
+"""Largest number of matrix entries in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Explanation:
     contributions : (rows, [outputs], names) float64
         intercept + remainder + contributions.sum(-1) == decision, up to rounding.
     remainder : (rows, [outputs]) float64
-        What of φ is not Σ w_j λ_j: 0 for the k-th eigenvalue and for sums, the entropy for
-        "softmax", the term of the Moreau envelopes for "smooth".
+        φ − Σ w_j λ_j: 0 for the k-th eigenvalue and for sums, the entropy for "softmax", the term
+        of the Moreau envelopes for "smooth".
     slopes : (rows, [outputs], names) float64
         ∂decision/∂column per unit of the column, through projections too, from the right at knots;
         for a projection, per its own unit. NaN for categories and missing cells.
     gaps : (rows, members, [outputs], 2) float64
         Distance of λ_k to the eigenvalue below and above, in units of the target; inf where there
-        is none. It tells how far the row is from a kink.
+        is none. They tell how far the row is from a kink.
     norms : dict
         Name -> bound of the slope (`SpectralModel.feature_norms`), for projections too.
     """
@@ -66,7 +66,7 @@ class Explanation:
     def importance(self) -> dict[str, dict[str, float]]:
         """Name -> bound of the slope, mean |slope| and mean |contribution| over the rows.
 
-        Contributions are centred first, so that a constant one counts for nothing.
+        Contributions are centred first, so that a constant one counts as 0.
         """
         axes = tuple(range(self.slopes.ndim - 1))
         centred = np.abs(self.contributions - self.contributions.mean(0, keepdims=True)).mean(axes)
@@ -135,7 +135,7 @@ def explain(model: Described, X: Any) -> Explanation:
 
 
 def _slopes(encoding: Encoding, table: np.ndarray, by_term: np.ndarray) -> np.ndarray:
-    """Slopes of the parts, columns through projections too: by_term (rows, outputs, terms)."""
+    """Slopes of the parts, for columns also through projections: by_term (rows, outputs, terms)."""
     slopes, count = _by_part(encoding, by_term), len(encoding.columns)
     slopes[..., :count] += slopes[..., count:] @ encoding.mixing
     missing = np.isnan(encoding.extended(table))

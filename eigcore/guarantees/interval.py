@@ -22,13 +22,13 @@ from eigcore.portable.description import Described
 Ends = tuple[np.ndarray, np.ndarray]
 """Lower and upper ends."""
 SIDES = 4
-"""Up to this many columns that can push both ways, all combinations of sides are tried."""
+"""Up to this many columns with effects of both signs, all combinations of sides are tried."""
 ENTRIES = 2**22
-"""Matrix entries in memory at a time."""
+"""Largest number of matrix entries in memory at a time."""
 
 
 class Reach(NamedTuple):
-    """How much of each piece of a part lies in the box, on either side of the row's own value.
+    """The length of each piece of a part inside the box, on either side of the row's own value.
 
     right, left : (rows, pieces) lengths, in units of the part
     """
@@ -38,7 +38,7 @@ class Reach(NamedTuple):
 
 
 class Push(NamedTuple):
-    """The most that a part can add to A(x), by the side to which it moves.
+    """Upper bounds, in the Loewner order, of what a part can add to A(x), on either side.
 
     right, left : (rows, d, d) positive semidefinite
     """
@@ -95,7 +95,7 @@ def _rows(
 def _with_projections(
     encoding: Encoding, table: np.ndarray, radius: np.ndarray, slip: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Treat projections as further columns: (rows, parts). A wider box keeps bounds bounds."""
+    """Treat projections as further columns: (rows, parts). Bounds for a wider box stay valid."""
     mixing = np.abs(encoding.mixing).T
     moved = np.array([sum(map(abs, each.centers)) for each in encoding.projections])
     size = mixing.max(0, initial=0.0) * moved
@@ -126,7 +126,7 @@ def reach_of(encoding: Encoding, j: int, x: np.ndarray, radius: np.ndarray) -> R
 
 
 def _travelled(edges: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return the length of each piece passed from edges[0] to t, over all turns: (rows, pieces)."""
+    """Return the length of each piece between edges[0] and t, over all periods: (rows, pieces)."""
     turns, rest = np.divmod(t - edges[0], edges[-1] - edges[0])
     widths = np.diff(edges)
     inside = np.clip(rest[:, None] - (edges[:-1] - edges[0]), 0, widths)
@@ -184,8 +184,8 @@ def _values(m: MemberSlopes, A: np.ndarray, rises: list[Push], falls: list[Push]
 def _patterns(pushes: list[Push], A: np.ndarray) -> np.ndarray:
     """Sum over the parts, one slice per combination of sides: (patterns, rows, d, d), all ⪰ 0.
 
-    A part with one side zero needs no choice, since the other side is ⪰ 0. With more than SIDES
-    undecided parts, both sides are added for them, which is ⪰ each.
+    A part with one zero side needs no choice, since its other side is ⪰ 0. If more than SIDES parts
+    need one, the sum of both sides is used for them, which is ⪰ each side.
     """
     fixed, undecided = np.zeros_like(A), []
     for a, b in pushes:

@@ -1,7 +1,7 @@
 """Global bounds of a model, from full eigensolves in float64 (math.md, sections 2b, 5 and 9).
 
-Everything is computed for each member and output first. Members share the encoding, so they have
-the same pieces, and their bounds add up piece by piece.
+Everything is first computed for each member and output. Members share the encoding, and so the
+pieces: their bounds add up piece by piece.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from eigcore.portable.description import Described
 
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
-"""An eigensolve of order d is taken to be off by at most ROUNDING · d · ε · ‖M‖."""
+"""The error of an eigensolve of order d is assumed to be at most ROUNDING · d · ε · ‖M‖."""
 PAIRS = 64
-"""Up to this many levels, the change from one to another is bounded pair by pair."""
+"""Up to this many levels, the change between levels is bounded pair by pair."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def norms(S: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class MemberSlopes:
-    """One member's matrices, ready for bounds.
+    """The matrices of one member, prepared for bounds.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class MemberSlopes:
     slopes : tuple of (pieces, outputs, d, d) float64, one per part of the encoding
         dA_j/dt, per unit of the column or projection; no pieces for categories.
     rounding : tuple of (pieces,) float64, one per part
-        What float64 may leave of a negative eigenvalue in slopes that are positive semidefinite.
+        The largest negative eigenvalue that rounding may leave in positive semidefinite slopes.
     """
 
     spec: EigSpec
@@ -93,7 +93,7 @@ class MemberSlopes:
 
     @property
     def lipschitz(self) -> float:
-        """Units of the target per unit of ‖A − B‖₂, at most."""
+        """Largest change in units of the target, per unit of ‖A − B‖₂."""
         return self.scale * self.shape.lipschitz
 
 
@@ -139,7 +139,7 @@ def part_slopes(members: list[MemberSlopes], j: int) -> float:
 
 
 def category_change(encoding: Encoding, members: list[MemberSlopes], j: int) -> float:
-    """Return a bound of the change from one level of column j to another, unseen ones too."""
+    """Return a bound of the change between any two levels of column j, also unseen ones."""
     terms = encoding.slices[j]
     count = terms.stop - terms.start
     total = np.zeros((1, 1, 1))
@@ -174,15 +174,15 @@ def part_norms(model: Described) -> dict[str, float]:
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
-    """Tell whether sign · S_b ⪰ 0 on every piece of part j, up to rounding (math.md, section 9).
+    """Whether sign · S_b ⪰ 0 on every piece of part j, up to rounding (math.md, section 9).
 
     Returns
     -------
     proven : bool
         For every member and output.
     slack : float
-        The largest slope of the wrong sign that the matrices allow, in units of the decision. It is
-        of the size of rounding where `proven`.
+        The largest slope of the wrong sign that the matrices allow, in units of the decision per
+        unit of the part. If `proven`, it is only rounding.
     """
     proven, slack = True, 0.0
     for m in members:
@@ -197,10 +197,10 @@ def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, floa
 
 
 def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> bool:
-    """Tell whether sign · (S_{b+1} − S_b) ⪰ 0 for all neighbouring pieces of part j.
+    """Whether sign · (S_{b+1} − S_b) ⪰ 0 for all neighbouring pieces of part j.
 
-    Up to rounding; then sign · A_j is matrix-convex. With `period` the first piece follows the
-    last.
+    This is decided up to rounding. If so, sign · A_j is matrix-convex. With `period`, the first
+    piece follows the last.
     """
     for m in members:
         S, unit = m.slopes[j], m.rounding[j]
@@ -215,7 +215,7 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 def constants(
     encoding: Encoding, members: list[MemberSlopes], columns: list[int]
 ) -> tuple[float, float]:
-    """Return an ℓ₂ constant of the decision, and the largest one that a search reached.
+    """Return an ℓ₂ constant of the decision, and the largest value that a search reached.
 
     The constant is Σ_m lipschitz_m · ‖Σ_j S_j²‖₂^½ (math.md, section 5). A column with one slope
     and no projection enters as S_j². Any other enters as the square of its largest norms, added up
@@ -268,9 +268,10 @@ def _reached(S: np.ndarray, steps: int = 50) -> float:
 
 
 def box_constant(members: list[MemberSlopes], radius: np.ndarray, parts: list[int]) -> float:
-    """Return the most that the decision changes while each part stays within its radius.
+    """Return a bound of the change of the decision while each part stays within its radius.
 
-    Σ_m lipschitz_m · ‖Σ_j r_j |S_j|‖₂ with |S| = (S²)^½; several slopes enter as max_b ‖S_b‖₂ · I.
+    It is Σ_m lipschitz_m · ‖Σ_j r_j |S_j|‖₂ with |S| = (S²)^½; a part of several slopes enters as
+    max_b ‖S_b‖₂ · I.
     """
     total = 0.0
     for m in members:

@@ -1,4 +1,4 @@
-"""A certificate in words. `str(certificate)` and the command print the same ones."""
+"""A certificate in words, the same in `str(certificate)` and in the command."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
 
 ROWS = 10
-"""Rows of a local certificate that are printed."""
+"""Largest number of rows of a local certificate to print."""
 SCALES = {"identity": "", "logistic": "log-odds", "log": "logarithm", "softmax": "score of a class"}
-"""What the decision is called where it is not the prediction."""
+"""Names of the decision, where it is not the prediction."""
 
 
 class Guarantee(NamedTuple):
@@ -27,7 +27,7 @@ class Guarantee(NamedTuple):
     bound : float
         Largest slope of the decision; for categories, its largest change between two levels.
     words : str
-        What else is proven.
+        Everything else that is proven.
     """
 
     column: str
@@ -41,12 +41,12 @@ def guarantees(certificate: Certificate) -> list[Guarantee]:
 
 
 def scale(certificate: Certificate) -> str:
-    """Return what slopes and bounds are measured in."""
+    """Return the unit of slopes and bounds."""
     return SCALES[certificate.link] or certificate.target or "the prediction"
 
 
 def joint(certificate: Certificate) -> str:
-    """Return what is proven of all numeric columns together; empty if nothing is."""
+    """Return what is proven for all numeric columns jointly; empty if nothing is."""
     shapes = [name for name in ("convex", "concave") if getattr(certificate, name)]
     if not shapes:
         return ""

@@ -1,4 +1,4 @@
-"""Layers, a vector in and a vector of eigenvalues out: what those of torch and JAX share."""
+"""Layers map a vector to a vector of eigenvalues: the common part for torch and JAX."""
 
 from eigcore.layers.description import Layer, layer
 from eigcore.layers.initialisation import start

@@ -1,6 +1,6 @@
-"""What a layer computes from its parameters: checks, matrices, eigenvalues.
+"""The arithmetic of a layer: checks, matrices, eigenvalues.
 
-There is no calculus here: derivatives are those of `eigcore.core.rules` and of the framework.
+There is no calculus here: derivatives come from `eigcore.core.rules` and from the framework.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Arrays = Mapping[str, Array]
 
 
 def check(layer: Layer, params: Arrays, given: Arrays) -> None:
-    """Raise InvalidInput unless the parameters and the inputs given are those of the layer."""
+    """Raise InvalidInput unless parameters and inputs match the layer."""
     shapes = {name: tuple(a.shape) for name, a in params.items()}
     if shapes != layer.shapes:
         raise InvalidInput(
@@ -51,7 +51,7 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
         if name != "ids" and a.dtype != dtype:
             raise InvalidInput(
                 f"{name} has dtype {a.dtype}, but the parameters have {dtype}. Expected one dtype; "
-                "eigcore converts nothing on its own. Convert one of them."
+                "eigcore converts no arrays. Convert one of them."
             )
 
 
@@ -65,7 +65,7 @@ def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Ar
 
 
 def pencils(spec: EigSpec, backend: Backend, numbers: Array) -> Array:
-    """Return packed matrices from stored numbers, ±L Lᵀ for monotone features.
+    """Return packed matrices from stored numbers: ±L Lᵀ for monotone features.
 
     numbers : (..., features + 1, K) -> the same shape
     """
@@ -116,7 +116,7 @@ def _predicted(layer: Layer, backend: Backend, params: Arrays, x: Array, context
 
 
 def _known(layer: Layer, backend: Backend, ids: Array, like: Array) -> tuple[Array, Array]:
-    """Return legal ids, and one for each of them; NaN where the id was not legal."""
+    """Return valid ids, and 1 for each of them; NaN where an id was invalid."""
     xp, name = backend.xp, backend.dtype_name(ids)
     if name not in ("int64", "int32"):
         raise InvalidInput(
@@ -127,6 +127,6 @@ def _known(layer: Layer, backend: Backend, ids: Array, like: Array) -> tuple[Arr
         wrong = int((~backend.to_numpy(fine)).sum())
         raise InvalidInput(
             f"ids should be between 0 and {layer.categories - 1}; {wrong} are not. To give a row "
-            "fewer ids than others, fill it up with id 0 and value 0."
+            "fewer ids than others, pad it with id 0 and value 0."
         )
     return xp.where(fine, ids, 0), xp.where(fine, backend.asarray(1.0, like=like), math.nan)

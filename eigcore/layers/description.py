@@ -1,10 +1,10 @@
-"""What a layer computes, on any backend.
+"""The description of a layer, the same on all backends.
 
-A layer has pencils M(x) = A_0 + Σ x_i A_i, those of an `EigSpec` with one output per pencil, and
-takes one or several eigenvalues of each. It adds three things to `eigcore.evaluate`:
+A layer has pencils M(x) = A_0 + Σ x_i A_i, as an `EigSpec` with one output per pencil, and takes
+one or several eigenvalues of each. It adds three things to `eigcore.evaluate`:
 
 - monotone features: the matrix of such a feature is ±L Lᵀ, and the layer stores the entries of the
-  lower triangular L in its place (a banded matrix has a factor in the same band);
+  lower triangular L instead (a banded matrix has a factor in the same band);
 - categories: ids and values give M = A_0 + Σ_s value_s · C_(id_s), and only the touched C are read;
 - a context z, the output of another network: all stored numbers are affine functions of z.
 """
@@ -35,7 +35,7 @@ class Layer:
     Parameters
     ----------
     specs : tuple of EigSpec
-        One per eigenvalue that is taken of every pencil; they differ in the index only.
+        One per eigenvalue taken from each pencil; they differ only in the index.
     categories : int
         Number of further matrices, addressed by ids.
     context : int
@@ -52,7 +52,7 @@ class Layer:
     context: int = 0
 
     def __post_init__(self) -> None:
-        # filled here, because torch.compile cannot follow the lock of a cached property
+        # set here, because torch.compile cannot follow the lock of a cached property
         # (https://github.com/python/cpython/issues/87634)
         for spec in self.specs:
             _ = spec.packed_size, spec.layout.gather, spec.layout.scatter
@@ -61,7 +61,7 @@ class Layer:
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise InvalidSpec(
                     f"{name} is {value!r}; expected an integer of at least 0. Leave {name} out for "
-                    "none."
+                    "zero."
                 )
         if not self.spec.features and (self.context or not self.categories):
             raise InvalidSpec(
@@ -75,9 +75,9 @@ class Layer:
             )
         if any(self.spec.monotone) and not shape_of(self.spec).monotone:
             raise InvalidSpec(
-                "monotone was given, but a weight is negative, and then semidefinite matrices do "
-                "not make the layer monotone. Expected weights >= 0. Leave monotone out, or "
-                "change the weights."
+                "monotone was given, but a weight is negative; then semidefinite matrices do not "
+                "make the layer monotone. Expected weights >= 0. Leave monotone out, or change "
+                "the weights."
             )
 
     @property
@@ -94,8 +94,8 @@ class Layer:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters.
 
-        "matrices" : (pencils, features + 1, K); with a context, where each of these numbers has
-            its coefficients, (pencils · (features + 1), context + 1, K), the constant first
+        "matrices" : (pencils, features + 1, K); with a context, the coefficients of each of these
+            numbers, (pencils · (features + 1), context + 1, K), the constant first
         "embedding" : (categories, pencils, K), if there are categories
         "bias" : (outputs,), if A_0 alone cannot move the mean of each output
         """
@@ -125,19 +125,19 @@ class Layer:
         params : mapping of arrays with the names and shapes of `shapes`
             float16 and bfloat16 are computed in float32.
         x : (..., features) array
-            Left out where there are no features.
+            Leave it out if there are no features.
         ids : (..., s) array of int64 or int32, 0 ≤ id < categories
         values : (..., s) array, optional
-            Factors of the matrices of these ids; default one. Zero stands for no id.
+            Factors of the matrices of these ids; default 1. With 0, an id has no effect.
         context : (..., context) array
             z; its leading axes broadcast with those of x.
 
         Raises
         ------
         InvalidInput, NonFiniteInput
-            If an array is missing, is none of the layer's, or has a wrong shape, dtype or library;
-            if an id is unknown, or a row is not finite. Compiled functions cannot raise and
-            return NaN for unknown ids and rows that are not finite.
+            If an array is missing or not expected, or has a wrong shape, dtype or library; if an id
+            is unknown, or a row is not finite. Compiled functions cannot raise; they return NaN for
+            unknown ids and for rows that are not finite.
         """
         given = {"x": x, "ids": ids, "values": values, "context": context}
         given = {name: a for name, a in given.items() if a is not None}
@@ -154,7 +154,7 @@ class Layer:
         return backend.asarray(arithmetic.outputs(self, backend, params, given), dtype=name)
 
     def model(self, params: Mapping[str, Array]) -> SpectralModel:
-        """Return a layer of plain features as a model: predict, certify, explain, save.
+        """Return a layer of plain features as a model, to predict, certify, explain and save.
 
         Parameters
         ----------
@@ -168,8 +168,8 @@ class Layer:
         if self.context or set(self.shapes) != {"matrices"}:
             raise NotSupported(
                 "This layer has categories, a context or a bias, which a model does not have; "
-                "expected plain features and one eigenvalue of each pencil. Save its parameters "
-                "with the framework."
+                "expected plain features and one eigenvalue per pencil. Save its parameters with "
+                "the framework."
             )
         matrices = np.asarray(params["matrices"], dtype=np.float64)
         packed = arithmetic.pencils(self.spec, infer(matrices), matrices)
@@ -197,8 +197,8 @@ def layer(
     dim : int
         Order d of the matrices.
     index : {"middle", "convex", "concave"}, int, or a sequence of them
-        Which eigenvalue, see `EigSpec`. A sequence takes several of each pencil: there are then
-        outputs / len(index) pencils, and with len(index) = outputs all outputs share one.
+        Which eigenvalue, see `EigSpec`. A sequence takes several from each pencil; there are then
+        outputs / len(index) pencils. With len(index) = outputs, all outputs share one pencil.
     categories : int
         Number of further matrices, addressed by ids.
     context : int
@@ -216,13 +216,13 @@ def layer(
     if not indices or isinstance(outputs, bool) or outputs % len(indices):
         raise InvalidSpec(
             f"outputs is {outputs!r} and index is {index!r}; expected as many outputs as indices, "
-            "or a multiple. Write outputs=len(index) for one pencil."
+            "or a multiple of that. Write outputs=len(index) for one pencil."
         )
     functional = options.get("functional", "kth")
     if len(indices) > 1 and functional not in ("kth", "smooth"):
         raise InvalidSpec(
             f"index is {index!r}, but the functional {functional!r} takes no index: all would be "
-            "the same. Expected one value of each pencil. Leave index out."
+            "the same. Expected one value per pencil. Leave index out."
         )
     pencils = outputs // len(indices)
     specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)

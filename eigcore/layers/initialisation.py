@@ -1,6 +1,6 @@
-"""Initial parameters that keep scale and gap through depth; docs/layers.md derives them.
+"""Initial parameters that preserve scale and gap with depth; docs/layers.md derives them.
 
-Every parameter starts as mean + deviation · normal, so that each framework uses its own generator.
+Every parameter starts as mean + deviation · normal; each framework uses its own generator.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from eigcore.layers.description import Layer
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
 BEND = 0.25
-"""How much the outputs' means may change with the variance of the inputs, at variance one."""
+"""Largest change of the means of the outputs per unit of input variance, at variance one."""
 COMMON = 0.125
-"""Weight of the mean of all monotone features, beside the group that a pencil leans on."""
+"""Weight of all monotone features, beside the group that a pencil favours."""
 MIDDLE, APART = 0.18, 0.5
-"""Noise of the monotone factors, on the diagonal and apart from it."""
+"""Noise of the monotone factors, on and off the diagonal."""
 DRAWS = 2**17
 """DRAWS / d random matrices measure the scale of a functional, at least 512, at most 4096."""
 
 
 class Scale(NamedTuple):
-    """What to multiply A_0 + Σ x_i A_i by, and which mean that leaves.
+    """The factor of A_0 + Σ x_i A_i, and the means after the multiplication.
 
     Parameters
     ----------
     gap : float
         Distance between neighbouring eigenvalues of A_0, before the multiplication.
     factor : float
-        Gives φ variance one, averaged over the indices.
+        The factor that gives φ variance one, averaged over the indices.
     means : (indices,) float64
-        Means of φ after the multiplication, for entries of the given spread.
+        Means of φ after the multiplication, for entries with the given spread.
     weight : float
-        Σ_j ∂φ/∂λ_j: what φ gains when A_0 gains the identity.
+        Σ_j ∂φ/∂λ_j: the change of φ when the identity is added to A_0.
     """
 
     gap: float
@@ -54,8 +54,8 @@ class Scale(NamedTuple):
 def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
     """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
 
-    The means are those for spread · R instead. The seed of the draws is fixed: this is a numerical
-    integral, not a random choice.
+    The means are measured with spread · R instead of R. The seed of the draws is fixed: this is a
+    numerical integral, not a random choice.
     """
     spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
     draws = min(max(DRAWS // spec.dim, 512), 4096)
@@ -65,7 +65,7 @@ def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
         return np.linalg.eigvalsh(matrix(backend, spec.layout, spread * R + _ladder(spec, gap)))
 
     lam, factor = eigenvalues(1.0), 1.0
-    for _ in range(64):  # one step where φ is homogeneous; "smooth" and "softmax" need some more
+    for _ in range(64):  # one step if φ is homogeneous; "smooth" and "softmax" need a few more
         values = np.array([s.phi.value(backend, factor * lam) for s in specs])
         deviation = math.sqrt(values.var(axis=1).mean())
         if abs(deviation - 1) < 1e-6:
@@ -92,8 +92,8 @@ def _gap(specs: tuple[EigSpec, ...]) -> float:
         w = s.phi.raw_weights(get_backend("numpy"), ladder)
         if not w.any():
             raise InvalidSpec(
-                "weights are all zero, so that the layer would be constant. Expected at least one "
-                "other number. Write weights=(0.0, 1.0), for example, for dim=2."
+                "weights are all zero, so the layer would be constant. Expected at least one "
+                "nonzero weight. Write weights=(0.0, 1.0) for dim=2, for example."
             )
         bends.append(float(((w[i] - w[j]) / (i - j)).sum() / np.linalg.norm(w)) / 2)
     return max(GAP, float(np.sqrt(np.mean(np.square(bends)))) / BEND)
@@ -119,7 +119,7 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         The names of `Layer.shapes` -> two arrays that broadcast to these shapes.
     """
     spec, unit, shapes = layer.spec, scale(layer.specs), layer.shapes
-    # each term has an equal share of the variance; z and the terms have one half each
+    # all terms have equal shares of the variance; z and the terms have one half each
     terms = spec.features + (layer.categories > 0)
     share = (0.5 if layer.context else 1.0) / max(terms, 1)
     free = unit.factor * math.sqrt(share)
@@ -131,7 +131,7 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         roots = _roots(layer.specs, len(monotone), slope)[..., None]
         mean[:, monotone] = roots * eye
         deviation[:, monotone] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
-        # multiples of the identity move no eigenvalue against another: they bend no mean
+        # multiples of the identity shift all eigenvalues alike and do not change the gaps
         entries = 1 - share * len(monotone) + (slope * APART / unit.factor) ** 2 / spec.dim
         unit = scale(layer.specs, math.sqrt(entries))
     shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
@@ -151,9 +151,9 @@ def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
 
     N has deviation r·MIDDLE/√d on the diagonal, which changes the slope, and r·APART/√d off it,
     which turns the eigenvectors: the eigenvalues of that part of N + Nᵀ fill ± r·APART·√2
-    (semicircle law). Each pencil leans on its own group of features. Otherwise every pencil would
+    (semicircle law). Each pencil favours its own group of features. Otherwise all pencils would
     be nearly the same mean of many increasing functions, whose variance grows with every layer. The
-    squares of a pencil's slopes add up to slope², less the variance that N brings.
+    squared slopes of a pencil add up to slope², less the variance that N adds.
     """
     spec, d, groups = specs[0], specs[0].dim, min(specs[0].outputs, terms)
     own = np.arange(terms) % groups == np.arange(spec.outputs)[:, None] % groups
@@ -168,7 +168,7 @@ def _roots(specs: tuple[EigSpec, ...], terms: int, slope: float) -> np.ndarray:
 
 
 def _affine(mean: np.ndarray, deviation: np.ndarray, factor: float, size: int) -> tuple:
-    """Return means and deviations of affine functions of z that have the given ones.
+    """Return coefficients, by mean and deviation, of affine functions of z with the given ones.
 
     Both (pencils, features + 1, K) -> (pencils · (features + 1), size + 1, K).
     """

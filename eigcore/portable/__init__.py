@@ -1,1 +1,1 @@
-"""What is saved: the description of a model, its arithmetic, and its file."""
+"""The portable form of a model: its description, its arithmetic, and its file."""

@@ -1,4 +1,4 @@
-"""The description of a model: everything that is not an array, as the model file holds it."""
+"""The description of a model: everything but its arrays, as in the model file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINKS = ("identity", "logistic", "log", "softmax")
 
 @dataclass(frozen=True)
 class ModelStatic:
-    """Everything of a model that is not an array: hashable, a static argument under `jax.jit`.
+    """Everything in a model but its arrays: hashable, a static argument under `jax.jit`.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class ModelStatic:
     scale, offset : float
         decision = offset + scale · weighted average of the members, in units of the target.
     link : {"identity", "logistic", "log", "softmax"}
-        The prediction is the link's inverse of the decision.
+        The prediction is the inverse link of the decision.
     target_name : str
     classes : tuple
-        With the link "logistic" two: the prediction is the probability of the second. With
-        "softmax" one per output: the prediction holds the probability of each.
+        Two for the link "logistic", where the prediction is the probability of the second; one per
+        output for "softmax", where it holds the probability of each.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class ModelStatic:
         if not (math.isfinite(self.offset) and math.isfinite(self.scale) and self.scale > 0):
             raise InvalidSpec(
                 f"target_scale is {self.scale} and target_offset is {self.offset}. Expected a "
-                "positive number and a finite one. To turn a model upside down, negate its "
+                "positive and a finite number. To change the sign of a model, negate its "
                 "matrices."
             )
         self._check_link(outputs[0])
@@ -132,11 +132,11 @@ class ModelStatic:
 
 
 class Described(Protocol):
-    """What guarantees need to know of a model; `eigcore.SpectralModel` is one."""
+    """A model as guarantees see it, such as `eigcore.SpectralModel`."""
 
     @property
     def static(self) -> ModelStatic:
-        """Everything that is not an array."""
+        """Everything but the arrays."""
         ...
 
     @property
@@ -156,7 +156,7 @@ class Described(Protocol):
 
 
 def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    """Return the weights of `count` members, scaled to sum 1; equal ones for None.
+    """Return the weights of `count` members, scaled to sum 1; equal weights for None.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     if len(given) != count or not all(0 <= w < math.inf for w in given) or total <= 0:
         raise InvalidSpec(
             f"weights is {given} for {count} member(s). Expected one non-negative number per "
-            "member, not all zero. Leave weights out for equal ones."
+            "member, not all zero. Leave weights out for equal weights."
         )
     if abs(total - 1) <= 1e-12:
         return tuple(given)
@@ -178,9 +178,9 @@ def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
 
 
 def checked_params(spec: EigSpec, params: Any) -> np.ndarray:
-    """Return a read-only float64 copy of parameters; InvalidSpec if they do not fit the spec."""
+    """Return a read-only float64 copy of parameters; raise InvalidSpec if they do not match."""
     array = np.array(params, dtype=np.float64)
-    # K is at least dim, so that a file cannot ask for the places of a huge matrix
+    # K is at least dim: a file cannot make us compute the layout of a huge matrix
     if array.ndim != 3 or array.shape[-1] < spec.dim or array.shape != spec.params_shape:
         raise InvalidSpec(
             f"params should have shape ({spec.outputs}, {spec.features + 1}, K), K the stored "
@@ -196,7 +196,7 @@ def checked_params(spec: EigSpec, params: Any) -> np.ndarray:
 
 
 def plain_json(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return provenance as JSON gives it back; InvalidSpec if it is not JSON."""
+    """Return provenance as JSON returns it; raise InvalidSpec if it is not JSON."""
     try:
         return json.loads(json.dumps(dict(provenance), allow_nan=False))
     except (TypeError, ValueError) as exc:

@@ -1,6 +1,6 @@
 """The model file: a safetensors file whose metadata describes the model (docs/model-file.md).
 
-This module knows bytes, checksums and versions; `eigcore.model` knows what they mean. It never
+This module handles bytes, checksums and versions; `eigcore.model` interprets the content. It never
 executes anything that it reads.
 """
 
@@ -22,15 +22,15 @@ from eigcore.writing import write_whole
 
 FORMAT = "eigcore-model"
 VERSION = "1.2"
-"""1.1 added the link "softmax", 1.2 projections."""
+"""Version 1.1 added the link "softmax", 1.2 added projections."""
 KEY = "eigcore"
-"""The one entry of the metadata: with one, equal models give equal files."""
+"""The only entry of the metadata: with more, equal models could give different files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}
 TENSOR = "member.{}"
 
 
 def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequence[Any]) -> None:
-    """Write a model file, whole or not at all.
+    """Write a model file, completely or not at all.
 
     See `eigcore.writing.write_whole`.
 
@@ -70,8 +70,8 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
         raise ModelFileError(str(exc)) from exc
     except OSError as exc:
         raise ModelFileError(
-            f"{path} could not be written: {exc.strerror or exc}. Expected a folder that exists "
-            "and lets you write. Check its permissions, or choose another path."
+            f"{path} could not be written: {exc.strerror or exc}. Expected an existing "
+            "folder with write permission. Check its permissions, or choose another path."
         ) from exc
 
 
@@ -81,7 +81,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]
     Returns
     -------
     document : dict
-        What was given to `write`.
+        As given to `write`.
     params : list of float64 arrays
         One per member, as given to `write`.
 
@@ -128,7 +128,7 @@ def header_sha256(header: dict[str, str]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Return JSON in its one form: sorted keys, no spaces, ASCII, finite numbers."""
+    """Return JSON in a unique form: sorted keys, no spaces, ASCII, finite numbers."""
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -150,7 +150,7 @@ def _header(path: Path, data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     foreign = ModelFileError(
         f"{path} is not an eigcore model. Expected a safetensors file made by model.save(path) or "
-        "`eigcore fit ... -o path`. Check that this is the file you mean."
+        "`eigcore fit ... -o path`. Check the path."
     )
     if len(data) < 9 or data[8:9] != b"{":
         raise foreign

@@ -1,4 +1,4 @@
-"""The arithmetic of a whole model, written once: table in, prediction out, on every backend.
+"""The arithmetic of a whole model, from table to prediction, written once for all backends.
 
 `SpectralModel.predict`, the torch module and the jax function all call `forward`.
 """
@@ -18,9 +18,9 @@ Forward = Callable[[ModelStatic, Sequence[Array], Array, Backend], Array]
 
 
 def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Backend) -> Array:
-    """Return the model's value before the link: offset + scale · Σ_m w_m f_m(encoding(x)).
+    """Return the decision: offset + scale · Σ_m w_m f_m(encoding(x)).
 
-    A pure function: it runs, differentiates and compiles on every backend.
+    This pure function runs on every backend; the framework can differentiate and compile it.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Ba
 
 
 def combine(static: ModelStatic, values: Sequence[Array]) -> Array:
-    """Return the decision from the members' values: offset + scale · Σ_m w_m values_m."""
+    """Return the decision from the values of the members: offset + scale · Σ_m w_m values_m."""
     pairs = zip(static.weights, values, strict=True)
     return static.offset + static.scale * sum(weight * value for weight, value in pairs)
 
@@ -55,7 +55,7 @@ def combine(static: ModelStatic, values: Sequence[Array]) -> Array:
 def forward(
     static: ModelStatic, params: Sequence[Array], x: Array, backend: str | Backend
 ) -> Array:
-    """Return the prediction: the inverse link of `decision`, same arguments and shapes."""
+    """Return the prediction, the inverse link of `decision`; same arguments and shapes."""
     chosen = get_backend(backend)
     return link_inverse(static.link, decision(static, params, x, chosen), chosen)
 
@@ -72,9 +72,9 @@ def link_inverse(link: str, z: Array, backend: Backend) -> Array:
     if link == "log":
         return xp.exp(z)
     if link == "softmax":
-        # softmax does not depend on the shift, so the shift is a constant to its derivative too
+        # softmax does not depend on the shift, so the shift is a constant for its derivative
         powers = xp.exp(z - xp.max(z, axis=-1, keepdims=True))
         return powers / xp.sum(powers, axis=-1, keepdims=True)
-    # both branches of `where` see only arguments they can take, or the gradient would be NaN
+    # both branches of `where` need valid arguments, or the gradient would be NaN
     low, high = xp.exp(xp.where(z < 0.0, z, 0.0)), xp.exp(xp.where(z < 0.0, 0.0, -z))
     return xp.where(z < 0.0, low / (1.0 + low), 1.0 / (1.0 + high))

@@ -1,4 +1,4 @@
-"""Predictions of tables on the host: chunks of rows, one kernel where the backend has it."""
+"""Predictions of tables on the host: in chunks of rows, with a kernel if the backend has one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from eigcore.portable.description import ModelStatic
 from eigcore.portable.predict import Forward, combine, forward, link_inverse
 
 CELLS = 2**20
-"""Encoded numbers per chunk of rows."""
+"""Number of encoded numbers per chunk of rows."""
 
 
 def is_table(X: Any) -> bool:
-    """Tell whether X is a table, and not an array of a framework."""
+    """Whether X is a table rather than an array of a framework."""
     frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
     return frame or hasattr(X, "columns") or not hasattr(X, "shape")
 
@@ -29,7 +29,7 @@ def predict_table(
 ) -> np.ndarray:
     """Return `forward` or `decision` of a table: float64 (...) or (..., outputs).
 
-    The rows are encoded in float64, whatever the backend computes in: knots can be close together.
+    Rows are encoded in float64, whatever dtype the backend uses: knots can be close together.
     """
     table = static.encoding.table(X)
     flat = table.reshape(-1, table.shape[-1])
@@ -57,7 +57,7 @@ def _decision(
     values = combine(static, [rows.values(spec, own) for spec, own in pairs])
     if not np.isfinite(values).all():
         raise NonFiniteInput(
-            "The matrices of some rows overflow; expected cells and parameters that stay "
-            "far from 1e308. Check the units of the columns."
+            "The matrices of some rows overflow; expected cells and parameters well below "
+            "1e308. Check the units of the columns."
         )
     return values

@@ -1,6 +1,6 @@
-"""What must be true of every backend: `checks` gives the laws as callables for pytest.
+"""The laws that every backend must obey; `checks` returns them as callables for pytest.
 
-An outsider's whole test file::
+A complete test file for a plugin::
 
     import pytest
     from eigcore.testing import checks

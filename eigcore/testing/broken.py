@@ -1,6 +1,6 @@
-"""Backends that are wrong on purpose: each must be rejected by the law that it names.
+"""Backends that are wrong on purpose: the law that each names must reject it.
 
-They prove that the laws bite. Each wraps a good backend and changes one thing::
+They prove that the laws find faults. Each wraps a good backend and changes one thing::
 
     broken = DescendingOrder(eigcore.get_backend("numpy"))
     checks(broken)  # the checks of the law ``broken.rejected_by`` fail
@@ -26,7 +26,7 @@ from eigcore.testing.wrapped import Wrapped
 
 
 class DescendingOrder(Wrapped):
-    """Counts from the largest."""
+    """Returns eigenvalues from the largest down."""
 
     rejected_by = "counts_from_the_smallest"
 
@@ -36,7 +36,7 @@ class DescendingOrder(Wrapped):
 
 
 class NeighboursVector(Wrapped):
-    """Gives the vector of the next eigenvalue."""
+    """Returns the vector of the next eigenvalue."""
 
     rejected_by = "vector_solves_the_eigenproblem_and_has_unit_length"
 
@@ -46,7 +46,7 @@ class NeighboursVector(Wrapped):
 
 
 class Unnormalised(Wrapped):
-    """Gives vectors of length 1.01."""
+    """Returns vectors of length 1.01."""
 
     rejected_by = "vector_solves_the_eigenproblem_and_has_unit_length"
 
@@ -67,7 +67,7 @@ class FirstEntryRepeated(Wrapped):
 
 
 class IgnoresTheWindow(Wrapped):
-    """Gives all eigenpairs whatever it is asked for."""
+    """Returns all eigenpairs, whatever lo and hi are."""
 
     rejected_by = "a_window_of_eigenpairs_is_a_part_of_all"
 
@@ -109,7 +109,7 @@ class Float32Inside(Wrapped):
 
 
 class ChangesDtype(Wrapped):
-    """Answers in float64 whatever came in."""
+    """Returns float64 for every input."""
 
     rejected_by = "keeps_batch_shape_and_dtype"
 
@@ -119,7 +119,7 @@ class ChangesDtype(Wrapped):
 
 
 class AbsoluteCutoff(Wrapped):
-    """Takes entries below 1e-30 for zero, whatever the scale of the matrix."""
+    """Treats entries below 1e-30 as zero, whatever the scale of the matrix."""
 
     rejected_by = "hard_matrices_meet_the_residual_bound"
 
@@ -153,7 +153,7 @@ class JitterAtTies(Wrapped):
 
 
 class FiniteOut(Wrapped):
-    """Replaces NaN by zero and goes on."""
+    """Replaces NaN with zero and goes on."""
 
     rejected_by = "non_finite_in_is_never_finite_out"
 
@@ -165,7 +165,7 @@ class FiniteOut(Wrapped):
 
 
 class LosesNeighbours(Wrapped):
-    """Spoils the whole batch where one matrix is not finite."""
+    """Spoils the whole batch if one matrix is not finite."""
 
     rejected_by = "the_neighbours_of_a_non_finite_row_are_unharmed"
 
@@ -179,7 +179,7 @@ class LosesNeighbours(Wrapped):
 
 
 class NoChunks(Wrapped):
-    """Takes a batch of any size at once."""
+    """Solves a batch of any size at once."""
 
     rejected_by = "chunks_change_nothing"
 
@@ -188,7 +188,7 @@ class NoChunks(Wrapped):
 
 
 class Untraced(Wrapped):
-    """Solves behind the back of `trace`."""
+    """Solves without telling `trace`."""
 
     rejected_by = "trace_tells_what_ran"
 
@@ -197,7 +197,7 @@ class Untraced(Wrapped):
 
 
 class SolvesUnseen(Wrapped):
-    """Compiles `call`: what was compiled once solves behind the back of `trace`."""
+    """Compiles `call`, so that later solves are hidden from `trace`."""
 
     rejected_by = "trace_tells_what_ran"
 
@@ -215,7 +215,7 @@ class SolvesUnseen(Wrapped):
 
 
 class ForgetsTheConstant(Wrapped):
-    """Has a kernel of pencils that gives A₀ no gradient."""
+    """Has a kernel of pencils that returns no gradient for A₀."""
 
     rejected_by = "a_kernel_equals_the_composition"
 
@@ -248,7 +248,7 @@ class HalvedGradient(Wrapped):
 
 
 class DroppedCotangent(Wrapped):
-    """Forgets what comes back from behind: the gradient of 2 f is that of f."""
+    """Ignores the cotangent: the gradient of 2 f is that of f."""
 
     rejected_by = "autodiff_agrees_with_the_rule_under_a_random_cotangent"
     wraps = "torch"
@@ -270,7 +270,7 @@ class DroppedCotangent(Wrapped):
 
 
 class SilentSecondOrder(Wrapped):
-    """Differentiates once, with the eigenvector taken for a constant: twice is silently wrong."""
+    """Treats the eigenvector as a constant, so that second derivatives are silently wrong."""
 
     rejected_by = "second_order_is_right_or_raises"
     wraps = "torch"
@@ -284,7 +284,7 @@ class SilentSecondOrder(Wrapped):
 
 
 class DifferentiableVector(Wrapped):
-    """Hands out derivatives of eigenvectors, whose sign is arbitrary."""
+    """Returns derivatives of eigenvectors, whose sign is arbitrary."""
 
     rejected_by = "an_eigenvector_has_no_derivative"
     wraps = "torch"

@@ -1,4 +1,4 @@
-"""What the laws are tried on: matrices and small models, each built when it is first looked at."""
+"""The cases of the laws: matrices and small models, each built when it is first used."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DTYPES = ("float64", "float32")
 
 @dataclass(frozen=True)
 class Case:
-    """Something that a law is tried on.
+    """One case of a law.
 
     Parameters
     ----------
     name : str
     dtype : str
-        Element type of all arrays; the numbers are rounded to it before anybody sees them. Empty
-        for a law about the backend as a whole, which no declaration can skip.
+        Element type of all arrays; the numbers are rounded to it in advance. Empty for a law about
+        the backend as a whole, which no declaration can skip.
     structure : str
         Structure of `EigSpec` that the backend must declare.
     """
@@ -37,15 +37,15 @@ class Case:
 
     @property
     def label(self) -> str:
-        """Name and dtype, as it stands in the name of a check."""
+        """Name and dtype, as in the name of a check."""
         return f"{self.name}, {self.dtype}" if self.dtype else self.name
 
     def rng(self, salt: int = 0) -> np.random.Generator:
-        """Return a generator that depends on the case's name only."""
+        """Return a random generator that depends only on the name of the case."""
         return np.random.default_rng([zlib.crc32(self.name.encode()), salt])
 
     def rounded(self, a: np.ndarray) -> np.ndarray:
-        """Return `a` in float64 after rounding to the case's dtype."""
+        """Return `a` in float64 after rounding to the dtype of the case."""
         return np.asarray(a).astype(self.dtype).astype(np.float64)
 
 
@@ -56,7 +56,7 @@ class Matrices(Case):
     Parameters
     ----------
     build : callable
-        Takes a random generator, returns the matrices in float64.
+        Takes a random generator and returns the matrices in float64.
     """
 
     build: Callable[[np.random.Generator], np.ndarray] = field(
@@ -65,7 +65,7 @@ class Matrices(Case):
 
     @cached_property
     def M(self) -> np.ndarray:  # noqa: N802
-        """The matrices, float64, exactly representable in the case's dtype."""
+        """The matrices in float64, exactly representable in the dtype of the case."""
         M = self.rounded(self.build(self.rng()))
         return np.tril(M) + np.tril(M, -1).mT
 
@@ -91,7 +91,7 @@ class Matrices(Case):
 
     @property
     def ks(self) -> list[int]:
-        """Indices worth trying: the first, the middle and the last."""
+        """Indices to test: the first, the middle and the last."""
         return sorted({0, self.d // 2, self.d - 1})
 
 
@@ -111,7 +111,7 @@ class Model(Case):
 
     @cached_property
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Parameters and inputs, drawn until all eigenvalues are well apart."""
+        """Parameters and inputs, drawn until all eigenvalues are well separated."""
         return max((self._draw(salt) for salt in range(40)), key=self._apart)
 
     def _draw(self, salt: int) -> tuple[np.ndarray, np.ndarray]:
@@ -146,20 +146,20 @@ class Model(Case):
 
     @cached_property
     def cotangent(self) -> np.ndarray:
-        """One random number per value, none of them one."""
+        """One random number per value, none of them equal to 1."""
         shape = (*self.batch, self.spec.outputs) if self.spec.outputs > 1 else self.batch
         return self.rounded(self.rng(2000).uniform(1.5, 3.0, size=shape))
 
     @cached_property
     def norm(self) -> float:
-        """Largest ‖A(x)‖₂, or largest φ, whichever is more; at least one."""
+        """The larger of max ‖A(x)‖₂ and max φ, at least 1."""
         lam = self._spectra(*self.arrays)
         total = abs(lam).sum(-1) if self.spec.functional != "kth" else abs(lam)
         return max(1.0, float(total.max(initial=0.0)))
 
     @cached_property
     def hardness(self) -> float:
-        """‖A‖/gap, which errors of gradients are proportional to."""
+        """‖A‖/gap; the errors of gradients are proportional to it."""
         gap = self._apart(self.arrays)
         return self.norm * max(1.0, 1.0 / gap if gap else 1.0)
 
@@ -188,7 +188,7 @@ def both(cases: Iterable[Any]) -> tuple[Any, ...]:
 def spread(d: int, batch: tuple[int, ...] = ()) -> Callable[[np.random.Generator], np.ndarray]:
     """Return a builder of matrices with evenly spaced eigenvalues in [−1, 1.5].
 
-    Those of a batch are stretched, each by a factor of its own between 1 and 2.
+    Each matrix of a batch is scaled by its own factor between 1 and 2.
     """
     lam = np.linspace(-1, 1.5, d) if d > 1 else np.array([1.5])
     stretch = np.linspace(1, 2, math.prod(batch)).reshape(*batch, 1)
@@ -256,5 +256,5 @@ SOME = tuple(
     or c.name.startswith("kth")
     or c.name in ("two outputs", "d=1", "many rows")
 )
-"""For laws that take a compiler's time."""
+"""For laws that run a compiler, which takes time."""
 NO_ROWS = tuple(_models(("no rows", EigSpec(3, 4, outputs=2)), batch=(2, 0)))

@@ -1,8 +1,8 @@
-"""The definitions, written a second time and as plainly as can be, to compare backends with.
+"""The definitions, written a second time and as plainly as possible, for comparison.
 
-One matrix at a time, one eigenvalue at a time, in Python's own arithmetic: with floats it is the
-reference of the laws, with mpmath's numbers it computes the golden vectors. Nothing here is shared
-with `eigcore.core.functionals` or `eigcore.core.rules`.
+They take one matrix and one eigenvalue at a time, in the arithmetic of Python. With floats they are
+the reference of the laws; with numbers of mpmath they compute the golden vectors. They share
+nothing with `eigcore.core.functionals` or `eigcore.core.rules`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def value_and_weights(spec: EigSpec, lam: Sequence[Any], lib: Any = math) -> tup
 def envelope(lam: Sequence[Any], r: int, alpha: Any) -> tuple[Any, list]:
     """Return max{⟨q, λ⟩ − (α/2)|q|² : 0 ≤ q ≤ 1, Σ q = r} and the maximiser.
 
-    q = clip(λ/α + ν, 0, 1); ν is bisected until nothing moves.
+    q = clip(λ/α + ν, 0, 1); ν is bisected until it no longer changes.
     """
     zero = lam[0] * 0
 

@@ -1,4 +1,4 @@
-"""Golden vectors: inputs that are exact in every dtype, results by mpmath with 50 digits.
+"""Golden vectors: inputs that are exact in every dtype, results from mpmath with 50 digits.
 
 They are stored beside this file and never change with the code. To compute them again::
 
@@ -28,7 +28,7 @@ DIGITS = 50
 
 @dataclass(frozen=True)
 class Golden:
-    """A model, its inputs and a cotangent with the values and the pullback.
+    """A model, its inputs and a cotangent, with the values and the pullback.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Golden:
     params, x, cotangent : arrays as for `eigcore.vjp`, multiples of 1/8
     values, d_params, d_x : arrays, correctly rounded to float64
     norm, gap : float
-        Largest ‖A(x)‖₂ (or φ) and smallest distance of two eigenvalues over all rows.
+        Largest ‖A(x)‖₂ (or φ) and smallest gap over all rows.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Golden:
 
     @property
     def structure(self) -> str:
-        """What the backend must declare."""
+        """The structure that the backend must declare."""
         return self.spec.structure.split(":")[0]
 
 
@@ -111,7 +111,7 @@ def specs() -> dict[str, EigSpec]:
 
 
 def compute(name: str, spec: EigSpec) -> dict[str, Any]:
-    """Return one model's entry of the file; the draw with the widest smallest gap of a hundred."""
+    """Return the entry of one model: of a hundred draws, the one with the widest smallest gap."""
     draws = (_draw(spec, seed) for seed in range(100))
     params, x = max(draws, key=lambda draw: _gap(spec, *draw))
     shape = (len(x), spec.outputs)
@@ -146,9 +146,9 @@ def _gap(spec: EigSpec, params: np.ndarray, x: np.ndarray) -> float:
 
 
 def _exactly(spec: EigSpec, params: np.ndarray, x: np.ndarray, g: np.ndarray) -> tuple:
-    """Return values, d_params, d_x as nested lists of mpmath's numbers, ‖A‖ and the gap.
+    """Return values, d_params, d_x as nested lists of mpmath numbers, and ‖A‖ and the gap.
 
-    ∂φ/∂A = V diag(w) Vᵀ; off-diagonal packed numbers have √2 times the entry as derivative.
+    ∂φ/∂A = V diag(w) Vᵀ; the derivative by an off-diagonal packed number is √2 times its entry.
     """
     import mpmath as mp
 

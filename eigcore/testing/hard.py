@@ -13,7 +13,7 @@ TINY = {"float64": 2.0**-900, "float32": 2.0**-96}
 
 
 def wilkinson(n: int = 21) -> tuple[np.ndarray, np.ndarray]:
-    """Return W⁺ of order n: diagonal |i − n//2|, ones beside it; its eigenvalues come in pairs."""
+    """Return W⁺ of order n: diagonal |i − n//2|, subdiagonal 1; eigenvalues nearly in pairs."""
     return abs(np.arange(n) - n // 2).astype(float), np.ones(n - 1)
 
 
@@ -24,7 +24,7 @@ def glued(copies: int = 3, glue: float = 2.0**-20) -> tuple[np.ndarray, np.ndarr
 
 
 def graded(n: int = 11) -> tuple[np.ndarray, np.ndarray]:
-    """Return entries that fall by 2⁻⁴ from one to the next."""
+    """Return entries that fall by the factor 2⁻⁴ from one to the next."""
     return 2.0 ** (-4.0 * np.arange(n)), 2.0 ** (-4.0 * np.arange(n - 1) - 3)
 
 
@@ -35,7 +35,7 @@ def split() -> tuple[np.ndarray, np.ndarray]:
 
 
 def nearly_diagonal(n: int = 11) -> tuple[np.ndarray, np.ndarray]:
-    """Return ones with 2⁻²⁰ beside them: one cluster."""
+    """Return a diagonal of ones with the subdiagonal 2⁻²⁰: a single cluster."""
     return np.ones(n), np.full(n - 1, 2.0**-20)
 
 

@@ -1,4 +1,4 @@
-"""Laws, checks, and what a law needs to speak to a backend."""
+"""Laws, checks, and the functions with which laws use a backend."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _laws: dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]] = {}
 
 
 def all_laws() -> dict[str, tuple[Law, tuple[Case, ...], tuple[str, ...]]]:
-    """Return name -> the law, its cases, and the capabilities without which it says nothing."""
-    import_module("eigcore.testing.laws")  # which registers them
+    """Return name -> the law, its cases, and the capabilities that it requires."""
+    import_module("eigcore.testing.laws")  # this registers them
     return dict(_laws)
 
 
 def law(*groups: Iterable[Case], needs: tuple[str, ...] = ()) -> Callable[[Law], Law]:
-    """Register a function ``(backend, case)`` that raises AssertionError where it is broken."""
+    """Register a function ``(backend, case)`` that raises AssertionError if the law is broken."""
 
     def register(function: Law) -> Law:
         name = function.__name__
@@ -47,9 +47,9 @@ class Check:
     law : callable
     case : Case
     skip : str
-        Why the law says nothing about this backend; empty if it does.
+        Why the law does not apply to this backend; empty if it does.
     known : str
-        Why it is known to fail; empty if it is not.
+        Why the check is known to fail; empty if it is not.
     """
 
     backend: Backend
@@ -60,14 +60,14 @@ class Check:
 
     @property
     def __name__(self) -> str:
-        """The law and the case, which pytest shows."""
+        """The law and the case, as pytest shows them."""
         return f"{self.law.__name__}[{self.case.label}]"
 
     def __repr__(self) -> str:
         return f"{self.backend.name}: {self.__name__}"
 
     def __call__(self) -> None:
-        """Run the law: pytest's skip, its xfail for a known failure, AssertionError otherwise."""
+        """Run the law; skip, mark a known failure with xfail, or raise AssertionError."""
         if not (self.skip or self.known):
             return self.law(self.backend, self.case)
         import pytest
@@ -79,7 +79,7 @@ class Check:
         except Exception:
             pytest.xfail(self.known)
         raise AssertionError(
-            f"{self!r} is listed in known_failures ({self.known}), but holds. Take it off the list."
+            f"{self!r} is listed in known_failures ({self.known}), but holds. Remove it from there."
         )
 
 
@@ -91,23 +91,23 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     backend : str or Backend
         A name as for `eigcore.get_backend`, or the backend itself.
     known_failures : mapping, optional
-        Name of a law, or of one check as pytest shows it, to the reason with a link. They are
-        strict: a check that is listed and holds fails. Those about the backend as a whole cannot
-        be listed.
+        Maps the name of a law, or of one check as pytest shows it, to the reason with a link. The
+        list is strict: a listed check that holds counts as failed. Checks of the backend as a whole
+        cannot be listed.
 
     Returns
     -------
     list of Check
-        For ``pytest.mark.parametrize``; the first is the preflight. What the backend does not
-        declare in its `Capabilities`, or says is `switched_off`, is skipped with that reason.
-        Checks that are never skipped fail where this leaves nothing to say.
+        For ``pytest.mark.parametrize``; the first is the preflight. Checks that need anything the
+        backend does not declare in its `Capabilities`, or reports as `switched_off`, are skipped
+        with that reason. If this skips everything, checks that are never skipped fail.
 
     Raises
     ------
     BackendUnavailable
         If the backend cannot be loaded.
     InvalidInput
-        If `known_failures` names no law and no check, or one about the backend as a whole.
+        If `known_failures` has an unknown name, or names a check of the backend as a whole.
 
     Examples
     --------
@@ -126,13 +126,13 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
     for check in result:
         if check.known and check.case in WHOLE:
             raise InvalidInput(
-                f"known_failures names {check.law.__name__!r}, without which the other checks say "
-                "nothing. Expected names of laws about single cases. Take it off the list."
+                f"known_failures names {check.law.__name__!r}, which all other checks depend on. "
+                "Expected names of laws about single cases. Remove it from the list."
             )
     strangers = set(known) - set(_laws) - {check.__name__ for check in result}
     if strangers:
         raise InvalidInput(
-            f"known_failures names {sorted(strangers)[0]!r}, which is no law and no check. "
+            f"known_failures names {sorted(strangers)[0]!r}, which is neither a law nor a check. "
             "Expected a name that eigcore.testing.all_laws() has, or one that pytest shows. "
             "Type: pytest --collect-only"
         )
@@ -140,7 +140,7 @@ def checks(backend: str | Backend, known_failures: Mapping[str, str] | None = No
 
 
 def undeclared(backend: Backend, case: Case, needs: tuple[str, ...] = ()) -> str:
-    """Say what a backend would have to declare for this case; empty if it does."""
+    """Return what a backend must yet declare for this case; empty if nothing."""
     own = backend.capabilities
     missing = [f"{need}=True" for need in needs if not getattr(own, need)]
     if case in WHOLE:
@@ -168,7 +168,7 @@ def host(backend: Backend, a: Any) -> np.ndarray:
 
 
 def value_and_gradient(backend: Backend, rule: Rule, p: Any) -> tuple[Any, Any]:
-    """Apply the rule itself, which every backend must serve: (..., K) -> (...), (..., K)."""
+    """Apply the rule itself, as every backend can: (..., K) -> (...), (..., K)."""
     return backend.call(_value_and_gradient, (rule,), p)
 
 
@@ -185,6 +185,6 @@ def kth_gradient(backend: Backend, case: Matrices, k: int, phi: Any = None) -> n
 
 
 def gap_of(case: Matrices, k: int) -> np.ndarray:
-    """Return the distance of λ_k from the other eigenvalues, one if there is none: (...)."""
+    """Return the gap of λ_k, or 1 if there is no other eigenvalue: (...)."""
     off = abs(np.delete(case.lam, k, axis=-1) - case.lam[..., k : k + 1])
     return off.min(-1) if off.shape[-1] else np.ones(case.batch)

@@ -1,7 +1,8 @@
-"""Backends of a wrong form, and declarations that hide it: more that a law must reject.
+"""Backends of the wrong form, or with declarations that hide it; laws must reject these too.
 
-The kit is not green because it tested nothing: a dtype that does not come back, a backend that
-declares nothing, laws that are all skipped. See `eigcore.testing.broken` for wrong numbers.
+They prove that checks never pass because nothing was tested: a dtype that is not returned, a
+backend that declares nothing, laws that are all skipped. For wrong numbers see
+`eigcore.testing.broken`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from eigcore.testing.wrapped import Wrapped
 
 
 class Declares(Wrapped):
-    """A good backend that declares something else; `changed` says what."""
+    """A good backend with other declarations, those in `changed`."""
 
     changed: ClassVar[dict[str, Any]] = {}
 
@@ -33,7 +34,7 @@ class Declares(Wrapped):
 
 
 class NarrowsFloat64(Wrapped):
-    """Declares float64, and gives float32."""
+    """Declares float64 but returns float32."""
 
     rejected_by = "a_declared_dtype_comes_back"
 
@@ -43,7 +44,7 @@ class NarrowsFloat64(Wrapped):
 
 
 class IgnoresLike(Wrapped):
-    """Gives float64 whatever `like` is."""
+    """Returns float64, whatever `like` is."""
 
     rejected_by = "a_declared_dtype_comes_back"
 
@@ -52,21 +53,21 @@ class IgnoresLike(Wrapped):
 
 
 class NoDtypes(Declares):
-    """Declares no dtype, so that every law is skipped."""
+    """Declares no dtype, so every law is skipped."""
 
     rejected_by = "something_is_declared"
     changed: ClassVar[dict[str, Any]] = {"dtypes": ()}
 
 
 class NoStructures(Declares):
-    """Declares no structure, so that every law is skipped."""
+    """Declares no structure, so every law is skipped."""
 
     rejected_by = "something_is_declared"
     changed: ClassVar[dict[str, Any]] = {"structures": ()}
 
 
 class HalfPrecisionOnly(Declares):
-    """Declares the dtypes that no eigensolver sees."""
+    """Declares only dtypes that eigensolvers never receive."""
 
     rejected_by = "something_is_declared"
     changed: ClassVar[dict[str, Any]] = {"dtypes": ("float16",)}
@@ -86,7 +87,7 @@ class SkipsEverything(NarrowsFloat64):
 
 
 class SkipsOneDtype(Wrapped):
-    """Says that float64 is switched off, which it is not."""
+    """Reports float64 as switched off, though it is not."""
 
     rejected_by = "only_what_is_missing_is_switched_off"
 
@@ -109,7 +110,7 @@ class LacksFunctions(Wrapped):
 
 
 class GivesLists(Wrapped):
-    """Takes lists for NumPy's arrays."""
+    """Returns lists instead of NumPy arrays."""
 
     rejected_by = "the_preflight_finds_nothing"
 
@@ -118,7 +119,7 @@ class GivesLists(Wrapped):
 
 
 class TakesNoDtype(Wrapped):
-    """Has an `asarray` of its own making."""
+    """Has an `asarray` without dtype."""
 
     rejected_by = "the_preflight_finds_nothing"
 
@@ -163,7 +164,7 @@ class FirstPairs(Wrapped):
 
 
 class Descending(Wrapped):
-    """Returns the largest first."""
+    """Returns the largest eigenvalue first."""
 
     rejected_by = "the_preflight_finds_nothing"
 
@@ -203,7 +204,7 @@ class Widens(Wrapped):
 
 
 class NoGradient(Declares):
-    """Declares derivatives, and has none."""
+    """Declares derivatives but has none."""
 
     rejected_by = "the_preflight_finds_nothing"
     changed: ClassVar[dict[str, Any]] = {"autodiff": True}

@@ -1,4 +1,4 @@
-"""One second before the laws: is the backend of the right form? Each answer says what to change."""
+"""The preflight: check the form of a backend in a second, and say what to change."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ M = np.array([[2.0, 1.0], [1.0, 2.0]])
 """λ = 1 and 3, v = (1, −1)/√2 and (1, 1)/√2."""
 
 STEEP = 1e-3
-"""Exact enough for a first look, in any dtype that is computed."""
+"""Tolerance for a first check, in any dtype of the computation."""
 
 
 def preflight(backend: Backend) -> list[str]:
-    """Return what is wrong with the form of a backend, in the order in which to mend it.
+    """Return what is wrong with the form of a backend, in the order in which to correct it.
 
-    Array functions of `Backend.xp`; dtypes and conversions of `asarray` and `to_numpy`; form,
-    order and scale of what `eigenpairs` returns for 2 by 2 matrices; the framework's own gradient
-    where `autodiff` is declared.
+    It checks the array functions of `Backend.xp`; dtypes and conversions of `asarray` and
+    `to_numpy`; form, order and scale of the `eigenpairs` of 2 by 2 matrices; and the gradient of
+    the framework, if `autodiff` is declared.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def preflight(backend: Backend) -> list[str]:
     -------
     list of str
         Each says what happened, what was expected and what to change; empty if nothing is wrong.
-        Where arrays do not even come in and out, nothing else is tried.
+        If arrays cannot be converted, nothing else is tried.
     """
     found = [*_told("The array functions", _functions, backend)]
     arrays = [*_told("Converting arrays", _arrays, backend)]
@@ -70,13 +70,13 @@ def _arrays(backend: Backend) -> Iterator[str]:
         if names[0] != dtype:
             yield (
                 f"asarray(a, dtype={dtype!r}) has dtype {names[0]}. Expected {dtype}, which is "
-                "declared. Pass dtype on to the library, take it out of Capabilities.dtypes, or "
-                "let switched_off say that it is not to be had in this process."
+                "declared. Pass dtype to the library, remove it from Capabilities.dtypes, or let "
+                "switched_off report that it is not available in this process."
             )
         elif names[1] != dtype:
             yield (
                 f"asarray(a, like=b) has dtype {names[1]}. Expected that of b, {dtype}. "
-                "Take dtype and device from like where a is a float array."
+                "Take dtype and device from like if a is a float array."
             )
         if tuple(a.shape) != M.shape:
             yield f"asarray(a) has shape {tuple(a.shape)}. Expected {M.shape}. Keep all axes."
@@ -88,7 +88,7 @@ def _arrays(backend: Backend) -> Iterator[str]:
             "Return numpy.asarray(a), after waiting for the device."
         )
     elif back.shape != M.shape or not np.array_equal(back, M):
-        yield f"to_numpy(asarray(a)) is {back!r:.80}. Expected the numbers of a. Mend to_numpy."
+        yield f"to_numpy(asarray(a)) is {back!r:.80}. Expected the numbers of a. Correct to_numpy."
 
 
 def _eigenpairs(backend: Backend) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _numbers(backend: Backend, pairs: tuple, lam: np.ndarray, dtype: str) -> str
     values, V = (host(backend, a) for a in pairs)
     if lam.shape[-1] > 1 and _close(values[..., ::-1], lam):
         return (
-            "returns eigenvalues from the largest to the smallest. Expected ascending ones. "
+            "returns eigenvalues from the largest to the smallest. Expected ascending order. "
             "Return values[..., ::-1], vectors[..., ::-1]."
         )
     if not _close(values, lam):

@@ -1,4 +1,4 @@
-"""How exact is exact enough: one constant, one formula, one sentence when it is missed."""
+"""Tolerances of the laws: one constant, one formula, one error message."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 C = 30
-"""The constant of LAPACK's own tests: an eigenvalue may be off by C·d·ε·‖M‖."""
+"""The constant of the tests of LAPACK: the error of an eigenvalue is at most C·d·ε·‖M‖."""
 
 DIFFERENCE = 2e-6
-"""What a central difference with step `STEP` in float64 is good for, relative to ‖M‖/gap."""
+"""Error of a central difference with step `STEP` in float64, relative to ‖M‖/gap."""
 
 STEP = 1e-5
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -23,17 +23,17 @@ def bound(d: int, dtype: str, norm: Any = 1.0) -> Any:
     ----------
     d : int
     dtype : {"float64", "float32", "float16", "bfloat16"}
-        Element type of the computation; ε is its unit of the last place of one.
+        Element type of the computation; ε is the distance from 1 to the next number.
     norm : float or (...) array
-        ‖M‖₂, or what the error of a derived number is proportional to: ‖M‖₂/gap for a gradient.
+        ‖M‖₂, or the factor to which the error is proportional, such as ‖M‖₂/gap for a gradient.
     """
     return C * max(d, 1) * EPS[dtype] * norm
 
 
 def agree(what: str, got: Any, expected: Any, allowed: Any) -> None:
-    """Assert that two NumPy arrays have one shape and differ by at most `allowed` everywhere.
+    """Assert that two NumPy arrays have equal shapes and differ by at most `allowed` everywhere.
 
-    NaN agrees with NaN only.
+    NaN agrees only with NaN.
     """
     got, expected = np.asarray(got), np.asarray(expected)
     assert got.shape == expected.shape, (
@@ -53,6 +53,6 @@ def agree(what: str, got: Any, expected: Any, allowed: Any) -> None:
 
 
 def holds(statement: Any, message: str) -> None:
-    """Assert a statement, with a sentence that says what was expected instead."""
+    """Raise AssertionError with a message that says what was expected, unless a statement holds."""
     if not statement:
         raise AssertionError(message)

@@ -1,4 +1,4 @@
-"""A backend around a backend, to change one thing of it."""
+"""A backend around a backend, to change one thing in it."""
 
 from __future__ import annotations
 

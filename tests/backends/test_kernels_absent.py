@@ -19,8 +19,8 @@ GOOD = "isa = 'avx2'\n__version__ = '0.2.7'\nINTERFACE = 2\n"
 
 # what eigcore_native/__init__.py holds -> what the note says
 UNUSABLE = {
-    "another interface": (f"{GOOD}INTERFACE = 9\n", "it speaks interface 9, this eigcore 2"),
-    "no interface": ("isa = 'avx2'\n__version__ = '0.1.0'\n", "it speaks interface None"),
+    "another interface": (f"{GOOD}INTERFACE = 9\n", "it has interface 9, this eigcore needs 2"),
+    "no interface": ("isa = 'avx2'\n__version__ = '0.1.0'\n", "it has interface None"),
     "a broken library": (f"{GOOD}raise OSError('libm.so.9: no such file')", "OSError: libm.so.9"),
     "an old processor": (f"{GOOD}raise RuntimeError('needs AVX')", "RuntimeError: needs AVX"),
     "no instruction set": ("__version__ = '0.2.7'\nINTERFACE = 2\n", "isa"),

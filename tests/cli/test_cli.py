@@ -296,7 +296,7 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
     os.mkfifo(pipe)
     assert fit(cars, output=pipe) == 1
     refused(capfd, 1, "is a device or a pipe")
-    with pytest.raises(eigcore.errors.ModelFileError, match="is no file"):
+    with pytest.raises(eigcore.errors.ModelFileError, match="is a device or a pipe"):
         linear_model().save(pipe)
     assert run("predict", "m.eig", cars, "-o", "out.txt") == 1
     refused(capfd, 1, "out.txt", ".parquet")

@@ -315,7 +315,7 @@ def test_a_projection_is_a_weighted_sum_with_its_own_terms():
     [
         ((), (), Linear(), "at least one column"),
         (("a", "a"), (1.0, 1.0), Linear(), "each once"),
-        (("a",), (0.0,), Linear(), "no weight zero"),
+        (("a",), (0.0,), Linear(), "no zero weight"),
         (("a",), (1.0, 2.0), Linear(), "one of each per name"),
         (("a",), (1.0,), Categories(("x",)), "Linear"),
         (("c",), (1.0,), Linear(), "numeric columns among a, t"),

@@ -193,7 +193,7 @@ def test_a_classifier_of_two_is_monotone_and_one_of_three_promises_nothing(mixed
     X, y, labels = mixed
     fitted = SpectralClassifier(**SETTINGS, monotone={"a": 1}).fit(X, y > 1.0)
     assert fitted.model_.certify().columns[0].increasing
-    with pytest.raises(InvalidInput, match="depends on the scores of all classes"):
+    with pytest.raises(InvalidInput, match="depends on the decisions of all classes"):
         SpectralClassifier(**SETTINGS, monotone={"a": 1}).fit(X, labels)
 
 
@@ -325,7 +325,7 @@ def test_a_callable_hears_every_step_and_can_end_the_fit(mixed):
     fitted = SpectralRegressor(**SETTINGS, callback=callback).fit(X, y)
     assert [step.iteration for step in heard] == [1, 2, 3]
     assert fitted.n_iter_ == 3
-    assert "a callback asked for the end" in fitted.message_
+    assert "a callback ended the fit" in fitted.message_
 
 
 def test_scikit_learns_callbacks_hear_every_step_and_can_end_the_fit(mixed):
@@ -434,7 +434,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
                 "functional": "weighted",
                 "functional_params": {"weights": (1, -1, 1)},
             },
-            "does not make a model monotone",
+            "cannot guarantee a monotone",
         ),
         ({"backend": "abacus"}, "abacus"),
         ({"index": 5}, "index"),

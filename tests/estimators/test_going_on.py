@@ -74,7 +74,7 @@ def test_an_end_before_the_first_descent_is_no_convergence(mixed):
 
     fitted = SpectralRegressor(n_estimators=1, callback=interrupt).fit(X, y)
     assert not fitted.converged_
-    assert fitted.message_ == "The end came before the first descent: the model is additive."
+    assert fitted.message_ == "The fit ended before the first descent: the model is additive."
     assert np.isfinite(fitted.predict(X)).all()
 
 
@@ -169,7 +169,7 @@ def test_early_stopping_watches_hidden_rows_and_keeps_the_best_point(mixed):
     free = SpectralRegressor(**options).fit(X, noisy)
     assert stopped.n_iter_ < free.n_iter_
     assert stopped.converged_
-    assert "validation part gains no more" in stopped.message_
+    assert "validation loss no longer falls" in stopped.message_
     curve = stopped.validation_curve_[0]
     assert len(curve) - 1 - int(curve.argmin()) <= 6
     assert np.abs(stopped.predict(X) - y).mean() < np.abs(free.predict(X) - y).mean()

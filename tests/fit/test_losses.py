@@ -181,7 +181,7 @@ def test_weights_move_the_fit_to_their_rows():
         ({"loss": "quantile", "quantile": 1.0}, "quantile is 1.0"),
         ({"loss": "huber", "delta": 0.0}, "delta is 0.0"),
         ({"loss": "poisson"}, "loss is 'poisson', and the target has values from -"),
-        ({"loss": "multinomial", "increasing": ["a"]}, "no shape of the scores guarantees"),
+        ({"loss": "multinomial", "increasing": ["a"]}, "guarantees nothing about a probability"),
         ({"weights": np.ones(3)}, "400 finite numbers"),
         ({"weights": np.zeros(400)}, "not all 0"),
     ],

@@ -89,7 +89,7 @@ FIVE = np.array(["u", "v", "w", "x"] * 50)
     [
         ({}, {"increasing": ["A"]}, "increasing names 'A', .*did you mean 'a'.*increasing=.'a'"),
         ({}, {"increasing": ["kind"]}, "categories have no order"),
-        ({}, {"increasing": ["a"], "decreasing": ["a"]}, "among the increasing columns as well"),
+        ({}, {"increasing": ["a"], "decreasing": ["a"]}, "also among the increasing columns"),
         ({}, {"shape": "round"}, "shape is 'round'; expected one of convex, concave"),
         ({}, {"loss": "cubic"}, "loss is 'cubic'.*Write loss='squared'"),
         ({}, {"dim": 0}, "dim is 0; expected a whole number of at least 1"),

@@ -202,7 +202,7 @@ def test_one_row_and_tables_are_accepted():
         ({"radius": {"sice": 1.0}}, "sice"),
         ({"radius": -1.0}, "non-negative"),
         ({"radius": [1.0, 2.0]}, "each of the 5"),
-        ({"radius": {"town": 1.0}}, "categories town"),
+        ({"radius": {"town": 1.0}}, "category columns town"),
     ],
 )
 def test_wrong_requests_are_clear_errors(options, words):

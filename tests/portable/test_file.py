@@ -99,7 +99,7 @@ BROKEN = {
     "not finite": (poison, True, "not all finite"),
     "float32": (narrow, True, "not float64"),
     "renamed array": (rename, True, "other"),
-    "missing member": (lambda m, t: t.pop("member.1"), True, "1 parameter arrays came for 2"),
+    "missing member": (lambda m, t: t.pop("member.1"), True, "1 parameter array(s) for 2"),
     "newer major": (lambda m, t: m.update(version="2.0"), True, "pip install --upgrade eigcore"),
     "strange version": (lambda m, t: m.update(version="new"), True, "format version"),
     "foreign format": (lambda m, t: m.update(format="pt"), True, "not an eigcore model"),

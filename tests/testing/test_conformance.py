@@ -104,7 +104,7 @@ def find(law, known):
 
 def test_a_known_failure_that_holds_is_an_error():
     check = find("shift_sign_and_scale", {"shift_sign_and_scale": "issue 1"})
-    with pytest.raises(AssertionError, match="Take it off the list"):
+    with pytest.raises(AssertionError, match="Remove it from"):
         check()
 
 
@@ -119,13 +119,13 @@ def test_a_known_failure_that_fails_is_expected():
 
 
 def test_a_known_failure_of_no_law_is_refused():
-    with pytest.raises(InvalidInput, match="no law and no check"):
+    with pytest.raises(InvalidInput, match="neither a law nor a check"):
         checks("numpy", {"shift_sing_and_scale": "a slip"})
 
 
 @pytest.mark.parametrize("name", ["some_law_runs", "some_law_runs[the backend]"])
 def test_what_gives_the_others_a_meaning_is_no_known_failure(name):
-    with pytest.raises(InvalidInput, match="Take it off the list"):
+    with pytest.raises(InvalidInput, match="Remove it from"):
         checks("numpy", {name: "we test nothing"})
 
 

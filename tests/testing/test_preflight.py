@@ -16,7 +16,7 @@ SAYS = {
     "TakesNoDtype": ["Converting arrays raised TypeError", "like=None, dtype=None, device=None"],
     "ForgetsToReturn": ["returns None from eigenpairs", "Add a return statement"],
     "ValuesOnly": ["one array of shape (2, 2)", "Return values, vectors"],
-    "WholeSpectrum": ["shapes (2, 2) and (2, 2, 2)", "(2, 1) and (2, 2, 1) are due"],
+    "WholeSpectrum": ["shapes (2, 2) and (2, 2, 2)", "instead of (2, 1) and (2, 2, 1)"],
     "FirstPairs": ["eigenvalues [1.]", "Expected [3.]", "values[..., lo : hi + 1]"],
     "Descending": ["from the largest to the smallest", "values[..., ::-1]"],
     "SwappedVectors": ["Expected column j to belong to value j", "Sort both alike"],

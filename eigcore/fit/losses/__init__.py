@@ -1,4 +1,4 @@
-"""Losses: what a row costs, its derivative, and how the target is prepared for it."""
+"""Losses: the cost of a row, its derivative, and the scaling of the target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOSSES: dict[str, Loss] = {kind.name: kind() for kind in _KINDS}
 
 
 def make_loss(name: str, *, quantile: float = 0.5, delta: float = 0.5, classes: int = 2) -> Loss:
-    """Return the loss of a name in `LOSSES`, with its parameter (`eigcore.fit.options`)."""
+    """Return the loss with a name in `LOSSES` and its parameter (`eigcore.fit.options`)."""
     own = {"quantile": Quantile(quantile), "huber": Huber(delta)}
     return own.get(name) or (Multinomial(classes) if name == "multinomial" else LOSSES[name])
 

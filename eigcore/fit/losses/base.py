@@ -1,7 +1,7 @@
-"""What a loss is, and in which coordinates it meets the target.
+"""The base class of losses, and the coordinates in which they compare decisions and targets.
 
-A decision f belongs to each row. Target and f are in the coordinates of the loss (`Loss.scaled`),
-where predictions are link⁻¹(offset + scale · f) (`Scaling`).
+Each row has a decision f. Target and f are in the coordinates of the loss (`Loss.scaled`), and
+predictions are link⁻¹(offset + scale · f) (`Scaling`).
 """
 
 from __future__ import annotations
@@ -15,41 +15,42 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Scaling(NamedTuple):
-    """Decision = offset + scale · (eigenvalue): what the target was divided by."""
+    """Decision in units of the target = offset + scale · (mean value of the members)."""
 
     scale: float
     offset: float
 
     @classmethod
     def around(cls, center: float, target: np.ndarray, weights: np.ndarray | None) -> Scaling:
-        """Unit variance around a centre; a constant target keeps its unit."""
+        """Scale to unit variance around a centre; a constant target keeps its unit."""
         mean = np.average(target, weights=weights)
         variance = np.average((target - mean) ** 2, weights=weights)
         return cls(float(np.sqrt(variance)) or 1.0, float(center))
 
 
 class Targets(NamedTuple):
-    """What the decisions of some rows are compared with.
+    """Target values of some rows, to compare decisions with.
 
     target : (N,) in the coordinates of a loss
-    weights : (N,) of the rows in means, None: all equal
+    weights : (N,) row weights; None: all equal
     """
 
     target: np.ndarray
     weights: np.ndarray | None = None
 
     def part(self, rows: np.ndarray | slice) -> Targets:
-        """Return those of some of the rows."""
+        """Return the targets of some of the rows."""
         return Targets(self.target[rows], None if self.weights is None else self.weights[rows])
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one decision per row. Calling it gives the mean and its derivative.
+    """A loss of the decisions of rows. Calling it gives the mean and its derivative.
 
     name : as in ``fit(loss=name)``
-    metric : what `error` measures
+    metric : name of what `error` measures
     link : link of the fitted model
+    classified : whether the target consists of classes
     """
 
     name: ClassVar[str]
@@ -63,7 +64,7 @@ class Loss:
         return 1
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
-        """Loss (N,) of each row and its derivative by the decision, like ``value``."""
+        """Loss (N,) of each row, and its derivative by the decisions, shaped like ``value``."""
         raise NotImplementedError
 
     def __call__(
@@ -81,13 +82,13 @@ class Loss:
         with np.errstate(over="ignore", invalid="ignore"):
             loss, slope = self.rows(value, target)
         if weights is None:
-            # not a dot product: threads of BLAS wait for each other longer than this takes
+            # not a dot product: waiting for the threads of BLAS takes longer than this
             return float(loss.mean()), slope / len(loss)
         share = weights / weights.sum()
         return float((share * loss).sum()), (slope.T * share).T
 
     def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """How decisions relate to target units; target (N,) in target units."""
+        """Relate decisions to the unit of the target; target (N,) in its own unit."""
         return Scaling(1.0, 0.0)
 
     def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
@@ -95,11 +96,11 @@ class Loss:
         return (target - scaling.offset) / scaling.scale
 
     def working(self, targets: Targets) -> np.ndarray:
-        """Numbers (N,) or (N, outputs) that least squares may fit in place of the targets."""
+        """Numbers (N,) or (N, outputs) that least squares fits in place of the targets."""
         return targets.target
 
     def error(
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Mean error in target units: value = offset + scale · decision."""
+        """Mean error; value = offset + scale · f, and target (N,) in its own unit."""
         return self(value, target, weights)[0]

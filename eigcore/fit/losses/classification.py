@@ -1,4 +1,4 @@
-"""Losses of classes."""
+"""Losses for targets of classes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Logistic(Loss):
         return np.logaddexp(0.0, value) - target * value, probability - target
 
     def working(self, targets: Targets) -> np.ndarray:
-        """First order of the log-odds around the rate."""
+        """Log-odds, to first order around the rate of the second class."""
         rate = float(np.clip(np.average(targets.target, weights=targets.weights), 0.01, 0.99))
         return np.log(rate / (1.0 - rate)) + (targets.target - rate) / (rate * (1.0 - rate))
 
@@ -37,7 +37,7 @@ class Logistic(Loss):
 
 @dataclass(frozen=True)
 class Multinomial(Loss):
-    """log Σ_c exp f_c − f_y, one decision f_c per class, for targets that are codes."""
+    """log Σ_c exp f_c − f_y, with one decision f_c per class, for targets of class indices."""
 
     classes: int = 2
     name: ClassVar[str] = "multinomial"
@@ -60,7 +60,7 @@ class Multinomial(Loss):
         return loss, weights / total - self._indicators(target)
 
     def working(self, targets: Targets) -> np.ndarray:
-        """First order of the logarithms of the probabilities around the rates."""
+        """Logarithms of the probabilities, to first order around the rates of the classes."""
         chosen = self._indicators(targets.target)
         rate = np.clip(np.average(chosen, axis=0, weights=targets.weights), 0.01, 0.99)
         return np.log(rate) + (chosen - rate) / rate

@@ -1,4 +1,4 @@
-"""Losses of numbers."""
+"""Losses for targets of numbers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Squared(Loss):
         return np.square(residual), 2.0 * residual
 
     def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Unit variance around the mean."""
+        """Scale to unit variance around the mean."""
         return Scaling.around(np.average(target, weights=weights), target, weights)
 
     def error(
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Root of the mean square."""
+        """Root mean square error."""
         return float(np.sqrt(self(value, target, weights)[0]))
 
 
@@ -52,7 +52,7 @@ class Quantile(Loss):
         return slope * residual, slope
 
     def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Unit variance around the quantile."""
+        """Scale to unit variance around the quantile."""
         center = np.quantile(target, self.quantile, method="inverted_cdf", weights=weights)
         return Scaling.around(float(center), target, weights)
 
@@ -88,7 +88,7 @@ class Huber(Loss):
         return slope * (residual - 0.5 * slope), slope
 
     def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Unit variance around the median."""
+        """Scale to unit variance around the median."""
         return Absolute().scaling(target, weights)
 
     def error(
@@ -112,7 +112,7 @@ class Poisson(Loss):
         return mean - target * value, mean - target
 
     def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Around the logarithm of the mean."""
+        """Shift by the logarithm of the mean. Raises InvalidOption for negative targets."""
         mean = float(np.average(target, weights=weights))
         if not (target >= 0.0).all() or mean <= 0.0:
             raise self._misused(target)
@@ -135,7 +135,7 @@ class Poisson(Loss):
         )
 
     def working(self, targets: Targets) -> np.ndarray:
-        """First order of the logarithm around the mean 1."""
+        """Logarithm, to first order around the mean 1."""
         return targets.target - 1.0
 
     def error(

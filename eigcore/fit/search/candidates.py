@@ -1,4 +1,4 @@
-"""Which settings are tried: numbers of knots, orders and penalties."""
+"""The candidates for settings: numbers of knots, orders and penalties."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from eigcore.fit.options import FitOptions
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
 SLOW = DEFAULT._replace(members=4)
-"""Without a kernel: on many rows half a minute or so per two members."""
+"""Without a kernel; on many rows, two members take about half a minute."""
 FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
-"""Where one kernel runs the pass over the rows, and there are many rows."""
+"""With a kernel for the pass over the rows, and many rows."""
 MANY = 8000
-"""Rows from which members are fewer or a kernel is needed."""
+"""From this many rows on, members are fewer or need a kernel."""
 _SMOOTH = 0.02
-"""Smoothness of the last but one candidates: they may have more pieces."""
+"""Smoothness of the candidates of the last stage but one, which may have more pieces."""
 _LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
 """Penalties of the last candidates, which are linear models with the same constraints.
 
-They cost next to nothing: with squared loss they start at their minimum.
+They cost almost nothing: with squared loss they start at their minimum.
 """
 _PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
-"""Factors of the penalty, stage by stage: on, as long as the last one was the best."""
+"""Factors of the penalty, stage by stage, as long as the last one is the best."""
 _SMALL = 0.125
-"""Factor of the other penalty of the first stage: large matrices need a small one."""
+"""Factor of the second penalty of the first stage: large matrices need a small penalty."""
 
 Stage = Callable[[Settings], list[Settings]]
 
 
 def fixed(options: FitOptions) -> dict[str, int | float]:
-    """Return the settings that the caller fixed; the others are to be chosen."""
+    """Return the settings that the caller fixed; the others are chosen."""
     values = {name: getattr(options, name) for name in ("knots", "dim", "penalty", "members")}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Which candidates to average: greedy selection with replacement, on resampled rows.
+"""Ensemble selection: choose candidates greedily, with replacement, on resampled rows.
 
 Source: Caruana, Niculescu-Mizil, Crew & Ksikes, "Ensemble selection from libraries of models",
 ICML 2004. An average of neurons with non-negative weights keeps every certificate.
@@ -17,17 +17,17 @@ _MOST_ROWS = 4000
 def shares(
     loss: Loss, values: np.ndarray, targets: Targets, rng: np.random.Generator
 ) -> np.ndarray:
-    """Parts (candidates,) of an average with a low loss, with sum 1.
+    """Parts (candidates,) of an average with a low loss; they sum to 1.
 
     Parameters
     ----------
     values : (candidates, N) or (candidates, N, outputs), decisions on rows that were not fitted
-    targets : of these N rows
+    targets : targets of these N rows
 
     Notes
     -----
-    Each bag draws N rows with replacement, by their weights, and adds the candidate that makes the
-    average of those added so far best, eight times. Few rows then cannot decide alone.
+    Each bag draws N rows with replacement, by their weights. Eight times, it adds the candidate
+    that improves its average most. This way, no few rows decide alone.
     """
     rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
     values, (target, weights) = values[:, rows], targets.part(rows)
@@ -45,9 +45,9 @@ def shares(
 
 
 def gain(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:
-    """By how many standard errors the mean loss of decisions is lower than that of others.
+    """Standard errors by which the mean loss of ``values`` is below that of ``other``.
 
-    Where one row of a heavy tail makes the whole difference, it is one standard error.
+    If a single row of a heavy tail makes the whole difference, the gain is one standard error.
     """
     target, weights = targets
     each = loss.rows(other, target)[0] - loss.rows(values, target)[0]
@@ -57,7 +57,7 @@ def gain(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) ->
 
 
 def sequence(parts: np.ndarray, count: int) -> list[int]:
-    """Candidates in an order of which every beginning has nearly their parts (candidates,)."""
+    """Order candidates so that each beginning of the list nearly has the parts (candidates,)."""
     taken = np.zeros(len(parts))
     order = []
     for size in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""Judge settings on rows that are hidden from a few short fits."""
+"""Validate settings on rows that are hidden from a few short fits."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize
 
 CHOOSING = 0.3
-"""Part of a budget that may be spent on choosing."""
+"""Part of a budget that may be spent on choosing settings."""
 _STEPS = 30
 """Steps of a short fit; twice as many where several are averaged."""
 _KEPT = 2**25
-"""Numbers in the covariances of designs that are kept for the next candidate."""
+"""Largest size, in numbers, of the covariances that are kept for the next candidate."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 FEWEST, FEW = 200, 600
-"""Rows up to which there are ten folds, and five."""
+"""Largest numbers of rows for ten folds, and for five."""
 
 
 class TimeUp(Exception):
-    """The part of the budget for choosing is used up."""
+    """The part of the budget for choosing settings is used up."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows that are fitted, rows that judge, and how many rows there are in all.
+    """Rows to fit, rows to validate on, and the number of all rows.
 
-    made : designs of candidates with equal knots
+    made : designs already made, shared by candidates with equal knots
     """
 
     known: Problem
@@ -44,7 +44,7 @@ class Fold:
     made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Design]] = field(default_factory=dict)
 
     def designs(self, sums: tuple[Sum, ...], sizes: list[int]) -> list[Design]:
-        """Designs of the known rows, one for each number of pieces."""
+        """Designs of the rows to fit, one for each number of pieces."""
         key = sums, tuple(sizes)
         if key in self.made:
             return self.made[key]
@@ -56,7 +56,7 @@ class Fold:
 
 
 def folds_of(problem: Problem) -> list[Fold]:
-    """Split the rows of a problem into known and hidden ones."""
+    """Split the rows of a problem into rows to fit and hidden rows."""
     rows = len(problem)
     shuffled = problem.context.rng("folds").permutation(rows)
     if rows > SOME:
@@ -71,20 +71,20 @@ def folds_of(problem: Problem) -> list[Fold]:
 
 
 def is_fast(problem: Problem) -> bool:
-    """Whether there are many rows and a kernel that makes them cheap."""
+    """Whether there are many rows and a kernel for them."""
     return problem.fast and len(problem) >= MANY
 
 
 def averaged(problem: Problem) -> int:
-    """Neurons in the average that is judged.
+    """Number of neurons in the average that is validated.
 
-    An average needs a smaller penalty than one neuron: it is judged where it costs little.
+    An average needs a smaller penalty than one neuron, so averages are used where they are cheap.
     """
     return 1 if not problem.fast else 6 if len(problem) >= MANY else 3
 
 
 class Judged(NamedTuple):
-    """What some neurons (neurons, hidden rows, ...) decide on hidden rows, and where they ended."""
+    """Decisions (neurons, hidden rows, ...) of neurons, and the vectors where they ended."""
 
     values: np.ndarray
     ends: list[np.ndarray]
@@ -100,21 +100,21 @@ def judge(
     until: float = CHOOSING,
     steps: float = 1.0,
 ) -> Judged:
-    """Decide on the hidden rows with a few short fits to the known ones.
+    """Predict the hidden rows with a few short fits to the other rows.
 
-    Noise in a gradient falls as 1/rows, so the fewer known rows need a penalty larger by that
-    ratio.
+    Noise in a gradient falls as 1/rows, so fitting fewer rows needs a penalty that is larger by
+    that ratio.
 
     Parameters
     ----------
-    neurons : how many fits
-    sums : which get terms of their own
-    ends : where others ended, to start from
+    neurons : number of fits
+    sums : weighted sums that get terms of their own
+    ends : vectors to start from, where other fits ended
     until : part of the budget after which TimeUp is raised
-    steps : part of the usual steps
+    steps : part of the usual number of steps
     """
     penalty = settings.penalty * fold.rows / len(fold.known)
-    # of order 1 the objective is convex: all starts lead to the same model
+    # at order 1 the objective is convex: all starts lead to the same model
     sizes = piece_counts([settings] * (neurons if settings.dim > 1 else 1))
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
@@ -145,16 +145,16 @@ def judge(
 
 
 def average_loss(loss: Loss, values: np.ndarray, targets: Targets, members: int) -> float:
-    """Expected loss of an average of so many neurons, from the decisions of a few.
+    """Expected loss of an average of ``members`` neurons, from the decisions of a few.
 
-    With squared loss an average of M has bias² + variance / M, and the mean loss of the m neurons
-    less that of their average is variance · (1 − 1/m), whatever the bias (Krogh & Vedelsby,
-    "Neural network ensembles, cross validation, and active learning", NIPS 1994). Other smooth
-    losses: to second order.
+    With squared loss, an average of M neurons has the loss bias² + variance / M, and the mean loss
+    of m neurons exceeds that of their average by variance · (1 − 1/m), whatever the bias (Krogh &
+    Vedelsby, "Neural network ensembles, cross validation, and active learning", NIPS 1994). For
+    other smooth losses this holds to second order.
 
     Parameters
     ----------
-    values : (m, N) or (m, N, outputs)
+    values : (m, N) or (m, N, outputs), decisions of the m neurons
     """
     few = len(values)
     joint = loss(values.mean(0), *targets)[0]

@@ -1,10 +1,10 @@
-"""Which weighted sums of two columns get a shape function of their own.
+"""Find projections: weighted sums of two columns that get a shape function of their own.
 
-Trees cut along single columns, and shape functions of columns bend along them; where the target
-depends on a sum or a difference, as on a place on the map, neither sees it. Sums are looked for in
-what a small neuron leaves unexplained on rows it has not seen (projection pursuit, Friedman &
-Stuetzle 1981; pairs ranked by binned residuals as in Lou, Caruana, Gehrke & Hooker 2013), and kept
-only if validation says so. All certificates stay: see `eigcore.encoding.Projection`.
+Trees split single columns, and shape functions bend along single columns; both miss a target that
+depends on a sum or a difference, such as a location on a map. Candidate sums explain the residual
+of a small neuron on rows it has not seen (projection pursuit, Friedman & Stuetzle 1981; pairs
+ranked by binned residuals as in Lou, Caruana, Gehrke & Hooker 2013). They are kept only if they
+lower the validation loss. All certificates stay valid: see `eigcore.encoding.Projection`.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from eigcore.fit.search import ensemble
 from eigcore.fit.search.folds import Fold, TimeUp, averaged, folds_of, judge
 
 _RATIOS = (1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
-"""Weights of the second column, beside 1 of the first, in standard deviations."""
+"""Weights of the second column, where the first has 1, both in standard deviations."""
 _STEP, _MOST = 2, 8
-"""Sums that are added at a time, and at most."""
+"""Number of sums added at a time, and at most."""
 _LEAST_ROWS = 2500
-"""Fewer rows would choose at random."""
+"""Least number of rows: with fewer, the choice would be random."""
 _ROWS = 20_000
 _KNOTS = 16
-"""Pieces per column, at most, of the neuron that leaves a rest."""
+"""Largest number of pieces per column of the small neuron."""
 _ERRORS = 1.5
-"""Gain on hidden rows, in standard errors, for which sums are kept."""
+"""Least gain on hidden rows, in standard errors, for which sums are kept."""
 _LEAST_PART = 0.002
-"""Part of the squared rest that a sum must explain."""
+"""Part of the squared residual that a sum must explain."""
 _FEW = 12
-"""Values of a column that a sum can keep apart: one shape function of the other column for each."""
+"""Most values of a column that a sum separates: each gets its own shape function of the other."""
 _APART = 1.1
 _BINS = 48
 _COLUMNS, _PAIRS = 32, 16
-"""Columns, those that explain most alone, whose pairs are looked at; pairs looked at closely."""
+"""Number of columns, the best ones alone, whose pairs are tried; pairs tried in detail."""
 _LOOKS, _SCREEN_ROWS = 3, 4000
-"""Sums and rows for a first look at all pairs."""
+"""Number of sums and of rows for a first look at all pairs."""
 _PART = 0.5
-"""Part of a budget after which nothing more is tried."""
+"""Part of a budget after which no more sums are tried."""
 
 
 def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
-    """Sums of two numeric columns, neither of them monotone.
+    """Find sums of two numeric columns, neither of them monotone.
 
     Parameters
     ----------
-    problem : the rows that may be looked at
-    settings : of the members, found without sums
+    problem : the rows to fit
+    settings : settings of the members, found without sums
     """
     count = problem.options.projections
     if count is None and (problem.options.selection or len(problem) < _LEAST_ROWS):
@@ -77,7 +77,7 @@ class Pursuit:
 
     Attributes
     ----------
-    sums : those taken so far
+    sums : sums taken so far
     """
 
     def __init__(self, problem: Problem, settings: Settings):
@@ -86,17 +86,17 @@ class Pursuit:
         self.most, self.least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
         rows = problem.context.rng("projections").permutation(len(problem))[:_ROWS]
         self.halves = problem.part(rows[::2]), problem.part(rows[1::2])
-        # the halves in the order in which they are decided on: each by a fit to the other
+        # row numbers of the halves in the order of the decisions: each half is fitted on the other
         self.rows = problem.part(np.concatenate([rows[1::2], rows[::2]]))
         self.columns = _columns(self.rows)
 
     def take_all(self) -> None:
-        """Take as many as were asked for, unasked."""
+        """Take as many sums as the options ask for, without validation."""
         while sums := self._next():
             self.sums += sums
 
     def take_what_pays(self) -> None:
-        """Take sums as long as they clearly lower the loss of hidden rows."""
+        """Take sums as long as they clearly lower the loss on hidden rows."""
         fold, many = folds_of(self.problem)[0], averaged(self.problem)
         hidden, loss = fold.hidden.target.targets, self.problem.loss
         values = self._decisions(fold, self.settings, self.sums, many)
@@ -114,7 +114,7 @@ class Pursuit:
         return judge(fold, settings, neurons, sums=sums, until=_PART).values.mean(0)
 
     def _next(self) -> tuple[Sum, ...]:
-        """Best sums that are not taken yet, for what a small neuron leaves unexplained."""
+        """Best sums not yet taken, for the residual of a small neuron."""
         step = min(_STEP, self.most - len(self.sums))
         if not step:
             return ()
@@ -129,7 +129,7 @@ class Pursuit:
 
 
 class _Column(NamedTuple):
-    """Cells (rows,) of a column with its mean, 1 / standard deviation, and different values."""
+    """Cells (rows,) of a column, its mean, 1 / standard deviation, and number of values."""
 
     cells: np.ndarray
     center: float
@@ -138,7 +138,7 @@ class _Column(NamedTuple):
 
 
 def _columns(problem: Problem) -> dict[str, _Column]:
-    """The free numeric columns that vary; of many those that explain most of the target."""
+    """Free numeric columns that vary; if there are many, those that explain the target best."""
     found = {}
     for place, (name, column) in enumerate(
         zip(problem.encoding.names, problem.encoding.columns, strict=True)
@@ -160,7 +160,7 @@ def _columns(problem: Problem) -> dict[str, _Column]:
 
 
 def _ranked(columns: dict[str, _Column], rest: np.ndarray) -> list[tuple[float, Sum]]:
-    """Sums of two columns and the part of the rest (rows, ...) that each explains, best first."""
+    """Sums of two columns, with the part of the residual (rows, ...) each explains, best first."""
     rest = _centred(rest)
 
     def explained(total: Sum, first: int | None = None) -> float:
@@ -184,7 +184,7 @@ def _centred(target: np.ndarray) -> np.ndarray:
 
 
 def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Sum]:
-    """Sums to look at; where a column has few values, first one that keeps them apart."""
+    """Candidate sums of a pair; if a column has few values, first one that separates them."""
     both = [columns[name] for name in pair]
     centers, units = tuple(each.center for each in both), [each.unit for each in both]
     few = [len(each.levels) <= _FEW for each in both]
@@ -201,9 +201,9 @@ def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Sum]:
 
 
 def _explained(sums: np.ndarray, rest: np.ndarray) -> float:
-    """Part of the squares of the rest (n, outputs) that its means over bins of the sums explain.
+    """Part of the squared residual (n, outputs) that its means over bins of the sums explain.
 
-    Less what as many bins explain by chance.
+    The part that as many bins explain by chance is subtracted.
     """
     if np.isnan(sums).all():
         return -np.inf

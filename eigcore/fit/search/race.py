@@ -1,13 +1,13 @@
 """Choose knots, penalty and order of the matrices inside the training rows, cheaply.
 
-Candidates are judged by short fits: first those of a grid of knots and orders, by successive
-halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is), then other
-penalties, as far as they pay. Few rows are cross-validated, and a fit with another penalty starts
-at the end of the nearest one; many rows are split once, on a sample. The members then take
-several of the candidates, as many each as makes the average best on the hidden rows
-(`eigcore.fit.search.ensemble`), or, on few rows, a linear model, unless that average is clearly
-better. Where a kernel makes it cheap, candidates are averages of three neurons; on many rows of
-six, and then all members take the best.
+Candidates are validated by short fits: first a grid of knots and orders, by successive halving
+(Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is), then other
+penalties, as long as they help. Few rows are cross-validated, and a fit with another penalty starts
+where the one with the nearest penalty ended; many rows are split once, on a sample. The members
+then share out several candidates so that their average is best on the hidden rows
+(`eigcore.fit.search.ensemble`). On few rows they are one linear model instead, unless that average
+is clearly better. With a kernel, candidates are averages of three neurons; on many rows they are
+averages of six, and all members take the best candidate.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from eigcore.fit.search.folds import (
 )
 
 MOST = 48
-"""Members at most, where a budget decides."""
+"""Largest number of members, where a budget decides."""
 _NEAR = 0.2
-"""Candidates whose loss is above the lowest one by more than this part of it are not averaged."""
+"""Candidates whose loss exceeds the lowest by more than this part of it are not averaged."""
 _RUNGS = (0.125, 0.125, 0.25, 0.5)
-"""Parts of the steps after which the better half of the first candidates goes on."""
+"""Parts of the steps after which only the better half of the first candidates goes on."""
 _RACE = 2.5
-"""Time of all rungs, in units of that of the first."""
+"""Time of all rungs, relative to the first."""
 _CLEARLY = 1.02
 _ERRORS = 2.0
-"""Gain over a linear model, in standard errors, for which few rows get more than one."""
+"""Least gain over a linear model, in standard errors, to use more than that on few rows."""
 
 
 class Trial(NamedTuple):
-    """Decisions of a candidate on all hidden rows, their loss, and the neurons' ends per fold."""
+    """Decisions of a candidate on all hidden rows, their loss, and the final vectors per fold."""
 
     loss: float
     values: np.ndarray
@@ -57,7 +57,7 @@ class Trial(NamedTuple):
 
 
 def choose(problem: Problem) -> list[Settings]:
-    """Settings of each member, after validating a few candidates."""
+    """Validate a few candidates, and return the settings of each member."""
     usual = usual_settings(problem)
     if is_open_ended(problem):
         usual = usual._replace(members=MOST)
@@ -79,11 +79,11 @@ def usual_settings(problem: Problem) -> Settings:
 
 
 class Race:
-    """All candidates that were judged on the same folds.
+    """The validation of candidates on the same folds.
 
     Parameters
     ----------
-    problem : the rows that may be looked at
+    problem : the rows to fit
     usual : settings to begin with
     """
 
@@ -99,7 +99,7 @@ class Race:
         self.trials: dict[Settings, Trial] = {}
 
     def run(self, plan: list[Stage]) -> None:
-        """Judge the candidates of all stages, until the time for choosing is over."""
+        """Validate the candidates of all stages, until the time for choosing is over."""
         try:
             for number, stage in enumerate(plan):
                 allowed = self.problem.constraints.allows
@@ -132,8 +132,8 @@ class Race:
     def lowest(self) -> Settings:
         """Settings with the lowest loss; on many rows the best so far, unless clearly worse.
 
-        Fewer rows are known while choosing than in the end, and a split has noise: both favour
-        settings that are too small.
+        Choosing sees fewer rows than the final fit, and a split is noisy: both favour settings that
+        are too small.
         """
         found = min(self.trials, key=lambda each: self.trials[each].loss)
         best = self.trials.get(self.best)
@@ -156,7 +156,7 @@ class Race:
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged])
 
     def _ends(self, candidate: Settings) -> list[list[np.ndarray]] | None:
-        """Ends of the trial of the nearest penalty that differs in nothing but it and `smooth`."""
+        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one."""
         own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
         alike = [each for each in self.trials if each._replace(**own) == candidate]
         if not alike:
@@ -165,9 +165,9 @@ class Race:
         return self.trials[nearest].ends
 
     def _halve(self, candidates: list[Settings], tell: Callable[[float], None]) -> None:
-        """Successive halving: keep the trials of the last candidates, and of the best so far.
+        """Successive halving: keep the trials of the last candidates and of the best so far.
 
-        Raises TimeUp, without any trials, as soon as it is clear that the time will not do.
+        Raises TimeUp, without keeping a trial, as soon as the time is clearly too short.
         """
         began, most = time.monotonic(), len(candidates)
         kept = self.best if is_fast(self.problem) else None
@@ -190,7 +190,7 @@ class Race:
             raise
 
     def _ensemble(self, members: int) -> list[Settings]:
-        """Follow the best average of candidates; on few rows a line, where none is better."""
+        """Settings of the best average; on few rows one linear model, unless that is worse."""
         trials, loss = self.trials, self.problem.loss
         least = min(each.loss for each in trials.values())
         near = least + _NEAR * abs(least)
@@ -207,5 +207,5 @@ class Race:
 
 
 def _is_line(settings: Settings) -> bool:
-    """Whether it is a linear model."""
+    """Whether these settings give a linear model."""
     return settings.dim == 1 and not settings.knots

@@ -1,8 +1,8 @@
-"""Which columns matter: a fit with Σ_j B_j · max_b ‖P_{j,b}‖₂ added, whose zeros are exact.
+"""Select columns by a fit with the extra term Σ_j B_j · max_b ‖P_{j,b}‖₂, whose zeros are exact.
 
-B_j is the number of blocks of column j; for linear columns this is Σ_j ‖W_j‖₂. Members are then
-fitted on the columns that are left, without the extra term, so that it does not shrink them
-(the relaxed lasso, Meinshausen 2007).
+B_j is the number of blocks of column j; for linear columns the term is Σ_j ‖W_j‖₂. Members are
+then fitted on the remaining columns without the extra term, so that it does not shrink them (the
+relaxed lasso, Meinshausen 2007).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from eigcore.fit.solvers.prox import Prox, minimize_composite, spectral_prox
 
 _ROWS = 20_000
 _PART = 0.5
-"""Part of a budget that may be used up when this ends."""
+"""Part of a budget after which the selection ends."""
 
 
 def without_useless(problem: Problem, settings: Settings) -> Problem:
     """Return the problem without the columns whose matrices are zero at the minimum.
 
     The weight of the norms is ``problem.options.selection``, in units of the loss on a standardised
-    target; at most 20 000 rows are looked at.
+    target; at most 20 000 rows are used.
 
     Raises
     ------
     InvalidOption
-        A weight for which all columns are left out.
+        A weight that leaves out all columns.
     """
     context = problem.context
     if not problem.options.selection or context.interrupted:
@@ -54,7 +54,7 @@ def _dropped(design: Design, settings: Settings) -> tuple[str, ...]:
     start = begin(initialisation.gapped, tied, first_guess(design, tied, settings.penalty), rng)
     pencils = [tied.blocks(part) for part in start.reshape(problem.loss.outputs, -1)]
     start = np.stack([np.concatenate([constant[None], each]) for constant, each in pencils])
-    # the same matrices, with a vector that holds the PSD blocks themselves, not their factors
+    # the same matrices, but the vector holds the PSD blocks themselves, not their factors
     loose = design.parametrisation(settings.dim, power=0.0, factored=False)
     objective = design.objective(loose, settings.penalty, on=problem.part(rows))
     sizes = [len(each.psd) for each in design.maps]

@@ -13,7 +13,7 @@ _AVERAGED = 9.0
 
 
 def rate(peak: float, progress: float) -> float:
-    """Step length at a part 0 … 1 of the way: linear up to 2 %, then half a cosine to zero."""
+    """Step length after a part 0 … 1 of the steps: linear up to 2 %, then half a cosine to zero."""
     if progress < _WARM_UP:
         return peak * progress / _WARM_UP
     return 0.5 * peak * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
@@ -23,8 +23,9 @@ def rate(peak: float, progress: float) -> float:
 class Adam:
     """State of one vector (n,) that descends (Kingma & Ba 2015, algorithm 1).
 
-    x : the iterate;  average : of the iterates, about the last tenth of them (polynomial decay,
-    Shamir & Zhang 2013, η = 9): the point to stop at, whenever one stops
+    x : the iterate
+    average : mean of about the last tenth of the iterates (polynomial decay, Shamir & Zhang 2013,
+        η = 9): the point to use, whenever the descent stops
     first, second : running means of the gradient and of its square
     """
 
@@ -39,7 +40,7 @@ class Adam:
         return cls(x.copy(), x.copy(), np.zeros_like(x), np.zeros_like(x))
 
     def step(self, gradient: np.ndarray, length: float, count: int) -> None:
-        """Take step number ``count`` = 1, 2, … along a gradient (n,)."""
+        """Take step number ``count`` = 1, 2, … for a gradient (n,)."""
         self.first += (1.0 - _FIRST) * (gradient - self.first)
         self.second += (1.0 - _SECOND) * (gradient**2 - self.second)
         mean = self.first / (1.0 - _FIRST**count)

@@ -1,4 +1,4 @@
-"""Early stopping: watch rows that are not fitted, and keep the point that was best on them."""
+"""Early stopping: watch validation rows, and keep the point with the lowest loss on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eigcore.fit.solvers.objective import Objective
 def split(
     stopping: EarlyStopping, rows: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to fit and rows to watch.
+    """Split the rows into rows to fit and validation rows.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def split(
         raise InvalidOption(
             "early_stopping",
             stopping,
-            "at least 2 rows, of which it hides one",
+            "at least 2 rows, one of them for validation",
             problem=f"hides rows, and there is {rows} sample",
         )
     order = rng.permutation(rows)
@@ -37,7 +37,7 @@ def split(
 
 
 class Watch:
-    """Called with every point of a descent; answers whether to stop. See `EarlyStopping`."""
+    """Called with every point of a descent; returns whether to stop. See `EarlyStopping`."""
 
     def __init__(self, stopping: EarlyStopping, objective: Objective, rows: Rows, targets: Targets):
         self.stopping, self.objective, self.rows, self.targets = stopping, objective, rows, targets
@@ -54,7 +54,7 @@ class Watch:
         return self.waited >= self.stopping.steps
 
     def best(self, solution: Solution) -> Solution:
-        """Return the solution with the best point on the watched rows in place of the last."""
+        """Return the solution with the best point on the validation rows instead of the last."""
         if self.point is None:
             return solution
         reason = "no gain" if self.waited >= self.stopping.steps else solution.reason

@@ -3,8 +3,8 @@
 Sources: Liu & Nocedal, Math. Program. 45 (1989), for the two-loop recursion; Lewis & Overton,
 "Nonsmooth optimization via quasi-Newton methods", Math. Program. 141 (2013), algorithm 2.6, for
 the line search. The eigenvalue objectives of eigcore have kinks: the *weak* Wolfe conditions can
-still be met there, the strong ones cannot. SciPy's L-BFGS-B finds as low objectives and takes
-longer (docs/notes/solver.md).
+still be met there, the strong ones cannot. SciPy's L-BFGS-B reaches equally low objectives but
+takes longer (docs/notes/solver.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CURVATURE = 0.9
 
 @dataclass(frozen=True)
 class Solution:
-    """What the solver found.
+    """Result of the solver.
 
     ``x`` (n,) is the best point seen, ``value`` its objective, ``reason`` one of ``"gradient"``,
     ``"decrease"``, ``"iterations"``, ``"line search"``, ``"stopped"``, ``"interrupted"``;
@@ -47,12 +47,12 @@ class Solution:
 
     @property
     def converged(self) -> bool:
-        """Whether the descent came to its end, instead of being cut short."""
+        """Whether the descent converged instead of being cut short."""
         return self.reason in ("gradient", "decrease", "no gain")
 
 
 class _Memory:
-    """The last few pairs (s, y) and the product with the inverse Hessian they stand for."""
+    """The last few pairs (s, y), and the product with the inverse Hessian they define."""
 
     def __init__(self, size: int):
         self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
@@ -87,7 +87,7 @@ class Point(NamedTuple):
 
 
 class _Counted:
-    """The objective, counting its calls, reading anything not finite as +inf, keeping the best."""
+    """The objective: it counts calls, reads non-finite values as +inf, and keeps the best point."""
 
     def __init__(self, objective: Objective):
         self.objective = objective
@@ -113,8 +113,8 @@ def weak_wolfe(
 
     Returns
     -------
-    The new point, or None when ``tries`` evaluations did not find a decrease. When only the
-    curvature condition is missing, the best decrease found is returned.
+    The new point, or None if ``tries`` evaluations found no decrease. If only the curvature
+    condition fails, the best decrease found is returned.
     """
     slope = float(start.gradient @ direction)
     low, high, found = 0.0, np.inf, None
@@ -149,9 +149,9 @@ def minimize(
     ----------
     objective : x (n,) -> (value, gradient (n,)); a value that is not finite shortens the step.
     start : (n,) float64
-    max_iter, memory : number of steps, number of remembered pairs.
+    max_iter, memory : largest number of steps, number of remembered pairs.
     gradient_tol : stop when max |gradient| ≤ gradient_tol.
-    decrease_tol : stop when ``window`` steps together gained less than this, relative to |value|.
+    decrease_tol : stop when ``window`` steps together gain less than this, relative to |value|.
     callback : called after each step with (iteration, value, x); returning True stops.
 
     Returns
@@ -189,7 +189,7 @@ def minimize(
 
 
 def _next(objective: Objective, point: Point, memory: _Memory) -> Point | None:
-    """One quasi-Newton step, or a steepest one where that fails; None where both do."""
+    """Take a quasi-Newton step, or a steepest-descent step if that fails; None if both fail."""
     gradient = point.gradient
     direction = memory.direction(gradient)
     if not float(gradient @ direction) < 0.0:

@@ -14,12 +14,12 @@ from eigcore.fit.parametrisation import Parametrisation
 class Objective:
     """mean loss(f(z_n), y_n) + penalty · R(W) + hold · Σ_b ‖W_b − anchor_b‖_F².
 
-    R(W) = Σ_b ‖W_b‖_F² + Σ_b smooth_b ‖W_{b+1} − W_b‖_F² is over the terms b, not over A_0; the
-    hold is over both.
+    R(W) = Σ_b ‖W_b‖_F² + Σ_b smooth_b ‖W_{b+1} − W_b‖_F² runs over the terms b, without A_0; the
+    hold includes A_0.
 
     Parameters
     ----------
-    rows : Rows of the N training rows; they know who computes, and in which type.
+    rows : Rows of the N training rows, with their backend and type.
     targets : Targets of these rows.
     loss : Loss, with one decision per pencil.
     parametrisation : from one pencil's vector to the matrices W of the scaled terms. With several
@@ -50,7 +50,7 @@ class Objective:
             self.anchors = [parametrisation.matrices(part) for part in parts]
 
     def values(self, vector: np.ndarray, rows: Rows | None = None) -> np.ndarray:
-        """Decisions (N,) or (N, outputs) float64 on these rows, or on others."""
+        """Decisions (N,) or (N, outputs) float64 on the training rows, or on other rows."""
         parts = vector.reshape(self.loss.outputs, -1)
         return self._joined([self.value(part, rows) for part in parts])
 

@@ -1,4 +1,4 @@
-"""Proximal steps for spectral norms, and a solver that takes them: columns drop out exactly.
+"""Proximal steps for spectral norms, and a solver with them: it makes columns exactly zero.
 
 Sources: Moreau 1965 for the decomposition; Duchi et al. 2008 for the ℓ₁ ball; Beck & Teboulle 2009
 for the accelerated proximal gradient, O'Donoghue & Candès 2015 for its restarts.
@@ -14,7 +14,7 @@ from eigcore.fit.solvers.lbfgs import Objective, Solution
 
 Prox = Callable[[np.ndarray, float], np.ndarray]
 _STEEPEST = 1e8
-"""Curvature beyond which a step is not shortened any more."""
+"""Largest curvature for which a step is still shortened."""
 
 
 def l1_ball(values: np.ndarray, radius: float) -> np.ndarray:
@@ -30,12 +30,12 @@ def l1_ball(values: np.ndarray, radius: float) -> np.ndarray:
 def spectral_prox(
     blocks: np.ndarray, strength: np.ndarray, groups: np.ndarray, psd: np.ndarray
 ) -> np.ndarray:
-    """argmin_X ½ Σ_b ‖X_b − M_b‖_F² + Σ_j strength_j · max_{b in j} ‖X_b‖₂, X_b ⪰ 0 where asked.
+    """argmin_X ½ Σ_b ‖X_b − M_b‖_F² + Σ_j strength_j · max_{b in j} ‖X_b‖₂, X_b ⪰ 0 where psd.
 
     max_b ‖X_b‖₂ is the largest |eigenvalue| of the blocks of a group together. A function of
     eigenvalues acts on them alone, and prox_{t‖·‖_∞}(λ) = λ − Π(λ), Π the projection onto the ℓ₁
-    ball of radius t; where λ ≥ 0 is asked for, negative ones are 0 before. The blocks of a group
-    are zero, exactly, if their remaining Σ|λ| ≤ strength.
+    ball of radius t; for PSD blocks, negative λ are set to 0 first. The blocks of a group are
+    exactly zero if the remaining Σ|λ| ≤ strength.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def minimize_composite(
     start : (n,) float64
     max_iter, tolerance, window : stop after ``max_iter`` steps, or when ``window`` of them moved x
         by less than ``tolerance`` in all, relative to its length
-    stop : asked after every step
+    stop : called after every step; returning True stops
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""Coordinates in which the terms are nearly uncorrelated: quasi-Newton steps are better there.
+"""Coordinates in which the terms are nearly uncorrelated, for better quasi-Newton steps.
 
 Let C be the covariance of the scaled blocks on the training rows. In coordinates u with
 P = C^{−1/2} u, steps of one length change the pencil equally on the rows, whatever their direction
-(math.md, section 7). The pieces of a column are nearly dependent: fully whitened, narrow bends are
-found easily and wide ones late. P = (C + ρ·1)^{−1/4} u, halfway, is ahead of both on the mean and
-never far behind (`python -m benchmarks.bench_whitening`). Penalties do not change: they are those
-of the matrices.
+(math.md, section 7). The pieces of a column are nearly dependent: full whitening finds narrow bends
+easily and wide ones late. Half of it, P = (C + ρ·1)^{−1/4} u, beats both extremes on average and
+is never far behind (`python -m benchmarks.bench_whitening`). Penalties do not change: they apply
+to the matrices.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from scipy.linalg import eigh
 
 POWER = 0.25
-"""Halfway; 0.5 whitens fully."""
+"""Default power, half of the whitening; 0.5 whitens fully."""
 _LEAST = 0.01
-"""ρ, in units of the variance of a block."""
+"""ρ, relative to the variance of a block."""
 MOST = 512
-"""Blocks that are whitened together: the spectrum of more costs more than it saves."""
+"""Most blocks to whiten together: with more, the spectrum costs more than it saves."""
 
 
 class Whitening:
@@ -29,8 +29,8 @@ class Whitening:
     Parameters
     ----------
     covariance : (blocks, blocks) of the blocks' terms, its diagonal about 1
-    columns : each column's blocks; beyond MOST blocks columns are whitened one by one, and a
-        column with more stays as it is
+    columns : the blocks of each column; beyond MOST blocks in all, columns are whitened one by
+        one, and a column with more than MOST is not whitened
     power : P = (C + ρ·1)^{−power} u; 0 leaves all blocks as they are
     """
 

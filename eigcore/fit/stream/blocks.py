@@ -1,4 +1,4 @@
-"""One epoch of a source in shuffled blocks: any block can be read again by its number."""
+"""Read an epoch of a source in shuffled blocks, from any block on."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Read one epoch.
 
-    The parts of the source come in an order of the epoch's own, the rows of a block too: both
-    follow from ``shuffle`` alone, so that reading can begin at any block. Checkpoints point into
-    this order: it is part of their format.
+    Each epoch shuffles the parts of the source and the rows of each block. Both orders depend on
+    ``shuffle`` alone, so that reading can begin at any block. Checkpoints rely on these orders:
+    they are part of the format.
 
     Parameters
     ----------
     ends : (blocks + 1,) from `bounds`
     shuffle : seed and number of the epoch
-    start : the first block wanted
+    start : number of the first block to read
 
     Returns
     -------
-    iterator of (rows, columns + 1) float64, see `Sampled.encoded`; rows held out are left out
+    iterator of (rows, columns + 1) float64, see `Sampled.encoded`; without held-out rows
 
     Raises
     ------
     InvalidInput
-        If the source has not the rows it had at the first pass.
+        If the source no longer has the rows of the first pass.
     """
     chunks = _chunks(source, sampled, np.random.default_rng(shuffle), int(ends[start]))
     for block, rows in enumerate(_cut(chunks, np.diff(ends)[start:]), start):
@@ -48,7 +48,7 @@ def blocks(
 
 
 def _cut(chunks: Iterator[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """Join and cut chunks of rows to blocks of the sizes given, which take up all rows."""
+    """Join and cut chunks of rows into blocks of the given sizes, which add up to all rows."""
     rest = np.empty(0)
     for size in sizes:
         pending, missing = [], int(size)
@@ -57,14 +57,14 @@ def _cut(chunks: Iterator[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray
             pending.append(rest[:missing])
             rest, missing = rest[missing:], missing - len(pending[-1])
         yield np.concatenate(pending)
-    for _ in chunks:  # only more rows than there were, which is noticed at the end of their part
+    for _ in chunks:  # reads to the end, where extra rows are noticed
         pass
 
 
 def _chunks(
     source: Source, sampled: Sampled, rng: np.random.Generator, skip: int
 ) -> Iterator[np.ndarray]:
-    """Encoded rows from number ``skip`` on, those held out with NaN for a target."""
+    """Encoded rows from number ``skip`` on; held-out rows have NaN for a target."""
     held = sampled.places[sampled.held]
     begins = np.concatenate([[0], np.cumsum(sampled.counts)])
     for part in rng.permutation(len(sampled.counts)):
@@ -85,6 +85,6 @@ def _chunks(
         if place != begins[part + 1]:
             raise InvalidInput(
                 f"Part {part} of the source had {count} rows at the first pass and "
-                f"{place - begins[part]} now; expected the same rows whenever it is read. Keep the "
-                "files as they are, and seed whatever is drawn."
+                f"{place - begins[part]} now; expected the same rows at every reading. Keep the "
+                "files unchanged, and seed all random draws."
             )

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file of arrays and one JSON text, written whole or not at all."""
+"""Checkpoints: arrays and JSON in one safetensors file, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ VERSION = 1
 
 
 class Checkpoint:
-    """A file to go on from.
+    """A file to resume from.
 
     Parameters
     ----------
     path : path of the file
-    seconds : time between two writes
-    made_with : data and options of the run, by name; a file of another run is refused
-    usual : values of options that a file need not name
+    seconds : least time between two writes
+    made_with : data and options of the run, by name; a file with others is rejected
+    usual : values of options that a file may omit
 
     Raises
     ------
     InvalidInput
-        A folder that is not there.
+        A folder that does not exist.
     """
 
     def __init__(
@@ -40,28 +40,28 @@ class Checkpoint:
     ):
         check_folder(path)
         self.path, self.seconds, self.saved = path, seconds, time.monotonic()
-        # as JSON gives them back
+        # in the form that JSON returns
         self.made_with, self.usual = json.loads(json.dumps([made_with, usual], default=str))
 
     @property
     def due(self) -> bool:
-        """Whether the time since the last write is over."""
+        """Whether it is time for the next write."""
         return time.monotonic() - self.saved >= self.seconds
 
     def save(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Write JSON values and arrays; a crash leaves the old file or the new one."""
+        """Write JSON values and arrays; after a crash, the old or the new file is complete."""
         text = json.dumps({"version": VERSION, "made_with": self.made_with, "values": values})
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_whole(self.path, safetensors.numpy.save(arrays, {KEY: text}))
         self.saved = time.monotonic()
 
     def load(self) -> Record | None:
-        """Read what `save` wrote; None where there is no file.
+        """Read what `save` wrote; None if there is no file.
 
         Raises
         ------
         InvalidInput
-            A damaged or foreign file, or one of other data or settings.
+            A damaged or foreign file, or one with other data or options.
         """
         if not self.path.exists():
             return None
@@ -81,8 +81,8 @@ class Checkpoint:
         pairs = [f"{n} {old!r}, not {new!r}" for n, (old, new) in differs.items() if old != new]
         if pairs:
             raise self._unusable(
-                f"is of another run: {'; '.join(pairs)}; expected the data and options it was "
-                "begun with"
+                f"is from another run: {'; '.join(pairs)}; expected the data and options that it "
+                "began with"
             )
         return values, arrays
 

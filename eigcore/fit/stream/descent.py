@@ -1,4 +1,4 @@
-"""The loop over epochs, blocks and batches, and where it stands."""
+"""The loop over epochs, blocks and batches, and its state."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from eigcore.fit.stream.sampled import Record, Sampled
 from eigcore.fit.stream.source import Source
 
 _ENOUGH, _MOST = 10_000_000, 100
-"""Rows seen by default, in at most so many epochs."""
+"""Rows to read by default, and the largest number of epochs for that."""
 _LEVEL = 0.05
 """Weight of a new batch in the running mean of the objective."""
 
 
 @dataclass
 class Position:
-    """The next batch to be read, and steps made.
+    """The next batch to read, and the steps taken.
 
     level : running mean of the objective, per member; empty before the first step
     history : its value after each block, one list per member
@@ -71,10 +71,10 @@ class Descent:
 
     Parameters
     ----------
-    problem : the sampled rows, with the options and circumstances of the fit
-    data, sampled : the rows, and what the first pass decided about them
+    problem : the sampled rows, with the options and context of the fit
+    data, sampled : the source, and the results of the first pass
     file : where to write checkpoints
-    state : where to go on; None: from the first model
+    state : state to resume from; None: the first model
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Descent:
         return State([Adam.at(x) for x in vectors], Position(history=[[] for _ in vectors]))
 
     def finish(self) -> None:
-        """Go on to the end, to Ctrl-C, or to where the callback wants it."""
+        """Descend until the end, Ctrl-C, or a callback that returns True."""
         context, at = self.context, self.state.at
         try:
             while at.epoch < self.epochs and not (context.interrupted or context.stopped):
@@ -111,7 +111,7 @@ class Descent:
                 if self.file and at.epoch == self.epochs:
                     self._save(self.file)
         except KeyboardInterrupt:
-            # nothing is saved in the middle of a step: the file keeps the last whole one
+            # never save in the middle of a step: the file keeps the last complete one
             context.interrupted = True
 
     def result(self) -> FitResult:
@@ -147,7 +147,7 @@ class Descent:
                 values.append(level)
 
     def _progress(self, batches: int) -> float:
-        """Return the part of the way that will be behind us after the next batch."""
+        """Return the part of all steps that is done after the next batch."""
         at = self.state.at
         begin, end = self.ends[at.block], self.ends[at.block + 1]
         inside = begin + (end - begin) * (at.batch + 1) / batches

@@ -1,4 +1,4 @@
-"""What the first pass decides: the sampled rows, and the model that was fitted to them."""
+"""Results of the first pass: the sampled rows, and the model fitted to them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Record = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 class Sampled:
-    """All that training needs to know of the first pass.
+    """Everything that training needs from the first pass.
 
     Parameters
     ----------
-    start : model fitted to the sampled rows; its encoding, scaling and settings stay
+    start : model fitted to the sampled rows; its encoding, scaling and settings are kept
     notes : what was done to the columns
     counts : (parts,) rows of each part of the source
     numbers : (k, columns) sampled rows
-    target : (k,) theirs, places of the classes where there are any
-    places : (k,) which row of the source each one is
+    target : (k,) their target values, or class indices
+    places : (k,) number of each row in the source
     held : (k,) bool, whether it is held out
     """
 
@@ -59,7 +59,7 @@ class Sampled:
 
     @classmethod
     def of(cls, found: Survey, start: FitResult, dropped: bool) -> Sampled:
-        """Keep what is needed of the first pass; dropped: rows without a target were left out."""
+        """Keep what training needs; dropped: rows without a target were left out."""
         static = start.model.static
         note = ("Rows without a target are left out.",) if dropped else ()
         return cls(
@@ -79,11 +79,11 @@ class Sampled:
 
     @property
     def penalty(self) -> float:
-        """Noise in a gradient falls as 1/rows, and so does the penalty it needs."""
+        """Penalty for all rows: like the noise in a gradient, it falls as 1/rows."""
         return self.settings.penalty * float((~self.held).sum()) / self.rows
 
     def problem(self, options: FitOptions, context: Context) -> Problem:
-        """Return all sampled rows as a problem, those held out among them."""
+        """Return all sampled rows as a problem, including those held out."""
         static, known = self.start.static, self.origin
         target = Target(
             static.target_name,
@@ -106,19 +106,19 @@ class Sampled:
         )
 
     def encoded(self, cells: Cells) -> np.ndarray:
-        """(rows, columns + 1) numbers of a batch and, last, the values of its target.
+        """Numbers (rows, columns + 1) of a batch; the last column holds the target values.
 
         Raises
         ------
         InvalidInput
-            Cells that do not fit the encoding or the classes, a target that is not finite.
+            Cells that do not match the encoding or the classes, or a target that is not finite.
         """
         static = self.start.static
         values = _values(static, cells[static.target_name])
         return np.column_stack([static.encoding.table(cells), values])
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
-        """Design and coordinates of each member; the same at every call."""
+        """Design and coordinates of each member; equal at every call."""
         known = problem.part(~self.held)
         pairs = zip(self.origin.pieces, self.start.static.specs, strict=True)
         designs = [(Design(known, pieces), spec) for pieces, spec in pairs]
@@ -127,7 +127,7 @@ class Sampled:
     def model(
         self, members: Sequence[tuple[Design, Parametrisation]], vectors: Sequence[np.ndarray]
     ) -> SpectralModel:
-        """Put the members together; every constraint holds exactly."""
+        """Build the model of the members; every constraint holds exactly."""
         pairs = zip(members, vectors, strict=True)
         found = [design.member(coordinates, x)[1] for (design, coordinates), x in pairs]
         provenance = self.start.provenance | {"rows": self.rows}
@@ -138,8 +138,8 @@ class Sampled:
         fitted = ~self.held
         before = errors_of(self.start, problem, fitted).held_out
         sampled = (
-            f"Errors on fitted rows are those of {int(fitted.sum())} of them, sampled; the first "
-            f"model, fitted to these alone, had {before:.6g} on the held-out rows."
+            f"Errors on fitted rows are measured on a sample of {int(fitted.sum())}; the first "
+            f"model, fitted to this sample alone, had {before:.6g} on the held-out rows."
         )
         settings = self.settings._replace(penalty=self.penalty)
         found = report(problem, fitted, model, [settings])
@@ -161,7 +161,7 @@ class Sampled:
 
 
 def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
-    """Target (rows,) float64 of a batch: finite numbers, or the places of its classes."""
+    """Target (rows,) float64 of a batch: finite numbers, or class indices."""
     if static.classes:
         values = np.full(len(cells), np.nan)
         for code, level in enumerate(static.classes):

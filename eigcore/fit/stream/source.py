@@ -1,4 +1,4 @@
-"""Where rows come from: parts of files, or batches, that can be read again and again."""
+"""Sources of rows: parts of files, or batches, that can be read repeatedly."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from eigcore.fit.names import listed, nearest
 from eigcore.fit.table import missing_target
 
 _PIECES, _PIECE = 64, 2**16
-"""Pieces of a file that are compared, and their bytes: all of it up to 4 MiB."""
+"""Number of pieces of a file to hash, and bytes of each: together 4 MiB."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Rows in parts; a part is read batch by batch, and parts are read in any order.
+    """Rows in parts, which are read in any order, each batch by batch.
 
     Parameters
     ----------
-    parts : functions that give an iterator of batches each
-    files : where the parts are; empty for batches
+    parts : functions, each of which returns an iterator of batches
+    files : paths of the files; empty for batches
     target : name of the column to predict
-    drop : leave rows without a target out, instead of raising
+    drop : leave out rows without a target, instead of raising
     """
 
     parts: tuple[Callable[[], Iterator[Any]], ...]
@@ -40,12 +40,12 @@ class Source:
 
     @classmethod
     def of(cls, source: Any, target: str, drop: bool = False) -> Source:
-        """Make a source of paths, of batches, or of a function that gives an iterator of batches.
+        """Make a source of paths, of batches, or of a function that returns an iterator of batches.
 
         Raises
         ------
         InvalidInput
-            Something else, something that can be read only once, or a file that cannot be used.
+            Another object, one that can be read only once, or a file that cannot be used.
         """
         if not isinstance(target, str):
             raise InvalidInput(
@@ -66,18 +66,18 @@ class Source:
         else:
             raise InvalidInput(
                 f"The source is {type(source).__name__}, which cannot be read more than once; "
-                "expected paths, a list of batches, or a function that gives an iterator of "
+                "expected paths, a list of batches, or a function that returns an iterator of "
                 "batches. Write fit(lambda: batches(), ...)."
             )
         return cls((lambda: iter(batches()),), (), target, drop)
 
     def read(self, part: int) -> Iterator[Cells]:
-        """Batches of one part as columns of cells, the target's among them, none of it missing.
+        """Batches of one part as columns of cells, with the target; no target cell is missing.
 
         Raises
         ------
         InvalidInput
-            A batch without the target's column, or with missing cells in it.
+            A batch without the column of the target, or with missing cells in it.
         """
         for batch in self.parts[part]():
             if column_names(batch) is None:
@@ -102,9 +102,9 @@ class Source:
             yield {n: column[~absent] for n, column in cells.items()} if absent.any() else cells
 
     def fingerprint(self) -> str:
-        """Tell sources apart: SHA-256 in hexadecimal.
+        """Return a SHA-256 in hexadecimal that differs between sources.
 
-        It is of the names, sizes and 64 pieces of 64 KiB of files, or of all batches.
+        For files it covers names, sizes and 64 pieces of 64 KiB each; otherwise all batches.
         """
         digest = hashlib.sha256(repr((len(self.parts), self.target, self.drop)).encode())
         for path in self.files:
@@ -122,7 +122,7 @@ class Source:
 
 
 def is_source(table: Any) -> bool:
-    """Tell tables that are read in batches from those in memory."""
+    """Whether a table is read in batches; otherwise it is in memory."""
     if isinstance(table, (str, os.PathLike)):
         return True
     if column_names(table) is not None or hasattr(table, "__array__"):
@@ -134,7 +134,7 @@ def is_source(table: Any) -> bool:
 
 
 def _paths(source: Any) -> list[Path] | None:
-    """Return the files meant by a path, a folder, or a list of them; None for anything else."""
+    """Return the files of a path, a folder, or a list of these; None for anything else."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if not path.is_dir():

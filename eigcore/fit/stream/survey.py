@@ -1,4 +1,4 @@
-"""The first pass: how many rows there are, and a sample of them that fits into memory."""
+"""The first pass: count the rows, and draw a sample that fits into memory."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _WITNESS = -1.0
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass found.
+    """Results of the first pass.
 
     counts : (parts,) int64, rows of each part
     cells : columns (k,) of the sampled rows, in the order of the source
-    places : (k,) int64, which row of the source each one is
+    places : (k,) int64, number of each row in the source
     held : (k,) bool, the sampled rows that are held out
     """
 
@@ -32,12 +32,12 @@ class Survey:
 
 
 def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator) -> Survey:
-    """Read everything once; keep a uniform sample of ``rows`` rows, and a part of it held out.
+    """Read everything once; keep a uniform sample of ``rows`` rows, and hold a part of it out.
 
-    Every row draws a key, the smallest keys stay. Of each column, the rows with the smallest and
-    the largest number and the first one with a category, a missing cell or a second value always
-    stay and are never held out, so that no cell is new to the encoding: at most about a hundred
-    rows per column.
+    Every row draws a key; the rows with the smallest keys stay. For each column, some rows always
+    stay and are never held out, so that no cell is new to the encoding: those with the smallest and
+    the largest number, and the first one with each category, a missing cell or a second value. They
+    are at most about a hundred rows per column.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class _Pool:
         self.extremes: dict[tuple[str, int], tuple[float, int, Cells]] = {}
 
     def add(self, keys: np.ndarray, cells: Cells) -> None:
-        """Take the next rows into account: keys (n,), columns (n,)."""
+        """Add the next rows: keys (n,), columns (n,)."""
         if self.kept and set(cells) != set(self.kept[0][2]):
             raise InvalidInput(
                 f"One batch has the columns {', '.join(cells)}, another one "
@@ -87,7 +87,7 @@ class _Pool:
             self.limit = self.kept[0][0].max()
 
     def shrink(self) -> tuple[np.ndarray, np.ndarray, Cells]:
-        """Join what was kept, drop the largest keys; in the order of the source."""
+        """Join the rows kept and drop the largest keys; return them in the order of the source."""
         keys = np.concatenate([entry[0] for entry in self.kept])
         places = np.concatenate([entry[1] for entry in self.kept])
         most = max(self.most, int((keys == _WITNESS).sum()))
@@ -109,7 +109,7 @@ class _Pool:
                     self.extremes[name, side] = values[row], self.rows + row, own
 
     def result(self) -> tuple[np.ndarray, np.ndarray, Cells]:
-        """Keys, places and columns of the sample, with the rows of the extremes."""
+        """Keys, row numbers and columns of the sample, including the rows that always stay."""
         keys, places, cells = self.shrink()
         rows = {place: own for _, place, own in self.extremes.values()}
         keys[np.isin(places, list(rows))] = _WITNESS
@@ -120,7 +120,7 @@ class _Pool:
 
 
 def _news(cells: Cells, seen: dict[str, tuple[Any, set]]) -> list[int]:
-    """Rows with something that its column has not shown before; what was shown goes to `seen`."""
+    """Rows with a value that is new to its column; `seen` is updated."""
     rows = []
     for name, column in cells.items():
         if not len(column):

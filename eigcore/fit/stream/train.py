@@ -1,4 +1,4 @@
-"""Fit rows that are read batch by batch: a first model of a sample, then Adam over all of them."""
+"""Fit rows that are read batch by batch: a first model of a sample, then Adam on all rows."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from eigcore.fit.stream.source import Source
 from eigcore.fit.stream.survey import Survey, survey
 
 _MEMBERS, _STEPS = 4, 100
-"""Members, and L-BFGS steps of the first model, unless others are given."""
+"""Default number of members, and of L-BFGS steps of the first model."""
 _MANY = 8
 _LARGE = {"knots": 32, "dim": 9, "penalty": 5e-4}
-"""Settings from so many times the sample on, which alone would choose smaller ones."""
+"""Settings for streams of _MANY times the sample, which alone would choose smaller ones."""
 _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target"}
-"""Options that may differ where a run goes on, or are part of the data's fingerprint."""
+"""Options that may change when a run resumes, or that the fingerprint of the data covers."""
 
 
 @takes_options("any", "stream")
 def fit_stream(
     source: Any, target: str, *, callback: Callback | None = None, **options: Any
 ) -> FitResult:
-    """Fit rows that are read batch by batch: short for `eigcore.fit.fit` of such a source.
+    """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
-    Memory: a block of rows, block_rows · (columns + 1) · 8 bytes, four times over; the sample; the
-    terms' covariance, terms² · 8 bytes; what the reader holds of one row group. None of them grows
+    Memory: four blocks of rows, block_rows · (columns + 1) · 8 bytes each; the sample; the
+    covariance of the terms, terms² · 8 bytes; and one row group in the reader. None of these grows
     with the number of rows.
 
     Parameters
     ----------
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
-        of batches; see `eigcore.fit.fit`. One table in memory is one batch
+        of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
     target : name of the column to predict
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
 
     Returns
     -------
-    FitResult. After Ctrl-C too, once there is a first model: with the average of the last iterates,
-    every constraint satisfied.
+    FitResult. After Ctrl-C, once there is a first model, it holds the average of the last iterates,
+    which satisfies every constraint.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def fit_source(source: Any, target: str, options: FitOptions, context: Context) 
     else:
         sampled, state = _first_model(data, options, context), None
     problem = sampled.problem(options, context)
-    # beside a kernel BLAS has little to do: its threads would only wait, and be in the way
+    # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if problem.fast else None, "blas"):
         descent = Descent(problem, data, sampled, file, state)
         descent.finish()
@@ -85,7 +85,7 @@ def fit_source(source: Any, target: str, options: FitOptions, context: Context) 
 
 
 def _checkpoint(data: Source, options: FitOptions, context: Context) -> Checkpoint | None:
-    """Return the file to go on from; what the run is made with must not change on the way."""
+    """Return the file to resume from; it records the data and options, which must not change."""
     if options.checkpoint is None:
         return None
     names = [name for name in OPTIONS if name not in _APART]
@@ -96,7 +96,7 @@ def _checkpoint(data: Source, options: FitOptions, context: Context) -> Checkpoi
 
 
 def _first_model(data: Source, options: FitOptions, context: Context) -> Sampled:
-    """Read everything once, and fit the rows sampled on the way."""
+    """Read everything once, and fit the sampled rows."""
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, None, _first_options(found, options), context)
@@ -104,7 +104,7 @@ def _first_model(data: Source, options: FitOptions, context: Context) -> Sampled
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:
-    """Options of the first fit: settings for as many rows as there are, not as are sampled."""
+    """Options of the first fit: settings that suit all rows, not only the sample."""
     options = replace(options, validation=0.0)
     if found.counts.sum() < _MANY * len(found.places):
         return options

@@ -1,4 +1,4 @@
-"""Laws of the framework's own differentiation and compiler, for backends that declare them."""
+"""Laws of the differentiation and the compiler of a framework, if a backend declares them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _arrays(backend: Backend, case: Model) -> tuple[Any, Any]:
 
 @law(SOME, needs=AUTODIFF)
 def autodiff_agrees_with_the_rule_under_a_random_cotangent(backend, case):
-    """The framework's gradient of ⟨g, f⟩ is what eigcore.vjp pulls back for g."""
+    """The gradient of ⟨g, f⟩ by the framework equals the pullback of g by eigcore.vjp."""
     got = backend.gradient(_loss(backend, case), *_arrays(backend, case))
     _, *expected = pulled_back(backend, case)
     allowed = bound(case.spec.dim, case.dtype, case.hardness * case.cotangent.sum())
@@ -56,7 +56,7 @@ def autodiff_of_a_matrix_agrees_with_the_rule(backend, case):
 
 @law(TIES[::2], TIES[1:4:2], needs=AUTODIFF)
 def autodiff_at_a_tie_is_the_projector_over_m(backend, case):
-    """The tie rule reaches the framework's own gradient."""
+    """The gradient of the framework obeys the tie rule."""
     M = put(backend, case.M, case.dtype)
     for k in case.ks:
         [G] = backend.gradient(
@@ -112,7 +112,7 @@ def second_order_is_right_or_raises(backend, case):
 
 @law(TIES[:2:2], needs=AUTODIFF)
 def second_order_at_a_tie_is_never_a_number(backend, case):
-    """λ_k has no second derivative at a tie: an error or NaN."""
+    """λ_k has no second derivative at a tie, so the framework raises or returns NaN."""
     M, k = put(backend, case.M, case.dtype), case.d - 1
     delta = put(backend, spread(case.d)(case.rng(1)), case.dtype)
 
@@ -150,7 +150,7 @@ COMPILED = tuple(c for c in SOME if c.name in ("kth, dense", "kth, tridiagonal",
 
 @law(COMPILED, needs=("compiled",))
 def compiled_equals_eager(backend, case):
-    """The framework's compiler takes evaluate whole, and gives the same values."""
+    """The compiler of the framework compiles evaluate as a whole; the values do not change."""
     arrays = _arrays(backend, case)
 
     def model(p: Any, x: Any) -> Any:
@@ -163,7 +163,7 @@ def compiled_equals_eager(backend, case):
 
 @law(COMPILED[:2], needs=("compiled", "autodiff"))
 def the_gradient_of_compiled_code_agrees_with_the_rule(backend, case):
-    """Differentiating through the compiler changes nothing."""
+    """Compiling does not change the gradient."""
     got = backend.gradient(backend.compiled(_loss(backend, case)), *_arrays(backend, case))
     _, *expected = pulled_back(backend, case)
     allowed = bound(case.spec.dim, case.dtype, case.hardness * case.cotangent.sum())

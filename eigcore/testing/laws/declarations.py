@@ -1,4 +1,4 @@
-"""Laws of what a backend says of itself. No declaration can skip those about the whole backend."""
+"""Laws of declarations. No declaration can skip those about the backend as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eigcore.testing.preflight import preflight
 from eigcore.testing.tolerance import holds
 
 COMPUTED = ("float64", "float32")
-"""The element types that `Backend.eigenpairs` sees."""
+"""The element types that `Backend.eigenpairs` receives."""
 
 ASARRAY = tuple(Case("asarray", dtype) for dtype in (*COMPUTED, "float16", "bfloat16"))
 
@@ -24,7 +24,7 @@ def the_preflight_finds_nothing(backend, case):
 
 @law(WHOLE)
 def something_is_declared(backend, case):
-    """float64 or float32, and a structure: with neither of them no law says anything."""
+    """float64 or float32 and a structure are declared; otherwise all laws would be skipped."""
     own = backend.capabilities
     holds(
         set(own.dtypes) & set(COMPUTED),
@@ -35,7 +35,7 @@ def something_is_declared(backend, case):
 
 @law(ASARRAY)
 def a_declared_dtype_comes_back(backend, case):
-    """asarray(a, dtype=…) has the dtype it was given, and so has asarray(a, like=…)."""
+    """asarray(a, dtype=…) has the given dtype, and asarray(a, like=…) that of `like`."""
     first = backend.asarray(np.zeros(2), dtype=case.dtype)
     second = backend.asarray(np.zeros(2), like=first)
     for what, a in (("dtype", first), ("like", second)):
@@ -49,7 +49,7 @@ def a_declared_dtype_comes_back(backend, case):
 
 @law(WHOLE)
 def only_what_is_missing_is_switched_off(backend, case):
-    """`Backend.switched_off` speaks of no dtype that asarray gives."""
+    """`Backend.switched_off` names no dtype that asarray returns."""
     for dtype in backend.capabilities.dtypes:
         if reason := backend.switched_off(dtype):
             got = backend.dtype_name(backend.asarray(np.zeros(2), dtype=dtype))
@@ -58,7 +58,7 @@ def only_what_is_missing_is_switched_off(backend, case):
 
 @law(WHOLE)
 def some_law_runs(backend, case):
-    """A backend of which all laws are skipped has shown nothing."""
+    """At least one law is not skipped; otherwise nothing is shown."""
     laws = [c for c in checks(backend) if c.case not in (*WHOLE, *ASARRAY)]
     reasons = sorted({check.skip for check in laws})
     holds("" in reasons, f"all {len(laws)} checks are skipped, but some should run: {reasons[:3]}.")

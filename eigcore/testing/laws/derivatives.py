@@ -1,4 +1,4 @@
-"""Laws of the rule's derivatives, which every backend has through eigcore.vjp and eigcore.jvp."""
+"""Laws of the derivatives of rules, which eigcore.vjp and eigcore.jvp give every backend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eigcore.testing.tolerance import DIFFERENCE, STEP, agree, bound, holds
 def pulled_back(
     backend: Backend, case: Model, params: Any = None, x: Any = None
 ) -> list[np.ndarray]:
-    """Return f, d_params and d_x for the case's cotangent, or at other parameters and inputs."""
+    """Return f, d_params and d_x for the cotangent of the case, also at other arrays."""
     params = case.params if params is None else params
     x = case.x if x is None else x
     arrays = put(backend, params, case.dtype), put(backend, x, case.dtype)
@@ -32,7 +32,7 @@ def pulled_back(
 
 @law(MODELS)
 def a_kernel_equals_the_composition(backend, case):
-    """What a kernel answers, if anything, is what the rule composes from eigenpairs."""
+    """The answer of a kernel, if any, equals the composition from eigenpairs."""
     rule, pencil = rules.rule_of(case.spec), Pencil(*_arrays(backend, case))
     p = pencil.assembled(backend)
     for source in (Matrices(p), pencil):
@@ -182,7 +182,7 @@ def a_batch_without_rows_has_a_zero_gradient(backend, case):
 
 @law(tuple(c for c in MODELS if c in FORMS or c.dtype == "float32"))
 def derivatives_keep_shape_and_dtype(backend, case):
-    """d_params and d_x look like params and x, values and tangents like g."""
+    """d_params and d_x have shape and dtype of params and x, values and tangents those of g."""
     arrays = put(backend, case.params, case.dtype), put(backend, case.x, case.dtype)
     values, pullback = eigcore.vjp(case.spec, *arrays, backend=backend)
     cotangents = pullback(put(backend, case.cotangent, case.dtype))

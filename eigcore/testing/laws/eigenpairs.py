@@ -28,7 +28,7 @@ def counts_from_the_smallest(backend, case):
 
 @law(POINTS[:2], POINTS[4:6], BATCHES[::3], EMPTY)
 def keeps_batch_shape_and_dtype(backend, case):
-    """(..., d, d) gives (...), and (..., d) for the vector, in the dtype that came in."""
+    """(..., d, d) gives values (...) and vectors (..., d), in the dtype of the input."""
     M = put(backend, case.M, case.dtype)
     k = case.d // 2
     value, vector = eigcore.kth_eigenpair(M, k, backend=backend)
@@ -89,7 +89,7 @@ def hard_matrices_meet_the_residual_bound(backend, case):
 
 @law(TRIDIAGONAL)
 def hard_tridiagonal_matrices_meet_the_residual_bound(backend, case):
-    """The same for the solver of tridiagonal matrices."""
+    """The same holds for the solver of tridiagonal matrices."""
     bands = (
         put(backend, np.diagonal(case.M), case.dtype),
         put(backend, np.diagonal(case.M, -1), case.dtype),
@@ -133,7 +133,7 @@ def a_window_of_eigenpairs_is_a_part_of_all(backend, case):
 
 @law(BATCHES)
 def batch_equals_loop(backend, case):
-    """A batch gives what its matrices give one by one."""
+    """A batch gives the same results as its matrices one by one."""
     k = case.d // 2
     values = host(
         backend, eigcore.kth_eigenvalue(put(backend, case.M, case.dtype), k, backend=backend)

@@ -1,4 +1,4 @@
-"""Laws that compare with numbers computed elsewhere: by definition, and by mpmath at 50 digits."""
+"""Laws that compare with reference values: from the definition, and from mpmath (50 digits)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def values_agree_with_the_definition(backend, case):
 
 @law(_stored(Golden, ("float64", "float32")))
 def golden_vectors_are_met(backend, case):
-    """Values and gradients that mpmath computed with 50 digits, from inputs that are exact."""
+    """Values and gradients agree with those of mpmath (50 digits), for exact inputs."""
     vector: Golden = case.vector
     arrays = put(backend, vector.params, case.dtype), put(backend, vector.x, case.dtype)
     values, pullback = eigcore.vjp(vector.spec, *arrays, backend=backend)

@@ -1,4 +1,4 @@
-"""Laws of what may come in, and what is said about it: dtypes, views, libraries, chunks, traces."""
+"""Laws of inputs and of the record of solves: dtypes, views, libraries, chunks, traces."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def integers_become_the_widest_float(backend, case):
 
 @law(ANY)
 def strided_and_broadcast_inputs_are_welcome(backend, case):
-    """Views with any strides, zero strides included, give what their copies give."""
+    """Views with any strides, including zero, give the same results as their copies."""
     M = _matrices(case, (4, 6))
     there, rows = put(backend, M, case.dtype), np.linalg.eigvalsh(M)[..., 1]
     wide = backend.xp.broadcast_to
@@ -117,7 +117,7 @@ def _budget(size: int):
 
 @law(ANY)
 def chunks_change_nothing(backend, case):
-    """A small eigcore.dispatch.backend.MEMORY_BUDGET cuts the batch, and the results stay."""
+    """A small eigcore.dispatch.backend.MEMORY_BUDGET cuts batches; the results do not change."""
     M = _matrices(case, (3, 17))
     rule = rules.kth_rule("square", 4, 1)
     p = put(backend, M, case.dtype)
@@ -146,7 +146,7 @@ def trace_tells_what_ran(backend, case):
     }
     told = {}
     for name, solve in solving.items():
-        solve()  # compiles, where `Backend.call` does: the second call runs what was compiled
+        solve()  # compiles, if `Backend.call` does; the second call runs the compiled code
         with eigcore.trace() as told[name]:
             solve()
         holds(told[name], f"trace recorded no solve of {name}, called for the second time.")
@@ -194,7 +194,7 @@ def libraries_are_not_mixed(backend, case):
 
 @law(ANY)
 def wrong_shapes_are_refused(backend, case):
-    """A matrix that is not square, an index out of range, features that do not fit."""
+    """A non-square matrix, an index out of range and a wrong number of features raise."""
     M = put(backend, np.zeros((2, 3)), case.dtype)
     square = put(backend, np.eye(3), case.dtype)
     spec = eigcore.EigSpec(2, 3)

@@ -1,4 +1,4 @@
-"""Laws of NaN and infinity: loud in eager calls, contained in compiled ones."""
+"""Laws of NaN and infinity: an error in eager calls, NaN for these rows in compiled ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _refused(what: str, function: Callable[[], Any]) -> str:
         return str(error)
     except Exception as error:
         raise AssertionError(f"{what} raised {error!r:.200}; should be NonFiniteInput.") from error
-    raise AssertionError(f"{what} came back; should raise NonFiniteInput.")
+    raise AssertionError(f"{what} returned; should raise NonFiniteInput.")
 
 
 @law(ANY)
@@ -76,7 +76,7 @@ def non_finite_in_is_never_finite_out(backend, case):
 
 @law(ANY)
 def the_neighbours_of_a_non_finite_row_are_unharmed(backend, case):
-    """The rule gives NaN on bad rows, and on the others what it gives without bad rows."""
+    """The rule gives NaN on bad rows; they do not change the results of other rows."""
     phis: tuple[Functional, ...] = (Kth(4, 1), Smooth(4, (1, 0.5)), Softmax(4, 1.0), TopSum(4, 2))
     for bad in BAD:
         M, spoilt = _spoilt(case, bad)
@@ -97,7 +97,7 @@ def _check_rows(what: str, case: Case, got: np.ndarray, good: np.ndarray) -> Non
 
 @law(ANY, needs=("compiled",))
 def compiled_non_finite_rows_are_nan_and_alone(backend, case):
-    """Compiled code raises nothing: its bad rows are NaN, their neighbours as ever."""
+    """Compiled code does not raise: bad rows are NaN, and other rows do not change."""
     spec, rng = eigcore.EigSpec(2, 4), case.rng(1)
     params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
     x = case.rounded(rng.normal(size=(2, 3, 2)))

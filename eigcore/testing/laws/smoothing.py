@@ -1,4 +1,4 @@
-"""Laws of the Moreau-smoothed k-th eigenvalue (docs: the mathematics, section 4)."""
+"""Laws of the Moreau-smoothed k-th eigenvalue (math.md, section 4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eigcore.testing.tolerance import agree, bound, holds
 
 
 def _ks(case: Matrices) -> list[int]:
-    """All indices worth trying in float64, the middle one in float32."""
+    """All indices in float64, only the middle one in float32."""
     return case.ks if case.dtype == "float64" else [case.d // 2]
 
 
@@ -32,7 +32,7 @@ def smoothed_weights_sum_to_one_and_are_not_negative(backend, case):
 
 @law(TIES, SMALL[2:])
 def smoothed_gradient_is_lipschitz(backend, case):
-    """|∂λ̃_k(M) − ∂λ̃_k(N)| ≤ L |M − N|: 1/α for each envelope, of which the ends have one."""
+    """|∂λ̃_k(M) − ∂λ̃_k(N)| ≤ L |M − N|; L is 1/α per envelope, and the ends have only one."""
     rng, alpha = case.rng(1), 0.5
     for k in _ks(case):
         phi = Smooth(case.d, (k, alpha))
@@ -56,7 +56,7 @@ def smoothed_gradient_is_lipschitz(backend, case):
 
 @law(SMALL, BATCHES[:1])
 def smoothed_equals_the_kth_far_from_collisions(backend, case):
-    """λ̃_k = λ_k, and the gradients agree, where all gaps are at least α."""
+    """λ̃_k = λ_k, and the gradients agree, if all gaps are at least α."""
     gap = np.diff(case.lam, axis=-1).min() if case.d > 1 else 1.0
     alpha, M = float(gap) / 2, put(backend, case.M, case.dtype)
     allowed = bound(case.d, case.dtype, case.norm)

@@ -1,4 +1,4 @@
-"""Laws without a reference: what eigenvalues do when matrices are moved, turned and rewritten."""
+"""Laws without a reference: eigenvalues of shifted, rotated and rewritten matrices."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _smallest_gap(case: Matrices) -> Any:
 
 @law(SMALL[2:], BATCHES[:4])
 def a_matrix_means_its_symmetric_part(backend, case):
-    """λ_k of any square matrix is λ_k of (M + Mᵀ)/2; nobody reads one triangle."""
+    """λ_k of any square matrix is λ_k of (M + Mᵀ)/2, not that of one triangle."""
     k, skew = case.d // 2, np.triu(case.rng(1).normal(size=case.M.shape), 1)
     skew = case.rounded(skew.round(1))
     got = _kth(backend, case.M + skew - skew.mT, k, case.dtype)

@@ -103,7 +103,7 @@ def test_a_checkpoint_of_other_settings_is_an_error(finished):
 def test_a_checkpoint_of_other_data_is_an_error(finished, tmp_path):
     _, checkpoint = finished
     other = write(table(seed=1), tmp_path, ".parquet")
-    with pytest.raises(InvalidInput, match="is of another run: data"):
+    with pytest.raises(InvalidInput, match="is from another run: data"):
         fit_stream(other, "y", checkpoint=checkpoint, **QUICK)
 
 
@@ -116,7 +116,7 @@ def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
         return write(columns, tmp_path, ".csv") if as_files else cut(columns)
 
     fit_stream(given(rows), "y", checkpoint=checkpoint, **QUICK)
-    with pytest.raises(InvalidInput, match="is of another run: data"):
+    with pytest.raises(InvalidInput, match="is from another run: data"):
         fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
 
 
