@@ -176,7 +176,7 @@ def _solving(backend: Backend, case: Case) -> dict[str, Callable[[], Any]]:
     """Return one call for every way to an eigensolver that the backend declares."""
     numbers, declared = _matrices(case), backend.capabilities.structures
     M = put(backend, numbers, case.dtype)
-    bands = [put(backend, np.diagonal(numbers, k, -2, -1).copy(), case.dtype) for k in (0, -1)]
+    diag, off = (put(backend, np.diagonal(numbers, k, -2, -1).copy(), case.dtype) for k in (0, -1))
     calls: dict[str, Callable[[], Any]] = {
         "kth_eigenvalue": lambda: eigcore.kth_eigenvalue(M, 1, backend=backend),
         "kth_eigenpair": lambda: eigcore.kth_eigenpair(M, 1, backend=backend),
@@ -187,11 +187,13 @@ def _solving(backend: Backend, case: Case) -> dict[str, Callable[[], Any]]:
     if "tridiagonal" in declared:
         calls |= {
             "kth_eigenvalue_tridiagonal": lambda: eigcore.kth_eigenvalue_tridiagonal(
-                *bands, 1, backend=backend
+                diag, off, 1, backend=backend
             ),
-            "Backend.eigenpairs_tridiagonal": lambda: backend.eigenpairs_tridiagonal(*bands, 0, 3),
+            "Backend.eigenpairs_tridiagonal": lambda: backend.eigenpairs_tridiagonal(
+                diag, off, 0, 3
+            ),
             "Backend.eigenvalues_tridiagonal": lambda: backend.eigenvalues_tridiagonal(
-                *bands, 0, 3
+                diag, off, 0, 3
             ),
         }
     for structure in declared:
