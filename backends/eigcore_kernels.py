@@ -13,6 +13,8 @@ from eigcore.plugin import Answer, Backend, Diagonals, Encoded, Matrices, Pencil
 
 INTERFACE = 2
 """The supported version of the Python interface of eigcore-native."""
+FUNCTIONS = "serves", "kernel", "eigenpairs", "all_finite"
+"""What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
 """Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
@@ -33,7 +35,12 @@ def _load() -> tuple[Any, str, str]:
         if own != INTERFACE:
             raise ImportError(f"it has interface {own}, this eigcore needs {INTERFACE}")
         version, isa = eigcore_native.__version__, eigcore_native.isa
-    except Exception as exc:  # a library may fail to load with any error
+        missing = [n for n in FUNCTIONS if not callable(getattr(eigcore_native, n, None))]
+        if missing:
+            raise ImportError(f"it has no {', '.join(missing)}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # a library may fail to load with any error
         reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
         return (
             None,

@@ -54,10 +54,19 @@ class Provider:
 
     def may_serve(self, root: str) -> bool:
         """Whether, by its names, it may be for arrays of the top-level module `root`."""
+        requires = () if self.value == OWN.get(self.name) else self.requires
+        return self.is_called(root) or any(_within(root, name) for name in requires)
+
+    def is_called(self, root: str) -> bool:
+        """Tell whether it goes by the name of the top-level module `root` itself."""
         if self.value == OWN.get(self.name):
-            return root.startswith(self.name)  # jaxlib
-        names = (self.name, self.distribution, self.module, *self.requires)
-        return any(f"_{_plain(root)}_" in f"_{_plain(name)}_" for name in names)
+            return root in (self.name, f"{self.name}lib")  # jaxlib
+        return any(_within(root, name) for name in (self.name, self.distribution, self.module))
+
+    @property
+    def is_of_eigcore(self) -> bool:
+        """Whether eigcore itself provides it, in this version or a stale one."""
+        return _plain(self.distribution) == "eigcore"
 
 
 class Scan(NamedTuple):
@@ -85,9 +94,11 @@ def scan() -> Scan:
         try:
             entries = [entry for entry in dist.entry_points if entry.group == GROUP]
         except Exception:  # each version of importlib.metadata raises another error
+            entries = None
+        named = [entry for entry in entries or () if entry.name]
+        if entries is None or len(named) < len(entries):
             unreadable.append(provider.source)
-            continue
-        for entry in entries:
+        for entry in named:
             same = found.setdefault(entry.name, [])
             one = _of(provider, entry)
             if one not in same:
@@ -100,7 +111,9 @@ def scan() -> Scan:
 def _speaks_of_eigcore(dist: Distribution) -> bool:
     try:
         text = dist.read_text("entry_points.txt") or ""
-    except (OSError, UnicodeError):
+    except UnicodeDecodeError as exc:
+        text = exc.object.decode("latin-1")  # enough to find the section
+    except OSError:
         return False
     return re.search(rf"^\s*\[{GROUP}\]\s*$", text, re.MULTILINE) is not None
 
@@ -125,9 +138,14 @@ def _of(provider: Provider, entry: EntryPoint) -> Provider:
 def _own_first(name: str, value: str, claims: list[Provider]) -> list[Provider]:
     from eigcore import __version__
 
-    own = [one for one in claims if one.value == value and _plain(one.distribution) == "eigcore"]
+    own = [one for one in claims if one.value == value and one.is_of_eigcore]
     default = Provider(name, value, "eigcore", __version__, extras=(name,))
     return [*(own or [default])[:1], *(one for one in claims if one.value != value)]
+
+
+def _within(root: str, name: str) -> bool:
+    """Tell whether `root` is one of the words of a name, or several of them."""
+    return f"_{_plain(root)}_" in f"_{_plain(name)}_"
 
 
 def _plain(name: str) -> str:

@@ -6,20 +6,22 @@ import inspect
 import re
 from collections.abc import Callable
 from contextvars import Context
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pluggy
 
+from eigcore.core.arrays import FUNCTIONS
 from eigcore.dispatch import hookspecs
 from eigcore.dispatch.backend import PLUGIN_API, Backend
-from eigcore.dispatch.capabilities import Capabilities
+from eigcore.dispatch.capabilities import Capabilities, fault_of
 from eigcore.dispatch.discovery import OWN, UNKNOWN, Provider
 from eigcore.dispatch.hookspecs import GROUP
 from eigcore.errors import BackendUnavailable
 
-DTYPES = ("float64", "float32", "float16", "bfloat16")
-STRUCTURES = ("dense", "tridiagonal", "banded", "diagonal")
+ABORTS = (KeyboardInterrupt,)
+"""What a person raises; whatever else comes out of a plugin, SystemExit too, is its failure."""
 VALUE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?\s*(\[.*\])?")
 
 
@@ -32,11 +34,23 @@ def load(provider: Provider) -> Backend:
         The message names the distribution, its version, the fault, and what to type.
     """
     who = f'Backend "{provider.name}" ({provider.value} from {provider.source})'
-    backend = _returned(who, provider, _hooks(who, provider, _imported(who, provider)))
-    for check in CHECKS:
-        if fault := check(provider, backend):
-            raise BackendUnavailable(f"{who} {fault}")
+    try:
+        backend = _returned(who, provider, _hooks(who, provider, _imported(who, provider)))
+        for check in CHECKS:
+            if fault := check(provider, backend):
+                raise BackendUnavailable(f"{who} {fault}")
+    except (BackendUnavailable, *ABORTS):
+        raise
+    except BaseException as exc:  # a property that raises, for example
+        expected = f"attributes that can be read. {_report(provider)}"
+        raise _failed(who, "while it was looked at", exc, expected) from exc
     return backend
+
+
+def _failed(who: str, where: str, exc: BaseException, expected: str) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{who} failed {where}: {type(exc).__name__}: {exc}. Expected {expected}"
+    )
 
 
 # -- import, hook
@@ -49,17 +63,29 @@ def _imported(who: str, provider: Provider) -> object:
             f'{provider.name} = "a_module" under [project.entry-points.{GROUP}] and install again.'
         )
     try:
-        return provider.load()
+        import_module(provider.module)
+    except ABORTS:
+        raise
     except ImportError as exc:
         raise _missing(who, provider, exc) from exc
-    except (Exception, SystemExit) as exc:
+    except BaseException as exc:
         raise _uncleanly(who, provider, exc) from exc
+    try:
+        return provider.load()
+    except AttributeError as exc:  # the module is there, the object is not
+        raise _inside(who, provider) from exc
 
 
 def _uncleanly(who: str, provider: Provider, exc: BaseException) -> BackendUnavailable:
+    expected = f"a module that imports cleanly. Type: python -c 'import {provider.module}'"
+    return _failed(who, "while it was imported", exc, expected)
+
+
+def _inside(who: str, provider: Provider) -> BackendUnavailable:
     return BackendUnavailable(
-        f"{who} failed while it was imported: {type(exc).__name__}: {exc}. Expected a module "
-        f"that imports cleanly. Type: python -c 'import {provider.module}'"
+        f"{who} names an object inside a module. Expected the module alone. Write "
+        f'{provider.name} = "{provider.module}" under [project.entry-points.{GROUP}] '
+        "and install again."
     )
 
 
@@ -110,11 +136,7 @@ def _hooks(who: str, provider: Provider, plugin: object) -> pluggy.PluginManager
     if manager.hook.eigcore_backend.get_hookimpls():
         return manager
     if ":" in provider.value:
-        raise BackendUnavailable(
-            f"{who} names an object inside a module. Expected the module alone. Write "
-            f'{provider.name} = "{provider.module}" under [project.entry-points.{GROUP}] '
-            "and install again."
-        )
+        raise _inside(who, provider)
     raise BackendUnavailable(
         f"{who} has no hook. Expected a function eigcore_backend() decorated with "
         "eigcore.plugin.hookimpl. Add it and install the plugin again."
@@ -124,11 +146,11 @@ def _hooks(who: str, provider: Provider, plugin: object) -> pluggy.PluginManager
 def _returned(who: str, provider: Provider, manager: pluggy.PluginManager) -> Backend:
     try:
         made = manager.hook.eigcore_backend()
-    except (Exception, SystemExit) as exc:
-        raise BackendUnavailable(
-            f"{who} failed in eigcore_backend(): {type(exc).__name__}: {exc}. Expected a Backend. "
-            f"{_report(provider)}"
-        ) from exc
+    except ABORTS:
+        raise
+    except BaseException as exc:
+        expected = f"a Backend. {_report(provider)}"
+        raise _failed(who, "in eigcore_backend()", exc, expected) from exc
     # pluggy leaves None out
     if len(made) != 1 or not isinstance(made[0], Backend):
         raise BackendUnavailable(
@@ -145,7 +167,12 @@ def _version_fits(provider: Provider, backend: Backend) -> str:
     api = getattr(backend, "plugin_api", None)
     if isinstance(api, int) and api == PLUGIN_API:
         return ""
-    old = not isinstance(api, int) or api < PLUGIN_API
+    if api is not None and not isinstance(api, int):
+        return (
+            f"has {api!r:.60} as plugin_api. Expected a whole number. "
+            f"Write plugin_api = {PLUGIN_API} in the class, if it is made for this interface."
+        )
+    old = api is None or api < PLUGIN_API
     return (
         f"speaks plugin API {api!r}, too {'old' if old else 'new'} for this eigcore. "
         f"Expected {PLUGIN_API}. {_pip(provider, '--upgrade') if old else UPGRADE}"
@@ -164,37 +191,29 @@ def _name_fits(provider: Provider, backend: Backend) -> str:
 
 def _namespace_is_there(provider: Provider, backend: Backend) -> str:
     xp = getattr(backend, "xp", None)
-    if xp is not None and not isinstance(xp, str):
+    if any(callable(getattr(xp, name, None)) for name in FUNCTIONS):
         return ""
     return (
-        f"has {'no array namespace xp' if xp is None else f'the text {xp!r} as xp'}. Expected the "
+        f"has {'no array namespace xp' if xp is None else f'{xp!r:.60} as xp'}. Expected the "
         "library's module of array functions. Write xp = numpy, or the like, in the class."
     )
 
 
 def _capabilities_are_declared(provider: Provider, backend: Backend) -> str:
     own = getattr(backend, "capabilities", None)
-    if not isinstance(own, Capabilities):
-        return (
-            "declares no capabilities. Expected capabilities = eigcore.plugin.Capabilities(...) "
-            f"in the class. {_report(provider)}"
-        )
-    for name in ("arrays", "dtypes", "devices", "structures"):
-        value = getattr(own, name)
-        if isinstance(value, str):
-            return (
-                f"declares {name}={value!r}, a text. Expected a tuple of texts. "
-                f"Write {name}=({value!r},) in its Capabilities."
-            )
-        if not isinstance(value, (tuple, list)) or not all(isinstance(v, str) for v in value):
-            return f"declares {name}={value!r:.80}. Expected a tuple of texts. {_report(provider)}"
-    for name, known in (("dtypes", DTYPES), ("structures", STRUCTURES)):
-        if strange := [value for value in getattr(own, name) if value not in known]:
-            return (
-                f"declares {strange[0]!r} among its {name}. Expected some of {', '.join(known)}. "
-                f"Write {name}=({known[0]!r},) in its Capabilities."
-            )
-    return ""
+    if isinstance(own, Capabilities):
+        return fault_of(own)
+    return (
+        "declares no capabilities. Expected capabilities = eigcore.plugin.Capabilities(...) "
+        f"in the class. {_report(provider)}"
+    )
+
+
+def _note_is_a_line(provider: Provider, backend: Backend) -> str:
+    note = getattr(backend, "note", None)
+    if isinstance(note, str):
+        return ""
+    return f"has {note!r:.60} as note. Expected a text. Write note = '...', or leave it out."
 
 
 def _eigenpairs_come_back(provider: Provider, backend: Backend) -> str:
@@ -203,7 +222,9 @@ def _eigenpairs_come_back(provider: Provider, backend: Backend) -> str:
         return ""
     try:
         pairs = Context().run(_one_pair, backend)  # hidden from the trace of the caller
-    except Exception as exc:
+    except ABORTS:
+        raise
+    except BaseException as exc:
         return (
             f"failed in asarray or eigenpairs of a 2 by 2 matrix: {type(exc).__name__}: {exc}. "
             f"Expected values and vectors. {_report(provider)}"
@@ -247,6 +268,7 @@ CHECKS: tuple[Callable[[Provider, Backend], str], ...] = (
     _name_fits,
     _namespace_is_there,
     _capabilities_are_declared,
+    _note_is_a_line,
     _eigenpairs_come_back,
 )
 UPGRADE = "Type: pip install --upgrade eigcore"

@@ -98,15 +98,20 @@ def _claimed(name: str, strangers: list[Provider]) -> str:
     if not strangers:
         return ""
     who = " and ".join(f"{one.value} from {one.source}" for one in strangers)
+    stale = all(one.is_of_eigcore for one in strangers)
     return (
-        f'the name "{name}" is eigcore\'s own, so {who} is ignored. Expected another name. '
-        f"{_uninstall(strangers)}"
+        f'the name "{name}" is eigcore\'s own, so {who} is ignored. '
+        f"Expected {'one installed eigcore' if stale else 'another name'}. {_uninstall(strangers)}"
     )
 
 
 def _uninstall(providers: list[Provider]) -> str:
-    known = [one.distribution for one in providers if one.distribution != UNKNOWN]
-    return f"Type: pip uninstall {known[-1]}" if known else f"Remove {providers[-1].module}."
+    """Say how to be rid of the last provider that is not eigcore, whose metadata may be stale."""
+    others = [one for one in providers if not one.is_of_eigcore]
+    if not others:
+        return "Type: pip install --force-reinstall eigcore"
+    known = [one.distribution for one in others if one.distribution != UNKNOWN]
+    return f"Type: pip uninstall {known[-1]}" if known else f"Remove {others[-1].module}."
 
 
 def get_backend(backend: str | Backend | None = None) -> Backend:
@@ -236,7 +241,8 @@ def _library(kind: type) -> str | None:
 def _owner(root: str) -> str | None:
     """Name the backend for arrays of a top-level module.
 
-    It loads only backends whose names match the module, those of eigcore first.
+    Loads none but those that go by the module's name, and eigcore's own before all others. One of
+    these that cannot be loaded is an error, unless another has the arrays; no other failure is.
     """
     found = scan().providers
     named = [name for name, own in found.items() if any(one.may_serve(root) for one in own)]
@@ -246,7 +252,7 @@ def _owner(root: str) -> str | None:
         try:
             arrays = get_backend(name).capabilities.arrays
         except BackendUnavailable as error:
-            if root.startswith(name):
+            if any(one.is_called(root) for one in found.get(name, ())):
                 failure = failure or error
             continue
         if root in arrays:

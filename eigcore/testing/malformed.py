@@ -73,6 +73,27 @@ class HalfPrecisionOnly(Declares):
     changed: ClassVar[dict[str, Any]] = {"dtypes": ("float16",)}
 
 
+class ForeignArrays(Declares):
+    """Declares the arrays of a library that it does not use."""
+
+    rejected_by = "arrays_are_of_a_declared_library"
+    changed: ClassVar[dict[str, Any]] = {"arrays": ("cupyish",)}
+
+
+class ForeignDevices(Declares):
+    """Declares devices, and is on none of them."""
+
+    rejected_by = "arrays_are_on_a_declared_device"
+    changed: ClassVar[dict[str, Any]] = {"devices": ("cuda", "moon")}
+
+
+class NoDevices(Declares):
+    """Declares no device."""
+
+    rejected_by = "arrays_are_on_a_declared_device"
+    changed: ClassVar[dict[str, Any]] = {"devices": ()}
+
+
 class SkipsEverything(NarrowsFloat64):
     """Has its only dtype switched off."""
 

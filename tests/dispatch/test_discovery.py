@@ -14,6 +14,13 @@ ROOT = Path(__file__).parents[2]
 TREE = {"numpy", "torch", "jax", "strict"}
 
 
+def described(folder, name, version, entry_points, encoding="utf-8"):
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(entry_points, encoding)
+
+
 def test_two_providers_of_one_name_are_both_named(install, plugins):
     install(plugins / "twice_a", plugins / "twice_b")
     with pytest.raises(BackendUnavailable) as caught:
@@ -58,6 +65,45 @@ def test_a_name_of_eigcore_itself_cannot_be_taken_over(install, plugins, order, 
     assert "Type: pip uninstall eigcore-test-thief" in record.note
     assert "uninstall eigcore " not in f"{record.note} "
     assert "eigcore's own" not in eigcore.backends()["torch"].note
+
+
+@pytest.mark.parametrize("value", ["eigcore_test_gone", "eigcore_numpy"])
+def test_a_stale_distribution_of_eigcore_is_no_reason_to_uninstall_it(install, tmp_path, value):
+    described(tmp_path, "eigcore", "0.0.9", f"[eigcore]\nnumpy = {value}\ntorch = {value}\n")
+    install(tmp_path)
+    assert type(eigcore.get_backend("numpy")).__module__ == "eigcore_numpy"
+    for note in (record.note for record in eigcore.backends().values()):
+        assert "pip uninstall" not in note
+    if value != "eigcore_numpy":
+        note = eigcore.backends()["numpy"].note
+        assert "eigcore_test_gone from eigcore 0.0.9 is ignored. Expected one installed" in note
+        assert note.endswith("Type: pip install --force-reinstall eigcore")
+
+
+def test_of_a_stale_eigcore_and_a_plugin_the_plugin_is_the_one_to_uninstall(install, tmp_path):
+    for name in ("eigcore", "eigcore-other"):
+        text = f"[eigcore]\nnumpy = gone_{name[-5:]}\nwild = gone_{name[-5:]}\n"
+        described(tmp_path, name, "0.0.9", text)
+    install(tmp_path)
+    assert eigcore.backends()["numpy"].note.endswith("Type: pip uninstall eigcore-other")
+    with pytest.raises(BackendUnavailable, match=r"provided twice.* pip uninstall eigcore-other$"):
+        eigcore.get_backend("wild")
+
+
+def test_entry_points_in_another_encoding_are_reported(install, tmp_path):
+    described(tmp_path, "eigcore-latin", "1.2.3", "[eigcore]\nfür = mod\n", "latin-1")
+    install(tmp_path)
+    assert set(eigcore.backends()) == TREE
+    with pytest.raises(BackendUnavailable, match=r"txt of eigcore-latin 1\.2\.3 cannot be read"):
+        eigcore.get_backend("für")
+
+
+def test_an_entry_point_without_a_name_is_reported_and_its_neighbour_found(install, tmp_path):
+    described(tmp_path, "eigcore-nameless", "1.2.3", "[eigcore]\n = mod\nnamed = mod\n")
+    install(tmp_path)
+    assert set(eigcore.backends()) == {"named", *TREE}
+    with pytest.raises(BackendUnavailable, match=r"eigcore-nameless 1\.2\.3 cannot be read"):
+        eigcore.get_backend("nonsense")
 
 
 def test_broken_metadata_of_others_is_nobodys_business(install, plugins):

@@ -42,6 +42,29 @@ def test_arrays_of_a_library_whose_backend_is_broken_do_not_go_to_another(instal
     sys.modules.pop("lostlib")
 
 
+@pytest.mark.parametrize("name", ["eigcore_test_matr", "eigcore_test_matrices_gpu"])
+def test_a_broken_plugin_stands_in_the_way_of_its_own_arrays_only(
+    install, tmp_path, matrices, name
+):
+    # its name may begin like another's library, and it may require that library for its own ends
+    info = tmp_path / "broken-1.2.3.dist-info"
+    info.mkdir()
+    lines = "Metadata-Version: 2.1", "Name: broken", "Requires-Dist: pandas", "Version: 1.2.3", ""
+    (info / "METADATA").write_text("\n".join(lines))
+    (info / "entry_points.txt").write_text(f"[eigcore]\n{name} = lost\npan = lost\n")
+    install(tmp_path)
+    assert eigcore.backends(load=True)["pan"].state == "unavailable"
+    with pytest.raises(BackendUnavailable):
+        eigcore.get_backend("eigcore_test_m")  # there is none
+    table = pytest.importorskip("pandas").DataFrame([[2.0, 0.0], [0.0, 1.0]])
+    assert float(eigcore.kth_eigenvalue(table, 0)) == 1.0
+    if "gpu" in name:
+        with pytest.raises(BackendUnavailable, match=r"broken 1\.2\.3"):
+            eigcore.kth_eigenvalue(matrices, 0)
+    else:
+        assert float(eigcore.kth_eigenvalue(matrices, 0)) == 1.0
+
+
 @pytest.fixture
 def matrices(monkeypatch):
     """Arrays of a library `eigcore_test_matrices` that NumPy could read too."""

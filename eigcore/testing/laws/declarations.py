@@ -57,6 +57,30 @@ def only_what_is_missing_is_switched_off(backend, case):
 
 
 @law(WHOLE)
+def arrays_are_of_a_declared_library(backend, case):
+    """asarray gives a type of a module in `arrays`, if there is one: by it calls choose."""
+    declared, kind = backend.capabilities.arrays, type(backend.asarray(np.zeros(2)))
+    root = kind.__module__.split(".")[0]
+    holds(
+        not declared or root in declared,
+        f"arrays is {declared!r}, but asarray gives {kind.__module__}.{kind.__qualname__}; "
+        f"{root!r} should be among them.",
+    )
+
+
+@law(WHOLE)
+def arrays_are_on_a_declared_device(backend, case):
+    """The device of what asarray gives is of a kind in `devices`; others may not be here."""
+    declared = backend.capabilities.devices
+    device = str(getattr(backend.asarray(np.zeros(2)), "device", "cpu"))
+    holds(
+        any(kind.lower() in device.lower() for kind in declared),
+        f"devices is {declared!r}, but asarray gives an array on {device!r}; a word of that, such "
+        "as 'cpu' or 'cuda', should be among them.",
+    )
+
+
+@law(WHOLE)
 def some_law_runs(backend, case):
     """At least one law is not skipped; otherwise nothing is shown."""
     laws = [c for c in checks(backend) if c.case not in (*WHOLE, *ASARRAY)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,26 +132,31 @@ def chunks_change_nothing(backend, case):
     holds(largest < 51, "MEMORY_BUDGET was made small, but all rows were solved at once.")
 
 
+SQUARE, BANDS = (2, 3, 4, 4), (2, 3, 4)
+WHOLE_SHAPES = {
+    "kth_eigenvalue": [SQUARE],
+    "Backend.eigenpairs": [SQUARE],
+    "Backend.eigenvalues": [SQUARE],
+    "Backend.eigenpairs_tridiagonal": [BANDS, SQUARE],
+    "Backend.eigenvalues_tridiagonal": [BANDS, SQUARE],
+}
+"""Shapes that trace may tell of matrices that come whole, in one batch."""
+SORTED = ("evaluate, diagonal", "vjp, diagonal")
+"""What needs no eigensolver, and may have a kernel."""
+
+
 @law(ANY)
 def trace_tells_what_ran(backend, case):
-    """`trace` names backend, driver, dtype, shape and time of each solve, of compiled code too."""
-    M = put(backend, _matrices(case), case.dtype)
-    spec, rng = eigcore.EigSpec(2, 4), case.rng(1)
-    params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
-    x = put(backend, rng.normal(size=(3, 2)), case.dtype)
-    solving: dict[str, Callable[[], Any]] = {
-        "kth_eigenvalue": lambda: eigcore.kth_eigenvalue(M, 1, backend=backend),
-        "kth_eigenpair": lambda: eigcore.kth_eigenpair(M, 1, backend=backend),
-        "evaluate": lambda: eigcore.evaluate(spec, params, x, backend=backend),
-        "vjp": lambda: eigcore.vjp(spec, params, x, backend=backend),
-    }
-    told = {}
-    for name, solve in solving.items():
-        solve()  # compiles, if `Backend.call` does; the second call runs the compiled code
-        with eigcore.trace() as told[name]:
+    """`trace` names backend, driver, dtype, shape and time of each solve, on every way there."""
+    for name, solve in _solving(backend, case).items():
+        solve()  # compiles, where `Backend.call` does: the second call runs what was compiled
+        with eigcore.trace() as told:
             solve()
-        holds(told[name], f"trace recorded no solve of {name}, called for the second time.")
-        for call in told[name]:
+        holds(
+            told or name in SORTED,
+            f"trace recorded no solve of {name}, called for the second time.",
+        )
+        for call in told:
             holds(
                 call.backend == backend.name,
                 f"trace of {name} tells of backend {call.backend!r}; should be {backend.name!r}.",
@@ -159,11 +165,46 @@ def trace_tells_what_ran(backend, case):
                 call.seconds is not None and call.seconds >= 0,
                 f"trace tells {call.seconds} seconds of {name}; should be the time of the solve.",
             )
-    call = told["kth_eigenvalue"][0]
-    got = call.backend, call.dtype.rsplit(".", 1)[-1], tuple(call.shape)
-    expected = backend.name, case.dtype, (2, 3, 4, 4)
-    holds(got == expected, f"trace tells {got}, but should tell {expected}.")
-    holds(bool(call.driver), "trace names no driver.")
+            holds(call.driver, f"trace of {name} names no driver.")
+        if name in WHOLE_SHAPES:
+            got = told[0].dtype.rsplit(".", 1)[-1], tuple(told[0].shape)
+            right = [(case.dtype, shape) for shape in WHOLE_SHAPES[name]]
+            holds(got in right, f"trace of {name} tells {got}, but should tell {right[0]}.")
+
+
+def _solving(backend: Backend, case: Case) -> dict[str, Callable[[], Any]]:
+    """Return one call for every way to an eigensolver that the backend declares."""
+    numbers, declared = _matrices(case), backend.capabilities.structures
+    M = put(backend, numbers, case.dtype)
+    diag, off = (put(backend, np.diagonal(numbers, k, -2, -1).copy(), case.dtype) for k in (0, -1))
+    calls: dict[str, Callable[[], Any]] = {
+        "kth_eigenvalue": lambda: eigcore.kth_eigenvalue(M, 1, backend=backend),
+        "kth_eigenpair": lambda: eigcore.kth_eigenpair(M, 1, backend=backend),
+        "smooth_kth_eigenvalue": lambda: eigcore.smooth_kth_eigenvalue(M, 1, 0.5, backend=backend),
+        "Backend.eigenpairs": lambda: backend.eigenpairs(M, 0, 3),
+        "Backend.eigenvalues": lambda: backend.eigenvalues(M, 0, 3),
+    }
+    if "tridiagonal" in declared:
+        calls |= {
+            "kth_eigenvalue_tridiagonal": lambda: eigcore.kth_eigenvalue_tridiagonal(
+                diag, off, 1, backend=backend
+            ),
+            "Backend.eigenpairs_tridiagonal": lambda: backend.eigenpairs_tridiagonal(
+                diag, off, 0, 3
+            ),
+            "Backend.eigenvalues_tridiagonal": lambda: backend.eigenvalues_tridiagonal(
+                diag, off, 0, 3
+            ),
+        }
+    for structure in declared:
+        spec = EigSpec(2, 4, structure="banded:2" if structure == "banded" else structure)
+        rng = case.rng(1)
+        shapes = spec.params_shape, (3, 2)
+        arrays = [put(backend, rng.normal(size=shape), case.dtype) for shape in shapes]
+        for function in (eigcore.evaluate, eigcore.vjp):
+            solve = partial(function, spec, *arrays, backend=backend)
+            calls[f"{function.__name__}, {structure}"] = solve
+    return calls
 
 
 @law(DOUBLE)

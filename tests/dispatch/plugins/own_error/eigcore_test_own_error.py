@@ -1,0 +1,7 @@
+from eigcore.errors import BackendUnavailable
+from eigcore.plugin import hookimpl
+
+
+@hookimpl
+def eigcore_backend():
+    raise BackendUnavailable("no driver")
