@@ -8,7 +8,7 @@ from typing import Any
 
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Encoding
-from eigcore.errors import InvalidOption, InvalidSpec
+from eigcore.errors import InvalidOption, InvalidSpec, InvalidTable
 from eigcore.fit.names import check_names
 from eigcore.fit.options import FitOptions, Shape
 from eigcore.guarantees.slopes import shape_of
@@ -18,6 +18,13 @@ SIGNS = {None: 0, "convex": 1, "concave": -1}
 _MOST_DIM = 64
 """Orders looked at, where an index or functional does not allow the usual ones."""
 USUAL_DIM = 5
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "smooth": {"alpha": 0.1},
+    "softmax": {"t": 1.0},
+    "top_sum": {"r": 1},
+    "bottom_sum": {"r": 1},
+}
+"""Parameters of functionals that would do."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Constraints:
         ------
         InvalidOption
             Names that are no numeric columns, or constraints that cannot hold together.
-        InvalidSpec
+        InvalidTable
             A neuron that does not exist.
         """
         kinds = zip(encoding.names, encoding.columns, strict=True)
@@ -155,7 +162,7 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             {key: value for key, value in neuron.items() if key != "index"} or None,
             f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
         )
-    spec = found.spec(1, options.dim or found.order(USUAL_DIM))
+    spec = _spec_of(found, options)
     known = shape_of(spec)
     needed = (found.monotone or found.shape is not None) and not known.monotone
     if needed or (found.shape and not getattr(known, found.shape)):
@@ -168,3 +175,16 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             f"has the functional {spec.functional!r}, which does not make a model monotone "
             "or of a shape, whatever its matrices",
         )
+
+
+def _spec_of(found: Constraints, options: FitOptions) -> EigSpec:
+    """Return the spec of a pencil of one term; raise with an example where there is none."""
+    dim = options.dim or found.order(USUAL_DIM)
+    try:
+        return found.spec(1, dim)
+    except InvalidSpec as exc:
+        functional = dict(found.neuron).get("functional", "kth")
+        own = _EXAMPLES.get(functional, {}) if isinstance(functional, str) else {}
+        own = {"weights": [1.0] * dim} if functional == "weighted" else own
+        example = {"functional": functional if own else "kth", **own}
+        raise InvalidTable(f"The neuron cannot be made: {exc}", "neuron", example) from exc

@@ -168,7 +168,7 @@ def dialects():
     pytest.importorskip("typer")
     pytest.importorskip("sklearn")
     from eigcore.cli.options import Flags
-    from eigcore.estimators.parameters import Estimators
+    from eigcore.estimators.words import Estimators
 
     return Dialect(), Flags(), Estimators()
 
