@@ -111,12 +111,12 @@ def _check_model_file(output: Path) -> None:
 
 def _check_weights(weights: str, columns: Any, target: str, options: FitOptions) -> None:
     """Raise unless the weights are a column, and one that nothing else names."""
-    check_names("weights", [weights], columns, {target: "the target"})
+    elsewhere = {target: "the target"}
+    check_names("weights", [weights], columns, elsewhere)
+    elsewhere |= {weights: "the weights"}
     for option in ("increasing", "decreasing", "categories", "drop_columns"):
-        given = getattr(options, option)
-        check_names(
-            option, [each for each in given if each == weights], (), {weights: "the weights"}
-        )
+        given = [name for name in getattr(options, option) if name == weights]
+        check_names(option, given, columns, elsewhere)
 
 
 def _check_apart(output: Path, example: str, **others: Path | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Encoding
-from eigcore.errors import InvalidOption, InvalidSpec, InvalidTable
+from eigcore.errors import InvalidOption, InvalidSpec
 from eigcore.fit.names import check_names
 from eigcore.fit.options import FitOptions, Shape
 from eigcore.guarantees.slopes import shape_of
@@ -18,7 +18,7 @@ SIGNS = {None: 0, "convex": 1, "concave": -1}
 _MOST_DIM = 64
 """Orders looked at, where an index or functional does not allow the usual ones."""
 USUAL_DIM = 5
-_EXAMPLES: dict[str, dict[str, Any]] = {
+_PARAMETERS: dict[str, dict[str, Any]] = {
     "smooth": {"alpha": 0.1},
     "softmax": {"t": 1.0},
     "top_sum": {"r": 1},
@@ -50,9 +50,8 @@ class Constraints:
         Raises
         ------
         InvalidOption
-            Names that are no numeric columns, or constraints that cannot hold together.
-        InvalidTable
-            A neuron that does not exist.
+            Names that are no numeric columns, constraints that cannot hold together, or a neuron
+            that does not exist.
         """
         kinds = zip(encoding.names, encoding.columns, strict=True)
         numeric = {name: column.numeric for name, column in kinds}
@@ -183,8 +182,19 @@ def _spec_of(found: Constraints, options: FitOptions) -> EigSpec:
     try:
         return found.spec(1, dim)
     except InvalidSpec as exc:
-        functional = dict(found.neuron).get("functional", "kth")
-        own = _EXAMPLES.get(functional, {}) if isinstance(functional, str) else {}
-        own = {"weights": [1.0] * dim} if functional == "weighted" else own
-        example = {"functional": functional if own else "kth", **own}
-        raise InvalidTable(f"The neuron cannot be made: {exc}", "neuron", example) from exc
+        problem = f"cannot be made ({str(exc).rstrip('.')})"
+        told = dict(found.neuron), "fields that go together", _example(found, dim), problem
+        raise InvalidOption("neuron", *told) from exc
+
+
+def _example(found: Constraints, dim: int) -> dict[str, Any]:
+    """Return fields that would do, of those that are wrong."""
+    neuron = dict(found.neuron)
+    for name, value in (("index", "middle"), ("structure", "tridiagonal")):
+        if replace(found, neuron=tuple((neuron | {name: value}).items())).allows(dim):
+            return {name: value}
+    functional = neuron.get("functional")
+    parameters = _PARAMETERS | {"weighted": {"weights": [1.0] * dim}}
+    if functional not in parameters:
+        return {"functional": "kth"}
+    return {"functional": functional, **parameters[functional]}

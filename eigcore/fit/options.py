@@ -267,13 +267,13 @@ class FitOptions:
             object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
         for name, loss in (("quantile", "quantile"), ("delta", "huber")):
             if name in self.changed() and self.loss != loss:
-                raise self._other_loss(f"{name} {getattr(self, name)}", loss)
+                raise self._other_loss(f"a {name} of {getattr(self, name)}", loss)
         if self.classes is not None and self.loss and not LOSSES[self.loss].classified:
             raise self._other_loss("classes", "multinomial")
 
     def _other_loss(self, beside: str, loss: str) -> InvalidOption:
         found = "is left out" if self.loss is None else f"is {self.loss!r}"
-        return InvalidOption("loss", self.loss, loss, loss, f"{found} beside {beside}")
+        return InvalidOption("loss", self.loss, f"{loss} there", loss, f"{found} beside {beside}")
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
