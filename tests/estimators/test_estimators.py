@@ -429,7 +429,6 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
         ),
         ({"functional_params": {"index": 0}}, "functional_params is {'index': 0}"),
         ({"categorical_features": 99}, "categorical_features is 99; expected names or places"),
-        ({"early_stopping": True, "tol": np.inf}, "tol is inf; expected a finite number"),
         ({"quantile": 0.9}, "loss is 'squared' beside a quantile of 0.9; expected quantile"),
         ({"shape": "convex", "index": 0}, "the neuron has the index 0 and the shape is 'convex'"),
         (

@@ -132,7 +132,6 @@ FIVE = np.array(["u", "v", "w", "x"] * 50)
             {"neuron": {"functional": "smooth", "alpha": -1}},
             "alpha is -1; .*Write neuron={'functional': 'smooth', 'alpha': 0.1}",
         ),
-        ({}, {"backend": "foo"}, "backend is 'foo'. There is no backend"),
         ({}, {"callback": 3}, "callback is 3; expected a function of a Progress or None"),
         ({}, {"weights": "a"}, "weights are not numbers.*; expected one finite number"),
         ({}, {"weights": np.ones(3)}, "weights have the shape .3,.; expected .* 200 rows"),
@@ -158,7 +157,7 @@ def test_a_target_of_other_rows_is_told_apart():
 
 
 def test_a_backend_that_is_missing_is_one():
-    with pytest.raises(BackendUnavailable):
+    with pytest.raises(BackendUnavailable, match="^backend is 'foo'. There is no backend"):
         fit(smooth_table(), "y", **QUICK | {"backend": "foo"})
 
 

@@ -137,9 +137,9 @@ def test_a_checkpoint_is_no_table(tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(path)
     for same_file in (path, path.name, "link"):
-        with pytest.raises(InvalidOption, match="^checkpoint is .*, the table itself") as caught:
+        with pytest.raises(InvalidOption, match=r"^checkpoint is .*, the table itself") as caught:
             fit(source, "y", checkpoint=same_file, **QUICK)
         assert "rm " not in str(caught.value)
-    with pytest.raises(InvalidOption, match="the name of a table; .*'new.checkpoint'"):
+    with pytest.raises(InvalidOption, match=r"the name of a table; .*'new.checkpoint'"):
         fit(source, "y", checkpoint="new.csv", **QUICK)
     assert path.read_bytes() == before
