@@ -157,7 +157,7 @@ def test_a_target_of_other_rows_is_told_apart():
 
 
 def test_a_backend_that_is_missing_is_one():
-    with pytest.raises(BackendUnavailable, match="^backend is 'foo'. There is no backend"):
+    with pytest.raises(BackendUnavailable, match=r"^backend is 'foo'. There is no backend"):
         fit(smooth_table(), "y", **QUICK | {"backend": "foo"})
 
 
