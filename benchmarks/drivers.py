@@ -118,7 +118,8 @@ def _model(rng: np.random.Generator) -> tuple[SpectralModel, np.ndarray]:
 
 
 def _fit(table: np.ndarray, backend: str) -> SpectralModel:
-    return fit(table[:200], table[:200, 0], knots=4, members=1, max_iter=5, backend=backend).model
+    options = {"knots": 4, "dim": 3, "penalty": 1e-3, "members": 1, "max_iter": 5}
+    return fit(table[:200], table[:200, 0], backend=backend, **options).model
 
 
 def drivers(call: Call) -> str:

@@ -8,6 +8,8 @@ with their own name of the option (`Dialect`).
 from __future__ import annotations
 
 import numbers
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -46,9 +48,16 @@ class ModelFileError(EigcoreError, ValueError):
 class Dialect:
     """How options are written; in this class, as parameters of Python functions."""
 
+    nothing = " or None"
+    """How "or not at all" is written, after what else may be given."""
+
     def name(self, option: str) -> str:
         """Return the name of an option, such as ``validation``."""
         return option
+
+    def written(self, option: str, value: Any) -> str:
+        """Return a value of an option as it is written there."""
+        return str(value) if isinstance(value, numbers.Number) else repr(value)
 
     def advice(self, option: str, example: Any, purpose: str = "") -> str:
         """Return what to type, such as ``Write validation=0.2``; without an example, to omit it."""
@@ -89,6 +98,7 @@ class InvalidOption(InvalidFit):
     expected : the valid values, to follow "expected"
     example : a valid value; None: to leave the option out
     problem : what is wrong, to follow the name of the option; None: "is VALUE"
+    optional : whether None is valid too
     """
 
     def __init__(
@@ -98,17 +108,18 @@ class InvalidOption(InvalidFit):
         expected: str,
         example: Any = None,
         problem: str | None = None,
+        optional: bool = False,
     ):
-        super().__init__(option, value, expected, example, problem)
+        super().__init__(option, value, expected, example, problem, optional)
         self.option, self.value, self.expected = option, value, expected
-        self.example, self.problem = example, problem
+        self.example, self.problem, self.optional = example, problem, optional
 
     def told(self, dialect: Dialect) -> str:
         """See `InvalidFit.told`."""
-        value = str(self.value) if isinstance(self.value, numbers.Number) else repr(self.value)
-        problem = self.problem or f"is {value}"
+        problem = self.problem or f"is {dialect.written(self.option, self.value)}"
+        expected = self.expected + (dialect.nothing if self.optional else "")
         advice = dialect.advice(self.option, self.example)
-        return f"{dialect.name(self.option)} {problem}; expected {self.expected}. {advice}."
+        return f"{dialect.name(self.option)} {problem}; expected {expected}. {advice}."
 
 
 class InvalidTable(InvalidFit):
@@ -128,3 +139,53 @@ class InvalidTable(InvalidFit):
     def told(self, dialect: Dialect) -> str:
         """See `InvalidFit.told`."""
         return f"{self.what} {dialect.advice(self.option, self.example, self.purpose)}."
+
+
+class OtherRun(InvalidFit):
+    """A checkpoint that a fit of other data, or with other options, wrote.
+
+    Parameters
+    ----------
+    path : of the checkpoint
+    other_data : whether the data differ
+    differing : options that differ, by name: their value then, and now
+    """
+
+    option, example = "checkpoint", None
+
+    def __init__(self, path: str, other_data: bool, differing: Mapping[str, tuple[Any, Any]]):
+        super().__init__(path, other_data, differing)
+        self.path, self.other_data, self.differing = path, other_data, differing
+
+    def told(self, dialect: Dialect) -> str:
+        """See `InvalidFit.told`."""
+        found = ["other data"] if self.other_data else []
+        for name, (then, now) in self.differing.items():
+            then, now = dialect.written(name, then), dialect.written(name, now)
+            found.append(f"{dialect.name(name)} {then}, not {now}")
+        return (
+            f"{dialect.name(self.option)} is {self.path!r}, of another run: {'; '.join(found)}; "
+            "expected the data and options it was begun with. Name another file, or remove this "
+            f"one: rm {shlex.quote(self.path)}"
+        )
+
+
+class UnusableBackend(InvalidFit, BackendUnavailable):
+    """A backend that was named and cannot be had.
+
+    Parameters
+    ----------
+    name : as it was given
+    what : why not, one or more sentences
+    """
+
+    option, example = "backend", "numpy"
+
+    def __init__(self, name: str, what: str):
+        super().__init__(name, what)
+        self.backend, self.what = name, what
+
+    def told(self, dialect: Dialect) -> str:
+        """See `InvalidFit.told`."""
+        written = dialect.written(self.option, self.backend)
+        return f"{dialect.name(self.option)} is {written}. {self.what}"

@@ -29,8 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             'Type: pip install "eigcore[cli]"'
         )
     from eigcore.cli.app import app
+    from eigcore.cli.options import check_flags
 
     try:
+        check_flags(args if args[:1] == ["fit"] else [])
         app(args, prog_name="eigcore")
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
@@ -82,6 +84,11 @@ def _explain(exc: Exception) -> int:
     if isinstance(exc, OSError):
         what = f"{exc.strerror or exc}: {exc.filename}" if exc.filename else str(exc)
         return _say(f"{what}. Expected a file that can be used. Check its path and permissions.")
+    if isinstance(exc, MemoryError):
+        return _say(
+            f"There is not enough memory ({exc}); expected options and a table that fit into it. "
+            "Choose smaller numbers, such as --dim 5 --members 1, or add --stream."
+        )
     first = (str(exc).splitlines() or [""])[0]
     return _say(
         f"Unexpected {type(exc).__name__}: {first} This is a fault in eigcore or a plugin. "

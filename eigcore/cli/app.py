@@ -16,6 +16,7 @@ from eigcore.cli.options import has_flags
 from eigcore.encoding.files import STREAMED, check_output, read_table, write_table
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions, FitResult
+from eigcore.fit.context import backend_named
 from eigcore.fit.names import check_names
 from eigcore.fit.train import fit_with
 from eigcore.model import SpectralModel
@@ -81,6 +82,22 @@ def fit_command(
     chosen = FitOptions(**options)
     checkpoint = Path(chosen.checkpoint) if chosen.checkpoint else None
     _check_apart(output, "model.eig", table=table, checkpoint=checkpoint)
+    _check_model_file(output)
+    chosen.check_for("stream" if stream else "table")
+    rows: Any = table
+    own: Any = weights
+    if not stream:
+        rows = read_table(table)
+        if weights is not None:
+            _check_weights(weights, rows.columns, target, chosen)
+            own, rows = rows[weights], rows.drop(columns=weights)
+    with show.progress() as callback:
+        result = fit_with(rows, target, own, chosen, callback)
+    _finish(result, output, as_json)
+
+
+def _check_model_file(output: Path) -> None:
+    """Raise where a model cannot be written, or would replace a table."""
     if output.name.lower().endswith(STREAMED):
         raise InvalidOption(
             "output",
@@ -90,17 +107,16 @@ def fit_command(
             f"is {str(output)!r}, the name of a table",
         )
     check_folder(output)
-    chosen.check_for("stream" if stream else "table")
-    rows: Any = table
-    own: Any = weights
-    if not stream:
-        rows = read_table(table)
-        if weights is not None:
-            check_names("weights", [weights], rows.columns)
-            own, rows = rows[weights], rows.drop(columns=weights)
-    with show.progress() as callback:
-        result = fit_with(rows, target, own, chosen, callback)
-    _finish(result, output, as_json)
+
+
+def _check_weights(weights: str, columns: Any, target: str, options: FitOptions) -> None:
+    """Raise unless the weights are a column, and one that nothing else names."""
+    elsewhere = {target: "the target"}
+    check_names("weights", [weights], columns, elsewhere)
+    elsewhere |= {weights: "the weights"}
+    for option in ("increasing", "decreasing", "categories", "drop_columns"):
+        given = [name for name in getattr(options, option) if name == weights]
+        check_names(option, given, columns, elsewhere)
 
 
 def _check_apart(output: Path, example: str, **others: Path | None) -> None:
@@ -155,14 +171,14 @@ def predict_command(
     _check_apart(output, "predictions.csv", table=table, model=model)
     check_output(output)
     loaded = SpectralModel.load(model)
-    chosen = eigcore.get_backend(backend)
-    values = np.asarray(loaded.predict(read_table(table), backend=chosen.name))
+    chosen = backend_named(backend)
+    values = np.asarray(loaded.predict(read_table(table), backend=chosen))
     write_table(pd.DataFrame(_answers(values, loaded.static.classes)), output)
     if as_json:
-        record = {"output": str(output), "rows": len(values), "backend": chosen.name}
+        record = {"output": str(output), "rows": len(values), "backend": chosen}
         typer.echo(json.dumps(record))
     else:
-        show.line(f"{len(values)} predictions by {chosen.name}, saved: {output}")
+        show.line(f"{len(values)} predictions by {chosen}, saved: {output}")
 
 
 def _answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
@@ -196,7 +212,7 @@ def demo_command(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "cars.eig"
-        check_folder(path)
+        _check_model_file(path)
         with show.progress() as callback:
             cars, result = demo.fit_cars(backend, callback)
         _finish(result, path, as_json, named=output is not None)

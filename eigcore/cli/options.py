@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional, TypeVar
 
 import typer
 
-from eigcore.errors import Dialect
+from eigcore.errors import Dialect, InvalidOption
 from eigcore.fit.checks import Choice, File, Flag, Kind, Like, Names, Number, Whole
-from eigcore.fit.options import OPTIONS, Option
+from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,6 +34,8 @@ def flag(option: str) -> str:
 class Flags(Dialect):
     """Writes options as flags of the command."""
 
+    nothing = ""
+
     def name(self, option: str) -> str:
         """See `Dialect.name`."""
         return flag(option)
@@ -43,9 +45,34 @@ class Flags(Dialect):
         if example is None:
             stream = option in OPTIONS and OPTIONS[option].where == "stream"
             return f"Leave {flag(option)} out" + (", or add --stream" if stream else "")
-        values = example if isinstance(example, (list, tuple)) else [example]
-        words = [] if example is True else [shlex.quote(str(value)) for value in values]
-        return " ".join(filter(None, ["Type", flag(option), *words, purpose]))
+        words = "" if example is True else _typed(example)
+        return " ".join(filter(None, ["Type", flag(option), words, purpose]))
+
+    def written(self, option: str, value: Any) -> str:
+        """See `Dialect.written`."""
+        listed = isinstance(value, (list, tuple))
+        if value is None or value is False or (listed and not value):
+            return "left out"
+        if value is True or isinstance(value, EarlyStopping):
+            return "given"
+        return _typed(value) if listed else super().written(option, value)
+
+
+def _typed(value: Any) -> str:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return " ".join(shlex.quote(str(each)) for each in values)
+
+
+def check_flags(args: Sequence[str]) -> None:
+    """Raise InvalidOption for an option of a fit whose flag has another name, or that has none."""
+    for arg in args:
+        given = arg.split("=")[0]
+        name = given.removeprefix("--").replace("-", "_")
+        if given.startswith("--") and name in NAMES:
+            problem = f"is its name here, not {given}"
+            raise InvalidOption(name, None, flag(name), OPTIONS[name].example, problem)
+        if given.startswith("--") and name in NO_FLAGS:
+            raise InvalidOption(name, None, "eigcore.fit.fit in Python for it", None, "is no flag")
 
 
 def has_flags(function: Function) -> Function:

@@ -20,7 +20,8 @@ from eigcore.encoding.read import Cells
 from eigcore.errors import InvalidInput
 from eigcore.estimators.callbacks import Callbacks, CallbackSupport
 from eigcore.estimators.columns import categories, counted, is_single, names_of, read, signs
-from eigcore.estimators.parameters import fit_options, in_own_words, stopping_of
+from eigcore.estimators.parameters import fit_options, stopping_of
+from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
 from eigcore.fit.train import fit_with
 from eigcore.model import SpectralModel

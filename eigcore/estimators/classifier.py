@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
 from eigcore.estimators.parameters import COMMON, has_parameters
@@ -83,7 +83,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         Parameters
         ----------
         X, y, sample_weight : see `fit`
-        classes : all labels that will ever occur; used in the first call only
+        classes : all labels that will ever occur; required in the first call, the same ones later
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
@@ -108,6 +108,13 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         check_classification_targets(labels)
         if first:
             self.classes_ = np.unique(labels if classes is None else classes)
+        elif classes is not None and set(np.unique(classes)) != set(self.classes_):
+            raise InvalidOption(
+                "classes",
+                list(classes),
+                f"none, or those of the first call, {self.classes_.tolist()}",
+                problem=f"are {np.unique(classes).tolist()} now",
+            )
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y has one class, {self.classes_.tolist()[0]!r}; expected at least two classes. "

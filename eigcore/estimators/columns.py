@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +53,9 @@ def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
     own = [name for name, is_one in zip(names, declared_categories(X), strict=False) if is_one]
     if wanted is None:
         return own
+    if not isinstance(wanted, (str, Iterable)):
+        expected = "names or places of columns, or one truth value per column"
+        raise InvalidOption("categories", wanted, expected, [names[0]], optional=True)
     wanted = [wanted] if isinstance(wanted, str) else list(wanted)
     if wanted and all(isinstance(each, (bool, np.bool_)) for each in wanted):
         if len(wanted) != len(names):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from eigcore.errors import Dialect, InvalidFit
+from eigcore.errors import InvalidOption
 from eigcore.fit.checks import Choice, Number, Text, Whole
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
@@ -146,6 +145,7 @@ DIFFERENT: dict[str, Difference] = {
 FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
 """Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
+_FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
@@ -172,7 +172,8 @@ def _constraints(option: Option) -> Iterator[Any]:
     """Constraints with which scikit-learn checks an option."""
     kind = option.kind
     if isinstance(kind, Whole):
-        yield Interval(Integral, kind.least, None, closed="left")
+        closed = "left" if kind.most is None else "both"
+        yield Interval(Integral, kind.least, kind.most, closed=closed)
     elif isinstance(kind, Number):
         high = None if kind.high == np.inf else kind.high
         yield Interval(Real, kind.low, high, closed="neither" if kind.positive else "left")
@@ -219,43 +220,6 @@ def _described(known: Mapping[str, Difference]) -> Iterable[str]:
         yield textwrap.fill(each.meaning, 96, initial_indent="    ", subsequent_indent="    ")
 
 
-class Estimators(Dialect):
-    """Writes options as parameters of an estimator."""
-
-    _names: Mapping[str, str] = {
-        option: parameter for parameter, each in DIFFERENT.items() for option in each.of[:2]
-    } | {"neuron": "the neuron", "early_stopping": "early_stopping"}
-    _instead: Mapping[str, str] = {
-        "drop_columns": "Leave the column out of X",
-        "drop_rows_without_target": "Leave those rows out",
-        "classes": "Pass classes=[...] to the first partial_fit",
-    }
-
-    def name(self, option: str) -> str:
-        """See `Dialect.name`."""
-        return self._names.get(option, option)
-
-    def advice(self, option: str, example: Any, purpose: str = "") -> str:
-        """See `Dialect.advice`."""
-        if option in self._instead:
-            return self._instead[option]
-        if option in ("increasing", "decreasing") and example is not None:
-            example = dict.fromkeys(example, 1 if option == "increasing" else -1)
-        if option == "neuron" and example is not None:
-            return "Write " + ", ".join(f"{key}={value!r}" for key, value in example.items())
-        return super().advice(option, example, purpose)
-
-
-@contextmanager
-def in_own_words() -> Iterator[None]:
-    """Let errors about options of a fit name the parameters instead."""
-    try:
-        yield
-    except InvalidFit as exc:
-        exc.dialect = Estimators()
-        raise
-
-
 def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
     """Return the options of a fit for the parameters of an estimator.
 
@@ -263,7 +227,11 @@ def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
     """
     neuron = {name: parameters[name] for name in ("structure", "functional")}
     neuron |= {} if parameters["index"] is None else {"index": parameters["index"]}
-    neuron |= dict(parameters["functional_params"] or {})
+    own = dict(parameters["functional_params"] or {})
+    if not set(own) <= set(_FUNCTIONAL_PARAMS):
+        expected = f"a mapping of fields among {', '.join(_FUNCTIONAL_PARAMS)}"
+        raise InvalidOption("functional_params", own, expected, {"alpha": 0.1}, optional=True)
+    neuron |= own
     same = [name for name in parameters if name in OPTIONS and name not in DIFFERENT]
     return FitOptions(
         **{name: parameters[name] for name in same},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -31,18 +31,20 @@ class Kind:
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """Whole numbers of at least ``least``."""
+    """Whole numbers of at least ``least`` and at most ``most``."""
 
     least: int
+    most: int | None = None
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return f"a whole number of at least {self.least}"
+        most = "" if self.most is None else f" and at most {self.most}"
+        return f"a whole number of at least {self.least}{most}"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
         whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-        return whole and int(value) >= self.least
+        return whole and int(value) >= self.least and (self.most is None or value <= self.most)
 
     def plain(self, value: Any) -> int:
         """See `Kind.plain`."""
@@ -130,11 +132,14 @@ class Values(Kind):
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "a list of values"
+        return "a list of at least two different values, all of them texts or all numbers"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+        if not isinstance(value, Collection) or isinstance(value, (str, bytes)):
+            return False
+        kinds = [all(isinstance(each, kind) for each in value) for kind in (str, (Real, np.bool_))]
+        return any(kinds) and len(set(value)) > 1 and all(each == each for each in value)
 
     def plain(self, value: Any) -> tuple[Any, ...]:
         """See `Kind.plain`."""

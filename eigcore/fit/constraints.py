@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eigcore.core.spec import EigSpec
@@ -18,6 +18,13 @@ SIGNS = {None: 0, "convex": 1, "concave": -1}
 _MOST_DIM = 64
 """Largest order tried when an index or functional does not allow the usual ones."""
 USUAL_DIM = 5
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "smooth": {"alpha": 0.1},
+    "softmax": {"t": 1.0},
+    "top_sum": {"r": 1},
+    "bottom_sum": {"r": 1},
+}
+"""Parameters of functionals that would do."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,8 @@ class Constraints:
         Raises
         ------
         InvalidOption
-            Names that are not numeric columns, or constraints that contradict each other.
-        InvalidSpec
-            Fields of ``neuron`` that no EigSpec may have.
+            Names that are not numeric columns, constraints that contradict each other, or fields
+            of ``neuron`` that no EigSpec may have.
         """
         kinds = zip(encoding.names, encoding.columns, strict=True)
         numeric = {name: column.numeric for name, column in kinds}
@@ -155,7 +161,7 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             {key: value for key, value in neuron.items() if key != "index"} or None,
             f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
         )
-    spec = found.spec(1, options.dim or found.order(USUAL_DIM))
+    spec = _spec_of(found, options)
     known = shape_of(spec)
     needed = (found.monotone or found.shape is not None) and not known.monotone
     if needed or (found.shape and not getattr(known, found.shape)):
@@ -168,3 +174,27 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
             f"has the functional {spec.functional!r}, which cannot guarantee a monotone, convex "
             "or concave model",
         )
+
+
+def _spec_of(found: Constraints, options: FitOptions) -> EigSpec:
+    """Return the spec of a pencil of one term; raise with an example where there is none."""
+    dim = options.dim or found.order(USUAL_DIM)
+    try:
+        return found.spec(1, dim)
+    except InvalidSpec as exc:
+        problem = f"cannot be made ({str(exc).rstrip('.')})"
+        told = dict(found.neuron), "fields that go together", _example(found, dim), problem
+        raise InvalidOption("neuron", *told) from exc
+
+
+def _example(found: Constraints, dim: int) -> dict[str, Any]:
+    """Return fields that would do, of those that are wrong."""
+    neuron = dict(found.neuron)
+    for name, value in (("index", "middle"), ("structure", "tridiagonal")):
+        if replace(found, neuron=tuple((neuron | {name: value}).items())).allows(dim):
+            return {name: value}
+    functional = neuron.get("functional")
+    parameters = _PARAMETERS | {"weighted": {"weights": [1.0] * dim}}
+    if functional not in parameters:
+        return {"functional": "kth"}
+    return {"functional": functional, **parameters[functional]}

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
+from eigcore.errors import BackendUnavailable, InvalidOption, UnusableBackend
 
 Stage = Literal["choosing", "fitting", "streaming"]
 Purpose = Literal[
@@ -61,6 +62,12 @@ class Context:
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        if self.callback is not None and not callable(self.callback):
+            raise InvalidOption(
+                "callback", self.callback, "a function of a Progress", optional=True
+            )
+
     def tell(self, *progress: Stage | float) -> None:
         """Pass the fields of a Progress to the callback, and remember its answer."""
         if self.callback is not None:
@@ -92,3 +99,19 @@ class Context:
         """Return the generator for a purpose, independent of those for all others."""
         key = (get_args(Purpose).index(purpose), *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def backend_named(name: str | None) -> str:
+    """Return the name of the backend that computes; None: of the default one.
+
+    Raises
+    ------
+    UnusableBackend
+        A backend of this name that is not there, or cannot be loaded.
+    """
+    try:
+        return get_backend(name).name
+    except BackendUnavailable as exc:
+        if name is None:
+            raise
+        raise UnusableBackend(name, str(exc)) from exc

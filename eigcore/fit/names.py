@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from eigcore.errors import InvalidOption
 
 
-def check_names(option: str, given: Sequence[str], known: Iterable[str]) -> None:
-    """Raise InvalidOption for an unknown name, and suggest the nearest known one."""
-    known = list(known)
+def check_names(
+    option: str,
+    given: Sequence[str],
+    known: Iterable[str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
+    """Raise InvalidOption for an unknown name, and suggest the nearest known one.
+
+    elsewhere : what other columns are used for, by name; these cannot be named
+    """
+    elsewhere = elsewhere or {}
+    known = [name for name in known if name not in elsewhere]
     for name in given:
         if name not in known:
             near = nearest(name, known)
             hint = f" (did you mean {near!r}?)" if near else ""
+            problem = elsewhere.get(name, f"not a column of the table{hint}")
             raise InvalidOption(
                 option,
                 list(given),
-                f"some of {listed(known)}",
-                [near or known[0]],
-                f"names {name!r}, which is not a column of the table{hint}",
+                f"some of {listed(known)}" if known else "none, for there is no column",
+                [near or known[0]] if known else None,
+                f"names {name!r}, which is {problem}",
             )
 
 

@@ -32,6 +32,9 @@ from eigcore.fit.losses import LOSSES
 
 Shape = Literal["convex", "concave"]
 Where = Literal["any", "table", "stream"]
+_STOPPING = {"part": Number(0.0, 1.0, positive=True), "steps": Whole(1), "tolerance": Number()}
+_MOST_DIM, _MOST_MEMBERS = 4096, 100_000
+"""No memory holds more."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,13 @@ class EarlyStopping:
     part: float = 0.1
     steps: int = 10
     tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        for each in dataclasses.fields(self):
+            option = Option(
+                each.name, each.default, _STOPPING[each.name], each.default, "", "table"
+            )
+            object.__setattr__(self, each.name, option.check(getattr(self, each.name)))
 
 
 class Option(NamedTuple):
@@ -75,8 +85,8 @@ class Option(NamedTuple):
         if value is None and self.optional:
             return None
         if not self.kind.accepts(value):
-            nothing = " or None" if self.optional else ""
-            raise InvalidOption(self.name, value, self.kind.expected() + nothing, self.example)
+            told = self.kind.expected(), self.example
+            raise InvalidOption(self.name, value, *told, optional=self.optional)
         return self.kind.plain(value)
 
 
@@ -113,13 +123,13 @@ class FitOptions:
         {"structure": "tridiagonal"},
         "Further fields of `eigcore.EigSpec`: index, structure, functional and its parameter.",
     )
-    dim: int | None = _option(None, Whole(1), 5, "Order of the matrices; None: chosen.")
+    dim: int | None = _option(None, Whole(1, _MOST_DIM), 5, "Order of the matrices; None: chosen.")
     knots: int | None = _option(
         None, Whole(0), 16, "Pieces per numeric column, 0 for linear columns; None: chosen."
     )
     members: int | None = _option(
         None,
-        Whole(1),
+        Whole(1, _MOST_MEMBERS),
         5,
         "How many neurons are averaged; None: twelve, or four without a kernel and for streams, "
         "or one where a linear model is as good, or as many as a budget allows.",
@@ -255,6 +265,15 @@ class FitOptions:
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
             object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
+        for name, loss in (("quantile", "quantile"), ("delta", "huber")):
+            if name in self.changed() and self.loss != loss:
+                raise self._other_loss(f"a {name} of {getattr(self, name)}", loss)
+        if self.classes is not None and self.loss and not LOSSES[self.loss].classified:
+            raise self._other_loss("classes", "multinomial")
+
+    def _other_loss(self, beside: str, loss: str) -> InvalidOption:
+        found = "is left out" if self.loss is None else f"is {self.loss!r}"
+        return InvalidOption("loss", self.loss, f"{loss} there", loss, f"{found} beside {beside}")
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.dispatch.registry import get_backend
-from eigcore.fit.context import Callback, Context
+from eigcore.errors import InvalidOption
+from eigcore.fit.checks import Flag
+from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.design import Design, Member
 from eigcore.fit.losses import Scaling
 from eigcore.fit.member import fit_member
@@ -55,6 +56,8 @@ def resume(
     InvalidInput
         A model that `fit` did not make, or a table that does not match it.
     """
+    if not Flag().accepts(remember):
+        raise InvalidOption("remember", remember, Flag().expected(), True)
     known = origin(model)
     options = FitOptions(
         max_iter=max_iter,
@@ -63,7 +66,7 @@ def resume(
         seed=known.seed,
         keep_constant=True,
     )
-    context = Context(get_backend(backend).name, known.seed, callback)
+    context = Context(backend_named(backend), known.seed, callback)
     problem = _problem(model, known, Table.of(table, target, weights, options), options, context)
     hold = known.rows / len(problem) if remember else 0.0
     solutions, members = [], []

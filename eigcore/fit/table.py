@@ -17,6 +17,7 @@ from eigcore.encoding.read import Cells, cells_of, declared_categories, missing,
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.names import check_names, listed, nearest
 from eigcore.fit.options import FitOptions
+from eigcore.fit.weights import read_weights
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""
@@ -62,14 +63,13 @@ class Table:
         ]
         cells, values, name = _split(cells, target)
         dropped = options.drop_columns
-        check_names("drop_columns", dropped, cells)
-        check_names("categories", options.categories, cells)
+        _check_named(cells, target, options)
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
         keep, left_out = _with_target(values, name, options.drop_rows_without_target)
         if weights is not None:
-            weights = _read_weights(weights, len(values))
+            weights = read_weights(weights, len(values))
             keep &= weights > 0.0
             weights = weights[keep]
         return cls(
@@ -114,6 +114,23 @@ def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     return {name: each for name, each in cells.items() if name != target}, cells[target], target
 
 
+def _check_named(cells: Cells, target: Any, options: FitOptions) -> None:
+    """Check the names of columns in the options of a fit."""
+    elsewhere = {target: "the target"} if isinstance(target, str) else {}
+    check_names("drop_columns", options.drop_columns, cells, elsewhere)
+    elsewhere |= dict.fromkeys(options.drop_columns, "left out on request")
+    if cells and set(cells) <= set(elsewhere):
+        raise InvalidOption(
+            "drop_columns",
+            options.drop_columns,
+            "at least one column to stay",
+            list(options.drop_columns[1:]) or None,
+            "names all columns beside the target",
+        )
+    for option in ("categories", "increasing", "decreasing"):
+        check_names(option, getattr(options, option), cells, elsewhere)
+
+
 def _check_lengths(cells: Cells, target: np.ndarray) -> None:
     shapes = {name: column.shape for name, column in cells.items() if column.ndim != 1}
     if shapes or target.ndim != 1:
@@ -121,11 +138,19 @@ def _check_lengths(cells: Cells, target: np.ndarray) -> None:
         raise InvalidInput(
             f"Columns have the shapes {found}; expected (rows,). Pass one array (rows,) for each."
         )
-    lengths = {len(column) for column in cells.values()} | {len(target)}
-    if not cells or len(lengths) != 1 or 0 in lengths:
+    lengths = {f"column {name!r}": len(column) for name, column in cells.items()}
+    lengths["the target"] = len(target)
+    if len(set(lengths.values())) > 1:
+        different = {rows: name for name, rows in reversed(lengths.items())}
+        found = ", ".join(f"{rows} in {name}" for rows, name in reversed(different.items()))
         raise InvalidInput(
-            f"The table has {len(cells)} column(s) beside the target and {min(lengths)} row(s); "
-            "expected at least one column and one row, all columns equally long. Check the file."
+            f"The numbers of rows differ: {found}; expected one cell of each column and of the "
+            "target per row. Pass columns and a target of the same rows."
+        )
+    if not cells or not len(target):
+        raise InvalidInput(
+            f"The table has {len(cells)} column(s) beside the target and {len(target)} row(s); "
+            "expected at least one column and one row. Pass another table."
         )
 
 
@@ -151,22 +176,6 @@ def missing_target(name: str, count: int, rows: int) -> InvalidTable:
         True,
         "to leave those rows out",
     )
-
-
-def _read_weights(weights: Any, rows: int) -> np.ndarray:
-    try:
-        array = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as exc:
-        raise InvalidInput(
-            f"weights are not numbers ({exc}); expected {rows} numbers of at least 0. Pass one "
-            "number per row, or a column of numbers."
-        ) from exc
-    if array.shape != (rows,) or not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
-        raise InvalidInput(
-            f"weights have shape {array.shape} and values from {array.min(initial=0.0):.6g}; "
-            f"expected {rows} finite numbers of at least 0, not all 0. Pass one number per row."
-        )
-    return array
 
 
 def _describe(name: str, cells: np.ndarray, categories: bool) -> Column:

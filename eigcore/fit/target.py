@@ -129,11 +129,12 @@ def _codes(
     try:
         codes = np.array([place[cell] for cell in cells.tolist()], dtype=np.float64)
     except KeyError as exc:
+        found = sorted(set(cells.tolist()))
         raise InvalidOption(
             "classes",
             list(given or ()),
-            "all classes of the target",
-            sorted({*levels, *exc.args}, key=str),
+            "every class of the target to be named",
+            None if _are_many(found, cells) else found,
             f"are {levels}, and target {name!r} holds {exc.args[0]!r}, which is not among them",
         ) from exc
     if cells.dtype != object and given is None:
@@ -153,13 +154,16 @@ def _check_levels(cells: np.ndarray, levels: Sequence[Any], name: str, options: 
         raise InvalidOption("loss", options.loss, "a target of numbers", "multinomial", found)
     if options.loss == "logistic" and len(levels) != 2:
         raise InvalidOption("loss", options.loss, "exactly two classes", "multinomial", found)
-    many = len(levels) > max(20, 0.5 * len(cells)) or len(levels) > MANY_LEVELS
-    if many and options.classes is None:
+    if _are_many(levels, cells) and options.classes is None:
         raise InvalidInput(
             f"Target {name!r} holds {kind} with {len(levels)} different values in {len(cells)} "
             f"rows (such as {levels[0]!r}); expected numbers, or at most {MANY_LEVELS} classes "
             "that occur often. Pass another target."
         )
+
+
+def _are_many(levels: Sequence[Any], cells: np.ndarray) -> bool:
+    return len(levels) > max(20, 0.5 * len(cells)) or len(levels) > MANY_LEVELS
 
 
 def _constant(name: str, cells: np.ndarray) -> InvalidInput:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidOption
-from eigcore.fit.context import Callback, Context
+from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.memory import fit_table
 from eigcore.fit.options import FitOptions
 from eigcore.fit.report import FitResult
@@ -63,7 +62,7 @@ def fit_with(
 ) -> FitResult:
     """Fit with options that are already checked; see `fit`."""
     context = Context(
-        get_backend(options.backend).name, options.seed, callback, options.budget_seconds
+        backend_named(options.backend), options.seed, callback, options.budget_seconds
     )
     if not is_source(table):
         options.check_for("table")

@@ -222,9 +222,37 @@ def refused(capfd, code, *words):
         ({}, ["--seed", "-1"], 2, ["--seed 0"]),
         ({}, ["--budget", "-1"], 2, ["--budget 30"]),
         ({}, ["--penalty", "inf"], 2, ["finite", "--penalty 0.004"]),
-        ({}, ["--weights", "origin"], 1, ["weights are not numbers"]),
+        ({}, ["--weights", "origin"], 2, ["--weights are not numbers", "Leave --weights out"]),
+        ({}, ["--weights", "mpg"], 2, ["--weights names 'mpg', which is the target"]),
+        (
+            {},
+            ["--weights", "power", "--increasing", "power"],
+            2,
+            ["--increasing names 'power', which is the weights", "Type --increasing weight"],
+        ),
+        ({}, ["--dim", "-1"], 2, ["--dim is -1; expected a whole number of at least 1 and"]),
+        ({}, ["--max-iter", "-1"], 2, ["of at least 0. Type --max-iter 120"]),
+        ({}, ["--validation", "0.2"], 2, ["not --validation; expected --holdout. Type --holdout"]),
+        ({}, ["--budget-seconds=3"], 2, ["not --budget-seconds; expected --budget. Type --budget"]),
+        ({}, ["--neuron", "x"], 2, ["--neuron is no flag; expected eigcore.fit.fit in Python"]),
+        ({}, ["--quantile", "0.9"], 2, ["--loss is left out", "Type --loss quantile"]),
+        ({}, ["--drop-columns", "mpg"], 2, ["--drop-columns names 'mpg', which is the target"]),
+        (
+            {},
+            ["--drop-columns", "weight", "power", "origin", "thirsty"],
+            2,
+            ["--drop-columns names all columns", "Type --drop-columns power origin thirsty"],
+        ),
+        (
+            {"mpg": list("abcd") * 30},
+            ["--increasing", "power", "weight"],
+            2,
+            ["--increasing is power weight; expected none"],
+        ),
+        ({}, ["--stream", "--early-stopping"], 2, ["--early-stopping is given; expected nothing"]),
+        ({}, ["--stream", "--checkpoint", "x.csv"], 2, ["--checkpoint is", "x.checkpoint"]),
         ({}, ["--drop-columns", "nothing"], 2, ["--drop-columns names 'nothing'"]),
-        ({}, ["--backend", "abacus"], 1, ["abacus", "eigcore backends"]),
+        ({}, ["--backend", "abacus"], 1, ["--backend is 'abacus'", "eigcore backends"]),
         ({"mpg": [None] * 3 + [1.0, 2.0, 3.0] * 39}, [], 1, ["'mpg'", "3 of 120", "--drop-rows"]),
         ({"power": 5.0}, [], 1, ["'power'", "constant", "120 rows", "--drop-columns power"]),
         ({"power": None}, [], 1, ["'power'", "all 120 rows", "--drop-columns power"]),
@@ -304,6 +332,37 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
     assert run("predict", "m.eig", cars, "-o", cars) == 2
     refused(capfd, 2, "table itself", "--output predictions.csv")
     assert cars.read_bytes() == before
+
+
+def test_no_checkpoint_replaces_a_table_and_another_run_is_told_in_flags(cars, capfd):
+    before, checkpoint = cars.read_bytes(), cars.with_name("run.checkpoint")
+    for path in (cars, cars.parent):
+        assert fit(path, "--stream", "--checkpoint", cars, output=cars.with_name("m.eig")) == 2
+        text = capfd.readouterr().err
+        assert "the table itself; expected another file. Type --checkpoint" in text
+        assert "rm " not in text
+    assert cars.read_bytes() == before
+    stream = [*QUICK, "--max-iter", "1", "--stream", "--checkpoint", checkpoint]
+    assert fit(cars, *stream) == 0
+    capfd.readouterr()
+    assert fit(cars, *stream, "--holdout", "0.3", "--increasing", "power") == 1
+    refused(capfd, 1, "--increasing left out, not power; --holdout 0.15, not 0.3", "rm ")
+
+
+def test_the_demo_replaces_no_table(cars, capfd):
+    before = cars.read_bytes()
+    assert run("demo", "--output", cars) == 2
+    refused(capfd, 2, "name of a table", "--output model.eig")
+    assert cars.read_bytes() == before
+
+
+def test_too_little_memory_is_no_fault(cars, capfd, monkeypatch):
+    def fit_with(*_):
+        raise MemoryError("too much")
+
+    monkeypatch.setattr("eigcore.cli.app.fit_with", fit_with)
+    assert fit(cars) == 1
+    refused(capfd, 1, "not enough memory (too much)", "--dim 5")
 
 
 def test_predict_refuses_models_and_tables_that_do_not_fit(cars, capfd):

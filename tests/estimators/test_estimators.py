@@ -422,7 +422,14 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
             "categorical_features names 'zz', which is not a column of X",
         ),
         ({"structure": "cyclic"}, "structure is 'cyclic'"),
-        ({"functional": "smooth"}, "alpha"),
+        ({"functional": "smooth"}, "functional_params={'alpha': 0.1}"),
+        (
+            {"functional_params": {"zz": 1}},
+            "functional_params is {'zz': 1}; expected a mapping of fields among alpha, r, t, weigh",
+        ),
+        ({"functional_params": {"index": 0}}, "functional_params is {'index': 0}"),
+        ({"categorical_features": 99}, "categorical_features is 99; expected names or places"),
+        ({"quantile": 0.9}, "loss is 'squared' beside a quantile of 0.9; expected quantile"),
         ({"shape": "convex", "index": 0}, "the neuron has the index 0 and the shape is 'convex'"),
         (
             {"shape": "convex", "functional": "bottom_sum", "functional_params": {"r": 1}},
@@ -437,7 +444,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
             "cannot guarantee a monotone",
         ),
         ({"backend": "abacus"}, "abacus"),
-        ({"index": 5}, "index"),
+        ({"index": 5}, "Write index='middle'"),
         ({"monotone": {"a": 1, 0: -1}}, "'a' twice, with 1 and -1"),
         (
             {"categorical_features": [True]},

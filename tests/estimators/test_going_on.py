@@ -12,8 +12,9 @@ pd = pytest.importorskip("pandas")
 
 
 import eigcore  # noqa: E402
-from eigcore.errors import InvalidInput  # noqa: E402
+from eigcore.errors import InvalidInput, InvalidOption  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
+from eigcore.fit import resume  # noqa: E402
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}
 SETTINGS = QUICK | {"random_state": 0}
@@ -159,6 +160,20 @@ def test_partial_fit_of_classes_is_told_all_of_them_at_first(mixed):
     assert fitted.predict_proba(X).shape == (300, 3)
     with pytest.raises(ValueError, match="unknown to the first call"):
         fitted.partial_fit(X.head(2), ["high", "low"])
+    fitted.partial_fit(X.head(2), labels[:2], classes=["top", "low", "middle"])
+    with pytest.raises(InvalidOption) as caught:
+        fitted.partial_fit(X.head(2), labels[:2], classes=["low", "high"])
+    assert (
+        "classes are ['high', 'low'] now; expected none, or those of the first call, ['low', "
+        in (str(caught.value))
+    )
+
+
+def test_remember_is_true_or_false(mixed):
+    X, y, _ = mixed
+    model = SpectralRegressor(**SETTINGS).fit(X, y).model_
+    with pytest.raises(InvalidOption, match="remember is 'x'; expected True or False"):
+        resume(model, X, y, remember="x")
 
 
 def test_early_stopping_watches_hidden_rows_and_keeps_the_best_point(mixed):

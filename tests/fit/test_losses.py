@@ -133,7 +133,8 @@ def test_robust_losses_do_not_follow_outliers(loss):
     y = clean + np.where(rng.random(400) < 0.05, 100.0, 0.0)
 
     def error(name):
-        found = fit(columns, y, loss=name, delta=0.01, validation=0.0, **QUICK).model
+        own = {"delta": 0.01} if name == "huber" else {}
+        found = fit(columns, y, loss=name, **own, validation=0.0, **QUICK).model
         return np.abs(found.predict(columns) - clean).mean()
 
     assert error(loss) < 0.3 < error("squared")
@@ -182,8 +183,8 @@ def test_weights_move_the_fit_to_their_rows():
         ({"loss": "huber", "delta": 0.0}, "delta is 0.0"),
         ({"loss": "poisson"}, "loss is 'poisson', and the target has values from -"),
         ({"loss": "multinomial", "increasing": ["a"]}, "guarantees nothing about a probability"),
-        ({"weights": np.ones(3)}, "400 finite numbers"),
-        ({"weights": np.zeros(400)}, "not all 0"),
+        ({"weights": np.ones(3)}, "each of the 400 rows"),
+        ({"weights": np.zeros(400)}, "weights are all 0"),
     ],
 )
 def test_what_a_loss_cannot_use_is_refused(options, words):

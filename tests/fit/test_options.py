@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eigcore.errors import Dialect, InvalidOption, InvalidTable
+from eigcore.errors import Dialect, InvalidOption, InvalidTable, OtherRun, UnusableBackend
 from eigcore.fit import EarlyStopping, FitOptions, fit, fit_stream
 from eigcore.fit.options import OPTIONS
 
 PAGES = Path(__file__).parents[2] / "docs"
+BESIDE = {"quantile": {"loss": "quantile"}}
 ALL = pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
 
 
@@ -41,7 +42,7 @@ def test_an_option_is_documented_in_the_docstring_of_fit(option):
 def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
     assert getattr(FitOptions(), option.name) == option.default
     assert option.example is not None
-    FitOptions(**{option.name: option.example})
+    FitOptions(**{option.name: option.example, **BESIDE.get(option.name, {})})
     with pytest.raises(InvalidOption) as caught:
         FitOptions(**{option.name: object()})
     assert caught.value.option == option.name
@@ -57,6 +58,9 @@ def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
         *((name, np.inf) for name in ("penalty", "budget_seconds", "learning_rate")),
         *((name, True) for name in ("dim", "penalty", "seed")),
         *((name, 0) for name in ("dim", "members", "delta", "quantile", "batch_rows", "epochs")),
+        ("dim", 10**6),
+        ("members", 10**9),
+        *(("classes", wrong) for wrong in ([], ["a"], ["a", "a"], [1, "a"], [1.0, np.nan], 3)),
         ("dim", 2.5),
         ("dim", "3"),
         ("quantile", 1.0),
@@ -73,6 +77,37 @@ def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
 def test_values_outside_of_the_range_are_errors(name, wrong):
     with pytest.raises(InvalidOption, match=f"^{name} is .*; expected .*Write {name}="):
         FitOptions(**{name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("part", value) for value in (2, 1.0, 0, -1, np.nan, "x", None)),
+        *(("steps", value) for value in (0, -1, 1.5, True)),
+        *(("tolerance", value) for value in (np.nan, -1, np.inf, "x")),
+    ],
+)
+def test_early_stopping_is_checked_when_it_is_made(name, wrong):
+    with pytest.raises(InvalidOption, match=f"^{name} is .*; expected .*Write {name}="):
+        EarlyStopping(**{name: wrong})
+    assert type(EarlyStopping(steps=np.int64(3)).steps) is int
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"quantile": 0.9}, "loss is left out beside a quantile of 0.9; expected quantile"),
+        ({"quantile": 0.9, "loss": "huber"}, "loss is 'huber' beside a quantile of 0.9"),
+        ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
+        ({"classes": [1, 2], "loss": "squared"}, "loss is 'squared' beside classes"),
+    ],
+)
+def test_parameters_of_another_loss_are_errors(options, words):
+    with pytest.raises(InvalidOption, match=words):
+        FitOptions(**options)
+    FitOptions(quantile=0.9, loss="quantile")
+    FitOptions(delta=3, loss="huber")
+    FitOptions(classes=[False, True], loss="logistic")
 
 
 def test_options_are_kept_in_a_plain_form():
@@ -164,11 +199,17 @@ def test_the_page_of_the_estimators_shows_their_table():
 # Errors ---------------------------------------------------------------------------------------
 
 
+ANOTHER = (
+    "expected the data and options it was begun with. Name another file, or remove this one: "
+    "rm 'my run'"
+)
+
+
 def dialects():
     pytest.importorskip("typer")
     pytest.importorskip("sklearn")
     from eigcore.cli.options import Flags
-    from eigcore.estimators.parameters import Estimators
+    from eigcore.estimators.words import Estimators
 
     return Dialect(), Flags(), Estimators()
 
@@ -176,6 +217,57 @@ def dialects():
 @pytest.mark.parametrize(
     ("error", "told"),
     [
+        (
+            InvalidOption("dim", 0, "at least 1", 5, optional=True),
+            [
+                "dim is 0; expected at least 1 or None. Write dim=5.",
+                "--dim is 0; expected at least 1. Type --dim 5.",
+                "dim is 0; expected at least 1 or None. Write dim=5.",
+            ],
+        ),
+        (
+            InvalidOption("increasing", ("a", "b c"), "none"),
+            [
+                "increasing is ('a', 'b c'); expected none. Leave increasing out.",
+                "--increasing is a 'b c'; expected none. Leave --increasing out.",
+                "monotone is {'a': 1, 'b c': 1}; expected none. Leave monotone out.",
+            ],
+        ),
+        (
+            InvalidOption("early_stopping", EarlyStopping(), "none"),
+            [
+                "early_stopping is EarlyStopping(part=0.1, steps=10, tolerance=0.0001); expected "
+                "none. Leave early_stopping out.",
+                "--early-stopping is given; expected none. Leave --early-stopping out.",
+                None,
+            ],
+        ),
+        (
+            InvalidOption("tolerance", np.inf, "less", 0.1),
+            [
+                "tolerance is inf; expected less. Write tolerance=0.1.",
+                None,
+                "tol is inf; expected less. Write tol=0.1.",
+            ],
+        ),
+        (
+            OtherRun("my run", False, {"validation": (0.15, 0.3), "increasing": ([], ["a"])}),
+            [
+                "checkpoint is 'my run', of another run: validation 0.15, not 0.3; increasing [], "
+                f"not ['a']; {ANOTHER}",
+                "--checkpoint is 'my run', of another run: --holdout 0.15, not 0.3; --increasing "
+                f"left out, not a; {ANOTHER}",
+                None,
+            ],
+        ),
+        (
+            UnusableBackend("foo", "It is not there."),
+            [
+                "backend is 'foo'. It is not there.",
+                "--backend is 'foo'. It is not there.",
+                "backend is 'foo'. It is not there.",
+            ],
+        ),
         (
             InvalidOption("validation", 0.95, "less than 0.9", 0.2),
             [
@@ -246,6 +338,8 @@ def test_errors_survive_other_processes():
     for error in (
         InvalidOption("dim", 0, "more", 5, "is too small"),
         InvalidTable("Bad.", "drop_columns", ["a"], "to leave it out"),
+        OtherRun("run", True, {"dim": (3, 4)}),
+        UnusableBackend("foo", "It is not there."),
     ):
         error.dialect = dialect
         again = pickle.loads(pickle.dumps(error))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import problem_for, smooth_table
 
-from eigcore.errors import InvalidFit, InvalidInput, InvalidOption, InvalidTable
+from eigcore.errors import BackendUnavailable, InvalidFit, InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit import fit
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
@@ -117,7 +117,27 @@ FIVE = np.array(["u", "v", "w", "x"] * 50)
         ({"a": np.array([object()] * 200)}, {}, "holds object objects"),
         ({"y": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "'y' holds datetime64"),
         ({"a": np.zeros((200, 2))}, {}, r"shapes \{'a': \(200, 2\)\}"),
-        ({"a": np.zeros(3)}, {}, "equally long"),
+        ({"a": np.zeros(3)}, {}, "differ: 3 in column 'a', 200 in column 'b'; expected one cell"),
+        ({}, {"drop_columns": ["y"]}, "drop_columns names 'y', which is the target; expected some"),
+        ({}, {"increasing": ["y"]}, "increasing names 'y', which is the target"),
+        ({}, {"increasing": ["a"], "drop_columns": ["a"]}, "'a', which is left out on request"),
+        ({}, {"drop_columns": list(smooth_table())[:-1]}, "names all columns beside the target"),
+        ({}, {"classes": ["u", "v"]}, "which is not among them; expected .*Leave classes out"),
+        ({"y": FIVE}, {"classes": ["a", "b"]}, "Write classes=.'u', 'v', 'w', 'x'.[.]"),
+        ({}, {"neuron": {"index": 9}}, "index is 9; .*Write neuron={'index': 'middle'}"),
+        ({}, {"neuron": {"structure": "x"}}, "structure is 'x'; .*={'structure': 'tridiagonal'}"),
+        ({}, {"neuron": {"functional": "x"}}, "functional is 'x'; .*={'functional': 'kth'}"),
+        (
+            {},
+            {"neuron": {"functional": "smooth", "alpha": -1}},
+            "alpha is -1; .*Write neuron={'functional': 'smooth', 'alpha': 0.1}",
+        ),
+        ({}, {"callback": 3}, "callback is 3; expected a function of a Progress or None"),
+        ({}, {"weights": "a"}, "weights are not numbers.*; expected one finite number"),
+        ({}, {"weights": np.ones(3)}, "weights have the shape .3,.; expected .* 200 rows"),
+        ({}, {"weights": -np.ones(200)}, "weights hold -1; expected"),
+        ({}, {"weights": np.full(200, np.nan)}, "weights hold missing or infinite ones; expected"),
+        ({}, {"weights": np.zeros(200)}, "weights are all 0; expected"),
     ],
 )
 def test_what_cannot_be_used_is_one_error_with_advice(change, options, message):
@@ -129,6 +149,16 @@ def test_what_cannot_be_used_is_one_error_with_advice(change, options, message):
     assert "Type" not in text
     if isinstance(caught.value, InvalidFit):
         assert caught.value.option in {*options, "drop_columns"} or "y" in change
+
+
+def test_a_target_of_other_rows_is_told_apart():
+    with pytest.raises(InvalidInput, match="differ: 200 in column 'a', 5 in the target; expected"):
+        fit(smooth_table(), np.ones(5), **QUICK)
+
+
+def test_a_backend_that_is_missing_is_one():
+    with pytest.raises(BackendUnavailable, match=r"^backend is 'foo'. There is no backend"):
+        fit(smooth_table(), "y", **QUICK | {"backend": "foo"})
 
 
 def test_an_unknown_target_suggests_the_nearest():

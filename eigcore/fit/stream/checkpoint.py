@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from eigcore.errors import InvalidInput
+from eigcore.encoding.files import STREAMED
+from eigcore.errors import InvalidOption, OtherRun
 from eigcore.fit.stream.sampled import Record
 from eigcore.writing import check_folder, write_whole
 
@@ -26,19 +28,13 @@ class Checkpoint:
     ----------
     path : path of the file
     seconds : least time between two writes
-    made_with : data and options of the run, by name; a file with others is rejected
+    made_with : data and options of the run, by name; a file of another run is rejected
     usual : values of options that a file may omit
-
-    Raises
-    ------
-    InvalidInput
-        A folder that does not exist.
     """
 
     def __init__(
         self, path: Path, seconds: float, made_with: dict[str, Any], usual: dict[str, Any]
     ):
-        check_folder(path)
         self.path, self.seconds, self.saved = path, seconds, time.monotonic()
         # in the form that JSON returns
         self.made_with, self.usual = json.loads(json.dumps([made_with, usual], default=str))
@@ -71,23 +67,40 @@ class Checkpoint:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             found, version, values = (record[key] for key in ("made_with", "version", "values"))
         except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as exc:
-            raise self._unusable(
-                f"is not a checkpoint, or is damaged ({exc}); expected a file that a fit wrote"
-            ) from exc
+            problem = f"which is not a checkpoint, or is damaged ({exc})"
+            raise _unusable(self.path, problem, "a file that a fit wrote, or a new one") from exc
         if version != VERSION:
-            raise self._unusable(f"has format {version}; expected {VERSION}")
+            raise _unusable(self.path, f"of format {version}", f"format {VERSION}, or a new file")
         found = self.usual | found
-        differs = {n: (found.get(n), value) for n, value in self.made_with.items()}
-        pairs = [f"{n} {old!r}, not {new!r}" for n, (old, new) in differs.items() if old != new]
-        if pairs:
-            raise self._unusable(
-                f"is from another run: {'; '.join(pairs)}; expected the data and options that it "
-                "began with"
-            )
+        both = {name: (found.get(name), value) for name, value in self.made_with.items()}
+        differing = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+        other_data = differing.pop("data", None) is not None
+        if other_data or differing:
+            raise OtherRun(str(self.path), other_data, differing)
         return values, arrays
 
-    def _unusable(self, problem: str) -> InvalidInput:
-        return InvalidInput(
-            f"The checkpoint {str(self.path)!r} {problem}. Pass another name, or remove the file: "
-            f"rm {self.path}"
-        )
+
+def check_checkpoint(path: Path, tables: Sequence[Path]) -> None:
+    """Raise where a checkpoint cannot be written, or would replace a table, or look like one.
+
+    tables : files that are read
+
+    Raises
+    ------
+    InvalidInput
+        A folder that is not there.
+    InvalidOption
+        The name of a table.
+    """
+    if path.resolve() in [table.resolve() for table in tables]:
+        raise _unusable(path, "the table itself", "another file")
+    if path.name.lower().endswith(STREAMED):
+        raise _unusable(path, "the name of a table", "the name of a checkpoint")
+    check_folder(path)
+
+
+def _unusable(path: Path, problem: str, expected: str) -> InvalidOption:
+    other = path.with_suffix(".checkpoint")
+    other = path.with_name(f"{path.stem}-2.checkpoint") if other == path else other
+    problem = f"is {str(path)!r}, {problem}"
+    return InvalidOption("checkpoint", str(path), expected, str(other), problem)

@@ -8,13 +8,12 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from eigcore.dispatch.registry import get_backend
-from eigcore.fit.context import Callback, Context
+from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.memory import fit_table
 from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
 from eigcore.fit.signature import make_options, takes_options
-from eigcore.fit.stream.checkpoint import Checkpoint
+from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Sampled
 from eigcore.fit.stream.source import Source
@@ -61,7 +60,7 @@ def fit_stream(
     """
     made = make_options("fit_stream", options)
     made.check_for("stream")
-    context = Context(get_backend(made.backend).name, made.seed, callback)
+    context = Context(backend_named(made.backend), made.seed, callback)
     return fit_source(source, target, made, context)
 
 
@@ -70,6 +69,8 @@ def fit_source(source: Any, target: str, options: FitOptions, context: Context) 
     steps = _STEPS if options.max_iter is None else options.max_iter
     options = replace(options, members=options.members or _MEMBERS, max_iter=steps)
     data = Source.of(source, target, options.drop_rows_without_target)
+    if options.checkpoint is not None:
+        check_checkpoint(Path(options.checkpoint), data.files)
     file = _checkpoint(data, options, context)
     record = file.load() if file else None
     if record:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from streamed import QUICK, cut, same, table, write
 
-from eigcore.errors import InvalidInput
-from eigcore.fit import fit_stream
+from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit import fit, fit_stream
 
 RUN = """
 import os, signal, sys
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_other_settings_is_an_error(finished):
 def test_a_checkpoint_of_other_data_is_an_error(finished, tmp_path):
     _, checkpoint = finished
     other = write(table(seed=1), tmp_path, ".parquet")
-    with pytest.raises(InvalidInput, match="is from another run: data"):
+    with pytest.raises(InvalidInput, match="of another run: other data; expected"):
         fit_stream(other, "y", checkpoint=checkpoint, **QUICK)
 
 
@@ -116,7 +116,7 @@ def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
         return write(columns, tmp_path, ".csv") if as_files else cut(columns)
 
     fit_stream(given(rows), "y", checkpoint=checkpoint, **QUICK)
-    with pytest.raises(InvalidInput, match="is from another run: data"):
+    with pytest.raises(InvalidInput, match="of another run: other data; expected"):
         fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
 
 
@@ -124,5 +124,22 @@ def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
 def test_a_damaged_checkpoint_is_an_error(finished, content):
     path, checkpoint = finished
     checkpoint.write_bytes(checkpoint.read_bytes()[:-50] if content is None else content)
-    with pytest.raises(InvalidInput, match="is not a checkpoint, or is damaged"):
+    with pytest.raises(InvalidOption, match=r"is not a checkpoint, or is damaged") as caught:
         fit_stream(path, "y", checkpoint=checkpoint, **QUICK)
+    assert "rm " not in str(caught.value)
+    assert caught.value.example == str(checkpoint.with_name("run-2.checkpoint"))
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_checkpoint_is_no_table(tmp_path, monkeypatch, folder):
+    path = write(table(), tmp_path, ".csv")
+    before, source = path.read_bytes(), tmp_path if folder else path
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(path)
+    for same_file in (path, path.name, "link"):
+        with pytest.raises(InvalidOption, match=r"^checkpoint is .*, the table itself") as caught:
+            fit(source, "y", checkpoint=same_file, **QUICK)
+        assert "rm " not in str(caught.value)
+    with pytest.raises(InvalidOption, match=r"the name of a table; .*'new.checkpoint'"):
+        fit(source, "y", checkpoint="new.csv", **QUICK)
+    assert path.read_bytes() == before

@@ -1,0 +1,28 @@
+"""The weights of rows: one number for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.errors import InvalidOption
+
+
+def read_weights(weights: Any, rows: int) -> np.ndarray:
+    """Return weights (rows,); raise InvalidOption for what cannot be weights of so many rows."""
+    try:
+        array = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        raise _bad_weights(weights, rows, f"are not numbers ({exc})") from exc
+    if array.shape != (rows,):
+        raise _bad_weights(weights, rows, f"have the shape {array.shape}")
+    if not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
+        found = "missing or infinite ones" if not np.isfinite(array).all() else f"{array.min():.6g}"
+        raise _bad_weights(weights, rows, f"hold {found}" if array.any() else "are all 0")
+    return array
+
+
+def _bad_weights(weights: Any, rows: int, problem: str) -> InvalidOption:
+    expected = f"one finite number of at least 0 for each of the {rows} rows, not all of them 0"
+    return InvalidOption("weights", weights, expected, None, problem)
