@@ -16,8 +16,6 @@ FOLDERS = "eigcore|backends|benchmarks|docs|tests"
 KINDS = {".py", ".md", ".cpp", ".hpp", ".toml"}
 HISTORY = ("CHANGELOG.md", "docs/notes/")
 """These may name what was there once; their links are checked nevertheless."""
-PENDING: set[str] = set()
-"""Files that are being rewritten, and cite what has moved. Strict: take out what is repaired."""
 
 
 def texts():
@@ -178,14 +176,7 @@ def lost(text, path):
     return [f"{search.__name__}: {each}" for search in searches for each in search(text, path)]
 
 
-def cases():
-    for path in texts():
-        name = str(path.relative_to(ROOT))
-        marks = [pytest.mark.xfail(reason="is being rewritten")] if name in PENDING else []
-        yield pytest.param(path, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("path", [*cases()])
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_file_cites_exists(path):
     if path == Path(__file__):
         pytest.skip("the citations below are wrong on purpose")

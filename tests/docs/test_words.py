@@ -23,8 +23,6 @@ INSTEAD = {
     r"\bWho wants\b": "If you need",
     r"\bthere-\n": "no words broken at the end of a line",
 }
-PENDING: set[str] = set()
-"""Rooms whose words are not settled yet."""
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
@@ -47,14 +45,9 @@ def stumbles(text):
     }
 
 
-def room(path):
-    return path.relative_to(ROOT / "eigcore").parts[0].removesuffix(".py")
-
-
 MODULES = [
     pytest.param(path, id=str(path.relative_to(ROOT)))
     for path in sorted((ROOT / "eigcore").rglob("*.py"))
-    if room(path) not in PENDING
 ]
 
 
@@ -66,12 +59,6 @@ def test_a_page_uses_the_terms_of_the_field(path):
 @pytest.mark.parametrize("path", MODULES)
 def test_a_module_uses_the_terms_of_the_field(path):
     assert not stumbles(prose(path))
-
-
-@pytest.mark.parametrize("name", sorted(PENDING))
-def test_a_room_whose_words_are_settled_is_not_pending(name):
-    found = {path.name: stumbles(prose(path)) for path in (ROOT / "eigcore" / name).rglob("*.py")}
-    assert any(found.values()), f"take {name} out of PENDING"
 
 
 def test_old_words_are_seen():
