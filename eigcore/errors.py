@@ -50,6 +50,15 @@ class Dialect:
 
     nothing = " or None"
     """How "or not at all" is written, after what else may be given."""
+    required: Mapping[str, str] = {
+        "target": "Add the column, or pass its values: fit(table, values)"
+    }
+    """What to do about an option that cannot be left out, where no value can be suggested."""
+    beside: Mapping[str, str] = {
+        "table": "with a table in memory",
+        "stream": "with a table that is read in batches",
+    }
+    """How the ways to read a table are written, after "cannot be used"."""
 
     def name(self, option: str) -> str:
         """Return the name of an option, such as ``validation``."""
@@ -62,7 +71,7 @@ class Dialect:
     def advice(self, option: str, example: Any, purpose: str = "") -> str:
         """Return what to type, such as ``Write validation=0.2``; without an example, to omit it."""
         if example is None:
-            return f"Leave {self.name(option)} out"
+            return self.required.get(option, f"Leave {self.name(option)} out")
         return " ".join(filter(None, [f"Write {self.name(option)}={example!r}", purpose]))
 
 
@@ -120,6 +129,25 @@ class InvalidOption(InvalidFit):
         expected = self.expected + (dialect.nothing if self.optional else "")
         advice = dialect.advice(self.option, self.example)
         return f"{dialect.name(self.option)} {problem}; expected {expected}. {advice}."
+
+
+class MisplacedOption(InvalidOption):
+    """An option that this way to read a table does not have.
+
+    Parameters
+    ----------
+    option, value : name of the option, and the value given
+    where : the way, a key of `Dialect.beside`
+    """
+
+    def __init__(self, option: str, value: Any, where: str):
+        super().__init__(option, value, "nothing")
+        self.where = where
+
+    def told(self, dialect: Dialect) -> str:
+        """See `InvalidFit.told`."""
+        advice = dialect.advice(self.option, self.example)
+        return f"{dialect.name(self.option)} cannot be used {dialect.beside[self.where]}. {advice}."
 
 
 class InvalidTable(InvalidFit):

@@ -228,9 +228,9 @@ class SpectralModel:
             if found is not None:
                 return cls.from_static(*found)
         raise InvalidInput(
-            f"The object is a {type(obj).__name__}; expected one that model.to(backend) made. "
-            "Write SpectralModel.load(path) for a file, SpectralModel.from_jax(spec, params) for "
-            "arrays."
+            f"The object is of type {type(obj).__name__}; expected one that model.to(backend) "
+            "made. Write SpectralModel.load(path) for a file, SpectralModel.from_jax(spec, params) "
+            "for arrays."
         )
 
     def to_torch(self) -> Any:

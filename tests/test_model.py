@@ -218,3 +218,18 @@ def test_parameters_are_copied_and_read_only():
 def test_forward_is_what_predict_computes():
     m, x = model(link="log", target_scale=0.1), rows(5)
     np.testing.assert_array_equal(forward(m.static, m.params, x, numpy), m.predict(x))
+
+
+def test_an_object_of_no_framework_is_told_apart():
+    with pytest.raises(InvalidInput, match="The object is of type int; expected one that"):
+        SpectralModel.of(3)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_an_object_of_a_framework_takes_no_table(name):
+    pytest.importorskip(name)
+    m = model()
+    made = m.to(name)
+    apply = made if name == "torch" else lambda x: made[1](made[0], x)
+    with pytest.raises(InvalidInput, match=r"x is of type dict; .*Use model.predict for tables"):
+        apply({"size": [1.0]})

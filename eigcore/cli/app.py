@@ -12,7 +12,7 @@ import typer
 
 import eigcore
 from eigcore.cli import backends, demo, show
-from eigcore.cli.options import has_flags
+from eigcore.cli.options import has_flags, numbers
 from eigcore.encoding.files import STREAMED, check_output, read_table, write_table
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions, FitResult
@@ -79,7 +79,7 @@ def fit_command(
 
     Example: `eigcore fit cars.csv --target mpg --decreasing weight horsepower -o cars.eig`
     """
-    chosen = FitOptions(**options)
+    chosen = FitOptions(**numbers(options))
     checkpoint = Path(chosen.checkpoint) if chosen.checkpoint else None
     _check_apart(output, "model.eig", table=table, checkpoint=checkpoint)
     _check_model_file(output)

@@ -20,6 +20,8 @@ NAMES: Mapping[str, str] = {"validation": "holdout", "budget_seconds": "budget"}
 """Options that have another name on the command line."""
 NO_FLAGS = ("neuron", "classes")
 """Options whose values cannot be typed on a command line."""
+_NUMBERS: Mapping[type[Kind], type[int] | type[float]] = {Whole: int, Number: float}
+"""Kinds of numbers. typer takes them as text, so that `FitOptions` says what is wrong with one."""
 _METAVARS = {"budget_seconds": "SECONDS", "checkpoint_seconds": "SECONDS", "backend": "NAME"}
 FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS)
 LISTS = tuple(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names))
@@ -35,6 +37,8 @@ class Flags(Dialect):
     """Writes options as flags of the command."""
 
     nothing = ""
+    required: Mapping[str, str] = {"target": "Add the column, or name one with --target"}
+    beside: Mapping[str, str] = {"table": "without --stream", "stream": "with --stream"}
 
     def name(self, option: str) -> str:
         """See `Dialect.name`."""
@@ -44,7 +48,7 @@ class Flags(Dialect):
         """See `Dialect.advice`."""
         if example is None:
             stream = option in OPTIONS and OPTIONS[option].where == "stream"
-            return f"Leave {flag(option)} out" + (", or add --stream" if stream else "")
+            return super().advice(option, None) + (", or add --stream" if stream else "")
         words = "" if example is True else _typed(example)
         return " ".join(filter(None, ["Type", flag(option), words, purpose]))
 
@@ -89,12 +93,29 @@ def has_flags(function: Function) -> Function:
     return function
 
 
+def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the numbers among typed options; text that is none stays text."""
+    return {name: _read(OPTIONS[name].kind, value) for name, value in given.items()}
+
+
+def _read(kind: Kind, value: Any) -> Any:
+    number = _NUMBERS.get(type(kind))
+    if number is None or value is None:
+        return value
+    try:
+        return number(value)
+    except ValueError:
+        return value
+
+
 def _parameter(option: Option) -> inspect.Parameter:
     meaning = option.meaning.replace("; None:", ". Default:").replace("`", "")
     names = [flag(option.name)]
     annotation, default = _type(option.kind), option.default
     if option.optional and not isinstance(option.kind, Like):
         annotation = Optional[annotation]  # noqa: UP045 (typer reads it at run time)
+    if type(option.kind) in _NUMBERS and default is not None:
+        default = str(default)
     if isinstance(option.kind, Like):
         default = False
     if isinstance(option.kind, Names):
@@ -109,11 +130,12 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _type(kind: Kind) -> Any:
-    kinds = {Whole: int, Number: float, Flag: bool, Like: bool, Names: list[str], File: Path}
+    kinds = {Flag: bool, Like: bool, Names: list[str], File: Path}
     return kinds.get(type(kind), str)
 
 
 def _metavar(option: Option) -> str | None:
     if isinstance(option.kind, Choice):
         return "|".join(option.kind.words)
-    return "F ..." if isinstance(option.kind, Names) else _METAVARS.get(option.name)
+    usual = {Whole: "INTEGER", Number: "FLOAT", Names: "F ..."}.get(type(option.kind))
+    return _METAVARS.get(option.name, usual)

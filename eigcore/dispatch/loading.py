@@ -39,11 +39,12 @@ def load(provider: Provider) -> Backend:
         for check in CHECKS:
             if fault := check(provider, backend):
                 raise BackendUnavailable(f"{who} {fault}")
+        _check_pairs(who, provider, backend)
     except (BackendUnavailable, *ABORTS):
         raise
     except BaseException as exc:  # a property that raises, for example
         expected = f"attributes that can be read. {_report(provider)}"
-        raise _failed(who, "while it was looked at", exc, expected) from exc
+        raise _failed(who, "while eigcore read it", exc, expected) from exc
     return backend
 
 
@@ -205,7 +206,7 @@ def _capabilities_are_declared(provider: Provider, backend: Backend) -> str:
         return fault_of(own)
     return (
         "declares no capabilities. Expected capabilities = eigcore.plugin.Capabilities(...) "
-        f"in the class. {_report(provider)}"
+        f"in the class. Write it there, or report it to {_authors(provider)}."
     )
 
 
@@ -216,20 +217,19 @@ def _note_is_a_line(provider: Provider, backend: Backend) -> str:
     return f"has {note!r:.60} as note. Expected a text. Write note = '...', or leave it out."
 
 
-def _eigenpairs_come_back(provider: Provider, backend: Backend) -> str:
+def _check_pairs(who: str, provider: Provider, backend: Backend) -> None:
     """Solve a 2 by 2 matrix: a wrong form would raise an obscure error later."""
     if provider.name in OWN or not backend.capabilities.dtypes:
-        return ""
+        return
     try:
         pairs = Context().run(_one_pair, backend)  # hidden from the trace of the caller
     except ABORTS:
         raise
     except BaseException as exc:
-        return (
-            f"failed in asarray or eigenpairs of a 2 by 2 matrix: {type(exc).__name__}: {exc}. "
-            f"Expected values and vectors. {_report(provider)}"
-        )
-    return form_of_pairs(pairs, (1,), (2, 1))
+        expected = f"values and vectors. {_report(provider)}"
+        raise _failed(who, "in asarray or eigenpairs of a 2 by 2 matrix", exc, expected) from exc
+    if fault := form_of_pairs(pairs, (1,), (2, 1)):
+        raise BackendUnavailable(f"{who} {fault}")
 
 
 def _one_pair(backend: Backend) -> Any:
@@ -269,7 +269,6 @@ CHECKS: tuple[Callable[[Provider, Backend], str], ...] = (
     _namespace_is_there,
     _capabilities_are_declared,
     _note_is_a_line,
-    _eigenpairs_come_back,
 )
 UPGRADE = "Type: pip install --upgrade eigcore"
 
@@ -285,4 +284,11 @@ def _pip(provider: Provider, option: str) -> str:
 
 
 def _report(provider: Provider) -> str:
-    return f"Report it to the authors of {_place(provider)}."
+    return (
+        f"If it is yours, type: eigcore --debug backends check {provider.name} for the traceback. "
+        f"Otherwise report it to {_authors(provider)}."
+    )
+
+
+def _authors(provider: Provider) -> str:
+    return f"the authors of {_place(provider)}"

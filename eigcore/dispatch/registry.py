@@ -212,10 +212,10 @@ def infer(*arrays: Any, backend: str | Backend | None = None) -> Backend:
     if (len(found) > 1 and backend is None) or strangers:
         where = "one call" if backend is None else f"a call with backend={chosen.name!r}"
         target = max(found) if backend is None else chosen.name
+        others = " and ".join(sorted(strangers - {target}))
         raise InvalidInput(
-            f"Arrays of {' and '.join(sorted(found))} came into {where}. Expected arrays of one "
-            "library, since eigcore converts none. Type: "
-            f'eigcore.get_backend("{target}").asarray(a)'
+            f"Arrays of {' and '.join(sorted(found))} came into {where}; expected one library. "
+            f'Convert the arrays of {others}: eigcore.get_backend("{target}").asarray(array)'
         )
     return chosen
 

@@ -272,8 +272,8 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     )
     if not column.missing:
         advice = (
-            "The column had none when the model was made (missing=False). Fill or drop these "
-            "rows, or fit the model to data with missing cells."
+            "The column had none when the model was made. Fill or drop these rows, or fit the "
+            "model to data with missing cells."
         )
         _check_none(np.isnan(numbers), name, "missing cell(s)", advice)
     if not isinstance(column, Categories):

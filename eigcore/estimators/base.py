@@ -38,14 +38,15 @@ FREE = frozenset(
 Data = tuple[Cells, np.ndarray, np.ndarray | None]
 """Columns by name, target, row weights."""
 REASONS = {
-    "gradient": "the gradient is zero",
-    "decrease": "the objective falls no further",
-    "no gain": "the validation loss no longer falls",
-    "iterations": "max_iter was reached",
-    "line search": "no step lowered the objective",
-    "stopped": "the time was up, or a callback ended the fit",
-    "interrupted": "Ctrl-C",
+    "gradient": "reached a zero gradient",
+    "decrease": "stopped because the objective falls no further",
+    "no gain": "stopped because the validation loss no longer falls",
+    "iterations": "reached max_iter",
+    "line search": "found no step that lowers the objective",
+    "stopped": "stopped because the time was up, or a callback ended the fit",
+    "interrupted": "stopped by Ctrl-C",
 }
+"""Reason of a `Solution` -> what its member did."""
 
 
 class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
@@ -162,8 +163,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         self.n_iter_ = max([1, *(solution.iterations for solution in solutions)])
         self.converged_ = bool(solutions) and all(each.converged for each in solutions)
         reasons = [solution.reason for solution in solutions]
-        counts = [f"{reasons.count(r)} × {REASONS[r]}" for r in REASONS if r in reasons]
-        self.message_ = f"{len(solutions)} member(s) ended: {', '.join(counts)}."
+        counts = [f"{reasons.count(r)} {REASONS[r]}" for r in REASONS if r in reasons]
+        members = "1 member" if len(solutions) == 1 else f"{len(solutions)} members"
+        self.message_ = f"{members} ended: {', '.join(counts)}."
         if not solutions:
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms

@@ -111,6 +111,8 @@ def signs(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
 
 def _per_column(monotone: Any, names: Sequence[str]) -> dict[str, Any]:
     array = np.asarray(monotone)
+    if array.ndim == 0:
+        raise _unlike(f"is {monotone!r}", names)
     if array.shape != (len(names),):
         raise _unlike(f"has shape {array.shape}, and there are {len(names)} columns", names)
     return dict(zip(names, array.tolist(), strict=True))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
-from eigcore.errors import InvalidOption
+from eigcore.errors import InvalidOption, MisplacedOption
 from eigcore.fit.checks import (
     Choice,
     Fields,
@@ -85,7 +85,8 @@ class Option(NamedTuple):
         if value is None and self.optional:
             return None
         if not self.kind.accepts(value):
-            told = self.kind.expected(), self.example
+            one = isinstance(self.kind, Names) and isinstance(value, str)
+            told = self.kind.expected(), [value] if one else self.example
             raise InvalidOption(self.name, value, *told, optional=self.optional)
         return self.kind.plain(value)
 
@@ -282,10 +283,9 @@ class FitOptions:
 
     def check_for(self, where: Where) -> None:
         """Raise InvalidOption for an option of a stream beside a table, or the other way round."""
-        what = {"table": "a table in memory", "stream": "a table that is read in batches"}[where]
         for name, value in self.changed().items():
             if OPTIONS[name].where not in ("any", where):
-                raise InvalidOption(name, value, f"nothing, for {what}")
+                raise MisplacedOption(name, value, where)
 
 
 def _read(field: dataclasses.Field[Any]) -> Option:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from eigcore.errors import InvalidOption
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.design import Design, Member
@@ -16,12 +17,14 @@ from eigcore.fit.member import fit_member
 from eigcore.fit.options import EarlyStopping, FitOptions
 from eigcore.fit.origin import Origin, origin
 from eigcore.fit.problem import Problem
+from eigcore.fit.signature import names_options
 from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.fit.table import Table
 from eigcore.fit.target import Target
 from eigcore.model import SpectralModel
 
 
+@names_options
 def resume(
     model: SpectralModel,
     table: Any,
@@ -55,7 +58,10 @@ def resume(
     ------
     InvalidInput
         A model that `fit` did not make, or a table that does not match it.
+    TypeError
+        An option that does not exist.
     """
+    _check_model(model)
     if not Flag().accepts(remember):
         raise InvalidOption("remember", remember, Flag().expected(), True)
     known = origin(model)
@@ -78,6 +84,16 @@ def resume(
     provenance = model.provenance | {"rows": len(problem) + known.rows * remember}
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
     return found, tuple(solutions)
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, SpectralModel):
+        return
+    what, advice = f"of type {type(model).__name__}", "Pass the model of a fit: result.model."
+    if isinstance(model, (str, os.PathLike)):
+        what = repr(os.fspath(model))
+        advice = f"Write SpectralModel.load({what})."
+    raise InvalidInput(f"model is {what}; expected a SpectralModel. {advice}")
 
 
 def _problem(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
 from eigcore.fit.options import OPTIONS, FitOptions, Option, Where
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def described(options: Sequence[Option], indent: int = 4) -> str:
@@ -56,11 +59,29 @@ def make_options(function: str, options: dict[str, Any]) -> FitOptions:
     InvalidOption
         See `FitOptions`.
     """
-    for name in options:
-        if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
+    _check_names(function, options, OPTIONS)
+    return FitOptions(**options)
+
+
+def names_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of keywords: for an unknown one, suggest the nearest."""
+    known = inspect.signature(function).parameters
+    options = [name for name, each in known.items() if each.kind is each.KEYWORD_ONLY]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **given: P.kwargs) -> R:
+        _check_names(function.__name__, [name for name in given if name not in known], options)
+        return function(*args, **given)
+
+    return checked
+
+
+def _check_names(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise TypeError for a name that is not known."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(
-                f"{function}() has no option {name!r}.{hint} Expected some of {', '.join(OPTIONS)}."
+                f"{function}() has no option {name!r}.{hint} Expected some of {', '.join(known)}."
             )
-    return FitOptions(**options)

@@ -108,7 +108,7 @@ def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
             "target",
             target,
             f"one of {listed(cells)}",
-            near or next(iter(cells), None),
+            near,
             f"is {target!r}, which is not a column of the table{hint}",
         )
     return {name: each for name, each in cells.items() if name != target}, cells[target], target
@@ -261,7 +261,7 @@ def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
     words = [text for text in texts if not _is_number(text)]
     if 0 < len(words) < 0.5 * len(texts):
         raise InvalidTable(
-            f"Column {name!r} holds numbers, but {len(words)} of its cells are text such as "
+            f"Column {name!r} holds numbers, but {len(words)} cell(s) are text, such as "
             f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table.",
             "drop_columns",
             [name],

@@ -47,9 +47,8 @@ class Target:
             A target that cannot be used, at all or with this loss.
         """
         values, classes = _numbers(table, options)
-        usual = {0: "squared", 2: "logistic"}.get(len(classes), "multinomial")
         loss = make_loss(
-            options.loss or usual,
+            options.loss or usual_loss(len(classes)),
             quantile=options.quantile,
             delta=options.delta,
             classes=len(classes),
@@ -81,6 +80,11 @@ class Target:
         """Return the target of some of the rows, in the same scaling."""
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, values=self.values[rows], weights=weights)
+
+
+def usual_loss(classes: int) -> str:
+    """Name the loss for a target of so many classes; none: of numbers."""
+    return {0: "squared", 2: "logistic"}.get(classes, "multinomial")
 
 
 def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, ...]]:
@@ -150,16 +154,21 @@ def _check_levels(cells: np.ndarray, levels: Sequence[Any], name: str, options: 
         f"is {options.loss!r}, and target {name!r} holds {kind} with {len(levels)} different "
         f"values (such as {levels[0]!r})"
     )
-    if options.loss not in (None, *CLASSIFIED):
-        raise InvalidOption("loss", options.loss, "a target of numbers", "multinomial", found)
-    if options.loss == "logistic" and len(levels) != 2:
-        raise InvalidOption("loss", options.loss, "exactly two classes", "multinomial", found)
-    if _are_many(levels, cells) and options.classes is None:
+    many = _are_many(levels, cells) and options.classes is None
+    few = f"at most {MANY_LEVELS} classes that occur often"
+    if many and kind == "text":
         raise InvalidInput(
             f"Target {name!r} holds {kind} with {len(levels)} different values in {len(cells)} "
-            f"rows (such as {levels[0]!r}); expected numbers, or at most {MANY_LEVELS} classes "
-            "that occur often. Pass another target."
+            f"rows (such as {levels[0]!r}); expected numbers, or {few}. Pass another target."
         )
+    if options.loss not in (None, *CLASSIFIED):
+        usual = usual_loss(len(levels))
+        raise InvalidOption("loss", options.loss, "a target of numbers", usual, found)
+    if options.loss == "logistic" and len(levels) != 2:
+        usual = usual_loss(0 if many else len(levels))
+        raise InvalidOption("loss", options.loss, "exactly two classes", usual, found)
+    if many:
+        raise InvalidOption("loss", options.loss, few, usual_loss(0), found)
 
 
 def _are_many(levels: Sequence[Any], cells: np.ndarray) -> bool:

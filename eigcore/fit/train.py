@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eigcore.errors import InvalidOption
+from eigcore.errors import MisplacedOption
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.memory import fit_table
 from eigcore.fit.options import FitOptions
@@ -69,7 +69,5 @@ def fit_with(
         return fit_table(table, target, weights, options, context)
     options.check_for("stream")
     if weights is not None:
-        raise InvalidOption(
-            "weights", weights, "nothing, for a table that is read in batches", None, "are given"
-        )
+        raise MisplacedOption("weights", weights, "stream")
     return fit_source(table, target, options, context)

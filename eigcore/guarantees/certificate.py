@@ -138,8 +138,8 @@ def certify(
     Raises
     ------
     InvalidInput
-        If x comes without radius, names of columns are unknown, or radii are negative; or as for
-        `Encoding.table`.
+        If x comes without radius, or threshold without x, names of columns are unknown, or radii
+        are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
     radii = _radii(encoding, radius)
@@ -147,6 +147,11 @@ def certify(
         raise InvalidInput(
             "certify got x without radius. Expected the radius of the box in the unit of each "
             'column. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
+        )
+    if threshold is not None and x is None:
+        raise InvalidInput(
+            "certify got threshold without x. Expected the rows to compare with it. Write "
+            f"model.certify(x=..., radius=0.1, threshold={threshold!r})."
         )
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))

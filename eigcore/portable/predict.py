@@ -11,6 +11,7 @@ from eigcore.api import evaluate
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
+from eigcore.errors import InvalidInput
 from eigcore.portable.description import ModelStatic
 
 Forward = Callable[[ModelStatic, Sequence[Array], Array, Backend], Array]
@@ -33,7 +34,17 @@ def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Ba
     Returns
     -------
     (...) array, or (..., outputs) where outputs > 1, in units of the target
+
+    Raises
+    ------
+    InvalidInput
+        If x is no array.
     """
+    if not hasattr(x, "dtype"):
+        raise InvalidInput(
+            f"x is of type {type(x).__name__}; expected an array (rows, columns). Use "
+            "model.predict for tables."
+        )
     name = backend.dtype_name(x)
     if "float" not in name:
         return decision(static, params, backend.asarray(x, dtype="float64"), backend)

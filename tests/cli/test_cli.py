@@ -87,9 +87,14 @@ def test_fit_of_a_stream_goes_on_from_its_checkpoint(cars, capfd):
 
 def test_options_of_a_stream_and_of_a_table_do_not_mix(cars, capfd):
     assert fit(cars, "--stream", "--budget", "5") == 2
-    assert "--budget is 5.0; expected nothing" in capfd.readouterr().err
+    assert "--budget cannot be used with --stream. Leave --budget out." in capfd.readouterr().err
+    assert fit(cars, "--stream", "--weights", "weight") == 2
+    assert "--weights cannot be used with --stream. Leave --weights" in capfd.readouterr().err
     assert fit(cars, "--epochs", "2") == 2
-    assert "add --stream" in capfd.readouterr().err
+    assert (
+        "--epochs cannot be used without --stream. Leave --epochs out, or add --stream"
+        in capfd.readouterr().err
+    )
 
 
 def test_fit_as_json_prints_nothing_else(cars, capfd):
@@ -249,8 +254,10 @@ def refused(capfd, code, *words):
             2,
             ["--increasing is power weight; expected none"],
         ),
-        ({}, ["--stream", "--early-stopping"], 2, ["--early-stopping is given; expected nothing"]),
+        ({}, ["--stream", "--early-stopping"], 2, ["--early-stopping cannot be"]),
         ({}, ["--stream", "--checkpoint", "x.csv"], 2, ["--checkpoint is", "x.checkpoint"]),
+        ({}, ["--dim", "three"], 2, ["--dim is 'three'; expected a whole", "Type --dim 5."]),
+        ({}, ["--penalty", "x"], 2, ["--penalty is 'x'; expected a finite number", "0.004."]),
         ({}, ["--drop-columns", "nothing"], 2, ["--drop-columns names 'nothing'"]),
         ({}, ["--backend", "abacus"], 1, ["--backend is 'abacus'", "eigcore backends"]),
         ({"mpg": [None] * 3 + [1.0, 2.0, 3.0] * 39}, [], 1, ["'mpg'", "3 of 120", "--drop-rows"]),
@@ -267,7 +274,12 @@ def refused(capfd, code, *words):
             1,
             ["'vin'", "120 different", "--drop"],
         ),
-        ({"power": ["n/k", *range(119)]}, [], 1, ["'power'", "1 of its cells", "'n/k'"]),
+        (
+            {"power": ["n/k", *range(119)]},
+            [],
+            1,
+            ["'power'", "1 cell(s) are text, such as", "'n/k'"],
+        ),
         ({"power": [np.inf] * 120}, [], 1, ["'power'", "infinite in 120"]),
     ],
 )
@@ -280,6 +292,8 @@ def test_an_error_is_one_line_with_what_to_type(cars, capfd, columns, options, c
 def test_an_unknown_target_suggests_the_nearest(cars, capfd):
     assert fit(cars, target="mgp") == 2
     refused(capfd, 2, "did you mean 'mpg'", "Type --target mpg")
+    assert fit(cars, target="qqq") == 2
+    refused(capfd, 2, "Add the column, or name one with --target")
 
 
 def test_rows_without_target_can_be_left_out(cars, capfd):

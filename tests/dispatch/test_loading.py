@@ -39,16 +39,16 @@ BROKEN = {
     "hook_forgets": ["returned None", "Return it from eigcore_backend()"],
     "returns_class": ["returned", "one instance of a subclass of eigcore.Backend"],
     "incomplete": ["failed in eigcore_backend()", "TypeError", "eigenpairs"],
-    "hook_raises": ["failed in eigcore_backend()", "RuntimeError: no device", "Report it"],
+    "hook_raises": ["failed in eigcore_backend()", "RuntimeError: no device", "report it"],
     "too_old": ["plugin API 0", "too old", "pip install --upgrade eigcore-test-too-old"],
     "no_version": ["plugin API None", "too old"],
     "too_new": ["plugin API 99", "too new", "pip install --upgrade eigcore"],
     "returns_none": ["returns None from eigenpairs", "a tuple of values", "Add a return"],
     "values_only": ["returns one array of shape (1,) from eigenpairs", "Return values, vectors"],
     "whole_spectrum": ["returns shapes (2,) and (2, 2)", "lo : hi + 1"],
-    "note_raises": ["failed while it was looked at: RuntimeError: no device", "can be read"],
-    "xp_raises": ["failed while it was looked at: RuntimeError: no device", "can be read"],
-    "capabilities_raise": ["failed while it was looked at: RuntimeError: no device", "can be"],
+    "note_raises": ["failed while eigcore read it: RuntimeError: no device", "can be read"],
+    "xp_raises": ["failed while eigcore read it: RuntimeError: no device", "can be read"],
+    "capabilities_raise": ["failed while eigcore read it: RuntimeError: no device", "can be"],
     "number_note": ["has 3 as note", "Write note = '...'"],
     "number_xp": ["has 3 as xp", "Write xp = numpy"],
     "text_api": ["has '2' as plugin_api", "a whole number", "Write plugin_api = 2"],
@@ -56,10 +56,10 @@ BROKEN = {
     "second_order_alone": ["second_order=True without autodiff=True", "Write autodiff=True"],
     "missing_object": ["names an object", 'missing_object = "eigcore_test_missing_object"'],
     "panics": ["imported: PanicException: index out of bounds", "imports cleanly"],
-    "hook_panics": ["failed in eigcore_backend(): PanicException: index out of", "Report it"],
-    "own_error": ["failed in eigcore_backend(): BackendUnavailable: no driver", "Report it"],
-    "solver_exits": ["failed in asarray or eigenpairs", "SystemExit: no device", "Report it"],
-    "solver_raises": ["failed in asarray or eigenpairs", "RuntimeError: no device", "Report it"],
+    "hook_panics": ["failed in eigcore_backend(): PanicException: index out of", "report it"],
+    "own_error": ["failed in eigcore_backend(): BackendUnavailable: no driver", "report it"],
+    "solver_exits": ["failed in asarray or eigenpairs", "SystemExit: no device", "report it"],
+    "solver_raises": ["failed in asarray or eigenpairs", "RuntimeError: no device", "report it"],
 }
 
 
@@ -93,7 +93,10 @@ def test_a_broken_plugin_is_listed_with_its_state(name, install, plugins):
     assert eigcore.backends()[name].state == "unavailable"
 
 
-@pytest.mark.parametrize("name", ["missing_library", "import_error", "hook_raises"])
+CHAINED = ["missing_library", "import_error", "hook_raises", "solver_raises", "note_raises"]
+
+
+@pytest.mark.parametrize("name", CHAINED)
 def test_the_reason_is_chained_and_not_hidden(name, install, plugins):
     install(plugins / name)
     for _ in range(2):
@@ -103,6 +106,15 @@ def test_the_reason_is_chained_and_not_hidden(name, install, plugins):
     with pytest.raises(BackendUnavailable) as again:
         eigcore.get_backend(name)
     assert again.value is not caught.value
+
+
+@pytest.mark.parametrize("name", ["solver_raises", "note_raises", "hook_raises"])
+def test_authors_of_a_plugin_see_the_line_that_failed(name, plugins, run):
+    shown = ["-m", "eigcore.cli", "--debug", "backends", "check", name]
+    told = run(*shown, path=[plugins / name]).stderr
+    assert "no device" in told
+    assert f"eigcore_test_{name}.py" in told
+    assert f"If it is yours, type: eigcore --debug backends check {name} for the traceback" in told
 
 
 def test_all_broken_plugins_together_leave_every_other_backend_working(install, mine, plugins):

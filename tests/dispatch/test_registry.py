@@ -154,3 +154,14 @@ def test_a_variable_that_names_no_backend_is_named_and_so_is_the_way_out(monkeyp
         eigcore.get_backend("foo")
     assert "EIGCORE_BACKEND" not in str(caught.value)
     assert eigcore.get_backend("numpy").name == "numpy"
+
+
+def test_arrays_of_two_libraries_name_the_one_to_convert(install, plugins, matrices):
+    install(plugins / "acme")
+    for chosen, where in ((None, "one call"), ("numpy", "a call with backend='numpy'")):
+        with pytest.raises(InvalidInput) as caught:
+            registry.infer(matrices, np.eye(2), backend=chosen)
+        assert str(caught.value) == (
+            f"Arrays of acme and numpy came into {where}; expected one library. Convert the "
+            f'arrays of acme: eigcore.get_backend("numpy").asarray(array)'
+        )

@@ -229,7 +229,7 @@ def test_a_misspelt_column_is_suggested():
 
 
 def test_missing_cells_where_none_were_expected_are_counted():
-    with pytest.raises(NonFiniteInput, match="'size' has 1 missing"):
+    with pytest.raises(NonFiniteInput, match=r"'size' has 1 missing.* was made\. Fill or drop"):
         encoding(missing=False).table(frame())
 
 

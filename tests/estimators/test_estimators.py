@@ -307,7 +307,7 @@ def test_fitted_attributes_diagnose(mixed):
     assert [len(curve) for curve in fitted.loss_curve_] == [6, 6]
     assert fitted.n_iter_ == 5
     assert not fitted.converged_
-    assert fitted.message_ == "2 member(s) ended: 2 × max_iter was reached."
+    assert fitted.message_ == "2 members ended: 2 reached max_iter."
     assert fitted.gap_ > 0.0
     norms = fitted.model_.feature_norms
     assert fitted.feature_norms_.tolist() == [norms[name] for name in X.columns]
@@ -414,6 +414,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
             {"monotone": {"aa": 1}},
             "monotone names 'aa', which is not a column of X (did you mean 'a'?)",
         ),
+        ({"monotone": "area"}, "monotone is 'area'; expected -1 (never rises)"),
         ({"monotone": [1, 0]}, "has shape (2,), and there are 5 columns"),
         ({"monotone": {"a": 2}}, "expected -1"),
         ({"monotone": {"kind": 1}}, "categories have no order"),

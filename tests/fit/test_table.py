@@ -82,6 +82,8 @@ def test_one_row_cannot_be_split():
 
 
 FIVE = np.array(["u", "v", "w", "x"] * 50)
+TWO = np.array(["u", "v"] * 100)
+NAMES = np.array([f"v{i}" for i in range(200)])
 
 
 @pytest.mark.parametrize(
@@ -96,21 +98,24 @@ FIVE = np.array(["u", "v", "w", "x"] * 50)
         ({}, {"dim": 2.5}, "dim is 2.5; expected a whole number"),
         ({}, {"validation": 0.95}, "validation is 0.95; expected .* less than 0.9.*validation=0.2"),
         ({}, {"drop_columns": ["zz"]}, "drop_columns names 'zz'"),
-        ({}, {"increasing": "a"}, "increasing is 'a'; expected a list of names"),
+        ({}, {"increasing": "a"}, "is 'a'; expected a list of names.*Write increasing=.'a'."),
         ({}, {"neuron": {"order": 3}}, "expected a mapping of fields among"),
         ({}, {"neuron": {"index": 0}, "shape": "convex"}, "has the index 0"),
-        ({}, {"epochs": 2}, "epochs is 2; expected nothing, for a table in memory"),
+        ({}, {"epochs": 2}, "epochs cannot be used with a table in memory. Leave epochs out"),
         ({"a": np.full(200, np.inf)}, {}, "infinite in 200 of 200 rows.*drop_columns=.'a'"),
         ({"a": np.zeros(200)}, {}, "constant"),
         ({"a": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
         ({"y": np.full(200, np.nan)}, {}, "missing in all 200 rows"),
         ({"y": np.full(200, 2.0)}, {}, "same value 2.0 in all 200 rows"),
         ({"y": np.full(200, np.inf)}, {}, "'y' is infinite in 200"),
-        ({"y": np.array([f"v{i}" for i in range(200)])}, {}, "200 different values"),
+        ({"y": NAMES}, {}, "200 different values"),
         ({"y": FIVE}, {"loss": "logistic"}, "exactly two classes.*Write loss='multinomial'"),
-        ({"y": FIVE}, {"loss": "squared"}, "4 different values.*expected a target of numbers"),
-        ({"y": np.arange(200.0)}, {"loss": "multinomial"}, "200 different values"),
-        ({"y": np.array(["u", "v"] * 100)}, {"classes": ["u", "w"]}, "'v', which is not among"),
+        ({"y": FIVE}, {"loss": "squared"}, "4 different.*a target of numbers.*'multinomial'"),
+        ({"y": TWO}, {"loss": "squared"}, "2 different.*a target of numbers.*'logistic'"),
+        ({"y": NAMES}, {"loss": "squared"}, "200 different values.*Pass another target"),
+        ({"y": np.arange(200.0)}, {"loss": "multinomial"}, "200 different.*Write loss='squared'"),
+        ({"y": np.arange(200.0)}, {"loss": "logistic"}, "exactly two.*Write loss='squared'"),
+        ({"y": TWO}, {"classes": ["u", "w"]}, "'v', which is not among"),
         ({"a": np.array([f"id{i}" for i in range(200)])}, {}, "like an identifier"),
         ({"a": np.array(["?", *map(str, range(199))])}, {}, r"such as '\?'"),
         ({"a": np.array(["2020-01-01"] * 200, dtype="datetime64[D]")}, {}, "datetime64"),
@@ -144,7 +149,7 @@ def test_what_cannot_be_used_is_one_error_with_advice(change, options, message):
     with pytest.raises(InvalidInput, match=f"(?s){message}") as caught:
         fit(smooth_table() | change, "y", **{**QUICK, **options})
     text = str(caught.value)
-    assert "expected" in text
+    assert "expected" in text or "cannot be used" in text
     assert "--" not in text
     assert "Type" not in text
     if isinstance(caught.value, InvalidFit):
@@ -164,6 +169,13 @@ def test_a_backend_that_is_missing_is_one():
 def test_an_unknown_target_suggests_the_nearest():
     with pytest.raises(InvalidOption, match=r"target is 'Y'.*did you mean 'y'.*target='y'"):
         fit(smooth_table(), "Y")
+
+
+def test_an_unknown_target_like_no_column_suggests_its_values():
+    with pytest.raises(
+        InvalidOption, match=r"expected one of .* or pass its values: fit\(table, v"
+    ):
+        fit(smooth_table(), "prize")
 
 
 def test_an_option_that_does_not_exist_is_no_option():

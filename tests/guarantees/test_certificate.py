@@ -224,3 +224,8 @@ def test_the_encoding_of_the_samples_has_every_kind_of_column():
         "categories",
         "periodic",
     }
+
+
+def test_a_threshold_without_rows_is_an_error():
+    with pytest.raises(InvalidInput, match=r"threshold without x\. .*radius=0.1, threshold=80.0\)"):
+        model().certify(threshold=80.0)

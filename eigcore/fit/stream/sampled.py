@@ -142,8 +142,14 @@ class Sampled:
             f"model, fitted to this sample alone, had {before:.6g} on the held-out rows."
         )
         settings = self.settings._replace(penalty=self.penalty)
+        notes = [*self.notes, sampled]
+        if settings != self.settings:
+            notes.append(
+                f"The penalty of the sample is {self.settings.penalty:.2g}; for all {self.rows} "
+                f"rows it becomes {settings.penalty:.2g}, because it falls as 1/rows."
+            )
         found = report(problem, fitted, model, [settings])
-        return replace(found, rows=self.rows, notes=(*self.notes, sampled))
+        return replace(found, rows=self.rows, notes=tuple(notes))
 
     def record(self) -> Record:
         """Return JSON values and arrays; `from_record` is the inverse."""

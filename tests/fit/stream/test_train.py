@@ -147,7 +147,7 @@ def test_the_callback_is_told_and_may_end_the_run():
         ("rows.parquet", {}, "There is no file"),
         (cut(table(50)), {"target": "z"}, "target is 'z', which is not a column"),
         (cut(table(50)), {"target": ["y"]}, "target is list"),
-        (cut(table(50)), {"budget_seconds": 3}, "budget_seconds is 3.0; expected nothing, for"),
+        (cut(table(50)), {"budget_seconds": 3}, "budget_seconds cannot be used with a table"),
         (cut(table(50)), {"epochs": 0}, "epochs is 0"),
         (cut(table(50)), {"early_stopping": True}, "early_stopping is EarlyStopping"),
         (cut(table(50)), {"seed": -1}, "seed is -1; expected a whole number of at least 0"),
@@ -165,6 +165,13 @@ def test_bad_input_is_one_error(source, options, message):
     options = {"target": "y"} | QUICK | options
     with pytest.raises(InvalidInput, match=message):
         fit_stream(source, **options)
+
+
+def test_the_report_tells_the_penalty_of_the_sample_and_of_all_rows():
+    report = fit_stream(cut(table()), "y", **QUICK | {"sample_rows": 50, "penalty": 0.01}).report
+    [note] = [each for each in report.notes if "penalty" in each]
+    assert "The penalty of the sample is 0.01;" in note
+    assert f"for all {report.rows} rows it becomes {report.settings.penalty:.2g}" in note
 
 
 def test_cells_that_do_not_fit_the_sample_are_errors():
