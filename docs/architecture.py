@@ -40,12 +40,15 @@ COLOURS = {
     "#fbe9e4": ("fit", "estimators", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
-ORDER = ["encoding", "api", "testing", "fit", "layers", "cli", "estimators", "plugin"]
-"""Rooms on the same floor from left to right."""
+ORDER = ["testing", "api", "encoding", "fit", "layers", "cli", "estimators", "plugin"]
+"""Rooms on the same floor from left to right: those with a long arrow stand at an edge."""
 INK, SOFT = "#22303c", "#5b6b79"
-WIDTH, TALL, SPACE = 12.0, 1.0, 0.42
-Box = tuple[float, float, float]
-"""Left, bottom, width."""
+WIDTH, SPACE, LANE = 12.0, 0.42, 0.26
+"""Of a floor, between two floors, and from a floor to the arrows beside it."""
+HEAD, LINE = 0.72, 0.145
+"""Heights: of name and caption of a room, and of each line of modules."""
+Box = tuple[float, float, float, float]
+"""Left, bottom, width, height."""
 
 
 def rooms() -> dict[str, list[Path]]:
@@ -129,6 +132,38 @@ def facts() -> str:
     return "; ".join(said + [f"{name} uses {other}" for name, other in arrows()])
 
 
+def lines(name: str, wide: float) -> list[str]:
+    """Return the modules of a room in the lines of a box of this width."""
+    return textwrap.wrap(contents(name), int(wide * 13))
+
+
+def boxes() -> dict[str, Box]:
+    """Return the box of each room; a floor is as tall as the most lines in it need."""
+    found, bottom = {}, 0.0
+    for names in floors():
+        wide = (WIDTH - SPACE * (len(names) - 1)) / len(names)
+        tall = HEAD + LINE * max(len(lines(name, wide)) for name in names)
+        for column, name in enumerate(names):
+            found[name] = (column * (wide + SPACE), bottom, wide, tall)
+        bottom += tall + SPACE
+    return found
+
+
+def way(upper: Box, lower: Box) -> list[tuple[float, float]]:
+    """Return the corners of an arrow: straight to the next floor, otherwise around the floors."""
+    (x, y, wide, tall), (u, v, broad, high) = upper, lower
+    if y - (v + high) > 1.01 * SPACE:
+        left = x + u < (WIDTH - x - wide) + (WIDTH - u - broad)
+        lane = -LANE if left else WIDTH + LANE
+        start, end = (x, u) if left else (x + wide, u + broad)
+        out, back = y + tall / 2, v + high / 2
+        return [(start, out), (lane, out), (lane, back), (end, back)]
+    left, right = max(x, u), min(x + wide, u + broad)
+    if left < right:  # straight down through the floor that they share
+        return [((left + right) / 2, y), ((left + right) / 2, v + high)]
+    return [(x + wide / 2, y), (u + broad / 2, v + high)]
+
+
 def draw(path: Path) -> None:
     """Write the picture to a file whose ending names the format."""
     import matplotlib
@@ -137,18 +172,15 @@ def draw(path: Path) -> None:
     matplotlib.rcParams.update({"svg.hashsalt": "eigcore", "font.family": "DejaVu Sans"})
     import matplotlib.pyplot as plt
 
-    stories, boxes = floors(), {}
-    figure, axes = plt.subplots(figsize=(WIDTH + 0.2, len(stories) * (TALL + SPACE)))
-    for floor, names in enumerate(stories):
-        each = (WIDTH - SPACE * (len(names) - 1)) / len(names)
-        for column, name in enumerate(names):
-            boxes[name] = (column * (each + SPACE), floor * (TALL + SPACE), each)
-    for name, box in boxes.items():
+    found, edge = boxes(), LANE + 0.1
+    total = max(y + tall for _, y, _, tall in found.values())
+    figure, axes = plt.subplots(figsize=(WIDTH + 2 * edge, total + 0.2))
+    for name, box in found.items():
         _room(axes, name, *box)
     for name, other in arrows():
-        _arrow(axes, boxes[name], boxes[other])
-    axes.set_xlim(-0.1, WIDTH + 0.1)
-    axes.set_ylim(-0.1, len(stories) * (TALL + SPACE) - SPACE + 0.1)
+        _arrow(axes, way(found[name], found[other]))
+    axes.set_xlim(-edge, WIDTH + edge)
+    axes.set_ylim(-0.1, total + 0.1)
     axes.set_aspect("equal")
     axes.axis("off")
     figure.subplots_adjust(0, 0, 1, 1)
@@ -156,32 +188,29 @@ def draw(path: Path) -> None:
     figure.savefig(path, facecolor="white", metadata=about)
 
 
-def _room(axes: Axes, name: str, x: float, y: float, wide: float) -> None:
+def _room(axes: Axes, name: str, x: float, y: float, wide: float, tall: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     colour = next((c for c, members in COLOURS.items() if name in members), "#eeeeee")
     frame = {"boxstyle": "round,pad=0,rounding_size=0.12", "fc": colour, "ec": INK, "lw": 1.1}
     frame |= {"linestyle": (0, (4, 3))} if name == "backends" else {}
-    axes.add_patch(FancyBboxPatch((x, y), wide, TALL, **frame))
-    lines = textwrap.wrap(contents(name), int(wide * 13))
-    middle, top = x + wide / 2, y + TALL - (0.22 if lines else 0.36)
+    axes.add_patch(FancyBboxPatch((x, y), wide, tall, **frame))
+    inside = lines(name, wide)
+    middle, top = x + wide / 2, y + (tall + HEAD + LINE * len(inside)) / 2
     centred = {"ha": "center", "va": "center"}
-    axes.text(middle, top, name, size=13.5, weight="bold", color=INK, **centred)
-    axes.text(middle, top - 0.24, CAPTIONS.get(name, ""), size=9.5, color=INK, **centred)
-    small = {"family": "DejaVu Sans Mono", "size": 7.6, "color": SOFT, "linespacing": 1.35}
-    axes.text(middle, y + 0.24, "\n".join(lines), **small, **centred)
+    axes.text(middle, top - 0.22, name, size=13.5, weight="bold", color=INK, **centred)
+    axes.text(middle, top - 0.47, CAPTIONS.get(name, ""), size=9.5, color=INK, **centred)
+    small = {"family": "DejaVu Sans Mono", "size": 7.6, "color": SOFT}
+    for number, line in enumerate(inside):
+        axes.text(middle, top - 0.7 - LINE * number, line, **small, **centred)
 
 
-def _arrow(axes: Axes, upper: Box, lower: Box) -> None:
+def _arrow(axes: Axes, corners: list[tuple[float, float]]) -> None:
     from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Line
 
-    (x, y, wide), (u, v, broad) = upper, lower
-    left, right = max(x, u), min(x + wide, u + broad)
-    start, end = x + wide / 2, u + broad / 2
-    if left < right:  # straight down through the floor that they share
-        start = end = (left + right) / 2
     style = {"arrowstyle": "-|>", "mutation_scale": 13, "color": SOFT, "lw": 1.4}
-    axes.add_patch(FancyArrowPatch((start, y), (end, v + TALL), **style))
+    axes.add_patch(FancyArrowPatch(path=Line(corners), **style))
 
 
 if __name__ == "__main__":

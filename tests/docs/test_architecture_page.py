@@ -5,6 +5,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +68,21 @@ def test_imports_inside_functions_are_seen(tmp_path):
     path = tmp_path / "lazy.py"
     path.write_text("def f():\n    from eigcore import EigSpec\n    import eigcore.fit.search\n")
     assert picture._imported(path, {"EigSpec": "core"}) == {"core", "fit"}
+
+
+def test_a_box_has_room_for_its_name_its_caption_and_every_line_of_modules():
+    for name, (_, _, wide, tall) in picture.boxes().items():
+        lines = picture.lines(name, wide)
+        assert tall >= picture.HEAD + picture.LINE * len(lines) - 1e-9
+        assert "  ".join(lines).split() == picture.contents(name).split()
+
+
+def test_no_arrow_runs_through_a_box():
+    boxes = picture.boxes()
+    for name, other in picture.arrows():
+        corners = picture.way(boxes[name], boxes[other])
+        for (x, y), (u, v) in zip(corners, corners[1:], strict=False):
+            points = [(x + t * (u - x), y + t * (v - y)) for t in np.linspace(0.001, 0.999, 200)]
+            for left, bottom, wide, tall in boxes.values():
+                inside = [left < p < left + wide and bottom < q < bottom + tall for p, q in points]
+                assert not any(inside), (name, other)
