@@ -2,6 +2,7 @@
 
 import html
 import importlib.util
+import itertools
 import re
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_no_arrow_runs_through_a_box():
     boxes = picture.boxes()
     for name, other in picture.arrows():
         corners = picture.way(boxes[name], boxes[other])
-        for (x, y), (u, v) in zip(corners, corners[1:], strict=False):
+        for (x, y), (u, v) in itertools.pairwise(corners):
             points = [(x + t * (u - x), y + t * (v - y)) for t in np.linspace(0.001, 0.999, 200)]
             for left, bottom, wide, tall in boxes.values():
                 inside = [left < p < left + wide and bottom < q < bottom + tall for p, q in points]
