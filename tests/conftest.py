@@ -1,16 +1,24 @@
 """Settings that must be in place before a framework is imported, and a table for estimators."""
 
 import os
+from pathlib import Path
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
-# laws ask whether compiled code is right, not whether it is fast
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:  # threads that wait for one another spin, and stop others
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+SETTINGS = {
+    "JAX_ENABLE_X64": "1",
+    # laws ask whether compiled code is right, not whether it is fast
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    # the run without the kernels finds most programs compiled
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core; threads that wait would spin
+    SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+for variable, value in SETTINGS.items():
+    os.environ.setdefault(variable, value)
 
-import numpy as np
-import pytest
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if lacking:
         return _say(
-            f"The command needs {', '.join(lacking)}, which is not installed. "
+            f"The command needs packages that are not installed: {', '.join(lacking)}. "
             'Type: pip install "eigcore[cli]"'
         )
     from eigcore.cli.app import app

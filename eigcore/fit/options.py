@@ -220,8 +220,8 @@ class FitOptions:
         None,
         Number(positive=True),
         30,
-        "Use about this time: members are added until it is over, or, where their number is "
-        "given, cut short. The result then depends on the machine; None: no limit.",
+        "Take about this long. Members are added until the time is up; if `members` is set, they "
+        "are cut short instead. The result then depends on the machine; None: no limit.",
         "table",
     )
     epochs: int | None = _option(

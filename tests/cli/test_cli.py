@@ -466,7 +466,7 @@ def test_missing_extras_are_named_in_one_line(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "eigcore: The command needs typer, rich, not installed here. "
+        "eigcore: The command needs packages that are not installed: typer, rich. "
         'Type: pip install "eigcore[cli]"'
     )
 

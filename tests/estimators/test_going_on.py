@@ -10,11 +10,8 @@ import pytest
 pytest.importorskip("sklearn")
 pd = pytest.importorskip("pandas")
 
-
-import eigcore  # noqa: E402
 from eigcore.errors import InvalidInput, InvalidOption  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
-from eigcore.fit import resume  # noqa: E402
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}
 SETTINGS = QUICK | {"random_state": 0}
@@ -121,21 +118,6 @@ def test_the_report_is_of_a_fit_from_nothing(mixed):
     assert not hasattr(fitted.fit(X, y), "report_")
 
 
-@pytest.mark.parametrize("structure", ["dense", "tridiagonal"])
-@pytest.mark.parametrize("shape", [None, "convex"])
-def test_a_model_and_its_file_can_be_resumed_exactly(mixed, structure, shape, tmp_path):
-    from eigcore.fit import resume
-
-    X, y, _ = mixed
-    options = SETTINGS | {"structure": structure, "shape": shape, "n_estimators": 2}
-    fitted = SpectralRegressor(**options, monotone={"b": -1}).fit(X, y)
-    fitted.model_.save(tmp_path / "m.eig")
-    model, _ = resume(eigcore.SpectralModel.load(tmp_path / "m.eig"), X, y, max_iter=0)
-    assert np.allclose(model.predict(X), fitted.predict(X), atol=1e-6)
-    with pytest.raises(InvalidInput, match="Fit the model again"):
-        resume(eigcore.SpectralModel(model.encoding, model.members), X, y)
-
-
 def test_partial_fit_learns_from_batches_without_forgetting():
     rng = np.random.default_rng(6)
     X = rng.normal(size=(1500, 3))
@@ -167,13 +149,6 @@ def test_partial_fit_of_classes_is_told_all_of_them_at_first(mixed):
         "classes are ['high', 'low'] now; expected none, or those of the first call, ['low', "
         in (str(caught.value))
     )
-
-
-def test_remember_is_true_or_false(mixed):
-    X, y, _ = mixed
-    model = SpectralRegressor(**SETTINGS).fit(X, y).model_
-    with pytest.raises(InvalidOption, match="remember is 'x'; expected True or False"):
-        resume(model, X, y, remember="x")
 
 
 def test_early_stopping_watches_hidden_rows_and_keeps_the_best_point(mixed):

@@ -1,5 +1,7 @@
 """Matrices chosen to break eigensolvers, and the law they are held to."""
 
+from functools import cache, lru_cache
+
 import numpy as np
 
 
@@ -47,6 +49,7 @@ def clustered(d, clusters, width, rng):
     )
 
 
+@cache
 def hard_matrices(dtype):
     """name -> (d, d) matrix of the dtype."""
     rng = np.random.default_rng(0)
@@ -95,6 +98,16 @@ def hard_matrices(dtype):
     return cases
 
 
+@lru_cache(64)
+def at_scale_one(numbers, dtype, d):
+    """A matrix in extended precision, with entries below one; the power of two; LAPACK's values."""
+    m = np.frombuffer(numbers, dtype).reshape(d, d).astype(np.longdouble)
+    biggest = np.max(np.abs(m))
+    exponent = -int(np.frexp(biggest)[1]) if biggest > 0 else 0
+    m = np.ldexp(m, exponent)
+    return m, exponent, np.linalg.eigvalsh(m.astype(np.float64))
+
+
 def law(name, matrix, k, value, vector=None):
     """|lambda - lambda_k| <= 30 d eps |A|, |A v - lambda v| <= 30 d eps |A|, |v| = 1.
 
@@ -102,12 +115,8 @@ def law(name, matrix, k, value, vector=None):
     """
     d = matrix.shape[-1]
     eps = float(np.finfo(matrix.dtype).eps)
-    m = matrix.astype(np.longdouble)
-    biggest = np.max(np.abs(m))
-    exponent = -int(np.frexp(biggest)[1]) if biggest > 0 else 0
-    m = np.ldexp(m, exponent)
+    m, exponent, reference = at_scale_one(matrix.tobytes(), matrix.dtype, d)
     value = np.ldexp(np.longdouble(value), exponent)
-    reference = np.linalg.eigvalsh(m.astype(np.float64))
     norm = np.max(np.abs(reference))
     grain = float(np.ldexp(np.longdouble(np.finfo(matrix.dtype).smallest_subnormal), exponent))
     bound = 30 * d * eps * norm + grain
