@@ -147,7 +147,7 @@ def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
 
     from eigcore.cli import _LISTS
     from eigcore.cli.app import app
-    from eigcore.cli.options import LISTS, NAMES, NO_FLAGS, flag
+    from eigcore.cli.options import LISTS, NAMES, NO_FLAGS, flag, numbers
 
     assert _LISTS == LISTS
     command = typer.main.get_command(app).commands["fit"]
@@ -157,7 +157,8 @@ def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
     assert set(NAMES) <= set(OPTIONS)
     for name in set(OPTIONS) - set(NO_FLAGS):
         assert found[name].opts == [flag(name)]
-        assert (found[name].default or None) == (OPTIONS[name].default or None)
+        default = numbers({name: found[name].default})[name]
+        assert (default or None) == (OPTIONS[name].default or None)
         assert found[name].help.split(". Default:")[0] in OPTIONS[name].meaning.replace("`", "")
     page = (PAGES / "fit.md").read_text()
     for name, other in NAMES.items():
