@@ -19,11 +19,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eigcore.fit.context import Context
-from eigcore.fit.design import Design
-from eigcore.fit.initialisation import gapped
-from eigcore.fit.member import first_guess
+from eigcore.fit.members.design import Design
+from eigcore.fit.members.initialisation import gapped
+from eigcore.fit.members.member import first_guess
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.options import FitOptions, Shape
-from eigcore.fit.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem as Rows
 from eigcore.fit.solvers.lbfgs import minimize
 

@@ -14,8 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_psd import PENALTY, Problem, prepare, problems
-from eigcore.fit import initialisation
-from eigcore.fit.member import begin, first_guess
+from eigcore.fit.members import initialisation
+from eigcore.fit.members.member import begin, first_guess
 from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS = (30, 60, 120, 250)

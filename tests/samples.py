@@ -13,7 +13,7 @@ from eigcore.encoding import (
     Projection,
 )
 from eigcore.fit.context import Context
-from eigcore.fit.design import Design
+from eigcore.fit.members.design import Design
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel

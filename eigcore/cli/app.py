@@ -17,7 +17,7 @@ from eigcore.encoding.files import STREAMED, check_output, read_table, write_tab
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions, FitResult
 from eigcore.fit.context import backend_named
-from eigcore.fit.names import check_names
+from eigcore.fit.data.names import check_names
 from eigcore.fit.train import fit_with
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from eigcore.encoding.read import Cells, cells_of, column_names, columns_of, declared_categories
 from eigcore.errors import InvalidOption
-from eigcore.fit.names import listed, nearest
+from eigcore.fit.data.names import listed, nearest
 
 if TYPE_CHECKING:
     from eigcore.estimators.base import SpectralEstimator

@@ -6,7 +6,7 @@
 """
 
 from eigcore.fit.context import Progress
-from eigcore.fit.member import Settings
+from eigcore.fit.members.member import Settings
 from eigcore.fit.options import EarlyStopping, FitOptions
 from eigcore.fit.report import FitResult, Report
 from eigcore.fit.resume import resume

@@ -9,7 +9,7 @@ from typing import Any
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidOption, InvalidSpec
-from eigcore.fit.names import check_names
+from eigcore.fit.data.names import check_names
 from eigcore.fit.options import FitOptions, Shape
 from eigcore.guarantees.slopes import shape_of
 

@@ -8,7 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from eigcore.fit.context import Context
-from eigcore.fit.members import Ensemble, fit_members
+from eigcore.fit.members.sequence import Ensemble, fit_members
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, report

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from eigcore.errors import InvalidInput
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.losses import Loss, make_loss
-from eigcore.fit.member import Settings
+from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
 

@@ -17,12 +17,12 @@ from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
 from eigcore.fit.constraints import USUAL_DIM, Constraints
 from eigcore.fit.context import Context
-from eigcore.fit.encode import Sum, encode
+from eigcore.fit.data.encode import Sum, encode
+from eigcore.fit.data.moments import Moments
+from eigcore.fit.data.table import Table, column_notes
+from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Loss
-from eigcore.fit.moments import Moments
 from eigcore.fit.options import FitOptions
-from eigcore.fit.table import Table, column_notes
-from eigcore.fit.target import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class Problem:
         return replace(self, target=replace(self.target, scaling=scaling)), fitted
 
     def encoded(self, knots: int, linear_tails: bool = False) -> Problem:
-        """Return the problem with knots at quantiles of its rows; see `eigcore.fit.encode`."""
+        """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""
         tails = linear_tails or self.constraints.shape is not None
         return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, tails))
 

@@ -11,7 +11,7 @@ import numpy as np
 from eigcore.encoding.rows import Rows
 from eigcore.fit.linear import linear_decisions
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Targets
-from eigcore.fit.member import Settings
+from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel

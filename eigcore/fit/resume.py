@@ -11,16 +11,16 @@ import numpy as np
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
-from eigcore.fit.design import Design, Member
+from eigcore.fit.data.table import Table
+from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
-from eigcore.fit.member import fit_member
+from eigcore.fit.members.design import Design, Member
+from eigcore.fit.members.member import fit_member
 from eigcore.fit.options import EarlyStopping, FitOptions
 from eigcore.fit.origin import Origin, origin
 from eigcore.fit.problem import Problem
 from eigcore.fit.signature import names_options
 from eigcore.fit.solvers.lbfgs import Solution
-from eigcore.fit.table import Table
-from eigcore.fit.target import Target
 from eigcore.model import SpectralModel
 
 

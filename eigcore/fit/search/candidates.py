@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from eigcore.fit.member import SOME, Settings
+from eigcore.fit.members.member import SOME, Settings
 from eigcore.fit.options import FitOptions
 
 DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)

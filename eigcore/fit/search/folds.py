@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit import initialisation
-from eigcore.fit.design import Design
-from eigcore.fit.encode import Sum
+from eigcore.fit.data.encode import Sum
 from eigcore.fit.losses import Loss, Targets
-from eigcore.fit.member import SOME, Settings, begin, first_guess, piece_counts
+from eigcore.fit.members import initialisation
+from eigcore.fit.members.design import Design
+from eigcore.fit.members.member import SOME, Settings, begin, first_guess, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize

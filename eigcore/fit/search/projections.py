@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit.encode import Sum
-from eigcore.fit.member import Settings
+from eigcore.fit.data.encode import Sum
+from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
 from eigcore.fit.search.folds import Fold, TimeUp, averaged, folds_of, judge

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.fit.losses import Targets
-from eigcore.fit.member import SOME, Settings, is_open_ended
+from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
 from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Stage, fixed, stages

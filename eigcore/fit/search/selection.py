@@ -11,10 +11,10 @@ import numpy as np
 
 from eigcore.core.canonical import matrices, pack
 from eigcore.errors import InvalidOption
-from eigcore.fit import initialisation
-from eigcore.fit.design import Design
-from eigcore.fit.member import Settings, begin, first_guess
-from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.members import initialisation
+from eigcore.fit.members.design import Design
+from eigcore.fit.members.member import Settings, begin, first_guess
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.prox import Prox, minimize_composite, spectral_prox
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Loss, Targets
-from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.members.parametrisation import Parametrisation
 
 
 class Objective:

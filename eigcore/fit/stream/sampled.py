@@ -12,15 +12,15 @@ from eigcore.encoding.read import Cells
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidInput
 from eigcore.fit.context import Context
-from eigcore.fit.design import Design
+from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
+from eigcore.fit.members.design import Design
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
-from eigcore.fit.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, Report, errors_of, report
 from eigcore.fit.stream.survey import Survey
-from eigcore.fit.target import Target
 from eigcore.model import ModelStatic, SpectralModel
 
 _ARRAYS = ("counts", "numbers", "target", "places", "held")

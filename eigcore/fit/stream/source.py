@@ -14,8 +14,8 @@ import numpy as np
 from eigcore.encoding.files import STREAMED, file_parts
 from eigcore.encoding.read import Cells, column_names, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption
-from eigcore.fit.names import listed, nearest
-from eigcore.fit.table import missing_target
+from eigcore.fit.data.names import listed, nearest
+from eigcore.fit.data.table import missing_target
 
 _PIECES, _PIECE = 64, 2**16
 """Number of pieces of a file to hash, and bytes of each: together 4 MiB."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from eigcore.encoding.read import Cells
 from eigcore.errors import InvalidInput
+from eigcore.fit.data.table import MANY_LEVELS
 from eigcore.fit.stream.source import Source
-from eigcore.fit.table import MANY_LEVELS
 
 _WITNESS = -1.0
 

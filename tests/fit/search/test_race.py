@@ -11,7 +11,7 @@ from samples import problem_for, smooth_table
 
 from eigcore.fit.context import Context
 from eigcore.fit.losses import LOSSES, Targets
-from eigcore.fit.member import Settings
+from eigcore.fit.members.member import Settings
 from eigcore.fit.options import FitOptions
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, stages

@@ -15,9 +15,9 @@ import numpy as np
 from eigcore.encoding import Categories, Column, Linear
 from eigcore.encoding.read import Cells, cells_of, declared_categories, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
-from eigcore.fit.names import check_names, listed, nearest
+from eigcore.fit.data.names import check_names, listed, nearest
+from eigcore.fit.data.weights import read_weights
 from eigcore.fit.options import FitOptions
-from eigcore.fit.weights import read_weights
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""

@@ -8,7 +8,7 @@ from samples import problem_for, smooth_table
 
 import eigcore
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
-from eigcore.fit.encode import Sum, coarsen, refinement
+from eigcore.fit.data.encode import Sum, coarsen, refinement
 
 
 @pytest.mark.parametrize("tails", ["linear", "clamped"])

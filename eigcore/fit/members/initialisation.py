@@ -13,8 +13,8 @@ from scipy.optimize import lsq_linear
 from eigcore.core.canonical import pack
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
-from eigcore.fit.moments import Moments
-from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.data.moments import Moments
+from eigcore.fit.members.parametrisation import Parametrisation
 
 _RIDGE = 1e-3
 _JITTER = 0.02

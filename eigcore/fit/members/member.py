@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit import initialisation
-from eigcore.fit.design import Design
-from eigcore.fit.parametrisation import Parametrisation
+from eigcore.fit.members import initialisation
+from eigcore.fit.members.design import Design
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.early_stopping import Watch, split
 from eigcore.fit.solvers.lbfgs import Solution, minimize

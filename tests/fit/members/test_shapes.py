@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eigcore.fit.shapes import slope_map
+from eigcore.fit.members.shapes import slope_map
 
 
 @pytest.mark.parametrize("sign", [-1, 0, 1])

@@ -8,7 +8,7 @@ from samples import encoding, rows
 
 import eigcore
 from eigcore.encoding import Encoding, Periodic
-from eigcore.fit.moments import Moments
+from eigcore.fit.data.moments import Moments
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -10,10 +10,10 @@ from eigcore.core.spec import EigSpec
 from eigcore.encoding import Column, Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import SIGNS
-from eigcore.fit.encode import coarsen, refinement
-from eigcore.fit.parametrisation import Parametrisation, block_diagonal
+from eigcore.fit.data.encode import coarsen, refinement
+from eigcore.fit.members.parametrisation import Parametrisation, block_diagonal
+from eigcore.fit.members.shapes import ColumnMap, column_map, free_map
 from eigcore.fit.problem import Problem
-from eigcore.fit.shapes import ColumnMap, column_map, free_map
 from eigcore.fit.solvers.objective import Objective
 from eigcore.fit.solvers.whitening import POWER
 
@@ -45,7 +45,7 @@ class Design:
     Attributes
     ----------
     coarse : Encoding of this member
-    refinement : (shared terms, terms), see `eigcore.fit.encode.refinement`
+    refinement : (shared terms, terms), see `eigcore.fit.data.encode.refinement`
     moments : Moments of the terms
     deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
@@ -118,7 +118,7 @@ class Design:
         Parameters
         ----------
         coordinates : of this design
-        penalty, smooth : see `eigcore.fit.member.Settings`
+        penalty, smooth : see `eigcore.fit.members.member.Settings`
         on : rows to use; None: those of the design
         anchor, hold : see `eigcore.fit.solvers.objective.Objective`
         """

@@ -8,8 +8,8 @@ import numpy as np
 
 from eigcore.core.canonical import matrices, pack
 from eigcore.core.spec import EigSpec
-from eigcore.fit.moments import Moments
-from eigcore.fit.shapes import ColumnMap
+from eigcore.fit.data.moments import Moments
+from eigcore.fit.members.shapes import ColumnMap
 from eigcore.fit.solvers.whitening import POWER, Whitening
 
 

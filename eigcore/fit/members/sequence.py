@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.fit import initialisation
-from eigcore.fit.design import Design, Member
-from eigcore.fit.member import Settings, begin, first_guess, fit_member, piece_counts
+from eigcore.fit.members import initialisation
+from eigcore.fit.members.design import Design, Member
+from eigcore.fit.members.member import Settings, begin, first_guess, fit_member, piece_counts
 from eigcore.fit.origin import provenance
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.data.table import MANY_LEVELS, Table, is_text
 from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
 from eigcore.fit.options import FitOptions
-from eigcore.fit.table import MANY_LEVELS, Table, is_text
 
 CLASSIFIED = ("logistic", "multinomial")
 """Losses that read the target as classes."""

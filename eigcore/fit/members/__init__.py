@@ -1,0 +1,1 @@
+"""The members of a model: matrices, constraints, and the descent of each."""
