@@ -36,6 +36,7 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
+ARRAY = type(jnp.zeros(()))
 LARGE = 2**13
 """From this many numbers on, calling the kernels of NumPy is faster than compiled code."""
 
@@ -60,7 +61,8 @@ class JaxBackend(Backend):
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
     ) -> jax.Array:
-        if like is dtype is device is None and isinstance(a, jax.Array):
+        # isinstance runs Python code of JAX
+        if like is dtype is device is None and (type(a) is ARRAY or isinstance(a, jax.Array)):
             return a
         if like is not None:
             a = jnp.asarray(a)
@@ -83,7 +85,10 @@ class JaxBackend(Backend):
     def all_finite(self, a: jax.Array) -> bool:
         if not self.is_concrete(a):
             return False
-        return math.isfinite(a.item()) if a.size == 1 else bool(np.isfinite(np.asarray(a)).all())
+        numbers = np.asarray(a)
+        return (
+            math.isfinite(numbers.item()) if numbers.size == 1 else bool(np.isfinite(numbers).all())
+        )
 
     def place(self, lay: Layout, like: jax.Array) -> Places:
         gather, scatter = lay.gather, lay.scatter
@@ -141,9 +146,9 @@ class JaxBackend(Backend):
 
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
         # the kernels of NumPy read the arrays without a copy; compiled code starts sooner
-        arrays = source.arrays
-        large = all(map(self.is_concrete, arrays)) and sum(a.size for a in arrays) > LARGE
-        if not large or not all(map(host.readable, arrays)):
+        last = source.arrays[-1]
+        small = isinstance(last, Tracer) or last.size <= LARGE
+        if small or not all(map(host.readable, source.arrays)):
             return super().evaluate(rule, source)
         found = host.kernel(self, rule, source, "values")
         return rule.value(self, source.assembled(self)) if found is None else found.values
