@@ -27,7 +27,7 @@ from eigcore.fit import fit
 
 BACKENDS = ("numpy", "torch", "jax")
 LIMIT = 1.3
-ROWS, DIM, FEATURES = 2048, 15, 4
+ROWS, DIM, FEATURES = 4096, 15, 4
 
 
 class Call(NamedTuple):
@@ -129,7 +129,7 @@ def drivers(call: Call) -> str:
     return ", ".join(dict.fromkeys(solve.driver for solve in solves)) or "none"
 
 
-def ratio(call: Call, rounds: int = 15) -> float:
+def ratio(call: Call, rounds: int = 60) -> float:
     """Return the time of the function over that of its kernel."""
     assert call.kernel is not None
     best = [np.inf, np.inf]

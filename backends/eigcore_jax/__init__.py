@@ -23,6 +23,7 @@ from eigcore.plugin import (
     Layout,
     Matrices,
     ModelStatic,
+    Pencil,
     Places,
     Rule,
     Source,
@@ -37,8 +38,6 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 ARRAY = type(jnp.zeros(()))
-LARGE = 2**13
-"""From this many numbers on, calling the kernels of NumPy is faster than compiled code."""
 
 
 @final
@@ -61,8 +60,10 @@ class JaxBackend(Backend):
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
     ) -> jax.Array:
-        # isinstance runs Python code of JAX
-        if like is dtype is device is None and (type(a) is ARRAY or isinstance(a, jax.Array)):
+        # short ways first: isinstance and jnp.asarray run much Python code
+        if dtype is device is None and type(a) is ARRAY and (like is None or a.dtype == like.dtype):
+            return a
+        if like is dtype is device is None and isinstance(a, jax.Array):
             return a
         if like is not None:
             a = jnp.asarray(a)
@@ -119,7 +120,7 @@ class JaxBackend(Backend):
         return jax.tree.map(lambda a: jnp.reshape(a, (*lead, *a.shape[1:])), results)
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
-        if isinstance(source, Encoded):
+        if isinstance(source, Encoded) or (isinstance(source, Pencil) and host.is_large(source)):
             return host.kernel(self, rule, source, want)
         p = source.p if isinstance(source, Matrices) else None
         if p is None or p.dtype not in FLOATS or not all(isinstance(n, int) for n in p.shape):
@@ -145,10 +146,7 @@ class JaxBackend(Backend):
         return _answer(want, self.solve(eigcore_kernels.DRIVER, kernel, p, shape=(*lead, d, d)))
 
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
-        # the kernels of NumPy read the arrays without a copy; compiled code starts sooner
-        last = source.arrays[-1]
-        small = isinstance(last, Tracer) or last.size <= LARGE
-        if small or not all(map(host.readable, source.arrays)):
+        if not host.is_large(source):
             return super().evaluate(rule, source)
         found = host.kernel(self, rule, source, "values")
         return rule.value(self, source.assembled(self)) if found is None else found.values
@@ -169,7 +167,7 @@ class JaxBackend(Backend):
         return jax.jit(function)
 
     def detach(self, a: jax.Array) -> jax.Array:
-        return jax.lax.stop_gradient(a)
+        return a if self.is_concrete(a) else jax.lax.stop_gradient(a)
 
     def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
         constant = jax.custom_jvp(function)

@@ -13,6 +13,8 @@ from jax.core import Tracer
 from eigcore.plugin import Answer, Backend, Rule, Source, Want
 
 ON_CPU = jax.default_backend() == "cpu"
+LARGE = 2**12
+"""From this many numbers on, calling the kernels of NumPy is faster than compiled code."""
 
 
 def readable(a: Any) -> bool:
@@ -23,6 +25,13 @@ def readable(a: Any) -> bool:
         return False
     devices = a.devices()
     return len(devices) == 1 and next(iter(devices)).platform == "cpu"
+
+
+def is_large(source: Source) -> bool:
+    """Whether to call the kernels of NumPy: they read the arrays; compiled code starts sooner."""
+    last = source.arrays[-1]
+    small = isinstance(last, Tracer) or last.size < LARGE
+    return not small and all(map(readable, source.arrays))
 
 
 def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer | None:
@@ -38,7 +47,14 @@ def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer |
     values, pull = jnp.asarray(found.values), found.pullback
     if pull is None or want != "pullback":
         return Answer(values, _shared(found.vectors), gradient=_shared(found.gradient))
-    return Answer(values, pullback=lambda g, *_: tuple(map(_shared, pull(np.asarray(g)))))
+
+    def pullback(g: Any, *_: Any) -> tuple[Any, ...]:
+        if not isinstance(g, Tracer):
+            return tuple(map(_shared, pull(np.asarray(g))))
+        inner = rule.composed(backend, source.assembled(backend), "pullback").pullback
+        return source.pulled_back(backend, inner(g)[0])  # pyright: ignore
+
+    return Answer(values, pullback=pullback)
 
 
 def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:

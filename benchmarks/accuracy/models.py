@@ -56,8 +56,8 @@ def eigcore_fit(part: Part, constrained: bool, budget: float | None = None) -> F
     from eigcore.estimators import SpectralClassifier, SpectralRegressor
 
     kind = SpectralClassifier if part.classes else SpectralRegressor
-    wishes = {"monotone": part.monotone, "shape": part.shape} if constrained else {}
-    estimator = kind(budget=budget, random_state=0, **wishes).fit(part.train, part.known)
+    constraints = {"monotone": part.monotone, "shape": part.shape} if constrained else {}
+    estimator = kind(budget=budget, random_state=0, **constraints).fit(part.train, part.known)
     settings = [tuple(each.values())[:3] for each in estimator.model_.provenance["settings"]]
     chosen = "; ".join(
         f"{count} x knots {knots} dim {dim} penalty {penalty:g}"
