@@ -39,3 +39,8 @@ def mixed():
     y = X.a + np.abs(X.b.fillna(2.0)) + (X.kind == "u") + 0.1 * rng.normal(size=rows)
     labels = pd.cut(y, 3, labels=["low", "middle", "top"]).astype(str)
     return X, y.to_numpy(), labels.to_numpy()
+
+
+@pytest.fixture(autouse=True)
+def _no_default(monkeypatch):
+    monkeypatch.delenv("EIGCORE_BACKEND", raising=False)

@@ -27,6 +27,7 @@ def guarded(folder):
 
 
 BACKENDS = [*guarded(ROOT / "backends")]
+TESTS = [*(ROOT / "tests").rglob("test_*.py")]
 FRAMEWORKS = {"torch", "jax", "jaxlib", "sklearn", "pandas", "pyarrow", "matplotlib", "cupy"}
 
 # Lowest first; a module imports from its own room and from rows below it, lazily or not.
@@ -401,6 +402,13 @@ def test_backends_are_annotated(path):
 def test_files_and_functions_of_the_core_are_short(path):
     assert len(path.read_text().splitlines()) <= 300
     assert not list(long_functions(path, 40))
+
+
+def test_the_folders_of_the_tests_are_the_rooms():
+    rooms = {each.relative_to(CORE) for each in CORE.rglob("*") if each.is_dir()}
+    beside = {"backends", "benchmarks", "docs"}
+    for folder in {path.parent.relative_to(ROOT / "tests") for path in TESTS} - {Path()}:
+        assert folder in rooms or folder.parts[0] in beside, folder
 
 
 # -- documentation

@@ -1,51 +1,18 @@
+"""What goes into a public function: backends, dtypes, forms, shapes, numbers that are none."""
+
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from arrays import BACKENDS, KINDS, SPEC, host, jnp, model, name_of, on, symmetric, torch
 
 import eigcore
 from eigcore import EigSpec
-from eigcore.dispatch.backend import MEMORY_BUDGET
 from eigcore.errors import BackendUnavailable, InvalidInput, NonFiniteInput
 
-torch = pytest.importorskip("torch")
-jnp = pytest.importorskip("jax.numpy")
-BACKENDS = ("numpy", "torch", "jax")
-KINDS = {"numpy": np.ndarray, "torch": torch.Tensor, "jax": jnp.ndarray}
-SPEC = EigSpec(3, 4)
-
-
-def symmetric(*shape, seed=0):
-    M = np.random.default_rng(seed).normal(size=shape)
-    return M + np.swapaxes(M, -1, -2)
-
-
-def model(spec=SPEC, batch=(5,), seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=spec.params_shape), rng.normal(size=(*batch, spec.features))
-
-
-def on(backend, a, dtype="float64"):
-    return eigcore.get_backend(backend).asarray(np.asarray(a), dtype=dtype)
-
-
-def host(a):
-    library = "jax" if isinstance(a, jnp.ndarray) else type(a).__module__.split(".")[0]
-    return eigcore.get_backend(library).to_numpy(a)
-
-
-def name_of(a):
-    return str(a.dtype).removeprefix("torch.")
-
-
 # -- which backend
-
-
-@pytest.fixture(autouse=True)
-def _no_default(monkeypatch):
-    monkeypatch.delenv("EIGCORE_BACKEND", raising=False)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -381,190 +348,6 @@ def test_a_model_without_terms_gives_its_constant(backend):
     d_params, d_x = eigcore.vjp(spec, params, x)[1](on(backend, np.ones(3)))
     assert host(d_params).tolist() == [[[3.0, 0.0]]]
     assert tuple(d_x.shape) == (3, 0)
-
-
-# -- values
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("structure", ["dense", "tridiagonal", "banded:2", "diagonal"])
-def test_a_model_is_the_eigenvalue_of_its_pencil(structure, backend):
-    spec = EigSpec(3, 5, outputs=2, index=-2, structure=structure)
-    params, x = model(spec, (4,))
-    A = np.zeros((2, 4, 5, 5))
-    A[..., spec.rows, spec.cols] = params * np.where(spec.rows == spec.cols, 1, np.sqrt(0.5))
-    A = A + np.swapaxes(np.tril(A, -1), -1, -2)
-    pencil = A[:, 0] + np.einsum("bi,mide->bmde", x, A[:, 1:])
-    wanted = np.linalg.eigvalsh(pencil)[..., 3]
-    values = eigcore.evaluate(spec, on(backend, params), on(backend, x))
-    np.testing.assert_allclose(host(values), wanted, atol=1e-13)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_of_a_square_matrix_the_symmetric_part_is_meant(backend):
-    raw = on(backend, [[1.0, 5.0], [0.0, 2.0]])
-    # eigenvalues of [[1, 2.5], [2.5, 2]], math.md section 1
-    np.testing.assert_allclose(host(eigcore.kth_eigenvalue(raw, 0)), 1.5 - 0.5 * np.sqrt(26))
-    np.testing.assert_allclose(host(eigcore.kth_eigenvalue(raw, 1)), 1.5 + 0.5 * np.sqrt(26))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_eigenpair_solves_its_equation_with_a_unit_vector(backend):
-    M = symmetric(3, 2, 6, 6)
-    for k in (0, 3, -1):
-        values, vectors = map(host, eigcore.kth_eigenpair(on(backend, M), k))
-        np.testing.assert_allclose(values, np.linalg.eigvalsh(M)[..., k], atol=1e-12)
-        residual = np.einsum("...ij,...j->...i", M, vectors) - values[..., None] * vectors
-        assert abs(residual).max() < 1e-13 * 6 * abs(M).max()
-        np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-13)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("d", [2, 3, 31, 40])
-def test_tridiagonal_equals_dense(d, backend):
-    rng = np.random.default_rng(d)
-    diag, off = rng.normal(size=(2, 3, d)), rng.normal(size=(2, 3, d - 1))
-    dense = np.zeros((2, 3, d, d))
-    i = np.arange(d)
-    dense[..., i, i] = diag
-    dense[..., i[1:], i[:-1]] = dense[..., i[:-1], i[1:]] = off
-    for k in (0, d // 2, -1):
-        values = eigcore.kth_eigenvalue_tridiagonal(on(backend, diag), on(backend, off), k)
-        np.testing.assert_allclose(host(values), np.linalg.eigvalsh(dense)[..., k], atol=1e-13 * d)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_smoothed_eigenvalue_has_the_value_of_the_oracle(backend):
-    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
-    M = on(backend, Q @ np.diag([1.0, 2.0, 2.0, 3.0]) @ Q.T)
-    for k, wanted in ((3, 3.0), (2, 2.125), (1, 1.875)):
-        np.testing.assert_allclose(host(eigcore.smooth_kth_eigenvalue(M, k, 0.5)), wanted)
-        np.testing.assert_allclose(host(eigcore.smooth_kth_eigenvalue(M, k - 4, 0.5)), wanted)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_non_contiguous_and_broadcast_arrays_are_fine(backend):
-    params, x = model(batch=(6,))
-    wanted = eigcore.evaluate(SPEC, params, x)
-    big = on(backend, np.repeat(np.concatenate((x, x), axis=1), 2, axis=0))
-    values = eigcore.evaluate(SPEC, on(backend, params), big[::2, :3])
-    np.testing.assert_allclose(host(values), wanted, atol=1e-13)
-    same = on(backend, np.broadcast_to(symmetric(4, 4), (3, 4, 4)))
-    assert np.ptp(host(eigcore.kth_eigenvalue(same, 1))) == 0
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_large_batches_are_cut_into_chunks(backend, monkeypatch):
-    M = symmetric(50, 6, 6)
-    wanted = np.linalg.eigvalsh(M)[:, 2]
-    assert MEMORY_BUDGET == 256 * 2**20
-    monkeypatch.setattr("eigcore_kernels.NATIVE", None)  # they need no chunks
-    monkeypatch.setattr("eigcore.dispatch.backend.MEMORY_BUDGET", 6 * 6 * 5 * 8 * 7)
-    with eigcore.trace() as calls:
-        values = eigcore.kth_eigenvalue(on(backend, M), 2)
-    np.testing.assert_allclose(host(values), wanted, atol=1e-13)
-    if backend != "jax":
-        assert [call.shape for call in calls] == [(7, 6, 6)] * 7 + [(1, 6, 6)]
-
-
-# -- derivatives
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_the_pullback_is_the_adjoint_of_the_directional_derivative(outputs, backend):
-    spec = EigSpec(3, 4, outputs=outputs, functional="smooth", alpha=0.5)
-    params, x = model(spec, (2, 3))
-    d_params, d_x = model(spec, (2, 3), seed=1)
-    arrays = [on(backend, a) for a in (params, x, d_params, d_x)]
-    values, tangents = eigcore.jvp(spec, *arrays)
-    again, pullback = eigcore.vjp(spec, *arrays[:2])
-    np.testing.assert_allclose(host(values), host(again), atol=1e-13)
-    g = np.random.default_rng(2).normal(size=tuple(values.shape))
-    back = [host(a) for a in pullback(on(backend, g))]
-    left = (g * host(tangents)).sum()
-    assert left == pytest.approx((back[0] * d_params).sum() + (back[1] * d_x).sum(), rel=1e-10)
-    h = 1e-6
-    plus, minus = (
-        eigcore.evaluate(spec, params + s * h * d_params, x + s * h * d_x) for s in (1, -1)
-    )
-    np.testing.assert_allclose(host(tangents), (plus - minus) / (2 * h), atol=1e-6)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_pullback_can_be_used_again(backend):
-    params, x = (on(backend, a) for a in model())
-    _, pullback = eigcore.vjp(SPEC, params, x)
-    ones = on(backend, np.ones(5))
-    first, second = pullback(ones), pullback(ones * 2)
-    for a, b in zip(first, second, strict=True):
-        np.testing.assert_allclose(2 * host(a), host(b))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_cotangent_may_be_a_list(backend):
-    params, x = (on(backend, a) for a in model(batch=(2,)))
-    _, pullback = eigcore.vjp(SPEC, params, x)
-    d_x = pullback([1.0, 0.0])[1]
-    assert (host(d_x)[1] == 0).all()
-    assert (host(d_x)[0] != 0).any()
-
-
-# -- the trace
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_trace_tells_what_ran(backend):
-    params, x = model(batch=(500,))
-    with eigcore.trace() as calls:
-        eigcore.evaluate(SPEC, on(backend, params), on(backend, x))
-        eigcore.vjp(SPEC, on(backend, params, "float32"), on(backend, x, "float32"))
-    assert [call.backend for call in calls] == [backend] * 2
-    assert [call.shape for call in calls] == [(500, 4, 4)] * 2
-    assert [call.dtype.removeprefix("torch.") for call in calls] == ["float64", "float32"]
-    for call in calls:
-        assert "eig" in call.driver
-        assert "cpu" in call.device.lower()
-        assert 0 < call.seconds < 60
-
-
-def test_the_trace_says_where_a_small_torch_call_really_ran():
-    with eigcore.trace() as calls:
-        value = eigcore.kth_eigenvalue(torch.eye(3), 1)
-    assert isinstance(value, torch.Tensor)
-    assert calls[0].backend == "torch"
-    assert calls[0].driver.startswith(("scipy.", "eigcore-native"))
-
-
-def test_nested_traces_each_see_what_is_inside_them():
-    M = symmetric(3, 3)
-    with eigcore.trace() as outer:
-        eigcore.kth_eigenvalue(M, 0)
-        with eigcore.trace() as inner:
-            eigcore.kth_eigenpair(symmetric(4, 4), 1)
-        eigcore.kth_eigenvalue(M, 2)
-    assert len(inner) == 1
-    assert len(outer) == 3
-    assert outer[1] is inner[0]
-    assert [call.shape for call in outer] == [(3, 3), (4, 4), (3, 3)]
-    eigcore.kth_eigenvalue(M, 0)
-    assert len(outer) == 3
-
-
-def test_the_trace_ends_with_its_block_even_after_an_error():
-    from eigcore.dispatch import tracing
-
-    with pytest.raises(NonFiniteInput), eigcore.trace() as calls:
-        eigcore.kth_eigenvalue(np.full((2, 2), np.nan), 0)
-    assert not tracing.active()
-    assert len(calls) == 1
-
-
-def test_a_diagonal_model_needs_no_solver():
-    spec = EigSpec(1, 4, structure="diagonal")
-    with eigcore.trace() as calls:
-        eigcore.evaluate(spec, np.ones(spec.params_shape), np.ones((2, 1)))
-    assert calls == []
 
 
 def test_the_public_names_are_there_and_only_those():
