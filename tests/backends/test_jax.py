@@ -319,3 +319,37 @@ def test_a_tpu_gives_the_values_and_gradients_of_the_cpu(function):
         ours, wanted = f(jax.device_put(M, device)), f(jax.device_put(M, host))
         assert ours.devices() == {device}
         close(ours, wanted, 1e-3)
+
+
+def test_the_pullback_of_a_large_model_can_be_mapped_and_compiled():
+    spec, rng = EigSpec(4, 6), np.random.default_rng(0)
+    params, x = (
+        jnp.asarray(rng.normal(size=spec.params_shape)),
+        jnp.asarray(rng.normal(size=(1500, 4))),
+    )
+    _, pullback = eigcore.vjp(spec, params, x)
+    cotangents = jnp.asarray(rng.normal(size=(3, 1500)))
+    alone = [pullback(g) for g in cotangents]
+    for mapped in (jax.vmap(pullback)(cotangents), jax.lax.map(jax.jit(pullback), cotangents)):
+        for found, each in zip(mapped, zip(*alone, strict=True), strict=True):
+            assert np.allclose(found, jnp.stack(each), rtol=0, atol=1e-9)
+
+
+def test_large_eager_calls_read_the_kernels_of_numpy_outside_a_trace_too(monkeypatch):
+    import eigcore_kernels
+
+    if eigcore_kernels.NATIVE is None:
+        pytest.skip("eigcore-native is not loaded: make native, and unset EIGCORE_NATIVE")
+    seen = []
+    for name in ("kernel", "eigenpairs"):
+        own = getattr(eigcore_kernels, name)
+        monkeypatch.setattr(
+            eigcore_kernels, name, lambda *a, own=own, **o: seen.append(own) or own(*a, **o)
+        )
+    M = jnp.asarray(np.random.default_rng(0).normal(size=(300, 5, 5)))
+    eigcore.smooth_kth_eigenvalue(M, 2, 0.5)
+    eigcore.kth_eigenvalue(M, 2)
+    large = len(seen)
+    assert large >= 2
+    eigcore.kth_eigenvalue(M[:2], 2)  # compiled
+    assert len(seen) == large
