@@ -29,9 +29,10 @@ def readable(a: Any) -> bool:
 
 def is_large(source: Source) -> bool:
     """Whether to call the kernels of NumPy: they read the arrays; compiled code starts sooner."""
-    last = source.arrays[-1]
-    small = isinstance(last, Tracer) or last.size < LARGE
-    return not small and all(map(readable, source.arrays))
+    last = source[-1]
+    if isinstance(last, Tracer) or last.size < LARGE:
+        return False
+    return all(map(readable, source.arrays))
 
 
 def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer | None:

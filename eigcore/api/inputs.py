@@ -28,16 +28,10 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    found, kinds = [], set()
-    for a in arrays:
-        if not hasattr(a, "dtype"):
-            return _widened(chosen, arrays)
-        a = chosen.asarray(_readable(a))
-        kind = chosen.dtype_name(a)
-        if kind not in FLOATS:
-            return _widened(chosen, arrays)
-        found.append(a)
-        kinds.add(kind)
+    found = [chosen.asarray(_readable(a)) for a in arrays if hasattr(a, "dtype")]
+    kinds = set(map(chosen.dtype_name, found))
+    if len(found) < len(arrays) or not kinds.issubset(FLOATS):
+        return _widened(chosen, arrays)
     return _computing(chosen, found, kinds)
 
 
