@@ -124,15 +124,20 @@ class SpectralModel:
         """Return the same model with other parameters, one array per member."""
         return self.from_static(self.static, params, self.provenance)
 
-    def predict(self, X: Any, backend: str | Backend | None = None) -> Array:
+    def predict(
+        self, X: Any, backend: str | Backend | None = None, *, codes: bool = False
+    ) -> Array:
         """Predictions in units of the target, or probabilities of ``classes[1]`` or of each class.
 
         Parameters
         ----------
-        X : numeric array (..., columns), mapping of columns, or data frame
+        X : array (..., columns), mapping of columns, or data frame
             See `Encoding.table`. A torch or jax array is evaluated by its own library, stays on its
             device and can be differentiated; everything else gives float64 NumPy arrays.
         backend : str or Backend, optional
+        codes : bool
+            Whether category columns of an array hold codes, as from ``encoding.table(data)``;
+            otherwise they hold levels.
 
         Returns
         -------
@@ -143,21 +148,23 @@ class SpectralModel:
         InvalidInput, NonFiniteInput
             See `Encoding.table` and `eigcore.evaluate`.
         """
-        return self._run(forward, X, backend)
+        return self._run(forward, X, backend, codes)
 
-    def decision(self, X: Any, backend: str | Backend | None = None) -> Array:
+    def decision(
+        self, X: Any, backend: str | Backend | None = None, *, codes: bool = False
+    ) -> Array:
         """Like `predict`, before the link: log-odds, logarithms, or scores for "softmax"."""
-        return self._run(decision, X, backend)
+        return self._run(decision, X, backend, codes)
 
-    def _run(self, function: Forward, X: Any, backend: str | Backend | None) -> Array:
+    def _run(self, function: Forward, X: Any, backend: str | Backend | None, codes: bool) -> Array:
         if is_table(X):
-            return predict_table(function, self.static, self.params, X, get_backend(backend))
+            return predict_table(function, self.static, self.params, X, get_backend(backend), codes)
         chosen = infer(X, backend=backend)
         if chosen.name == "numpy":
-            return predict_table(function, self.static, self.params, X, chosen)
+            return predict_table(function, self.static, self.params, X, chosen, codes)
         self.encoding.check_width(X.shape)
         # copies: torch shares memory with NumPy arrays, and these are read-only
-        return function(self.static, [p.copy() for p in self.params], X, chosen)
+        return function(self.static, [p.copy() for p in self.params], X, chosen, codes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (docs/model-file.md), whole or not at all. Raises ModelFileError."""

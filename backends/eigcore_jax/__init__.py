@@ -193,6 +193,8 @@ class JaxBackend(Backend):
 class Apply:
     """The pure function of a model: apply(params, x) returns predictions (...), after the link.
 
+    With ``codes=True``, category columns of x hold codes instead of levels.
+
     Parameters
     ----------
     static : ModelStatic
@@ -204,8 +206,8 @@ class Apply:
     static: ModelStatic
     provenance: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    def __call__(self, params: Sequence[jax.Array], x: jax.Array) -> jax.Array:
-        return forward(self.static, params, x, "jax")
+    def __call__(self, params: Sequence[jax.Array], x: jax.Array, codes: bool = False) -> jax.Array:
+        return forward(self.static, params, x, "jax", codes)
 
 
 def _answer(want: Want, found: tuple[jax.Array, ...]) -> Answer:

@@ -35,6 +35,6 @@ class SpectralModule(torch.nn.Module):
         self.static, self.provenance = model.static, model.provenance
         self.members = torch.nn.ParameterList(torch.tensor(p) for p in model.params)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, codes: bool = False) -> torch.Tensor:
         """Predictions (...) for numeric rows x (..., columns), after the link."""
-        return forward(self.static, list(self.members), x, "torch")
+        return forward(self.static, list(self.members), x, "torch", codes)

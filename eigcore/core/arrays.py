@@ -52,6 +52,10 @@ class Library(Protocol):
         """Return `a` as an array of this library."""
         ...
 
+    def dtype_name(self, a: Array) -> str:
+        """Name the element type of an array, such as float64."""
+        ...
+
     def all_finite(self, a: Array) -> bool:
         """Whether all entries are known to be finite."""
         ...

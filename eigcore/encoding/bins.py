@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.core.sources import Bins
-from eigcore.encoding.columns import Categories, Linear, PiecewiseLinear
-from eigcore.encoding.encoding import FIELD, Encoding
+from eigcore.encoding.arithmetic import FIELD
+from eigcore.encoding.categories import Categories
+from eigcore.encoding.columns import Linear, PiecewiseLinear
+from eigcore.encoding.encoding import Encoding
 from eigcore.encoding.terms import LEVEL, Column
 
 

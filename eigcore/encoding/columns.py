@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from eigcore.encoding.categories import Categories
 from eigcore.encoding.terms import (
     HAT,
     INF,
-    LEVEL,
     Column,
     Pieces,
     Term,
@@ -33,31 +33,48 @@ class Linear(Column):
         In units of the column; scale is positive.
     missing : bool
         Whether missing cells have a term of their own; otherwise they are an error.
+    limits : (float, float), optional
+        Increasing, in units of the column: beyond them, φ stays constant. Default: none.
 
     Raises
     ------
     InvalidSpec
-        If a number is not finite, or scale is not positive.
+        If a number is not finite, scale is not positive, or the limits do not increase.
     """
 
     center: float = 0.0
     scale: float = 1.0
     missing: bool = False
+    limits: tuple[float, ...] | None = None
     kind: ClassVar[str] = "linear"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", numbers_of((self.center,), "Linear.center")[0])
         object.__setattr__(self, "scale", positive(self.scale, "Linear.scale"))
         object.__setattr__(self, "missing", bool(self.missing))
+        if self.limits is not None:
+            limits = increasing(self.limits, "Linear.limits", 2)
+            object.__setattr__(self, "limits", (limits[0], limits[-1]))
+
+    @property
+    def affine(self) -> bool:
+        """See `Column`."""
+        return self.limits is None
 
     def constants(self) -> list[Term]:
         """See `Column.constants`."""
         fill, extra = blank(self.missing)
-        return [Term(origin=self.center, width=self.scale, fill=fill), *extra]
+        low, high = ((t - self.center) / self.scale for t in self.limits or (-INF, INF))
+        term = Term(origin=self.center, width=self.scale, low=low, high=high, fill=fill)
+        return [term, *extra]
 
     def pieces(self, matrices: np.ndarray) -> Pieces:
         """See `Column.pieces`."""
-        return Pieces(np.array([-INF, INF]), matrices[:1] / self.scale)
+        slope = np.asarray(matrices)[:1] / self.scale
+        if self.limits is None:
+            return Pieces(np.array([-INF, INF]), slope)
+        flat = np.zeros_like(slope)
+        return Pieces(np.array([-INF, *self.limits, INF]), np.concatenate([flat, slope, flat]))
 
 
 @dataclass(frozen=True)
@@ -127,56 +144,6 @@ class PiecewiseLinear(Column):
             flat = np.zeros_like(slopes[:1])
             slopes = np.concatenate([flat, slopes, flat])
         return Pieces(np.array([-INF, *self.knots, INF]), slopes)
-
-
-@dataclass(frozen=True)
-class Categories(Column):
-    """One term per level: 1 where the cell is that level; zeros for a level never seen.
-
-    In a numeric array the cell holds the code of the level, 0 … L−1, and −1 for a level never seen.
-
-    Parameters
-    ----------
-    levels : tuple of str or float
-        At least one, all different.
-    missing : bool
-        Whether missing cells have a term of their own; otherwise they are an error.
-
-    Raises
-    ------
-    InvalidSpec
-        If there is no level, or a level occurs twice.
-    """
-
-    levels: tuple[str | float, ...]
-    missing: bool = False
-    kind: ClassVar[str] = "categories"
-    numeric: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        levels = tuple(
-            str(v) if isinstance(v, str) else numbers_of((v,), "a level")[0] for v in self.levels
-        )
-        object.__setattr__(self, "levels", levels)
-        object.__setattr__(self, "missing", bool(self.missing))
-        if not levels or len(set(levels)) != len(levels):
-            raise InvalidSpec(
-                f"Categories.levels is {levels}. Expected at least one level, each once. Write "
-                'levels=("north", "south"), for example.'
-            )
-
-    def constants(self) -> list[Term]:
-        """See `Column.constants`."""
-        fill, extra = blank(self.missing)
-        levels = [
-            Term(form=LEVEL, origin=float(c), low=0.0, high=0.0, fill=fill)
-            for c in range(len(self.levels))
-        ]
-        return [*levels, *extra]
-
-    def pieces(self, matrices: np.ndarray) -> Pieces:
-        """See `Column.pieces`."""
-        return Pieces(np.zeros(0), np.asarray(matrices)[:0])
 
 
 @dataclass(frozen=True)

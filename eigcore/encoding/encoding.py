@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array, Library, Namespace
-from eigcore.encoding.columns import Categories, Periodic, column_from_dict
+from eigcore.encoding.arithmetic import derivative, encoded
+from eigcore.encoding.columns import column_from_dict
 from eigcore.encoding.projection import Projection
-from eigcore.encoding.read import to_table
-from eigcore.encoding.terms import HAT, LEVEL, Column, Pieces, Term
+from eigcore.encoding.read import to_table, unseen_levels
+from eigcore.encoding.terms import Column, Pieces
 from eigcore.errors import InvalidInput, InvalidSpec
-
-FIELD = {name: number for number, name in enumerate(Term._fields)}
-"""Index of each field of `Term` in `Encoding.constants`."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Encoding:
         The names, then the labels of the projections.
     slices : tuple of slice
         The terms of each part, as slices of the last axis of the encoded array.
-    constants : tuple of 8 tuples (terms,)
+    constants : tuple of 9 tuples (terms,)
         The constants of all terms, one tuple per field of `eigcore.encoding.terms.Term`.
 
     Raises
@@ -148,14 +145,16 @@ class Encoding:
         """Width (terms,) of the piece of each term, in units of its part; NaN for indicators."""
         return np.concatenate([part.widths for part in self.parts] or [np.zeros(0)])
 
-    def __call__(self, x: Array, backend: Library) -> Array:
-        """Encode numbers.
+    def __call__(self, x: Array, backend: Library, codes: bool = False) -> Array:
+        """Encode an array of numbers.
 
         Parameters
         ----------
         x : (..., columns) floating array of the backend's library
-            In units of the columns; codes for categories, NaN for missing cells.
+            In units of the columns, NaN for missing cells; levels in category columns.
         backend : Backend
+        codes : bool
+            Whether category columns hold codes, as from `table`, instead of levels.
 
         Returns
         -------
@@ -167,40 +166,10 @@ class Encoding:
         Raises
         ------
         InvalidInput
-            If the last axis of x is not `columns`.
+            If the last axis of x is not `columns`, or an array of its dtype cannot hold the levels
+            of a column, such as text.
         """
-        self.check_width(x.shape)
-        xp = backend.xp
-        table = backend.asarray(np.array(self.constants), like=x)
-        row = {name: table[number, ...] for name, number in FIELD.items()}
-        # the value of a column for each of its terms: 0 · origin + 1 is a row of ones
-        ones = 0.0 * row["origin"] + 1.0
-        x = self.extended(x, xp)
-        t = xp.concat([x[..., j : j + 1] * ones[s] for j, s in enumerate(self.slices)], axis=-1)
-        infinite = abs(t) == math.inf
-        t = xp.where(infinite, 0.0, t)
-        out = self._ramps(xp, t, row)
-        if any(isinstance(column, Categories) for column in self.columns):
-            out = xp.where((row["form"] == LEVEL) & (t == row["origin"]), ones, out)
-        if any(isinstance(column, Periodic) for column in self.columns):
-            out = xp.where(row["form"] == HAT, self._hats(xp, t, row), out)
-        out = xp.where(t != t, row["fill"], out)
-        return xp.where(infinite, float("nan"), out)
-
-    @staticmethod
-    def _ramps(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
-        # φ(t) = clip((t − origin) / width, low, high)      (math.md, section 2b)
-        u = (t - row["origin"]) / row["width"]
-        return xp.where(u < row["low"], row["low"], xp.where(u < row["high"], u, row["high"]))
-
-    @staticmethod
-    def _hats(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
-        # s = (t − peak) mod period;  φ = 1 − s / width, or 1 − (period − s) / left, or 0
-        s = (t - row["origin"]) % row["period"]
-        rising = 1 - (row["period"] - s) / row["left"]
-        return xp.where(
-            s < row["width"], 1 - s / row["width"], xp.where(rising < 0, row["low"], rising)
-        )
+        return encoded(self, x, backend, codes)
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return dφ/dt of every term, from the right, in float64 on the host.
@@ -208,22 +177,14 @@ class Encoding:
         Parameters
         ----------
         x : (..., columns) numbers
-            As for `__call__`.
+            As from `table`.
 
         Returns
         -------
         (..., terms) float64
             Per unit of the part; 0 for indicators and at missing cells.
         """
-        x = self.extended(np.asarray(x, dtype=np.float64))
-        row = {name: np.array(self.constants[number]) for name, number in FIELD.items()}
-        t = np.repeat(x, [terms.stop - terms.start for terms in self.slices], axis=-1)
-        u = (t - row["origin"]) / row["width"]
-        out = ((u >= row["low"]) & (u < row["high"])) / row["width"]
-        s = (t - row["origin"]) % row["period"]
-        falling, rising = s < row["width"], s >= row["period"] - row["left"]
-        hats = np.where(falling, -1 / row["width"], np.where(rising, 1 / row["left"], 0.0))
-        return np.where(np.isnan(t), 0.0, np.where(row["form"] == HAT, hats, out))
+        return derivative(self, x)
 
     def check_width(self, shape: tuple[int, ...]) -> None:
         """Raise InvalidInput unless the last axis holds the columns."""
@@ -233,30 +194,40 @@ class Encoding:
                 f"The columns are {', '.join(self.names)}."
             )
 
-    def table(self, data: Any) -> np.ndarray:
-        """Return the numbers of a table.
+    def table(self, data: Any, codes: bool = False) -> np.ndarray:
+        """Return the numbers of a table: category columns become codes.
 
         Parameters
         ----------
-        data : numeric array (..., columns), mapping or data frame
-            A numeric array has the columns in the order of `names`, with codes 0 … L−1 in category
-            columns (−1: a level never seen). A mapping or data frame has columns by name, in any
-            order, and may have further ones. There, as in an array of objects, the cells of
-            category columns are levels.
+        data : array (..., columns), mapping or data frame
+            An array has the columns in the order of `names`. A mapping or data frame has columns by
+            name, in any order, and may have further ones. The cells of category columns are levels.
+        codes : bool
+            Whether the category columns of an array of numbers hold codes already.
 
         Returns
         -------
         (..., columns) float64
-            NaN for missing cells.
+            NaN for missing cells; codes 0 … L−1 for levels, −1 for a level never seen.
 
         Raises
         ------
         InvalidInput
-            If a column does not exist, has another length, or holds text instead of numbers.
+            If a column does not exist, has another length, holds text instead of numbers, or a
+            level never seen and has `unseen="refuse"`.
         NonFiniteInput
             If a cell is infinite, or missing in a column without `missing=True`.
         """
-        return to_table(self, data)
+        return to_table(self, data, codes)
+
+    def unseen(self, data: Any) -> dict[str, dict[Any, int]]:
+        """Return column name -> level -> number of cells, for levels never seen.
+
+        Parameters
+        ----------
+        data : as for `table`
+        """
+        return unseen_levels(self, data)
 
     def pieces(self, j: int, matrices: np.ndarray) -> Pieces:
         """Return the pieces of part j.

@@ -1,184 +1,103 @@
-"""The only reader of tables: from containers to columns of cells, and from cells to numbers.
-
-A container is a mapping, a data frame (pandas, polars), an arrow table or batch, a record array or
-an array. Frames are recognised by their interface (`.columns`, `[name]`); no library is imported.
-
-A column of cells is an array (rows,): either of the numbers or booleans given, with NaN for missing
-cells, or of objects (text, and categories that the container declares), with None for missing
-cells. None, NaN, NaT, pandas.NA, masked cells and empty text count as missing.
-"""
+"""The only way from cells to numbers: columns by name, levels as codes, missing cells as NaN."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eigcore.encoding.columns import Categories
+from eigcore.encoding.categories import Categories
+from eigcore.encoding.cells import (
+    NAN,
+    as_array,
+    cells_of,
+    check_labels,
+    column_labels,
+    columns_of,
+    in_memory,
+)
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 if TYPE_CHECKING:
     from eigcore.encoding.encoding import Encoding
 
-Cells = dict[str, np.ndarray]
-"""Columns of cells (rows,) by name."""
-NAN = float("nan")
-_NONE, _EMPTY = np.array(None), np.array("", dtype=object)
 DOTS = "…"
 
 
-# From containers to cells ---------------------------------------------------------------------
-
-
-def column_names(data: Any) -> list[str] | None:
-    """Names of the columns of a mapping, frame, arrow table or record array; else None."""
-    names: Any = getattr(data, "columns", None)
-    if isinstance(data, Mapping):
-        names = data
-    elif getattr(getattr(data, "dtype", None), "names", None):
-        names = data.dtype.names
-    elif hasattr(data, "column_names"):
-        names = data.column_names
-    return [str(name) for name in names] if isinstance(names, Iterable) else None
-
-
-def columns_of(data: Any) -> list[Any]:
-    """Columns of a container with `column_names`, in their order and in its own type."""
-    if hasattr(data, "iloc"):  # by position: names need not be text, nor distinct
-        return [data.iloc[:, place] for place in range(data.shape[1])]
-    if hasattr(data, "column_names"):
-        return [data.column(place) for place in range(len(data.column_names))]
-    names: Any = data if isinstance(data, Mapping) else column_names(data)
-    return [data[name] for name in names]
-
-
-def read_columns(data: Any) -> Cells:
-    """Columns of cells by name; those of an array (rows, columns) are called x0, x1 and so on.
-
-    Raises
-    ------
-    InvalidInput
-        Names that occur twice, or an array with another number of axes.
-    """
-    names = column_names(data)
-    if names is None:
-        array = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
-        if array.ndim != 2:
-            raise InvalidInput(
-                f"The table has shape {array.shape}; expected (rows, columns), a mapping or a data "
-                "frame. Write table.reshape(-1, 1) for a single column."
-            )
-        return {f"x{j}": cells_of(array[:, j]) for j in range(array.shape[1])}
-    double = sorted({name for name in names if names.count(name) > 1})
-    if double:
-        raise InvalidInput(
-            f"Column name(s) {', '.join(map(repr, double))} occur more than once; expected every "
-            "name once. Rename the columns in the table's header."
-        )
-    return {name: cells_of(each) for name, each in zip(names, columns_of(data), strict=True)}
-
-
-def cells_of(column: Any) -> np.ndarray:
-    """Cells (rows,) of one column in any container; see the docstring of this module."""
-    mask, kind = None, getattr(column, "type", None)
-    if str(kind).startswith("decimal"):
-        column = column.cast("float64")
-    elif str(kind).startswith("dictionary"):
-        # in chunked columns, NumPy gets the last level for missing cells, as in plain arrays before
-        # https://github.com/apache/arrow/pull/10101
-        return cells_of(column.cast(column.type.value_type)).astype(object)
-    if isinstance(column, np.ma.MaskedArray):
-        mask, column = np.ma.getmaskarray(column), column.data
-        column = column.astype(np.float64 if column.dtype.kind in "fiub" else object)
-    cells = np.asarray(column)
-    if _declares_categories(column):
-        cells = cells.astype(object)
-    if cells.dtype.kind in "US":
-        cells = cells.astype(str).astype(object)
-    if cells.dtype.kind == "O":
-        absent = missing(cells) if mask is None else missing(cells) | mask
-        if absent.any():
-            cells = np.where(absent, _NONE, cells)
-    elif mask is not None:
-        cells = np.where(mask, NAN, cells)
-    return cells
-
-
-def missing(cells: np.ndarray) -> np.ndarray:
-    """Whether each cell is missing: (rows,) -> (rows,) bool."""
-    if cells.dtype.kind == "f":
-        return np.isnan(cells)
-    if cells.dtype.kind in "mM":
-        return np.isnat(cells)
-    if cells.dtype.kind != "O":
-        return np.zeros(cells.shape, dtype=bool)
-    try:
-        return (cells == _NONE) | (cells != cells) | (cells == _EMPTY)
-    except (TypeError, ValueError):  # pandas.NA: its truth value is ambiguous
-        flat = [_is_missing(cell) for cell in cells.ravel().tolist()]
-        return np.array(flat, dtype=bool).reshape(cells.shape)
-
-
-def _is_missing(cell: Any) -> bool:
-    if cell is None or (isinstance(cell, str) and not cell):
-        return True
-    try:
-        return bool(cell != cell)
-    except (TypeError, ValueError):
-        return type(cell).__name__ == "NAType"
-
-
-def declared_categories(data: Any) -> list[bool]:
-    """Whether the container declares each column as categories."""
-    if column_names(data) is None:
-        return []
-    return [_declares_categories(column) for column in columns_of(data)]
-
-
-def _declares_categories(column: Any) -> bool:
-    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
-    return kind.startswith(("category", "categorical", "enum", "dictionary"))
-
-
-# From cells to numbers ------------------------------------------------------------------------
-
-
-def to_table(encoding: Encoding, data: Any) -> np.ndarray:
+def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
     """See `Encoding.table`."""
-    names = column_names(data)
-    if names is None:
-        array = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
-        if array.dtype.kind in "fiub":
-            return _numbers_table(encoding, array)
-        if array.ndim != 2:
+    data = in_memory(data)
+    if column_labels(data) is not None:
+        columns, shape = _named(encoding.names, data), (-1,)
+    else:
+        array = as_array(data)
+        if array.dtype.kind == "O" and array.ndim != 2:
+            array = cells_of(array.ravel()).reshape(array.shape)
+        if array.ndim != 2 and array.dtype.kind not in "fiub":
             raise InvalidInput(
                 f"The table is an array of {array.dtype} with shape {array.shape}; expected a "
                 "two-dimensional array, a mapping or a data frame. Pass table.reshape(-1, 1) for a "
                 "single column."
             )
         encoding.check_width(array.shape)
-        cells = [cells_of(column) for column in array.T]
-    else:
-        _check_names(encoding.names, names)
-        columns = columns_of(data)
-        cells = [cells_of(columns[names.index(name)]) for name in encoding.names]
+        if codes:
+            return checked(encoding, array)
+        columns, shape = np.moveaxis(array, -1, 0), array.shape[:-1]
+        columns = [column.ravel() for column in columns]
+    cells = [cells_of(column) for column in columns]
     _check_lengths(encoding.names, cells)
     triples = zip(encoding.columns, encoding.names, cells, strict=True)
-    return np.stack([column_numbers(*triple) for triple in triples], axis=-1)
+    numbers = np.stack([column_numbers(*triple) for triple in triples], axis=-1)
+    return numbers.reshape((*shape, len(columns)))
 
 
-def _numbers_table(encoding: Encoding, array: np.ndarray) -> np.ndarray:
+def checked(encoding: Encoding, numbers: Any) -> np.ndarray:
+    """Return numbers (..., columns) as float64, with codes for levels, after the checks of a table.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `Encoding.table`, or for impossible codes.
+    """
+    array = np.asarray(numbers)
     encoding.check_width(array.shape)
     table = array.astype(np.float64)
-    if isinstance(table, np.ma.MaskedArray):
-        table = table.filled(NAN)
     parts = zip(encoding.columns, encoding.names, np.moveaxis(table, -1, 0), strict=True)
     for column, name, cells in parts:
         check_numbers(column, name, cells.ravel())
     return table
+
+
+def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
+    """See `Encoding.unseen`."""
+    kinds = zip(encoding.names, encoding.columns, strict=True)
+    levels = {name: column for name, column in kinds if isinstance(column, Categories)}
+    data = in_memory(data)
+    if column_labels(data) is None:
+        array = as_array(data)
+        columns = [array[..., encoding.names.index(name)].ravel() for name in levels]
+    else:
+        columns = _named(tuple(levels), data)
+    found = {}
+    for (name, column), cells in zip(levels.items(), map(cells_of, columns), strict=True):
+        new = cells[_codes(column, name, cells, refuse=False) == -1.0]
+        if len(new):
+            found[name] = dict(Counter(new.tolist()))
+    return found
+
+
+def _named(names: Sequence[str], data: Any) -> list[Any]:
+    """Return columns of a container by their names, as text."""
+    labels = column_labels(data) or []
+    check_labels(labels)
+    given = list(map(str, labels))
+    _check_names(names, given)
+    columns = columns_of(data)
+    return [columns[given.index(name)] for name in names]
 
 
 def _check_names(wanted: Sequence[str], given: list[str]) -> None:
@@ -238,31 +157,57 @@ def _number(cell: Any, name: str, row: int) -> float:
         ) from exc
 
 
-def _codes(column: Categories, name: str, cells: np.ndarray) -> np.ndarray:
+def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True) -> np.ndarray:
+    """Return the code of each cell: NaN where it is missing, −1 for a level never seen."""
     code = {level: float(place) for place, level in enumerate(column.levels)}
+    words = {as_text(level): place for level, place in code.items()}
     text = {isinstance(level, str) for level in column.levels}
-    found: dict[Any, float] = {None: NAN, **code}
+    found: dict[Any, float] = {None: NAN}
     out = np.empty(len(cells))
     for row, cell in enumerate(cells.tolist()):
-        try:
+        if type(cell) in (str, int, float) and cell in found:
             out[row] = found[cell]
-            continue
-        except (KeyError, TypeError):
-            pass
-        if cell != cell:  # NaN, which equals no key
+        elif cell is None or cell != cell:
             out[row] = NAN
-            continue
-        if text == {True} and str(cell) in code:
-            out[row] = found[cell] = code[str(cell)]
-            continue
-        if text != {True, False} and isinstance(cell, str) not in text:
+        elif isinstance(cell, str) and True not in text:
+            raise _unlike_levels(name, row, cell, "numbers", column)
+        elif isinstance(cell, (str, int, float)):
+            out[row] = found[cell] = code.get(cell, words.get(as_text(cell), -1.0))
+        else:
             kind = "text" if True in text else "numbers"
-            raise InvalidInput(
-                f"Column {name!r} holds {cell!r} in row {row}. Its categories are {kind}, like "
-                f"{column.levels[0]!r}; convert the column to the same."
-            )
-        out[row] = found[cell] = code.get(cell, -1.0)
+            raise _unlike_levels(name, row, cell, kind, column)
+    if refuse and column.unseen == "refuse" and (out == -1.0).any():
+        raise unseen_error({name: dict(Counter(cells[out == -1.0].tolist()))})
     return out
+
+
+def as_text(level: str | float) -> str:
+    """Return a level as it is written in files: 1 and 1.0 alike, since columns with gaps hold 1.0.
+
+    Levels that are equal as text are never levels of one column.
+    """
+    whole = isinstance(level, float) and level.is_integer()
+    return str(int(level) if whole else level)
+
+
+def _unlike_levels(name: str, row: int, cell: Any, kind: str, column: Categories) -> InvalidInput:
+    return InvalidInput(
+        f"Column {name!r} holds {cell!r} in row {row}. Its categories are {kind}, like "
+        f"{column.levels[0]!r}; convert the column to the same."
+    )
+
+
+def unseen_error(found: dict[str, dict[Any, int]]) -> InvalidInput:
+    """Return the error for levels never seen, from `Encoding.unseen`."""
+    each = "; ".join(
+        f"column {name!r} has {sum(levels.values())} cell(s), such as "
+        f"{', '.join(map(repr, list(levels)[:3]))}"
+        for name, levels in found.items()
+    )
+    return InvalidInput(
+        f"Levels that the model never saw: {each}. Expected levels of the fitted rows. Correct "
+        "the cells, or leave these rows out."
+    )
 
 
 def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
@@ -284,8 +229,8 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     if wrong.any():
         raise InvalidInput(
             f"Column {name!r} holds {numbers[wrong][0]} in row {int(np.argmax(wrong))}. In a "
-            f"numeric array a category is a code from 0 to {top}, or -1 for a level never seen; "
-            "pass a mapping or a data frame to use levels."
+            f"array of codes a category is a code from 0 to {top}, or -1 for a level never seen; "
+            "leave codes=True out to pass levels."
         )
 
 

@@ -16,6 +16,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding.bins import bins
 from eigcore.encoding.encoding import Encoding
+from eigcore.encoding.read import checked
 from eigcore.errors import InvalidInput
 
 Pullback = Callable[[Array], Array]
@@ -28,7 +29,7 @@ class Rows:
     ----------
     encoding : Encoding
     numbers : (N, columns) array
-        As for `Encoding.table`; encoded in float64 whatever the dtype.
+        As from `Encoding.table`, with codes; encoded in float64 whatever the dtype.
     backend : str or Backend, optional
         Default: the default backend.
     dtype : str
@@ -47,7 +48,7 @@ class Rows:
         dtype: str = "float64",
     ) -> None:
         self.encoding, self.dtype = encoding, dtype
-        self.numbers = encoding.table(numbers)
+        self.numbers = checked(encoding, numbers)
         self.backend = get_backend(backend)
 
     @cached_property
@@ -55,7 +56,7 @@ class Rows:
         """Terms (N, terms), an array of the backend."""
         if self.bins is not None:
             return self._array(self.bins.dense(self.encoding.terms))
-        return self._array(self.encoding(self.numbers, get_backend("numpy")))
+        return self._array(self.encoding(self.numbers, get_backend("numpy"), codes=True))
 
     @cached_property
     def bins(self) -> Bins | None:

@@ -35,6 +35,8 @@ class Term(NamedTuple):
         See form; in units of the column, except low and high.
     fill : float
         The value at a missing cell; NaN if the column has no term for missing cells.
+    number : float
+        The level itself, if it is a number; `origin` is its code. Otherwise NaN.
     """
 
     form: float = RAMP
@@ -45,6 +47,7 @@ class Term(NamedTuple):
     left: float = 1.0
     period: float = 1.0
     fill: float = NAN
+    number: float = NAN
 
 
 class Pieces(NamedTuple):
@@ -111,6 +114,8 @@ class Column:
         Name of the kind in the model file.
     numeric : bool
         Whether cells are numbers that can be compared and added.
+    affine : bool
+        Whether A_j(t) is affine on the whole line.
     missing : bool
         Whether the column has a term for missing cells.
     """
@@ -118,6 +123,11 @@ class Column:
     kind: ClassVar[str]
     numeric: ClassVar[bool] = True
     missing: bool
+
+    @property
+    def affine(self) -> bool:
+        """See the attributes."""
+        return False
 
     def constants(self) -> list[Term]:
         """Return the terms in the order of the parameters; the term for missing cells is last."""
@@ -152,4 +162,5 @@ class Column:
         return {"kind": self.kind} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(cast(Any, self)).items()
+            if value is not None
         }

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from eigcore.encoding.read import Cells
+from eigcore.encoding.cells import Cells
 from eigcore.errors import InvalidInput
 from eigcore.estimators.callbacks import Callbacks, CallbackSupport
 from eigcore.estimators.columns import categories, counted, is_single, names_of, read, signs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from eigcore.encoding.read import Cells, cells_of, column_names, columns_of, declared_categories
+from eigcore.encoding.cells import Cells, cells_of, column_names, columns_of, declared_categories
 from eigcore.errors import InvalidOption
 from eigcore.fit.data.names import listed, nearest
 

@@ -18,8 +18,9 @@ from eigcore.errors import InvalidTable
 from eigcore.fit.constraints import USUAL_DIM, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.encode import Sum, encode
+from eigcore.fit.data.kinds import column_notes
 from eigcore.fit.data.moments import Moments
-from eigcore.fit.data.table import Table, column_notes
+from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Loss
 from eigcore.fit.options import FitOptions

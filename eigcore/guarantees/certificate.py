@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from eigcore.encoding import Encoding, Linear, Periodic
+from eigcore.encoding import Encoding, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.slopes import (
@@ -206,7 +206,7 @@ def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCert
         up = down = False
     slack = slack_up if up else slack_down if down else 0.0
     period = isinstance(column, Periodic)
-    affine = all(isinstance(encoding.parts[p], Linear) for p, _ in through)
+    affine = all(encoding.parts[p].affine for p, _ in through)
     convex, concave = (
         all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
         and (affine or all(ordered(members, p, sign, period) for p, _ in through))
@@ -230,7 +230,7 @@ def _joint(
     encoding: Encoding,
     what: Literal["convex", "concave"],
 ) -> bool:
-    affine = all(isinstance(part, Linear) for part in encoding.parts if part.numeric)
+    affine = all(part.affine for part in encoding.parts if part.numeric)
     shapes = all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
     return shapes and all(each)
 

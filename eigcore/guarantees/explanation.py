@@ -108,7 +108,8 @@ def explain(model: Described, X: Any) -> Explanation:
     encoding, static = model.encoding, model.static
     table = np.atleast_2d(encoding.table(X))
     table = table.reshape(-1, table.shape[-1])
-    terms, derivative = encoding(table, get_backend("numpy")), encoding.derivative(table)
+    terms = encoding(table, get_backend("numpy"), codes=True)
+    derivative = encoding.derivative(table)
     found = [_member(spec, params, terms) for spec, params in model.members]
     scales = [weight * static.scale for weight in static.weights]
     pull, intercept, remainder = (

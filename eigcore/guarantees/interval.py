@@ -76,7 +76,7 @@ def _rows(
     model: Described, members: list[MemberSlopes], table: np.ndarray, radius: np.ndarray
 ) -> Ends:
     encoding, offset = model.encoding, model.static.offset
-    terms = encoding(table, get_backend("numpy"))
+    terms = encoding(table, get_backend("numpy"), codes=True)
     slip = 4 * EPS * (np.abs(np.where(np.isnan(table), 0.0, table)) + radius)
     table, radius, slip = _with_projections(encoding, table, radius, slip)
     missing = np.isnan(table)

@@ -14,11 +14,13 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.portable.description import ModelStatic
 
-Forward = Callable[[ModelStatic, Sequence[Array], Array, Backend], Array]
+Forward = Callable[..., Array]
 """`decision` or `forward`."""
 
 
-def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Backend) -> Array:
+def decision(
+    static: ModelStatic, params: Sequence[Array], x: Array, backend: Backend, codes: bool = False
+) -> Array:
     """Return the decision: offset + scale · Σ_m w_m f_m(encoding(x)).
 
     This pure function runs on every backend; the framework can differentiate and compile it.
@@ -30,6 +32,8 @@ def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Ba
     x : (..., columns) array of the backend's library
         float16 and bfloat16 are computed in float32; integers become float64.
     backend : Backend
+    codes : bool
+        Whether category columns of x hold codes, as from `Encoding.table`, instead of levels.
 
     Returns
     -------
@@ -38,7 +42,7 @@ def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Ba
     Raises
     ------
     InvalidInput
-        If x is no array.
+        If x is no array, or numbers of its dtype cannot hold the levels of a category column.
     """
     if not hasattr(x, "dtype"):
         raise InvalidInput(
@@ -47,11 +51,11 @@ def decision(static: ModelStatic, params: Sequence[Array], x: Array, backend: Ba
         )
     name = backend.dtype_name(x)
     if "float" not in name:
-        return decision(static, params, backend.asarray(x, dtype="float64"), backend)
+        return decision(static, params, backend.asarray(x, dtype="float64"), backend, codes)
     if "16" in name:
-        wide = decision(static, params, backend.asarray(x, dtype="float32"), backend)
+        wide = decision(static, params, backend.asarray(x, dtype="float32"), backend, codes)
         return backend.asarray(wide, like=x)
-    terms = static.encoding(x, backend)
+    terms = static.encoding(x, backend, codes)
     members = [backend.asarray(member, like=terms) for member in params]
     pairs = zip(static.specs, members, strict=True)
     return combine(static, [evaluate(spec, own, terms, backend=backend) for spec, own in pairs])
@@ -64,11 +68,15 @@ def combine(static: ModelStatic, values: Sequence[Array]) -> Array:
 
 
 def forward(
-    static: ModelStatic, params: Sequence[Array], x: Array, backend: str | Backend
+    static: ModelStatic,
+    params: Sequence[Array],
+    x: Array,
+    backend: str | Backend,
+    codes: bool = False,
 ) -> Array:
     """Return the prediction, the inverse link of `decision`; same arguments and shapes."""
     chosen = get_backend(backend)
-    return link_inverse(static.link, decision(static, params, x, chosen), chosen)
+    return link_inverse(static.link, decision(static, params, x, chosen, codes), chosen)
 
 
 def link_inverse(link: str, z: Array, backend: Backend) -> Array:

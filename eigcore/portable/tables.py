@@ -25,13 +25,18 @@ def is_table(X: Any) -> bool:
 
 
 def predict_table(
-    function: Forward, static: ModelStatic, params: Sequence[np.ndarray], X: Any, backend: Backend
+    function: Forward,
+    static: ModelStatic,
+    params: Sequence[np.ndarray],
+    X: Any,
+    backend: Backend,
+    codes: bool = False,
 ) -> np.ndarray:
     """Return `forward` or `decision` of a table: float64 (...) or (..., outputs).
 
     Rows are encoded in float64, whatever dtype the backend uses: knots can be close together.
     """
-    table = static.encoding.table(X)
+    table = static.encoding.table(X, codes)
     flat = table.reshape(-1, table.shape[-1])
     link = static.link if function is forward else "identity"
     parts = [

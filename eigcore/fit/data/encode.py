@@ -75,7 +75,9 @@ def _with_knots(cells: np.ndarray, missing: bool, knots: int, linear_tails: bool
     if not len(seen):
         return Linear(missing=True)
     if knots == 0 or len(np.unique(seen)) <= 2:
-        return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing=missing)
+        ends = float(seen.min()), float(seen.max())
+        limits = None if linear_tails or ends[0] == ends[1] else ends
+        return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing, limits)
     tails = "linear" if linear_tails else "clamped"
     return PiecewiseLinear(quantile_knots(seen, knots + 1), tails=tails, missing=missing)
 

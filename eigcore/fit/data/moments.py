@@ -138,7 +138,7 @@ def _dense_sums(encoding: Encoding, numbers: np.ndarray, share: np.ndarray, arou
     cross = np.zeros((size, around.shape[1]))
     for start in range(0, len(numbers), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        terms = np.array(encoding(numbers[rows], get_backend("numpy")), np.float64)
+        terms = np.array(encoding(numbers[rows], get_backend("numpy"), codes=True), np.float64)
         mean += share[rows] @ terms
         products += (terms * share[rows, None]).T @ terms
         cross += terms.T @ around[rows]

@@ -12,16 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column, Linear
-from eigcore.encoding.read import Cells, cells_of, declared_categories, missing, read_columns
+from eigcore.encoding import Column
+from eigcore.encoding.cells import Cells, cells_of, declared_categories, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
+from eigcore.fit.data.kinds import check_column, describe
 from eigcore.fit.data.names import check_names, listed, nearest
 from eigcore.fit.data.weights import read_weights
 from eigcore.fit.options import FitOptions
-
-MANY_LEVELS = 100
-"""A column of text with more levels than this, or than half the rows, looks like identifiers."""
-TO_LEAVE_OUT = "to leave it out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +88,7 @@ class Table:
         """
         found = []
         for name, cells in self.cells.items():
-            column = _describe(name, cells, name in self.categories)
+            column = describe(name, cells, name in self.categories)
             check_column(name, cells, column, keep_constant, name in self.categories)
             found.append(column)
         return found
@@ -176,125 +173,3 @@ def missing_target(name: str, count: int, rows: int) -> InvalidTable:
         True,
         "to leave those rows out",
     )
-
-
-def _describe(name: str, cells: np.ndarray, categories: bool) -> Column:
-    """Return categories for text or declared categories, a linear column for numbers."""
-    absent = missing(cells)
-    some = bool(absent.any())
-    known = cells[~absent]
-    if cells.dtype.kind not in "fiubO":
-        raise InvalidTable(
-            f"Column {name!r} holds {cells.dtype}; expected numbers or text. Convert it in the "
-            "table, a date to days for example.",
-            "drop_columns",
-            [name],
-            TO_LEAVE_OUT,
-        )
-    if is_text(known):
-        return _levels({str(each) for each in known.tolist()}, some)
-    try:
-        numbers = known.astype(np.float64)
-    except (TypeError, ValueError) as exc:
-        raise InvalidTable(
-            f"Column {name!r} holds {type(known[0]).__name__} objects; expected numbers or text. "
-            "Convert it in the table.",
-            "drop_columns",
-            [name],
-            TO_LEAVE_OUT,
-        ) from exc
-    return _levels(set(numbers.tolist()), some) if categories else Linear(missing=some)
-
-
-def _levels(levels: set[str] | set[float], some_missing: bool) -> Column:
-    if not levels:
-        return Linear(missing=True)
-    return Categories(tuple(sorted(levels)), missing=some_missing)
-
-
-def is_text(cells: np.ndarray) -> bool:
-    """Whether any of these cells, none of them missing, is text."""
-    return cells.dtype == object and any(isinstance(each, (str, bytes)) for each in cells.tolist())
-
-
-def check_column(
-    name: str, cells: np.ndarray, column: Column, keep_constant: bool, declared: bool
-) -> None:
-    """Raise InvalidTable for a column without information, infinite cells, or identifiers.
-
-    keep_constant : do not raise for a column without information
-    declared : the caller declared the column as categories: accept any levels
-    """
-    absent, rows = missing(cells), len(cells)
-    leave_out = ("drop_columns", [name], TO_LEAVE_OUT)
-    if absent.all():
-        if not keep_constant:
-            raise InvalidTable(
-                f"Column {name!r} is missing in all {rows} rows; expected at least one value.",
-                *leave_out,
-            )
-        return
-    if isinstance(column, Categories):
-        if not declared:
-            _check_words(name, cells[~absent], len(column.levels), rows)
-        constant = len(column.levels) == 1
-    else:
-        numbers = cells[~absent].astype(np.float64)
-        infinite = int(np.isinf(numbers).sum())
-        if infinite:
-            raise InvalidTable(
-                f"Column {name!r} is infinite in {infinite} of {rows} rows; expected finite "
-                "numbers or empty cells. Correct the table.",
-                *leave_out,
-            )
-        constant = np.ptp(numbers) == 0.0
-    if constant and not absent.any() and not keep_constant:
-        raise InvalidTable(
-            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows); expected at "
-            "least two different values.",
-            *leave_out,
-        )
-
-
-def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
-    """Raise if missing cells are written as words, or if text looks like identifiers."""
-    words = [text for text in texts if not _is_number(text)]
-    if 0 < len(words) < 0.5 * len(texts):
-        raise InvalidTable(
-            f"Column {name!r} holds numbers, but {len(words)} cell(s) are text, such as "
-            f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table.",
-            "drop_columns",
-            [name],
-            TO_LEAVE_OUT,
-        )
-    if levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows):
-        raise InvalidTable(
-            f"Column {name!r} holds text with {levels} different values in {rows} rows, like an "
-            f"identifier; expected at most {MANY_LEVELS} categories.",
-            "drop_columns",
-            [name],
-            TO_LEAVE_OUT,
-        )
-
-
-def _is_number(text: Any) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
-    """Note that a column became categories, or that it has missing cells."""
-    notes = []
-    if isinstance(column, Categories):
-        kind = "is text" if isinstance(column.levels[0], str) else "holds codes"
-        notes.append(f"Column {name!r} {kind}: {len(column.levels)} categories, one matrix each.")
-    count = int(missing(cells).sum())
-    if count:
-        notes.append(
-            f"Column {name!r} is missing in {count} of {len(cells)} rows: missing cells get a "
-            "matrix of their own, nothing is imputed."
-        )
-    return notes

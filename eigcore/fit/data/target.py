@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput, InvalidOption
-from eigcore.fit.data.table import MANY_LEVELS, Table, is_text
+from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
+from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
 from eigcore.fit.options import FitOptions
 
@@ -94,11 +95,10 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
             f"Target {name!r} holds {cells.dtype}; expected numbers or text. Convert it, a date to "
             "days for example."
         )
-    text = is_text(cells)
-    plain = np.array([str(c) for c in cells], object) if text else _floats(cells, name)
-    classified = text or cells.dtype.kind == "b" or options.classes is not None
+    classified = is_text(cells) or _is_boolean(cells) or options.classes is not None
     if classified or options.loss in CLASSIFIED:
-        return _codes(plain, cells.dtype.kind == "b", table, options)
+        return _codes(cells, table, options)
+    plain = _floats(cells, name)
     infinite = int(np.isinf(plain).sum())
     if infinite:
         raise InvalidInput(
@@ -113,19 +113,24 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
 def _floats(cells: np.ndarray, name: str) -> np.ndarray:
     try:
         return cells.astype(np.float64)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, OverflowError) as exc:
         raise InvalidInput(
             f"Target {name!r} holds {type(cells[0]).__name__} objects; expected numbers or text. "
             "Convert it in the table."
         ) from exc
 
 
+def _is_boolean(cells: np.ndarray) -> bool:
+    return set(map(type, cells[:1].tolist())) == {bool} and set(map(type, cells.tolist())) == {bool}
+
+
 def _codes(
-    cells: np.ndarray, booleans: bool, table: Table, options: FitOptions
+    cells: np.ndarray, table: Table, options: FitOptions
 ) -> tuple[np.ndarray, tuple[Any, ...]]:
     """Class indices (rows,) of the cells, and the classes in their own type."""
     given, name = options.classes, table.target_name
-    levels = sorted(set(cells.tolist()) if given is None else set(given))
+    own = levels_of(f"Target {name!r}", cells, ())
+    levels = list(own) if given is None else sorted(set(given), key=by_kind)
     if len(levels) < 2:
         raise _constant(name, cells)
     _check_levels(cells, levels, name, options)
@@ -133,7 +138,7 @@ def _codes(
     try:
         codes = np.array([place[cell] for cell in cells.tolist()], dtype=np.float64)
     except KeyError as exc:
-        found = sorted(set(cells.tolist()))
+        found = list(own)
         raise InvalidOption(
             "classes",
             list(given or ()),
@@ -141,15 +146,13 @@ def _codes(
             None if _are_many(found, cells) else found,
             f"are {levels}, and target {name!r} holds {exc.args[0]!r}, which is not among them",
         ) from exc
-    if cells.dtype != object and given is None:
-        whole = all(float(level).is_integer() for level in levels)
-        kind = bool if booleans else int if whole else float
-        levels = [kind(level) for level in levels]
+    if given is None and all(isinstance(c, float) and c.is_integer() for c in levels):
+        levels = list(map(int, levels))
     return codes, tuple(levels)
 
 
 def _check_levels(cells: np.ndarray, levels: Sequence[Any], name: str, options: FitOptions) -> None:
-    kind = "text" if cells.dtype == object else "numbers"
+    kind = "text" if is_text(cells) else "numbers"
     found = (
         f"is {options.loss!r}, and target {name!r} holds {kind} with {len(levels)} different "
         f"values (such as {levels[0]!r})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.read import Cells
+from eigcore.encoding.cells import Cells
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidInput
 from eigcore.fit.context import Context

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding.cells import Cells, column_names, missing, read_columns
 from eigcore.encoding.files import STREAMED, file_parts
-from eigcore.encoding.read import Cells, column_names, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import missing_target

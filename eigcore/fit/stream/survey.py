@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.read import Cells
+from eigcore.encoding.cells import Cells, joined
 from eigcore.errors import InvalidInput
-from eigcore.fit.data.table import MANY_LEVELS
+from eigcore.fit.data.kinds import MANY_LEVELS
 from eigcore.fit.stream.source import Source
 
 _WITNESS = -1.0
@@ -94,7 +94,7 @@ class _Pool:
         stay = np.argpartition(keys, most)[:most] if len(keys) > most else np.arange(len(keys))
         stay = stay[np.argsort(places[stay])]
         names = self.kept[0][2]
-        cells = {name: np.concatenate([e[2][name] for e in self.kept])[stay] for name in names}
+        cells = {name: joined([e[2][name] for e in self.kept])[stay] for name in names}
         return keys[stay], places[stay], cells
 
     def _note_extremes(self, cells: Cells) -> None:

@@ -1,0 +1,92 @@
+"""The arithmetic of terms (math.md, section 2b): values for every library, slopes on the host."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eigcore.core.arrays import Array, Library, Namespace
+from eigcore.encoding.categories import Categories
+from eigcore.encoding.columns import Periodic
+from eigcore.encoding.terms import HAT, LEVEL, Term
+from eigcore.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from eigcore.encoding.encoding import Encoding
+
+FIELD = {name: number for number, name in enumerate(Term._fields)}
+"""Index of each field of `Term` in `Encoding.constants`."""
+
+
+def encoded(encoding: Encoding, x: Array, backend: Library, codes: bool) -> Array:
+    """See `Encoding.__call__`."""
+    encoding.check_width(x.shape)
+    xp = backend.xp
+    levels = any(isinstance(column, Categories) for column in encoding.columns)
+    constants = np.array(encoding.constants)
+    if levels and not codes:
+        _check_levels(encoding, backend.dtype_name(x))
+        form, origin, number = (constants[FIELD[name]] for name in ("form", "origin", "number"))
+        constants[FIELD["origin"]] = np.where(form == LEVEL, number, origin)
+    table = backend.asarray(constants, like=x)
+    row = {name: table[number, ...] for name, number in FIELD.items()}
+    # the value of a column for each of its terms: 0 · width + 1 is a row of ones
+    ones = 0.0 * row["width"] + 1.0
+    x = encoding.extended(x, xp)
+    t = xp.concat([x[..., j : j + 1] * ones[s] for j, s in enumerate(encoding.slices)], axis=-1)
+    infinite = abs(t) == math.inf
+    t = xp.where(infinite, 0.0, t)
+    out = _ramps(xp, t, row)
+    if levels:
+        out = xp.where((row["form"] == LEVEL) & (t == row["origin"]), ones, out)
+    if any(isinstance(column, Periodic) for column in encoding.columns):
+        out = xp.where(row["form"] == HAT, _hats(xp, t, row), out)
+    out = xp.where(t != t, row["fill"], out)
+    return xp.where(infinite, float("nan"), out)
+
+
+def _check_levels(encoding: Encoding, dtype: str) -> None:
+    """Raise InvalidInput for levels that numbers of this dtype cannot hold, or tell apart."""
+    for name, column in zip(encoding.names, encoding.columns, strict=True):
+        if not isinstance(column, Categories):
+            continue
+        numbers = np.array([term.number for term in column.constants()[: len(column.levels)]])
+        lost = np.isnan(numbers)
+        if not lost.any() and len(set(numbers.astype(dtype).tolist())) == len(numbers):
+            continue
+        level = column.levels[int(np.argmax(lost))]
+        raise InvalidInput(
+            f"Column {name!r} has categories such as {level!r}, which {dtype} numbers cannot hold "
+            "or tell apart. Expected their codes, as encoding.table(data) gives them. Write "
+            "codes=True beside an array of codes, or pass a mapping or a data frame."
+        )
+
+
+def _ramps(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
+    # φ(t) = clip((t − origin) / width, low, high)      (math.md, section 2b)
+    u = (t - row["origin"]) / row["width"]
+    return xp.where(u < row["low"], row["low"], xp.where(u < row["high"], u, row["high"]))
+
+
+def _hats(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
+    # s = (t − peak) mod period;  φ = 1 − s / width, or 1 − (period − s) / left, or 0
+    s = (t - row["origin"]) % row["period"]
+    rising = 1 - (row["period"] - s) / row["left"]
+    return xp.where(
+        s < row["width"], 1 - s / row["width"], xp.where(rising < 0, row["low"], rising)
+    )
+
+
+def derivative(encoding: Encoding, x: np.ndarray) -> np.ndarray:
+    """See `Encoding.derivative`."""
+    x = encoding.extended(np.asarray(x, dtype=np.float64))
+    row = {name: np.array(encoding.constants[number]) for name, number in FIELD.items()}
+    t = np.repeat(x, [terms.stop - terms.start for terms in encoding.slices], axis=-1)
+    u = (t - row["origin"]) / row["width"]
+    out = ((u >= row["low"]) & (u < row["high"])) / row["width"]
+    s = (t - row["origin"]) % row["period"]
+    falling, rising = s < row["width"], s >= row["period"] - row["left"]
+    hats = np.where(falling, -1 / row["width"], np.where(rising, 1 / row["left"], 0.0))
+    return np.where(np.isnan(t), 0.0, np.where(row["form"] == HAT, hats, out))

@@ -1,0 +1,233 @@
+"""The only reader of containers: mappings, frames, arrow tables, record arrays, arrays, lists.
+
+Frames are recognised by their interface (`.columns`, `[name]`); no library is imported.
+
+A column of cells is an array (rows,): either of the numbers or booleans given, with NaN for missing
+cells, or of objects (text, and categories that the container declares), with None for missing
+cells. None, NaN, NaT, pandas.NA, masked cells, nulls of any container and empty text count as
+missing. Cells keep their type: integers to the last digit, text with its zeros.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from eigcore.errors import InvalidInput
+
+Cells = dict[str, np.ndarray]
+"""Columns of cells (rows,) by name."""
+NAN = float("nan")
+EXACT = 2**53
+"""Up to this size, float64 holds every integer."""
+CATEGORIES = ("category", "categorical", "enum", "dictionary")
+"""How the names of types begin that declare categories."""
+LOSING = (*CATEGORIES, "decimal", "list", "array", "struct", "map")
+"""How the names of types begin that NumPy reads with a loss of nulls, digits or levels."""
+_NONE, _EMPTY = np.array(None), np.array("", dtype=object)
+
+
+def column_labels(data: Any) -> list[Any] | None:
+    """Labels of the columns of a mapping, frame, arrow table or record array; else None."""
+    labels: Any = getattr(data, "columns", None)
+    if isinstance(data, Mapping):
+        labels = data
+    elif hasattr(data, "collect_schema"):
+        labels = data.collect_schema().names()
+    elif getattr(getattr(data, "dtype", None), "names", None):
+        labels = data.dtype.names
+    elif hasattr(data, "column_names"):
+        labels = data.column_names
+    return list(labels) if isinstance(labels, Iterable) else None
+
+
+def column_names(data: Any) -> list[str] | None:
+    """Return the `column_labels` as text."""
+    labels = column_labels(data)
+    return None if labels is None else [str(label) for label in labels]
+
+
+def in_memory(data: Any) -> Any:
+    """Return a lazy frame with its rows, a sparse matrix as an array; the rest as it is."""
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        return data.collect()
+    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+        return data.toarray()
+    return data
+
+
+def columns_of(data: Any) -> list[Any]:
+    """Columns of a container with `column_names`, in their order and in its own type."""
+    if hasattr(data, "iloc"):  # by position: names need not be text, nor distinct
+        return [data.iloc[:, place] for place in range(data.shape[1])]
+    if hasattr(data, "column_names"):
+        return [data.column(place) for place in range(len(data.column_names))]
+    return [data[label] for label in column_labels(data) or ()]
+
+
+def read_columns(data: Any) -> Cells:
+    """Columns of cells by name; those of an array (rows, columns) are called x0, x1 and so on.
+
+    Raises
+    ------
+    InvalidInput
+        Names that occur twice, or an array with another number of axes.
+    """
+    data = in_memory(data)
+    labels = column_labels(data)
+    if labels is None:
+        array = as_array(data)
+        if array.ndim != 2:
+            raise InvalidInput(
+                f"The table has shape {array.shape}; expected (rows, columns), a mapping or a data "
+                "frame. Write table.reshape(-1, 1) for a single column."
+            )
+        return {f"x{j}": cells_of(array[:, j]) for j in range(array.shape[1])}
+    check_labels(labels)
+    pairs = zip(labels, columns_of(data), strict=True)
+    return {str(label): cells_of(each) for label, each in pairs}
+
+
+def check_labels(labels: list[Any]) -> None:
+    """Raise InvalidInput if two labels are equal, or equal as text."""
+    names = list(map(str, labels))
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        both = [label for label, name in zip(labels, names, strict=True) if name == twice[0]]
+        raise InvalidInput(
+            f"Column name(s) {', '.join(map(repr, twice))} occur more than once (the labels "
+            f"{' and '.join(map(repr, both))}); expected every name once. Rename the columns in "
+            "the table's header."
+        )
+
+
+def as_array(data: Any) -> np.ndarray:
+    """Return an array or nested lists as a NumPy array; cells of lists keep their type."""
+    if isinstance(data, np.ndarray):
+        return data
+    return np.array(data, dtype=object if isinstance(data, (list, tuple)) else None)
+
+
+def cells_of(column: Any) -> np.ndarray:
+    """Cells (rows,) of one column in any container; see the docstring of this module."""
+    if isinstance(column, np.ma.MaskedArray):
+        cells = np.where(np.ma.getmaskarray(column), _NONE, column.data.astype(object))
+        return _settled(cells)
+    kind = _kind(column)
+    cells = _listed(column) if kind.startswith(LOSING) else as_array(column)
+    if cells.dtype.kind == "f" and kind.startswith(("int", "uint")):  # for the sake of a null
+        cells = _listed(column)
+    if kind.startswith(CATEGORIES):
+        return _plain(cells.astype(object))
+    return _settled(cells.astype(object)) if cells.dtype.kind in "OUST" else cells
+
+
+def _kind(column: Any) -> str:
+    return str(getattr(column, "type", getattr(column, "dtype", ""))).lower()
+
+
+def _listed(column: Any) -> np.ndarray:
+    """Return the cells of a column as Python objects."""
+    to_list = getattr(column, "to_pylist", None) or getattr(column, "to_list", None)
+    listed = to_list() if to_list else list(column)
+    cells = np.empty(len(listed), dtype=object)
+    cells[:] = listed
+    return cells
+
+
+def _settled(cells: np.ndarray) -> np.ndarray:
+    """Return objects as numbers if all are numbers that one type holds; otherwise as objects."""
+    cells = _plain(cells)
+    flat = cells.ravel().tolist()
+    kinds = set(map(type, flat)) - {type(None)}
+    if kinds == {bool} and None not in flat:
+        return cells.astype(bool)
+    if not kinds or not kinds <= {int, float}:
+        return cells
+    exact = int not in kinds or max(abs(each) for each in flat if type(each) is int) <= EXACT
+    if kinds == {int} and None not in flat:
+        return _integers(cells)
+    return np.where(cells == _NONE, NAN, cells).astype(np.float64) if exact else cells
+
+
+def _integers(cells: np.ndarray) -> np.ndarray:
+    for kind in (np.int64, np.uint64):
+        try:
+            return cells.astype(kind)
+        except OverflowError:
+            continue
+    return cells
+
+
+def _plain(cells: np.ndarray) -> np.ndarray:
+    """Return objects as plain Python values, with None for missing cells."""
+    kinds = set(map(type, cells.ravel().tolist()))
+    if any(issubclass(kind, (bytes, bytearray, Decimal, np.generic)) for kind in kinds):
+        plain = np.empty(cells.size, dtype=object)
+        plain[:] = [_plain_cell(cell) for cell in cells.ravel().tolist()]
+        cells = plain.reshape(cells.shape)
+    absent = missing(cells)
+    return np.where(absent, _NONE, cells) if absent.any() else cells
+
+
+def _plain_cell(cell: Any) -> Any:
+    """Return one cell as text or a Python number, where nothing is lost; otherwise as it is."""
+    if isinstance(cell, (bytes, bytearray)):
+        try:
+            return bytes(cell).decode()
+        except UnicodeDecodeError:
+            return cell
+    if isinstance(cell, Decimal) and cell.is_finite():
+        whole = abs(cell) < 10**100 and cell == cell.to_integral_value()
+        number = int(cell) if whole else float(cell)
+        return number if whole or Decimal(repr(number)) == cell else cell
+    return cell.item() if isinstance(cell, np.generic) else cell
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Join cells (rows,) of one column; numbers that no common type holds become objects."""
+    if len({part.dtype for part in parts}) == 1:
+        return np.concatenate(parts)
+    return _settled(np.concatenate([part.astype(object) for part in parts]))
+
+
+def missing(cells: np.ndarray) -> np.ndarray:
+    """Whether each cell is missing: (rows,) -> (rows,) bool."""
+    if cells.dtype.kind == "f":
+        return np.isnan(cells)
+    if cells.dtype.kind in "mM":
+        return np.isnat(cells)
+    if cells.dtype.kind != "O":
+        return np.zeros(cells.shape, dtype=bool)
+    try:
+        return (cells == _NONE) | (cells != cells) | (cells == _EMPTY)
+    except (TypeError, ValueError, ArithmeticError):
+        # the truth value of pandas.NA and of arrays is ambiguous, a signalling NaN raises
+        flat = [_is_missing(cell) for cell in cells.ravel().tolist()]
+        return np.array(flat, dtype=bool).reshape(cells.shape)
+
+
+def _is_missing(cell: Any) -> bool:
+    if cell is None or cell is np.ma.masked or (isinstance(cell, str) and not cell):
+        return True
+    try:
+        return bool(cell != cell)
+    except (TypeError, ValueError):
+        return type(cell).__name__ == "NAType"
+    except ArithmeticError:
+        return True
+
+
+def declared_categories(data: Any) -> list[bool]:
+    """Whether the container declares each column as categories."""
+    if column_labels(data) is None:
+        return []
+    return [_declares_categories(column) for column in columns_of(in_memory(data))]
+
+
+def _declares_categories(column: Any) -> bool:
+    return _kind(column).startswith(CATEGORIES)

@@ -1,0 +1,169 @@
+"""What each column of a table is: numbers or categories, and whether it can be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Categories, Column, Linear
+from eigcore.encoding.cells import missing
+from eigcore.encoding.read import as_text
+from eigcore.errors import InvalidInput, InvalidTable
+
+MANY_LEVELS = 100
+"""A column of text with more levels than this, or than half the rows, looks like identifiers."""
+TO_LEAVE_OUT = "to leave it out"
+
+
+def describe(name: str, cells: np.ndarray, categories: bool) -> Column:
+    """Return categories for text or declared categories, a linear column for numbers."""
+    absent = missing(cells)
+    known, some = cells[~absent], bool(absent.any())
+    if cells.dtype.kind not in "fiubO":
+        raise _unlike(name, str(cells.dtype), "a date to days for example")
+    if is_text(known) or categories:
+        if not len(known):
+            return Linear(missing=True)
+        advice = ("drop_columns", [name], TO_LEAVE_OUT)
+        return Categories(levels_of(f"Column {name!r}", known, advice), missing=some)
+    try:
+        known.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise _unlike(name, f"{type(known[0]).__name__} objects") from exc
+    return Linear(missing=some)
+
+
+def _unlike(name: str, found: str, example: str = "") -> InvalidInput:
+    """Return the error for a column with such cells; `example` tells how to convert them."""
+    return unlike(f"Column {name!r}", found, example, ("drop_columns", [name], TO_LEAVE_OUT))
+
+
+def unlike(who: str, found: str, example: str, advice: tuple[Any, ...]) -> InvalidInput:
+    """Return the error for a column or target, `who`, that holds such cells."""
+    how = f"Convert it in the table{example and f', {example}'}."
+    message = f"{who} holds {found}; expected numbers or text. {how}"
+    return InvalidTable(message, *advice) if advice else InvalidInput(message)
+
+
+def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the distinct cells, sorted, in their own type: numbers, then text.
+
+    Parameters
+    ----------
+    who : "Column 'a'", for example; errors begin with it
+    known : cells (rows,), none of them missing
+    advice : option, value and purpose that the error ends with
+
+    Raises
+    ------
+    InvalidInput
+        Cells that a model cannot keep apart: 1 beside "1" or True, or a decimal number with more
+        digits than float64 has; or other objects.
+    """
+    cells = known.tolist()
+    strange = [each for each in cells if not isinstance(each, (str, int, float))]
+    if strange:
+        raise unlike(who, f"{strange[0]!r} ({type(strange[0]).__name__})", "to text", advice)
+    levels, kinds = set(cells), set(map(type, cells))
+    if bool in kinds and kinds & {int, float}:
+        raise unlike(who, "booleans beside numbers", "booleans to 0 and 1 for example", advice)
+    alike = [each for each in levels if not isinstance(each, str) and as_text(each) in levels]
+    if alike:
+        found = f"{alike[0]!r} beside the text {as_text(alike[0])!r}"
+        raise unlike(who, found, "all cells to text for example", advice)
+    return tuple(sorted(levels, key=by_kind))
+
+
+def by_kind(level: Any) -> tuple[bool, Any]:
+    """Sort levels: numbers, then text."""
+    return isinstance(level, str), level
+
+
+def is_text(cells: np.ndarray) -> bool:
+    """Whether any of these cells, none of them missing, is text."""
+    kinds = set(map(type, cells.tolist())) if cells.dtype == object else set()
+    return any(issubclass(kind, (str, bytes)) for kind in kinds)
+
+
+def check_column(
+    name: str, cells: np.ndarray, column: Column, keep_constant: bool, declared: bool
+) -> None:
+    """Raise InvalidTable for a column without information, infinite cells, or identifiers.
+
+    keep_constant : do not raise for a column without information
+    declared : the caller declared the column as categories: accept any levels
+    """
+    absent, rows = missing(cells), len(cells)
+    leave_out = ("drop_columns", [name], TO_LEAVE_OUT)
+    if absent.all():
+        if not keep_constant:
+            raise InvalidTable(
+                f"Column {name!r} is missing in all {rows} rows; expected at least one value.",
+                *leave_out,
+            )
+        return
+    if isinstance(column, Categories):
+        if not declared:
+            _check_words(name, cells[~absent], len(column.levels), rows)
+        constant = len(column.levels) == 1
+    else:
+        numbers = cells[~absent].astype(np.float64)
+        infinite = int(np.isinf(numbers).sum())
+        if infinite:
+            raise InvalidTable(
+                f"Column {name!r} is infinite in {infinite} of {rows} rows; expected finite "
+                "numbers or empty cells. Correct the table.",
+                *leave_out,
+            )
+        constant = np.ptp(numbers) == 0.0
+    if constant and not absent.any() and not keep_constant:
+        raise InvalidTable(
+            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows); expected at "
+            "least two different values.",
+            *leave_out,
+        )
+
+
+def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
+    """Raise if missing cells are written as words, or if text looks like identifiers."""
+    words = [text for text in texts if not _is_number(text)]
+    if 0 < len(words) < 0.5 * len(texts):
+        raise InvalidTable(
+            f"Column {name!r} holds numbers, but {len(words)} cell(s) are text, such as "
+            f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table.",
+            "drop_columns",
+            [name],
+            TO_LEAVE_OUT,
+        )
+    if levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows):
+        raise InvalidTable(
+            f"Column {name!r} holds text with {levels} different values in {rows} rows, like an "
+            f"identifier; expected at most {MANY_LEVELS} categories.",
+            "drop_columns",
+            [name],
+            TO_LEAVE_OUT,
+        )
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
+    """Note that a column became categories, or that it has missing cells."""
+    notes = []
+    if isinstance(column, Categories):
+        kind = "is text" if isinstance(column.levels[0], str) else "holds codes"
+        notes.append(f"Column {name!r} {kind}: {len(column.levels)} categories, one matrix each.")
+    count = int(missing(cells).sum())
+    if count:
+        notes.append(
+            f"Column {name!r} is missing in {count} of {len(cells)} rows: missing cells get a "
+            "matrix of their own, nothing is imputed."
+        )
+    return notes
