@@ -33,13 +33,13 @@ VARIANTS = [
 NAMES = ("size", "age", "rooms", "town", "hour")
 
 
-def encoding(missing: bool = True) -> Encoding:
+def encoding(missing: bool = True, towns=("north", "south", "west")) -> Encoding:
     return Encoding(
         (
             Linear(1.0, 2.0, missing),
             PiecewiseLinear((0.0, 1.0, 3.0), "linear", missing),
             PiecewiseLinear((-1.0, 0.5, 2.0), "clamped", missing),
-            Categories(("north", "south", "west"), missing),
+            Categories(towns, missing),
             Periodic(24.0, (1.0, 7.0, 20.0), missing),
         ),
         NAMES,
@@ -74,7 +74,8 @@ def params(spec: EigSpec, rng: np.random.Generator, psd: slice | None = None) ->
 
 
 def model(seed: int = 0, *, missing: bool = True, dims=(5, 4), psd=None, spec=None, **options):
-    rng, e = np.random.default_rng(seed), encoding(missing)
+    # numbers as levels, which arrays of every library can hold; −1 in `rows` was never seen
+    rng, e = np.random.default_rng(seed), encoding(missing, towns=(0, 1, 2))
     specs = [EigSpec(e.terms, d, **(spec or {})) for d in dims]
     members = [(s, params(s, rng, psd)) for s in specs]
     options = {"target_scale": 3.0, "target_offset": 10.0, "target_name": "price"} | options

@@ -169,10 +169,13 @@ def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True
             out[row] = found[cell]
         elif cell is None or cell != cell:
             out[row] = NAN
-        elif isinstance(cell, str) and True not in text:
-            raise _unlike_levels(name, row, cell, "numbers", column)
-        elif isinstance(cell, (str, int, float)):
-            out[row] = found[cell] = code.get(cell, words.get(as_text(cell), -1.0))
+        elif isinstance(cell, (str, int, float)) and not (
+            isinstance(cell, str) and text == {False}
+        ):
+            place = code.get(cell, words.get(as_text(cell), -1.0))
+            if place < 0.0 and text == {True} and not isinstance(cell, str):
+                raise _unlike_levels(name, row, cell, "text", column)
+            out[row] = found[cell] = place
         else:
             kind = "text" if True in text else "numbers"
             raise _unlike_levels(name, row, cell, kind, column)

@@ -71,7 +71,7 @@ def test_json_and_back_is_the_same_encoding(e):
 def test_between_two_values_the_terms_change_by_the_slopes_times_the_lengths(e, seed):
     rng = np.random.default_rng(seed)
     a, b = np.sort(rng.uniform(-140, 140, size=(2, len(e.columns))), axis=0)
-    change = e(b, numpy) - e(a, numpy)
+    change = e(b, numpy, codes=True) - e(a, numpy, codes=True)
     for j, (part, here, there) in enumerate(
         zip(e.parts, e.extended(a), e.extended(b), strict=True)
     ):
@@ -94,10 +94,10 @@ def test_every_backend_encodes_the_same(name, dtype):
     x, e, backend = rows(200), encoding(), get_backend(name)
     if name == "jax":
         dtype = str(backend.asarray(np.zeros(1)).dtype) if dtype == "float64" else dtype
-    terms = e(backend.asarray(x.astype(dtype)), backend)
+    terms = e(backend.asarray(x.astype(dtype)), backend, codes=True)
     assert str(terms.dtype).endswith(dtype)
     tolerance = 1e-12 if dtype == "float64" else 2e-5
-    np.testing.assert_allclose(backend.to_numpy(terms), e(x, numpy), atol=tolerance)
+    np.testing.assert_allclose(backend.to_numpy(terms), e(x, numpy, codes=True), atol=tolerance)
 
 
 def test_clips_tails_levels_and_hats_have_the_values_of_the_formulas():
@@ -108,19 +108,19 @@ def test_clips_tails_levels_and_hats_have_the_values_of_the_formulas():
         [0, 1, 0.5, 0, 0, 1, 0.5, 0.5],
         [0, 1, 1, 2, 0, 0, 1, 0],
     ]
-    np.testing.assert_allclose(e(x, numpy), expected, atol=1e-15)
+    np.testing.assert_allclose(e(x, numpy, codes=True), expected, atol=1e-15)
     np.testing.assert_array_equal(e.widths[:4], [1, 1, 2, 2])
 
 
 def test_a_missing_cell_is_its_own_term_or_makes_the_row_nan():
     x = np.array([[np.nan, 1.0, 0.0, np.nan, np.inf]])
-    terms = encoding()(x, numpy)[0]
+    terms = encoding()(x, numpy, codes=True)[0]
     e = encoding()
     np.testing.assert_array_equal(terms[e.slices[0]], [0, 1])
     np.testing.assert_array_equal(terms[e.slices[3]], [0, 0, 0, 1])
     assert np.isnan(terms[e.slices[4]]).all()
     e = encoding(missing=False)
-    assert np.isnan(e(x, numpy)[0][e.slices[0]]).all()
+    assert np.isnan(e(x, numpy, codes=True)[0][e.slices[0]]).all()
 
 
 def test_derivative_is_what_torch_and_jax_differentiate():
@@ -129,8 +129,10 @@ def test_derivative_is_what_torch_and_jax_differentiate():
     x[:4] = [[1, 0, -1, 0, 1], [1, 1, 0.5, 1, 7], [1, 3, 2, 2, 20], [1, 3, 2, 2, 25]]  # at knots
     expected = e.derivative(x)
     t = torch.tensor(x, requires_grad=True)
-    jacobian = torch.autograd.functional.jacobian(lambda t: e(t, get_backend("torch")).sum(0), t)
-    by_row = jax.jacfwd(lambda t: e(t, get_backend("jax")))
+    jacobian = torch.autograd.functional.jacobian(
+        lambda t: e(t, get_backend("torch"), codes=True).sum(0), t
+    )
+    by_row = jax.jacfwd(lambda t: e(t, get_backend("jax"), codes=True))
     weights = np.concatenate([np.eye(len(e.columns)), e.mixing])  # (parts, columns)
     for part, terms in zip(weights, e.slices, strict=True):
         wanted = expected[:, terms, None] * part
@@ -147,9 +149,9 @@ def test_it_compiles_and_exports_without_a_graph_break():
 
     class Module(torch.nn.Module):
         def forward(self, x):
-            return e(x, backend)
+            return e(x, backend, codes=True)
 
-    expected = e(x, backend)
+    expected = e(x, backend, codes=True)
     exported = torch.export.export(Module(), (x,)).module()(x)
     compiled = torch.compile(Module(), fullgraph=True, backend="eager")(x)
     torch.testing.assert_close(exported, expected, equal_nan=True)
@@ -159,7 +161,9 @@ def test_it_compiles_and_exports_without_a_graph_break():
 def test_it_runs_under_jit():
     jax = pytest.importorskip("jax")
     e, backend, x = encoding(), get_backend("jax"), jax.numpy.asarray(rows(20))
-    np.testing.assert_allclose(jax.jit(lambda x: e(x, backend))(x), e(x, backend), atol=1e-6)
+    np.testing.assert_allclose(
+        jax.jit(lambda x: e(x, backend, codes=True))(x), e(x, backend, codes=True), atol=1e-6
+    )
 
 
 # -- tables ----------------------------------------------------------------------------------------
@@ -198,7 +202,7 @@ def test_data_frames_and_arrow_tables_are_read_without_importing_them():
 
 def test_a_table_of_numbers_is_taken_as_it_is():
     x = rows(6).reshape(2, 3, 5)
-    np.testing.assert_array_equal(encoding().table(x), x)
+    np.testing.assert_array_equal(encoding().table(x, codes=True), x)
     objects = np.array([[frame()[n][2] for n in NAMES]], dtype=object)
     np.testing.assert_array_equal(encoding().table(objects), EXPECTED[2:])
 
@@ -235,7 +239,7 @@ def test_missing_cells_where_none_were_expected_are_counted():
 
 def test_impossible_codes_and_widths_are_refused():
     with pytest.raises(InvalidInput, match="code from 0 to 2"):
-        encoding().table([[1, 1, 1, 7, 1]])
+        encoding().table([[1, 1, 1, 7, 1]], codes=True)
     with pytest.raises(InvalidInput, match=r"trailing shape \(5,\); got \(2, 4\)"):
         encoding().table(np.zeros((2, 4)))
 
@@ -305,7 +309,7 @@ def test_a_projection_is_a_weighted_sum_with_its_own_terms():
     z = 2.0 * (x[:, 1] - 1.0) - 0.5 * (x[:, 0] - 3.0)
     alone = Encoding((shape,))
     assert e.labels == ("a", "b", "2 b - 0.5 a")
-    np.testing.assert_array_equal(e(x, numpy)[:, 2:], alone(z[:, None], numpy))
+    np.testing.assert_array_equal(e(x, numpy, codes=True)[:, 2:], alone(z[:, None], numpy))
     np.testing.assert_array_equal(e.mixing, [[-0.5, 2.0]])
     assert e.replaced(e.parts) == e
 

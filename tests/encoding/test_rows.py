@@ -55,7 +55,7 @@ def problem(columns, dim, dtype, rows=257, seed=0, **spec):
 
 
 def composed(encoding, numbers, spec, params, g):
-    terms = encoding(numbers, eigcore.get_backend("numpy")).astype(np.float64)
+    terms = encoding(numbers, eigcore.get_backend("numpy"), codes=True).astype(np.float64)
     values, pullback = eigcore.vjp(spec, params.astype(np.float64), terms)
     return values, pullback(g.astype(np.float64))[0]
 
@@ -133,7 +133,7 @@ def test_bins_describe_the_terms_exactly():
         for column, (first, end) in zip(found.parts, found.runs, strict=True):
             if column == j and first <= index < end:
                 terms[n, first:index] = 1.0
-    assert np.array_equal(terms, encoding(numbers, eigcore.get_backend("numpy")))
+    assert np.array_equal(terms, encoding(numbers, eigcore.get_backend("numpy"), codes=True))
     assert np.array_equal(terms, found.dense(encoding.terms))
 
 
@@ -191,7 +191,10 @@ def test_a_backend_evaluates_encoded_rows_like_dense_terms(name, rows, functiona
     pytest.importorskip(name)
     options = {"functional": functional} | ({"alpha": 0.5} if functional == "smooth" else {})
     encoding, numbers, spec, params, _ = problem(COLUMNS["all"], 4, "float64", rows, **options)
-    backend, terms = eigcore.get_backend(name), encoding(numbers, eigcore.get_backend("numpy"))
+    backend, terms = (
+        eigcore.get_backend(name),
+        encoding(numbers, eigcore.get_backend("numpy"), codes=True),
+    )
     source = Encoded(bins(encoding, numbers), backend.asarray(params))
     found = backend.to_numpy(backend.evaluate(rule_of(spec), source))
     agree(found, eigcore.evaluate(spec, params, terms), "float64")

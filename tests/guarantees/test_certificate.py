@@ -188,7 +188,7 @@ def test_one_row_and_tables_are_accepted():
     m, x = model(), rows(1, missing=False)
     one = m.certify(x=x[0], radius=0.1).local
     assert one.lower.shape == (1,)
-    table = {n: x[:, j] for j, n in enumerate(NAMES)} | {"town": ["south"]}
+    table = {n: x[:, j] for j, n in enumerate(NAMES)} | {"town": [1]}
     x[0, 3] = 1
     np.testing.assert_array_equal(
         m.certify(x=table, radius=0.1).local.lower, m.certify(x=x, radius=0.1).local.lower

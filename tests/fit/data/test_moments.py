@@ -19,7 +19,7 @@ def test_moments_from_histograms_are_those_of_the_terms(weighted):
     e = Encoding(columns, e.names[:4], projections=e.projections[:1])
     x, y = x[:, :4], rng.normal(size=(500, 2))
     weights = rng.random(500) if weighted else np.ones(500)
-    terms = e(x, eigcore.get_backend("numpy"))
+    terms = e(x, eigcore.get_backend("numpy"), codes=True)
     found = Moments.of(e, x, y, weights if weighted else None)
     mean = np.average(terms, axis=0, weights=weights)
     middle = np.average(y, axis=0, weights=weights)
@@ -40,7 +40,7 @@ def test_moments_from_histograms_are_those_of_the_terms(weighted):
 def test_moments_of_periodic_columns_and_of_constant_terms():
     e, x = encoding(), rows(300, missing=False)
     x[:, 0] = 2.0
-    terms = e(x, eigcore.get_backend("numpy"))
+    terms = e(x, eigcore.get_backend("numpy"), codes=True)
     found = Moments.of(e, x, x[:, 1])
     np.testing.assert_allclose(found.covariance, np.cov(terms.T, bias=True), atol=1e-12)
     assert not found.covariance[e.slices[0]].any()

@@ -55,7 +55,7 @@ def test_a_target_of_two_texts_or_booleans_is_classes():
     for values, classes in (
         (np.where(y, "dear", "cheap"), ("cheap", "dear")),
         (y, (False, True)),
-        (y.astype(object), ()),
+        (y.astype(object), (False, True)),
         (np.where(y, 3, 1), ()),
     ):
         target = problem_for(table, values).target

@@ -39,9 +39,11 @@ def test_a_member_in_the_shared_encoding_is_the_same_function(constraints):
     point = np.random.default_rng(3).normal(size=coordinates.size)
     spec, params = design.member(coordinates, point)
     numpy = eigcore.get_backend("numpy")
-    scaled = (design.coarse(numbers, numpy) - design.moments.mean) / design.deviation
+    scaled = (design.coarse(numbers, numpy, codes=True) - design.moments.mean) / design.deviation
     before = eigcore.evaluate(design.spec(3), coordinates.matrices(point), scaled)
-    assert np.allclose(eigcore.evaluate(spec, params, shared(numbers, numpy)), before, atol=1e-10)
+    assert np.allclose(
+        eigcore.evaluate(spec, params, shared(numbers, numpy, codes=True)), before, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("constraints", CONSTRAINTS[1:], ids=str)
@@ -78,7 +80,7 @@ def test_a_member_goes_back_to_its_vector():
 
 def test_moments_follow_from_the_shared_terms():
     design = design_for()
-    terms = design.coarse(design.problem.numbers, eigcore.get_backend("numpy"))
+    terms = design.coarse(design.problem.numbers, eigcore.get_backend("numpy"), codes=True)
     target = design.problem.target.targets.target
     assert np.allclose(design.moments.mean, terms.mean(0))
     assert np.allclose(design.moments.covariance, np.cov(terms.T, bias=True))

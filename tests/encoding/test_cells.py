@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eigcore.encoding import Categories, Encoding, Linear
-from eigcore.encoding.read import (
+from eigcore.encoding.cells import (
     cells_of,
     column_names,
     declared_categories,
