@@ -29,6 +29,10 @@ class NonFiniteInput(InvalidInput):
     """Rows with NaN or infinity in an eager call."""
 
 
+class UnseenLevels(UserWarning):
+    """Cells of a table that hold levels never seen in the fitted rows."""
+
+
 class NotSupported(EigcoreError, NotImplementedError):
     """A request that the chosen backend declares it cannot serve."""
 

@@ -33,16 +33,18 @@ _NONE, _EMPTY = np.array(None), np.array("", dtype=object)
 
 def column_labels(data: Any) -> list[Any] | None:
     """Labels of the columns of a mapping, frame, arrow table or record array; else None."""
-    labels: Any = getattr(data, "columns", None)
     if isinstance(data, Mapping):
-        labels = data
-    elif hasattr(data, "collect_schema"):
-        labels = data.collect_schema().names()
-    elif getattr(getattr(data, "dtype", None), "names", None):
-        labels = data.dtype.names
-    elif hasattr(data, "column_names"):
-        labels = data.column_names
-    return list(labels) if isinstance(labels, Iterable) else None
+        return list(data)
+    if hasattr(data, "collect_schema"):  # the columns of a lazy frame are dear
+        return list(data.collect_schema().names())
+    for labels in (
+        getattr(data, "column_names", None),
+        getattr(getattr(data, "dtype", None), "names", None),
+        getattr(data, "columns", None),
+    ):
+        if isinstance(labels, Iterable):
+            return list(labels)
+    return None
 
 
 def column_names(data: Any) -> list[str] | None:

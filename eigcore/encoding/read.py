@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from eigcore.encoding.encoding import Encoding
 
 DOTS = "…"
+UNSEEN_CODE = -1.0
+"""The code of a level never seen."""
 
 
 def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
@@ -84,7 +86,7 @@ def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
         columns = _named(tuple(levels), data)
     found = {}
     for (name, column), cells in zip(levels.items(), map(cells_of, columns), strict=True):
-        new = cells[_codes(column, name, cells, refuse=False) == -1.0]
+        new = cells[_codes(column, name, cells, refuse=False) == UNSEEN_CODE]
         if len(new):
             found[name] = dict(Counter(new.tolist()))
     return found
@@ -172,15 +174,19 @@ def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True
         elif isinstance(cell, (str, int, float)) and not (
             isinstance(cell, str) and text == {False}
         ):
-            place = code.get(cell, words.get(as_text(cell), -1.0))
+            place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE))
             if place < 0.0 and text == {True} and not isinstance(cell, str):
                 raise _unlike_levels(name, row, cell, "text", column)
             out[row] = found[cell] = place
         else:
             kind = "text" if True in text else "numbers"
             raise _unlike_levels(name, row, cell, kind, column)
-    if refuse and column.unseen == "refuse" and (out == -1.0).any():
-        raise unseen_error({name: dict(Counter(cells[out == -1.0].tolist()))})
+    if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
+        told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
+        raise InvalidInput(
+            f"{told} Expected levels of the fitted rows. Correct the cells, or leave these rows "
+            "out."
+        )
     return out
 
 
@@ -200,17 +206,14 @@ def _unlike_levels(name: str, row: int, cell: Any, kind: str, column: Categories
     )
 
 
-def unseen_error(found: dict[str, dict[Any, int]]) -> InvalidInput:
-    """Return the error for levels never seen, from `Encoding.unseen`."""
+def unseen_message(found: dict[str, dict[Any, int]]) -> str:
+    """Return a sentence about levels never seen, from `Encoding.unseen`."""
     each = "; ".join(
-        f"column {name!r} has {sum(levels.values())} cell(s), such as "
+        f"{sum(levels.values())} cell(s) of column {name!r}, such as "
         f"{', '.join(map(repr, list(levels)[:3]))}"
         for name, levels in found.items()
     )
-    return InvalidInput(
-        f"Levels that the model never saw: {each}. Expected levels of the fitted rows. Correct "
-        "the cells, or leave these rows out."
-    )
+    return f"Levels that no fitted row has: {each}."
 
 
 def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:

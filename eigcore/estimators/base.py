@@ -103,7 +103,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         options = fit_options(
             parameters,
             **self._loss(),
-            **signs(parameters["monotone"], names),
+            **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),
         )
         result = fit_with(columns, y, weights, options, tell)

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from eigcore.encoding.cells import Cells, cells_of, column_names, columns_of, declared_categories
-from eigcore.errors import InvalidOption
+from eigcore.encoding.cells import (
+    Cells,
+    cells_of,
+    check_labels,
+    column_labels,
+    columns_of,
+    declared_categories,
+    in_memory,
+)
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
 
 if TYPE_CHECKING:
@@ -23,29 +31,54 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     """Columns of cells by name, after scikit-learn's checks.
 
     The columns of a frame keep their kinds. An array must hold numbers, unless the estimator has
-    `categorical_features`. Columns without text names are called x0, x1, …
+    `categorical_features`. The columns of a frame are called by their labels, those of an array x0,
+    x1, …
     """
     if _is_frame(X):
+        X = in_memory(X)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        columns = columns_of(X)
+        columns = _labelled(estimator, X, reset)
     else:
         free = estimator.get_params(deep=False)["categorical_features"] is not None
         dtype: Any = None if free else [np.float64, np.float32]
         options: Any = {"dtype": dtype, "ensure_all_finite": "allow-nan"}
         columns = list(np.asarray(validate_data(estimator, X, reset=reset, **options)).T)
+        if reset:
+            estimator._labels = None
     pairs = zip(names_of(estimator), columns, strict=True)
     return {name: cells_of(column) for name, column in pairs}
 
 
 def _is_frame(X: Any) -> bool:
     # a sparse matrix of keys is a mapping; scikit-learn reports what is wrong with it
-    return column_names(X) is not None and not isinstance(X, Mapping)
+    return column_labels(X) is not None and not isinstance(X, Mapping)
+
+
+def _labelled(estimator: SpectralEstimator, X: Any, reset: bool) -> list[Any]:
+    """Return the columns of a frame in the order of the fit, by labels of any type."""
+    labels, columns = column_labels(X) or [], columns_of(X)
+    check_labels(labels)
+    if reset:
+        estimator._labels = labels
+    known = getattr(estimator, "_labels", None)
+    if known is None or labels == known:
+        return columns
+    if set(map(str, labels)) != set(map(str, known)):
+        raise InvalidInput(
+            f"X has the columns {listed(map(str, labels))}; expected those of the fit, "
+            f"{listed(map(str, known))}. Rename the columns of X, or pass an array."
+        )
+    place = {str(label): number for number, label in enumerate(labels)}
+    return [columns[place[str(label)]] for label in known]
 
 
 def names_of(estimator: SpectralEstimator) -> list[str]:
     """Names of the columns that an estimator was fitted with."""
-    known = getattr(estimator, "feature_names_in_", None)
-    return [f"x{j}" for j in range(estimator.n_features_in_)] if known is None else list(known)
+    known = getattr(estimator, "_labels", None)
+    if known is None:
+        known = getattr(estimator, "feature_names_in_", None)
+    places = range(estimator.n_features_in_)
+    return [f"x{j}" for j in places] if known is None else list(map(str, known))
 
 
 def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
@@ -66,40 +99,47 @@ def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
                 [names[0]],
                 f"has {len(wanted)} truth values",
             )
-        wanted = [name for name, is_one in zip(names, wanted, strict=True) if is_one]
-    return sorted({*own, *(_find(name, names, "categories") for name in wanted)})
+        return sorted({*own, *(n for n, is_one in zip(names, wanted, strict=True) if is_one)})
+    labelled = column_labels(X) is not None
+    return sorted({*own, *(_find(name, names, "categories", labelled) for name in wanted)})
 
 
-def _find(key: Any, names: Sequence[str], option: str) -> str:
-    """Name of a column, from its name or its index."""
-    if isinstance(key, str) and key in names:
-        return key
-    if isinstance(key, (int, np.integer)) and -len(names) <= key < len(names):
+def _find(key: Any, names: Sequence[str], option: str, labelled: bool) -> str:
+    """Name of a column, from its label, or from its index where columns have no labels."""
+    if str(key) in names and (labelled or isinstance(key, str)):
+        return str(key)
+    whole = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+    if whole and not labelled and -len(names) <= key < len(names):
         return names[int(key)]
     near = nearest(str(key), names)
+    places = "" if labelled else f"indices from 0 to {len(names) - 1}, or "
     raise InvalidOption(
         option,
         key,
-        f"indices from 0 to {len(names) - 1}, or some of {listed(names)}",
+        f"{places}some of {listed(names)}",
         [near or names[0]],
         f"names {key!r}, which is not a column of X"
         + (f" (did you mean {near!r}?)" if near else ""),
     )
 
 
-def signs(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
+def signs(monotone: Any, names: Sequence[str], X: Any) -> dict[str, list[str]]:
     """Options `increasing` and `decreasing`, from a mapping or one number per column."""
     if monotone is None:
         return {}
     if hasattr(monotone, "to_dict"):
         monotone = monotone.to_dict()
     if not isinstance(monotone, Mapping):
-        monotone = _per_column(monotone, names)
+        monotone = dict(zip(names, _per_column(monotone, names), strict=True))
+        X = dict.fromkeys(names)
     found: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     for key, sign in monotone.items():
-        name = _find(key, names, "increasing")
+        name = _find(key, names, "increasing", column_labels(X) is not None)
         if found.setdefault(name, sign) != sign:
-            raise _unlike(f"names {name!r} twice, with {found[name]} and {sign}", names)
+            both = f"{keys[name]!r} and {key!r}, with {found[name]} and {sign}"
+            raise _unlike(f"names column {name!r} twice, as {both}", names)
+        keys[name] = key
     wrong = {name: sign for name, sign in found.items() if sign not in (-1, 0, 1)}
     if wrong:
         raise _unlike(f"is {wrong}", names)
@@ -109,13 +149,13 @@ def signs(monotone: Any, names: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _per_column(monotone: Any, names: Sequence[str]) -> dict[str, Any]:
+def _per_column(monotone: Any, names: Sequence[str]) -> list[Any]:
     array = np.asarray(monotone)
     if array.ndim == 0:
         raise _unlike(f"is {monotone!r}", names)
     if array.shape != (len(names),):
         raise _unlike(f"has shape {array.shape}, and there are {len(names)} columns", names)
-    return dict(zip(names, array.tolist(), strict=True))
+    return array.tolist()
 
 
 def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:

@@ -50,7 +50,7 @@ DIFFERENT: dict[str, Difference] = {
         ("increasing", "decreasing"),
         None,
         (),
-        "mapping of names or indices of columns to -1, 0, 1, or one of these per column",
+        "mapping of columns to -1, 0, 1 (by label, or by index in an array), or one per column",
         "1: the prediction never falls when the column grows; -1: it never rises; 0: free. This "
         "holds exactly, everywhere.",
     ),
@@ -83,7 +83,7 @@ DIFFERENT: dict[str, Difference] = {
         ("categories",),
         None,
         (),
-        "names or indices of columns, or one truth value per column",
+        "labels of columns (indices in an array), or one truth value per column",
         "Columns whose numbers are categories; text and the categories of a data frame always are.",
     ),
     "early_stopping": Difference(

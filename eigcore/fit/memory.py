@@ -8,6 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from eigcore.fit.context import Context
+from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
@@ -30,7 +31,7 @@ def fit_table(
         train = replace(train, sums=find_sums(train, plan[0]))
         train = without_useless(train, plan[0])
         found = fit_members(train, plan)
-    model = found.model()
+    model = with_meaning(found.model(), found.problem.moments.mean, options)
     whole = replace(whole, notes=(*whole.notes, *_notes(found)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 

@@ -182,6 +182,21 @@ class FitOptions:
     categories: Sequence[str] = _option(
         (), Names(), ["code"], "Columns whose numbers are categories; text always is."
     )
+    on_unseen: str = _option(
+        "neutral",
+        Choice(("neutral", "refuse")),
+        "refuse",
+        "What a level never seen means in predictions: neutral, the average of the levels' "
+        "matrices, with a warning; or refuse, an error.",
+    )
+    on_missing: str = _option(
+        "refuse",
+        Choice(("refuse", "neutral")),
+        "neutral",
+        "What a missing cell means in a column that had none: refuse, an error; or neutral, the "
+        "average of the column's matrices over the fitted rows.",
+        "table",
+    )
     drop_columns: Sequence[str] = _option((), Names(), ["id"], "Columns to leave out.")
     drop_rows_without_target: bool = _option(
         False, Flag(), True, "Leave out rows whose target is missing, instead of raising."

@@ -16,6 +16,7 @@ from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.member import fit_member
+from eigcore.fit.members.neutral import averaged_again
 from eigcore.fit.options import EarlyStopping, FitOptions
 from eigcore.fit.origin import Origin, origin
 from eigcore.fit.problem import Problem
@@ -83,7 +84,9 @@ def resume(
     static = replace(model.static, specs=tuple(spec for spec, _ in members))
     provenance = model.provenance | {"rows": len(problem) + known.rows * remember}
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
-    return found, tuple(solutions)
+    pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
+    whole = [name for name, column in pairs if not np.isnan(column).any()]
+    return found.with_params(averaged_again(found, problem.moments.mean, whole)), tuple(solutions)
 
 
 def _check_model(model: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
+from eigcore.encoding import Categories, Encoding
+from eigcore.encoding.read import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
-from eigcore.errors import NonFiniteInput
+from eigcore.errors import NonFiniteInput, UnseenLevels
 from eigcore.portable.description import ModelStatic
 from eigcore.portable.predict import Forward, combine, forward, link_inverse
 
@@ -37,6 +40,8 @@ def predict_table(
     Rows are encoded in float64, whatever dtype the backend uses: knots can be close together.
     """
     table = static.encoding.table(X, codes)
+    if not codes:
+        _warn_of_unseen(static.encoding, table, X)
     flat = table.reshape(-1, table.shape[-1])
     link = static.link if function is forward else "identity"
     parts = [
@@ -45,6 +50,13 @@ def predict_table(
     ]
     whole = np.concatenate(parts)
     return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
+
+
+def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
+    category = [isinstance(column, Categories) for column in encoding.columns]
+    if (table[..., category] == UNSEEN_CODE).any():
+        # the caller of SpectralModel.predict
+        warnings.warn(unseen_message(encoding.unseen(X)), UnseenLevels, stacklevel=5)
 
 
 def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> list[np.ndarray]:

@@ -153,7 +153,7 @@ def test_order_of_rows_and_repeated_rows_do_not_matter():
 
 
 @pytest.mark.parametrize("structure", ["dense", "tridiagonal", "banded:1", "diagonal"])
-@pytest.mark.parametrize("monotone", [{"a": 1, "b": -1}, {0: 1, 1: -1}, [1, -1, 0, 0, 0]])
+@pytest.mark.parametrize("monotone", [{"a": 1, "b": -1}, [1, -1, 0, 0, 0]])
 def test_monotone_columns_are_proven_for_every_structure(mixed, structure, monotone):
     X, y, _ = mixed
     fitted = SpectralRegressor(**SETTINGS, structure=structure, monotone=monotone).fit(X, y)
@@ -445,7 +445,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
         ),
         ({"backend": "abacus"}, "abacus"),
         ({"index": 5}, "Write index='middle'"),
-        ({"monotone": {"a": 1, 0: -1}}, "'a' twice, with 1 and -1"),
+        ({"monotone": {"a": 1, 0: -1}}, "names 0, which is not a column of X"),
         (
             {"categorical_features": [True]},
             "categorical_features has 1 truth values; expected one for each of the 5",

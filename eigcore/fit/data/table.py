@@ -7,6 +7,7 @@ the column, the number of rows, and the option to type.
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,8 @@ class Table:
 
 def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     """Separate the columns from the target; return also its cells and its name."""
+    if isinstance(target, numbers.Integral):  # the label of a column
+        target = str(target)
     if not isinstance(target, str):
         return cells, cells_of(target), "y"
     if target not in cells:
