@@ -11,6 +11,7 @@ import numpy as np
 
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
+from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.early_stopping import Watch, split
@@ -22,8 +23,6 @@ SOME = 2500
 """From this many rows on, one split decides on settings; below, descents may be longer."""
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
-_LEAST_RIDGE = 1e-10
-"""Ridge that breaks ties between equal linear models."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, relative to ``knots``: different knots improve the average."""
 _LONG = 20.0
@@ -70,17 +69,6 @@ def most_steps(problem: Problem) -> int:
     return 250 if long and len(problem) <= SOME else 120
 
 
-def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
-    """Return the coefficients p (outputs, 1 + blocks) of the additive models.
-
-    At order 1 they are the whole model: with squared loss, the best one for this penalty.
-    """
-    moments = design.moments.of_sums(coordinates.to_terms)
-    if coordinates.spec.dim == 1:
-        return initialisation.additive(coordinates, moments, max(penalty, _LEAST_RIDGE))
-    return initialisation.additive(coordinates, moments)
-
-
 def begin(
     start: Start, coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
@@ -99,7 +87,11 @@ def _screened_start(
     )
     kinds = (initialisation.gapped, initialisation.random)
     starts = [begin(kind, coordinates, p, rng) for kind in kinds]
-    tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in starts]
+    over = design.problem.context.is_over
+    tried = [
+        minimize(objective, start, max_iter=_SCREEN_STEPS, callback=lambda *_: over())
+        for start in starts
+    ]
     if any(solution.reason == "interrupted" for solution in tried):
         raise KeyboardInterrupt
     return min(tried, key=lambda solution: solution.value).x

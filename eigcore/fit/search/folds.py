@@ -11,7 +11,8 @@ from eigcore.fit.data.encode import Sum
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
-from eigcore.fit.members.member import SOME, Settings, begin, first_guess, piece_counts
+from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.member import SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize
@@ -50,7 +51,7 @@ class Fold:
             return self.made[key]
         shared = replace(self.known, sums=sums).encoded(max(sizes))
         made = [Design(shared, max(each, 1)) for each in sizes]
-        if len(sizes) * shared.encoding.terms**2 <= _KEPT:
+        if len(sizes) * shared.moments.covariance.size <= _KEPT:
             self.made[key] = made
         return made
 
@@ -133,7 +134,7 @@ def judge(
             start,
             max_iter=most,
             decrease_tol=1e-4,
-            callback=lambda *_: context.left(until) < 0.0,
+            callback=lambda *_: context.is_over(until),
         )
         if solution.reason == "interrupted":
             raise KeyboardInterrupt
