@@ -63,8 +63,12 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
 
 def _apart(knots: np.ndarray) -> np.ndarray:
     """Drop knots that float64 can barely distinguish from the one before."""
+    knots = np.unique(knots)
+    size = np.abs(knots)
+    if (np.diff(knots) > CLOSE * np.maximum(size[1:], size[:-1])).all():
+        return knots
     kept: list[float] = []
-    for knot in np.unique(knots).tolist():
+    for knot in knots.tolist():
         if not kept or knot - kept[-1] > CLOSE * max(abs(knot), abs(kept[-1])):
             kept.append(knot)
     return np.array(kept)

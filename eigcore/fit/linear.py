@@ -10,6 +10,8 @@ from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import minimize
 
 _RIDGE = 1e-6
+_PART = 1.05
+"""Part of the time for descents after which this one stops, too."""
 
 
 def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
@@ -28,9 +30,7 @@ def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
     share = np.full(len(known), 1.0 / len(known))
     if targets.weights is not None:
         share = targets.weights / targets.weights.sum()
-    ridge = _RIDGE * np.eye(known.shape[1])
-    weighted = known.T * share
-    start = np.linalg.solve(weighted @ known + ridge, weighted @ problem.target.working)
+    start = _least_squares(known, share, problem.target.working)
     if isinstance(loss, Squared):
         return asked @ start
 
@@ -38,8 +38,26 @@ def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
         value, slope = loss(known @ w.reshape(start.shape), *targets)
         return value + _RIDGE * float(w @ w), (known.T @ slope).ravel() + 2.0 * _RIDGE * w
 
-    found = minimize(objective, start.ravel(), max_iter=300, decrease_tol=1e-6).x
+    over = problem.context.is_over
+    found = minimize(
+        objective,
+        start.ravel(),
+        max_iter=300,
+        decrease_tol=1e-6,
+        callback=lambda *_: over(_PART),
+    ).x
     return asked @ found.reshape(start.shape)
+
+
+def _least_squares(known: np.ndarray, share: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Coefficients of known (n, p), from p equations, or from n where those are fewer."""
+    weighted = known.T * share
+    rows, size = known.shape
+    if size <= rows:
+        ridge = _RIDGE * np.eye(size)
+        return np.linalg.solve(weighted @ known + ridge, weighted @ target)
+    # (Kᵀ S K + ρ 1)⁻¹ Kᵀ S = Kᵀ S (K Kᵀ S + ρ 1)⁻¹
+    return weighted @ np.linalg.solve(known @ weighted + _RIDGE * np.eye(rows), target)
 
 
 def _design(problem: Problem, others: np.ndarray) -> np.ndarray:

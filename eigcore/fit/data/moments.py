@@ -14,7 +14,7 @@ from eigcore.encoding import Encoding
 from eigcore.encoding.bins import bins
 from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 
-_CHUNK, _CHUNK_SIZE = 2048, 2**22
+_CHUNK, _CHUNK_SIZE = 2048, 2**23
 """Rows that are encoded at a time, and numbers."""
 _FEW_PARTS = 64
 """Up to so many parts, histograms of pairs are faster than a product of the terms."""
@@ -51,7 +51,7 @@ class Moments:
         middle = share @ target / count
         around = share[:, None] * (target - middle)
         found, whole = bins(encoding, numbers), is_whole(parts)
-        if found is None or (whole and len(parts) > _FEW_PARTS):
+        if found is None or len(parts) > _FEW_PARTS:
             sums = _dense_sums(_chunks(encoding, numbers, found), parts, whole, share, around)
         else:
             sums = _sums(found, parts, whole, share, around)

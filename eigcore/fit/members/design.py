@@ -140,8 +140,9 @@ class Design:
 
         vector : (outputs · size,), the pencils' vectors joined
         """
-        pencils = [self._pencil(coordinates, part) for part in vector.reshape(-1, coordinates.size)]
         maps = self._maps(self.problem.encoding)
+        parts = vector.reshape(-1, coordinates.size)
+        pencils = [self._pencil(coordinates, part, maps) for part in parts]
         signs = tuple(int(sign) for limits in maps for sign in limits.signs())
         spec = replace(
             coordinates.spec,
@@ -151,13 +152,15 @@ class Design:
         )
         return spec, np.stack(pencils)
 
-    def _pencil(self, coordinates: Parametrisation, vector: np.ndarray) -> np.ndarray:
+    def _pencil(
+        self, coordinates: Parametrisation, vector: np.ndarray, maps: list[ColumnMap]
+    ) -> np.ndarray:
         """Parameters (terms + 1, K) of one pencil in the shared encoding."""
         spec, shared = coordinates.spec, self.problem.encoding
         params = coordinates.fold(coordinates.matrices(vector))[0]
         terms = self.refinement @ params[1:]
         diagonal = (spec.rows == spec.cols).astype(np.float64)
-        for where, limits in zip(shared.slices, self._maps(shared), strict=True):
+        for where, limits in zip(shared.slices, maps, strict=True):
             terms[where] += limits.margin(terms[where], spec.dim)[:, None] * diagonal
         return np.concatenate([params[:1], terms])
 

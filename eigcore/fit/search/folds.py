@@ -44,13 +44,17 @@ class Fold:
     rows: int
     made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Design]] = field(default_factory=dict)
 
-    def designs(self, sums: tuple[Sum, ...], sizes: list[int]) -> list[Design]:
-        """Designs of the rows to fit, one for each number of pieces."""
+    def designs(self, sums: tuple[Sum, ...], sizes: list[int], until: float) -> list[Design]:
+        """Designs of the rows to fit, one for each number of pieces; see `judge` for ``until``."""
         key = sums, tuple(sizes)
         if key in self.made:
             return self.made[key]
         shared = replace(self.known, sums=sums).encoded(max(sizes))
-        made = [Design(shared, max(each, 1)) for each in sizes]
+        made = []
+        for each in sizes:
+            if self.known.context.is_over(until):
+                raise TimeUp
+            made.append(Design(shared, max(each, 1)))
         if len(sizes) * shared.moments.covariance.size <= _KEPT:
             self.made[key] = made
         return made
@@ -120,7 +124,7 @@ def judge(
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
     values, found = [], []
-    for neuron, design in enumerate(fold.designs(sums, sizes)):
+    for neuron, design in enumerate(fold.designs(sums, sizes, until)):
         coordinates = design.parametrisation(settings.dim)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
