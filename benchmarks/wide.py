@@ -82,7 +82,9 @@ def main() -> int:
     if options.case:
         print(json.dumps(measure(Case(*options.case))))
         return 0
-    print("| columns | rows | budget | seconds | peak MiB | first progress | members | RMSE | linear |")
+    print(
+        "| columns | rows | budget | seconds | peak MiB | first progress | members | RMSE | linear |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     failed = 0
     for case in CASES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column
+from eigcore.encoding import Categories, Column, is_constant
 from eigcore.fit.losses import Squared
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import minimize
@@ -75,6 +75,7 @@ def _indicators(cells: np.ndarray, column: Column, known: np.ndarray) -> np.ndar
         levels = np.arange(len(column.levels))
         return np.concatenate([(cells[:, None] == levels).astype(np.float64), flag], axis=1)
     seen = known[~np.isnan(known)]
-    center, scale = (seen.mean(), seen.std() or 1.0) if len(seen) else (0.0, 1.0)
+    # a constant column is zero, also in other rows
+    center, scale = (0.0, np.inf) if is_constant(seen) else (seen.mean(), seen.std())
     filled = np.where(absent, 0.0, (np.where(absent, center, cells) - center) / scale)
     return np.concatenate([filled[:, None], flag], axis=1)

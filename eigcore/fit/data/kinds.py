@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column, Linear
+from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import missing
 from eigcore.encoding.read import as_text
 from eigcore.errors import InvalidInput, InvalidTable
@@ -116,11 +116,11 @@ def check_column(
                 "numbers or empty cells. Correct the table.",
                 *leave_out,
             )
-        constant = np.ptp(numbers) == 0.0
+        constant = is_constant(numbers)
     if constant and not absent.any() and not keep_constant:
         raise InvalidTable(
-            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows); expected at "
-            "least two different values.",
+            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows, up to rounding); "
+            "expected at least two different values.",
             *leave_out,
         )
 

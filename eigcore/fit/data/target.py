@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding import is_constant
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
 from eigcore.fit.data.table import Table
@@ -105,7 +106,7 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
             f"Target {name!r} is infinite in {infinite} row(s); expected finite numbers. Remove "
             "those rows from the table."
         )
-    if np.ptp(plain) == 0.0 and not options.keep_constant:
+    if is_constant(plain) and not options.keep_constant:
         raise _constant(name, plain)
     return plain, ()
 
@@ -180,6 +181,6 @@ def _are_many(levels: Sequence[Any], cells: np.ndarray) -> bool:
 
 def _constant(name: str, cells: np.ndarray) -> InvalidInput:
     return InvalidInput(
-        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows; "
-        "expected it to vary. Pass another target."
+        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows, up "
+        "to rounding; expected it to vary. Pass another target."
     )

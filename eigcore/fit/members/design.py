@@ -110,6 +110,7 @@ class Design:
         penalty: float,
         *,
         on: Problem | None = None,
+        rows: Rows | None = None,
         smooth: float = 0.0,
         anchor: np.ndarray | None = None,
         hold: float = 0.0,
@@ -121,11 +122,12 @@ class Design:
         coordinates : of this design
         penalty, smooth : see `eigcore.fit.members.member.Settings`
         on : rows to use; None: those of the design
+        rows : the same rows, if they are encoded already
         anchor, hold : see `eigcore.fit.solvers.objective.Objective`
         """
         problem = on or self.problem
         return Objective(
-            self.rows(problem),
+            rows or self.rows(problem),
             problem.target.targets,
             loss=problem.loss,
             penalty=penalty,

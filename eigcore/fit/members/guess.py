@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.core.spec import EigSpec
+from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Squared, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
@@ -22,8 +23,12 @@ _LEAST_ROOT = 0.1
 """First roots of the coefficients that are not negative: 0 is a saddle."""
 
 
-def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
+def first_guess(
+    design: Design, coordinates: Parametrisation, penalty: float, rows: Rows | None = None
+) -> np.ndarray:
     """Return the coefficients p (outputs, 1 + blocks) of the additive models.
+
+    rows : of the design, if they are made already
 
     At order 1 they are the whole model: with squared loss, the best one for this penalty.
     """
@@ -31,12 +36,14 @@ def first_guess(design: Design, coordinates: Parametrisation, penalty: float) ->
     if design.moments.covariance.whole and coordinates.psd.sum() <= _MOST_BOUNDED:
         moments = design.moments.of_sums(coordinates.to_terms)
         return initialisation.additive(coordinates, moments, ridge)
-    return _descended(design, coordinates, ridge)
+    return _descended(design, coordinates, ridge, rows or design.rows(design.problem))
 
 
-def _descended(design: Design, coordinates: Parametrisation, ridge: float) -> np.ndarray:
+def _descended(
+    design: Design, coordinates: Parametrisation, ridge: float, rows: Rows
+) -> np.ndarray:
     """Fit the same models as neurons of order 1, in a few steps: memory grows with the terms."""
-    problem, rows = design.problem, design.rows(design.problem)
+    problem = design.problem
     plain = coordinates.with_spec(EigSpec(design.coarse.terms, 1))
     weights = problem.target.targets.weights
     roots = np.full((int(plain.psd.sum()), 1, 1), _LEAST_ROOT)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.encoding.rows import Rows
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
@@ -77,13 +78,21 @@ def begin(
 
 
 def _screened_start(
-    design: Design, coordinates: Parametrisation, settings: Settings, rng: np.random.Generator
+    design: Design,
+    coordinates: Parametrisation,
+    settings: Settings,
+    rng: np.random.Generator,
+    rows: Rows,
 ) -> np.ndarray:
     """Return the better of the gapped and the random start, after a few steps on a few rows."""
-    p = first_guess(design, coordinates, settings.penalty)
+    p = first_guess(design, coordinates, settings.penalty, rows)
     few = np.sort(rng.permutation(len(design.problem))[:_SCREEN_ROWS])
     objective = design.objective(
-        coordinates, settings.penalty, on=design.problem.part(few), smooth=settings.smooth
+        coordinates,
+        settings.penalty,
+        on=design.problem.part(few),
+        rows=rows if len(few) == len(design.problem) else None,
+        smooth=settings.smooth,
     )
     kinds = (initialisation.gapped, initialisation.random)
     starts = [begin(kind, coordinates, p, rng) for kind in kinds]
@@ -112,15 +121,22 @@ def fit_member(
     """
     problem, coordinates = design.problem, design.parametrisation(settings.dim)
     rng, anchor = problem.context.rng("member", member), start
+    encoded = design.rows(problem)
     if start is None:
-        start = _screened_start(design, coordinates, settings, rng)
+        start = _screened_start(design, coordinates, settings, rng, encoded)
     known, watched = problem, None
     stopping = problem.options.early_stopping
     if stopping:
         rows, hidden = split(stopping, len(problem), rng)
-        known = problem.part(rows)
+        known, encoded = problem.part(rows), None
     objective = design.objective(
-        coordinates, settings.penalty, on=known, smooth=settings.smooth, anchor=anchor, hold=hold
+        coordinates,
+        settings.penalty,
+        on=known,
+        rows=encoded,
+        smooth=settings.smooth,
+        anchor=anchor,
+        hold=hold,
     )
     if stopping:
         part = problem.part(hidden)

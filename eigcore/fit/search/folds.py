@@ -125,14 +125,14 @@ def judge(
     context = fold.known.context
     values, found = [], []
     for neuron, design in enumerate(fold.designs(sums, sizes, until)):
-        coordinates = design.parametrisation(settings.dim)
+        coordinates, rows = design.parametrisation(settings.dim), design.rows(fold.known)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
         else:
             kind = initialisation.random if neuron else initialisation.gapped
-            guess = first_guess(design, coordinates, penalty)
+            guess = first_guess(design, coordinates, penalty, rows)
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
-        objective = design.objective(coordinates, penalty, smooth=settings.smooth)
+        objective = design.objective(coordinates, penalty, rows=rows, smooth=settings.smooth)
         solution = minimize(
             objective,
             start,
