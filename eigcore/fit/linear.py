@@ -76,6 +76,6 @@ def _indicators(cells: np.ndarray, column: Column, known: np.ndarray) -> np.ndar
         return np.concatenate([(cells[:, None] == levels).astype(np.float64), flag], axis=1)
     seen = known[~np.isnan(known)]
     # a constant column is zero, also in other rows
-    center, scale = (0.0, np.inf) if is_constant(seen) else (seen.mean(), seen.std())
+    center, scale = (0.0, np.inf) if is_constant(seen) else (seen.mean(), seen.std() or 1.0)
     filled = np.where(absent, 0.0, (np.where(absent, center, cells) - center) / scale)
     return np.concatenate([filled[:, None], flag], axis=1)

@@ -12,6 +12,7 @@ import numpy as np
 from eigcore.encoding import is_constant
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
+from eigcore.fit.data.scale import check_target
 from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
 from eigcore.fit.options import FitOptions
@@ -100,12 +101,7 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
     if classified or options.loss in CLASSIFIED:
         return _codes(cells, table, options)
     plain = _floats(cells, name)
-    infinite = int(np.isinf(plain).sum())
-    if infinite:
-        raise InvalidInput(
-            f"Target {name!r} is infinite in {infinite} row(s); expected finite numbers. Remove "
-            "those rows from the table."
-        )
+    check_target(name, plain)
     if is_constant(plain) and not options.keep_constant:
         raise _constant(name, plain)
     return plain, ()
