@@ -26,12 +26,12 @@ _SILENCE = 1.0
 
 
 class Progress(NamedTuple):
-    """What a callback receives.
+    """What a callback receives: when the fit begins, after every step, and in every silent second.
 
     stage : "choosing", "fitting" or "streaming"
     fraction : the part of the stage that is done, 0 … 1
     member, members : number of the current member, and of all members
-    iteration, value : step of the descent, and the objective after it
+    iteration, value : step of the descent, and the objective after it; NaN before the first one
     """
 
     stage: Stage

@@ -36,7 +36,7 @@ def fit_stream(
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
     Memory: four blocks of rows, block_rows · (columns + 1) · 8 bytes each; the sample; the
-    covariance of the terms, terms² · 8 bytes; and one row group in the reader. None of these grows
+    covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
     with the number of rows.
 
     Parameters
