@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from eigcore.fit.context import Context
 from eigcore.fit.members.design import Design
+from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.initialisation import gapped
-from eigcore.fit.members.member import first_guess
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.options import FitOptions, Shape
 from eigcore.fit.problem import Problem as Rows

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_psd import PENALTY, Problem, prepare, problems
 from eigcore.fit.members import initialisation
-from eigcore.fit.members.member import begin, first_guess
+from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.member import begin
 from eigcore.fit.solvers.lbfgs import minimize
 
 STEPS = (30, 60, 120, 250)

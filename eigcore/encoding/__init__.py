@@ -8,7 +8,7 @@ from eigcore.encoding.columns import (
     column_from_dict,
 )
 from eigcore.encoding.encoding import Encoding
-from eigcore.encoding.knots import quantile_knots
+from eigcore.encoding.knots import is_constant, quantile_knots
 from eigcore.encoding.projection import Projection
 from eigcore.encoding.terms import Column, Pieces
 
@@ -22,5 +22,6 @@ __all__ = [
     "PiecewiseLinear",
     "Projection",
     "column_from_dict",
+    "is_constant",
     "quantile_knots",
 ]

@@ -1,4 +1,4 @@
-"""Knots at quantiles."""
+"""Knots at quantiles, and whether a column varies at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from eigcore.errors import InvalidInput
 
 CLOSE = 64 * float(np.finfo(np.float64).eps)
 """Knots closer than this, relative to their size, become one knot."""
+
+
+def is_constant(values: np.ndarray) -> bool:
+    """Whether numbers (rows,) differ by rounding alone: max x − min x ≤ CLOSE · max |x|.
+
+    True as well without any number. The numbers are finite.
+    """
+    if not len(values):
+        return True
+    low, high = float(np.min(values)), float(np.max(values))
+    return high - low <= CLOSE * max(abs(low), abs(high))
 
 
 def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
@@ -33,7 +44,7 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
     Raises
     ------
     InvalidInput
-        If there are fewer than two distinct finite values, or count < 2.
+        If the finite values are constant (`is_constant`), or count < 2.
     """
     if count < 2:
         raise InvalidInput(f"count is {count}. Expected at least two knots. Write count=2 or more.")
@@ -42,8 +53,8 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
     distinct = _apart(np.unique(values))
     if len(distinct) < 2:
         raise InvalidInput(
-            f"The column has {len(distinct)} distinct finite value(s). Expected at least 2, with a "
-            "knot at each. Leave the column out."
+            f"The column is constant up to rounding ({values[:1].tolist()} in {len(values)} finite "
+            "cells). Expected at least two different values, with a knot at each. Leave it out."
         )
     if len(distinct) <= count:
         return tuple(distinct.tolist())
@@ -63,8 +74,12 @@ def quantile_knots(values: Any, count: int) -> tuple[float, ...]:
 
 def _apart(knots: np.ndarray) -> np.ndarray:
     """Drop knots that float64 can barely distinguish from the one before."""
+    knots = np.unique(knots)
+    size = np.abs(knots)
+    if (np.diff(knots) > CLOSE * np.maximum(size[1:], size[:-1])).all():
+        return knots
     kept: list[float] = []
-    for knot in np.unique(knots).tolist():
+    for knot in knots.tolist():
         if not kept or knot - kept[-1] > CLOSE * max(abs(knot), abs(kept[-1])):
             kept.append(knot)
     return np.array(kept)

@@ -26,8 +26,8 @@ from eigcore.fit import Solution, resume
 from eigcore.fit.train import fit_with
 from eigcore.model import SpectralModel
 
-GAP_ROWS = 1000
-"""About this many training rows determine `gap_`."""
+GAP_ROWS, GAP_TERMS = 1000, 4_000_000
+"""About this many training rows determine `gap_`, with about so many terms in all."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 FREE = frozenset(
@@ -170,7 +170,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
-        step = max(1, len(next(iter(columns.values()))) // GAP_ROWS)
+        rows = max(1, min(GAP_ROWS, GAP_TERMS // model.encoding.terms))
+        step = max(1, len(next(iter(columns.values()))) // rows)
         some = {name: cells[::step] for name, cells in columns.items()}
         self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
 

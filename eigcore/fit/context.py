@@ -21,14 +21,17 @@ _FLOAT32_FROM = 500_000
 _DESCENT = 0.9
 """Part of a budget after which every descent stops; the rest is for the report."""
 
+_SILENCE = 1.0
+"""Seconds after which a callback is told again where the fit is."""
+
 
 class Progress(NamedTuple):
-    """What a callback receives.
+    """What a callback receives: when the fit begins, after every step, and in every silent second.
 
     stage : "choosing", "fitting" or "streaming"
     fraction : the part of the stage that is done, 0 … 1
     member, members : number of the current member, and of all members
-    iteration, value : step of the descent, and the objective after it
+    iteration, value : step of the descent, and the objective after it; NaN before the first one
     """
 
     stage: Stage
@@ -61,6 +64,7 @@ class Context:
     interrupted: bool = False
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
+    last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
 
     def __post_init__(self) -> None:
         if self.callback is not None and not callable(self.callback):
@@ -70,8 +74,20 @@ class Context:
 
     def tell(self, *progress: Stage | float) -> None:
         """Pass the fields of a Progress to the callback, and remember its answer."""
+        self.last = self.seconds, progress
         if self.callback is not None:
             self.stopped |= bool(self.callback(Progress(*progress)))  # pyright: ignore
+
+    def is_over(self, part: float = 1.0) -> bool:
+        """Whether this part of the time for descents has passed, or the callback ended the fit.
+
+        Callers ask this once per step. If the callback has heard nothing for a second, it hears the
+        last progress again.
+        """
+        told, progress = self.last
+        if progress and self.seconds - told > _SILENCE:
+            self.tell(*progress)
+        return self.stopped or self.left(part) < 0.0
 
     @property
     def seconds(self) -> float:

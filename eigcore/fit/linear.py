@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column
+from eigcore.encoding import Categories, Column, is_constant
 from eigcore.fit.losses import Squared
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import minimize
 
 _RIDGE = 1e-6
+_PART = 1.05
+"""Part of the time for descents after which this one stops, too."""
 
 
 def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
@@ -28,9 +30,7 @@ def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
     share = np.full(len(known), 1.0 / len(known))
     if targets.weights is not None:
         share = targets.weights / targets.weights.sum()
-    ridge = _RIDGE * np.eye(known.shape[1])
-    weighted = known.T * share
-    start = np.linalg.solve(weighted @ known + ridge, weighted @ problem.target.working)
+    start = _least_squares(known, share, problem.target.working)
     if isinstance(loss, Squared):
         return asked @ start
 
@@ -38,8 +38,26 @@ def linear_decisions(problem: Problem, others: np.ndarray) -> np.ndarray:
         value, slope = loss(known @ w.reshape(start.shape), *targets)
         return value + _RIDGE * float(w @ w), (known.T @ slope).ravel() + 2.0 * _RIDGE * w
 
-    found = minimize(objective, start.ravel(), max_iter=300, decrease_tol=1e-6).x
+    over = problem.context.is_over
+    found = minimize(
+        objective,
+        start.ravel(),
+        max_iter=300,
+        decrease_tol=1e-6,
+        callback=lambda *_: over(_PART),
+    ).x
     return asked @ found.reshape(start.shape)
+
+
+def _least_squares(known: np.ndarray, share: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Coefficients of known (n, p), from p equations, or from n where those are fewer."""
+    weighted = known.T * share
+    rows, size = known.shape
+    if size <= rows:
+        ridge = _RIDGE * np.eye(size)
+        return np.linalg.solve(weighted @ known + ridge, weighted @ target)
+    # (Kᵀ S K + ρ 1)⁻¹ Kᵀ S = Kᵀ S (K Kᵀ S + ρ 1)⁻¹
+    return weighted @ np.linalg.solve(known @ weighted + _RIDGE * np.eye(rows), target)
 
 
 def _design(problem: Problem, others: np.ndarray) -> np.ndarray:
@@ -57,6 +75,7 @@ def _indicators(cells: np.ndarray, column: Column, known: np.ndarray) -> np.ndar
         levels = np.arange(len(column.levels))
         return np.concatenate([(cells[:, None] == levels).astype(np.float64), flag], axis=1)
     seen = known[~np.isnan(known)]
-    center, scale = (seen.mean(), seen.std() or 1.0) if len(seen) else (0.0, 1.0)
+    # a constant column is zero, also in other rows
+    center, scale = (0.0, np.inf) if is_constant(seen) else (seen.mean(), seen.std() or 1.0)
     filled = np.where(absent, 0.0, (np.where(absent, center, cells) - center) / scale)
     return np.concatenate([filled[:, None], flag], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ def fit_table(
     table: Any, target: Any, weights: Any, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit the rows that are not held out; for the parameters see `eigcore.fit.fit`."""
+    context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     whole = Problem.of(table, target, weights, options, context)
     whole, fitted = whole.split()
     train = whole.part(fitted)

@@ -40,7 +40,8 @@ def fit(
         returns an iterator of batches, the same ones whenever it is called.
     target : name of a column, or values (rows,) where the table is in memory
     weights : (rows,) non-negative row weights, for a table in memory; None: all equal
-    callback : called with a `Progress` after every step; returning True ends the fit
+    callback : called with a `Progress` when the fit begins, and after every step; returning True
+        ends the fit
     {options}
 
     Returns

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from samples import problem_for
 
+from eigcore.fit import linear
 from eigcore.fit.linear import linear_decisions
 
 
@@ -24,3 +26,14 @@ def test_missing_cells_and_categories_have_terms_of_their_own():
     problem = problem_for({"a": a, "kind": kind}, y)
     found = linear_decisions(problem, problem.numbers)
     assert np.allclose(found, problem.target.targets.target, atol=1e-3)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fewer_rows_than_columns_give_the_same_coefficients(weighted):
+    rng = np.random.default_rng(0)
+    known, target = rng.normal(size=(20, 50)), rng.normal(size=(20, 2))
+    share = rng.random(20) if weighted else np.ones(20)
+    share /= share.sum()
+    gram = (known.T * share) @ known + linear._RIDGE * np.eye(50)
+    wanted = np.linalg.solve(gram, (known.T * share) @ target)
+    np.testing.assert_allclose(linear._least_squares(known, share, target), wanted, atol=1e-6)

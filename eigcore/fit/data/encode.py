@@ -20,6 +20,7 @@ from eigcore.encoding import (
     Linear,
     PiecewiseLinear,
     Projection,
+    is_constant,
     quantile_knots,
 )
 
@@ -74,9 +75,13 @@ def _with_knots(cells: np.ndarray, missing: bool, knots: int, linear_tails: bool
     seen = cells[~np.isnan(cells)]
     if not len(seen):
         return Linear(missing=True)
+    if is_constant(seen):
+        # in units of its size, so that rounding stays rounding
+        center = float(seen[0])
+        return Linear(center, max(abs(center), 1.0), missing=missing)
     if knots == 0 or len(np.unique(seen)) <= 2:
         ends = float(seen.min()), float(seen.max())
-        limits = None if linear_tails or ends[0] == ends[1] else ends
+        limits = None if linear_tails else ends
         return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing, limits)
     tails = "linear" if linear_tails else "clamped"
     return PiecewiseLinear(quantile_knots(seen, knots + 1), tails=tails, missing=missing)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Categories, Column, Linear
+from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import missing
 from eigcore.encoding.read import as_text
 from eigcore.errors import InvalidInput, InvalidTable
+from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""
@@ -109,18 +110,12 @@ def check_column(
         constant = len(column.levels) == 1
     else:
         numbers = cells[~absent].astype(np.float64)
-        infinite = int(np.isinf(numbers).sum())
-        if infinite:
-            raise InvalidTable(
-                f"Column {name!r} is infinite in {infinite} of {rows} rows; expected finite "
-                "numbers or empty cells. Correct the table.",
-                *leave_out,
-            )
-        constant = np.ptp(numbers) == 0.0
+        check_numbers(name, numbers, rows)
+        constant = is_constant(numbers)
     if constant and not absent.any() and not keep_constant:
         raise InvalidTable(
-            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows); expected at "
-            "least two different values.",
+            f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows, up to rounding); "
+            "expected at least two different values.",
             *leave_out,
         )
 

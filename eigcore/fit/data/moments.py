@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from eigcore.core.sources import Bins
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
 from eigcore.encoding.bins import bins
+from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 
-_CHUNK = 2048
+_CHUNK, _CHUNK_SIZE = 2048, 2**23
+"""Rows that are encoded at a time, and numbers."""
+_FEW_PARTS = 64
+"""Up to so many parts, histograms of pairs are faster than a product of the terms."""
 _CONSTANT = 1e-13
 """Variances below this part of the mean square are rounding."""
 
@@ -22,12 +26,13 @@ _CONSTANT = 1e-13
 class Moments:
     """Moments of terms z (terms,) and of one or more targets y over some rows.
 
-    mean : (terms,);  covariance : (terms, terms)
+    mean : (terms,)
+    covariance : of the terms; whole only where it is small (`eigcore.fit.data.covariance`)
     cross : (terms, targets) covariances with the targets;  target : (targets,) their means
     """
 
     mean: np.ndarray
-    covariance: np.ndarray
+    covariance: Covariance
     cross: np.ndarray
     target: np.ndarray
 
@@ -40,27 +45,49 @@ class Moments:
         weights: np.ndarray | None = None,
     ) -> Moments:
         """Moments of rows: numbers (N, columns) float64, target (N,) or (N, targets)."""
-        count = len(numbers)
+        count, parts = len(numbers), encoding.slices
         target = target.reshape(count, -1)
         share = np.full(count, 1.0) if weights is None else weights * (count / weights.sum())
         middle = share @ target / count
         around = share[:, None] * (target - middle)
-        found = bins(encoding, numbers)
-        if found is None:
-            mean, products, cross = _dense_sums(encoding, numbers, share, around)
+        found, whole = bins(encoding, numbers), is_whole(parts)
+        if found is None or len(parts) > _FEW_PARTS:
+            sums = _dense_sums(_chunks(encoding, numbers, found), parts, whole, share, around)
         else:
-            mean, products, cross = _sums(found, encoding.slices, share, around)
-        mean, square = mean / count, products / count
-        covariance = square - np.outer(mean, mean)
-        constant = np.diagonal(covariance) <= _CONSTANT * np.diagonal(square)
-        covariance[constant] = covariance[:, constant] = 0.0
-        return cls(mean, covariance, cross / count, middle)
+            sums = _sums(found, parts, whole, share, around)
+        mean, products, cross = sums
+        mean = mean / count
+        blocks = [
+            _centred(square / count, mean[where])
+            for square, where in zip(products, _groups(parts, whole), strict=True)
+        ]
+        return cls(mean, Covariance(parts, tuple(blocks), whole), cross / count, middle)
 
-    def of_sums(self, sums: np.ndarray) -> Moments:
-        """Moments of the terms ``z @ sums``, for a mostly zero ``sums`` (terms, others)."""
-        add = csr_array(sums.T)
-        covariance = add @ (add @ self.covariance).T
+    def of_sums(self, sums: BlockDiagonal) -> Moments:
+        """Moments of the terms ``z @ sums``."""
+        add = sums.sparse.T
+        covariance = self.covariance.of_sums(sums)
         return Moments(add @ self.mean, covariance, add @ self.cross, self.target)
+
+
+def _groups(parts: tuple[slice, ...], whole: bool) -> tuple[slice, ...]:
+    return (slice(0, parts[-1].stop if parts else 0),) if whole else parts
+
+
+def _centred(square: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Covariances from mean products; those of terms that vary by rounding alone are zero."""
+    covariance = square - np.outer(mean, mean)
+    constant = np.diagonal(covariance) <= _CONSTANT * np.diagonal(square)
+    covariance[constant] = covariance[:, constant] = 0.0
+    return covariance
+
+
+class _Sums(NamedTuple):
+    """Σ z (terms,), Σ z zᵀ in the blocks of a `Covariance`, and Σ z yᵀ (terms, targets)."""
+
+    mean: np.ndarray
+    products: list[np.ndarray]
+    cross: np.ndarray
 
 
 class _Steps(NamedTuple):
@@ -105,8 +132,10 @@ def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
     return np.delete(tails, 0, axis)
 
 
-def _sums(found: Bins, slices: tuple[slice, ...], share: np.ndarray, around: np.ndarray):
-    """Σ z (terms,), Σ z zᵀ (terms, terms), Σ z yᵀ (terms, targets), with the rows' shares.
+def _sums(
+    found: Bins, slices: tuple[slice, ...], whole: bool, share: np.ndarray, around: np.ndarray
+) -> _Sums:
+    """Sums with the rows' shares.
 
     A term is a one, a fraction or zero (`eigcore.encoding.bins`), so this takes rows · columns²
     additions; the product of the dense terms takes rows · terms².
@@ -123,23 +152,42 @@ def _sums(found: Bins, slices: tuple[slice, ...], share: np.ndarray, around: np.
         )
     mean = np.concatenate([part.sums(share) for part in parts])
     cross = np.stack([np.concatenate([p.sums(y) for p in parts]) for y in around.T], axis=-1)
+    if not whole:
+        return _Sums(mean, [part.products(part, share) for part in parts], cross)
     products = np.empty((len(mean), len(mean)))
     for i, part in enumerate(parts):
         for j, other in enumerate(parts[: i + 1]):
             block = part.products(other, share)
             products[slices[i], slices[j]] = block
             products[slices[j], slices[i]] = block.T
-    return mean, products, cross
+    return _Sums(mean, [products], cross)
 
 
-def _dense_sums(encoding: Encoding, numbers: np.ndarray, share: np.ndarray, around: np.ndarray):
-    size = encoding.terms
-    mean, products = np.zeros(size), np.zeros((size, size))
-    cross = np.zeros((size, around.shape[1]))
-    for start in range(0, len(numbers), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        terms = np.array(encoding(numbers[rows], get_backend("numpy"), codes=True), np.float64)
+Chunks = Iterator[tuple[slice, np.ndarray]]
+
+
+def _chunks(encoding: Encoding, numbers: np.ndarray, found: Bins | None) -> Chunks:
+    """Yield some rows and their terms (rows, terms), again and again."""
+    step = min(_CHUNK, 1 + _CHUNK_SIZE // (encoding.terms + 1))
+    for start in range(0, len(numbers), step):
+        rows = slice(start, start + step)
+        if found is None:
+            terms = np.array(encoding(numbers[rows], get_backend("numpy"), codes=True), np.float64)
+        else:
+            terms = found.part(rows).dense(encoding.terms)
+        yield rows, terms
+
+
+def _dense_sums(
+    chunks: Chunks, slices: tuple[slice, ...], whole: bool, share: np.ndarray, around: np.ndarray
+) -> _Sums:
+    size, groups = slices[-1].stop, _groups(slices, whole)
+    mean, cross = np.zeros(size), np.zeros((size, around.shape[1]))
+    products = [np.zeros((where.stop - where.start,) * 2) for where in groups]
+    for rows, terms in chunks:
         mean += share[rows] @ terms
-        products += (terms * share[rows, None]).T @ terms
+        for total, where in zip(products, groups, strict=True):
+            own = terms[:, where]
+            total += (own * share[rows, None]).T @ own
         cross += terms.T @ around[rows]
-    return mean, products, cross
+    return _Sums(mean, products, cross)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding import is_constant
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
+from eigcore.fit.data.scale import check_target
 from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
 from eigcore.fit.options import FitOptions
@@ -99,13 +101,8 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
     if classified or options.loss in CLASSIFIED:
         return _codes(cells, table, options)
     plain = _floats(cells, name)
-    infinite = int(np.isinf(plain).sum())
-    if infinite:
-        raise InvalidInput(
-            f"Target {name!r} is infinite in {infinite} row(s); expected finite numbers. Remove "
-            "those rows from the table."
-        )
-    if np.ptp(plain) == 0.0 and not options.keep_constant:
+    check_target(name, plain)
+    if is_constant(plain) and not options.keep_constant:
         raise _constant(name, plain)
     return plain, ()
 
@@ -180,6 +177,6 @@ def _are_many(levels: Sequence[Any], cells: np.ndarray) -> bool:
 
 def _constant(name: str, cells: np.ndarray) -> InvalidInput:
     return InvalidInput(
-        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows; "
-        "expected it to vary. Pass another target."
+        f"Target {name!r} has the same value {cells.tolist()[0]!r} in all {len(cells)} rows, up "
+        "to rounding; expected it to vary. Pass another target."
     )

@@ -20,7 +20,8 @@ def read_weights(weights: Any, rows: int) -> np.ndarray:
     if not (np.isfinite(array) & (array >= 0.0)).all() or not array.any():
         found = "missing or infinite ones" if not np.isfinite(array).all() else f"{array.min():.6g}"
         raise _bad_weights(weights, rows, f"hold {found}" if array.any() else "are all 0")
-    return array
+    # by a power of two, which changes no digit of a mean: sums of any weights are finite
+    return np.ldexp(array, -int(np.frexp(array.max())[1]))
 
 
 def _bad_weights(weights: Any, rows: int, problem: str) -> InvalidOption:

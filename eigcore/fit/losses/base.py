@@ -11,6 +11,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from eigcore.encoding import is_constant
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -23,6 +25,8 @@ class Scaling(NamedTuple):
     @classmethod
     def around(cls, center: float, target: np.ndarray, weights: np.ndarray | None) -> Scaling:
         """Scale to unit variance around a centre; a constant target keeps its unit."""
+        if is_constant(target):
+            return cls(1.0, float(center))
         mean = np.average(target, weights=weights)
         variance = np.average((target - mean) ** 2, weights=weights)
         return cls(float(np.sqrt(variance)) or 1.0, float(center))

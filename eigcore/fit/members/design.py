@@ -10,8 +10,9 @@ from eigcore.core.spec import EigSpec
 from eigcore.encoding import Column, Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import SIGNS
+from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
-from eigcore.fit.members.parametrisation import Parametrisation, block_diagonal
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.members.shapes import ColumnMap, column_map, free_map
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.objective import Objective
@@ -45,7 +46,7 @@ class Design:
     Attributes
     ----------
     coarse : Encoding of this member
-    refinement : (shared terms, terms), see `eigcore.fit.data.encode.refinement`
+    refinement : BlockDiagonal (shared terms, terms), see `eigcore.fit.data.encode.refinement`
     moments : Moments of the terms
     deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
@@ -56,18 +57,18 @@ class Design:
         self.problem = problem
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)
-        self.refinement = block_diagonal([refinement(*pair) for pair in pairs])
+        self.refinement = BlockDiagonal([refinement(*pair) for pair in pairs])
         # A wide piece is a sum of narrow ones, so its moments follow from theirs.
         self.moments = problem.moments.of_sums(self.refinement)
-        variance = np.diagonal(self.moments.covariance)
+        variance = self.moments.covariance.diagonal
         self.deviation = np.maximum(np.sqrt(np.maximum(variance, 0.0)), LEAST_DEVIATION)
         self.maps = self._maps(self.coarse)
-        columns = zip(self.coarse.slices, self.maps, self.coarse.labels, strict=True)
+        columns = zip(self.maps, self.coarse.labels, strict=True)
         self.signal = np.concatenate(
             [
-                _signal(self.moments.covariance[where, where], column.to_terms, keep)
+                _signal(self.moments.covariance.within(j), column.to_terms, keep)
                 * (name not in without)
-                for where, column, name in columns
+                for j, (column, name) in enumerate(columns)
             ]
         )
 
@@ -109,6 +110,7 @@ class Design:
         penalty: float,
         *,
         on: Problem | None = None,
+        rows: Rows | None = None,
         smooth: float = 0.0,
         anchor: np.ndarray | None = None,
         hold: float = 0.0,
@@ -120,11 +122,12 @@ class Design:
         coordinates : of this design
         penalty, smooth : see `eigcore.fit.members.member.Settings`
         on : rows to use; None: those of the design
+        rows : the same rows, if they are encoded already
         anchor, hold : see `eigcore.fit.solvers.objective.Objective`
         """
         problem = on or self.problem
         return Objective(
-            self.rows(problem),
+            rows or self.rows(problem),
             problem.target.targets,
             loss=problem.loss,
             penalty=penalty,
@@ -139,8 +142,9 @@ class Design:
 
         vector : (outputs · size,), the pencils' vectors joined
         """
-        pencils = [self._pencil(coordinates, part) for part in vector.reshape(-1, coordinates.size)]
         maps = self._maps(self.problem.encoding)
+        parts = vector.reshape(-1, coordinates.size)
+        pencils = [self._pencil(coordinates, part, maps) for part in parts]
         signs = tuple(int(sign) for limits in maps for sign in limits.signs())
         spec = replace(
             coordinates.spec,
@@ -150,20 +154,23 @@ class Design:
         )
         return spec, np.stack(pencils)
 
-    def _pencil(self, coordinates: Parametrisation, vector: np.ndarray) -> np.ndarray:
+    def _pencil(
+        self, coordinates: Parametrisation, vector: np.ndarray, maps: list[ColumnMap]
+    ) -> np.ndarray:
         """Parameters (terms + 1, K) of one pencil in the shared encoding."""
         spec, shared = coordinates.spec, self.problem.encoding
         params = coordinates.fold(coordinates.matrices(vector))[0]
         terms = self.refinement @ params[1:]
         diagonal = (spec.rows == spec.cols).astype(np.float64)
-        for where, limits in zip(shared.slices, self._maps(shared), strict=True):
+        for where, limits in zip(shared.slices, maps, strict=True):
             terms[where] += limits.margin(terms[where], spec.dim)[:, None] * diagonal
         return np.concatenate([params[:1], terms])
 
     def vector(self, coordinates: Parametrisation, params: np.ndarray) -> np.ndarray:
         """Inverse of `member`: parameters (outputs, terms + 1, K) -> (outputs · size,)."""
-        back = np.linalg.pinv(self.refinement)
-        pencils = [np.concatenate([pencil[:1], back @ pencil[1:]]) for pencil in params]
+        pencils = [
+            np.concatenate([pencil[:1], self.refinement.solve(pencil[1:])]) for pencil in params
+        ]
         return np.concatenate([coordinates.coordinates(pencil[None]) for pencil in pencils])
 
 

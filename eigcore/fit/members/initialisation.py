@@ -28,10 +28,12 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
     Parameters
     ----------
     moments : of the centred signals, what one unit of each block adds to the pencil, and of the
-        targets that p_0 + Σ p_m signal_m is to approximate
+        targets that p_0 + Σ p_m signal_m is to approximate; with a whole covariance
     ridge : weight of Σ w_b² beside the mean of squares, for w = ``to_scaled`` p of the scaled terms
     """
-    gram = moments.covariance + ridge * coordinates.to_scaled.T @ coordinates.to_scaled
+    gram = moments.covariance.blocks[0].copy()
+    for where, block in zip(moments.covariance.parts, coordinates.to_scaled.blocks, strict=True):
+        gram[where, where] += ridge * block.T @ block
     if not coordinates.psd.any():
         p = np.linalg.solve(gram, moments.cross).T
     else:
@@ -44,10 +46,10 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
         )
     found = np.concatenate([moments.target[:, None], p], axis=1)
     # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
-    return found / _unit(coordinates.spec)
+    return found / unit(coordinates.spec)
 
 
-def _unit(spec: EigSpec) -> float:
+def unit(spec: EigSpec) -> float:
     """Value of φ at the identity, or 1 where that is 0."""
     total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
     return total if abs(total) > 1e-9 else 1.0

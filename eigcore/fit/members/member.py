@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.encoding.rows import Rows
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
+from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.early_stopping import Watch, split
@@ -22,8 +24,6 @@ SOME = 2500
 """From this many rows on, one split decides on settings; below, descents may be longer."""
 _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
-_LEAST_RIDGE = 1e-10
-"""Ridge that breaks ties between equal linear models."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, relative to ``knots``: different knots improve the average."""
 _LONG = 20.0
@@ -70,17 +70,6 @@ def most_steps(problem: Problem) -> int:
     return 250 if long and len(problem) <= SOME else 120
 
 
-def first_guess(design: Design, coordinates: Parametrisation, penalty: float) -> np.ndarray:
-    """Return the coefficients p (outputs, 1 + blocks) of the additive models.
-
-    At order 1 they are the whole model: with squared loss, the best one for this penalty.
-    """
-    moments = design.moments.of_sums(coordinates.to_terms)
-    if coordinates.spec.dim == 1:
-        return initialisation.additive(coordinates, moments, max(penalty, _LEAST_RIDGE))
-    return initialisation.additive(coordinates, moments)
-
-
 def begin(
     start: Start, coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
@@ -89,17 +78,29 @@ def begin(
 
 
 def _screened_start(
-    design: Design, coordinates: Parametrisation, settings: Settings, rng: np.random.Generator
+    design: Design,
+    coordinates: Parametrisation,
+    settings: Settings,
+    rng: np.random.Generator,
+    rows: Rows,
 ) -> np.ndarray:
     """Return the better of the gapped and the random start, after a few steps on a few rows."""
-    p = first_guess(design, coordinates, settings.penalty)
+    p = first_guess(design, coordinates, settings.penalty, rows)
     few = np.sort(rng.permutation(len(design.problem))[:_SCREEN_ROWS])
     objective = design.objective(
-        coordinates, settings.penalty, on=design.problem.part(few), smooth=settings.smooth
+        coordinates,
+        settings.penalty,
+        on=design.problem.part(few),
+        rows=rows if len(few) == len(design.problem) else None,
+        smooth=settings.smooth,
     )
     kinds = (initialisation.gapped, initialisation.random)
     starts = [begin(kind, coordinates, p, rng) for kind in kinds]
-    tried = [minimize(objective, start, max_iter=_SCREEN_STEPS) for start in starts]
+    over = design.problem.context.is_over
+    tried = [
+        minimize(objective, start, max_iter=_SCREEN_STEPS, callback=lambda *_: over())
+        for start in starts
+    ]
     if any(solution.reason == "interrupted" for solution in tried):
         raise KeyboardInterrupt
     return min(tried, key=lambda solution: solution.value).x
@@ -120,15 +121,22 @@ def fit_member(
     """
     problem, coordinates = design.problem, design.parametrisation(settings.dim)
     rng, anchor = problem.context.rng("member", member), start
+    encoded = design.rows(problem)
     if start is None:
-        start = _screened_start(design, coordinates, settings, rng)
+        start = _screened_start(design, coordinates, settings, rng, encoded)
     known, watched = problem, None
     stopping = problem.options.early_stopping
     if stopping:
         rows, hidden = split(stopping, len(problem), rng)
-        known = problem.part(rows)
+        known, encoded = problem.part(rows), None
     objective = design.objective(
-        coordinates, settings.penalty, on=known, smooth=settings.smooth, anchor=anchor, hold=hold
+        coordinates,
+        settings.penalty,
+        on=known,
+        rows=encoded,
+        smooth=settings.smooth,
+        anchor=anchor,
+        hold=hold,
     )
     if stopping:
         part = problem.part(hidden)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import copy
 
 import numpy as np
 
 from eigcore.core.canonical import matrices, pack
 from eigcore.core.spec import EigSpec
+from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.moments import Moments
 from eigcore.fit.members.shapes import ColumnMap
 from eigcore.fit.solvers.whitening import POWER, Whitening
@@ -44,28 +45,32 @@ class Parametrisation:
         power: float = POWER,
         factored: bool = True,
     ):
-        self.spec, self.maps, self.deviation = spec, maps, deviation
+        self.maps, self.deviation = maps, deviation
         self.mean = moments.mean
-        joined = block_diagonal([m.to_terms for m in maps])
         used = signal > 0.0
         self.psd = np.concatenate([np.zeros(0, bool), *(m.psd for m in maps)])[used] & factored
-        self.scale = 1.0 / signal[used]
-        self.to_terms = joined[:, used] * self.scale
-        self.to_scaled = deviation[:, None] * self.to_terms
-        self.parts = _parts(maps, used)
-        self.plain = _is_diagonal(self.to_scaled)
-        self.white = self._whitening(moments, power)
+        joined = BlockDiagonal([m.to_terms for m in maps]).some(used)
+        self.to_terms = joined.times(np.ones(len(deviation)), 1.0 / signal[used])
+        self.to_scaled = self.to_terms.times(deviation, np.ones(len(self.psd)))
+        self.plain = self.to_scaled.diagonal
+        self.back = self.to_scaled.T
+        free = self.to_terms.some(~self.psd)
+        self.white = Whitening(moments.covariance.of_sums(free), power)
+        self._set_spec(spec)
+
+    def _set_spec(self, spec: EigSpec) -> None:
+        self.spec = spec
         self.free_size = int((~self.psd).sum()) * spec.packed_size
         self.size = spec.packed_size + self.free_size + int(self.psd.sum()) * spec.dim**2
         below = np.subtract.outer(np.arange(spec.dim), np.arange(spec.dim))
         banded = spec.bandwidth < spec.dim - 1
         self.mask = ((below >= 0) & (below <= spec.bandwidth)) | (not banded)
 
-    def _whitening(self, moments: Moments, power: float) -> Whitening:
-        free = ~self.psd
-        places = np.concatenate([[0], np.cumsum(free)])
-        columns = [slice(places[part.start], places[part.stop]) for _, part in self.parts]
-        return Whitening(moments.of_sums(self.to_terms[:, free]).covariance, columns, power)
+    def with_spec(self, spec: EigSpec) -> Parametrisation:
+        """Return the same coordinates for matrices of another order or structure."""
+        other = copy.copy(self)
+        other._set_spec(spec)
+        return other
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
@@ -82,15 +87,10 @@ class Parametrisation:
         return vector[:size], packed
 
     def _scaled(self, numbers: np.ndarray, transposed: bool = False) -> np.ndarray:
-        """``to_scaled`` @ numbers, or its transpose, column by column of the table."""
+        """``to_scaled`` @ numbers, or its transpose."""
         if self.plain is not None:
             return self.plain[:, None] * numbers
-        matrix = self.to_scaled.T if transposed else self.to_scaled
-        product = np.empty((len(matrix), numbers.shape[1]))
-        for terms, blocks in self.parts:
-            here, there = (blocks, terms) if transposed else (terms, blocks)
-            np.matmul(matrix[here, there], numbers[there], out=product[here])
-        return product
+        return (self.back if transposed else self.to_scaled) @ numbers
 
     def factors(self, vector: np.ndarray) -> np.ndarray:
         """Return the factors B (psd blocks, d, d)."""
@@ -117,7 +117,7 @@ class Parametrisation:
         """
         terms = params[0, 1:] * self.deviation[:, None]
         constant = params[0, 0] + self.mean @ params[0, 1:]
-        blocks = np.linalg.lstsq(self.to_scaled, terms, rcond=None)[0]
+        blocks = self.to_scaled.solve(terms)
         values, vectors = np.linalg.eigh(matrices(self.spec, blocks[self.psd]))
         least = np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
         roots = vectors * np.sqrt(np.maximum(values, least))[:, None, :]
@@ -137,31 +137,3 @@ class Parametrisation:
         """Adjoint of `fold`: gradient by the parameters -> gradient by W."""
         terms = (slope[0, 1:] - self.mean[:, None] * slope[0, :1]) / self.deviation[:, None]
         return np.concatenate([slope[0, :1], terms])[None]
-
-
-def block_diagonal(parts: list[np.ndarray]) -> np.ndarray:
-    """Join matrices along the diagonal."""
-    shape = np.sum([p.shape for p in parts], axis=0) if parts else (0, 0)
-    joined, row, col = np.zeros(tuple(shape)), 0, 0
-    for part in parts:
-        joined[row : row + part.shape[0], col : col + part.shape[1]] = part
-        row, col = row + part.shape[0], col + part.shape[1]
-    return joined
-
-
-def _parts(maps: list[ColumnMap], used: np.ndarray) -> list[tuple[slice, slice]]:
-    """Slices of the terms and of the used blocks of each column."""
-    terms = np.cumsum([0, *(m.to_terms.shape[0] for m in maps)])
-    ends = np.cumsum([0, *(m.to_terms.shape[1] for m in maps)])
-    blocks = np.concatenate([[0], np.cumsum(used)])[ends]
-    return [
-        (slice(*term), slice(*block))
-        for term, block in zip(pairwise(terms), pairwise(blocks), strict=True)
-    ]
-
-
-def _is_diagonal(matrix: np.ndarray) -> np.ndarray | None:
-    square = matrix.shape[0] == matrix.shape[1]
-    if square and np.count_nonzero(matrix - np.diag(np.diagonal(matrix))) == 0:
-        return np.diagonal(matrix).copy()
-    return None

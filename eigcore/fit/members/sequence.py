@@ -10,7 +10,8 @@ import numpy as np
 
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
-from eigcore.fit.members.member import Settings, begin, first_guess, fit_member, piece_counts
+from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.member import Settings, begin, fit_member, piece_counts
 from eigcore.fit.origin import provenance
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution

@@ -109,7 +109,7 @@ def column_map(
         slopes = np.concatenate([slopes[:1], slopes, slopes[-1:]])
         widths = np.concatenate([widths[:1], widths, widths[-1:]])
     # A certificate also compares tails with pieces: shift each further than the one before.
-    apart, sure = slope_map(len(widths), sign, shape)
+    apart, sure = slope_map(len(widths), sign, shape) if tails else (slopes, psd)
     pieces, blocks = slopes.shape
     to_terms = np.zeros((pieces + extra, blocks + extra))
     to_terms[:pieces, :blocks] = widths[:, None] * slopes

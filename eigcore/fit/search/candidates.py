@@ -26,6 +26,9 @@ _PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
 _SMALL = 0.125
 """Factor of the second penalty of the first stage: large matrices need a small penalty."""
 
+_TERMS, _TERMS_PER_ROW = 4096, 20
+"""Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
+
 Stage = Callable[[Settings], list[Settings]]
 
 
@@ -35,18 +38,28 @@ def fixed(options: FitOptions) -> dict[str, int | float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def stages(options: FitOptions, rows: int, fast: bool) -> Iterator[Stage]:
+def most_pieces(rows: int, columns: int) -> int:
+    """Largest number of pieces per numeric column of a typical member, unless the caller sets it.
+
+    It is at least 64, so no limit, up to 64 columns and with three rows or more per column.
+    """
+    return max(1, min(_TERMS, _TERMS_PER_ROW * rows) // max(columns, 1))
+
+
+def stages(options: FitOptions, rows: int, fast: bool, most: int = _TERMS) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
-    The first stage is a grid of knots, orders and, from SOME rows on, penalties.
+    The first stage is a grid of knots, orders and, from SOME rows on, penalties. No candidate has
+    more than ``most`` pieces per column.
     """
+    grid_counts = list(dict.fromkeys(min(count, most) for count in _counts(rows, fast)))
 
     def grid(best: Settings) -> list[Settings]:
         both = options.penalty is None and rows >= SOME
         return [
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
             for factor in ((1.0, _SMALL) if both else (1.0,))
-            for knots in (_counts(rows, fast) if options.knots is None else (best.knots,))
+            for knots in (grid_counts if options.knots is None else (best.knots,))
             for dim in (
                 best.dim,
                 *(
@@ -61,7 +74,7 @@ def stages(options: FitOptions, rows: int, fast: bool) -> Iterator[Stage]:
         return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
 
     def smooth(best: Settings) -> list[Settings]:
-        counts = {best.knots, 4 * best.knots} - {0}
+        counts = {best.knots, min(4 * best.knots, most)} - {0}
         return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(counts)]
 
     if None in (options.knots, options.dim, options.penalty):

@@ -11,7 +11,8 @@ from eigcore.fit.data.encode import Sum
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
-from eigcore.fit.members.member import SOME, Settings, begin, first_guess, piece_counts
+from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.member import SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize
@@ -43,14 +44,18 @@ class Fold:
     rows: int
     made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Design]] = field(default_factory=dict)
 
-    def designs(self, sums: tuple[Sum, ...], sizes: list[int]) -> list[Design]:
-        """Designs of the rows to fit, one for each number of pieces."""
+    def designs(self, sums: tuple[Sum, ...], sizes: list[int], until: float) -> list[Design]:
+        """Designs of the rows to fit, one for each number of pieces; see `judge` for ``until``."""
         key = sums, tuple(sizes)
         if key in self.made:
             return self.made[key]
         shared = replace(self.known, sums=sums).encoded(max(sizes))
-        made = [Design(shared, max(each, 1)) for each in sizes]
-        if len(sizes) * shared.encoding.terms**2 <= _KEPT:
+        made = []
+        for each in sizes:
+            if self.known.context.is_over(until):
+                raise TimeUp
+            made.append(Design(shared, max(each, 1)))
+        if len(sizes) * shared.moments.covariance.size <= _KEPT:
             self.made[key] = made
         return made
 
@@ -119,21 +124,21 @@ def judge(
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
     values, found = [], []
-    for neuron, design in enumerate(fold.designs(sums, sizes)):
-        coordinates = design.parametrisation(settings.dim)
+    for neuron, design in enumerate(fold.designs(sums, sizes, until)):
+        coordinates, rows = design.parametrisation(settings.dim), design.rows(fold.known)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
         else:
             kind = initialisation.random if neuron else initialisation.gapped
-            guess = first_guess(design, coordinates, penalty)
+            guess = first_guess(design, coordinates, penalty, rows)
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
-        objective = design.objective(coordinates, penalty, smooth=settings.smooth)
+        objective = design.objective(coordinates, penalty, rows=rows, smooth=settings.smooth)
         solution = minimize(
             objective,
             start,
             max_iter=most,
             decrease_tol=1e-4,
-            callback=lambda *_: context.left(until) < 0.0,
+            callback=lambda *_: context.is_over(until),
         )
         if solution.reason == "interrupted":
             raise KeyboardInterrupt

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.encoding import is_constant
 from eigcore.fit.data.encode import Sum
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
@@ -148,7 +149,7 @@ def _columns(problem: Problem) -> dict[str, _Column]:
         cells = np.ascontiguousarray(problem.numbers[:, place])
         seen = cells[~np.isnan(cells)]
         levels = np.unique(seen)
-        if len(levels) > 1:
+        if not is_constant(seen):
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 center, unit = float(seen.mean()), float(1.0 / seen.std())
             if np.isfinite(center) and 0.0 < unit < np.inf:

@@ -22,7 +22,7 @@ from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Stage, fixed, stages
+from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Stage, fixed, most_pieces, stages
 from eigcore.fit.search.folds import (
     CHOOSING,
     FEW,
@@ -61,7 +61,8 @@ def choose(problem: Problem) -> list[Settings]:
     usual = usual_settings(problem)
     if is_open_ended(problem):
         usual = usual._replace(members=MOST)
-    plan = list(stages(problem.options, len(problem), is_fast(problem)))
+    most = _most_pieces(problem)
+    plan = list(stages(problem.options, len(problem), is_fast(problem), most))
     if not plan or len(problem) < 8:
         return [usual] * usual.members
     race = Race(problem, usual)
@@ -72,10 +73,16 @@ def choose(problem: Problem) -> list[Settings]:
 def usual_settings(problem: Problem) -> Settings:
     """Settings before anything is validated."""
     guess = FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
+    guess = guess._replace(knots=min(guess.knots, _most_pieces(problem)))
     found = guess._replace(**fixed(problem.options))
     if problem.options.dim is not None:
         return found
     return found._replace(dim=problem.constraints.order(found.dim))
+
+
+def _most_pieces(problem: Problem) -> int:
+    numeric = sum(column.numeric for column in problem.encoding.columns)
+    return most_pieces(len(problem), numeric)
 
 
 class Race:
@@ -143,7 +150,7 @@ class Race:
 
     def _judge(self, candidate: Settings, steps: float) -> None:
         context, known = self.context, candidate in self.trials
-        if context.interrupted or context.stopped or context.left(CHOOSING) < 0.0:
+        if context.interrupted or context.is_over(CHOOSING):
             raise TimeUp
         ends = self._ends(candidate) if len(self.problem) < SOME or known else None
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)

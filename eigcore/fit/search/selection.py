@@ -13,7 +13,8 @@ from eigcore.core.canonical import matrices, pack
 from eigcore.errors import InvalidOption
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
-from eigcore.fit.members.member import Settings, begin, first_guess
+from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.member import Settings, begin
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.prox import Prox, minimize_composite, spectral_prox

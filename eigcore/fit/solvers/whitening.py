@@ -10,10 +10,10 @@ to the matrices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.linalg import eigh
+
+from eigcore.fit.data.covariance import Covariance
 
 POWER = 0.25
 """Default power, half of the whitening; 0.5 whitens fully."""
@@ -28,19 +28,19 @@ class Whitening:
 
     Parameters
     ----------
-    covariance : (blocks, blocks) of the blocks' terms, its diagonal about 1
-    columns : the blocks of each column; beyond MOST blocks in all, columns are whitened one by
-        one, and a column with more than MOST is not whitened
+    covariance : of the blocks' terms, its diagonal about 1; beyond MOST blocks in all, or where it
+        is not whole, columns are whitened one by one, and a column with more than MOST is not
     power : P = (C + ρ·1)^{−power} u; 0 leaves all blocks as they are
     """
 
-    def __init__(self, covariance: np.ndarray, columns: Sequence[slice], power: float):
-        if len(covariance) <= MOST:
-            columns = [slice(0, len(covariance))]
+    def __init__(self, covariance: Covariance, power: float):
+        pairs = [(part, covariance.within(j)) for j, part in enumerate(covariance.parts)]
+        if covariance.whole and len(covariance.blocks[0]) <= MOST:
+            pairs = [(slice(0, len(covariance.blocks[0])), covariance.blocks[0])]
         self.parts = []
-        for part in columns:
-            if power and 1 < part.stop - part.start <= MOST:
-                values, vectors = eigh(covariance[part, part], driver="evd")
+        for part, own in pairs:
+            if power and 1 < len(own) <= MOST:
+                values, vectors = eigh(own, driver="evd")
                 scale = (np.maximum(values, 0.0) + _LEAST) ** -power
                 self.parts.append((part, vectors * scale @ vectors.T, vectors / scale @ vectors.T))
 

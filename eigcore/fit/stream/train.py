@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def fit_stream(
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
     Memory: four blocks of rows, block_rows · (columns + 1) · 8 bytes each; the sample; the
-    covariance of the terms, terms² · 8 bytes; and one row group in the reader. None of these grows
+    covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
     with the number of rows.
 
     Parameters
@@ -98,6 +99,7 @@ def _checkpoint(data: Source, options: FitOptions, context: Context) -> Checkpoi
 
 def _first_model(data: Source, options: FitOptions, context: Context) -> Sampled:
     """Read everything once, and fit the sampled rows."""
+    context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, None, _first_options(found, options), context)

@@ -8,6 +8,8 @@ from samples import encoding, rows
 
 import eigcore
 from eigcore.encoding import Encoding, Periodic
+from eigcore.fit.data import covariance, moments
+from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.moments import Moments
 
 
@@ -26,14 +28,15 @@ def test_moments_from_histograms_are_those_of_the_terms(weighted):
     share = weights / weights.sum()
     np.testing.assert_allclose(found.mean, mean, atol=1e-13)
     np.testing.assert_allclose(
-        found.covariance, (terms - mean).T @ (share[:, None] * (terms - mean)), atol=1e-12
+        found.covariance.blocks[0], (terms - mean).T @ (share[:, None] * (terms - mean)), atol=1e-12
     )
     np.testing.assert_allclose(
         found.cross, (terms - mean).T @ (share[:, None] * (y - middle)), atol=1e-12
     )
     sums = rng.random((e.terms, 3)) * (rng.random((e.terms, 3)) < 0.5)
-    of_sums = found.of_sums(sums)
-    np.testing.assert_allclose(of_sums.covariance, sums.T @ found.covariance @ sums, atol=1e-12)
+    of_sums = found.of_sums(BlockDiagonal([sums]))
+    wanted = sums.T @ found.covariance.blocks[0] @ sums
+    np.testing.assert_allclose(of_sums.covariance.blocks[0], wanted, atol=1e-12)
     np.testing.assert_allclose(of_sums.mean, mean @ sums, atol=1e-12)
 
 
@@ -42,5 +45,30 @@ def test_moments_of_periodic_columns_and_of_constant_terms():
     x[:, 0] = 2.0
     terms = e(x, eigcore.get_backend("numpy"), codes=True)
     found = Moments.of(e, x, x[:, 1])
-    np.testing.assert_allclose(found.covariance, np.cov(terms.T, bias=True), atol=1e-12)
-    assert not found.covariance[e.slices[0]].any()
+    covariance = found.covariance.blocks[0]
+    np.testing.assert_allclose(covariance, np.cov(terms.T, bias=True), atol=1e-12)
+    assert not covariance[e.slices[0]].any()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_blocks_of_a_wide_table_are_those_of_the_whole_covariance(missing, monkeypatch):
+    e, x = encoding(), rows(300, missing=missing)
+    y, weights = np.random.default_rng(1).normal(size=(2, 300))
+    weights = weights**2
+    whole = Moments.of(e, x, y, weights)
+    assert whole.covariance.whole
+    few = (covariance, "_MOST_PRODUCTS", 1), (moments, "_FEW_PARTS", 0), (moments, "_CHUNK", 70)
+    for each in few:
+        monkeypatch.setattr(*each)
+    wide = Moments.of(e, x, y, weights)
+    assert not wide.covariance.whole
+    np.testing.assert_allclose(wide.mean, whole.mean, atol=1e-13)
+    np.testing.assert_allclose(wide.cross, whole.cross, atol=1e-13)
+    np.testing.assert_allclose(wide.covariance.diagonal, whole.covariance.diagonal, atol=1e-13)
+    for part in range(len(e.parts)):
+        wanted = whole.covariance.within(part)
+        np.testing.assert_allclose(wide.covariance.within(part), wanted, atol=1e-13)
+    sums = BlockDiagonal([np.ones((column.terms, 2)) for column in e.parts])
+    found, wanted = wide.of_sums(sums), whole.of_sums(sums)
+    np.testing.assert_allclose(found.mean, wanted.mean, atol=1e-13)
+    np.testing.assert_allclose(found.covariance.within(1), wanted.covariance.within(1), atol=1e-12)

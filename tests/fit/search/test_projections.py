@@ -93,7 +93,7 @@ def test_the_pair_is_found_among_many_columns_of_every_kind():
     rng = np.random.default_rng(7)
     for place in range(40):
         x[f"noise{place}"] = rng.normal(size=ROWS)
-    x["tiny"] = np.where(rng.random(ROWS) < 0.5, 0.0, 1e-320)
+    x["tiny"] = np.where(rng.random(ROWS) < 0.5, 0.0, 1e-70)
     x["left"], x["right"] = rng.normal(size=(2, ROWS))
     x["left"][::2], x["right"][1::2] = np.nan, np.nan  # never both
     x["text"] = np.where(rng.random(ROWS) < 0.5, "a", "b")

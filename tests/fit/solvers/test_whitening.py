@@ -8,6 +8,7 @@ from samples import design_for
 
 from benchmarks import bench_whitening
 from benchmarks.bench_psd import problems
+from eigcore.fit.data.covariance import Covariance
 from eigcore.fit.solvers import whitening
 
 
@@ -33,7 +34,7 @@ def test_fully_whitened_blocks_are_uncorrelated():
     rng = np.random.default_rng(0)
     terms = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 6)) + rng.normal(size=(400, 6))
     covariance = np.corrcoef(terms.T)
-    found = whitening.Whitening(covariance, [slice(0, 6)], 0.5)
+    found = whitening.Whitening(Covariance((slice(0, 6),), (covariance,), True), 0.5)
     after = found(found(covariance).T)
     least = np.linalg.eigvalsh(covariance)[0]
     assert np.allclose(after, np.eye(6), atol=0.02 / least)
