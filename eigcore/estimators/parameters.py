@@ -151,7 +151,7 @@ _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
     *("monotone", "shape", "dim", "index", "structure", "functional", "functional_params"),
     *_SHARED,
-    *("n_estimators", "categorical_features", "max_iter", *_STEPS),
+    *("n_estimators", "categorical_features", "on_unseen", "on_missing", "max_iter", *_STEPS),
     *("budget", "warm_start", "backend", "callback", "random_state"),
 )
 """Parameters of every estimator, in the order of its signature."""

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402, TID253
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402, TID253
 
 import eigcore  # noqa: E402
-from eigcore.errors import InvalidInput, ModelFileError, NonFiniteInput  # noqa: E402
+from eigcore.errors import InvalidInput, UnseenLevels, ModelFileError, NonFiniteInput  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}
@@ -497,3 +497,15 @@ def test_without_scikit_learn_one_error_says_what_to_type():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert 'Type: pip install "eigcore[sklearn]"' in done.stdout
+
+
+def test_levels_never_seen_are_told_or_refused(mixed):
+    X, y, _ = mixed
+    fitted = SpectralRegressor(**SETTINGS).fit(X, y)
+    new = X.head(2).assign(text=["n", " x"])
+    with pytest.warns(UnseenLevels, match="2 cell.s. of column 'text', such as 'n', ' x'"):
+        fitted.predict(new)
+    strict = SpectralRegressor(on_unseen="refuse", on_missing="neutral", **SETTINGS).fit(X, y)
+    with pytest.raises(InvalidInput, match="Levels that no fitted row has"):
+        strict.predict(new)
+    assert np.isfinite(strict.predict(X.head(2).assign(a=np.nan))).all()
