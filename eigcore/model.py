@@ -132,9 +132,13 @@ class SpectralModel:
         Parameters
         ----------
         X : array (..., columns), mapping of columns, or data frame
-            See `Encoding.table`. A torch or jax array is evaluated by its own library, stays on its
-            device and can be differentiated; everything else gives float64 NumPy arrays.
+            See `Encoding.table`. A torch or jax array is evaluated by its own library in its own
+            dtype, stays on its device and can be differentiated; everything else gives float64
+            NumPy arrays.
         backend : str or Backend, optional
+            Finds the eigenvalues. JAX without x64 does so in float32, where no kernel serves the
+            model: the decision is then off by some d · 6e-8 · scale · the norm of the matrices.
+            Everything else is computed in float64.
         codes : bool
             Whether category columns of an array hold codes, as from ``encoding.table(data)``;
             otherwise they hold levels.
@@ -210,7 +214,8 @@ class SpectralModel:
         ----------
         backend : str or Backend
             "torch" gives a `torch.nn.Module` with trainable float64 parameters, "jax" a pair
-            (params, apply): a list of arrays, and the pure function apply(params, x).
+            (params, apply): a list of arrays, and the pure function apply(params, x). JAX without
+            x64 shortens the parameters to float32, and a warning says so.
 
         Raises
         ------

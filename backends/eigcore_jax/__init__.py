@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -178,6 +179,8 @@ class JaxBackend(Backend):
         return _differentiable(self, rule)
 
     def wrap(self, model: Any) -> tuple[list[jax.Array], Apply]:
+        if off := self.switched_off("float64"):
+            warnings.warn(f"The parameters are shortened to float32. {off}", stacklevel=4)
         apply = Apply(model.static, dict(model.provenance))
         return [self.asarray(p) for p in model.params], apply
 

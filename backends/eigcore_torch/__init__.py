@@ -57,7 +57,8 @@ class TorchBackend(Backend):
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
         if not isinstance(a, torch.Tensor):
-            a = (torch.as_tensor if torch.compiler.is_compiling() else torch.tensor)(a)
+            make = torch.as_tensor if torch.compiler.is_compiling() else torch.tensor
+            a = make(a, dtype=dtype)
         if like is not None:
             dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
         return a.to(device=device, dtype=dtype)
