@@ -39,6 +39,7 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 ARRAY = type(jnp.zeros(()))
+eigcore_kernels.register_in_jax()
 
 
 @final

@@ -59,9 +59,19 @@ def decision(
         wide = decision(static, params, backend.asarray(x, dtype="float32"), backend, codes)
         return backend.asarray(wide, like=x)
     terms = static.encoding(x, backend, codes)
-    members = [backend.asarray(member, like=terms) for member in params]
-    pairs = zip(static.specs, members, strict=True)
+    pairs = zip(static.specs, _members(static, params, backend, terms), strict=True)
     return combine(static, [evaluate(spec, own, terms, backend=backend) for spec, own in pairs])
+
+
+def _members(
+    static: ModelStatic, params: Sequence[Array], backend: Backend, like: Array
+) -> list[Array]:
+    if len(params) != len(static.specs):
+        raise InvalidInput(
+            f"There are {len(params)} parameter array(s) for {len(static.specs)} member(s). Pass "
+            "one array (outputs, features + 1, K) per member, those of this model."
+        )
+    return [backend.asarray(member, like=like) for member in params]
 
 
 def combine(static: ModelStatic, values: Sequence[Array]) -> Array:
