@@ -15,7 +15,7 @@ from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
+from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
@@ -181,19 +181,16 @@ class SpectralModel:
         Raises
         ------
         ModelFileError
-            If the file is missing, empty, truncated, edited, foreign or of a newer major version.
+            If the file is missing, empty, truncated, edited, foreign or of a newer major version;
+            see `eigcore.portable.file.read`.
         """
         document, params = modelfile.read(path)
         try:
             if document["convention"] != CONVENTION:
                 raise InvalidSpec(f"its parameters are packed as {document['convention']!r}")
             return cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
-        except (InvalidSpec, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise ModelFileError(
-                f"{path} does not describe a model: {exc!r}. Expected the fields of "
-                "docs/model-file.md. Save the model again, or update eigcore if a newer one wrote "
-                "the file."
-            ) from exc
+        except Exception as exc:  # whatever the file claims
+            raise modelfile.no_model(path, exc) from exc
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description that the model file contains, as JSON values."""

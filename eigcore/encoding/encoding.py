@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
@@ -80,7 +81,7 @@ class Encoding:
         object.__setattr__(self, "projections", tuple(self.projections))
         parts = columns + tuple(each.column for each in self.projections)
         labels = names + tuple(each.label for each in self.projections)
-        twice = sorted({label for label in labels if labels.count(label) > 1})
+        twice = sorted(label for label, count in Counter(labels).items() if count > 1)
         if twice:
             raise InvalidSpec(
                 f"The column name(s) {twice} occur twice. Expected different names. Rename them."
