@@ -28,15 +28,11 @@ class DescribedModule(torch.nn.Module):
     def set_extra_state(self, state: Any) -> None:
         """Do nothing: the description is part of the module."""
 
-    def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors
-    ) -> None:
-        key = prefix + KEY
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        key, missing = prefix + KEY, rest[2]
         if key in state_dict:
             self._compare(key, state_dict[key])
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
-        )
+        super()._load_from_state_dict(state_dict, prefix, *rest)
         if key in missing:  # a state of eigcore 0.1
             missing.remove(key)
 
