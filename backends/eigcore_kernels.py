@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -103,6 +104,16 @@ def eigenpairs(
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
+
+
+def register_in_jax() -> None:
+    """Make the kernels known to XLA, for programs that were exported in another process."""
+    if NATIVE is None:
+        return
+    with contextlib.suppress(ImportError):  # built without XLA's header
+        from eigcore_native import jax
+
+        jax._register()
 
 
 def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:

@@ -15,7 +15,7 @@ from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.errors import InvalidInput, InvalidSpec, ModelFileError
+from eigcore.errors import InvalidInput, InvalidSpec
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
@@ -132,9 +132,13 @@ class SpectralModel:
         Parameters
         ----------
         X : array (..., columns), mapping of columns, or data frame
-            See `Encoding.table`. A torch or jax array is evaluated by its own library, stays on its
-            device and can be differentiated; everything else gives float64 NumPy arrays.
+            See `Encoding.table`. A torch or jax array is evaluated by its own library in its own
+            dtype, stays on its device and can be differentiated; everything else gives float64
+            NumPy arrays.
         backend : str or Backend, optional
+            Finds the eigenvalues. JAX without x64 does so in float32, where no kernel serves the
+            model: the decision is then off by some d · 6e-8 · scale · the norm of the matrices.
+            Everything else is computed in float64.
         codes : bool
             Whether category columns of an array hold codes, as from ``encoding.table(data)``;
             otherwise they hold levels.
@@ -177,19 +181,16 @@ class SpectralModel:
         Raises
         ------
         ModelFileError
-            If the file is missing, empty, truncated, edited, foreign or of a newer major version.
+            If the file is missing, empty, truncated, edited, foreign or of a newer major version;
+            see `eigcore.portable.file.read`.
         """
         document, params = modelfile.read(path)
         try:
             if document["convention"] != CONVENTION:
                 raise InvalidSpec(f"its parameters are packed as {document['convention']!r}")
             return cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
-        except (InvalidSpec, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise ModelFileError(
-                f"{path} does not describe a model: {exc!r}. Expected the fields of "
-                "docs/model-file.md. Save the model again, or update eigcore if a newer one wrote "
-                "the file."
-            ) from exc
+        except Exception as exc:  # whatever the file claims
+            raise modelfile.no_model(path, exc) from exc
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description that the model file contains, as JSON values."""
@@ -210,7 +211,8 @@ class SpectralModel:
         ----------
         backend : str or Backend
             "torch" gives a `torch.nn.Module` with trainable float64 parameters, "jax" a pair
-            (params, apply): a list of arrays, and the pure function apply(params, x).
+            (params, apply): a list of arrays, and the pure function apply(params, x). JAX without
+            x64 shortens the parameters to float32, and a warning says so.
 
         Raises
         ------

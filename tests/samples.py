@@ -1,7 +1,11 @@
 """Small models with every kind of column, and projections, and a table to fit, for the tests."""
 
-import numpy as np
+import json
 
+import numpy as np
+import safetensors.numpy
+
+import eigcore.portable.file as modelfile
 from eigcore.core.canonical import matrices, pack
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import (
@@ -108,3 +112,17 @@ def problem_for(table=None, target="y", context=None, **options) -> Problem:
 def design_for(pieces: int = 4, knots: int = 6, **options) -> Design:
     """Design of the smooth table."""
     return Design(problem_for(**options).encoded(knots), pieces)
+
+
+def rewritten(path, change, sign=True):
+    """Write the file again after `change(header, tensors)`, with right checksums if `sign`."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["eigcore"])
+    tensors = safetensors.numpy.load(data)
+    change(header, tensors)
+    if sign:
+        arrays = [tensors[name] for name in sorted(tensors)]
+        header["parameters_sha256"] = modelfile.parameters_sha256(arrays)
+        header["header_sha256"] = modelfile.header_sha256(header)
+    path.write_bytes(safetensors.numpy.save(tensors, {"eigcore": json.dumps(header)}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -38,6 +39,7 @@ from eigcore_jax.layer import spectral_layer as spectral_layer
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 ARRAY = type(jnp.zeros(()))
+eigcore_kernels.register_in_jax()
 
 
 @final
@@ -178,6 +180,8 @@ class JaxBackend(Backend):
         return _differentiable(self, rule)
 
     def wrap(self, model: Any) -> tuple[list[jax.Array], Apply]:
+        if off := self.switched_off("float64"):
+            warnings.warn(f"The parameters are shortened to float32. {off}", stacklevel=4)
         apply = Apply(model.static, dict(model.provenance))
         return [self.asarray(p) for p in model.params], apply
 

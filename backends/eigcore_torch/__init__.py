@@ -57,7 +57,8 @@ class TorchBackend(Backend):
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
         if not isinstance(a, torch.Tensor):
-            a = (torch.as_tensor if torch.compiler.is_compiling() else torch.tensor)(a)
+            make = torch.as_tensor if torch.compiler.is_compiling() else torch.tensor
+            a = make(a, dtype=dtype)
         if like is not None:
             dtype, device = like.dtype if a.is_floating_point() else dtype, like.device
         return a.to(device=device, dtype=dtype)
@@ -103,6 +104,8 @@ class TorchBackend(Backend):
     def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:
         if all(map(is_small, source.arrays)):
             return host.evaluate(rule, source)
+        if torch.compiler.is_compiling():
+            nodes.refuse_compiled_gradient()
         if not any(map(is_followed, source.arrays)):
             found = self.kernel(rule, source, "values")
             if found is not None:

@@ -7,10 +7,13 @@ from typing import Any
 import torch
 
 from eigcore.plugin import layer, start
+from eigcore_torch.state import DescribedModule
 
 
-class SpectralLayer(torch.nn.Module):
+class SpectralLayer(DescribedModule):
     """A layer that maps a vector to a vector of eigenvalues.
+
+    Its `state_dict` contains `layer` too, and loads only into a layer made with the same options.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ class SpectralLayer(torch.nn.Module):
         x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
         with torch.autocast(kind, enabled=False):
             return self.layer.apply(params, x, ids=ids, values=values, context=context)
+
+    def description(self) -> Any:
+        """Return `layer`."""
+        return self.layer
 
     def to_model(self) -> Any:
         """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""

@@ -7,10 +7,14 @@ from typing import Any
 import torch
 
 from eigcore.plugin import ModelStatic, forward
+from eigcore_torch.state import DescribedModule
 
 
-class SpectralModule(torch.nn.Module):
+class SpectralModule(DescribedModule):
     """A `SpectralModel` whose matrices are trainable parameters.
+
+    Its `state_dict` contains `static` too, and loads only into a module with the same one: the
+    numbers of another fit would be read with the wrong knots, scale and offset.
 
     Parameters
     ----------
@@ -38,3 +42,7 @@ class SpectralModule(torch.nn.Module):
     def forward(self, x: torch.Tensor, codes: bool = False) -> torch.Tensor:
         """Predictions (...) for numeric rows x (..., columns), after the link."""
         return forward(self.static, list(self.members), x, "torch", codes)
+
+    def description(self) -> ModelStatic:
+        """Return `static`."""
+        return self.static

@@ -12,6 +12,7 @@ from torch._C._functorch import (  # pyright: ignore
     TransformType,
     get_interpreter_stack,
     is_functorch_wrapped_tensor,
+    peek_interpreter_stack,
 )
 
 from eigcore.errors import NotDifferentiable
@@ -36,6 +37,8 @@ def kernel_node(backend: Backend, rule: Rule, source: Source) -> torch.Tensor | 
     """Return the values of a source from a kernel with a pullback, as one node, or None."""
     if not builds_graph(*source.arrays) or not host.serves(rule, source):
         return None
+    if peek_interpreter_stack() is not None:
+        return None  # torch.func takes no function that decides in forward what to save
     return Kernel.apply(backend, rule, source.with_arrays, *source.arrays)
 
 
@@ -52,6 +55,20 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)
     return rule.value(backend, p)
+
+
+def refuse_compiled_gradient() -> None:
+    """Raise NotDifferentiable where a compiler traces a derivative of torch.func."""
+    # torch's own error speaks of setup_context (https://github.com/pytorch/pytorch/issues/170834)
+    if any(level.key() != TransformType.Vmap for level in get_interpreter_stack() or ()):
+        raise NotDifferentiable(
+            "torch.compile cannot trace eigcore inside torch.func.grad, jacrev, jvp and the like. "
+            "Use these in eager mode, or compile a function that calls torch.autograd.grad."
+        )
+
+
+# torch.compile runs it while it traces (torch._dynamo.assume_constant_result sets the same mark)
+refuse_compiled_gradient._dynamo_marked_constant = True  # pyright: ignore
 
 
 class Kernel(torch.autograd.Function):

@@ -28,7 +28,7 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    found = [chosen.asarray(_readable(a)) for a in arrays if hasattr(a, "dtype")]
+    found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
     if len(found) < len(arrays) or not kinds.issubset(FLOATS):
         return _widened(chosen, arrays)
@@ -39,11 +39,13 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
     """Return floating arrays: integers become float64, lists and numbers follow the first array."""
     found, loose = [], []
     for number, a in enumerate(arrays):
+        if not hasattr(a, "dtype") and hasattr(a, "__array__"):
+            a = np.asarray(a)  # a data frame
         if not hasattr(a, "dtype"):
             loose.append(number)
             found.append(_numbers(backend.asarray, a, "float64"))
             continue
-        a = backend.asarray(_readable(a))
+        a = taken(backend, a)
         name = backend.dtype_name(a)
         if "complex" in name:
             raise InvalidInput(f"dtype is {name}; expected real numbers. Convert the arrays first.")
@@ -53,8 +55,39 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
     if 0 < len(loose) < len(found):
         like = next(a for number, a in enumerate(found) if number not in loose)
         for number in loose:
-            found[number] = backend.asarray(found[number], like=like)
+            found[number] = following(backend, found[number], like)
     return _computing(backend, found, {backend.dtype_name(a) for a in found})
+
+
+def taken(backend: Backend, a: Any) -> Array:
+    """Return an array in the library of a backend, in its own dtype; integers of NumPy as floats.
+
+    Raises
+    ------
+    InvalidInput
+        If it holds no numbers, or numbers that this library would shorten.
+    """
+    a = _readable(a)
+    if isinstance(a, np.ndarray) and a.dtype.kind in "iub":
+        # at once: the integers of a library can be shorter
+        return backend.asarray(a, dtype="float64")
+    made = backend.asarray(a)
+    if made is not a and str(a.dtype).lower() == "float64":
+        name = backend.dtype_name(made)
+        if name != "float64":
+            raise InvalidInput(
+                f'A float64 array came to backend "{backend.name}", which would make it {name}; '
+                "expected a dtype that it computes, since eigcore converts none. "
+                f"{backend.switched_off('float64')} Or convert it: array.astype({name!r})"
+            )
+    return made
+
+
+def following(backend: Backend, a: Any, like: Array) -> Array:
+    """Return an array, or lists and numbers, with the dtype and the device of another array."""
+    if not hasattr(a, "dtype"):
+        a = _numbers(backend.asarray, a, "float64")
+    return backend.asarray(a, like=like)
 
 
 def _readable(a: Any) -> Any:

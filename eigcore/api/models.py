@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eigcore.api.inputs import check_values, evaluated, prepared
+from eigcore.api.inputs import check_values, evaluated, following, prepared
 from eigcore.core import rules
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
@@ -26,7 +26,8 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
         Packed matrices, row 0 is A₀: shape ``spec.params_shape``.
     x : (..., n) array
         Inputs. float64 and float32 are not converted, float16 and bfloat16 are computed in float32,
-        and integers become float64.
+        and integers become float64. Lists and numbers follow the arrays beside them, else they
+        become float64. In JAX without x64 float32 stands for the float64 of integers and lists.
     backend : str or Backend, optional
         Default: the library of the arrays, else the default backend.
 
@@ -37,7 +38,8 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
     Raises
     ------
     InvalidInput
-        For a wrong shape, or arrays of two libraries or float types.
+        For a wrong shape, for arrays of two libraries or float types, or for a float64 array that
+        the library would shorten, as JAX without x64 does.
     NonFiniteInput
         If rows are NaN or infinite, in eager calls; compiled functions return NaN there.
     """
@@ -101,7 +103,7 @@ def vjp(
     check_values(chosen, values, "x and params", x)
 
     def pullback(g: Array) -> tuple[Array, Array]:
-        g = chosen.detach(chosen.asarray(g, like=values))
+        g = chosen.detach(following(chosen, g, values))
         if tuple(g.shape) != tuple(values.shape):
             raise InvalidInput(
                 f"The cotangent should have the shape {tuple(values.shape)} of the values; got "

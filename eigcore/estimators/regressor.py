@@ -77,7 +77,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows,) in units of the target; float32 if X or the backend's result is."""
+        """Predictions (rows,) in units of the target; float32 if X is."""
         return self._values(X, "predict")
 
     def __sklearn_tags__(self) -> Any:

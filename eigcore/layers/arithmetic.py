@@ -32,6 +32,12 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
             f"The parameters should have shapes {layer.shapes}; got {shapes}. Make them with the "
             "layer's own initialisation."
         )
+    for name, a in given.items():
+        if not hasattr(a, "dtype"):
+            raise InvalidInput(
+                f"{name} is of type {type(a).__name__}; expected an array of the library of the "
+                "parameters. Convert it, for example: torch.tensor(values)"
+            )
     sizes = {"x": layer.spec.features, "context": layer.context, "ids": layer.categories}
     for name, size in sizes.items():
         if name in given and not size and name != "x":

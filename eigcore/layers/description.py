@@ -11,6 +11,7 @@ one or several eigenvalues of each. It adds three things to `eigcore.evaluate`:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -108,6 +109,17 @@ class Layer:
         if len(self.specs) > 1 or self.spec.functional == "weighted":
             shapes["bias"] = (self.outputs,)
         return shapes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; `from_dict` is the inverse."""
+        specs = [json.loads(spec.to_json()) for spec in self.specs]
+        return {"specs": specs, "categories": self.categories, "context": self.context}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Layer:
+        """Read what `to_dict` returned; raises InvalidSpec, KeyError, TypeError or ValueError."""
+        specs = tuple(EigSpec.from_json(json.dumps(spec)) for spec in data["specs"])
+        return cls(specs, data["categories"], data["context"])
 
     def apply(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ KEY = "eigcore"
 """The only entry of the metadata: with more, equal models could give different files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}
 TENSOR = "member.{}"
+LONGEST, LARGEST = 100_000_000, 2**32
+"""Bytes of a header and of a file that are read; safetensors itself has the first limit."""
 
 
 def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequence[Any]) -> None:
@@ -50,7 +53,7 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
     arrays = [np.ascontiguousarray(p, dtype="<f8") for p in params]
     try:
         text = json_text(document)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise ModelFileError(
             f"The model cannot be described in JSON: {exc}. Expected numbers, text, lists and "
             "dicts, all finite, in classes and provenance. Convert them and save again."
@@ -64,6 +67,11 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
     header["header_sha256"] = header_sha256(header)
     tensors = {TENSOR.format(m): array for m, array in enumerate(arrays)}
     data = safetensors.numpy.save(tensors, {KEY: json_text(header)})
+    if int.from_bytes(data[:8], "little") > LONGEST or len(data) > LARGEST:
+        raise ModelFileError(
+            f"The model would have {len(data)} bytes, more than can be read: at most {LARGEST}, "
+            f"{LONGEST} of them for names, levels and knots. Fit with fewer levels or columns."
+        )
     try:
         write_whole(path, data)
     except InvalidInput as exc:
@@ -88,11 +96,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]
     Raises
     ------
     ModelFileError
-        If the file is missing, empty, truncated, edited, foreign or of a newer major version.
+        If the file is missing, empty, truncated, edited, foreign or of a newer major version; if
+        it is no file but a pipe or a device; or if it is longer than the limits. Memory is bounded
+        by a small multiple of the length of the file.
     """
-    path = Path(path)
-    data = _bytes(path)
-    header = _header(path, data)
+    path = Path(os.fsdecode(path))
+    header, data = _parts(path)
     try:
         tensors = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as exc:
@@ -132,56 +141,80 @@ def json_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
-def _bytes(path: Path) -> bytes:
+def _parts(path: Path) -> tuple[dict[str, str], bytes]:
+    """Return our entry of the header, and all bytes of the file, which match it in number."""
     try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise ModelFileError(
-            f"{path} could not be read: {exc.strerror or exc}. Expected a model file made by "
-            "model.save(path) or `eigcore fit ... -o path`. Check the path."
-        ) from exc
-    if not data:
-        raise _broken(path, "it is empty")
-    return data
-
-
-def _header(path: Path, data: bytes) -> dict[str, str]:
-    """Return our entry of a safetensors file: 8 bytes of length, then JSON with "__metadata__"."""
-    length = int.from_bytes(data[:8], "little")
-    foreign = ModelFileError(
-        f"{path} is not an eigcore model. Expected a safetensors file made by model.save(path) or "
-        "`eigcore fit ... -o path`. Check the path."
-    )
-    if len(data) < 9 or data[8:9] != b"{":
-        raise foreign
-    if length > len(data) - 8:
-        raise _broken(path, f"it is cut off: {len(data)} bytes of at least {length + 8}")
-    try:
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__")
-        if not isinstance(metadata, dict) or KEY not in metadata:
-            raise foreign
-        header = json.loads(metadata[KEY])
+        # not opened before: opening a pipe waits for its other end
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(0, "it is a folder, a device or a pipe")
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(9)
+            length = _length(path, start, size)
+            start += file.read(length - 1)
+            header, end = _header(path, start[8:])
+            if size != len(start) + end:
+                wanted = f"{size} bytes instead of {len(start) + end}"
+                raise _broken(path, f"its arrays cannot be read: it has {wanted}")
+            return header, start + file.read(end)
     except ModelFileError:
         raise
-    except (ValueError, TypeError, RecursionError) as exc:
-        raise _broken(path, "its header is not JSON") from exc
+    except (OSError, ValueError) as exc:  # ValueError: a name that no file has
+        raise ModelFileError(
+            f"{_shown(path)} could not be read: {getattr(exc, 'strerror', None) or exc}. Expected "
+            "a model file made by model.save(path) or `eigcore fit ... -o path`. Check the path."
+        ) from exc
+
+
+def _length(path: Path, start: bytes, size: int) -> int:
+    """Return the length of the header of a safetensors file from its first 9 bytes."""
+    length = int.from_bytes(start[:8], "little")
+    if not start:
+        raise _broken(path, "it is empty")
+    if start[8:] != b"{":
+        raise _foreign(path)
+    if length > size - 8:
+        raise _broken(path, f"it is cut off: {size} bytes of at least {length + 8}")
+    if length > LONGEST or size > LARGEST:
+        raise _broken(
+            path,
+            f"it has {size} bytes, {length} of them in its header; the limits are {LARGEST} and "
+            f"{LONGEST}",
+        )
+    return length
+
+
+def _header(path: Path, text: bytes) -> tuple[dict[str, str], int]:
+    """Return our entry of the header of a safetensors file, and the length of the arrays."""
+    try:
+        whole = json.loads(text)
+        metadata = whole.pop("__metadata__", None)
+        if not isinstance(metadata, dict) or KEY not in metadata:
+            raise _foreign(path)
+        header = json.loads(metadata[KEY])
+        end = max((int(array["data_offsets"][1]) for array in whole.values()), default=0)
+    except ModelFileError:
+        raise
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as exc:
+        raise _broken(path, "its header is not JSON of a safetensors file") from exc
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise foreign
+        raise _foreign(path)
     _check_version(path, str(header.get("version")))
     lost = {field for field in FIELDS if not isinstance(header.get(field), str)}
     if lost:
         raise _broken(path, f"its header lacks {', '.join(sorted(lost))}")
-    return header
+    return header, end
 
 
 def _check_version(path: Path, version: str) -> None:
     major, _, minor = version.partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise _broken(path, f"its format version is {version!r}, not like {VERSION!r}")
-    if int(major) != int(VERSION.partition(".")[0]):
+    if not (major.isdecimal() and minor.isdecimal() and len(version) < 20):
+        raise _broken(path, f"its format version is {version[:20]!r}, not like {VERSION!r}")
+    own = VERSION.partition(".")[0]
+    if major != own:
         raise ModelFileError(
-            f"{path} has format version {version}. Expected version {VERSION.partition('.')[0]}.x, "
-            "which this eigcore reads. Type: pip install --upgrade eigcore"
+            f"{_shown(path)} has format version {version}. Expected version {own}.x, which "
+            "this eigcore reads. Type: pip install --upgrade eigcore"
         )
 
 
@@ -195,8 +228,31 @@ def _document(path: Path, text: str) -> dict[str, Any]:
     return document
 
 
+def no_model(path: str | os.PathLike[str], exc: Exception) -> ModelFileError:
+    """Return the error of a file whose description is not that of a model; `exc` says why."""
+    reason = repr(exc)
+    reason = reason if len(reason) < 500 else f"{reason[:400]}…"
+    return ModelFileError(
+        f"{_shown(Path(os.fsdecode(path)))} does not describe a model: {reason}. Expected the "
+        "fields of docs/model-file.md. Save the model again, or update eigcore if a newer one "
+        "wrote the file."
+    )
+
+
+def _shown(path: Path) -> str:
+    text = str(path) if str(path).isprintable() else repr(str(path))
+    return text if len(text) < 300 else f"{text[:100]}…{text[-100:]}"
+
+
+def _foreign(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{_shown(path)} is not an eigcore model. Expected a safetensors file made by "
+        "model.save(path) or `eigcore fit ... -o path`. Check the path."
+    )
+
+
 def _broken(path: Path, what: str) -> ModelFileError:
     return ModelFileError(
-        f"{path} is damaged or was edited: {what}. Expected the file exactly as model.save(path) "
-        "wrote it. Copy it again, or fit and save the model again."
+        f"{_shown(path)} is damaged or was edited: {what}. Expected the file exactly as "
+        "model.save(path) wrote it. Copy it again, or fit and save the model again."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from eigcore.api import evaluate
+from eigcore.api.inputs import taken
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
@@ -42,13 +43,15 @@ def decision(
     Raises
     ------
     InvalidInput
-        If x is no array, or numbers of its dtype cannot hold the levels of a category column.
+        If x is no array, if numbers of its dtype cannot hold the levels of a category column, or if
+        x is a float64 array of NumPy that the backend would shorten.
     """
     if not hasattr(x, "dtype"):
         raise InvalidInput(
             f"x is of type {type(x).__name__}; expected an array (rows, columns). Use "
             "model.predict for tables."
         )
+    x = taken(backend, x)
     name = backend.dtype_name(x)
     if "float" not in name:
         return decision(static, params, backend.asarray(x, dtype="float64"), backend, codes)
@@ -56,9 +59,19 @@ def decision(
         wide = decision(static, params, backend.asarray(x, dtype="float32"), backend, codes)
         return backend.asarray(wide, like=x)
     terms = static.encoding(x, backend, codes)
-    members = [backend.asarray(member, like=terms) for member in params]
-    pairs = zip(static.specs, members, strict=True)
+    pairs = zip(static.specs, _members(static, params, backend, terms), strict=True)
     return combine(static, [evaluate(spec, own, terms, backend=backend) for spec, own in pairs])
+
+
+def _members(
+    static: ModelStatic, params: Sequence[Array], backend: Backend, like: Array
+) -> list[Array]:
+    if len(params) != len(static.specs):
+        raise InvalidInput(
+            f"There are {len(params)} parameter array(s) for {len(static.specs)} member(s). Pass "
+            "one array (outputs, features + 1, K) per member, those of this model."
+        )
+    return [backend.asarray(member, like=like) for member in params]
 
 
 def combine(static: ModelStatic, values: Sequence[Array]) -> Array:

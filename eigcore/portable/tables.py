@@ -37,7 +37,8 @@ def predict_table(
 ) -> np.ndarray:
     """Return `forward` or `decision` of a table: float64 (...) or (..., outputs).
 
-    Rows are encoded in float64, whatever dtype the backend uses: knots can be close together.
+    The host encodes rows, sums the members and applies offset, scale and link, all in float64; the
+    backend finds the eigenvalues, in float32 where it has no float64.
     """
     table = static.encoding.table(X, codes)
     if not codes:
@@ -71,7 +72,7 @@ def _decision(
 ) -> np.ndarray:
     rows = Rows(static.encoding, flat, backend)
     pairs = zip(static.specs, params, strict=True)
-    values = combine(static, [rows.values(spec, own) for spec, own in pairs])
+    values = combine(static, [np.float64(rows.values(spec, own)) for spec, own in pairs])
     if not np.isfinite(values).all():
         raise NonFiniteInput(
             "The matrices of some rows overflow; expected cells and parameters well below "

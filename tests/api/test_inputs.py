@@ -162,6 +162,20 @@ def test_lists_take_the_dtype_of_the_arrays_beside_them(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_lists_numbers_and_frames_keep_all_their_digits(backend):
+    pd = pytest.importorskip("pandas")
+    spec, params = EigSpec(1, 1), on(backend, [[[0.0], [1.0]]])
+    for cell in ([[0.1]], ((0.1,),), pd.DataFrame([[0.1]]), np.array([[0.1]], dtype=object)):
+        assert float(eigcore.kth_eigenvalue(cell, 0, backend=backend)) == 0.1
+    assert float(eigcore.kth_eigenvalue([[2**30 + 1]], 0, backend=backend)) == 2**30 + 1
+    assert float(eigcore.evaluate(spec, params, [0.1])) == 0.1
+    _, pullback = eigcore.vjp(spec, params, [[0.1], [0.2]])
+    d_params, d_x = pullback([0.1, 0.3])
+    np.testing.assert_allclose(host(d_params).ravel(), [0.4, 0.07], rtol=1e-15)
+    np.testing.assert_allclose(host(d_x).ravel(), [0.1, 0.3], rtol=1e-15)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_two_float_types_in_one_call_are_refused(backend):
     params, x = model()
     with pytest.raises(InvalidInput, match=r"float32 and float64.*Convert one array"):

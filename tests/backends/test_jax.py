@@ -273,8 +273,9 @@ import warnings
 warnings.simplefilter("error")
 import numpy as np, jax, jax.numpy as jnp, eigcore
 assert not jax.config.jax_enable_x64
+from eigcore.errors import InvalidInput
 M = np.diag([3.0, 1.0, 2.0])
-for a in (jnp.asarray(M), M):
+for a in (jnp.asarray(M), np.float32(M), M.tolist(), np.int64(M), np.uint64(M)):
     value = eigcore.kth_eigenvalue(a, 1, backend="jax")
     assert value.dtype == jnp.float32 and float(value) == 2.0, value
 f = lambda M: eigcore.kth_eigenvalue(M, 1)
@@ -282,14 +283,46 @@ G, H = jax.jit(jax.grad(f))(jnp.asarray(M)), jax.hessian(f)(jnp.asarray(M))
 assert G.dtype == H.dtype == jnp.float32
 assert np.allclose(G, np.diag([0.0, 0.0, 1.0]), atol=1e-6)
 assert eigcore.kth_eigenvalue([[1, 2], [2, 1]], 0, backend="jax").dtype == jnp.float32
+# a whole number of 64 bits that JAX would wrap around
+assert float(eigcore.kth_eigenvalue(np.array([[2**40]]), 0, backend="jax")) == 2.0**40
 spec = eigcore.EigSpec(2, 3, functional="smooth", alpha=0.5)
-params = np.random.default_rng(0).normal(size=spec.params_shape)
-x = np.random.default_rng(1).normal(size=(4, 2))
+params = np.float32(np.random.default_rng(0).normal(size=spec.params_shape))
+x = np.float32(np.random.default_rng(1).normal(size=(4, 2)))
 ours, pullback = eigcore.vjp(spec, params, x, backend="jax")
 theirs, wanted = eigcore.vjp(spec, params, x, backend="numpy")
 assert np.allclose(ours, theirs, atol=1e-5)
 for a, b in zip(pullback(np.ones(4)), wanted(np.ones(4))):
     assert a.dtype == jnp.float32 and np.allclose(a, b, atol=1e-4)
+
+model = eigcore.SpectralModel(
+    None, [(eigcore.EigSpec(2, 3, functional="softmax", t=1.0), params)], target_offset=1e6,
+    target_scale=10.0)
+found, wanted = model.predict(np.float64(x), backend="jax"), model.predict(x)
+assert found.dtype == np.float64 and abs(found - wanted).max() < 1e-4
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    loaded, apply = model.to_jax()
+assert len(told) == 1 and "JAX_ENABLE_X64=1" in str(told[0].message)
+assert apply(loaded, x).dtype == apply(loaded, np.int64(x)).dtype == jnp.float32
+
+wide, ones = np.float64(x), np.ones(spec.params_shape)
+for refused in (
+    lambda: eigcore.kth_eigenvalue(M, 1, backend="jax"),
+    lambda: eigcore.kth_eigenvalue(M.astype(">f8"), 1, backend="jax"),
+    lambda: eigcore.kth_eigenpair(M, 1, backend="jax"),
+    lambda: eigcore.smooth_kth_eigenvalue(M, 1, 0.5, backend="jax"),
+    lambda: eigcore.kth_eigenvalue_tridiagonal(M[0], M[0, 1:], 1, backend="jax"),
+    lambda: eigcore.evaluate(spec, jnp.asarray(params), wide, backend="jax"),
+    lambda: eigcore.vjp(spec, ones, wide, backend="jax"),
+    lambda: eigcore.jvp(spec, params, x, params, wide, backend="jax"),
+    lambda: apply(loaded, wide),
+):
+    try:
+        refused()
+    except InvalidInput as error:
+        assert "JAX_ENABLE_X64=1" in str(error) and "float32" in str(error), error
+    else:
+        raise AssertionError("a float64 array was shortened")
 print("fine")
 """
 

@@ -284,6 +284,28 @@ def test_dual_numbers_follow_the_rule_at_a_tie():
     torch.testing.assert_close(slope, direction.trace() / 3)
 
 
+@ALL
+def test_vmap_over_autograd_grad_of_a_call_inside(function):
+    M = symmetric(3, 4, 4, grad=True)
+    rows = torch.eye(3, dtype=M.dtype)
+    found = torch.vmap(lambda g: torch.autograd.grad(function(M), M, g)[0])(rows)
+    [whole] = torch.autograd.grad(function(M).sum(), M)
+    torch.testing.assert_close(found.sum(0), whole)
+    torch.testing.assert_close(found, F.jacrev(function)(M.detach()))
+
+
+def test_vmap_over_autograd_grad_of_a_model():
+    params, x = model(SPECS[0])
+    for wanted in (params, x):
+        values = eigcore.evaluate(SPECS[0], params, x)
+        apart = [torch.autograd.grad(v, wanted, retain_graph=True)[0] for v in values]
+        rows = torch.eye(len(values), dtype=x.dtype)
+        found = torch.vmap(
+            lambda g, a=wanted: torch.autograd.grad(eigcore.evaluate(SPECS[0], params, x), a, g)[0]
+        )(rows)
+        torch.testing.assert_close(found, torch.stack(apart))
+
+
 # -- torch.compile
 
 
@@ -394,6 +416,17 @@ def test_double_backward_of_compiled_code_raises():
     (G,) = torch.autograd.grad(value, M, create_graph=True)
     with pytest.raises(RuntimeError, match=r"create_graph|double backward"):
         (G.square().sum() + value).backward()
+
+
+@pytest.mark.parametrize("transform", [F.grad, F.jacrev])
+def test_compiling_a_derivative_of_torch_func_is_refused_in_one_sentence(transform):
+    M = symmetric(4, 4)
+    for full in (True, False):
+        fast = torch.compile(transform(middle), backend="aot_eager", fullgraph=full)
+        with pytest.raises(RuntimeError, match=r"inside torch\.func\.grad.*eager mode"):
+            fast(M)
+    mapped = torch.compile(F.vmap(middle), backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(mapped(symmetric(3, 4, 4)), middle(symmetric(3, 4, 4)))
 
 
 def test_the_first_call_of_a_process_can_be_a_compiled_one():

@@ -6,9 +6,8 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import VARIANTS, linear_model, model, params, rows
+from samples import VARIANTS, linear_model, model, params, rewritten, rows
 
-import eigcore.portable.file as modelfile
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Encoding, PiecewiseLinear
 from eigcore.errors import ModelFileError
@@ -48,20 +47,6 @@ def test_any_text_and_any_number_survive_the_file(tmp_path_factory, name, scale,
     back = SpectralModel.load(path)
     assert back.static == m.static
     assert back.provenance == {"versions": back.provenance.get("versions")} | origin
-
-
-def rewritten(path, change, sign=True):
-    """Write the file again after `change(header, tensors)`, with right checksums if `sign`."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["eigcore"])
-    tensors = safetensors.numpy.load(data)
-    change(header, tensors)
-    if sign:
-        arrays = [tensors[name] for name in sorted(tensors)]
-        header["parameters_sha256"] = modelfile.parameters_sha256(arrays)
-        header["header_sha256"] = modelfile.header_sha256(header)
-    path.write_bytes(safetensors.numpy.save(tensors, {"eigcore": json.dumps(header)}))
 
 
 def described(change):
