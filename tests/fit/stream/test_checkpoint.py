@@ -12,6 +12,7 @@ from streamed import QUICK, cut, same, table, write
 
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import fit, fit_stream
+from eigcore.fit.stream.checkpoint import Checkpoint
 
 RUN = """
 import os, signal, sys
@@ -128,6 +129,24 @@ def test_a_damaged_checkpoint_is_an_error(finished, content):
         fit_stream(path, "y", checkpoint=checkpoint, **QUICK)
     assert "rm " not in str(caught.value)
     assert caught.value.example == str(checkpoint.with_name("run-2.checkpoint"))
+
+
+def test_a_flipped_bit_anywhere_is_an_error(finished):
+    _, checkpoint = finished
+    written = Checkpoint(checkpoint, 0.0, {}, {})
+    content = checkpoint.read_bytes()
+    header, end = 8 * int.from_bytes(content[:8], "little"), 8 * len(content)
+    everywhere = np.random.default_rng(0).integers(end, size=60)
+    places = [*range(64), *range(64, header, 211), *everywhere, *range(end - 256, end, 8)]
+    assert written.load() is not None
+    for place in places:
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << (place % 8)
+        checkpoint.write_bytes(flipped)
+        with pytest.raises(
+            InvalidOption, match="is damaged: its checksum does not match; expected a"
+        ):
+            written.load()
 
 
 @pytest.mark.parametrize("folder", [False, True])
