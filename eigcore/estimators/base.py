@@ -27,8 +27,9 @@ from eigcore.fit.train import fit_with
 from eigcore.guarantees.importance import importances
 from eigcore.model import SpectralModel
 
-SOME_ROWS = 1000
-"""About this many training rows determine `gap_` and `feature_importances_`."""
+SOME_ROWS, SOME_CELLS = 1000, 400_000
+"""About so many training rows, or cells if there are many columns, determine `gap_` and
+`feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 FREE = frozenset(
@@ -177,7 +178,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
-        step = max(1, len(next(iter(columns.values()))) // SOME_ROWS)
+        rows = len(next(iter(columns.values())))
+        step = max(1, rows // SOME_ROWS, rows * len(columns) // SOME_CELLS)
         some = {name: cells[::step] for name, cells in columns.items()}
         shares = importances(model, some, None if weights is None else weights[::step])
         self.feature_importances_ = np.array(list(shares.values()))

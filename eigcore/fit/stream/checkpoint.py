@@ -90,12 +90,14 @@ def _content(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.n
         record = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
         arrays = safetensors.numpy.load(content)
         version, found, values = (record[key] for key in ("version", "made_with", "values"))
+        if not signed and version == VERSION:
+            raise ValueError("the checksum is cut off or wrong")
     except OSError as exc:
         raise _unusable(path, f"which cannot be read ({exc.strerror})", expected) from exc
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as exc:
         problem = "which is not a checkpoint, or is damaged: its checksum does not match"
         raise _unusable(path, problem, expected) from exc
-    if version != (VERSION if signed else 1):
+    if version not in (1, VERSION):
         raise _unusable(path, f"of format {version}", f"format {VERSION}, or a new file")
     return found, values, arrays
 

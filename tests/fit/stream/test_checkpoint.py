@@ -12,7 +12,7 @@ from streamed import QUICK, cut, same, table, write
 
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import fit, fit_stream
-from eigcore.fit.stream.checkpoint import Checkpoint
+from eigcore.fit.stream.checkpoint import DIGEST, Checkpoint
 
 RUN = """
 import os, signal, sys
@@ -121,10 +121,11 @@ def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
         fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 100, None])
+@pytest.mark.parametrize("content", [b"", b"x" * 100, slice(-50), slice(-DIGEST), slice(-1)])
 def test_a_damaged_checkpoint_is_an_error(finished, content):
     path, checkpoint = finished
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-50] if content is None else content)
+    cut = isinstance(content, slice)
+    checkpoint.write_bytes(checkpoint.read_bytes()[content] if cut else content)
     with pytest.raises(InvalidOption, match=r"is not a checkpoint, or is damaged") as caught:
         fit_stream(path, "y", checkpoint=checkpoint, **QUICK)
     assert "rm " not in str(caught.value)
