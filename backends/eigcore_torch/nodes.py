@@ -17,12 +17,13 @@ from torch._C._functorch import (  # pyright: ignore
 
 from eigcore.errors import NotDifferentiable
 from eigcore.plugin import Backend, Matrices, Rule, Source, rule_from_key
-from eigcore_torch import host
+from eigcore_torch import flops, host
 from eigcore_torch.tensors import (
     builds_graph,
     is_batched,
     is_concrete,
     is_followed,
+    is_watched,
     shared,
     viewed,
 )
@@ -44,11 +45,13 @@ def kernel_node(backend: Backend, rule: Rule, source: Source) -> torch.Tensor | 
 
 def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tensor:
     """Return ``rule.value(backend, p)`` with the derivatives of the rule attached."""
-    wrapped = not torch.compiler.is_compiling() and is_functorch_wrapped_tensor(p)
+    compiling = torch.compiler.is_compiling()
+    wrapped = not compiling and is_functorch_wrapped_tensor(p)
     forward = forward_ad._current_level >= 0
     if wrapped and forward:
         _refuse_nested_forward_mode()
-    node = FUNCTIONS if wrapped or is_concrete(p) else OPERATORS
+    functions = wrapped or is_concrete(p) or (forward and not compiling)
+    node = FUNCTIONS if functions else OPERATORS
     if not forward and (wrapped or is_followed(p)):
         found = kernel_node(backend, rule, Matrices(p))
         return node["value_and_gradient"](p, rule.key)[0] if found is None else found
@@ -187,13 +190,14 @@ def define(backend: Backend) -> None:
     """Define the operators and functions of a backend."""
     for kind in (Value, ValueAndGradient, Curvature):
         _define(kind(backend))
+    flops.count(OPERATORS)
 
 
 def _define(node: Node) -> None:
     name, outputs = node.name, {"value": 1, "value_and_gradient": 2, "curvature": 3}[node.name]
 
     def body(p, rule):
-        return node.value(p, rule)
+        return OPERATORS[name](p, rule) if is_watched() else node.value(p, rule)
 
     def fake(p, rule):
         made = rule_from_key(rule)
@@ -213,18 +217,14 @@ def _define(node: Node) -> None:
         return result, (0,) * outputs if outputs > 1 else 0
 
     schema = f"(Tensor p, str rule) -> ({', '.join(['Tensor'] * outputs)})"
-    operator = torch.library.custom_op(f"eigcore::{name}", body, mutates_args=(), schema=schema)
+    define = torch.library.custom_op
+    operator = define(f"eigcore::{name}", node.value, mutates_args=(), schema=schema)
     operator.register_fake(fake)
     operator.register_autograd(partial(node.backward, OPERATORS), setup_context=keep)
     operator.register_vmap(partial(vmap, OPERATORS))
     OPERATORS[name] = operator
-    members = {
-        "forward": body,
-        "setup_context": keep,
-        "backward": partial(node.backward, FUNCTIONS),
-        "jvp": node.forward,
-        "vmap": partial(vmap, FUNCTIONS),
-    }
+    members = {"forward": body, "setup_context": keep, "jvp": node.forward}
+    members |= {"backward": partial(node.backward, FUNCTIONS), "vmap": partial(vmap, FUNCTIONS)}
     # autograd.Function.apply reads it in every call; inspecting the code takes 40 µs
     body.__signature__ = inspect.signature(body)  # pyright: ignore
     static = {key: staticmethod(function) for key, function in members.items()}

@@ -32,7 +32,13 @@ def is_concrete(a: torch.Tensor) -> bool:
         and type(a) in PLAIN
         and not a.is_meta
         and not is_functorch_wrapped_tensor(a)
+        and not is_watched()
     )
+
+
+def is_watched() -> bool:
+    """Whether a dispatch mode sees every operator: a tracer, or a counter of operations."""
+    return torch._C._len_torch_dispatch_stack() > 0  # pyright: ignore
 
 
 def is_followed(p: torch.Tensor) -> bool:

@@ -14,5 +14,6 @@ except ImportError as exc:
 
 from eigcore.estimators.classifier import SpectralClassifier
 from eigcore.estimators.regressor import SpectralRegressor
+from eigcore.estimators.trusted import TRUSTED
 
-__all__ = ["SpectralClassifier", "SpectralRegressor"]
+__all__ = ["TRUSTED", "SpectralClassifier", "SpectralRegressor"]

@@ -24,10 +24,12 @@ from eigcore.estimators.parameters import fit_options, stopping_of
 from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
 from eigcore.fit.train import fit_with
+from eigcore.guarantees.importance import importances
 from eigcore.model import SpectralModel
 
-GAP_ROWS, GAP_TERMS = 1000, 4_000_000
-"""About this many training rows determine `gap_`, with about so many terms in all."""
+SOME_ROWS, SOME_TERMS = 1000, 4_000_000
+"""About so many training rows, with about so many terms in all, determine `gap_` and
+`feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 FREE = frozenset(
@@ -108,7 +110,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         )
         result = fit_with(columns, y, weights, options, tell)
         self.report_, self._fixed = result.report, deepcopy(self._kept())
-        self._keep(result.model, result.solutions, columns)
+        self._keep(result.model, result.solutions, columns, weights)
 
     def _go_on(
         self,
@@ -129,7 +131,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         if hasattr(self, "report_"):
             del self.report_
         options |= {"weights": weights, "backend": self._parameters["backend"], "callback": tell}
-        self._keep(*resume(self.model_, columns, y, **options), columns)
+        self._keep(*resume(self.model_, columns, y, **options), columns, weights)
 
     def _kept(self) -> dict[str, Any]:
         """Parameters that a resumed fit cannot change."""
@@ -155,7 +157,13 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             weights = _check_sample_weight(weights, rows, **options)
         return counted(columns, target, weights)
 
-    def _keep(self, model: SpectralModel, solutions: Sequence[Solution], columns: Cells) -> None:
+    def _keep(
+        self,
+        model: SpectralModel,
+        solutions: Sequence[Solution],
+        columns: Cells,
+        weights: np.ndarray | None,
+    ) -> None:
         """Set the fitted attributes."""
         self.model_ = model
         self.loss_curve_ = [np.array(solution.values) for solution in solutions]
@@ -170,9 +178,11 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
-        rows = max(1, min(GAP_ROWS, GAP_TERMS // model.encoding.terms))
+        rows = max(1, min(SOME_ROWS, SOME_TERMS // model.encoding.terms))
         step = max(1, len(next(iter(columns.values()))) // rows)
         some = {name: cells[::step] for name, cells in columns.items()}
+        shares = importances(model, some, None if weights is None else weights[::step])
+        self.feature_importances_ = np.array(list(shares.values()))
         self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
 
     def _values(self, X: Any, function: str) -> np.ndarray:

@@ -36,6 +36,10 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         As everywhere in scikit-learn.
     feature_norms_ : (n_features_in_,) array
         Certified largest slope in each column; for categories, largest change between levels.
+    feature_importances_ : (n_features_in_,) array
+        Shares, of sum 1, in what the model tells training rows apart by; free of units. The share
+        of column j is the mean over the rows of |⟨G_r, A_j(x_rj) − Ā_j⟩|, its contribution beside
+        that of an average cell; see `eigcore.guarantees.importance.importances`.
     gap_ : float
         Median distance of the eigenvalue to its neighbours on training rows, in units of the
         decision: how far predictions are from a kink.

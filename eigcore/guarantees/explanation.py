@@ -110,14 +110,11 @@ def explain(model: Described, X: Any) -> Explanation:
     table = table.reshape(-1, table.shape[-1])
     terms = encoding(table, get_backend("numpy"), codes=True)
     derivative = encoding.derivative(table)
-    found = [_member(spec, params, terms) for spec, params in model.members]
     scales = [weight * static.scale for weight in static.weights]
-    pull, intercept, remainder = (
-        np.sum([scale * each[k] for scale, each in zip(scales, found, strict=True)], axis=0)
-        for k in range(3)
-    )
+    found = [_member(spec, params, terms) for spec, params in model.members]
+    pull, intercept, remainder = (_summed(scales, found, k) for k in range(3))
     intercept = static.offset + intercept
-    contributions = _by_part(encoding, terms[:, None] * pull)
+    contributions = by_part(encoding, terms[:, None] * pull)
     slopes = _slopes(encoding, table, derivative[:, None] * pull)
     decision = intercept + remainder + contributions.sum(-1)
     gaps = np.stack([s * each[3] for s, each in zip(scales, found, strict=True)], axis=1)
@@ -135,16 +132,29 @@ def explain(model: Described, X: Any) -> Explanation:
     )
 
 
+def pulls(model: Described, terms: np.ndarray) -> np.ndarray:
+    """Return ∂decision/∂term at encoded rows: (rows, terms) -> (rows, outputs, terms)."""
+    static = model.static
+    scales = [weight * static.scale for weight in static.weights]
+    found = [_member(spec, params, terms)[:1] for spec, params in model.members]
+    return _summed(scales, found, 0)
+
+
+def _summed(scales: list[float], found: list[list[np.ndarray]], k: int) -> np.ndarray:
+    """Sum the k-th array of each member, times its scale."""
+    return np.sum([scale * each[k] for scale, each in zip(scales, found, strict=True)], axis=0)
+
+
 def _slopes(encoding: Encoding, table: np.ndarray, by_term: np.ndarray) -> np.ndarray:
     """Slopes of the parts, for columns also through projections: by_term (rows, outputs, terms)."""
-    slopes, count = _by_part(encoding, by_term), len(encoding.columns)
+    slopes, count = by_part(encoding, by_term), len(encoding.columns)
     slopes[..., :count] += slopes[..., count:] @ encoding.mixing
     missing = np.isnan(encoding.extended(table))
     flat = missing | np.array([not part.numeric for part in encoding.parts])
     return np.where(flat[:, None], np.nan, slopes)
 
 
-def _by_part(encoding: Encoding, values: np.ndarray) -> np.ndarray:
+def by_part(encoding: Encoding, values: np.ndarray) -> np.ndarray:
     """Sum over the terms of each part: (..., terms) -> (..., parts)."""
     return np.stack([values[..., terms].sum(-1) for terms in encoding.slices], axis=-1)
 

@@ -49,6 +49,18 @@ def test_any_text_and_any_number_survive_the_file(tmp_path_factory, name, scale,
     assert back.provenance == {"versions": back.provenance.get("versions")} | origin
 
 
+def test_a_flipped_bit_anywhere_is_an_error(tmp_path):
+    path = tmp_path / "m.eig"
+    model(dims=(2,)).save(path)
+    content = path.read_bytes()
+    for place in range(0, 8 * len(content), 71):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(flipped)
+        with pytest.raises(ModelFileError):
+            SpectralModel.load(path)
+
+
 def described(change):
     def apply(header, tensors):
         document = json.loads(header["model"])

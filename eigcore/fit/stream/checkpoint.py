@@ -1,7 +1,11 @@
-"""Checkpoints: arrays and JSON in one safetensors file, written completely or not at all."""
+"""Checkpoints: arrays and JSON in one file, written completely or not at all.
+
+The file is a safetensors file, followed by the SHA-256 of all its bytes.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -18,7 +22,9 @@ from eigcore.fit.stream.sampled import Record
 from eigcore.writing import check_folder, write_whole
 
 KEY = "eigcore-checkpoint"
-VERSION = 1
+VERSION = 2
+"""Version 1 had no checksum; its files are still read."""
+DIGEST = hashlib.sha256().digest_size
 
 
 class Checkpoint:
@@ -48,7 +54,8 @@ class Checkpoint:
         """Write JSON values and arrays; after a crash, the old or the new file is complete."""
         text = json.dumps({"version": VERSION, "made_with": self.made_with, "values": values})
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        write_whole(self.path, safetensors.numpy.save(arrays, {KEY: text}))
+        content = safetensors.numpy.save(arrays, {KEY: text})
+        write_whole(self.path, content + hashlib.sha256(content).digest())
         self.saved = time.monotonic()
 
     def load(self) -> Record | None:
@@ -61,16 +68,7 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        try:
-            with safetensors.safe_open(self.path, "numpy") as file:
-                record = json.loads((file.metadata() or {})[KEY])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            found, version, values = (record[key] for key in ("made_with", "version", "values"))
-        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as exc:
-            problem = f"which is not a checkpoint, or is damaged ({exc})"
-            raise _unusable(self.path, problem, "a file that a fit wrote, or a new one") from exc
-        if version != VERSION:
-            raise _unusable(self.path, f"of format {version}", f"format {VERSION}, or a new file")
+        found, values, arrays = _content(self.path)
         found = self.usual | found
         both = {name: (found.get(name), value) for name, value in self.made_with.items()}
         differing = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
@@ -78,6 +76,30 @@ class Checkpoint:
         if other_data or differing:
             raise OtherRun(str(self.path), other_data, differing)
         return values, arrays
+
+
+def _content(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
+    """Return made_with, values and arrays; raise InvalidOption for a damaged or foreign file."""
+    expected = "a file that a fit wrote, or a new one"
+    try:
+        data = path.read_bytes()
+        content = data[:-DIGEST]
+        signed = hashlib.sha256(content).digest() == data[-DIGEST:]
+        content = content if signed else data
+        length = int.from_bytes(content[:8], "little")
+        record = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
+        arrays = safetensors.numpy.load(content)
+        version, found, values = (record[key] for key in ("version", "made_with", "values"))
+        if not signed and version == VERSION:
+            raise ValueError("the checksum is cut off or wrong")
+    except OSError as exc:
+        raise _unusable(path, f"which cannot be read ({exc.strerror})", expected) from exc
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as exc:
+        problem = "which is not a checkpoint, or is damaged: its checksum does not match"
+        raise _unusable(path, problem, expected) from exc
+    if version not in (1, VERSION):
+        raise _unusable(path, f"of format {version}", f"format {VERSION}, or a new file")
+    return found, values, arrays
 
 
 def check_checkpoint(path: Path, tables: Sequence[Path]) -> None:

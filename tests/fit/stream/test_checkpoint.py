@@ -12,6 +12,7 @@ from streamed import QUICK, cut, same, table, write
 
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import fit, fit_stream
+from eigcore.fit.stream.checkpoint import DIGEST, Checkpoint
 
 RUN = """
 import os, signal, sys
@@ -120,14 +121,33 @@ def test_the_last_rows_tell_data_apart_as_well(tmp_path, as_files):
         fit_stream(given(swapped), "y", checkpoint=checkpoint, **QUICK)
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 100, None])
+@pytest.mark.parametrize("content", [b"", b"x" * 100, slice(-50), slice(-DIGEST), slice(-1)])
 def test_a_damaged_checkpoint_is_an_error(finished, content):
     path, checkpoint = finished
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-50] if content is None else content)
+    cut = isinstance(content, slice)
+    checkpoint.write_bytes(checkpoint.read_bytes()[content] if cut else content)
     with pytest.raises(InvalidOption, match=r"is not a checkpoint, or is damaged") as caught:
         fit_stream(path, "y", checkpoint=checkpoint, **QUICK)
     assert "rm " not in str(caught.value)
     assert caught.value.example == str(checkpoint.with_name("run-2.checkpoint"))
+
+
+def test_a_flipped_bit_anywhere_is_an_error(finished):
+    _, checkpoint = finished
+    written = Checkpoint(checkpoint, 0.0, {}, {})
+    content = checkpoint.read_bytes()
+    header, end = 8 * int.from_bytes(content[:8], "little"), 8 * len(content)
+    everywhere = np.random.default_rng(0).integers(end, size=60)
+    places = [*range(64), *range(64, header, 211), *everywhere, *range(end - 256, end, 8)]
+    assert written.load() is not None
+    for place in places:
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << (place % 8)
+        checkpoint.write_bytes(flipped)
+        with pytest.raises(
+            InvalidOption, match="is damaged: its checksum does not match; expected a"
+        ):
+            written.load()
 
 
 @pytest.mark.parametrize("folder", [False, True])
