@@ -13,7 +13,7 @@ import typer
 import eigcore
 from eigcore.cli import backends, demo, show
 from eigcore.cli.options import has_flags, numbers
-from eigcore.encoding.files import STREAMED, check_output, read_table, write_table
+from eigcore.encoding.files import ENDINGS, check_output, read_table, write_table
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions, FitResult
 from eigcore.fit.context import backend_named
@@ -98,7 +98,7 @@ def fit_command(
 
 def _check_model_file(output: Path) -> None:
     """Raise where a model cannot be written, or would replace a table."""
-    if output.name.lower().endswith(STREAMED):
+    if output.name.lower().endswith(ENDINGS):
         raise InvalidOption(
             "output",
             str(output),

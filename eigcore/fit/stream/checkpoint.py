@@ -12,7 +12,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from eigcore.encoding.files import STREAMED
+from eigcore.encoding.files import ENDINGS
 from eigcore.errors import InvalidOption, OtherRun
 from eigcore.fit.stream.sampled import Record
 from eigcore.writing import check_folder, write_whole
@@ -94,7 +94,7 @@ def check_checkpoint(path: Path, tables: Sequence[Path]) -> None:
     """
     if path.resolve() in [table.resolve() for table in tables]:
         raise _unusable(path, "the table itself", "another file")
-    if path.name.lower().endswith(STREAMED):
+    if path.name.lower().endswith(ENDINGS):
         raise _unusable(path, "the name of a table", "the name of a checkpoint")
     check_folder(path)
 
