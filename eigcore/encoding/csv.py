@@ -86,7 +86,8 @@ class CsvFile:
             for name, before in found.items():
                 if before != "text":
                     codes = name in self.reading.codes
-                    found[name] = together(before, _kind(batch[name], self.reading.decimal, codes))
+                    kind = _kind(batch[name], self.reading.decimal, codes, before)
+                    found[name] = together(before, kind)
         return found
 
     def batches(self, kinds: Mapping[str, Kind]) -> Iterator[Any]:
@@ -179,8 +180,8 @@ def _encoding(path: Path) -> str:
     return "utf8"
 
 
-def _kind(cells: Any, decimal: str, codes: bool) -> Kind:
-    """Return what text cells are, the missing ones aside."""
+def _kind(cells: Any, decimal: str, codes: bool, before: Kind) -> Kind:
+    """Return what text cells are, the missing ones aside; `before` says what others are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -189,7 +190,7 @@ def _kind(cells: Any, decimal: str, codes: bool) -> Kind:
         return "empty"
     if codes:
         return _kind_of_codes(cells)
-    for kind in ("whole", "number"):
+    for kind in ("number",) if before == "number" else ("whole", "number"):
         try:
             _converted(cells, kind, decimal)
             return kind
@@ -223,8 +224,8 @@ def _converted(cells: Any, kind: Kind, decimal: str) -> Any:
         return pc.cast(pc.utf8_lower(cells), pa.bool_())
     cells = pc.utf8_trim_whitespace(cells)
     # pyarrow reads 0x1F as a whole number
-    foreign = "[xX]" if decimal == "." else "[xX.]"
-    if pc.any(pc.match_substring_regex(cells, foreign)).as_py():
+    foreign = ("" if kind == "number" else "xX") + ("" if decimal == "." else ".")
+    if any(pc.any(pc.match_substring(cells, each)).as_py() for each in foreign):
         raise pa.ArrowInvalid("no decimal number")
     if decimal != ".":
         cells = pc.replace_substring(cells, decimal, ".")

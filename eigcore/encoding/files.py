@@ -91,7 +91,7 @@ def file_parts(paths: Sequence[Path], reading: Reading = _USUAL) -> list[Part]:
             opened.append(open_one(path, reading, kinds))
         _check_names(path, opened[-1].names)
         parts += [partial(_readable, path, ending, reading, part) for part in opened[-1].parts]
-    _check_used(endings, reading, [name for file in opened for name in file.of_bytes])
+    check_used(endings, reading, [name for file in opened for name in file.of_bytes])
     return parts
 
 
@@ -206,8 +206,11 @@ def _checked(path: Path) -> str:
     return ending
 
 
-def _check_used(endings: Sequence[str], reading: Reading, of_bytes: Sequence[str]) -> None:
-    """Raise InvalidOption for an option of reading that has nothing to act on."""
+def check_used(endings: Sequence[str], reading: Reading, of_bytes: Sequence[str] = ()) -> None:
+    """Raise InvalidOption for an option of reading that has nothing to act on.
+
+    endings, of_bytes : of all files; their columns of bytes
+    """
     if any(ending.startswith(".csv") for ending in endings):
         return
     for option in ("sep", "decimal", *(() if of_bytes else ("encoding",))):

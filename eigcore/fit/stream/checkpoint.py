@@ -48,8 +48,8 @@ class Checkpoint:
         """Write JSON values and arrays; after a crash, the old or the new file is complete."""
         text = json.dumps({"version": VERSION, "made_with": self.made_with, "values": values})
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        write_whole(self.path, safetensors.numpy.save(arrays, {KEY: text}))
         self.saved = time.monotonic()
+        write_whole(self.path, safetensors.numpy.save(arrays, {KEY: text}))
 
     def load(self) -> Record | None:
         """Read what `save` wrote; None if there is no file.

@@ -13,10 +13,13 @@ import numpy as np
 
 from eigcore.encoding.cells import Cells, column_names, missing, read_columns
 from eigcore.encoding.csv import Reading
-from eigcore.encoding.files import ENDINGS, file_parts
+from eigcore.encoding.cells import Cells, column_names, missing, read_columns
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.files import ENDINGS, check_used, file_parts
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import missing_target
+from eigcore.fit.options import FitOptions
 
 _PIECES, _PIECE = 64, 2**16
 """Number of pieces of a file to hash, and bytes of each: together 4 MiB."""
@@ -61,6 +64,7 @@ class Source:
         if paths is not None:
             parts = file_parts(paths, reading or Reading())
             return cls(tuple(parts), tuple(paths), target, drop)
+        check_used((), reading or Reading())
         batches: Callable[[], Any]
         if column_names(source) is not None:
             batches = lambda: (source,)  # noqa: E731
@@ -124,6 +128,11 @@ class Source:
                 plain = repr(cells.tolist()).encode() if cells.dtype == object else cells.tobytes()
                 digest.update(repr((name, cells.dtype.str)).encode() + plain)
         return digest.hexdigest()
+
+
+def reading_of(options: FitOptions) -> Reading:
+    """Return how the options say that files are read."""
+    return Reading(options.sep, options.decimal, options.encoding, codes=tuple(options.categories))
 
 
 def is_source(table: Any) -> bool:
