@@ -115,6 +115,25 @@ def backends(found: dict[str, Any]) -> None:
             line(f"{name}: {record.error or record.note}")
 
 
+def model(described: dict[str, Any], certificate: Certificate) -> None:
+    """Print what a model file holds: columns, settings, guarantees, provenance."""
+    line(f"Predicts {described['target']}: {described['prediction']}.")
+    columns = Table(title="Columns", title_justify="left")
+    for name in ("column", "holds", "range or levels", "missing cells"):
+        columns.add_column(name)
+    for each in described["columns"]:
+        missing = "a matrix of their own" if each["missing"] else "an error"
+        columns.add_row(each["name"], each["holds"], each["values"], missing)
+    console().print(columns)
+    for each in described["members"]:
+        line(f"Neurons: {each}.")
+    console().print(_guarantees(certificate))
+    if proven := words.joint(certificate):
+        line(f"Proven: {proven}.")
+    for name, value in described["provenance"].items():
+        line(f"{name}: {value}")
+
+
 def plain(record: Any) -> dict[str, Any]:
     """Return the record of a backend as JSON values."""
     return asdict(record)
@@ -126,7 +145,7 @@ def cars(table: Any, predictions: Any, rows: list[int]) -> None:
     for name in ("weight", "horsepower", "origin", "mpg", "predicted"):
         shown.add_column(name, justify="right")
     for row in rows:
-        cells = [str(table[name].iloc[row]) for name in ("weight", "horsepower", "origin", "mpg")]
+        cells = [str(table.column(name)[row]) for name in ("weight", "horsepower", "origin", "mpg")]
         shown.add_row(*cells, f"{predictions[row]:.1f}")
     console().print(shown)
 

@@ -180,11 +180,18 @@ def _encoding(path: Path) -> str:
     return "utf8"
 
 
+def functions() -> Any:
+    """Return pyarrow's functions of arrays; it makes them when it is imported."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
 def _kind(cells: Any, decimal: str, codes: bool, before: Kind) -> Kind:
     """Return what text cells are, the missing ones aside; `before` says what others are."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = functions()
     cells = cells.drop_null()
     if not len(cells):
         return "empty"
@@ -201,7 +208,7 @@ def _kind(cells: Any, decimal: str, codes: bool, before: Kind) -> Kind:
 
 
 def _kind_of_codes(cells: Any) -> Kind:
-    import pyarrow.compute as pc
+    pc = functions()
 
     def holds(pattern: str, cells: Any) -> Any:
         return pc.match_substring_regex(cells, pattern)
@@ -215,8 +222,8 @@ def _kind_of_codes(cells: Any) -> Kind:
 def _converted(cells: Any, kind: Kind, decimal: str) -> Any:
     """Convert text cells; raise pyarrow.ArrowInvalid for a cell of another kind."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = functions()
     types = {"empty": pa.float64(), "number": pa.float64(), "truth": pa.bool_()}
     if kind == "text":
         return cells

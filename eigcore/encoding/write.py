@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eigcore.encoding.csv import functions
 from eigcore.encoding.files import ending_of
 from eigcore.errors import InvalidInput
 from eigcore.writing import check_folder, write_whole
@@ -57,8 +58,8 @@ def _write_csv(table: Any, ending: str, path: Path) -> None:
 
 def _needs_quotes(cells: Any) -> bool:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = functions()
     text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
     return bool(text and pc.any(pc.match_substring_regex(cells, '[",\r\n]')).as_py())
 
