@@ -21,8 +21,8 @@ class Stopped(KeyboardInterrupt):
 
     def __str__(self) -> str:
         return (
-            f"Stopped by {self.words} before there was anything to save; no file is left half "
-            "written. Type the command again to start."
+            f"Stopped by {self.words} before the work was done; no file is left half written. Type "
+            "the command again to start."
         )
 
 
