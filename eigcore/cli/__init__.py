@@ -56,13 +56,13 @@ def _run(args: list[str], as_json: bool) -> int:
         from eigcore.cli.options import check_flags
 
     check_flags(args if args[:1] == ["fit"] else [])
-    with stopping() as stop:
+    with stopping() as came:
         try:
             code = app(args, prog_name="eigcore", standalone_mode=not as_json)
         except SystemExit as exc:
             code = exc.code
         if code == Stopped.code:  # typer makes this of KeyboardInterrupt
-            raise stop()
+            raise (came or [Stopped])[-1]
     return code if isinstance(code, int) else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import shutil
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+from eigcore.cli.signals import leaving_at_once
 from eigcore.encoding.files import ENDINGS
 from eigcore.errors import EigcoreError, InvalidOption, ModelFileError
 from eigcore.model import SpectralModel
@@ -23,6 +25,10 @@ _BEGINNINGS = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"\x1f\x8b": ".csv.gz"}
 @contextmanager
 def table_file(path: Path) -> Iterator[Path]:
     """Yield the file of a table; standard input is copied into a temporary one."""
+    with leaving_at_once():  # pyarrow imports pandas while it reads, and Ctrl-C got lost there
+        for library in ("pyarrow", "pandas"):
+            if importlib.util.find_spec(library):
+                importlib.import_module(library)
     if path != STANDARD:
         yield path
         return

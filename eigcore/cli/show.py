@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from eigcore.cli.signals import stopped
 from eigcore.fit import FitResult
 from eigcore.fit import Progress as Step
 from eigcore.guarantees import text as words
@@ -32,20 +33,21 @@ def line(text: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Step], None]]:
-    """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`."""
+def progress() -> Iterator[Callable[[Step], bool]]:
+    """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`, which ends it."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
     with bar:
         task = bar.add_task("reading", total=1.0)
 
-        def callback(step: Step) -> None:
+        def callback(step: Step) -> bool:
             if step.stage == "choosing":
                 done, text = CHOOSING * step.fraction, "choosing knots, penalty, order"
             else:
                 done = CHOOSING + (1.0 - CHOOSING) * step.fraction
                 text = f"member {step.member + 1} of {step.members}, objective {step.value:.4g}"
             bar.update(task, completed=done, description=text)
+            return stopped()
 
         yield callback
 
@@ -55,7 +57,7 @@ def fitted(result: FitResult, certificate: Certificate) -> None:
     report, out = result.report, console()
     for note in report.notes:
         line(f"Note: {note}")
-    if report.interrupted:
+    if report.interrupted or stopped():
         line("Stopped by Ctrl-C: this is the best model so far.")
     out.print(_errors(report))
     s = report.settings

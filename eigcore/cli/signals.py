@@ -34,6 +34,8 @@ class Terminated(Stopped):
 
 
 _KINDS = {signal.SIGINT: Stopped, signal.SIGTERM: Terminated}
+_CAME: list[type[Stopped]] = []
+"""The signals of the command that runs."""
 
 
 @contextmanager
@@ -50,29 +52,35 @@ def leaving_at_once() -> Iterator[None]:
 
 
 @contextmanager
-def stopping() -> Iterator[Callable[[], Stopped]]:
-    """Raise at a signal; yield a function that returns the last one.
+def stopping() -> Iterator[list[type[Stopped]]]:
+    """Raise at a signal; yield the list of those that came.
 
     A fit catches the first one, and its best model is saved.
     """
-    last: list[type[Stopped]] = [Stopped]
+    _CAME.clear()
 
     def stop(number: int, _: FrameType | None) -> None:
-        last.append(_KINDS[signal.Signals(number)])
-        raise last[-1]
+        _CAME.append(_KINDS[signal.Signals(number)])
+        raise _CAME[-1]
 
     with _handled(stop):
-        yield lambda: last[-1]()
+        yield _CAME
+
+
+def stopped() -> bool:
+    """Whether a signal came; its exception can get lost in an import or in foreign code."""
+    return bool(_CAME)
 
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Install a handler, unless the signals already have one of their own, or are ignored."""
+    """Install a handler in place of the usual ones; others, and signals ignored, stay as they are."""
     usual = (signal.SIG_DFL, signal.default_int_handler)
     before = {}
     try:
         for number in _KINDS:
-            if signal.getsignal(number) in usual:
+            old = signal.getsignal(number)
+            if old in usual or getattr(old, "__module__", None) == __name__:
                 before[number] = signal.signal(number, handler)
     except ValueError:  # not in the main thread
         pass
