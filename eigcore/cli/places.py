@@ -24,8 +24,11 @@ _BEGINNINGS = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"\x1f\x8b": ".csv.gz"}
 
 @contextmanager
 def table_file(path: Path) -> Iterator[Path]:
-    """Yield the file of a table; standard input is copied into a temporary one."""
-    with leaving_at_once():  # pyarrow imports pandas while it reads, and Ctrl-C got lost there
+    """Yield the file of a table; standard input is copied into a temporary one.
+
+    It imports pandas where it is installed: pyarrow would, later, and drop the exception of Ctrl-C.
+    """
+    with leaving_at_once():
         for library in ("pyarrow", "pandas"):
             if importlib.util.find_spec(library):
                 importlib.import_module(library)

@@ -74,7 +74,7 @@ def stopped() -> bool:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Install a handler in place of the usual ones; others, and signals ignored, stay as they are."""
+    """Install a handler in place of the usual ones; others stay, and signals that are ignored."""
     usual = (signal.SIG_DFL, signal.default_int_handler)
     before = {}
     try:
