@@ -57,7 +57,7 @@ def rooms() -> dict[str, list[Path]]:
     for path in sorted((ROOT / "eigcore").rglob("*.py")):
         name = path.relative_to(ROOT / "eigcore").parts[0].removesuffix(".py")
         found.setdefault(name, []).append(path)
-    del found["__init__"]  # the front door opens every room, lazily
+    del found["__init__"], found["__main__"]  # the front doors open every room, and the last
     backends = sorted((ROOT / "backends").glob("eigcore_*"))
     files = [each for top in backends for each in (top.rglob("*.py") if top.is_dir() else [top])]
     return found | {"backends": sorted(files)}

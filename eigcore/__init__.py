@@ -26,10 +26,14 @@ _HOME = {
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
 }
+_ROOMS = ("errors", "estimators", "fit", "guarantees", "layers", "plugin", "testing")
+"""Modules that are imported when they are first named, such as `eigcore.fit`."""
 __all__ = [*_HOME]  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"eigcore.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'eigcore' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"eigcore.{_HOME[name]}"), name)
@@ -38,10 +42,11 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, "fit"})
 
 
 if TYPE_CHECKING:
+    from eigcore import errors, estimators, fit, guarantees, layers, plugin, testing
     from eigcore.api import (
         evaluate,
         jvp,

@@ -44,6 +44,7 @@ ORDER = [
     {"fit", "layers"},
     {"testing", "estimators", "plugin"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, row in enumerate(ORDER) for name in row}
 
@@ -114,7 +115,7 @@ def test_the_core_below_the_registry_knows_no_backend_and_nobody_imports_one_by_
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(CORE)))
 def test_no_framework_is_imported_in_the_core(path):
-    allowed = {"encoding": {"pandas", "pyarrow"}, "estimators": {"sklearn"}, "cli": {"pandas"}}
+    allowed = {"encoding": {"pyarrow"}, "estimators": {"sklearn"}}
     found = {module.split(".")[0] for module, _ in imports(path)} & FRAMEWORKS
     assert found <= allowed.get(part(path), set())
     early = {module.split(".")[0] for module, _ in imports(path, lazy=False)} & FRAMEWORKS
@@ -141,6 +142,7 @@ HEAVY = FRAMEWORKS | {"eigcore_torch", "eigcore_jax", "typer", "rich"}
     "code",
     [
         "import eigcore",
+        "import eigcore; eigcore.fit",
         "import eigcore; eigcore.backends()",
         "from eigcore import EigSpec, SpectralModel, Encoding, evaluate, get_backend, trace",
         "import eigcore; eigcore.kth_eigenvalue([[2.0]], 0)",
@@ -162,6 +164,22 @@ def test_import_eigcore_alone_loads_not_even_numpy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "set()"
+
+
+def test_rooms_are_reached_by_their_names():
+    """In a new process: imports of other tests would set the attributes."""
+    code = """
+import eigcore, inspect
+assert "fit" in dir(eigcore)
+for name in eigcore._ROOMS:
+    assert getattr(eigcore, name).__name__ == f"eigcore.{name}"
+from eigcore.fit import fit
+assert inspect.signature(eigcore.fit) == inspect.signature(fit)
+o = dict(dim=1, knots=0, members=1, penalty=1e-3, max_iter=1, validation=0)
+result = eigcore.fit({"a": [1.0, 2.0, 3.0]}, [1.0, 2.0, 3.0], **o)
+assert isinstance(result, eigcore.fit.FitResult)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # -- backends

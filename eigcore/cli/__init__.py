@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Sequence
 
+from eigcore.cli.signals import Stopped, leaving_at_once, stopping
 from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
-_NEEDED = ("typer", "rich", "pandas", "pyarrow")
-_LISTS = ("--increasing", "--decreasing", "--categories", "--drop-columns")
+_NEEDED = ("typer", "rich", "pyarrow")
+_LISTS = ("--increasing", "--decreasing", "--categories", "--drop-columns", "--keep")
 """Copy of `eigcore.cli.options.LISTS`, which cannot be imported without typer."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 success, 1 failed task, 2 wrong usage.
+    """Run the command and return its exit code.
 
-    Errors are one line on stderr; ``--debug`` anywhere shows the traceback instead.
+    0 success, 1 failed task, 2 wrong usage, 130 Ctrl-C, 143 the signal to terminate.
+
+    Errors are one line on stderr; with ``--json`` there is an object on stdout too; ``--debug``
+    anywhere shows the traceback instead.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in args
+    debug, as_json = "--debug" in args, "--json" in args
     args = spread([arg for arg in args if arg != "--debug"])
-    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if lacking:
-        return _say(
-            f"The command needs packages that are not installed: {', '.join(lacking)}. "
-            'Type: pip install "eigcore[cli]"'
-        )
-    from eigcore.cli.app import app
-    from eigcore.cli.options import check_flags
-
     try:
-        check_flags(args if args[:1] == ["fit"] else [])
-        app(args, prog_name="eigcore")
+        return _run(args, as_json)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
     except BrokenPipeError:
         # The reader closed the pipe (eigcore … | head): print nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        return _say(
-            "Stopped by Ctrl-C before there was anything to save. Type the command again to start."
-        )
+    except KeyboardInterrupt as exc:
+        stop = exc if isinstance(exc, Stopped) else Stopped()
+        return _say(str(stop), stop.code, "Stopped", as_json)
     except Exception as exc:
         if debug:
             raise
-        return _explain(exc)
-    return 0
+        return _say(*_explained(exc), type(exc).__name__, as_json)
+
+
+def _run(args: list[str], as_json: bool) -> int:
+    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise EigcoreError(
+            f"The command needs packages that are not installed: {', '.join(lacking)}. "
+            'Type: pip install "eigcore[cli]"'
+        )
+    with leaving_at_once():
+        from eigcore.cli.app import app
+        from eigcore.cli.options import check_flags
+
+    check_flags(args if args[:1] == ["fit"] else [])
+    with stopping() as came:
+        try:
+            code = app(args, prog_name="eigcore", standalone_mode=not as_json)
+        except SystemExit as exc:
+            code = exc.code
+        if code == Stopped.code:  # typer makes this of KeyboardInterrupt
+            raise (came or [Stopped])[-1]
+    return code if isinstance(code, int) else 0
 
 
 def spread(args: list[str]) -> list[str]:
@@ -73,29 +88,35 @@ def spread(args: list[str]) -> list[str]:
     return out
 
 
-def _explain(exc: Exception) -> int:
+def _explained(exc: Exception) -> tuple[str, int]:
+    """Return one line and an exit code for an error."""
     if isinstance(exc, InvalidFit):
         from eigcore.cli.options import Flags
 
         exc.dialect = Flags()
     if isinstance(exc, EigcoreError):
-        _say(" ".join(str(exc).split()))
-        return 2 if isinstance(exc, InvalidOption) else 1
+        return str(exc), 2 if isinstance(exc, InvalidOption) else 1
+    if hasattr(exc, "format_message"):  # wrong usage, told by typer
+        return f"{exc.format_message()} Type --help to see what is expected.", 2  # pyright: ignore
     if isinstance(exc, OSError):
         what = f"{exc.strerror or exc}: {exc.filename}" if exc.filename else str(exc)
-        return _say(f"{what}. Expected a file that can be used. Check its path and permissions.")
+        return f"{what}. Expected a file that can be used. Check its path and permissions.", 1
     if isinstance(exc, MemoryError):
-        return _say(
+        return (
             f"There is not enough memory ({exc}); expected options and a table that fit into it. "
             "Choose smaller numbers, such as --dim 5 --members 1, or add --stream."
-        )
+        ), 1
     first = (str(exc).splitlines() or [""])[0]
-    return _say(
+    return (
         f"Unexpected {type(exc).__name__}: {first} This is a fault in eigcore or a plugin. "
         "Type the same command with --debug, and report its output."
-    )
+    ), 1
 
 
-def _say(message: str) -> int:
+def _say(message: str, code: int, kind: str, as_json: bool) -> int:
+    """Print an error and return its exit code."""
+    message = " ".join(message.split())
+    if as_json:
+        print(json.dumps({"error": {"kind": kind, "message": message, "code": code}}))
     print(f"eigcore: {message}", file=sys.stderr)
-    return 1
+    return code

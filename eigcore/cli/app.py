@@ -1,26 +1,36 @@
-"""The subcommands: fit, predict, backends, demo."""
+"""The subcommands: fit and demo here, and those of the other modules."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
-import numpy as np
 import typer
 
 import eigcore
 from eigcore.cli import backends, demo, show
-from eigcore.cli.options import has_flags, numbers
-from eigcore.encoding.files import STREAMED, check_output, read_table, write_table
-from eigcore.errors import InvalidOption
+from eigcore.cli.describe import show_command
+from eigcore.cli.options import FLAGS, Json, has_flags, numbers
+from eigcore.cli.places import (
+    STANDARD,
+    check_apart,
+    check_model_file,
+    check_standard,
+    save_model,
+    table_file,
+    written_file,
+)
+from eigcore.cli.predict import READING, predict_command
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.files import read_table
 from eigcore.fit import FitOptions, FitResult
-from eigcore.fit.context import backend_named
 from eigcore.fit.data.names import check_names
+from eigcore.fit.options import OPTIONS
+from eigcore.fit.stream.source import reading_of
 from eigcore.fit.train import fit_with
-from eigcore.model import SpectralModel
-from eigcore.writing import check_folder
 
 app = typer.Typer(
     name="eigcore",
@@ -30,8 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Model file to write; -: standard output.")
+]
 BackendName = Annotated[
     Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
     typer.Option("--backend", metavar="NAME", help="Backend to use; see `eigcore backends`."),
@@ -57,9 +68,14 @@ def about(
 
 
 @app.command("fit")
-@has_flags
+@has_flags(*(option.name for option in FLAGS))
 def fit_command(
-    table: Annotated[Path, typer.Argument(help="Table: .csv, .csv.gz or .parquet.")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="Table: .csv, .csv.gz, .parquet, .arrow or .feather; -: standard input."
+        ),
+    ],
     target: Annotated[str, typer.Option("--target", "-t", help="Column to predict.")],
     output: Output = Path("model.eig"),
     weights: Annotated[
@@ -81,32 +97,29 @@ def fit_command(
     """
     chosen = FitOptions(**numbers(options))
     checkpoint = Path(chosen.checkpoint) if chosen.checkpoint else None
-    _check_apart(output, "model.eig", table=table, checkpoint=checkpoint)
-    _check_model_file(output)
+    check_apart(output, "model.eig", table=table, checkpoint=checkpoint)
+    check_standard(output, "model.eig", as_json)
+    check_model_file(output)
+    reading, chosen = _reading(chosen, stream)
     chosen.check_for("stream" if stream else "table")
-    rows: Any = table
-    own: Any = weights
-    if not stream:
-        rows = read_table(table)
-        if weights is not None:
-            _check_weights(weights, rows.columns, target, chosen)
-            own, rows = rows[weights], rows.drop(columns=weights)
-    with show.progress() as callback:
-        result = fit_with(rows, target, own, chosen, callback)
-    _finish(result, output, as_json)
+    with table_file(table) as file:
+        rows: Any = file if stream else read_table(file, reading)
+        own: Any = weights
+        if weights is not None and not stream:
+            _check_weights(weights, rows.column_names, target, chosen)
+            own, rows = rows.column(weights), rows.drop_columns(weights)
+        with show.progress() as callback:
+            result = fit_with(rows, target, own, chosen, callback)
+    with written_file(output, "model.eig") as place:
+        _finish(result, place, as_json, "standard output" if output == STANDARD else str(output))
 
 
-def _check_model_file(output: Path) -> None:
-    """Raise where a model cannot be written, or would replace a table."""
-    if output.name.lower().endswith(STREAMED):
-        raise InvalidOption(
-            "output",
-            str(output),
-            "the name of a model file",
-            "model.eig",
-            f"is {str(output)!r}, the name of a table",
-        )
-    check_folder(output)
+def _reading(options: FitOptions, stream: bool) -> tuple[Reading, FitOptions]:
+    """Return how to read the table, and the options without what is done by then."""
+    if stream:
+        return Reading(), options
+    usual = {name: OPTIONS[name].default for name in READING}
+    return reading_of(options), replace(options, **usual)
 
 
 def _check_weights(weights: str, columns: Any, target: str, options: FitOptions) -> None:
@@ -119,22 +132,9 @@ def _check_weights(weights: str, columns: Any, target: str, options: FitOptions)
         check_names(option, given, columns, elsewhere)
 
 
-def _check_apart(output: Path, example: str, **others: Path | None) -> None:
-    """Raise InvalidOption if the output is one of the input files."""
-    for name, path in others.items():
-        if path is not None and path.resolve() == output.resolve():
-            raise InvalidOption(
-                "output",
-                str(output),
-                "another file",
-                example,
-                f"is {str(output)!r}, the {name} itself",
-            )
-
-
-def _finish(result: FitResult, output: Path, as_json: bool, named: bool = True) -> None:
-    """Save the model and print the results."""
-    result.model.save(output)
+def _finish(result: FitResult, output: Path, as_json: bool, place: str) -> None:
+    """Save the model and print the results; place: what to call the output."""
+    save_model(result.model, output)
     certificate = result.model.certify()
     if as_json:
         record = {
@@ -146,52 +146,11 @@ def _finish(result: FitResult, output: Path, as_json: bool, named: bool = True) 
         typer.echo(json.dumps(record, default=float))
     else:
         show.fitted(result, certificate)
-        show.line(f"Saved: {output}" if named else "Saved to a temporary file.")
+        show.line(f"Saved: {place}")
 
 
-@app.command("predict")
-def predict_command(
-    model: Annotated[Path, typer.Argument(help="Model file written by `eigcore fit`.")],
-    table: Annotated[Path, typer.Argument(help="Table with the model's columns, in any order.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table to write: .csv, .csv.gz or .parquet.")
-    ],
-    backend: BackendName = None,
-    as_json: Json = False,
-) -> None:
-    """Predict every row of a table; the output has one row per input row, in the same order.
-
-    Columns: `prediction` in units of the target; for two classes, `prediction` and `probability` of
-    the second; for more, `prediction` and `probability of CLASS` for each class.
-
-    Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
-    """
-    import pandas as pd
-
-    _check_apart(output, "predictions.csv", table=table, model=model)
-    check_output(output)
-    loaded = SpectralModel.load(model)
-    chosen = backend_named(backend)
-    values = np.asarray(loaded.predict(read_table(table), backend=chosen))
-    write_table(pd.DataFrame(_answers(values, loaded.static.classes)), output)
-    if as_json:
-        record = {"output": str(output), "rows": len(values), "backend": chosen}
-        typer.echo(json.dumps(record))
-    else:
-        show.line(f"{len(values)} predictions by {chosen}, saved: {output}")
-
-
-def _answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
-    """Columns of the table of predictions."""
-    if not classes:
-        return {"prediction": values}
-    if values.ndim == 1:
-        return {"prediction": [classes[int(p > 0.5)] for p in values], "probability": values}
-    named = zip(classes, values.T, strict=True)
-    best = {"prediction": [classes[place] for place in values.argmax(-1)]}
-    return best | {f"probability of {label}": column for label, column in named}
-
-
+app.command("predict")(predict_command)
+app.command("show")(show_command)
 app.add_typer(backends.app, name="backends")
 
 
@@ -212,10 +171,10 @@ def demo_command(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "cars.eig"
-        _check_model_file(path)
+        check_model_file(path)
         with show.progress() as callback:
             cars, result = demo.fit_cars(backend, callback)
-        _finish(result, path, as_json, named=output is not None)
+        _finish(result, path, as_json, str(output or "a temporary file"))
         predictions = demo.check(result, path, cars)
     if not as_json:
         rows = [0, len(cars) // 2, len(cars) - 1]

@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import eigcore
 from eigcore.cli import show
+from eigcore.cli.options import Json
 from eigcore.errors import EigcoreError
 
 if TYPE_CHECKING:
     from eigcore.testing import Check
 
 app = typer.Typer(rich_markup_mode="markdown")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
 
 
 @app.callback(invoke_without_command=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +14,11 @@ from eigcore.fit import FitResult, fit
 from eigcore.fit.context import Callback
 from eigcore.model import SpectralModel
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 FALLING = ("weight", "horsepower", "displacement")
 """Columns in which the miles per gallon must be decreasing."""
 
 
-def fit_cars(backend: str | None, callback: Callback) -> tuple[DataFrame, FitResult]:
+def fit_cars(backend: str | None, callback: Callback) -> tuple[Any, FitResult]:
     """Return the table of 392 cars and a fit to it."""
     resource = importlib.resources.files("eigcore") / "data" / "auto_mpg.csv"
     with importlib.resources.as_file(resource) as path:
@@ -29,7 +26,7 @@ def fit_cars(backend: str | None, callback: Callback) -> tuple[DataFrame, FitRes
     return cars, fit(cars, "mpg", decreasing=FALLING, backend=backend, callback=callback)
 
 
-def check(result: FitResult, path: Path, cars: DataFrame) -> np.ndarray:
+def check(result: FitResult, path: Path, cars: Any) -> np.ndarray:
     """Return predictions (rows,) of the saved model; raise EigcoreError for a broken promise."""
     again = SpectralModel.load(path).predict(cars)
     if not np.array_equal(again, result.model.predict(cars)):

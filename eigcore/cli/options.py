@@ -22,10 +22,18 @@ NO_FLAGS = ("neuron", "classes")
 """Options whose values cannot be typed on a command line."""
 _NUMBERS: Mapping[type[Kind], type[int] | type[float]] = {Whole: int, Number: float}
 """Kinds of numbers. typer takes them as text, so that `FitOptions` says what is wrong with one."""
-_METAVARS = {"budget_seconds": "SECONDS", "checkpoint_seconds": "SECONDS", "backend": "NAME"}
+_METAVARS = {
+    "budget_seconds": "SECONDS",
+    "checkpoint_seconds": "SECONDS",
+    "backend": "NAME",
+    "sep": "CHARACTER",
+    "decimal": "CHARACTER",
+    "encoding": "NAME",
+}
 FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS)
-LISTS = tuple(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names))
+LISTS = (*(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names)), "--keep")
 """Flags that take several names."""
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
 
 
 def flag(option: str) -> str:
@@ -79,18 +87,22 @@ def check_flags(args: Sequence[str]) -> None:
             raise InvalidOption(name, None, "eigcore.fit.fit in Python for it", None, "is no flag")
 
 
-def has_flags(function: Function) -> Function:
-    """Decorate a command of ``**options``: give typer a flag for each option of a fit."""
-    signature = inspect.signature(function, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    more = [_parameter(option) for option in FLAGS]
-    parameters = sorted([*own, *more], key=lambda p: p.default is not p.empty)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [parameter.replace(kind=keyword) for parameter in parameters]
-    told: Any = function
-    told.__signature__ = signature.replace(parameters=parameters)
-    told.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return function
+def has_flags(*names: str) -> Callable[[Function], Function]:
+    """Decorate a command of ``**options``: give typer a flag for each of these options of a fit."""
+    more = [_parameter(OPTIONS[name]) for name in names]
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        parameters = sorted([*own, *more], key=lambda p: p.default is not p.empty)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [parameter.replace(kind=keyword) for parameter in parameters]
+        told: Any = function
+        told.__signature__ = signature.replace(parameters=parameters)
+        told.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return function
+
+    return decorate
 
 
 def numbers(given: Mapping[str, Any]) -> dict[str, Any]:

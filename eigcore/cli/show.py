@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from eigcore.cli.signals import stopped
 from eigcore.fit import FitResult
 from eigcore.fit import Progress as Step
 from eigcore.guarantees import text as words
@@ -32,20 +33,21 @@ def line(text: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Step], None]]:
-    """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`."""
+def progress() -> Iterator[Callable[[Step], bool]]:
+    """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`, which ends it."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
     with bar:
         task = bar.add_task("reading", total=1.0)
 
-        def callback(step: Step) -> None:
+        def callback(step: Step) -> bool:
             if step.stage == "choosing":
                 done, text = CHOOSING * step.fraction, "choosing knots, penalty, order"
             else:
                 done = CHOOSING + (1.0 - CHOOSING) * step.fraction
                 text = f"member {step.member + 1} of {step.members}, objective {step.value:.4g}"
             bar.update(task, completed=done, description=text)
+            return stopped()
 
         yield callback
 
@@ -55,7 +57,7 @@ def fitted(result: FitResult, certificate: Certificate) -> None:
     report, out = result.report, console()
     for note in report.notes:
         line(f"Note: {note}")
-    if report.interrupted:
+    if report.interrupted or stopped():
         line("Stopped by Ctrl-C: this is the best model so far.")
     out.print(_errors(report))
     s = report.settings
@@ -115,6 +117,25 @@ def backends(found: dict[str, Any]) -> None:
             line(f"{name}: {record.error or record.note}")
 
 
+def model(described: dict[str, Any], certificate: Certificate) -> None:
+    """Print what a model file holds: columns, settings, guarantees, provenance."""
+    line(f"Predicts {described['target']}: {described['prediction']}.")
+    columns = Table(title="Columns", title_justify="left")
+    for name in ("column", "holds", "range or levels", "missing cells"):
+        columns.add_column(name)
+    for each in described["columns"]:
+        missing = "a matrix of their own" if each["missing"] else "an error"
+        columns.add_row(each["name"], each["holds"], each["values"], missing)
+    console().print(columns)
+    for each in described["members"]:
+        line(f"Neurons: {each}.")
+    console().print(_guarantees(certificate))
+    if proven := words.joint(certificate):
+        line(f"Proven: {proven}.")
+    for name, value in described["provenance"].items():
+        line(f"{name}: {value}")
+
+
 def plain(record: Any) -> dict[str, Any]:
     """Return the record of a backend as JSON values."""
     return asdict(record)
@@ -126,7 +147,7 @@ def cars(table: Any, predictions: Any, rows: list[int]) -> None:
     for name in ("weight", "horsepower", "origin", "mpg", "predicted"):
         shown.add_column(name, justify="right")
     for row in rows:
-        cells = [str(table[name].iloc[row]) for name in ("weight", "horsepower", "origin", "mpg")]
+        cells = [str(table.column(name)[row]) for name in ("weight", "horsepower", "origin", "mpg")]
         shown.add_row(*cells, f"{predictions[row]:.1f}")
     console().print(shown)
 

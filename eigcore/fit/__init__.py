@@ -1,9 +1,16 @@
 """Fitting a model to a table, in memory or read in batches.
 
+The module can be called like its function: ``eigcore.fit(table, "price")``.
+
 >>> from eigcore.fit import fit                                                # doctest: +SKIP
 >>> result = fit(table, "price", increasing=["area"])                          # doctest: +SKIP
 >>> result.model.save("price.eig")                                             # doctest: +SKIP
 """
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
 
 from eigcore.fit.context import Progress
 from eigcore.fit.members.member import Settings
@@ -27,3 +34,15 @@ __all__ = [
     "minimize",
     "resume",
 ]
+
+
+class _Callable(ModuleType):
+    """A module that can be called like its function `fit`."""
+
+    __signature__ = inspect.signature(fit)
+
+    def __call__(self, *args: Any, **options: Any) -> FitResult:
+        return fit(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

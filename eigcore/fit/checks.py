@@ -1,15 +1,20 @@
-"""Kinds of options: each accepts certain values, describes them, and converts them."""
+"""Options and their kinds: each kind accepts certain values, describes and converts them."""
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
+from eigcore.errors import InvalidOption
+
+Where = Literal["any", "table", "stream"]
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,44 @@ class File(Kind):
 
 
 @dataclass(frozen=True)
+class Character(Kind):
+    """One character between cells; a tabulator may be written as a backslash and t."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "one character, such as a comma, a semicolon or \\t"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        plain = isinstance(value, str) and value.isascii() and not value.isalnum()
+        return plain and (value == r"\t" or (len(value) == 1 and value not in "\r\n\"'+-"))
+
+    def plain(self, value: Any) -> str:
+        """See `Kind.plain`."""
+        return "\t" if value == r"\t" else value
+
+
+@dataclass(frozen=True)
+class Codec(Kind):
+    """The name of an encoding of text that Python knows."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "the name of an encoding of text"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        try:
+            return isinstance(value, str) and isinstance(b"".decode(value), str)
+        except LookupError:
+            return False
+
+    def plain(self, value: Any) -> str:
+        """See `Kind.plain`."""
+        return codecs.lookup(value).name
+
+
+@dataclass(frozen=True)
 class Like(Kind):
     """An object of the class that ``make`` returns; True means a default one, False means None."""
 
@@ -213,3 +256,36 @@ class Like(Kind):
     def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
         return (self.make() if value else None) if isinstance(value, bool) else value
+
+
+class Option(NamedTuple):
+    """One option of a fit.
+
+    name, default : as in ``fit(..., name=default)``
+    kind : the values it may have, besides None (chosen automatically, or left out)
+    example : a valid value, for error messages; None: advise to leave the option out
+    meaning : one or more sentences
+    where : "any", "table" for tables in memory only, "stream" for those read in batches only
+    """
+
+    name: str
+    default: Any
+    kind: Kind
+    example: Any
+    meaning: str
+    where: Where
+
+    @property
+    def optional(self) -> bool:
+        """Whether None may be given."""
+        return self.default is None
+
+    def check(self, value: Any) -> Any:
+        """Return the value as the options keep it; raise InvalidOption for an invalid one."""
+        if value is None and self.optional:
+            return None
+        if not self.kind.accepts(value):
+            one = isinstance(self.kind, Names) and isinstance(value, str)
+            told = self.kind.expected(), [value] if one else self.example
+            raise InvalidOption(self.name, value, *told, optional=self.optional)
+        return self.kind.plain(value)

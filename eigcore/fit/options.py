@@ -12,11 +12,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
-from eigcore.errors import InvalidOption, MisplacedOption
+from eigcore.errors import MisplacedOption
 from eigcore.fit.checks import (
+    Character,
     Choice,
+    Codec,
     Fields,
     File,
     Flag,
@@ -24,14 +26,16 @@ from eigcore.fit.checks import (
     Like,
     Names,
     Number,
+    Option,
     Text,
     Values,
+    Where,
     Whole,
 )
 from eigcore.fit.losses import LOSSES
+from eigcore.fit.needs import check_needs
 
 Shape = Literal["convex", "concave"]
-Where = Literal["any", "table", "stream"]
 _STOPPING = {"part": Number(0.0, 1.0, positive=True), "steps": Whole(1), "tolerance": Number()}
 _MOST_DIM, _MOST_MEMBERS = 4096, 100_000
 """No memory holds more."""
@@ -56,39 +60,6 @@ class EarlyStopping:
                 each.name, each.default, _STOPPING[each.name], each.default, "", "table"
             )
             object.__setattr__(self, each.name, option.check(getattr(self, each.name)))
-
-
-class Option(NamedTuple):
-    """One option.
-
-    name, default : as in ``fit(..., name=default)``
-    kind : the values it may have, besides None (chosen automatically, or left out)
-    example : a valid value, for error messages; None: advise to leave the option out
-    meaning : one or more sentences
-    where : "any", "table" for tables in memory only, "stream" for those read in batches only
-    """
-
-    name: str
-    default: Any
-    kind: Kind
-    example: Any
-    meaning: str
-    where: Where
-
-    @property
-    def optional(self) -> bool:
-        """Whether None may be given."""
-        return self.default is None
-
-    def check(self, value: Any) -> Any:
-        """Return the value as the options keep it; raise InvalidOption for an invalid one."""
-        if value is None and self.optional:
-            return None
-        if not self.kind.accepts(value):
-            one = isinstance(self.kind, Names) and isinstance(value, str)
-            told = self.kind.expected(), [value] if one else self.example
-            raise InvalidOption(self.name, value, *told, optional=self.optional)
-        return self.kind.plain(value)
 
 
 def _option(default: Any, kind: Kind, example: Any, meaning: str, where: Where = "any") -> Any:
@@ -239,6 +210,20 @@ class FitOptions:
         "are cut short instead. The result then depends on the machine; None: no limit.",
         "table",
     )
+    sep: str = _option(
+        ",", Character(), ";", "Character between the cells of a CSV file.", "stream"
+    )
+    decimal: str = _option(
+        ".", Character(), ",", "Character before the decimals in a CSV file.", "stream"
+    )
+    encoding: str | None = _option(
+        None,
+        Codec(),
+        "latin-1",
+        "How text is written in a CSV file, and in columns of bytes; None: UTF-8, or what a mark "
+        "at the beginning of the file says.",
+        "stream",
+    )
     epochs: int | None = _option(
         None,
         Whole(1),
@@ -281,15 +266,7 @@ class FitOptions:
     def __post_init__(self) -> None:
         for option in OPTIONS.values():
             object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
-        for name, loss in (("quantile", "quantile"), ("delta", "huber")):
-            if name in self.changed() and self.loss != loss:
-                raise self._other_loss(f"a {name} of {getattr(self, name)}", loss)
-        if self.classes is not None and self.loss and not LOSSES[self.loss].classified:
-            raise self._other_loss("classes", "multinomial")
-
-    def _other_loss(self, beside: str, loss: str) -> InvalidOption:
-        found = "is left out" if self.loss is None else f"is {self.loss!r}"
-        return InvalidOption("loss", self.loss, f"{loss} there", loss, f"{found} beside {beside}")
+        check_needs(self, self.changed())
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""

@@ -107,19 +107,20 @@ def test_fit_as_json_prints_nothing_else(cars, capfd):
     assert record["report"]["rows_held_out"] == 18
 
 
-@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".arrow", ".feather"])
 def test_predict_writes_one_row_per_row(cars, capfd, ending):
     assert fit(cars, "--drop-columns", "thirsty") == 0
     table = pd.read_csv(cars)
     source, out = cars.with_name(f"new{ending}"), cars.with_name(f"out{ending}")
-    if ending == ".parquet":
-        table.to_parquet(source)
-    else:
+    if ending.startswith(".csv"):
         table.to_csv(source, index=False)
+    else:
+        {".parquet": table.to_parquet}.get(ending, table.to_feather)(source)
     assert run("predict", cars.with_name("cars.eig"), source, "-o", out, "--json") == 0
     record = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert record == {"output": str(out), "rows": 120, "backend": "numpy"}
-    read = pd.read_parquet if ending == ".parquet" else pd.read_csv
+    read = {".parquet": pd.read_parquet}.get(ending, pd.read_feather)
+    read = pd.read_csv if ending.startswith(".csv") else read
     model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
     assert np.allclose(read(out)["prediction"], model.predict(table), rtol=1e-12)
     assert not list(cars.parent.glob(".*")), "temporary files are left"
@@ -178,7 +179,9 @@ def test_the_demo_fits_certifies_saves_and_predicts(tmp_path, capfd):
     assert place.exists()
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["backends"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], *([n] for n in ("fit", "predict", "show", "backends", "demo"))]
+)
 def test_every_command_has_help_with_an_example(command, capfd):
     assert run(*command, "--help") == 0
     out = capfd.readouterr().out

@@ -12,10 +12,15 @@ import pytest
 
 from eigcore.errors import Dialect, InvalidOption, InvalidTable, OtherRun, UnusableBackend
 from eigcore.fit import EarlyStopping, FitOptions, fit, fit_stream
+from eigcore.fit.needs import NEEDS
 from eigcore.fit.options import OPTIONS
 
 PAGES = Path(__file__).parents[2] / "docs"
-BESIDE = {"quantile": {"loss": "quantile"}}
+BESIDE = {
+    "quantile": {"loss": "quantile"},
+    "sep": {"decimal": ","},
+    "decimal": {"sep": ";"},
+}
 ALL = pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
 
 
@@ -93,21 +98,58 @@ def test_early_stopping_is_checked_when_it_is_made(name, wrong):
     assert type(EarlyStopping(steps=np.int64(3)).steps) is int
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"quantile": 0.9}, "loss is left out beside a quantile of 0.9; expected quantile"),
-        ({"quantile": 0.9, "loss": "huber"}, "loss is 'huber' beside a quantile of 0.9"),
-        ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
-        ({"classes": [1, 2], "loss": "squared"}, "loss is 'squared' beside classes"),
-    ],
-)
-def test_parameters_of_another_loss_are_errors(options, words):
-    with pytest.raises(InvalidOption, match=words):
+USELESS = {
+    "quantile": ({"quantile": 0.9, "loss": "huber"}, "loss is 'huber' beside a quantile of 0.9"),
+    "delta": ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
+    "classes": ({"classes": [1, 2], "loss": "squared"}, "loss is 'squared' beside classes"),
+    "projections": ({"projections": 2, "knots": 0}, "knots is 0 beside 2 projections"),
+    "early_stopping": ({"early_stopping": True, "max_iter": 0}, "max_iter is 0 beside early stop"),
+    "neuron": (
+        {"neuron": {"functional": "top_sum", "r": 2, "index": 1}},
+        "neuron is .* beside an index that it does not use",
+    ),
+    "sep": ({"sep": "."}, "decimal is '.' beside the separator '.'"),
+    "decimal": ({"decimal": ","}, "sep is ',' beside the decimal character ','"),
+    "checkpoint_seconds": ({"checkpoint_seconds": 5}, "checkpoint is left out beside 5.0 seconds"),
+    "batch_rows": ({"batch_rows": 10, "block_rows": 9}, "batch_rows is 10 beside blocks of 9 rows"),
+}
+USEFUL = [
+    {"quantile": 0.9, "loss": "quantile"},
+    {"delta": 3, "loss": "huber"},
+    {"classes": [False, True], "loss": "logistic"},
+    {"classes": [1, 2]},
+    {"projections": 2},
+    {"projections": 2, "knots": 4},
+    {"projections": 0, "knots": 0},
+    {"early_stopping": True, "max_iter": 1},
+    {"neuron": {"functional": "smooth", "alpha": 0.1, "index": 1}},
+    {"neuron": {"index": "convex"}},
+    {"neuron": {"functional": "top_sum", "r": 2}},
+    {"sep": ";", "decimal": ","},
+    {"checkpoint": "a.checkpoint", "checkpoint_seconds": 5},
+    {"batch_rows": 9, "block_rows": 9},
+    {"block_rows": 9},
+]
+
+
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.option)
+def test_an_option_that_would_do_nothing_is_an_error(need):
+    options, words = USELESS[need.option]
+    with pytest.raises(InvalidOption, match=words) as caught:
         FitOptions(**options)
-    FitOptions(quantile=0.9, loss="quantile")
-    FitOptions(delta=3, loss="huber")
-    FitOptions(classes=[False, True], loss="logistic")
+    name, _, example = need.told
+    FitOptions(**(options | BESIDE.get(need.option, {}) | {name: example}))
+    assert caught.value.option == name
+
+
+def test_a_quantile_needs_its_loss_also_where_none_is_given():
+    with pytest.raises(InvalidOption, match="loss is left out beside a quantile"):
+        FitOptions(quantile=0.9)
+
+
+@pytest.mark.parametrize("options", USEFUL, ids=str)
+def test_options_that_do_something_are_accepted(options):
+    FitOptions(**options)
 
 
 def test_options_are_kept_in_a_plain_form():

@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from eigcore.encoding.files import STREAMED
+from eigcore.encoding.files import ENDINGS
 from eigcore.errors import InvalidOption, OtherRun
 from eigcore.fit.stream.sampled import Record
 from eigcore.writing import check_folder, write_whole
@@ -55,8 +55,8 @@ class Checkpoint:
         text = json.dumps({"version": VERSION, "made_with": self.made_with, "values": values})
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         content = safetensors.numpy.save(arrays, {KEY: text})
-        write_whole(self.path, content + hashlib.sha256(content).digest())
         self.saved = time.monotonic()
+        write_whole(self.path, content + hashlib.sha256(content).digest())
 
     def load(self) -> Record | None:
         """Read what `save` wrote; None if there is no file.
@@ -116,7 +116,7 @@ def check_checkpoint(path: Path, tables: Sequence[Path]) -> None:
     """
     if path.resolve() in [table.resolve() for table in tables]:
         raise _unusable(path, "the table itself", "another file")
-    if path.name.lower().endswith(STREAMED):
+    if path.name.lower().endswith(ENDINGS):
         raise _unusable(path, "the name of a table", "the name of a checkpoint")
     check_folder(path)
 

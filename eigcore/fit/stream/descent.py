@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from eigcore.errors import InvalidInput
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult
 from eigcore.fit.solvers.adam import Adam, rate
@@ -91,6 +92,7 @@ class Descent:
         self.epochs = self.options.epochs or min(math.ceil(_ENOUGH / sampled.rows), _MOST)
         self.ends = bounds(sampled, self.options.block_rows)
         self.state = state or self._first()
+        self.unwritten: tuple[str, ...] = ()
 
     def _first(self) -> State:
         pairs = zip(self.members, self.sampled.start.params, strict=True)
@@ -126,6 +128,7 @@ class Descent:
         ]
         model = self.sampled.model(self.members, vectors)
         report = self.sampled.report(self.problem, model)
+        report = replace(report, notes=(*report.notes, *self.unwritten))
         return FitResult(model, report, tuple(solutions))
 
     def _block(self, rows: np.ndarray) -> None:
@@ -170,4 +173,9 @@ class Descent:
     def _save(self, file: Checkpoint) -> None:
         sampled, fixed = self.sampled.record()
         position, vectors = self.state.record()
-        file.save(sampled | position, fixed | vectors)
+        try:
+            file.save(sampled | position, fixed | vectors)
+            self.unwritten = ()
+        except (OSError, InvalidInput) as exc:
+            what = f"The checkpoint {str(file.path)!r} could not be written: {exc}"
+            self.unwritten = (f"{what.rstrip('.')}. The fit went on without it.",)

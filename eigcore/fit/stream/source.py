@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from eigcore.encoding.cells import Cells, column_names, missing, read_columns
-from eigcore.encoding.files import STREAMED, file_parts
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.cells import Cells, column_names, missing, read_columns
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.files import ENDINGS, check_used, file_parts
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import missing_target
+from eigcore.fit.options import FitOptions
 
 _PIECES, _PIECE = 64, 2**16
 """Number of pieces of a file to hash, and bytes of each: together 4 MiB."""
@@ -39,8 +43,12 @@ class Source:
     drop: bool
 
     @classmethod
-    def of(cls, source: Any, target: str, drop: bool = False) -> Source:
+    def of(
+        cls, source: Any, target: str, drop: bool = False, reading: Reading | None = None
+    ) -> Source:
         """Make a source of paths, of batches, or of a function that returns an iterator of batches.
+
+        reading : how files are read
 
         Raises
         ------
@@ -54,8 +62,9 @@ class Source:
             )
         paths = _paths(source)
         if paths is not None:
-            parts = tuple(part for path in paths for part in file_parts(path))
-            return cls(parts, tuple(paths), target, drop)
+            parts = file_parts(paths, reading or Reading())
+            return cls(tuple(parts), tuple(paths), target, drop)
+        check_used((), reading or Reading())
         batches: Callable[[], Any]
         if column_names(source) is not None:
             batches = lambda: (source,)  # noqa: E731
@@ -121,6 +130,11 @@ class Source:
         return digest.hexdigest()
 
 
+def reading_of(options: FitOptions) -> Reading:
+    """Return how the options say that files are read."""
+    return Reading(options.sep, options.decimal, options.encoding, codes=tuple(options.categories))
+
+
 def is_source(table: Any) -> bool:
     """Whether a table is read in batches; otherwise it is in memory."""
     if isinstance(table, (str, os.PathLike)):
@@ -139,10 +153,10 @@ def _paths(source: Any) -> list[Path] | None:
         path = Path(source)
         if not path.is_dir():
             return [path]
-        found = sorted(p for p in path.iterdir() if p.name.lower().endswith(STREAMED))
+        found = sorted(p for p in path.iterdir() if p.name.lower().endswith(ENDINGS))
         if not found:
             raise InvalidInput(
-                f"The folder {str(path)!r} holds no table ({', '.join(STREAMED)}). Check the path."
+                f"The folder {str(path)!r} holds no table ({', '.join(ENDINGS)}). Check the path."
             )
         return found
     listed = isinstance(source, (list, tuple)) and len(source) > 0

@@ -17,7 +17,7 @@ from eigcore.fit.signature import make_options, takes_options
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Sampled
-from eigcore.fit.stream.source import Source
+from eigcore.fit.stream.source import Source, reading_of
 from eigcore.fit.stream.survey import Survey, survey
 
 _MEMBERS, _STEPS = 4, 100
@@ -69,7 +69,7 @@ def fit_source(source: Any, target: str, options: FitOptions, context: Context) 
     """Fit a source; see `fit_stream`."""
     steps = _STEPS if options.max_iter is None else options.max_iter
     options = replace(options, members=options.members or _MEMBERS, max_iter=steps)
-    data = Source.of(source, target, options.drop_rows_without_target)
+    data = Source.of(source, target, options.drop_rows_without_target, reading_of(options))
     if options.checkpoint is not None:
         check_checkpoint(Path(options.checkpoint), data.files)
     file = _checkpoint(data, options, context)

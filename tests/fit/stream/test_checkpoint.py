@@ -163,3 +163,17 @@ def test_a_checkpoint_is_no_table(tmp_path, monkeypatch, folder):
     with pytest.raises(InvalidOption, match=r"the name of a table; .*'new.checkpoint'"):
         fit(source, "y", checkpoint="new.csv", **QUICK)
     assert path.read_bytes() == before
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_nothing_but_itself(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    batches, checkpoint = cut(table()), tmp_path / "run.checkpoint"
+    whole = fit_stream(batches, "y", **QUICK)
+    monkeypatch.setattr("eigcore.fit.stream.checkpoint.write_whole", full)
+    found = fit_stream(batches, "y", checkpoint=checkpoint, checkpoint_seconds=0.0, **QUICK)
+    assert same(found.model, whole.model)
+    (note,) = [note for note in found.report.notes if "checkpoint" in note]
+    assert str(checkpoint) in note
+    assert "No space left on device" in note

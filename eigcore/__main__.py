@@ -1,0 +1,7 @@
+"""``python -m eigcore``: the same as the command ``eigcore``."""
+
+import sys
+
+from eigcore.cli import main
+
+sys.exit(main())

@@ -1,0 +1,115 @@
+"""`eigcore predict`: predict every row of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import numpy as np
+import typer
+
+from eigcore.cli import show
+from eigcore.cli.options import Json, has_flags, numbers
+from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file, written_file
+from eigcore.encoding import Categories, Encoding
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.files import read_table
+from eigcore.encoding.write import check_output, write_table
+from eigcore.errors import InvalidOption
+from eigcore.fit import FitOptions
+from eigcore.fit.context import backend_named
+from eigcore.fit.data.names import check_names
+from eigcore.model import SpectralModel
+
+READING = ("sep", "decimal", "encoding")
+"""Options of a fit that say how a table is read."""
+
+
+@has_flags("backend", *READING)
+def predict_command(
+    model: Annotated[Path, typer.Argument(help="Model file written by `eigcore fit`.")],
+    table: Annotated[
+        Path,
+        typer.Argument(help="Table with the model's columns, in any order; -: standard input."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Table to write: .csv, .csv.gz, .parquet, .arrow or .feather; -: CSV on standard "
+            "output.",
+        ),
+    ],
+    keep: Annotated[
+        Optional[list[str]],  # noqa: UP045 (typer reads the annotation at run time)
+        typer.Option(metavar="COLUMN ...", help="Columns of the table to write as well, first."),
+    ] = None,
+    as_json: Json = False,
+    **options: Any,
+) -> None:
+    """Predict every row of a table; the output has one row per input row, in the same order.
+
+    Columns: `prediction` in units of the target; for two classes, `prediction` and `probability` of
+    the second; for more, `prediction` and `probability of CLASS` for each class.
+
+    Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
+    """
+    chosen = FitOptions(**numbers(options))
+    check_apart(output, "predictions.csv", table=table, model=model)
+    check_standard(output, "predictions.csv", as_json)
+    if output != STANDARD:
+        check_output(output)
+    loaded = SpectralModel.load(model)
+    backend = backend_named(chosen.backend)
+    with table_file(table) as file:
+        rows = read_table(file, _reading(chosen, loaded.encoding))
+    kept = _kept(keep or (), rows, loaded)
+    values = np.asarray(loaded.predict(rows, backend=backend))
+    with written_file(output, "predictions.csv") as place:
+        write_table(kept | answers(values, loaded.static.classes), place)
+        record = {"output": str(output), "rows": len(values), "backend": backend}
+        _report(record, as_json)
+
+
+def _report(record: dict[str, Any], as_json: bool) -> None:
+    """Print what was done."""
+    if as_json:
+        typer.echo(json.dumps(record))
+    else:
+        place = "standard output" if record["output"] == str(STANDARD) else record["output"]
+        show.line(f"{record['rows']} predictions by {record['backend']}, saved: {place}")
+
+
+def _reading(options: FitOptions, encoding: Encoding) -> Reading:
+    """Return how to read a table of the columns of a model: levels that are text stay text."""
+    kinds = zip(encoding.names, encoding.columns, strict=True)
+    levels = {name: each.levels for name, each in kinds if isinstance(each, Categories)}
+    text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
+    codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
+    given = {name: getattr(options, name) for name in READING}
+    return Reading(**given, codes=codes, text=text)
+
+
+def _kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> dict[str, Any]:
+    """Return columns (rows,) of the table by name."""
+    check_names("keep", keep, rows.column_names)
+    own = answers(np.zeros((1, model.outputs)[: 1 + (model.outputs > 1)]), model.static.classes)
+    for name in keep:
+        if name in own:
+            problem = f"names {name!r}, which is a column of the answers"
+            raise InvalidOption("keep", list(keep), "other columns", None, problem)
+    return {name: rows.column(name) for name in keep}
+
+
+def answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
+    """Columns (rows,) of the table of predictions."""
+    if not classes:
+        return {"prediction": values}
+    if values.ndim == 1:
+        return {"prediction": [classes[int(p > 0.5)] for p in values], "probability": values}
+    named = zip(classes, values.T, strict=True)
+    best = {"prediction": [classes[place] for place in values.argmax(-1)]}
+    return best | {f"probability of {label}": column for label, column in named}

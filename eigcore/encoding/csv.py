@@ -1,0 +1,239 @@
+"""CSV files, read with pyarrow: the kind of a column is found once, from all of its cells.
+
+Cells are read as text. A column whose cells are all numbers, or all truth values, is converted; any
+other keeps the text of the file. The same holds in memory and in batches.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from eigcore.errors import InvalidInput, InvalidTable
+
+_BLOCK = 2**22
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+"""What the first bytes of a file say of its encoding; the first that fits."""
+_ABSENT = ("None", "<NA>")
+"""Cells that are missing, beside those that pyarrow knows."""
+_EXTRA = "\0"
+"""Name of a column of nothing: rows that end with a separator, below names that do not."""
+_WHOLE_CODES, _LONG = r"^(0|-?[1-9]\d{0,17})$", r"\d{16}"
+_DECIMAL_CODES, _SHORT = _WHOLE_CODES + r"|^-?(0|[1-9]\d*)\.(0|\d*[1-9])$", 16
+"""Codes become numbers only where these keep every digit: int64 keeps 18 of them, float64 15."""
+
+Kind = Literal["empty", "whole", "long", "number", "truth", "text"]
+"""What the cells of a column are; "long": whole codes that float64 cannot keep."""
+_BOTH: dict[frozenset[Kind], Kind] = {
+    frozenset({"whole", "number"}): "number",
+    frozenset({"whole", "long"}): "long",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read tables in files.
+
+    sep : character between the cells of a CSV file
+    decimal : character before the decimals there
+    encoding : of a CSV file, and of columns of bytes in others; None: UTF-8, or what the first
+        bytes of the file say
+    codes : columns that hold categories: cells stay text where a number would lose digits
+    text : columns that are text, whatever their cells look like
+    """
+
+    sep: str = ","
+    decimal: str = "."
+    encoding: str | None = None
+    codes: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+
+class CsvFile:
+    """A CSV file: its names, the kinds of its columns, and its rows in batches.
+
+    names : of the columns; one without a name is called as pandas calls it
+    """
+
+    def __init__(self, path: Path, reading: Reading):
+        self.path, self.reading = path, reading
+        self.encoding = reading.encoding or _encoding(path)
+        with _opened(path, "rt", encoding=self.encoding, newline="") as file:
+            rows = csv.reader(file, delimiter=reading.sep)
+            given = next((row for row in rows if row), None)
+            if given is None:
+                raise ValueError("it is empty")
+            self._above = rows.line_num
+            first = next((row for row in rows if row), given)
+        self.names = [name or f"Unnamed: {place}" for place, name in enumerate(given)]
+        self._extra = len(first) == len(given) + 1 and not first[-1]
+
+    def kinds(self) -> dict[str, Kind]:
+        """What the cells of each column are; this reads the whole file."""
+        found: dict[str, Kind] = dict.fromkeys(self.names, "empty")
+        found |= {name: "text" for name in self.reading.text if name in found}
+        for batch in self._texts():
+            for name, before in found.items():
+                if before != "text":
+                    codes = name in self.reading.codes
+                    kind = _kind(batch[name], self.reading.decimal, codes, before)
+                    found[name] = together(before, kind)
+        return found
+
+    def batches(self, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+        """Yield record batches with the columns converted to their kinds."""
+        import pyarrow as pa
+
+        for batch in self._texts():
+            columns = [_converted(batch[n], kinds[n], self.reading.decimal) for n in self.names]
+            yield pa.RecordBatch.from_arrays(columns, names=self.names)
+
+    def _texts(self) -> Iterator[Any]:
+        """Yield record batches of text."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        names = [*self.names, *([_EXTRA] if self._extra else [])]
+        read = arrow.ReadOptions(
+            block_size=_BLOCK,
+            column_names=names,
+            skip_rows=self._above,
+            encoding="utf8" if self.encoding == "utf-8-sig" else self.encoding,
+        )
+        parse = arrow.ParseOptions(delimiter=self.reading.sep, newlines_in_values=True)
+        convert = arrow.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            null_values=[*arrow.ConvertOptions().null_values, *_ABSENT],
+        )
+        try:
+            packing = "gzip" if _is_packed(self.path) else None
+            source = pa.input_stream(str(self.path), compression=packing)
+            with source, arrow.open_csv(source, read, parse, convert) as file:
+                for batch in file:
+                    if self._extra and batch[_EXTRA].null_count < len(batch):
+                        raise _ragged(self.path)
+                    yield batch
+        except pa.ArrowInvalid as exc:
+            raise (_ragged(self.path) if "Expected" in str(exc) else exc) from exc
+
+
+def together(one: Kind, other: Kind) -> Kind:
+    """Return the kind of cells of two kinds together."""
+    if one == other or other == "empty":
+        return one
+    return other if one == "empty" else _BOTH.get(frozenset({one, other}), "text")
+
+
+def undecodable(path: Path, encoding: str | None, what: str) -> InvalidTable:
+    """Return the error for bytes that are no text in this encoding."""
+    return InvalidTable(
+        f"{str(path)!r} holds bytes that are no text in {encoding or 'UTF-8'} ({what}); expected "
+        "the encoding that it was written in.",
+        "encoding",
+        "latin-1",
+        "if it is Latin-1, for example",
+    )
+
+
+def _ragged(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{str(path)!r} cannot be read as csv: some rows have more cells than the first line has "
+        "names, or fewer; expected one name per cell. Correct those rows, or give the separator "
+        "of the cells."
+    )
+
+
+def _opened(path: Path, mode: str, **options: Any) -> Any:
+    opened: Any = gzip.open if _is_packed(path) else open
+    return opened(path, mode, **options)
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _encoding(path: Path) -> str:
+    """Return what the first bytes say; without a mark, a file is UTF-8."""
+    with _opened(path, "rb") as file:
+        head = file.read(4096)
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if b"\0" in head:
+        raise InvalidTable(
+            f"{str(path)!r} holds zero bytes, as UTF-16 does; expected text in UTF-8.",
+            "encoding",
+            "utf-16-le",
+            "if that is its encoding",
+        )
+    return "utf8"
+
+
+def functions() -> Any:
+    """Return pyarrow's functions of arrays; it makes them when it is imported."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
+def _kind(cells: Any, decimal: str, codes: bool, before: Kind) -> Kind:
+    """Return what text cells are, the missing ones aside; `before` says what others are."""
+    import pyarrow as pa
+
+    pc = functions()
+    cells = cells.drop_null()
+    if not len(cells):
+        return "empty"
+    if codes:
+        return _kind_of_codes(cells)
+    for kind in ("number",) if before == "number" else ("whole", "number"):
+        try:
+            _converted(cells, kind, decimal)
+            return kind
+        except pa.ArrowInvalid:
+            pass
+    truths = pc.is_in(pc.utf8_lower(cells), pa.array(["true", "false"]))
+    return "truth" if pc.all(truths).as_py() else "text"
+
+
+def _kind_of_codes(cells: Any) -> Kind:
+    pc = functions()
+
+    def holds(pattern: str, cells: Any) -> Any:
+        return pc.match_substring_regex(cells, pattern)
+
+    if pc.all(holds(_WHOLE_CODES, cells)).as_py():
+        return "long" if pc.any(holds(_LONG, cells)).as_py() else "whole"
+    short = pc.max(pc.utf8_length(cells)).as_py() <= _SHORT
+    return "number" if short and pc.all(holds(_DECIMAL_CODES, cells)).as_py() else "text"
+
+
+def _converted(cells: Any, kind: Kind, decimal: str) -> Any:
+    """Convert text cells; raise pyarrow.ArrowInvalid for a cell of another kind."""
+    import pyarrow as pa
+
+    pc = functions()
+    types = {"empty": pa.float64(), "number": pa.float64(), "truth": pa.bool_()}
+    if kind == "text":
+        return cells
+    if kind == "truth":
+        return pc.cast(pc.utf8_lower(cells), pa.bool_())
+    cells = pc.utf8_trim_whitespace(cells)
+    # pyarrow reads 0x1F as a whole number
+    foreign = ("" if kind == "number" else "xX") + ("" if decimal == "." else ".")
+    if any(pc.any(pc.match_substring(cells, each)).as_py() for each in foreign):
+        raise pa.ArrowInvalid("no decimal number")
+    if decimal != ".":
+        cells = pc.replace_substring(cells, decimal, ".")
+    return pc.cast(cells, types.get(kind, pa.int64()))

@@ -1,0 +1,104 @@
+"""Options that have an effect only beside certain values of others: the only place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from eigcore.errors import InvalidOption
+from eigcore.fit.losses import LOSSES
+
+
+class Need(NamedTuple):
+    """What an option needs to have an effect.
+
+    option : the option
+    holds : of all options, whether it has one, or is left out
+    told : the option to change: its name, what is expected of it, an example
+    beside : what it is beside now, with fields of all options ``o``
+    """
+
+    option: str
+    holds: Callable[[Any], bool]
+    told: tuple[str, str, Any]
+    beside: str
+
+
+def _one_eigenvalue(o: Any) -> bool:
+    neuron = o.neuron or {}
+    return "index" not in neuron or neuron.get("functional", "kth") in ("kth", "smooth")
+
+
+NEEDS = (
+    Need(
+        "quantile",
+        lambda o: o.loss == "quantile",
+        ("loss", "quantile there", "quantile"),
+        "a quantile of {o.quantile}",
+    ),
+    Need(
+        "delta",
+        lambda o: o.loss == "huber",
+        ("loss", "huber there", "huber"),
+        "a delta of {o.delta}",
+    ),
+    Need(
+        "classes",
+        lambda o: o.loss is None or LOSSES[o.loss].classified,
+        ("loss", "multinomial there", "multinomial"),
+        "classes",
+    ),
+    Need(
+        "projections",
+        lambda o: not o.projections or o.knots != 0,
+        ("knots", "pieces along which projections bend", 16),
+        "{o.projections} projections",
+    ),
+    Need(
+        "early_stopping",
+        lambda o: o.max_iter != 0,
+        ("max_iter", "steps to stop after", 120),
+        "early stopping",
+    ),
+    Need(
+        "neuron",
+        _one_eigenvalue,
+        ("neuron", "none for several eigenvalues", {"functional": "kth"}),
+        "an index that it does not use",
+    ),
+    Need(
+        "sep",
+        lambda o: o.sep != o.decimal,
+        ("decimal", "another character", ","),
+        "the separator {o.sep!r}",
+    ),
+    Need(
+        "decimal",
+        lambda o: o.sep != o.decimal,
+        ("sep", "another character", ";"),
+        "the decimal character {o.decimal!r}",
+    ),
+    Need(
+        "checkpoint_seconds",
+        lambda o: o.checkpoint is not None,
+        ("checkpoint", "a file to write", "run.checkpoint"),
+        "{o.checkpoint_seconds} seconds between two checkpoints",
+    ),
+    Need(
+        "batch_rows",
+        lambda o: o.batch_rows <= o.block_rows,
+        ("batch_rows", "at most as many", 4096),
+        "blocks of {o.block_rows} rows",
+    ),
+)
+
+
+def check_needs(options: Any, changed: Collection[str]) -> None:
+    """Raise InvalidOption if an option that was changed would have no effect."""
+    for need in NEEDS:
+        if need.option in changed and not need.holds(options):
+            name, expected, example = need.told
+            value = getattr(options, name)
+            found = "is left out" if value is None else f"is {value!r}"
+            problem = f"{found} beside {need.beside.format(o=options)}"
+            raise InvalidOption(name, value, expected, example, problem)
