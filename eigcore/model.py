@@ -15,7 +15,7 @@ from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
-from eigcore.errors import InvalidInput, InvalidSpec
+from eigcore.errors import InvalidInput
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
@@ -132,13 +132,11 @@ class SpectralModel:
         Parameters
         ----------
         X : array (..., columns), mapping of columns, or data frame
-            See `Encoding.table`. A torch or jax array is evaluated by its own library in its own
-            dtype, stays on its device and can be differentiated; everything else gives float64
-            NumPy arrays.
+            See `Encoding.table`. A torch or jax array keeps its library, dtype and device and can
+            be differentiated; everything else gives float64 NumPy arrays.
         backend : str or Backend, optional
-            Finds the eigenvalues. JAX without x64 does so in float32, where no kernel serves the
-            model: the decision is then off by some d · 6e-8 · scale · the norm of the matrices.
-            Everything else is computed in float64.
+            Finds the eigenvalues; JAX without x64 in float32, if no kernel serves the model. The
+            decision is then off by some d · 6e-8 · scale · the norm of the matrices.
         codes : bool
             Whether category columns of an array hold codes, as from ``encoding.table(data)``;
             otherwise they hold levels.
@@ -181,13 +179,10 @@ class SpectralModel:
         Raises
         ------
         ModelFileError
-            If the file is missing, empty, truncated, edited, foreign or of a newer major version;
-            see `eigcore.portable.file.read`.
+            For whatever is not the file of a model; see `eigcore.portable.file.read`.
         """
         document, params = modelfile.read(path)
         try:
-            if document["convention"] != CONVENTION:
-                raise InvalidSpec(f"its parameters are packed as {document['convention']!r}")
             return cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
         except Exception as exc:  # whatever the file claims
             raise modelfile.no_model(path, exc) from exc
@@ -211,15 +206,13 @@ class SpectralModel:
         ----------
         backend : str or Backend
             "torch" gives a `torch.nn.Module` with trainable float64 parameters, "jax" a pair
-            (params, apply): a list of arrays, and the pure function apply(params, x). JAX without
-            x64 shortens the parameters to float32, and a warning says so.
+            (params, apply): a list of arrays (float32 without x64, with a warning), and the pure
+            function apply(params, x).
 
         Raises
         ------
-        BackendUnavailable
-            If the backend is not installed or cannot be loaded.
-        NotSupported
-            If it has no model objects.
+        BackendUnavailable, NotSupported
+            If the backend is not installed, cannot be loaded, or has no model objects.
         """
         return get_backend(backend).wrap(self)
 

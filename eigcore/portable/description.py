@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from eigcore.core.spec import EigSpec
+from eigcore.core.spec import CONVENTION, EigSpec
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 
@@ -118,6 +118,9 @@ class ModelStatic:
         InvalidSpec, KeyError, TypeError, ValueError
             If the description lacks a field or contradicts itself.
         """
+        packing = data.get("convention", CONVENTION)
+        if packing != CONVENTION:
+            raise InvalidSpec(f"its parameters are packed as {packing!r}, not {CONVENTION!r}")
         members, target = data["members"], data["target"]
         return cls(
             Encoding.from_dict(data["encoding"]),
