@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402, TID253
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402, TID253
 
 import eigcore  # noqa: E402
-from eigcore.errors import InvalidInput, UnseenLevels, ModelFileError, NonFiniteInput  # noqa: E402
+from eigcore.errors import InvalidInput, ModelFileError, NonFiniteInput, UnseenLevels  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}

@@ -13,8 +13,6 @@ import numpy as np
 
 from eigcore.encoding.cells import Cells, column_names, missing, read_columns
 from eigcore.encoding.csv import Reading
-from eigcore.encoding.cells import Cells, column_names, missing, read_columns
-from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import ENDINGS, check_used, file_parts
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
