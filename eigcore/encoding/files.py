@@ -52,10 +52,8 @@ def read_table(path: str | os.PathLike[str], reading: Reading = _USUAL) -> Any:
     """
     batches = [batch for part in file_parts([Path(path)], reading) for batch in part()]
     if not sum(map(len, batches)):
-        columns = f"{batches[0].num_columns} column(s) and " if batches else ""
         raise InvalidInput(
-            f"{str(path)!r} has {columns}0 rows; expected at least one row below the names. Check "
-            "the file."
+            f"{str(path)!r} has 0 rows; expected at least one row below the names. Check the file."
         )
     import pyarrow as pa
 
