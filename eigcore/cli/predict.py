@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -16,8 +17,9 @@ from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file
 from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
+from eigcore.encoding.read import unseen_message
 from eigcore.encoding.write import check_output, write_table
-from eigcore.errors import InvalidOption
+from eigcore.errors import InvalidInput, InvalidOption, UnseenLevels
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
 from eigcore.fit.data.names import check_names
@@ -43,6 +45,10 @@ def predict_command(
             "output.",
         ),
     ],
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse a table with levels that no fitted row has."),
+    ] = False,
     keep: Annotated[
         Optional[list[str]],  # noqa: UP045 (typer reads the annotation at run time)
         typer.Option(metavar="COLUMN ...", help="Columns of the table to write as well, first."),
@@ -67,10 +73,21 @@ def predict_command(
     with table_file(table) as file:
         rows = read_table(file, _reading(chosen, loaded.encoding))
     kept = _kept(keep or (), rows, loaded)
-    values = np.asarray(loaded.predict(rows, backend=backend))
+    unseen = loaded.encoding.unseen(rows)
+    if unseen and strict:
+        raise InvalidInput(
+            f"{unseen_message(unseen)} Expected levels of the fitted rows. Correct the table, or "
+            "leave --strict out."
+        )
+    with warnings.catch_warnings(action="ignore", category=UnseenLevels):
+        values = np.asarray(loaded.predict(rows, backend=backend))
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded.static.classes), place)
         record = {"output": str(output), "rows": len(values), "backend": backend}
+        record["unseen"] = {
+            name: {str(level): count for level, count in levels.items()}
+            for name, levels in unseen.items()
+        }
         _report(record, as_json)
 
 
@@ -81,6 +98,8 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
     else:
         place = "standard output" if record["output"] == str(STANDARD) else record["output"]
         show.line(f"{record['rows']} predictions by {record['backend']}, saved: {place}")
+        if record["unseen"]:
+            show.line(unseen_message(record["unseen"]))
 
 
 def _reading(options: FitOptions, encoding: Encoding) -> Reading:

@@ -191,9 +191,10 @@ def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True
 
 
 def as_text(level: str | float) -> str:
-    """Return a level as it is written in files: 1 and 1.0 alike, since columns with gaps hold 1.0.
+    """Return a level as it is written in files, 1 and 1.0 alike.
 
-    Levels that are equal as text are never levels of one column.
+    A column of whole numbers with missing cells holds 1.0. No column has two levels that are equal
+    as text.
     """
     whole = isinstance(level, float) and level.is_integer()
     return str(int(level) if whole else level)

@@ -31,6 +31,7 @@ class Callbacks:
     def __init__(self, estimator: Any, X: Any, y: Any):
         self.estimator, self.data = estimator, {"X": X, "y": y}
         self.context: Any = None
+        self.last: Progress | None = None
         if protocol is not None and hasattr(estimator, "_skl_callbacks"):
             self.context = estimator._init_callback_context(max_subtasks=None)
 
@@ -49,7 +50,9 @@ class Callbacks:
         """Pass a step to all callbacks; returning True ends the fit."""
         own = self.estimator.callback
         ended = bool(own(step)) if own is not None else False
-        if self.context is None:
+        new = step.value == step.value and step != self.last
+        self.last = step
+        if self.context is None or not new:  # the beginning of a fit, or a silent second
             return ended
         task = self.context.subcontext(task_name=step.stage)
         told = {"estimator": self.estimator, "metadata": step._asdict()}

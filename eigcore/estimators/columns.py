@@ -132,6 +132,9 @@ def signs(monotone: Any, names: Sequence[str], X: Any) -> dict[str, list[str]]:
     if not isinstance(monotone, Mapping):
         monotone = dict(zip(names, _per_column(monotone, names), strict=True))
         X = dict.fromkeys(names)
+    wrong = {key: sign for key, sign in monotone.items() if sign not in (-1, 0, 1)}
+    if wrong:
+        raise _unlike(f"is {wrong}", names)
     found: dict[str, Any] = {}
     keys: dict[str, Any] = {}
     for key, sign in monotone.items():
@@ -140,9 +143,6 @@ def signs(monotone: Any, names: Sequence[str], X: Any) -> dict[str, list[str]]:
             both = f"{keys[name]!r} and {key!r}, with {found[name]} and {sign}"
             raise _unlike(f"names column {name!r} twice, as {both}", names)
         keys[name] = key
-    wrong = {name: sign for name, sign in found.items() if sign not in (-1, 0, 1)}
-    if wrong:
-        raise _unlike(f"is {wrong}", names)
     return {
         option: [name for name, sign in found.items() if sign == wanted]
         for option, wanted in (("increasing", 1), ("decreasing", -1))

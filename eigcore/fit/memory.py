@@ -23,7 +23,10 @@ def fit_table(
     table: Any, target: Any, weights: Any, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit the rows that are not held out; for the parameters see `eigcore.fit.fit`."""
-    context.tell("choosing", 0.0, 0, 0, 0, math.nan)
+    try:
+        context.tell("choosing", 0.0, 0, 0, 0, math.nan)
+    except KeyboardInterrupt:
+        context.interrupted = True
     whole = Problem.of(table, target, weights, options, context)
     whole, fitted = whole.split()
     train = whole.part(fitted)

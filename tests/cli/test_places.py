@@ -182,3 +182,25 @@ def test_show_tells_what_a_model_holds(fit, run, houses, capfd):
     assert record["guarantees"]["columns"][0]["increasing"]
     assert record["provenance"]["rows"] == 76
     assert record["feature_norms"].keys() == {"area", "code", "town"}
+
+
+def test_levels_never_seen_are_counted_or_refused(fit, run, houses, capfd):
+    model, out = houses.with_name("m.eig"), houses.with_name("p.csv")
+    assert fit() == 0
+    lines = houses.read_text().splitlines()
+    new = houses.with_name("new.csv")
+    new.write_text("\n".join([*lines[:4], lines[4].replace(lines[4].split(",")[1], "N")]))
+    capfd.readouterr()
+    assert run("predict", model, houses, "-o", out) == 0
+    assert "no fitted row has" not in capfd.readouterr().out
+    assert run("predict", model, new, "-o", out) == 0
+    told = "Levels that no fitted row has: 1 cell(s) of column 'code', such as 'N'."
+    assert told in " ".join(capfd.readouterr().out.split())
+    assert run("predict", model, new, "-o", out, "--json") == 0
+    assert json.loads(capfd.readouterr().out)["unseen"] == {"code": {"N": 1}}
+    out.unlink()
+    assert run("predict", model, new, "-o", out, "--strict") == 1
+    assert "leave --strict out" in " ".join(capfd.readouterr().err.split())
+    assert not out.exists()
+    assert fit("--on-unseen", "refuse") == 0
+    assert run("predict", model, new, "-o", out) == 1

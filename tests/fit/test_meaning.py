@@ -257,3 +257,12 @@ def test_a_target_is_named_by_its_label():
     model = eigcore.fit.fit(frame, 2, **QUICK).model
     assert model.encoding.names == ("0", "1")
     assert model.static.target_name == "2"
+
+
+def test_a_sparse_matrix_is_a_table(rows):
+    sparse = pytest.importorskip("scipy.sparse")
+    _, z, _ = rows
+    X = np.stack([z, z > 0], 1)
+    for kind in (sparse.csr_matrix, sparse.coo_array):
+        model = eigcore.fit.fit(kind(X), z, **QUICK).model
+        np.testing.assert_array_equal(model.predict(kind(X)), model.predict(X))

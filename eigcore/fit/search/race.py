@@ -63,7 +63,7 @@ def choose(problem: Problem) -> list[Settings]:
         usual = usual._replace(members=MOST)
     most = _most_pieces(problem)
     plan = list(stages(problem.options, len(problem), is_fast(problem), most))
-    if not plan or len(problem) < 8:
+    if not plan or len(problem) < 8 or problem.context.interrupted:
         return [usual] * usual.members
     race = Race(problem, usual)
     race.run(plan)

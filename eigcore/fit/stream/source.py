@@ -137,7 +137,7 @@ def is_source(table: Any) -> bool:
     """Whether a table is read in batches; otherwise it is in memory."""
     if isinstance(table, (str, os.PathLike)):
         return True
-    if column_names(table) is not None or hasattr(table, "__array__"):
+    if column_names(table) is not None or hasattr(table, "__array__") or hasattr(table, "toarray"):
         return False
     if isinstance(table, (list, tuple)):
         parts = [isinstance(e, (str, os.PathLike)) or column_names(e) is not None for e in table]
