@@ -35,16 +35,17 @@ def column_labels(data: Any) -> list[Any] | None:
     """Labels of the columns of a mapping, frame, arrow table or record array; else None."""
     if isinstance(data, Mapping):
         return list(data)
-    if hasattr(data, "collect_schema"):  # the columns of a lazy frame are dear
+    if _has(data, "collect_schema"):  # the columns of a lazy frame are dear
         return list(data.collect_schema().names())
-    for labels in (
-        getattr(data, "column_names", None),
-        getattr(getattr(data, "dtype", None), "names", None),
-        getattr(data, "columns", None),
-    ):
-        if isinstance(labels, Iterable):
-            return list(labels)
-    return None
+    names = getattr(getattr(data, "dtype", None), "names", None)
+    labels: Any = data.column_names if _has(data, "column_names") else names
+    labels = getattr(data, "columns", None) if labels is None else labels
+    return list(labels) if isinstance(labels, Iterable) else None
+
+
+def _has(data: Any, method: str) -> bool:
+    """Whether the type has a method; a data frame also has attributes named like its columns."""
+    return hasattr(type(data), method)
 
 
 def column_names(data: Any) -> list[str] | None:
@@ -55,18 +56,18 @@ def column_names(data: Any) -> list[str] | None:
 
 def in_memory(data: Any) -> Any:
     """Return a lazy frame with its rows, a sparse matrix as an array; the rest as it is."""
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+    if _has(data, "collect_schema") and _has(data, "collect"):
         return data.collect()
-    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+    if _has(data, "toarray") and _has(data, "nnz"):
         return data.toarray()
     return data
 
 
 def columns_of(data: Any) -> list[Any]:
     """Columns of a container with `column_names`, in their order and in its own type."""
-    if hasattr(data, "iloc"):  # by position: names need not be text, nor distinct
+    if _has(data, "iloc"):  # by position: names need not be text, nor distinct
         return [data.iloc[:, place] for place in range(data.shape[1])]
-    if hasattr(data, "column_names"):
+    if _has(data, "column_names"):
         return [data.column(place) for place in range(len(data.column_names))]
     return [data[label] for label in column_labels(data) or ()]
 
@@ -129,7 +130,7 @@ def cells_of(column: Any) -> np.ndarray:
 
 
 def _kind(column: Any) -> str:
-    return str(getattr(column, "type", getattr(column, "dtype", ""))).lower()
+    return str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
 
 
 def _listed(column: Any) -> np.ndarray:

@@ -98,8 +98,8 @@ def _named(names: Sequence[str], data: Any) -> list[Any]:
     check_labels(labels)
     given = list(map(str, labels))
     _check_names(names, given)
-    columns = columns_of(data)
-    return [columns[given.index(name)] for name in names]
+    columns = dict(zip(given, columns_of(data), strict=True))
+    return [columns[name] for name in names]
 
 
 def _check_names(wanted: Sequence[str], given: list[str]) -> None:
@@ -161,32 +161,44 @@ def _number(cell: Any, name: str, row: int) -> float:
 
 def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True) -> np.ndarray:
     """Return the code of each cell: NaN where it is missing, −1 for a level never seen."""
-    code = {level: float(place) for place, level in enumerate(column.levels)}
-    words = {as_text(level): place for level, place in code.items()}
-    text = {isinstance(level, str) for level in column.levels}
-    found: dict[Any, float] = {None: NAN}
-    out = np.empty(len(cells))
-    for row, cell in enumerate(cells.tolist()):
-        if type(cell) in (str, int, float) and cell in found:
-            out[row] = found[cell]
-        elif cell is None or cell != cell:
-            out[row] = NAN
-        elif isinstance(cell, (str, int, float)) and not (
-            isinstance(cell, str) and text == {False}
-        ):
-            place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE))
-            if place < 0.0 and text == {True} and not isinstance(cell, str):
-                raise _unlike_levels(name, row, cell, "text", column)
-            out[row] = found[cell] = place
-        else:
-            kind = "text" if True in text else "numbers"
-            raise _unlike_levels(name, row, cell, kind, column)
+    if cells.dtype.kind in "fiub":
+        levels, rows, place = np.unique(cells, return_index=True, return_inverse=True)
+        out = _code_by_cell(column, name, levels, rows)[place]
+    else:
+        out = _code_by_cell(column, name, cells, range(len(cells)))
     if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
         told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
         raise InvalidInput(
             f"{told} Expected levels of the fitted rows. Correct the cells, or leave these rows "
             "out."
         )
+    return out
+
+
+def _code_by_cell(
+    column: Categories, name: str, cells: np.ndarray, rows: Sequence[int] | np.ndarray
+) -> np.ndarray:
+    """Return the codes of cells that stand in these rows."""
+    code = {level: float(place) for place, level in enumerate(column.levels)}
+    words = {as_text(level): place for level, place in code.items()}
+    text = {isinstance(level, str) for level in column.levels}
+    found: dict[Any, float] = {None: NAN}
+    out = np.empty(len(cells))
+    for number, cell in enumerate(cells.tolist()):
+        if type(cell) in (str, int, float) and cell in found:
+            out[number] = found[cell]
+        elif cell is None or cell != cell:
+            out[number] = NAN
+        elif isinstance(cell, (str, int, float)) and not (
+            isinstance(cell, str) and text == {False}
+        ):
+            place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE))
+            if place < 0.0 and text == {True} and not isinstance(cell, str):
+                raise _unlike_levels(name, int(rows[number]), cell, "text", column)
+            out[number] = found[cell] = place
+        else:
+            kind = "text" if True in text else "numbers"
+            raise _unlike_levels(name, int(rows[number]), cell, kind, column)
     return out
 
 
