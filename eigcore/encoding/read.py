@@ -187,18 +187,15 @@ def _code_by_cell(
     for number, cell in enumerate(cells.tolist()):
         if type(cell) in (str, int, float) and cell in found:
             out[number] = found[cell]
-        elif cell is None or cell != cell:
+            continue
+        if cell is None or cell != cell:
             out[number] = NAN
-        elif isinstance(cell, (str, int, float)) and not (
-            isinstance(cell, str) and text == {False}
-        ):
-            place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE))
-            if place < 0.0 and text == {True} and not isinstance(cell, str):
-                raise _unlike_levels(name, int(rows[number]), cell, "text", column)
-            out[number] = found[cell] = place
-        else:
-            kind = "text" if True in text else "numbers"
-            raise _unlike_levels(name, int(rows[number]), cell, kind, column)
+            continue
+        known = isinstance(cell, (str, int, float))
+        place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE)) if known else UNSEEN_CODE
+        if not known or (isinstance(cell, str) not in text and place == UNSEEN_CODE):
+            raise _unlike_levels(name, int(rows[number]), cell, column)
+        out[number] = found[cell] = place
     return out
 
 
@@ -212,7 +209,8 @@ def as_text(level: str | float) -> str:
     return str(int(level) if whole else level)
 
 
-def _unlike_levels(name: str, row: int, cell: Any, kind: str, column: Categories) -> InvalidInput:
+def _unlike_levels(name: str, row: int, cell: Any, column: Categories) -> InvalidInput:
+    kind = "text" if any(isinstance(level, str) for level in column.levels) else "numbers"
     return InvalidInput(
         f"Column {name!r} holds {cell!r} in row {row}. Its categories are {kind}, like "
         f"{column.levels[0]!r}; convert the column to the same."
