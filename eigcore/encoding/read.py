@@ -169,8 +169,8 @@ def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True
     if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
         told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
         raise InvalidInput(
-            f"{told} Expected levels of the fitted rows. Correct the cells, or leave these rows "
-            "out."
+            f"{told} Expected levels of the fitted rows, since the model was fitted with on_unseen="
+            "'refuse'. Correct the cells, or leave these rows out."
         )
     return out
 
@@ -193,7 +193,8 @@ def _code_by_cell(
             continue
         known = isinstance(cell, (str, int, float))
         place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE)) if known else UNSEEN_CODE
-        if not known or (isinstance(cell, str) not in text and place == UNSEEN_CODE):
+        unlike = isinstance(cell, str) not in text and not (True not in text and _is_number(cell))
+        if not known or (unlike and place == UNSEEN_CODE):
             raise _unlike_levels(name, int(rows[number]), cell, column)
         out[number] = found[cell] = place
     return out
@@ -207,6 +208,14 @@ def as_text(level: str | float) -> str:
     """
     whole = isinstance(level, float) and level.is_integer()
     return str(int(level) if whole else level)
+
+
+def _is_number(text: str) -> bool:
+    """Whether text, from a file, is a number."""
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False
 
 
 def _unlike_levels(name: str, row: int, cell: Any, column: Categories) -> InvalidInput:
@@ -234,13 +243,19 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     )
     if not column.missing:
         advice = (
-            "The column had none when the model was made. Fill or drop these rows, or fit the "
-            "model to data with missing cells."
+            "The column had none when the model was made. Fill or drop these rows, or fit with "
+            "on_missing='neutral', or to data with missing cells."
         )
         _check_none(np.isnan(numbers), name, "missing cell(s)", advice)
     if not isinstance(column, Categories):
         return
     top = len(column.levels) - 1
+    if column.unseen == "refuse" and (numbers == UNSEEN_CODE).any():
+        raise InvalidInput(
+            f"Column {name!r} holds the code -1, a level never seen, in row "
+            f"{int(np.argmax(numbers == UNSEEN_CODE))}. Expected levels of the fitted rows, since "
+            "the model was fitted with on_unseen='refuse'. Leave these rows out."
+        )
     outside = (numbers < -1) | (numbers > top) | (numbers != np.round(numbers))
     wrong = ~np.isnan(numbers) & outside
     if wrong.any():

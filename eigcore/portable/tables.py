@@ -57,7 +57,9 @@ def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
     category = [isinstance(column, Categories) for column in encoding.columns]
     if (table[..., category] == UNSEEN_CODE).any():
         # the caller of SpectralModel.predict
-        warnings.warn(unseen_message(encoding.unseen(X)), UnseenLevels, stacklevel=5)
+        told = unseen_message(encoding.unseen(X))
+        advice = "They get the average of the levels; on_unseen='refuse' at the fit makes an error."
+        warnings.warn(f"{told} {advice}", UnseenLevels, stacklevel=5)
 
 
 def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> list[np.ndarray]:

@@ -266,3 +266,26 @@ def test_a_sparse_matrix_is_a_table(rows):
     for kind in (sparse.csr_matrix, sparse.coo_array):
         model = eigcore.fit.fit(kind(X), z, **QUICK).model
         np.testing.assert_array_equal(model.predict(kind(X)), model.predict(X))
+
+
+def test_codes_that_numbers_cannot_hold_are_no_silent_constant(rows):
+    level, z, y = rows
+    codes = 2**60 + level
+    with pytest.raises(InvalidTable, match=r"digits that numbers do not keep.*categories=\['id'\]"):
+        eigcore.fit.fit({"id": codes, "z": z}, y, **QUICK)
+    told = eigcore.fit.fit({"id": codes, "z": z}, y, keep_constant=True, **QUICK).report.notes
+    assert any("'id' is constant up to rounding and has no effect; if it holds" in n for n in told)
+    with pytest.raises(InvalidTable, match="a float that cannot hold every digit of a code"):
+        eigcore.fit.fit({"id": codes.astype(float), "z": z}, y, categories=["id"], **QUICK)
+
+
+def test_new_codes_of_a_file_are_counted(rows, coded, tmp_path):
+    level, z, y = rows
+    found = coded.encoding.unseen({"x0": ["1", "5", f"{2**60}", None], "x1": np.zeros(4)})
+    assert found == {"x0": {"5": 1, f"{2**60}": 1}}
+    with pytest.raises(InvalidInput, match=r"holds 'x' in row 1\. Its categories are numbers"):
+        coded.encoding.unseen({"x0": ["1", "x"], "x1": np.zeros(2)})
+    table = {"kind": level, "z": z}
+    model = eigcore.fit.fit(table, y, categories=["kind"], on_unseen="refuse", **QUICK).model
+    with pytest.raises(InvalidInput, match="the code -1, a level never seen, in row 1"):
+        model.predict(np.array([[0.0, 0.0], [-1.0, 0.0]]), codes=True)
