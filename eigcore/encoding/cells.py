@@ -109,24 +109,37 @@ def check_labels(labels: list[Any]) -> None:
 
 
 def as_array(data: Any) -> np.ndarray:
-    """Return an array or nested lists as a NumPy array; cells of lists keep their type."""
+    """Return an array or nested lists as a NumPy array; cells of lists keep type and mask."""
     if isinstance(data, np.ndarray):
         return data
-    return np.array(data, dtype=object if isinstance(data, (list, tuple)) else None)
+    if not isinstance(data, (list, tuple)):
+        return np.asarray(data)
+    if any(isinstance(each, np.ma.MaskedArray) for each in data):
+        masks = np.array([np.ma.getmaskarray(each) for each in data])
+        return np.where(masks, _NONE, np.array([np.ma.getdata(each) for each in data], object))
+    return np.array(data, dtype=object)
 
 
 def cells_of(column: Any) -> np.ndarray:
     """Cells (rows,) of one column in any container; see the docstring of this module."""
-    if isinstance(column, np.ma.MaskedArray):
-        cells = np.where(np.ma.getmaskarray(column), _NONE, column.data.astype(object))
-        return _settled(cells)
+    column = unmasked(column)
     kind = _kind(column)
-    cells = _listed(column) if kind.startswith(LOSING) else as_array(column)
+    lists = isinstance(column, (list, tuple)) or kind.startswith(LOSING)
+    cells = _listed(column) if lists else np.asarray(column)
     if cells.dtype.kind == "f" and kind.startswith(("int", "uint")):  # for the sake of a null
         cells = _listed(column)
     if kind.startswith(CATEGORIES):
         return _plain(cells.astype(object))
     return _settled(cells.astype(object)) if cells.dtype.kind in "OUST" else cells
+
+
+def unmasked(data: Any) -> Any:
+    """Return a masked array as numbers with NaN, or objects with None; the rest as it is."""
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    mask, plain = np.ma.getmaskarray(data), data.data
+    absent, kind = (NAN, plain.dtype) if plain.dtype.kind == "f" else (_NONE, object)
+    return np.where(mask, absent, plain.astype(kind)) if mask.any() else plain
 
 
 def _kind(column: Any) -> str:
@@ -138,7 +151,7 @@ def _listed(column: Any) -> np.ndarray:
     to_list = getattr(column, "to_pylist", None) or getattr(column, "to_list", None)
     listed = to_list() if to_list else list(column)
     cells = np.empty(len(listed), dtype=object)
-    cells[:] = listed
+    cells[:] = [None if cell is np.ma.masked else cell for cell in listed]
     return cells
 
 

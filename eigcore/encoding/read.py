@@ -18,6 +18,7 @@ from eigcore.encoding.cells import (
     column_labels,
     columns_of,
     in_memory,
+    unmasked,
 )
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -47,7 +48,7 @@ def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
             )
         encoding.check_width(array.shape)
         if codes:
-            return checked(encoding, array)
+            return checked(encoding, data)
         columns, shape = np.moveaxis(array, -1, 0), array.shape[:-1]
         columns = [column.ravel() for column in columns]
     cells = [cells_of(column) for column in columns]
@@ -65,7 +66,7 @@ def checked(encoding: Encoding, numbers: Any) -> np.ndarray:
     InvalidInput, NonFiniteInput
         As for `Encoding.table`, or for impossible codes.
     """
-    array = np.asarray(numbers)
+    array = np.asarray(unmasked(numbers))
     encoding.check_width(array.shape)
     table = array.astype(np.float64)
     parts = zip(encoding.columns, encoding.names, np.moveaxis(table, -1, 0), strict=True)
@@ -152,9 +153,10 @@ def _number(cell: Any, name: str, row: int) -> float:
         if isinstance(cell, (str, bytes)):
             raise TypeError("text")
         return float(cell)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, OverflowError) as exc:
+        shown = repr(cell) if not isinstance(cell, int) else "an integer beyond 1e308"
         raise InvalidInput(
-            f"Column {name!r} holds {cell!r} in row {row}; expected numbers. Convert the column, "
+            f"Column {name!r} holds {shown} in row {row}; expected numbers. Convert the column, "
             "with None or NaN for missing cells."
         ) from exc
 

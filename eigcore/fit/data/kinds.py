@@ -14,6 +14,8 @@ from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""
+LARGEST = 10**100
+"""Levels that are integers are smaller."""
 TO_LEAVE_OUT = "to leave it out"
 
 
@@ -67,6 +69,8 @@ def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any
     if strange:
         raise unlike(who, f"{strange[0]!r} ({type(strange[0]).__name__})", "to text", advice)
     levels, kinds = set(cells), set(map(type, cells))
+    if any(isinstance(each, int) and abs(each) >= LARGEST for each in levels):
+        raise unlike(who, "an integer of 1e100 or more", "to text", advice)
     if bool in kinds and kinds & {int, float}:
         raise unlike(who, "booleans beside numbers", "booleans to 0 and 1 for example", advice)
     large = [each for each in levels if isinstance(each, float) and abs(each) >= EXACT]
