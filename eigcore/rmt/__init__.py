@@ -1,6 +1,7 @@
 """Predictions of random-matrix theory: limiting spectra, outliers and risks in high dimension."""
 
-from eigcore.rmt.classical import circular, discrete, marchenko_pastur, semicircle, spiked
+from eigcore.rmt.circle import circular
+from eigcore.rmt.classical import discrete, marchenko_pastur, semicircle, spiked
 from eigcore.rmt.covariance import inversion_bias, sample_covariance
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.free import free_product, free_sum

@@ -31,7 +31,7 @@ def floats(backend: Backend, value: Any) -> Array:
         ) from exc
 
 
-def on_host(backend: Backend, a: Array) -> np.ndarray:
+def on_host(backend: Backend, a: Array) -> Any:
     """Return the numbers of an array, which nothing follows, as a NumPy array."""
     a = backend.detach(a)
     if not backend.is_concrete(a):

@@ -204,7 +204,7 @@ def mixture(
         check_eigenvalues("covariances", each + (1e-10 * abs(each).max()) * (found.ndim == 3))
     if share.shape != found.shape[:1] or not (share > 0).all() or abs(share.sum() - 1) > 1e-9:
         raise InvalidInput(
-            f"proportions is {share.tolist()}; expected {len(found)} positive numbers of sum 1, one "
-            "for each class. Write proportions=[0.5, 0.5]."
+            f"proportions is {share.tolist()}; expected {len(found)} positive numbers of sum 1, "
+            "one for each class. Write proportions=[0.5, 0.5]."
         )
     return Mixture(chosen, (C, shares, c))

@@ -122,7 +122,7 @@ def test_shapes_are_kept_and_half_planes_are_conjugate():
 
 
 def test_compiled_code_is_told_to_stay_outside():
-    with pytest.raises(NotSupported, match="outside jax.jit"):
+    with pytest.raises(NotSupported, match=r"outside jax\.jit"):
         jax.jit(lambda c: rmt.marchenko_pastur(c).density(1.0))(0.5)
 
 
