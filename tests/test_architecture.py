@@ -36,7 +36,7 @@ ORDER = [
     {"writing"},
     {"core"},
     {"dispatch"},
-    {"api"},
+    {"api", "rmt"},
     {"encoding"},
     {"portable"},
     {"guarantees"},
