@@ -14,13 +14,16 @@ from eigcore.rmt.hessian import HessianLaw
 from eigcore.rmt.hessian_equation import Parts
 from eigcore.rmt.inputs import check_ratio, check_spectrum, floats, numbers, on_host
 from eigcore.rmt.losses import Loss, as_loss
+from eigcore.rmt.real_axis import grouped
 from eigcore.rmt.responses import Response, as_response
 from eigcore.rmt.sampled import Model
 
 SPACING = {1: 0.25, 2: 0.35}
 """Distance of nodes, in standard deviations, by the number of variables."""
+LIGHT = 1e-22
+"""Weights of nodes below this are left out."""
 PARALLEL = 1e-12
-"""Squared sine below which w counts as a multiple of w*."""
+"""Squared sine below which w* counts as a multiple of w."""
 
 
 def hessian_glm(
@@ -89,6 +92,8 @@ def hessian_glm(
     parts = _parts(own, made, smooth, plane, rotated, t, ratio, spacing)
     lengths = on_host(own, own.xp.sum(rotated * rotated, axis=0))
     names = [name for name, length in zip(("mu", "w_star", "w"), lengths, strict=True) if length]
+    if not own.capabilities.autodiff:
+        parts = grouped(parts)
     model = Model(
         own, plane.columns, t, basis, on_host(own, rotated), _curvature(own, made, smooth)
     )
@@ -157,7 +162,7 @@ def _check_basis(basis: np.ndarray, p: int) -> None:
 
 
 class _Plane(NamedTuple):
-    """The plane of U = C^½[w*, w]: (s, h) = means + L ξ, and V = [μ, C w*, C w] without copies."""
+    """The plane of U = C^½[w, w*]: (s, h) = means + L ξ, and V = [μ, C w, C w*] without copies."""
 
     means: tuple[Array, Array]
     L: Array
@@ -165,32 +170,28 @@ class _Plane(NamedTuple):
     inverse: Array
     """(r, r): U⁺z = inverse ξ."""
     columns: Array
-    """(p, r + 1): V; a multiple of w*, or a vector that is 0, adds nothing."""
+    """(p, r + 1): V; w* adds nothing if it is a multiple of w, nor does a vector that is 0."""
 
 
 def _plane(backend: Backend, vectors: Array, t: Array, uses_response: bool) -> _Plane:
     xp = backend.xp
     mu, w_star, w = (vectors[:, i] for i in range(3))
     means = xp.sum(w_star * mu), xp.sum(w * mu)
-    a, b, d = xp.sum(t * w_star * w_star), xp.sum(t * w_star * w), xp.sum(t * w * w)
-    zero = 0.0 * d
-    columns, first, second = [mu], float(on_host(backend, a)), float(on_host(backend, d))
-    if uses_response and first > 0:
+    a, b, d = xp.sum(t * w * w), xp.sum(t * w * w_star), xp.sum(t * w_star * w_star)
+    zero, columns, first = 0.0 * d, [mu], float(on_host(backend, a))
+    left = d - b * b / a if first else d
+    two = uses_response and float(on_host(backend, left)) > PARALLEL * float(on_host(backend, d))
+    if first:
         root = xp.sqrt(a)
-        left = d - b * b / a
-        columns.append(t * w_star)
-        if float(on_host(backend, left)) > PARALLEL * second:
-            rest = xp.sqrt(left)
-            L = [[root, zero], [b / root, rest]]
-            inverse = [[1.0 / root, -b / (a * rest)], [zero, 1.0 / rest]]
-            columns.append(t * w)
-        else:
-            L, inverse = [[root], [b / root]], [[1.0 / root]]
-    elif second > 0:
-        L, inverse = [[zero], [xp.sqrt(d)]], [[1.0 / xp.sqrt(d)]]
         columns.append(t * w)
+        L, inverse = [[b / root], [root]], [[1.0 / root]]
     else:
         L, inverse = [[], []], []
+    if two:
+        rest = xp.sqrt(left)
+        columns.append(t * w_star)
+        L = [[*L[0], rest], [*L[1], zero]]
+        inverse = [[1.0 / root, -b / (a * rest)], [zero, 1.0 / rest]] if first else [[1.0 / rest]]
     return _Plane(
         means, _matrix(backend, L), _matrix(backend, inverse), xp.stack(columns, axis=-1)
     )
@@ -208,20 +209,41 @@ def _parts(
 ) -> Parts:  # fmt: skip
     """Return the numbers of the equations."""
     xp, r = backend.xp, plane.L.shape[1]
-    nodes, weights = gaussian_nodes(_steps(on_host(backend, plane.L), spacing))
+    nodes, weights, merged = _grid(on_host(backend, plane.L), spacing, loss, response)
     xi, weight = floats(backend, nodes), floats(backend, weights)
     s, h = (m + xi @ row for m, row in zip(plane.means, (plane.L[0], plane.L[1]), strict=True))
     g, chance = response.curvatures(backend, loss, s, h)
-    outcomes = g.shape[1]
-    one = xp.ones_like(weight)[:, None]
-    score = xp.concat((one, xi @ xp.matrix_transpose(plane.inverse)), axis=-1)
-    score = xp.reshape(
-        xp.broadcast_to(score[:, None, :], (len(nodes), outcomes, r + 1)), (-1, r + 1)
+    _check_curvature(on_host(backend, g), loss.name)
+    score = xp.concat((xp.ones_like(weight)[:, None], xi @ xp.matrix_transpose(plane.inverse)), -1)
+    moment = (weight[:, None] * chance)[..., None, None] * (
+        score[:, None, :, None] * score[:, None, None, :]
     )
-    value, weight = xp.reshape(g, (-1,)), xp.reshape(weight[:, None] * chance, (-1,))
-    _check_curvature(on_host(backend, value), loss.name)
-    precision = _precision(backend, plane.inverse)
-    return Parts(value, weight, score, precision, *_geometry(backend, plane, vectors, t), c)
+    if merged:
+        g = xp.reshape(g, (*merged, -1))[:, 0]
+        moment = xp.sum(xp.reshape(moment, (*merged, *moment.shape[1:])), axis=1)
+    value, moment = xp.reshape(g, (-1,)), xp.reshape(moment, (-1, r + 1, r + 1))
+    shapes = _geometry(backend, plane, vectors, t)
+    return Parts(value, moment[:, 0, 0], moment, _precision(backend, plane.inverse), *shapes, c)
+
+
+def _grid(
+    L: np.ndarray, spacing: float | None, loss: Loss, response: Response
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int] | None]:
+    """Return nodes ξ (K, r), weights (K,), and the (k, K / k) nodes of which each row has one g.
+
+    The rows are those of one h, if the response takes the same values for all s.
+    """
+    axes = [gaussian_nodes(step) for step in _steps(L, spacing)]
+    nodes, weights = np.zeros((1, 0)), np.ones(1)
+    for x, own in axes:
+        count = len(nodes)
+        nodes = np.column_stack([np.repeat(nodes, len(x), axis=0), np.tile(x, count)])
+        weights = np.outer(weights, own).ravel()
+    if loss.pieces is not None or (loss.uses_response and response.fixed):
+        rows = len(axes[0][0]) if loss.pieces is None and np.any(L[1]) else 1
+        return nodes, weights, (rows, len(nodes) // rows)
+    kept = weights > LIGHT
+    return nodes[kept], weights[kept], None
 
 
 def _precision(backend: Backend, inverse: Array) -> Array:

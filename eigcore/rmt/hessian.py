@@ -150,7 +150,7 @@ class HessianLaw(Law):
         def slope(x: Array, *rest: Array) -> Array:
             p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
             phi = equation.ratios(p, d)
-            e, e2, e3 = (equation.average(xp, p, phi**k) for k in (1, 2, 3))
+            e, e2, e3 = (equation.average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi))
             square = equation.trace(xp, p, e, z, 2, 2)
             by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * equation.trace(xp, p, e, z, 3, 3)
             by_z = -2.0 * e2 * equation.trace(xp, p, e, z, 2, 3)
@@ -177,10 +177,11 @@ class HessianLaw(Law):
     def _outliers(self) -> Array:
         """(δ, λ) of the isolated eigenvalues, descending in λ: (k, 2), with derivatives."""
         if not self.bounded:
+            low, high = np.clip((self.values[0][0], self.values[-1][1]), -10.0, 10.0)  # pyright: ignore
             raise InvalidInput(
                 f"The second derivative of {self.loss} is unbounded, and Theorem 2 on isolated "
                 "eigenvalues needs bounded ones. Expected a bounded loss. "
-                f'Type: hessian_glm(glm_loss("{self.loss}").clipped(-10.0, 10.0), …)'
+                f'Type: hessian_glm(glm_loss("{self.loss}").clipped({low}, {high}), …)'
             )
         pairs = self.host.axis.outliers()[::-1]
         if not pairs:
@@ -225,7 +226,7 @@ class HessianLaw(Law):
         InvalidInput
             As `spikes`.
         """
-        xp, p, r = self.backend.xp, self.parts, self.parts.score.shape[-1]
+        xp, p, r = self.backend.xp, self.parts, self.parts.precision.shape[-1]
         d, z = self._outliers[:, 0], self._outliers[:, 1]
         if not d.shape[0]:
             return dict.fromkeys(self.directions, z)

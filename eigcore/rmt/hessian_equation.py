@@ -7,13 +7,14 @@ any library; δ and z have any batch shape.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.rmt.fixed_point import fixed_point
 
-CHUNK = 2**21
+CHUNK = 2**18
 """Numbers that one array of a solve may hold."""
 HEIGHTS = (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
 """Distances from the real axis on the way down to it, in units of the spectrum."""
@@ -23,7 +24,7 @@ class Parts(NamedTuple):
     """The numbers of a model: K nodes of g, m eigenvalues of C, and vectors in the basis of C.
 
     value, weight : (K,), g and its probabilities
-    score : (K, r), the averages of (1, U⁺z) given g
+    moment : (K, r, r), weight times the average of a aᵀ given g, with a = (1, U⁺z)
     precision : (r, r), 0 ⊕ (UᵀU)⁺
     t, share : (m,), eigenvalues of C and their shares, which sum to 1
     gram : (m, r + d, r + d), products of the coordinates of V and of d directions
@@ -32,7 +33,7 @@ class Parts(NamedTuple):
 
     value: Array
     weight: Array
-    score: Array
+    moment: Array
     precision: Array
     t: Array
     share: Array
@@ -53,7 +54,8 @@ def average(xp: Any, p: Parts, phi: Array) -> Array:
 def trace(xp: Any, p: Parts, e: Array, z: Array, power: int, more: int = 1) -> Array:
     """Return (1/n) tr C^power Q_b^more, shape (...)."""
     resolvent = 1.0 / (p.t * e[..., None] - z[..., None])
-    return p.c * xp.sum(p.share * p.t**power * resolvent**more, axis=-1)
+    factors = [p.c * p.share, *[p.t] * power]
+    return xp.sum(math.prod(factors) * math.prod([resolvent] * more), axis=-1)
 
 
 def image(xp: Any, p: Parts, d: Array, z: Array) -> Array:
@@ -111,17 +113,18 @@ def descend(backend: Backend, p: Parts, z: Array) -> Array:
 
 def lambda_matrix(backend: Backend, p: Parts, phi: Array) -> Array:
     """Return Λ of Theorem 2 for an array φ (..., K), shape (..., r, r)."""
-    xp = backend.xp
-    weighted = p.weight * phi
-    outer = p.score[:, :, None] * p.score[:, None, :]
-    full = xp.sum(weighted[..., None, None] * outer, axis=-3)
-    return full - xp.sum(weighted, axis=-1)[..., None, None] * p.precision
+    xp, r = backend.xp, p.precision.shape[-1]
+    full = phi @ xp.reshape(p.moment, (-1, r * r))
+    full = xp.reshape(full, (*phi.shape[:-1], r, r))
+    return full - average(xp, p, phi)[..., None, None] * p.precision
 
 
 def forms(xp: Any, p: Parts, e: Array, z: Array, power: int = 0, more: int = 1) -> Array:
     """Return [V, a]ᵀ C^power Q_b^more [V, a], shape (..., r + d, r + d)."""
-    resolvent = p.t**power / (p.t * e[..., None] - z[..., None]) ** more
-    return xp.sum(resolvent[..., None, None] * p.gram, axis=-3)
+    apart = math.prod([p.t * e[..., None] - z[..., None]] * more)
+    n = p.gram.shape[-1]
+    found = (p.t**power / apart) @ xp.reshape(p.gram, (-1, n * n))
+    return xp.reshape(found, (*found.shape[:-1], n, n))
 
 
 class Outlier(NamedTuple):
@@ -136,7 +139,7 @@ class Outlier(NamedTuple):
 
 def outlier(backend: Backend, p: Parts, d: Array, z: Array) -> Outlier:
     """Return G(z) = I + Λ VᵀQ_bV and its partial derivatives."""
-    xp, r = backend.xp, p.score.shape[-1]
+    xp, r = backend.xp, p.precision.shape[-1]
     phi = ratios(p, d)
     e, e_slope = average(xp, p, phi), -average(xp, p, phi * phi)
     Lambda, bent = lambda_matrix(backend, p, phi), -lambda_matrix(backend, p, phi * phi)

@@ -71,7 +71,7 @@ class RealAxis:
     """
 
     def __init__(self, backend: Backend, parts: Parts, values: Intervals):
-        self.backend, self.full = backend, _grouped(parts)
+        self.backend, self.full = backend, grouped(parts)
         positive = self.full.t > 0
         self.p = self.full._replace(
             t=self.full.t[positive], share=self.full.share[positive], gram=self.full.gram[positive]
@@ -177,8 +177,8 @@ class RealAxis:
             strict=True,
         ):
             at_edge = (first > 0, last < POINTS - 1)
-            low = _root(rise, x[first - 1], x[first]) if at_edge[0] else -REACH
-            high = _root(rise, x[last], x[last + 1]) if at_edge[1] else REACH
+            low = root(rise, x[first - 1], x[first]) if at_edge[0] else -REACH
+            high = root(rise, x[last], x[last + 1]) if at_edge[1] else REACH
             yield self._segment(stretch, gap, (low, high), at_edge)
 
     def _segment(
@@ -221,13 +221,13 @@ class RealAxis:
                 return np.linalg.det(G)
 
             x = np.linspace(*segment.x, points)
-            size = max(1, CHUNK // (len(self.p.value) * self.p.score.shape[-1] ** 2))
+            size = max(1, CHUNK // (len(self.p.value) * 4))
             value = np.concatenate(
                 [determinant(x[i : i + size]) for i in range(0, points, size)]
             )
             for i in np.flatnonzero(value[:-1] * value[1:] < 0):
-                root = _root(lambda a: float(determinant(np.array([a]))[0]), x[i], x[i + 1])
-                d = stretch(np.array([root]))
+                place = root(lambda a: float(determinant(np.array([a]))[0]), x[i], x[i + 1])
+                d = stretch(np.array([place]))
                 found.append((float(d[0]), float(self.place(d, gap)[0])))
         return sorted(found, key=lambda pair: pair[1])
 
@@ -247,7 +247,8 @@ class RealAxis:
         return found
 
 
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root of a function that changes its sign between two places."""
     return brentq(function, low, high, xtol=1e-14, rtol=1e-14)  # pyright: ignore
 
 
@@ -264,7 +265,7 @@ def _intervals(values: Intervals) -> Iterator[tuple[float, float]]:
                 )
 
 
-def _grouped(p: Parts) -> Parts:
+def grouped(p: Parts) -> Parts:
     """Return the parts with equal eigenvalues of C joined, ascending."""
     t, place = np.unique(p.t, return_inverse=True)
     share, gram = np.zeros(len(t)), np.zeros((len(t), *p.gram.shape[1:]))

@@ -32,6 +32,8 @@ class Response:
         outcomes or nodes of a quadrature.
     cdf : callable, optional
         ``cdf(xp, y, s)``, P(response ≤ y), for losses whose second derivative jumps.
+    fixed : bool
+        Whether the values of the outcomes are the same for all s, such as ±1.
     draw : callable, optional
         ``draw(rng, s)`` returns one y for each s, NumPy arrays (n,).
     """
@@ -39,6 +41,7 @@ class Response:
     name: str
     outcomes: Callable[[Backend, Array], Outcomes] = field(repr=False)
     cdf: Callable[[Any, Array, Array], Array] | None = field(default=None, repr=False)
+    fixed: bool = False
     draw: Callable[[np.random.Generator, np.ndarray], np.ndarray] | None = field(
         default=None, repr=False
     )
@@ -82,10 +85,10 @@ def _noisy(name: str, mean: Callable[[Array], Array], noise: float) -> Response:
     """Return y = mean(s) + noise · ε with ε ~ N(0, 1)."""
     if not noise >= 0 or math.isinf(noise):
         raise InvalidInput(f"noise={noise}; expected a finite standard deviation ≥ 0.")
-    nodes, weights = gaussian_nodes((0.4,)) if noise else (np.zeros((1, 1)), np.ones(1))
+    nodes, weights = gaussian_nodes(0.4) if noise else (np.zeros(1), np.ones(1))
 
     def outcomes(backend: Backend, s: Array) -> Outcomes:
-        y = mean(s)[:, None] + backend.asarray(noise * nodes[:, 0], like=s)
+        y = mean(s)[:, None] + backend.asarray(noise * nodes, like=s)
         return y, backend.xp.broadcast_to(backend.asarray(weights, like=s), y.shape)
 
     def cdf(xp: Any, y: Array, s: Array) -> Array:
@@ -94,7 +97,7 @@ def _noisy(name: str, mean: Callable[[Array], Array], noise: float) -> Response:
     def draw(rng: np.random.Generator, s: np.ndarray) -> np.ndarray:
         return mean(s) + noise * rng.normal(size=s.shape)
 
-    return Response(name, outcomes, cdf if noise else None, draw)
+    return Response(name, outcomes, cdf if noise else None, draw=draw)
 
 
 def _signs(name: str, chance: Callable[[Any, Array], Array]) -> Response:
@@ -106,7 +109,7 @@ def _signs(name: str, chance: Callable[[Any, Array], Array]) -> Response:
         both = xp.stack([chance(xp, s), chance(xp, -s)], axis=-1)
         return xp.stack([one, -one], axis=-1), both
 
-    return Response(name, outcomes)
+    return Response(name, outcomes, fixed=True)
 
 
 def _counts(backend: Backend, s: Array) -> Outcomes:
@@ -155,7 +158,7 @@ def glm_response(name: str, *, noise: float = 0.0) -> Response:
         return _signs(name, normal_cdf)
     if name == "poisson":
         draw = lambda rng, s: rng.poisson(np.exp(s)).astype(float)  # noqa: E731
-        return Response(name, _counts, draw=draw)
+        return Response(name, _counts, fixed=True, draw=draw)
     raise InvalidInput(
         f"There is no response {name!r}. Expected linear, phase_retrieval, logistic, probit, "
         "poisson, or a function of s = w*ᵀx that returns y, or y and probabilities."
