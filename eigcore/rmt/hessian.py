@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -62,7 +63,7 @@ class HessianLaw(Law):
     def with_parameters(self, backend: Backend, parameters: tuple[Array, ...]) -> HessianLaw:
         other = super().with_parameters(backend, parameters)
         for cached in ("axis", "_outliers"):
-            other.__dict__.pop(cached, None)
+            vars(other).pop(cached, None)
         return other
 
     @property
@@ -96,17 +97,29 @@ class HessianLaw(Law):
         return RealAxis(get_backend("numpy"), parts, values)
 
     def _transform(self, z: Array) -> Array:
-        xp, numbers = self.backend.xp, on_host(self.backend, z)
-        size = max(1, CHUNK // max(self.parts.value.shape[0], self.parts.t.shape[0]))
-        found = []
-        for i in range(0, max(1, len(numbers)), size):
-            part = z[i : i + size]
-            d = self._delta(part, numbers[i : i + size])
-            found.append(equation.transform(xp, self.parts, d, part))
-        return found[0] if len(found) == 1 else xp.concat(found, axis=0)
+        return self._in_chunks(self._delta, z)
 
-    def _delta(self, z: Array, numbers: np.ndarray) -> Array:
+    def _boundary(self, x: Array) -> Array:
+        return self._in_chunks(self._delta_above, x + 0j)
+
+    def _in_chunks(self, delta: Callable[[Array], Array], z: Array) -> Array:
+        """Return m(z) for z (k,) from the function that finds δ(z)."""
+        size = max(1, CHUNK // max(self.parts.value.shape[0], self.parts.t.shape[0]))
+        pieces = [z[i : i + size] for i in range(0, max(1, z.shape[0]), size)]
+        found = [equation.transform(self.backend.xp, self.parts, delta(z), z) for z in pieces]
+        return found[0] if len(found) == 1 else self.backend.xp.concat(found, axis=0)
+
+    def _delta_above(self, z: Array) -> Array:
+        """Return δ(x + i0) for z = x + 0i (k,)."""
+        height = HEIGHT * (1.0 + self.backend.xp.abs(z))
+        above = self.backend.detach(z + 1j * height)
+        fixed = Parts(*map(self.backend.detach, self.parts))
+        start = equation.descend(self.backend, fixed, above)
+        return equation.solve(self.backend, self.parts, z, start, promised=1e-8)
+
+    def _delta(self, z: Array) -> Array:
         """Return δ(z) for z (k,), above the real axis or on it and off the support."""
+        numbers: Any = on_host(self.backend, z)
         real = numbers.imag == 0
         if not real.any():
             return equation.descend(self.backend, self.parts, z)
@@ -116,9 +129,6 @@ class HessianLaw(Law):
             upper = numbers[~real]
             start[~real] = equation.descend(get_backend("numpy"), self.host.parts, upper)
         return equation.solve(self.backend, self.parts, z, self.backend.asarray(start))
-
-    def _boundary(self, x: Array) -> Array:
-        return self._transform(x + 1j * (HEIGHT * (1.0 + self.backend.xp.abs(x))))
 
     def density(self, x: Any) -> Array:
         """See `Law.density`; of a law whose support is not known, it is tiny off the support."""
@@ -133,8 +143,10 @@ class HessianLaw(Law):
         for ends, sides in self.host.axis.support():
             row = []
             for j, (place, segment) in enumerate(zip(ends, sides, strict=True)):
-                exact = segment is not None and segment.at_edge[1 - j]
-                row.append(self._edge(segment.d[1 - j], place) if exact else floats(self.backend, place))
+                if segment is not None and segment.at_edge[1 - j]:
+                    row.append(self._edge(segment.d[1 - j], place))
+                else:
+                    row.append(floats(self.backend, place))
             rows.append(xp.stack(row))
         return xp.stack(rows) if rows else floats(self.backend, np.zeros((0, 2)))
 
@@ -150,12 +162,16 @@ class HessianLaw(Law):
         def slope(x: Array, *rest: Array) -> Array:
             p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
             phi = equation.ratios(p, d)
-            e, e2, e3 = (equation.average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi))
+            e, e2, e3 = (
+                equation.average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi)
+            )
             square = equation.trace(xp, p, e, z, 2, 2)
             by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * equation.trace(xp, p, e, z, 3, 3)
             by_z = -2.0 * e2 * equation.trace(xp, p, e, z, 2, 3)
             first = [e2 * square, equation.trace(xp, p, e, z, 1, 2)]
-            return xp.stack([xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2)
+            return xp.stack(
+                [xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2
+            )
 
         return self._pair(step, slope, [[d, z]], "edge")[0, 1]
 
@@ -199,8 +215,13 @@ class HessianLaw(Law):
             adj = equation.adjugate(xp, at.G)[0]
             e = equation.average(xp, p, equation.ratios(p, d))
             first = [equation.image_slope(xp, p, d, z), equation.trace(xp, p, e, z, 1, 2)]
-            by_d, by_z = equation.contracted(xp, adj, at.by_d), equation.contracted(xp, adj, at.by_z)
-            return xp.stack([xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2)
+            by_d, by_z = (
+                equation.contracted(xp, adj, at.by_d),
+                equation.contracted(xp, adj, at.by_z),
+            )
+            return xp.stack(
+                [xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2
+            )
 
         return self._pair(step, slope, pairs, "isolated eigenvalue")
 

@@ -1,8 +1,8 @@
 """The equations of Theorems 1 to 4 on the Hessian of generalised linear models.
 
 Liao and Mahoney, Hessian Eigenspectra of More Realistic Nonlinear Models (arXiv:2103.01519):
-δ = (1/n) tr C Q_b, Q_b = (e C − z)⁻¹ and e = E[φ], φ = g / (1 + g δ). Every function takes arrays of
-any library; δ and z have any batch shape.
+δ = (1/n) tr C Q_b, Q_b = (e C − z)⁻¹ and e = E[φ], φ = g / (1 + g δ). Every function takes arrays
+of any library; δ and z have any batch shape.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def transform(xp: Any, p: Parts, d: Array, z: Array) -> Array:
     return xp.sum(p.share / (p.t * e[..., None] - z[..., None]), axis=-1)
 
 
-def solve(backend: Backend, p: Parts, z: Array, start: Array) -> Array:
-    """Return δ(z) for complex z (k,) from an initial δ (k,), with derivatives by the parts and z."""
+def solve(backend: Backend, p: Parts, z: Array, start: Array, promised: float = 1e-10) -> Array:
+    """Return δ(z) for complex z (k,) from an initial δ (k,), with its derivatives."""
     xp = backend.xp
 
     def step(d: Array, z: Array, *rest: Array) -> Array:
@@ -89,8 +89,10 @@ def solve(backend: Backend, p: Parts, z: Array, start: Array) -> Array:
         return xp.imag(d) >= -1e-13 * xp.abs(d)
 
     parameters = (z, p.value, p.weight, p.t, p.share, p.c)
-    what = "equation of the Hessian's spectrum"
-    return fixed_point(backend, step, start, parameters, slope=slope, inside=inside, what=what)
+    return fixed_point(
+        backend, step, start, parameters, slope=slope, inside=inside, promised=promised,
+        what="equation of the Hessian's spectrum",
+    )  # fmt: skip
 
 
 def _joined(rest: tuple[Array, ...]) -> Parts:

@@ -108,9 +108,7 @@ def _by_autodiff(backend: Backend, function: Any, y: Array, h: Array, name: str)
         return backend.gradient(lambda b: first(y, b), h)[0]
 
     at = backend.detach(y), backend.detach(h)
-    by_y, by_h = backend.gradient(
-        lambda a, b: xp.sum(second(a, b)) + 0.0 * xp.sum(a), *at
-    )
+    by_y, by_h = backend.gradient(lambda a, b: xp.sum(second(a, b)) + 0.0 * xp.sum(a), *at)
     g = backend.detach(second(*at))
     return g + backend.detach(by_h) * (h - at[1]) + backend.detach(by_y) * (y - at[0])
 

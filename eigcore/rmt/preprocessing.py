@@ -155,7 +155,7 @@ def spectral_initialisation(
 def _threshold(backend: Backend, law: HessianLaw, high: float) -> Array:
     """Return the c at which the spike leaves the right edge.
 
-    There z′(δ) = 0 and det G = 0: c = δ² E[φ²] = −δ E[φ (s² − 1)].
+    There det G = 0, c = −δ E[φ (s² − 1)], and z′(δ) = 0, c = δ² E[φ²], or δ is the lowest possible.
     """
     xp = backend.xp
 
@@ -172,10 +172,12 @@ def _threshold(backend: Backend, law: HessianLaw, high: float) -> Array:
         phi = host[0] / (1.0 + host[0] * d)
         return float(d * np.sum(host[1] * phi**2) + np.sum((host[2][:, 1, 1] - host[1]) * phi))
 
-    lowest = -1.0 / high if high > 0 else -1e6
-    if at(0.0) <= 0 or at(lowest * (1 - 1e-9)) >= 0:
+    lowest = -(1.0 - 1e-12) / high if high > 0 else -1e6
+    if at(0.0) <= 0:
         return 0.0 * parts.c
-    start = floats(backend, root(at, lowest * (1 - 1e-9), 0.0))
-    d = fixed_point(backend, lambda d, *rest: d + excess(d, *rest), start, arrays, what="threshold")
+    d = floats(backend, lowest)
+    if at(lowest) < 0:
+        start = floats(backend, root(at, lowest, 0.0))
+        d = fixed_point(backend, lambda d, *p: d + excess(d, *p), start, arrays, what="threshold")
     phi = equation.ratios(parts, d)
-    return d * d * equation.average(xp, parts, phi * phi)
+    return -d * equation.average(xp, parts, phi * (parts.moment[:, 1, 1] / parts.weight - 1.0))

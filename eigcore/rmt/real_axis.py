@@ -1,8 +1,8 @@
 """The real axis outside the spectrum of a Hessian: the inverse map z(δ), its edges and outliers.
 
-Off the support, δ(z) is real and increasing, so each place belongs to one δ with z′(δ) > 0 (Silverstein
-and Choi 1995; Couillet and Hachem 2014 for the separable model, which has the same equation). All is
-computed with NumPy, on numbers that nothing follows.
+Off the support, δ(z) is real and increasing, so each place belongs to one δ with z′(δ) > 0
+(Silverstein and Choi 1995; Couillet and Hachem 2014 for the separable model, which has the same
+equation). All is computed with NumPy, on numbers that nothing follows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ class RealAxis:
     def _promising(self) -> list[int]:
         """Return the gaps of the spectrum of C that can hold a gap of the limit.
 
-        z′ > 0 needs E[φ²] c τ < 1 / e² … at least c ∫ t² / (t − u)² < 1, as E[φ²] ≥ e².
+        z′ > 0 needs c ∫ t² / (t − u)² < 1 somewhere in the gap, as E[φ²] ≥ e².
         """
         t, share = self.p.t, self.p.share * float(self.p.c)
         found = []
@@ -95,7 +96,8 @@ class RealAxis:
                 continue
             best = minimize_scalar(
                 lambda u: np.sum(share * t**2 / (t - u) ** 2),
-                bounds=(t[i], t[i + 1]), method="bounded",
+                bounds=(t[i], t[i + 1]),
+                method="bounded",
             )
             if best.fun < 1:  # pyright: ignore
                 found.append(i)
@@ -173,10 +175,11 @@ class RealAxis:
                     x[i], value[i] = best.x, -best.fun  # pyright: ignore
         good = np.concatenate(([False], value > 0, [False]))
         for first, last in zip(
-            np.flatnonzero(good[1:] & ~good[:-1]), np.flatnonzero(good[:-1] & ~good[1:]) - 1,
+            np.flatnonzero(good[1:] & ~good[:-1]),
+            np.flatnonzero(good[:-1] & ~good[1:]) - 1,
             strict=True,
         ):
-            at_edge = (first > 0, last < POINTS - 1)
+            at_edge = (bool(first > 0), bool(last < POINTS - 1))
             low = root(rise, x[first - 1], x[first]) if at_edge[0] else -REACH
             high = root(rise, x[last], x[last + 1]) if at_edge[1] else REACH
             yield self._segment(stretch, gap, (low, high), at_edge)
@@ -222,9 +225,7 @@ class RealAxis:
 
             x = np.linspace(*segment.x, points)
             size = max(1, CHUNK // (len(self.p.value) * 4))
-            value = np.concatenate(
-                [determinant(x[i : i + size]) for i in range(0, points, size)]
-            )
+            value = np.concatenate([determinant(x[i : i + size]) for i in range(0, points, size)])
             for i in np.flatnonzero(value[:-1] * value[1:] < 0):
                 place = root(lambda a: float(determinant(np.array([a]))[0]), x[i], x[i + 1])
                 d = stretch(np.array([place]))
@@ -257,7 +258,7 @@ def _intervals(values: Intervals) -> Iterator[tuple[float, float]]:
     ends = [-math.inf, *(end for pair in values for end in pair), math.inf]
     for low, high in zip(ends[::2], ends[1::2], strict=True):
         cut = [low, 0.0, high] if low < 0 < high else [low, high]
-        for a, b in zip(cut, cut[1:], strict=False):
+        for a, b in pairwise(cut):
             if a < b:  # v in (a, b), δ = −1/v
                 yield (
                     -1.0 / a if a else -math.inf,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Response:
         xp = backend.xp
         places, values = loss.pieces(h)  # pyright: ignore
         below = [xp.zeros_like(h), *(self.cdf(xp, at, s) for at in places), xp.ones_like(h)]
-        chance = xp.stack([b - a for a, b in zip(below, below[1:], strict=False)], axis=-1)
+        chance = xp.stack([b - a for a, b in pairwise(below)], axis=-1)
         g = xp.stack([value * xp.ones_like(h) for value in values], axis=-1)
         return g, chance
 
