@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.dispatch.backend import Backend
 
 REACH = 12.0
 """Standard deviations that a quadrature covers; beyond lies less than 1e-32."""
@@ -28,25 +27,25 @@ def gaussian_nodes(step: float) -> tuple[np.ndarray, np.ndarray]:
     return nodes, weights / weights.sum()
 
 
-def inverse_mills(xp: Any, x: Array) -> Array:
+def inverse_mills(backend: Backend, x: Array) -> Array:
     """Return φ(x) / Φ(x) of the standard normal distribution, to twelve digits."""
+    xp = backend.xp
     low = xp.clip(x, None, TOP)
     # φ(x) / Φ(x) = 1 / ∫₀^∞ exp(xt − t²/2) dt
-    return xp.exp(0.5 * (low * low - x * x)) / _integral(xp, low)
+    return xp.exp(0.5 * (low * low - x * x)) / _integral(backend, low)
 
 
-def normal_cdf(xp: Any, x: Array) -> Array:
+def normal_cdf(backend: Backend, x: Array) -> Array:
     """Return Φ(x) of the standard normal distribution, to twelve digits."""
+    xp = backend.xp
     low = xp.clip(x, None, TOP)
-    return xp.exp(-0.5 * low * low) * (_integral(xp, low) / math.sqrt(2.0 * math.pi))
+    return xp.exp(-0.5 * low * low) * (_integral(backend, low) / math.sqrt(2.0 * math.pi))
 
 
-def _integral(xp: Any, x: Array) -> Array:
+def _integral(backend: Backend, x: Array) -> Array:
     """Return ∫₀^∞ exp(xt − t²/2) dt, by t = exp(v − e^(−v)) and the trapezoidal rule."""
-    v = np.arange(-4.0, 4.01, 1 / 16)
-    t = np.exp(v - np.exp(-v))
-    weights = t * (1.0 + np.exp(-v)) / 16
-    total = 0.0
-    for node, weight in zip(t.tolist(), weights.tolist(), strict=True):
-        total = total + weight * xp.exp(node * x - 0.5 * node * node)
-    return total
+    xp, v = backend.xp, np.arange(-4.0, 4.01, 1 / 16)
+    nodes = np.exp(v - np.exp(-v))
+    t = backend.asarray(nodes, like=x)
+    weights = backend.asarray(nodes * (1.0 + np.exp(-v)) / 16, like=x)
+    return xp.sum(xp.exp(x[..., None] * t - 0.5 * t * t) * weights, axis=-1)

@@ -13,7 +13,7 @@ from eigcore.errors import InvalidInput
 from eigcore.rmt.gaussian import inverse_mills
 
 Intervals = tuple[tuple[float, float], ...]
-Formula = Callable[[Any, Array, Array], Array]
+Formula = Callable[[Backend, Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Loss:
     values: Intervals | None = None
     uses_response: bool = True
     formula: Formula | None = field(default=None, repr=False)
-    """``formula(xp, y, h)``: the curvature of a built-in loss."""
+    """``formula(backend, y, h)``: the curvature of a built-in loss."""
     pieces: Callable[[Array], tuple[tuple[Array, ...], tuple[float, ...]]] | None = field(
         default=None, repr=False
     )
@@ -74,7 +74,7 @@ class Loss:
     def second(self, backend: Backend, y: Array, h: Array) -> Array:
         """Return g(y, h), an array like h."""
         if self.formula is not None:
-            g = self.formula(backend.xp, y, h)
+            g = self.formula(backend, y, h)
         elif self.curvature is not None:
             g = self.curvature(y, h)
         elif self.function is not None:
@@ -113,24 +113,24 @@ def _by_autodiff(backend: Backend, function: Any, y: Array, h: Array, name: str)
     return g + backend.detach(by_h) * (h - at[1]) + backend.detach(by_y) * (y - at[0])
 
 
-def _logistic(xp: Any, y: Array, h: Array) -> Array:
-    e = xp.exp(-xp.abs(h))
+def _logistic(backend: Backend, y: Array, h: Array) -> Array:
+    e = backend.xp.exp(-backend.xp.abs(h))
     return e / ((1.0 + e) * (1.0 + e))
 
 
-def _probit(xp: Any, y: Array, h: Array) -> Array:
-    r = inverse_mills(xp, y * h)
+def _probit(backend: Backend, y: Array, h: Array) -> Array:
+    r = inverse_mills(backend, y * h)
     return r * (r + y * h)
 
 
-def _huber(xp: Any, y: Array, h: Array, threshold: float) -> Array:
-    return xp.astype(xp.abs(y - h) <= threshold, h.dtype)
+def _huber(backend: Backend, y: Array, h: Array, threshold: float) -> Array:
+    return backend.xp.astype(backend.xp.abs(y - h) <= threshold, h.dtype)
 
 
 LOSSES = {
     "squared": Loss(
         name="squared",
-        formula=lambda xp, y, h: xp.ones_like(h),
+        formula=lambda backend, y, h: backend.xp.ones_like(h),
         values=((1.0, 1.0),),
         uses_response=False,
     ),
@@ -140,16 +140,16 @@ LOSSES = {
     "probit": Loss(name="probit", formula=_probit, values=((0.0, 1.0),)),
     "poisson": Loss(
         name="poisson",
-        formula=lambda xp, y, h: xp.exp(h),
+        formula=lambda backend, y, h: backend.xp.exp(h),
         values=((0.0, math.inf),),
         uses_response=False,
     ),
     "exponential": Loss(
-        name="exponential", formula=lambda xp, y, h: xp.exp(-y * h), values=((0.0, math.inf),)
+        name="exponential", formula=lambda backend, y, h: backend.xp.exp(-y * h), values=((0.0, math.inf),)
     ),
     "phase_retrieval": Loss(
         name="phase_retrieval",
-        formula=lambda xp, y, h: 3.0 * h * h - y,
+        formula=lambda backend, y, h: 3.0 * h * h - y,
         values=((-math.inf, math.inf),),
     ),
 }
@@ -181,7 +181,7 @@ def glm_loss(name: str, *, threshold: float = 1.0) -> Loss:
             raise InvalidInput(f"threshold={threshold}; expected a positive number, such as 1.0.")
         return Loss(
             name="huber",
-            formula=lambda xp, y, h: _huber(xp, y, h, threshold),
+            formula=lambda backend, y, h: _huber(backend, y, h, threshold),
             values=((0.0, 0.0), (1.0, 1.0)),
             pieces=lambda h: ((h - threshold, h + threshold), (0.0, 1.0, 0.0)),
         )

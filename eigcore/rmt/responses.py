@@ -32,7 +32,7 @@ class Response:
         ``outcomes(backend, s)`` returns values y (K, m) and probabilities (K, m) for s (K,), m
         outcomes or nodes of a quadrature.
     cdf : callable, optional
-        ``cdf(xp, y, s)``, P(response ≤ y), for losses whose second derivative jumps.
+        ``cdf(backend, y, s)``, P(response ≤ y), for losses whose second derivative jumps.
     fixed : bool
         Whether the values of the outcomes are the same for all s, such as ±1.
     draw : callable, optional
@@ -41,7 +41,7 @@ class Response:
 
     name: str
     outcomes: Callable[[Backend, Array], Outcomes] = field(repr=False)
-    cdf: Callable[[Any, Array, Array], Array] | None = field(default=None, repr=False)
+    cdf: Callable[[Backend, Array, Array], Array] | None = field(default=None, repr=False)
     fixed: bool = False
     draw: Callable[[np.random.Generator, np.ndarray], np.ndarray] | None = field(
         default=None, repr=False
@@ -68,7 +68,7 @@ class Response:
             )
         xp = backend.xp
         places, values = loss.pieces(h)  # pyright: ignore
-        below = [xp.zeros_like(h), *(self.cdf(xp, at, s) for at in places), xp.ones_like(h)]
+        below = [xp.zeros_like(h), *(self.cdf(backend, at, s) for at in places), xp.ones_like(h)]
         chance = xp.stack([b - a for a, b in pairwise(below)], axis=-1)
         g = xp.stack([value * xp.ones_like(h) for value in values], axis=-1)
         return g, chance
@@ -92,8 +92,8 @@ def _noisy(name: str, mean: Callable[[Array], Array], noise: float) -> Response:
         y = mean(s)[:, None] + backend.asarray(noise * nodes, like=s)
         return y, backend.xp.broadcast_to(backend.asarray(weights, like=s), y.shape)
 
-    def cdf(xp: Any, y: Array, s: Array) -> Array:
-        return normal_cdf(xp, (y - mean(s)) / noise)
+    def cdf(backend: Backend, y: Array, s: Array) -> Array:
+        return normal_cdf(backend, (y - mean(s)) / noise)
 
     def draw(rng: np.random.Generator, s: np.ndarray) -> np.ndarray:
         return mean(s) + noise * rng.normal(size=s.shape)
@@ -101,13 +101,13 @@ def _noisy(name: str, mean: Callable[[Array], Array], noise: float) -> Response:
     return Response(name, outcomes, cdf if noise else None, draw=draw)
 
 
-def _signs(name: str, chance: Callable[[Any, Array], Array]) -> Response:
-    """Return y = ±1 with P(y = 1) = chance(xp, s)."""
+def _signs(name: str, chance: Callable[[Backend, Array], Array]) -> Response:
+    """Return y = ±1 with P(y = 1) = chance(backend, s)."""
 
     def outcomes(backend: Backend, s: Array) -> Outcomes:
         xp = backend.xp
         one = xp.ones_like(s)
-        both = xp.stack([chance(xp, s), chance(xp, -s)], axis=-1)
+        both = xp.stack([chance(backend, s), chance(backend, -s)], axis=-1)
         return xp.stack([one, -one], axis=-1), both
 
     return Response(name, outcomes, fixed=True)
@@ -154,7 +154,7 @@ def glm_response(name: str, *, noise: float = 0.0) -> Response:
     if name == "phase_retrieval":
         return _noisy(name, lambda s: s * s, noise)
     if name == "logistic":
-        return _signs(name, lambda xp, s: 1.0 / (1.0 + xp.exp(-s)))
+        return _signs(name, lambda backend, s: 1.0 / (1.0 + backend.xp.exp(-s)))
     if name == "probit":
         return _signs(name, normal_cdf)
     if name == "poisson":
