@@ -24,15 +24,16 @@ PARALLEL = 1e-12
 
 
 class Plane(NamedTuple):
-    """The plane of U = C^½[w, w*]: (s, h) = means + L ξ, and V = [μ, C w, C w*] without copies."""
+    """The plane of U = C^½[w, w*], with orthonormal axes E: (s, h) = means + L ξ.
+
+    means : two () arrays
+    L : (2, r), r ≤ 2; w* adds no axis if it is a multiple of w, nor does a vector that is 0
+    columns : (p, r + 1), [μ, C^½ E], which spans what V = [μ, C w, C w*] spans
+    """
 
     means: tuple[Array, Array]
     L: Array
-    """(2, r), r ≤ 2."""
-    inverse: Array
-    """(r, r): U⁺z = inverse ξ."""
     columns: Array
-    """(p, r + 1): V; w* adds nothing if it is a multiple of w, nor does a vector that is 0."""
 
 
 def plane_of(backend: Backend, vectors: Array, t: Array, uses_response: bool) -> Plane:
@@ -43,23 +44,21 @@ def plane_of(backend: Backend, vectors: Array, t: Array, uses_response: bool) ->
     a, b, d = xp.sum(t * w * w), xp.sum(t * w * w_star), xp.sum(t * w_star * w_star)
     zero, columns, first = 0.0 * d, [mu], float(on_host(backend, a))
     left = d - b * b / a if first else d
-    two = uses_response and float(on_host(backend, left)) > PARALLEL * float(on_host(backend, d))
+    L = [[], []]
     if first:
         root = xp.sqrt(a)
-        columns.append(t * w)
-        L, inverse = [[b / root], [root]], [[1.0 / root]]
-    else:
-        L, inverse = [[], []], []
-    if two:
+        columns.append(t * w / root)
+        L = [[b / root], [root]]
+    if uses_response and float(on_host(backend, left)) > PARALLEL * float(on_host(backend, d)):
         rest = xp.sqrt(left)
-        columns.append(t * w_star)
+        own = t * w_star - L[0][0] * columns[1] if first else t * w_star
+        columns.append(own / rest)
         L = [[*L[0], rest], [*L[1], zero]]
-        inverse = [[1.0 / root, -b / (a * rest)], [zero, 1.0 / rest]] if first else [[1.0 / rest]]
-    return Plane(means, _matrix(backend, L), _matrix(backend, inverse), xp.stack(columns, axis=-1))
+    return Plane(means, _matrix(backend, L), xp.stack(columns, axis=-1))
 
 
 def _matrix(backend: Backend, rows: list[list[Array]]) -> Array:
-    if not rows or not rows[0]:
+    if not rows[0]:
         return floats(backend, np.zeros((len(rows), 0)))
     return backend.xp.stack([backend.xp.stack(row) for row in rows])
 
@@ -75,9 +74,7 @@ def parts_of(
     s, h = (m + xi @ row for m, row in zip(plane.means, (plane.L[0], plane.L[1]), strict=True))
     g, chance = response.curvatures(backend, loss, s, h)
     _check_curvature(on_host(backend, g), loss.name)
-    score = xp.concat(
-        (xp.ones_like(weight)[:, None], xi @ xp.matrix_transpose(plane.inverse)), axis=-1
-    )
+    score = xp.concat((xp.ones_like(weight)[:, None], xi), axis=-1)
     moment = (weight[:, None] * chance)[..., None, None] * (
         score[:, None, :, None] * score[:, None, None, :]
     )
@@ -86,7 +83,7 @@ def parts_of(
         moment = xp.sum(xp.reshape(moment, (*merged, *moment.shape[1:])), axis=1)
     value, moment = xp.reshape(g, (-1,)), xp.reshape(moment, (-1, r + 1, r + 1))
     own, share, gram = _geometry(backend, plane, vectors, t)
-    precision = _precision(backend, plane.inverse)
+    precision = floats(backend, np.diag([0.0, *[1.0] * r]))
     return Parts(value, moment[:, 0, 0], moment, precision, own, share, gram, c)
 
 
@@ -113,13 +110,6 @@ def _grid(
 
 def _one_value(loss: Loss) -> bool:
     return loss.values is not None and len({end for pair in loss.values for end in pair}) == 1
-
-
-def _precision(backend: Backend, inverse: Array) -> Array:
-    """Return 0 ⊕ (UᵀU)⁺ = 0 ⊕ inverse inverseᵀ."""
-    r = inverse.shape[0]
-    lift = floats(backend, np.eye(r + 1)[:, 1:])
-    return lift @ inverse @ backend.xp.matrix_transpose(inverse) @ backend.xp.matrix_transpose(lift)
 
 
 def _geometry(

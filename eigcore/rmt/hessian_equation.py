@@ -1,8 +1,10 @@
 """The equations of Theorems 1 to 4 on the Hessian of generalised linear models.
 
 Liao and Mahoney, Hessian Eigenspectra of More Realistic Nonlinear Models (arXiv:2103.01519):
-δ = (1/n) tr C Q_b, Q_b = (e C − z)⁻¹ and e = E[φ], φ = g / (1 + g δ). Every function takes arrays
-of any library; δ and z have any batch shape.
+δ = (1/n) tr C Q_b, Q_b = (e C − z)⁻¹ and e = E[φ], φ = g / (1 + g δ). Coordinates ξ along
+orthonormal axes E of the span of U take the place of U⁺z, and V is [μ, C^½ E]: V Λ Vᵀ is the same,
+and well conditioned for nearly parallel w and w*. Every function takes arrays of any library; δ and
+z have any batch shape.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ class Parts(NamedTuple):
     """The numbers of a model: K nodes of g, m eigenvalues of C, and vectors in the basis of C.
 
     value, weight : (K,), g and its probabilities
-    moment : (K, r, r), weight times the average of a aᵀ given g, with a = (1, U⁺z)
-    precision : (r, r), 0 ⊕ (UᵀU)⁺
+    moment : (K, r, r), weight times the average of a aᵀ given g, with a = (1, ξ)
+    precision : (r, r), 0 ⊕ I
     t, share : (m,), eigenvalues of C and their shares, which sum to 1
     gram : (m, r + d, r + d), products of the coordinates of V and of d directions
     c : (), p / n

@@ -145,7 +145,9 @@ LOSSES = {
         uses_response=False,
     ),
     "exponential": Loss(
-        name="exponential", formula=lambda backend, y, h: backend.xp.exp(-y * h), values=((0.0, math.inf),)
+        name="exponential",
+        formula=lambda backend, y, h: backend.xp.exp(-y * h),
+        values=((0.0, math.inf),),
     ),
     "phase_retrieval": Loss(
         name="phase_retrieval",

@@ -71,7 +71,7 @@ def test_the_support_is_where_the_density_is_positive(values, weights, t, c):
     near = np.abs(x[:, None] - support.reshape(-1)).min(-1) < 2e-3 * scale
     near |= np.abs(x) < 2e-3 * scale  # an atom may be there
     x = x[~near]
-    z = x + 1e-9j
+    z = x + 1e-10j
     parts = one.full
     m = equation.transform(np, parts, equation.descend(numpy, parts, z), z)
     inside = ((x[:, None] > support[:, 0]) & (x[:, None] < support[:, 1])).any(-1)
