@@ -56,6 +56,22 @@ class Law(abc.ABC):
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         """Return a matrix of this order whose spectrum follows the law."""
 
+    @cached_property
+    def unknowns(self) -> int:
+        """The number of unknowns of `joined`."""
+        return self.host._initial(np.array([1j])).size
+
+    def joined(self, d: Array, z: Array) -> tuple[Array, Array]:
+        """Return m(z) and the next unknowns from the law's unknowns d (k, u), for a larger system.
+
+        A law in closed form has u = 0 unknowns.
+        """
+        return self._transform(z), d
+
+    def _initial(self, z: np.ndarray) -> np.ndarray:
+        """Return the unknowns of `joined` for z (k,) high above the real line, roughly."""
+        return np.zeros((len(z), 0), complex)
+
     def _boundary(self, x: Array) -> Array:
         """Return m(x + i0) for x (k,) inside the support."""
         return self._transform(x + 0j)
