@@ -105,6 +105,13 @@ class SampleCovariance(EquationLaw):
         mass = 0.0 * own + null if null >= 1 - 1 / c else 1.0 - 1.0 / own
         return [(0.0 * own, mass)]
 
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """See `Law.fluctuation`: w (1 + c ∫ t³ H(dt) / (w − t)³)^⅓ n^(−⅔) (El Karoui 2007)."""
+        t, c = self.parameters
+        w = self.host.curves[-1].ends[1]
+        cube = 1.0 + c * self.backend.xp.mean((t / (w - t)) ** 3, axis=-1)
+        return self.support()[-1, 1], w * (cube ** (1 / 3)) * n ** (-2 / 3)
+
     def _order(self, n: int) -> int:
         return max(1, round(float(self.host.parameters[1]) * n))
 

@@ -128,6 +128,27 @@ class Law(abc.ABC):
         """
         raise NotSupported(self._no_spikes("overlaps"))
 
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """Return where the largest eigenvalue of a sample lies, and the scale of its fluctuation.
+
+        The difference, divided by the scale, follows the Tracy–Widom law.
+
+        Parameters
+        ----------
+        n : int
+            As in `sample`.
+
+        Raises
+        ------
+        NotSupported
+            If that is not known for this law.
+        """
+        raise NotSupported(
+            f"The fluctuation of the largest eigenvalue of the {self.name} is not known here; "
+            "expected a Marchenko–Pastur, sample covariance or semicircle law. Type: "
+            "eigcore.rmt.sample_covariance(eigenvalues, c)"
+        )
+
     def _no_spikes(self, asked: str) -> str:
         return (
             f"The {self.name} has no {asked}: it has no direction that stands out. Expected a law "
