@@ -327,7 +327,8 @@ def test_jax_has_the_gradients_of_torch():
     for backend in map(get_backend, ("torch", "jax")):
 
         def reading(w, c, backend=backend):
-            law = general(c, loss="logistic", mu=None, w_star=W_STAR, w=w, t=T)
+            w_star, t = backend.asarray(W_STAR), backend.asarray(T)
+            law = general(c, loss="logistic", mu=None, w_star=w_star, w=w, t=t)
             m = law.stieltjes(np.array([0.5 + 0.1j]))
             return backend.xp.sum(law.spikes()) + backend.xp.sum(backend.xp.imag(m))
 
