@@ -8,7 +8,7 @@ from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.flow import gradient_flow_risk
 from eigcore.rmt.fourier import random_fourier_risk
 from eigcore.rmt.kernels import kernel
-from eigcore.rmt.ridge import best_ridge, ridge_risk
+from eigcore.rmt.ridge import best_ridge, ridge_risk, scaling_exponent
 
 __all__ = [
     "best_ridge",
@@ -24,4 +24,5 @@ __all__ = [
     "random_features_risk",
     "random_fourier_risk",
     "ridge_risk",
+    "scaling_exponent",
 ]

@@ -56,9 +56,7 @@ ACTIVATIONS = {
     "tanh": Activation(lambda xp, t: xp.tanh(t), lambda xp, t: 1 - xp.tanh(t) ** 2),
     "cos": Activation(lambda xp, t: xp.cos(t), lambda xp, t: -xp.sin(t)),
     "sin": Activation(lambda xp, t: xp.sin(t), lambda xp, t: xp.cos(t)),
-    "gaussian": Activation(
-        lambda xp, t: xp.exp(-t * t / 2), lambda xp, t: -t * xp.exp(-t * t / 2)
-    ),
+    "gaussian": Activation(lambda xp, t: xp.exp(-t * t / 2), lambda xp, t: -t * xp.exp(-t * t / 2)),
 }
 KINKED = ("relu", "abs", "sign", "step")
 """Activations that are not differentiable at 0."""

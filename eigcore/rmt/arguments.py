@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
@@ -32,10 +34,13 @@ def at_least(backend: Backend, least: float, **numbers: Array) -> None:
     """Raise InvalidInput unless all entries are finite and at least that large."""
     for name, a in numbers.items():
         finite(backend, **{name: a})
-        if backend.is_concrete(a) and 0 not in a.shape and float(backend.xp.min(a)) < least:
+        if not backend.is_concrete(a) or 0 in a.shape:
+            continue
+        lowest = float(backend.detach(backend.xp.min(a)))
+        if lowest < least:
             raise InvalidInput(
-                f"{name} has an entry {float(backend.xp.min(a)):.6g}; expected numbers of at least "
-                f"{least:g}. Check {name}."
+                f"{name} has an entry {lowest:.6g}; expected numbers of at least {least:g}. "
+                f"Check {name}."
             )
 
 
@@ -60,3 +65,8 @@ def shaped(name: str, a: Array, shape: tuple[int | None, ...]) -> None:
             f"{name} has shape {found}; expected ({wanted}{',' * (len(shape) == 1)}). "
             f"Reshape {name}."
         )
+
+
+def identity(backend: Backend, n: int, like: Array) -> Array:
+    """Return the identity matrix of order n, an array like another."""
+    return backend.asarray(np.eye(n), like=like)

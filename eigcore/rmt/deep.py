@@ -13,8 +13,7 @@ from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import Moments, coefficients, expectation, known, moments
-from eigcore.rmt.arguments import finite, floats, shaped
-from eigcore.rmt.equivalents import identity
+from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
 from eigcore.rmt.kernels import TOLERANCE, of_gram
 
 Given = str | Callable[[Array], Array]
@@ -158,7 +157,7 @@ def deep_ntk(
     first = 1 + zero
     found, scales = [xp.stack(beta)], [data.tau]
     for layer in layers:
-        e1, e2 = layer.moments.first ** 2, layer.moments.second ** 2
+        e1, e2 = layer.moments.first**2, layer.moments.second**2
         a1, a2, a3, _ = layer.alpha
         # every update uses the numbers of the layer before: β₁ last of all, α₁ as `first`
         b3 = a3 + beta[2] * e1 + beta[0] * e2 * first
@@ -176,7 +175,7 @@ def deep_ntk(
 def _equivalent(backend: Backend, data: _Data, alpha: Array, diagonal: Array) -> Array:
     outer = data.chi[:, None] * data.chi
     body = alpha[0] * data.gram + alpha[1] * outer + alpha[2] * data.traces
-    return body + (diagonal - data.tau**2 * alpha[0]) * identity(backend, body)
+    return body + (diagonal - data.tau**2 * alpha[0]) * identity(backend, body.shape[0], body)
 
 
 def _prepared(
@@ -208,7 +207,11 @@ def _classes(labels: Any, n: int) -> np.ndarray:
     if labels is None:
         return np.ones((n, 1))
     found = np.asarray(labels)
-    if found.shape != (n,) or found.dtype.kind not in "iu" or set(found) != {*range(max(found) + 1)}:
+    if (
+        found.shape != (n,)
+        or found.dtype.kind not in "iu"
+        or set(found) != {*range(max(found) + 1)}
+    ):
         raise InvalidInput(
             f"labels should be {n} integers that use all of 0 … k − 1, one for each row of X. "
             "Type: np.unique(labels, return_inverse=True)[1]"
@@ -229,8 +232,8 @@ def _data(backend: Backend, X: Array, J: np.ndarray, means: Array, covariances: 
     squares = xp.sum(Z * Z, axis=-1)
     if covariances is None:
         own = lost * (J.mT @ squares) / sizes
-        inner = (Z @ Z.mT) ** 2 * (1 - identity(backend, X @ X.mT))
-        count = sizes[:, None] * sizes - sizes * identity(backend, sizes[:, None] * sizes)
+        inner = (Z @ Z.mT) ** 2 * (1 - identity(backend, X.shape[0], X))
+        count = sizes[:, None] * (sizes - identity(backend, k, X))
         products = J.mT @ inner @ J / count
     else:
         shaped("covariances", covariances, (k, p, p))
@@ -238,6 +241,7 @@ def _data(backend: Backend, X: Array, J: np.ndarray, means: Array, covariances: 
         flat = xp.reshape(covariances, (k, p * p))
         products = flat @ flat.mT
     square = xp.sum(shares * own)
+    at_least(backend, 1e-24, **{"the squared norm of X": square})
     gram = X @ X.mT
     norms = xp.linalg.diagonal(gram)
     return _Data(gram, norms, squares - square, J @ products @ J.mT, xp.sqrt(square))
@@ -252,7 +256,8 @@ def _layers(backend: Backend, activations: Sequence[Given], tau: Array) -> list[
         a1, a2, a3, a4 = alpha
         alpha = (e1 * a1, e1 * a2 + e2 * a4**2 / 4, e1 * a3 + e2 * a1**2 / 2, m.bend * a4)
         variance = m.square - m.mean**2
-        if backend.is_concrete(variance) and not float(variance) > 0:
+        seen = backend.detach(variance)
+        if backend.is_concrete(seen) and not float(seen) > 0:
             raise InvalidInput(
                 f"Layer {number} is constant; expected an activation that depends on its input. "
                 "Write 'relu'."
@@ -268,7 +273,9 @@ def _slope_square(backend: Backend, layer: _Layer) -> Array:
     if (slope := activation.derivative) is not None:
         return expectation(backend, lambda xp, t: slope(xp, t) ** 2, layer.before)
     square = backend.xp.reshape(layer.before**2, (1,))
-    return of_gram(backend, layer.activation, square[:, None], square, square, derivative=True)[0, 0]
+    return of_gram(backend, layer.activation, square[:, None], square, square, derivative=True)[
+        0, 0
+    ]
 
 
 def _exact(
@@ -290,4 +297,3 @@ def _exact(
         gram = raw - mean * (own[:, None] + own) + mean**2
         total = total + gram
     return total if tangent else gram
-

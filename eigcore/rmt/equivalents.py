@@ -9,7 +9,7 @@ from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import KINKED, Activation, coefficients, known, moments
-from eigcore.rmt.arguments import finite, floats, shaped
+from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
 
 SPACING = 0.02
 """Distance of the nine points of a difference quotient."""
@@ -81,12 +81,13 @@ def _fluctuating(backend: Backend, activation: Activation, X: Array) -> Equivale
     xp, G = backend.xp, X @ X.mT
     norms = xp.sum(X * X, axis=-1)
     tau = xp.sqrt(xp.mean(norms))
+    at_least(backend, 1e-12, **{"the norm of X": tau})
     m = moments(backend, activation, tau)
     means = coefficients(backend, activation, 0, xp.sqrt(norms))
     residual = m.square - m.mean**2 - (tau * m.first) ** 2
     second = m.second**2 / 2 * _mean_square(xp, G, norms)
     kernel = means @ means.mT + second + m.first**2 * G
-    kernel = kernel + residual * identity(backend, G)
+    kernel = kernel + residual * identity(backend, G.shape[0], G)
     residual = xp.sqrt(xp.where(residual > 0, residual, 0.0))
     return Equivalent(m.mean, m.first, residual, kernel)
 
@@ -120,9 +121,10 @@ def taylor(
     (value, first, second), (_, first_half, second_half) = found
     gap = abs(first - first_half) + spacing * abs(second - second_half)
     size = abs(value) + abs(first) + abs(second)
+    gap, size = backend.detach(gap), backend.detach(size)
     if backend.is_concrete(gap) and not float(gap) <= 1e-6 * float(size):
         raise InvalidInput(
-            f"The function is not smooth at {float(at):.6g}; expected two derivatives there, since "
+            f"The function is not smooth at {float(backend.detach(at)):.6g}; expected two derivatives there, since "
             "its Taylor series is the equivalent. Pass a smooth function."
         )
     return value, first, second
@@ -181,7 +183,7 @@ def linearise_kernel(
     xp, G = chosen.xp, X @ X.mT
     norms = xp.sum(X * X, axis=-1)
     tau, spread = xp.mean(norms), _mean_square(xp, G, norms)
-    eye = identity(chosen, G)
+    eye = identity(chosen, G.shape[0], G)
     spacing = SPACING * chosen.detach(tau)
     if of == "product":
         value, first, second = taylor(chosen, k, 0 * tau, spacing)
@@ -198,9 +200,3 @@ def _mean_square(xp: Namespace, G: Array, norms: Array) -> Array:
     """Mean of (xᵀy)² over pairs of different rows."""
     n = G.shape[0]
     return (xp.sum(G * G) - xp.sum(norms**2)) / max(n * (n - 1), 1)
-
-
-def identity(backend: Backend, like: Array) -> Array:
-    """Return the identity matrix of the order of a square array."""
-    n = like.shape[-1]
-    return backend.asarray([[float(i == j) for j in range(n)] for i in range(n)], like=like)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, finite, floats, shaped
+from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
 from eigcore.rmt.ridge import effective_ridge
 
 
@@ -88,7 +88,7 @@ def random_features_risk(
     s = xp.where(s > 1e-13 * n * top, s, 0.0)
     kappa = effective_ridge(chosen, s, n * gamma / d, d)
     _regular(chosen, s, kappa, gamma, d)
-    R = xp.linalg.inv(K + kappa * chosen.asarray(_eye(n), like=K))
+    R = xp.linalg.inv(K + kappa * identity(chosen, n, K))
     KR = K @ R
     df1, df2 = _trace(xp, KR), xp.sum(KR * KR.mT)
     fit = R @ y
@@ -123,6 +123,7 @@ def _regular(backend: Backend, s: Array, kappa: Array, gamma: Array, d: Array) -
     xp = backend.xp
     if not backend.is_concrete(backend.detach(kappa)) or float(backend.detach(gamma)) > 0:
         return
+    s = backend.detach(s)
     rank, width = int(xp.sum(s > 0)), float(backend.detach(d))
     if width == rank or (width > rank and rank < s.shape[-1]):
         raise InvalidInput(
@@ -130,10 +131,6 @@ def _regular(backend: Backend, s: Array, kappa: Array, gamma: Array, d: Array) -
             "width other than the rank, and a regular K: the risk is infinite or undefined here. "
             "Write gamma=1e-6."
         )
-
-
-def _eye(n: int) -> list[list[float]]:
-    return [[float(i == j) for j in range(n)] for i in range(n)]
 
 
 def _trace(xp: Any, M: Array) -> Array:

@@ -97,7 +97,10 @@ def gradient_flow_risk(
     mean = rho * last[..., 0] + xp.sum(off * (grown - last), axis=-1)
     square = rho * last[..., 0] ** 2 + xp.sum(off * (grown**2 - last**2), axis=-1)
     atom = xp.where(c > 1, 1 - 1 / c, 0.0)
-    kept = xp.sum(bulk / (c * x) * decay**2, axis=-1) + atom * _decay(xp, 0 * c, t, rate, gamma)[..., 0] ** 2
+    kept = (
+        xp.sum(bulk / (c * x) * decay**2, axis=-1)
+        + atom * _decay(xp, 0 * c, t, rate, gamma)[..., 0] ** 2
+    )
     variance = (rho + c) / rho * square + sigma**2 * kept
     ratio = mean / xp.sqrt(xp.where(variance > 0, variance, 1.0))
     return FlowRisk((1 - erf(xp, ratio / math.sqrt(2))) / 2, mean, variance)

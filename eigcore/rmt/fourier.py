@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, finite, floats, shaped
+from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.kernels import kernel
 
@@ -74,7 +74,7 @@ def random_fourier_risk(
     finite(chosen, X=X, X_test=Z, y=y, y_test=z)
     at_least(chosen, 1.0, width=d)
     at_least(chosen, 0.0, gamma=gamma)
-    if chosen.is_concrete(gamma) and float(gamma) == 0:
+    if chosen.is_concrete(gamma) and float(chosen.detach(gamma)) == 0:
         raise InvalidInput(
             "gamma is 0; expected a positive ridge for Fourier features. Write gamma=1e-6."
         )
@@ -114,7 +114,7 @@ def grouped_risk(
     energy = xp.stack([xp.sum(fit * (k @ fit)) for k in K])
     weight = 1 / (1 + delta) ** 2
     pairs = xp.stack([xp.stack([xp.sum(a * b.mT) for b in KQ]) for a in KQ])
-    left = backend.asarray(_eye(len(K)), like=y) - d / n**2 * pairs * weight
+    left = identity(backend, len(K), y) - d / n**2 * pairs * weight
     gained = xp.linalg.solve(left, energy[:, None])[:, 0]
     lost = xp.stack([xp.sum(Q * a.mT) for a in KQ])
     train = gamma**2 / n * (xp.sum(fit * fit) + d / n**2 * xp.sum(lost * weight * gained))
@@ -133,7 +133,7 @@ def grouped_risk(
 
 def _mean_resolvent(backend: Backend, delta: Array, d: Array, gamma: Array, *K: Array) -> Array:
     n = K[0].shape[0]
-    total = gamma * backend.asarray(_eye(n), like=delta)
+    total = gamma * identity(backend, n, delta)
     for i, k in enumerate(K):
         total = total + d / n * k / (1 + delta[i])
     return backend.xp.linalg.inv(total)
@@ -164,7 +164,3 @@ def _delta(backend: Backend, K: tuple[Array, ...], d: Array, gamma: Array) -> Ar
         inside=lambda delta: delta >= 0,
         what="pair of δ",
     )
-
-
-def _eye(n: int) -> list[list[float]]:
-    return [[float(i == j) for j in range(n)] for i in range(n)]

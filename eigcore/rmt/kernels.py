@@ -183,6 +183,7 @@ def _converged(backend: Backend, rest: Array, whole: Array, tolerance: float) ->
     """Raise unless what the series leaves out is small: Cauchy–Schwarz bounds every entry by it."""
     if not backend.is_concrete(rest) or 0 in rest.shape:
         return
+    rest, whole = backend.detach(rest), backend.detach(whole)
     error = float(backend.xp.max(backend.xp.abs(rest) / (1e-300 + backend.xp.abs(whole))))
     if not error <= tolerance:
         raise InvalidInput(

@@ -54,8 +54,6 @@ def effective_ridge(backend: Backend, s: Array, gamma: Array, n: Array) -> Array
     The right side is convex in κ, so Newton's iteration from above is global.
     """
     xp = backend.xp
-    unit = xp.sum(s, axis=-1) / n
-    unit = xp.where(unit > 0, unit, 1.0)
 
     def step(kappa: Array, s: Array, gamma: Array, n: Array) -> Array:
         return gamma + kappa * xp.sum(_shares(backend, s, kappa), axis=-1) / n
@@ -63,17 +61,19 @@ def effective_ridge(backend: Backend, s: Array, gamma: Array, n: Array) -> Array
     def slope(kappa: Array, s: Array, gamma: Array, n: Array) -> Array:
         return xp.sum(_shares(backend, s, kappa) ** 2, axis=-1) / n
 
-    scaled = (s / unit[..., None], gamma / unit, n + 0 * unit)
-    found = fixed_point(
-        backend,
-        step,
-        1.0 + scaled[1],
-        scaled,
-        slope=slope,
-        inside=lambda kappa: kappa >= 0,
-        what="effective ridge",
-    )
-    return found * unit
+    def solved(start: Array, unit: Array, *given: Array) -> Array:
+        s, gamma, n = given
+        scaled = (s / unit[..., None], gamma / unit, n + 0 * unit)
+        rest = {"slope": slope, "inside": lambda k: k >= 0, "what": "effective ridge"}
+        return unit * fixed_point(backend, step, start / unit, scaled, **rest)
+
+    fixed = tuple(map(backend.detach, (s, gamma, n)))
+    unit = xp.sum(fixed[0], axis=-1) / fixed[2]
+    start = unit + fixed[1]
+    unit = xp.where(start > 0, start, 1.0)
+    rough = solved(start, unit, *fixed)
+    # once more in units of κ itself, which may be many orders of magnitude smaller
+    return solved(rough, xp.where(rough > 1e-30 * unit, rough, unit), s, gamma, n)
 
 
 def ridge_risk(
@@ -127,9 +127,7 @@ def ridge_risk(
     chosen, (s, b, noise, gamma, n) = floats(
         backend, eigenvalues, beta_squared, sigma_squared, gamma, n
     )
-    at_least(
-        chosen, 0.0, eigenvalues=s, beta_squared=b, sigma_squared=noise, gamma=gamma
-    )
+    at_least(chosen, 0.0, eigenvalues=s, beta_squared=b, sigma_squared=noise, gamma=gamma)
     at_least(chosen, 1.0, n=n)
     if s.ndim < 1 or b.ndim < 1 or s.shape[-1] != b.shape[-1]:
         raise InvalidInput(
@@ -222,7 +220,12 @@ def best_ridge(
 
 
 def _search(
-    backend: Backend, s: np.ndarray, b: np.ndarray, noise: np.ndarray, n: np.ndarray, start: RidgeRisk
+    backend: Backend,
+    s: np.ndarray,
+    b: np.ndarray,
+    noise: np.ndarray,
+    n: np.ndarray,
+    start: RidgeRisk,
 ) -> float | None:
     """Return the best κ of a grid, None for κ of the ridge 0."""
     if not (s * b > 0).any():
@@ -230,10 +233,42 @@ def _search(
             "beta_squared is zero wherever eigenvalues are positive; expected a signal, since "
             "without one a larger ridge is always better. Predict with the mean instead."
         )
-    least, risk = (float(backend.to_numpy(a)) for a in (start.kappa, start.test))
+    least, risk = (float(backend.to_numpy(backend.detach(a))) for a in (start.kappa, start.test))
     unit = s.sum() / n
     grid = least + unit * np.geomspace(1e-8, 1e8, 641)
     size = s + grid[:, None]
     left = 1 - ((s / size) ** 2).sum(-1) / n
     risks = (grid**2 * (s * b / size**2).sum(-1) + noise) / left
     return None if risk <= risks.min() else float(grid[risks.argmin()])
+
+
+def scaling_exponent(sizes: Any, risks: Any, backend: str | Backend | None = None) -> Array:
+    """Return the exponent a of the scaling law risk ∝ size⁻ᵃ, by least squares of the logarithms.
+
+    Parameters
+    ----------
+    sizes : (k,) array
+        Numbers of observations or features, positive, at least two different ones.
+    risks : (..., k) array
+        Positive risks, such as those of `ridge_risk` with an array n, less their limit.
+    backend : str or Backend, optional
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    InvalidInput
+        If a number is not positive, or the shapes differ.
+    """
+    chosen, (sizes, risks) = floats(backend, sizes, risks)
+    at_least(chosen, 1e-300, sizes=sizes, risks=risks)
+    if sizes.ndim != 1 or sizes.shape[0] < 2 or risks.shape[-1:] != sizes.shape:
+        raise InvalidInput(
+            f"sizes and risks have shapes {tuple(sizes.shape)} and {tuple(risks.shape)}; expected "
+            "(k,) and (..., k) with k of at least 2."
+        )
+    x = chosen.xp.log(sizes)
+    x = x - chosen.xp.mean(x)
+    return -(chosen.xp.log(risks) @ x) / chosen.xp.sum(x * x)
