@@ -16,7 +16,8 @@ import numpy as np
 from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, floats
+from eigcore.rmt.arguments import at_least
+from eigcore.rmt.inputs import numbers
 
 END, NODES = 16.0, 200
 """End of a half-line in standard deviations, and the number of nodes on it."""
@@ -150,7 +151,7 @@ def hermite(
     >>> print(hermite("relu", 2).round(4))
     [0.3989 0.5    0.2821]
     """
-    chosen, (tau,) = floats(backend, tau)
+    chosen, (tau,) = numbers(backend, tau)
     at_least(chosen, 0.0, tau=tau)
     if not isinstance(order, int) or not 0 <= order <= 256:
         raise InvalidInput(f"order is {order!r}; expected an integer, 0 to 256. Write order=2.")
@@ -220,7 +221,7 @@ def mixture_coefficients(
     InvalidInput
         If the activation is unknown or τ is not positive.
     """
-    chosen, (tau,) = floats(backend, tau)
+    chosen, (tau,) = numbers(backend, tau)
     at_least(chosen, 1e-12, tau=tau)
     m = moments(chosen, known(activation), tau)
     slope = m.first**2

@@ -1,33 +1,12 @@
-"""Arguments of the risks and equivalents: one backend, float64, one clear error each."""
+"""Checks of the arguments of risks and equivalents, and the identity matrix."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
-from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
-
-
-def floats(backend: str | Backend | None, *numbers: Any) -> tuple[Backend, tuple[Array, ...]]:
-    """Choose the backend by the arrays, and return all numbers as its float64 arrays."""
-    chosen = infer(*numbers, backend=backend)
-    try:
-        found = tuple(chosen.asarray(a, dtype="float64") for a in numbers)
-    except (TypeError, ValueError, RuntimeError) as exc:
-        raise InvalidInput(
-            f"An argument holds no numbers: {exc}. Expected arrays, numbers or nested lists."
-        ) from exc
-    for a in found:
-        if chosen.dtype_name(a) != "float64":
-            raise InvalidInput(
-                f'Backend "{chosen.name}" made an argument {chosen.dtype_name(a)}; expected '
-                f"float64. {chosen.switched_off('float64')}"
-            )
-    return chosen, found
 
 
 def at_least(backend: Backend, least: float, **numbers: Array) -> None:

@@ -13,7 +13,8 @@ from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import Moments, coefficients, expectation, known, moments
-from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
+from eigcore.rmt.arguments import at_least, finite, identity, shaped
+from eigcore.rmt.inputs import numbers
 from eigcore.rmt.kernels import TOLERANCE, of_gram
 
 Given = str | Callable[[Array], Array]
@@ -192,7 +193,7 @@ def _prepared(
             "Write ['relu', 'relu']."
         )
     given = [a for a in (X, means, covariances) if a is not None]
-    chosen, arrays = floats(backend, *given)
+    chosen, arrays = numbers(backend, *given)
     rest = iter(arrays)
     X = next(rest)
     means, covariances = (None if a is None else next(rest) for a in (means, covariances))
@@ -207,11 +208,8 @@ def _classes(labels: Any, n: int) -> np.ndarray:
     if labels is None:
         return np.ones((n, 1))
     found = np.asarray(labels)
-    if (
-        found.shape != (n,)
-        or found.dtype.kind not in "iu"
-        or set(found) != {*range(max(found) + 1)}
-    ):
+    whole = found.shape == (n,) and found.dtype.kind in "iu"
+    if not whole or {*found.tolist()} != {*range(int(found.max()) + 1)}:
         raise InvalidInput(
             f"labels should be {n} integers that use all of 0 … k − 1, one for each row of X. "
             "Type: np.unique(labels, return_inverse=True)[1]"

@@ -9,7 +9,8 @@ from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import KINKED, Activation, coefficients, known, moments
-from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
+from eigcore.rmt.arguments import at_least, finite, identity, shaped
+from eigcore.rmt.inputs import numbers
 
 SPACING = 0.02
 """Distance of the nine points of a difference quotient."""
@@ -67,7 +68,7 @@ def linear_equivalent(
     "clt": a₀² 11ᵀ + a₁² XXᵀ + a₂² 11ᵀ/p + (ν − a₀² − a₁²) I on the unit sphere. For other norms a₀
     is taken at each row's norm, and 1/p becomes the mean of (xᵀy)²/τ⁴.
     """
-    chosen, (X,) = floats(backend, X)
+    chosen, (X,) = numbers(backend, X)
     shaped("X", X, (None, None))
     finite(chosen, X=X)
     if regime == "clt":
@@ -95,8 +96,8 @@ def _fluctuating(backend: Backend, activation: Activation, X: Array) -> Equivale
 def _concentrated(backend: Backend, activation: Any, X: Array) -> Equivalent:
     if activation in KINKED:
         raise InvalidInput(
-            f"The activation {activation!r} has no derivative at 0, where wᵀx concentrates; expected "
-            "a smooth one. Write regime='clt', or activation='tanh'."
+            f"The activation {activation!r} has no derivative at 0, where wᵀx concentrates; "
+            "expected a smooth one. Write regime='clt', or activation='tanh'."
         )
     xp, phi, p = backend.xp, known(activation), X.shape[1]
     value, slope, second = taylor(backend, lambda t: phi.value(xp, t), 0 * X[0, 0])
@@ -124,8 +125,8 @@ def taylor(
     gap, size = backend.detach(gap), backend.detach(size)
     if backend.is_concrete(gap) and not float(gap) <= 1e-6 * float(size):
         raise InvalidInput(
-            f"The function is not smooth at {float(backend.detach(at)):.6g}; expected two derivatives there, since "
-            "its Taylor series is the equivalent. Pass a smooth function."
+            f"The function is not smooth at {float(backend.detach(at)):.6g}; expected two "
+            "derivatives there, since its Taylor series is the equivalent. Pass a smooth function."
         )
     return value, first, second
 
@@ -175,7 +176,7 @@ def linearise_kernel(
     -----
     El Karoui, *The spectrum of kernel random matrices*, Annals of Statistics 38 (2010).
     """
-    chosen, (X,) = floats(backend, X)
+    chosen, (X,) = numbers(backend, X)
     shaped("X", X, (None, None))
     finite(chosen, X=X)
     if of not in ("product", "distance"):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
+from eigcore.rmt.arguments import at_least, finite, identity, shaped
+from eigcore.rmt.inputs import numbers
 from eigcore.rmt.ridge import effective_ridge
 
 
@@ -76,7 +77,7 @@ def random_features_risk(
     those of K and ridge nγ/width, and the limit γ → 0 needs no formula of its own.
     """
     given = (K, K_cross, K_test, y, y_test, width, gamma)
-    chosen, (K, cross, test, y, z, d, gamma) = floats(backend, *given)
+    chosen, (K, cross, test, y, z, d, gamma) = numbers(backend, *given)
     _checked(chosen, K, cross, test, y, z, d, gamma)
     xp, n, m = chosen.xp, y.shape[0], z.shape[0]
     s = xp.linalg.eigvalsh((K + K.mT) / 2)

@@ -11,7 +11,8 @@ from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import erf
-from eigcore.rmt.arguments import at_least, floats
+from eigcore.rmt.arguments import at_least
+from eigcore.rmt.inputs import numbers
 
 NODES = 400
 
@@ -73,8 +74,8 @@ def gradient_flow_risk(
     Liao & Couillet, *The dynamics of learning: a random matrix approach*, ICML 2018. Integrals are
     Gauss sums of the sine-squared weight, exact to rounding for smooth integrands.
     """
-    chosen, numbers = floats(backend, strength, c, t, rate, gamma, sigma)
-    rho, c, t, rate, gamma, sigma = numbers
+    chosen, given = numbers(backend, strength, c, t, rate, gamma, sigma)
+    rho, c, t, rate, gamma, sigma = given
     at_least(chosen, 0.0, rate=rate, gamma=gamma, sigma=sigma)
     at_least(chosen, 1e-12, strength=rho, c=c)
     for name, a in {"strength": rho, "c": c, "rate": rate, "gamma": gamma, "sigma": sigma}.items():
@@ -97,10 +98,8 @@ def gradient_flow_risk(
     mean = rho * last[..., 0] + xp.sum(off * (grown - last), axis=-1)
     square = rho * last[..., 0] ** 2 + xp.sum(off * (grown**2 - last**2), axis=-1)
     atom = xp.where(c > 1, 1 - 1 / c, 0.0)
-    kept = (
-        xp.sum(bulk / (c * x) * decay**2, axis=-1)
-        + atom * _decay(xp, 0 * c, t, rate, gamma)[..., 0] ** 2
-    )
+    still = atom * _decay(xp, 0 * c, t, rate, gamma)[..., 0] ** 2
+    kept = xp.sum(bulk / (c * x) * decay**2, axis=-1) + still
     variance = (rho + c) / rho * square + sigma**2 * kept
     ratio = mean / xp.sqrt(xp.where(variance > 0, variance, 1.0))
     return FlowRisk((1 - erf(xp, ratio / math.sqrt(2))) / 2, mean, variance)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, finite, floats, identity, shaped
+from eigcore.rmt.arguments import at_least, finite, identity, shaped
 from eigcore.rmt.fixed_point import fixed_point
+from eigcore.rmt.inputs import numbers
 from eigcore.rmt.kernels import kernel
 
 
@@ -66,7 +67,7 @@ def random_fourier_risk(
     -----
     Liao, Couillet & Mahoney, *A random matrix analysis of random Fourier features*, NeurIPS 2020.
     """
-    chosen, (X, Z, y, z, d, gamma) = floats(backend, X, X_test, y, y_test, width, gamma)
+    chosen, (X, Z, y, z, d, gamma) = numbers(backend, X, X_test, y, y_test, width, gamma)
     shaped("y", y, (None,))
     shaped("y_test", z, (None,))
     shaped("X", X, (y.shape[0], None))
@@ -118,7 +119,9 @@ def grouped_risk(
     gained = xp.linalg.solve(left, energy[:, None])[:, 0]
     lost = xp.stack([xp.sum(Q * a.mT) for a in KQ])
     train = gamma**2 / n * (xp.sum(fit * fit) + d / n**2 * xp.sum(lost * weight * gained))
-    mixed = sum(c / (1 + delta[i]) for i, c in enumerate(cross))
+    mixed = 0 * cross[0]
+    for i, c in enumerate(cross):
+        mixed = mixed + c / (1 + delta[i])
     solved = Q @ mixed
     spread = xp.stack(
         [

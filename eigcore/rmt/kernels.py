@@ -14,7 +14,8 @@ from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import Activation, coefficients, expectation, known
-from eigcore.rmt.arguments import finite, floats
+from eigcore.rmt.arguments import finite
+from eigcore.rmt.inputs import numbers
 
 ORDER = 256
 """Terms of the series for activations without a closed form."""
@@ -233,7 +234,7 @@ def kernel(
     [[0.5      0.159155]
      [0.159155 0.5     ]]
     """
-    chosen, arrays = floats(backend, *((X,) if Y is None else (X, Y)))
+    chosen, arrays = numbers(backend, *((X,) if Y is None else (X, Y)))
     X, Y = arrays[0], arrays[-1]
     if X.ndim < 2 or Y.ndim < 2 or X.shape[-1] != Y.shape[-1]:
         raise InvalidInput(

@@ -9,8 +9,9 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.arguments import at_least, floats
+from eigcore.rmt.arguments import at_least
 from eigcore.rmt.fixed_point import fixed_point
+from eigcore.rmt.inputs import numbers, on_host
 
 
 class RidgeRisk(NamedTuple):
@@ -124,7 +125,7 @@ def ridge_risk(
     >>> print(risk.test.round(5), risk.train.round(5))
     0.81904 0.27001
     """
-    chosen, (s, b, noise, gamma, n) = floats(
+    chosen, (s, b, noise, gamma, n) = numbers(
         backend, eigenvalues, beta_squared, sigma_squared, gamma, n
     )
     at_least(chosen, 0.0, eigenvalues=s, beta_squared=b, sigma_squared=noise, gamma=gamma)
@@ -174,7 +175,8 @@ def best_ridge(
     Returns
     -------
     BestRidge
-        ``gamma`` and the ``risk`` there, differentiable in torch and JAX. For C = I, γ = σ²p/(n‖β‖²).
+        ``gamma`` and the ``risk`` there, differentiable in torch and JAX. For C = I the ridge is
+        σ²p/(n‖β‖²).
 
     Raises
     ------
@@ -187,13 +189,13 @@ def best_ridge(
     0.25
     """
     start = ridge_risk(eigenvalues, beta_squared, sigma_squared, 0.0, n, backend)
-    chosen, (s, b, noise, n) = floats(backend, eigenvalues, beta_squared, sigma_squared, n)
+    chosen, (s, b, noise, n) = numbers(backend, eigenvalues, beta_squared, sigma_squared, n)
     if start.kappa.shape != () or s.ndim != 1:
         raise InvalidInput(
             f"eigenvalues has shape {tuple(s.shape)}; expected one problem: (p,), and numbers for "
             "sigma_squared and n. Call best_ridge once for each problem."
         )
-    first = _search(chosen, *(chosen.to_numpy(chosen.detach(a)) for a in (s, b, noise, n)), start)
+    first = _search(chosen, s, b, noise, n, start)
     if first is None:
         return BestRidge(0 * start.kappa, start)
     xp = chosen.xp
@@ -220,20 +222,16 @@ def best_ridge(
 
 
 def _search(
-    backend: Backend,
-    s: np.ndarray,
-    b: np.ndarray,
-    noise: np.ndarray,
-    n: np.ndarray,
-    start: RidgeRisk,
+    backend: Backend, s: Array, b: Array, noise: Array, n: Array, start: RidgeRisk
 ) -> float | None:
     """Return the best κ of a grid, None for κ of the ridge 0."""
+    least, risk = (float(on_host(backend, a)) for a in (start.kappa, start.test))
+    s, b, noise, n = (on_host(backend, a) for a in (s, b, noise, n))
     if not (s * b > 0).any():
         raise InvalidInput(
             "beta_squared is zero wherever eigenvalues are positive; expected a signal, since "
             "without one a larger ridge is always better. Predict with the mean instead."
         )
-    least, risk = (float(backend.to_numpy(backend.detach(a))) for a in (start.kappa, start.test))
     unit = s.sum() / n
     grid = least + unit * np.geomspace(1e-8, 1e8, 641)
     size = s + grid[:, None]
@@ -262,7 +260,7 @@ def scaling_exponent(sizes: Any, risks: Any, backend: str | Backend | None = Non
     InvalidInput
         If a number is not positive, or the shapes differ.
     """
-    chosen, (sizes, risks) = floats(backend, sizes, risks)
+    chosen, (sizes, risks) = numbers(backend, sizes, risks)
     at_least(chosen, 1e-300, sizes=sizes, risks=risks)
     if sizes.ndim != 1 or sizes.shape[0] < 2 or risks.shape[-1:] != sizes.shape:
         raise InvalidInput(
