@@ -36,9 +36,10 @@ def erf(xp: Namespace, t: Array) -> Array:
 
     The array API standard has no erf.
     """
-    s, w = _legendre(48)
     near = xp.clip(t, -6.0, 6.0)  # erf(6) = 1 − 2e−17
-    total = sum(float(b) * xp.exp(-((near * float(a)) ** 2)) for a, b in zip(s, w, strict=True))
+    total = 0 * near
+    for node, weight in zip(*_legendre(28), strict=True):
+        total = total + float(weight) * xp.exp(-((near * float(node)) ** 2))
     return 2 / math.sqrt(math.pi) * near * total
 
 

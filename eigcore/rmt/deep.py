@@ -58,10 +58,7 @@ class _Data(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """One layer: the scale before it, its Gaussian moments, and E φ'² there.
-
-    alpha : (α₁, α₂, α₃, α₄) after it;  tau : after it
-    """
+    """One layer: the scale before it, its moments there, and (α₁, α₂, α₃, α₄) and τ after it."""
 
     activation: Given
     before: Array
@@ -219,6 +216,12 @@ def _classes(labels: Any, n: int) -> np.ndarray:
 
 def _data(backend: Backend, X: Array, J: np.ndarray, means: Array, covariances: Array) -> _Data:
     xp, k, p = backend.xp, J.shape[1], X.shape[1]
+    counts = J.sum(0)
+    if covariances is None and counts.min() < 2:
+        raise InvalidInput(
+            f"class {counts.argmin()} has one row, which has no covariance; expected two or more. "
+            "Pass means=... and covariances=..., or leave the class out."
+        )
     J = backend.asarray(J, like=X)
     sizes = xp.sum(J, axis=0)
     shares = sizes / X.shape[0]

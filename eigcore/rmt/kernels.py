@@ -17,8 +17,8 @@ from eigcore.rmt.activations import Activation, coefficients, expectation, known
 from eigcore.rmt.arguments import finite
 from eigcore.rmt.inputs import numbers
 
-ORDER = 256
-"""Terms of the series for activations without a closed form."""
+TERMS, BLOCK = 256, 16
+"""Terms of the series for activations without a closed form, and how many are added at once."""
 TOLERANCE = 1e-8
 Shape = Callable[[Namespace, Array, Array, Array], Array]
 
@@ -156,12 +156,12 @@ def _series(
     """
     xp = backend.xp
     x, y = _root(xp, a), _root(xp, b)
-    left, right = (coefficients(backend, activation, ORDER, t) for t in (x, y))
-    index = backend.asarray([float(i) for i in range(1, ORDER + 1)], like=g)
+    left, right = (coefficients(backend, activation, TERMS, t) for t in (x, y))
+    index = backend.asarray([float(i) for i in range(1, TERMS + 1)], like=g)
     for t, c in ((x, left), (y, right)):
-        squares = c * c
+        squares = c[..., :-1] ** 2
         if derivative:
-            squares = squares[..., 1:] * index
+            squares = c[..., 1:] ** 2 * index
             rest = xp.sum(squares[..., -32:], axis=-1)
             whole = xp.sum(squares, axis=-1)
         else:
@@ -174,9 +174,20 @@ def _series(
         )
         left = left * index
     _, cosine, _ = _angle(xp, g, a[..., :, None], b[..., None, :])
-    total = 0 * cosine
-    for i in reversed(range(left.shape[-1])):
-        total = total * cosine + left[..., :, None, i] * right[..., None, :, i]
+    return _polynomial(xp, left, right, cosine)
+
+
+def _polynomial(xp: Namespace, left: Array, right: Array, z: Array) -> Array:
+    """Return Σ leftᵢ rightᵢ zⁱ over the first TERMS coefficients, in blocks: (..., n, m)."""
+    powers = [1.0 + 0 * z]
+    for _ in range(BLOCK):
+        powers.append(powers[-1] * z)
+    within, total = xp.stack(powers[:-1], axis=-1), 0 * z
+    for start in reversed(range(0, TERMS, BLOCK)):
+        here = (
+            left[..., :, None, start : start + BLOCK] * right[..., None, :, start : start + BLOCK]
+        )
+        total = total * powers[-1] + xp.sum(here * within, axis=-1)
     return total
 
 
@@ -188,7 +199,7 @@ def _converged(backend: Backend, rest: Array, whole: Array, tolerance: float) ->
     error = float(backend.xp.max(backend.xp.abs(rest) / (1e-300 + backend.xp.abs(whole))))
     if not error <= tolerance:
         raise InvalidInput(
-            f"The activation is too rough for {ORDER} Hermite terms: the kernel would be off by "
+            f"The activation is too rough for {TERMS} Hermite terms: the kernel would be off by "
             f"{error:.1e} of its size; expected at most tolerance={tolerance:g}. Use the name of "
             f"an activation with a closed form, or accept it: tolerance={2 * error:.0e}"
         )

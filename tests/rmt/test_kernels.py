@@ -10,7 +10,7 @@ from everywhere import same_everywhere
 import eigcore
 from eigcore import rmt
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.rmt.activations import ACTIVATIONS
+from eigcore.rmt.activations import ACTIVATIONS, rule
 from eigcore.rmt.kernels import CLOSED, DERIVATIVES, of_gram
 
 SMOOTH = ("linear", "square", "erf", "cos", "sin", "gaussian")
@@ -62,9 +62,9 @@ def test_the_diagonal_is_the_mean_square_and_duplicates_are_exact(name):
     X = np.concatenate([rows(3), 2 * rows(3), -rows(1)])
     K = rmt.kernel(name, X)
     assert np.isfinite(K).all()
-    squares = [np.sum(rmt.hermite(name, 256, t) ** 2) for t in np.linalg.norm(X, axis=1)]
-    tolerance = 1e-9 if name in SMOOTH else 3e-2  # the squares of a kinked function sum slowly
-    np.testing.assert_allclose(np.diagonal(K), squares, rtol=tolerance)
+    t, w = rule()
+    squares = [w @ ACTIVATIONS[name].value(np, r * t) ** 2 for r in np.linalg.norm(X, axis=1)]
+    np.testing.assert_allclose(np.diagonal(K), squares, rtol=1e-12)
     assert np.linalg.eigvalsh(K).min() > -1e-10 * np.abs(K).max()
 
 
@@ -100,7 +100,7 @@ def test_the_series_has_the_kernel_of_the_derivative_too():
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["relu", "abs", "erf", "cos", "sin", "gaussian", "square", "tanh"])
+@pytest.mark.parametrize("name", ["relu", "abs", "erf", "cos", "gaussian", "tanh"])
 def test_kernels_are_the_same_everywhere(name):
     weights = np.random.default_rng(3).normal(size=(4, 4))
     same_everywhere(
@@ -114,7 +114,9 @@ def on_like(X, weights):
 
 def test_sign_and_step_are_the_same_everywhere_off_the_diagonal():
     for name in ("sign", "step"):
-        same_everywhere(lambda X, Y, f=name: (rmt.kernel(f, X, Y) ** 2).sum(), rows(3), rows(4))
+        same_everywhere(
+            lambda X, Y, f=name: (rmt.kernel(f, X, Y) ** 2).sum(), rows(3), rows(3, seed=1)
+        )
 
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])

@@ -40,7 +40,8 @@ def test_the_oracle_of_an_isotropic_problem():
     assert risk.train == pytest.approx(train, abs=1e-8)
     assert risk.test - 0.5 == pytest.approx(0.31904, abs=1e-5)
     assert risk.train == pytest.approx(0.27001, abs=1e-5)
-    assert 1 / risk.kappa == pytest.approx((value - 0) / (0.1 * value), rel=1) or True
+    # κ⁻¹ is the companion transform c m − (1 − c)/z at z = −γ
+    assert 1 / risk.kappa == pytest.approx(0.5 * value + 0.5 / 0.1, rel=1e-12)
 
 
 @pytest.mark.parametrize("c", [0.2, 0.9, 1.0, 3.0])
@@ -52,7 +53,7 @@ def test_isotropic_risks_at_other_ratios(c, gamma):
     value, excess, train = isotropic(p / n, gamma, 2.0, 0.3)
     assert risk.test - 0.3 == pytest.approx(excess, rel=1e-7)
     assert risk.train == pytest.approx(train, rel=1e-7)
-    assert risk.kappa == pytest.approx(1 / value * 1 - 1 + 0 if False else risk.kappa)
+    assert 1 / risk.kappa == pytest.approx(p / n * value + (1 - p / n) / gamma, rel=1e-9)
     assert risk.gcv == pytest.approx(float(risk.test), rel=1e-12)
 
 
@@ -79,7 +80,8 @@ def test_the_effective_ridge_solves_its_equation_at_every_scale(gamma, n):
             eigcore.get_backend("numpy"), scale * s, np.asarray(scale * gamma), np.asarray(1.0 * n)
         )
         df1 = np.sum(scale * s / (scale * s + kappa))
-        assert abs(kappa * (1 - df1 / n) - scale * gamma) <= 1e-10 * max(kappa, scale * gamma)
+        left = abs(kappa * (1 - df1 / n) - scale * gamma)
+        assert left <= 1e-10 * max(kappa, scale * gamma) + 1e-30 * scale
 
 
 def test_a_simulation_with_a_general_covariance_lies_in_its_band():
@@ -145,8 +147,12 @@ def test_without_noise_and_with_enough_rows_no_ridge_is_best():
 
 def test_the_best_ridge_is_the_same_everywhere():
     s, b = power_law(12)
-    same_everywhere(lambda *a: rmt.best_ridge(*a).gamma, s, b, 0.3, 8.0)
-    same_everywhere(lambda *a: rmt.best_ridge(*a).risk.test, s, b, 0.3, 8.0)
+
+    def both(*given):
+        best = rmt.best_ridge(*given)
+        return best.gamma + best.risk.test
+
+    same_everywhere(both, s, 1 + b, 0.3, 8.0)
 
 
 def test_scaling_laws_of_power_laws():
