@@ -88,6 +88,14 @@ def test_the_coefficients_of_relu_are_known():
     np.testing.assert_allclose(found.coefficients[2], expected)
 
 
+def test_scales_are_squared_on_the_diagonal():
+    X = 1.6 * np.random.default_rng(0).normal(size=(100, 400)) / 20
+    for build in (rmt.deep_ck, rmt.deep_ntk):
+        found = build(["tanh", "relu"], X)
+        expected = np.mean(np.diagonal(found.exact()))
+        assert np.mean(np.diagonal(found.equivalent)) == pytest.approx(expected, rel=0.01)
+
+
 @pytest.mark.parametrize("name", ["relu", "erf"])
 def test_the_tangent_kernel_is_near_its_equivalent(data, name):
     X, labels, parameters = data
@@ -108,6 +116,19 @@ def test_the_tangent_recursion_uses_the_layer_before():
         square = after**2 + square * (1 + math.exp(-2 * before**2)) / 2
     assert found.scales[0] == pytest.approx(tau[0])
     assert found.scales[-1] ** 2 == pytest.approx(square)
+
+
+def test_the_tangent_coefficients_of_relu_are_known():
+    """Each layer uses β and α of the layer before: β₃ gains β₁ E₂² α₁ with both old."""
+    X = mixture(50, 20)[0]
+    conjugate, tangent = (build(["relu", "relu"], X) for build in (rmt.deep_ck, rmt.deep_ntk))
+    _, one, two = conjugate.coefficients
+    q0, q1 = (1 / (2 * math.pi) / tau**2 for tau in conjugate.scales[:2])
+    first = [one[0] + 0.25, one[1], one[2] + q0]
+    second = [two[0] + first[0] / 4, two[1] + first[1] / 4]
+    second.append(two[2] + first[2] / 4 + first[0] * q1 * 0.25)
+    np.testing.assert_allclose(tangent.coefficients[1], first)
+    np.testing.assert_allclose(tangent.coefficients[2], second)
 
 
 def test_the_tangent_kernel_of_linear_layers_counts_them():
