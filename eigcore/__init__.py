@@ -26,7 +26,7 @@ _HOME = {
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
 }
-_ROOMS = ("errors", "estimators", "fit", "guarantees", "layers", "plugin", "testing")
+_ROOMS = ("errors", "estimators", "fit", "guarantees", "layers", "operators", "plugin", "testing")
 """Modules that are imported when they are first named, such as `eigcore.fit`."""
 __all__ = [*_HOME]  # pyright: ignore
 
@@ -46,7 +46,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from eigcore import errors, estimators, fit, guarantees, layers, plugin, testing
+    from eigcore import errors, estimators, fit, guarantees, layers, operators, plugin, testing
     from eigcore.api import (
         evaluate,
         jvp,
