@@ -166,9 +166,9 @@ class Backend(abc.ABC):
         raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
 
     def hessian_products(self, function: Callable[..., Array]) -> Callable[..., tuple[Array, ...]]:
-        """Return ``products(arrays, vectors, *more)``, Hessian–vector products of a scalar function.
+        """Return ``products(arrays, vectors, *more)``: a function's Hessian times vectors.
 
-        function : ``function(arrays, *more)``, of a tuple of arrays
+        function : ``function(arrays, *more)`` is a number; `arrays` is a tuple
         vectors : one array (m, *shape) for each of the arrays, as are the products
         """
         raise NotSupported(

@@ -80,9 +80,8 @@ def extreme_eigenvalues(
             f"k is {k!r}; expected an integer from 1 to {most} for an operator of order "
             f"{operator.size}. Write k=1."
         )
-    if tol is None:
-        tol = 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5
-    return _Search(operator, k, which, tol, max(steps, 2 * k + 10), seed).found()
+    level = 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5 if tol is None else tol
+    return _Search(operator, k, which, level, max(steps, 2 * k + 10), seed).found()
 
 
 class _Search:

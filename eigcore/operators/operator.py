@@ -73,7 +73,7 @@ def operator(a: Any, size: int | None = None, backend: str | Backend | None = No
 
     Parameters
     ----------
-    a : (P, P) array of any backend, SciPy sparse matrix, SciPy LinearOperator, Operator, or function
+    a : (P, P) array of any backend, sparse matrix or LinearOperator of SciPy, or function
         A function takes a vector (P,) and returns H times it (P,).
     size : int, optional
         P; needed for a function.
