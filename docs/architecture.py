@@ -21,6 +21,7 @@ CAPTIONS = {
     "core": "what a model is and how it differentiates: the only calculus",
     "dispatch": "who computes: backends and how they are found",
     "api": "the public functions of arrays",
+    "rmt": "what random-matrix theory predicts",
     "encoding": "from table columns to pencil terms",
     "testing": "the laws of every backend",
     "portable": "what is saved, and the arithmetic of a whole model",
@@ -34,13 +35,13 @@ CAPTIONS = {
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
 }
 COLOURS = {
-    "#e8eef7": ("errors", "writing", "core", "dispatch", "api"),
+    "#e8eef7": ("errors", "writing", "core", "dispatch", "api", "rmt"),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees",),
     "#fbe9e4": ("fit", "estimators", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
-ORDER = ["testing", "api", "encoding", "fit", "layers", "cli", "estimators", "plugin"]
+ORDER = ["testing", "rmt", "api", "encoding", "fit", "layers", "cli", "estimators", "plugin"]
 """Rooms on the same floor from left to right: those with a long arrow stand at an edge."""
 INK, SOFT = "#22303c", "#5b6b79"
 WIDTH, SPACE, LANE = 12.0, 0.42, 0.26

@@ -41,6 +41,10 @@ class NotDifferentiable(EigcoreError, ArithmeticError):
     """A derivative that does not exist at the given point, or of an order not implemented."""
 
 
+class NotConverged(EigcoreError, ArithmeticError):
+    """An iteration that did not reach the accuracy that was promised."""
+
+
 class BackendUnavailable(EigcoreError, ImportError):
     """A backend that is missing, broken, misnamed, duplicated, too old or too new."""
 

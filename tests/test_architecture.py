@@ -36,7 +36,7 @@ ORDER = [
     {"writing"},
     {"core"},
     {"dispatch"},
-    {"api", "operators"},
+    {"api", "operators", "rmt"},
     {"encoding"},
     {"portable"},
     {"guarantees"},

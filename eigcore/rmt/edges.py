@@ -1,0 +1,145 @@
+"""Edges of a support whose inverse map is not explicit: critical points of the equation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import scipy.optimize
+
+from eigcore.core.arrays import Array
+
+if TYPE_CHECKING:
+    from eigcore.rmt.equation import EquationLaw
+
+POINTS, HALVINGS = 600, 14
+"""Places that are tried, and halvings of the distance between two of them that differ."""
+
+
+class Edge(NamedTuple):
+    """One end of an interval of the support.
+
+    place : its place
+    d : the real solution δ there, (k,) or (1,); None where the density is not finite
+    """
+
+    place: float
+    d: np.ndarray | None
+
+
+def found_edges(law: EquationLaw) -> list[Edge]:
+    """Return the edges of a law on NumPy, ascending.
+
+    Off the support the imaginary part of δ(x + iη) is proportional to η; on it, it is not. Two
+    places that differ in this are moved together, and then to the critical point between them,
+    where the Jacobian of the equation is singular.
+    """
+    lo, hi = law._span()
+    margin = 0.01 * (hi - lo) + 1e-12
+    turn = (1 - np.cos(np.linspace(0, np.pi, POINTS))) / 2
+    x = lo - margin + (hi - lo + 2 * margin) * turn
+    if lo >= 0 < hi:
+        x = np.unique(np.concatenate((x, hi * np.geomspace(1e-8, 1, POINTS // 4))))
+    out = off_support(law, x)
+    change = np.flatnonzero(out[1:] != out[:-1])
+    left, right, starts = x[change], x[change + 1], out[change]
+    return [edge for _, edge in sorted(_refined(law, left, right, starts).items())]
+
+
+def _refined(
+    law: EquationLaw, left: np.ndarray, right: np.ndarray, starts: np.ndarray
+) -> dict[float, Edge]:
+    """Return the edge between each two places, of which `starts` says if the left one is off."""
+    found: dict[float, Edge] = {}
+    for _ in range(4):
+        for _ in range(HALVINGS if len(left) else 0):
+            middle = 0.5 * (left + right)
+            same = off_support(law, middle) == starts
+            left, right = np.where(same, middle, left), np.where(same, right, middle)
+        outer = np.where(starts, left, right)
+        done = np.zeros(len(left), bool)
+        for j, place in enumerate(outer):
+            edge = _polished(law, place, max(4 * abs(right[j] - left[j]), 1e-9))
+            if edge is not None:
+                found[edge.place], done[j] = edge, True
+        left, right, starts = left[~done], right[~done], starts[~done]
+        if not len(left):
+            break
+    return found | {
+        float(place): Edge(float(place), None) for place in np.where(starts, left, right)
+    }
+
+
+def off_support(law: EquationLaw, x: np.ndarray) -> np.ndarray:
+    """Return whether real places (k,) lie off the support: (k,) booleans."""
+    lo, hi = law._span()
+    height = 1e-9 * max(hi - lo, abs(hi), abs(lo))
+    parts = []
+    for factor in (1.0, 0.125):
+        z = x + 1j * factor * height
+        parts.append(law._value(law.started(z), z, *law.parameters).imag)
+    return parts[0] > 4 * parts[1]
+
+
+def _polished(law: EquationLaw, place: float, near: float) -> Edge | None:
+    """Return the critical point next to a place off the support, or None."""
+    try:
+        start = law.started(np.array([place + 0j])).real.reshape(-1)
+    except ArithmeticError:
+        return None
+    k = len(start)
+
+    def equations(y: np.ndarray) -> np.ndarray:
+        residual, jacobian, _ = _parts(law, y[:k], y[k])
+        return np.append(residual, np.linalg.det(jacobian))
+
+    with np.errstate(all="ignore"):
+        result = scipy.optimize.root(equations, np.append(start, place), tol=1e-14)
+        worst = np.abs(equations(result.x))
+    good = np.isfinite(worst).all() and worst[:k].max() < 1e-10 and worst[k] < 1e-7
+    if not good or abs(result.x[k] - place) > near:
+        return None
+    return Edge(float(result.x[k]), result.x[:k])
+
+
+def _parts(law: EquationLaw, d: np.ndarray, x: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return F(δ, x) (k,), its Jacobian (k, k) by δ and its derivative (k,) by x, all real."""
+
+    def residual(d: np.ndarray, x: float) -> np.ndarray:
+        given = d[None, :] if law.system else d
+        return (law._step(given + 0j, np.array([x + 0j]), *law.parameters) - given).real.reshape(-1)
+
+    def quotient(move: np.ndarray, by: float) -> np.ndarray:
+        near = residual(d + move, x + by) - residual(d - move, x - by)
+        far = residual(d + 2 * move, x + 2 * by) - residual(d - 2 * move, x - 2 * by)
+        return (8 * near - far) / 12
+
+    steps = 1e-4 * (np.abs(d) + 1e-3)
+    columns = [quotient(h * one, 0.0) / h for h, one in zip(steps, np.eye(len(d)), strict=True)]
+    h = 1e-4 * (abs(x) + 1e-3)
+    return residual(d, x), np.stack(columns, axis=-1), quotient(np.zeros_like(d), h) / h
+
+
+def attached(law: EquationLaw, edges: list[Edge]) -> Array:
+    """Return the edges as intervals (k, 2) of the law's backend, with their derivative.
+
+    At an edge F(δ, x, θ) = 0 and lᵀ ∂F/∂δ = 0 for a vector l, so lᵀ ∂F/∂x dx = −lᵀ ∂F/∂θ dθ.
+    """
+    backend = law.backend
+    places = np.array([edge.place for edge in edges]).reshape(-1, 2)
+    if not backend.capabilities.autodiff or not len(places):
+        return backend.asarray(places)
+    found = []
+    for edge in edges:
+        place = backend.asarray(np.array(edge.place))
+        if edge.d is not None:
+            _, jacobian, by_x = _parts(law.host, edge.d, edge.place)
+            null = np.linalg.svd(jacobian)[0][:, -1]
+            weights = null / (null @ by_x)
+            d = backend.asarray((edge.d[None, :] if law.system else edge.d) + 0j)
+            z = backend.asarray(np.array([edge.place + 0j]))
+            gap = backend.xp.real(law._step(d, z, *law.parameters) - d)
+            moved = backend.xp.sum(backend.xp.reshape(gap, (-1,)) * backend.asarray(weights))
+            place = place - moved
+        found.append(place)
+    return backend.xp.reshape(backend.xp.stack(found), (-1, 2))

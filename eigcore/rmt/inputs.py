@@ -1,0 +1,86 @@
+"""What the room takes: numbers and arrays of one backend, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.core.arrays import Array
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import infer
+from eigcore.errors import InvalidInput, NotSupported
+
+
+def numbers(backend: str | Backend | None, *values: Any) -> tuple[Backend, tuple[Array, ...]]:
+    """Choose the backend of a call, and return its arguments as float64 arrays."""
+    chosen = infer(*values, backend=backend)
+    if off := chosen.switched_off("float64"):
+        raise NotSupported(f"eigcore.rmt computes in float64. {off}")
+    return chosen, tuple(floats(chosen, value) for value in values)
+
+
+def floats(backend: Backend, value: Any) -> Array:
+    """Return numbers as a float64 array of a backend."""
+    try:
+        return backend.asarray(value, dtype="float64")
+    except (TypeError, ValueError, RuntimeError) as exc:
+        raise InvalidInput(
+            f"The {type(value).__name__} is no array of real numbers: {exc}. Expected a number, "
+            "an array or a list."
+        ) from exc
+
+
+def on_host(backend: Backend, a: Array) -> np.ndarray:
+    """Return the numbers of an array, which nothing follows, as a NumPy array."""
+    a = backend.detach(a)
+    if not backend.is_concrete(a):
+        raise NotSupported(
+            "A law was asked for inside compiled code, where its support cannot depend on numbers. "
+            "Call it outside jax.jit; jax.grad and jax.jacobian work."
+        )
+    return np.asarray(backend.to_numpy(a))
+
+
+def complexes(backend: Backend, value: Any) -> tuple[Array, bool]:
+    """Return an argument z as a complex array, and whether it was real."""
+    z = value if hasattr(value, "dtype") else np.asarray(value)
+    z = backend.asarray(z)
+    if "complex" in backend.dtype_name(z):
+        return backend.asarray(z, dtype="complex128"), False
+    return floats(backend, z) + 0j, True
+
+
+def check_ratio(backend: Backend, c: Array) -> None:
+    """Raise InvalidInput unless c = p / n is one positive number."""
+    value = on_host(backend, c)
+    if value.shape != () or not np.isfinite(value) or value <= 0:
+        raise InvalidInput(
+            f"c is {value.tolist()}; expected one positive number, the ratio p / n of dimension to "
+            "samples. Write c=p / n, such as c=0.5."
+        )
+
+
+def check_positive(backend: Backend, name: str, value: Array) -> None:
+    """Raise InvalidInput unless a number is positive."""
+    found = on_host(backend, value)
+    if found.shape != () or not np.isfinite(found) or found <= 0:
+        raise InvalidInput(
+            f"{name} is {found.tolist()}; expected one positive number. Write {name}=1.0."
+        )
+
+
+def check_spectrum(backend: Backend, name: str, values: Array) -> None:
+    """Raise InvalidInput unless values are the eigenvalues of a covariance, not all zero."""
+    found = on_host(backend, values)
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+        raise InvalidInput(
+            f"{name} has shape {found.shape}; expected a vector (p,) of finite eigenvalues. Write "
+            f"{name}=numpy.linalg.eigvalsh(C)."
+        )
+    if found.min() < 0 or found.max() <= 0:
+        raise InvalidInput(
+            f"{name} reaches from {found.min():.3g} to {found.max():.3g}; expected the eigenvalues "
+            "of a covariance: none negative, and not all zero. Write "
+            f"{name}=numpy.clip({name}, 0, None) if rounding made them negative."
+        )
