@@ -28,6 +28,11 @@ class Semicircle(Law):
         [sigma] = self.parameters
         return self.backend.xp.stack((-2.0 * sigma, 2.0 * sigma))[None, :]
 
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """See `Law.fluctuation`."""
+        [sigma] = self.parameters
+        return 2.0 * sigma, sigma * n ** (-2 / 3)
+
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         G = rng.normal(size=(order, order))
         return float(self.parameters[0]) * (G + G.T) / math.sqrt(2 * order)
@@ -52,6 +57,13 @@ class MarchenkoPastur(Law):
         """See `Law.atoms`."""
         c = self.parameters[0]
         return [(0.0 * c, 1.0 - 1.0 / c)] if self.host.parameters[0] > 1 else []
+
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """See `Law.fluctuation`; n and p less ½ make the error of second order (Ma 2012)."""
+        sqrt = self.backend.xp.sqrt
+        rows, columns = sqrt(self.parameters[0] * n - 0.5), (n - 0.5) ** 0.5
+        both = rows + columns
+        return both**2 / n, both * (1.0 / rows + 1.0 / columns) ** (1 / 3) / n
 
     def _order(self, n: int) -> int:
         return max(1, round(float(self.host.parameters[0]) * n))

@@ -38,25 +38,25 @@ class SampleCovariance(EquationLaw):
 
     def _step(self, d: Array, z: Array, *parameters: Array) -> Array:
         t, c = parameters
-        return c * (1.0 + d) * self._mean(z * (1.0 + d), lambda inverse: inverse * t)
+        return c * (1.0 + d) * self._mean(t, z * (1.0 + d), lambda inverse: inverse * t)
 
     def _slope(self, d: Array, z: Array, *parameters: Array) -> Array:
         t, c = parameters
-        return c * self._mean(z * (1.0 + d), lambda inverse: (inverse * t) ** 2)
+        return c * self._mean(t, z * (1.0 + d), lambda inverse: (inverse * t) ** 2)
 
-    def _mean(self, w: Array, function: Callable[[Array], Array]) -> Array:
+    def _mean(self, t: Array, w: Array, function: Callable[[Array], Array]) -> Array:
         """Return the mean over t of ``function(1 / (t − w))``, for each w: (k,)."""
-        t, mean = self.parameters[0], self.backend.xp.mean
+        mean = self.backend.xp.mean
         return in_blocks(
             self.backend, lambda w: mean(function(1.0 / (t - w[:, None])), axis=-1), w, t.shape[0]
         )
 
     def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
-        c = parameters[1]
+        t, c = parameters
         size = float(np.abs(on_host(self.backend, z)).min()) if z.shape[0] else 1.0
         if size > 1e-4 * self._span()[1]:
             return (d / (c * (1.0 + d)) - 1.0) / z
-        return (1.0 + d) * self._mean(z * (1.0 + d), lambda inverse: inverse)
+        return (1.0 + d) * self._mean(t, z * (1.0 + d), lambda inverse: inverse)
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         t, c = self.parameters
@@ -102,6 +102,13 @@ class SampleCovariance(EquationLaw):
         own = self.parameters[1]
         mass = 0.0 * own + null if null >= 1 - 1 / c else 1.0 - 1.0 / own
         return [(0.0 * own, mass)]
+
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """See `Law.fluctuation`: w (1 + c ∫ t³ H(dt) / (w − t)³)^⅓ n^(−⅔) (El Karoui 2007)."""
+        t, c = self.parameters
+        w = self.host.curves[-1].ends[1]
+        cube = 1.0 + c * self.backend.xp.mean((t / (w - t)) ** 3, axis=-1)
+        return self.support()[-1, 1], w * (cube ** (1 / 3)) * n ** (-2 / 3)
 
     def _order(self, n: int) -> int:
         return max(1, round(float(self.host.parameters[1]) * n))

@@ -121,12 +121,40 @@ class Curve:
         angle, w = self._points
         u, v = CubicSpline(angle, np.stack((w.real, w.imag), axis=-1))(self._angle(x)).T
         w = u + 1j * np.maximum(v, 1e-12 * np.abs(u))
-        for _ in range(3):
-            w = self._moved(w, x)
+        lost = self._improve(w, x, np.arange(len(x)))
+        if len(lost):
+            w[lost] = self._bracketed(x[lost])
+            self._improve(w, x, lost)
         return w
 
-    def _moved(self, w: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return w after one Newton step towards z(w) = x, in real arithmetic, still above."""
+    def _improve(self, w: np.ndarray, x: np.ndarray, active: np.ndarray) -> np.ndarray:
+        """Move w towards w(x + i0) by Newton's method, in place; return those still on the way."""
+        for _ in range(8):
+            new, stays = self._moved(w[active], x[active])
+            moved = np.abs(new - w[active])
+            w[active] = new
+            # the next step would be as small as the square of this one
+            active = active[(moved > 1e-8 * new.imag) | stays]
+            if not len(active):
+                break
+        return active
+
+    def _bracketed(self, x: np.ndarray) -> np.ndarray:
+        """Return `nearby` by bisection: x ascends with u along the curve."""
+        _, w = self._points
+        place = np.searchsorted(self._place(w.real, w.imag)[1:-1], x)
+        lo, hi = w.real[place], w.real[place + 1]
+        for _ in range(50):
+            middle = 0.5 * (lo + hi)
+            below = self._place(middle, self._height(middle)) < x
+            lo, hi = np.where(below, middle, lo), np.where(below, hi, middle)
+        return 0.5 * (lo + hi) + 1j * self._height(0.5 * (lo + hi))
+
+    def _moved(self, w: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return w after a Newton step towards z(w) = x, and where it stayed to remain above.
+
+        In real arithmetic, at half the cost of complex.
+        """
         t, weight = self.t, self.c * self.t**2 / len(self.t)
 
         def sums(w: np.ndarray) -> np.ndarray:
@@ -141,7 +169,8 @@ class Curve:
         z = u + self.c * t.mean() + tilted + 1j * v * (1 - plain)
         slope = 1 - (plain - 2 * v**2 * square) + 2j * v * turned
         new = w - (z - x) / slope
-        return np.where(new.imag > 0, new, w)
+        stays = ~(new.imag > 0)
+        return np.where(stays, w, new), stays
 
     @cached_property
     def _points(self) -> tuple[np.ndarray, np.ndarray]:
@@ -190,6 +219,6 @@ class Curve:
             pull, slope = inverse @ weight, inverse**2 @ weight
             step = (pull - 1) * pull / slope
             s = np.maximum(s + step, 0.5 * s)
-            if (np.abs(step) <= 1e-7 * s).all():
+            if (np.abs(step) <= 1e-10 * s).all():
                 break
         return np.sqrt(s)

@@ -12,7 +12,7 @@ from eigcore.core.arrays import Array
 if TYPE_CHECKING:
     from eigcore.rmt.equation import EquationLaw
 
-POINTS, HALVINGS = 600, 14
+POINTS, HALVINGS = 400, 6
 """Places that are tried, and halvings of the distance between two of them that differ."""
 
 
@@ -43,7 +43,11 @@ def found_edges(law: EquationLaw) -> list[Edge]:
     out = off_support(law, x)
     change = np.flatnonzero(out[1:] != out[:-1])
     left, right, starts = x[change], x[change + 1], out[change]
-    return [edge for _, edge in sorted(_refined(law, left, right, starts).items())]
+    found = _refined(law, left, right, starts)
+    if lo == 0 and found and min(found) < 1e-7 * hi:  # a spectrum that reaches 0
+        del found[min(found)]
+        found[0.0] = Edge(0.0, None)
+    return [edge for _, edge in sorted(found.items())]
 
 
 def _refined(
@@ -51,7 +55,7 @@ def _refined(
 ) -> dict[float, Edge]:
     """Return the edge between each two places, of which `starts` says if the left one is off."""
     found: dict[float, Edge] = {}
-    for _ in range(4):
+    for _ in range(6):
         for _ in range(HALVINGS if len(left) else 0):
             middle = 0.5 * (left + right)
             same = off_support(law, middle) == starts
@@ -74,11 +78,13 @@ def off_support(law: EquationLaw, x: np.ndarray) -> np.ndarray:
     """Return whether real places (k,) lie off the support: (k,) booleans."""
     lo, hi = law._span()
     height = 1e-9 * max(hi - lo, abs(hi), abs(lo))
-    parts = []
-    for factor in (1.0, 0.125):
-        z = x + 1j * factor * height
-        parts.append(law._value(law.started(z), z, *law.parameters).imag)
-    return parts[0] > 4 * parts[1]
+    near, far = x + 0.125j * height, x + 1j * height
+    d = law.started(far)
+    parts = [
+        law._value(d, far, *law.parameters),
+        law._value(law.solved(near, d, promised=1e-8), near, *law.parameters),
+    ]
+    return parts[0].imag > 4 * parts[1].imag
 
 
 def _polished(law: EquationLaw, place: float, near: float) -> Edge | None:

@@ -13,7 +13,7 @@ from eigcore.rmt.edges import Edge, attached, found_edges
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.law import Law
 
-FACTOR, LOWEST = 0.2, 1e-10
+FACTOR, LOWEST = 0.1, 1e-10
 """Of the continuation towards the real line: the next height, and the last one above it."""
 
 
@@ -36,9 +36,11 @@ class EquationLaw(Law):
     def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
         """Return m(z) from the solution δ."""
 
-    @abc.abstractmethod
-    def _initial(self, z: np.ndarray) -> np.ndarray:
-        """Return δ for z high above the real line, roughly."""
+    def joined(self, d: Array, z: Array) -> tuple[Array, Array]:
+        """See `Law.joined`."""
+        given = d if self.system else d[:, 0]
+        new = self._step(given, z, *self.parameters)
+        return self._value(given, z, *self.parameters), new if self.system else new[:, None]
 
     @abc.abstractmethod
     def _span(self) -> tuple[float, float]:
@@ -68,10 +70,12 @@ class EquationLaw(Law):
         """Return δ(z) on NumPy, by continuation from high above the real line."""
         lo, hi = self._span()
         size = max(hi - lo, abs(hi), abs(lo))
-        height, d = size, None
+        height, d, count = size, None, len(z)
         while height > LOWEST * size and (d is None or bool((z.imag < height).any())):
             above = z.real + 1j * np.maximum(z.imag, height)
-            d = self.solved(above, self._initial(above) if d is None else d, promised=1e-6)
+            if d is None:
+                d = self._initial(above).reshape((count, -1) if self.system else (count,))
+            d = self.solved(above, d, promised=1e-6)
             height *= FACTOR
         on_line = bool((z.imag == 0).any())
         return self.solved(z, d, promised=1e-8 if on_line else 1e-10, upper=not on_line)

@@ -27,7 +27,7 @@ def fixed_point(
     slope: Step | None = None,
     system: bool = False,
     inside: Test | None = None,
-    tol: float = 1e-12,
+    tol: float = 1e-13,
     promised: float = 1e-10,
     most: int = 400,
     what: str = "fixed point",
@@ -55,7 +55,8 @@ def fixed_point(
     inside : callable, optional
         ``inside(δ)``, booleans like δ: where a Newton step may lead, such as Im δ > 0.
     tol, promised : float
-        Residual at which the iteration ends, and the largest that may be left.
+        Residual at which the iteration ends, and the largest that may be left where rounding
+        keeps it from getting there.
     most : int
         Number of iterations.
     what : str
@@ -107,11 +108,13 @@ class _Solver:
         """Return the solution from an initial δ, or raise."""
         self._check(image := self.step(d))
         left = self.residual(d, image)
+        best, since = float("inf"), 0
         for _ in range(most):
-            last = self._largest(left) <= tol
-            d, image, left = self._next(d, image, left)
-            if last:
+            worst = self._largest(left)
+            best, since = (worst, 0) if worst < 0.9 * best else (best, since + 1)
+            if worst <= tol or (worst <= promised and since > 5):
                 break
+            d, image, left = self._next(d, image, left)
         worst = self._largest(left)
         if not worst <= promised:
             raise NotConverged(

@@ -56,6 +56,22 @@ class Law(abc.ABC):
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         """Return a matrix of this order whose spectrum follows the law."""
 
+    @cached_property
+    def unknowns(self) -> int:
+        """The number of unknowns of `joined`."""
+        return self.host._initial(np.array([1j])).size
+
+    def joined(self, d: Array, z: Array) -> tuple[Array, Array]:
+        """Return m(z) and the next unknowns from the law's unknowns d (k, u), for a larger system.
+
+        A law in closed form has u = 0 unknowns.
+        """
+        return self._transform(z), d
+
+    def _initial(self, z: np.ndarray) -> np.ndarray:
+        """Return the unknowns of `joined` for z (k,) high above the real line, roughly."""
+        return np.zeros((len(z), 0), complex)
+
     def _boundary(self, x: Array) -> Array:
         """Return m(x + i0) for x (k,) inside the support."""
         return self._transform(x + 0j)
@@ -111,6 +127,27 @@ class Law(abc.ABC):
             If the law has no spikes by definition.
         """
         raise NotSupported(self._no_spikes("overlaps"))
+
+    def fluctuation(self, n: int) -> tuple[Array, Array]:
+        """Return where the largest eigenvalue of a sample lies, and the scale of its fluctuation.
+
+        The difference, divided by the scale, follows the Tracy–Widom law.
+
+        Parameters
+        ----------
+        n : int
+            As in `sample`.
+
+        Raises
+        ------
+        NotSupported
+            If that is not known for this law.
+        """
+        raise NotSupported(
+            f"The fluctuation of the largest eigenvalue of the {self.name} is not known here; "
+            "expected a Marchenko–Pastur, sample covariance or semicircle law. Type: "
+            "eigcore.rmt.sample_covariance(eigenvalues, c)"
+        )
 
     def _no_spikes(self, asked: str) -> str:
         return (

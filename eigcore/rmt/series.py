@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
+from eigcore.errors import NotConverged
 
 MOST = 2048
 
@@ -50,12 +51,17 @@ class Series:
     @staticmethod
     def needed(density: Callable[[Any], np.ndarray], lo: float, hi: float) -> int:
         """Return the number of points at which the series of a density has converged."""
-        count = 32
+        count, found = 32, np.zeros(1)
         while count < MOST:
             found = np.abs(Series(get_backend("numpy"), density, lo, hi, count).coefficients)
             if found[-count // 4 :].max() < 1e-11 * max(found.max(), 1e-3):
                 return count
             count *= 2
+        if found[-count // 8 :].max() > 1e-7:
+            raise NotConverged(
+                f"The density on [{lo:.6g}, {hi:.6g}] has an edge that is no square root; expected "
+                "one for cdf and quantile. Integrate law.density(x) with a rule for its edge."
+            )
         return MOST
 
     def below(self, x: Array) -> Array:
