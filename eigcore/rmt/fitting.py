@@ -15,8 +15,8 @@ import scipy.optimize
 from eigcore.errors import InvalidInput
 from eigcore.rmt.classical import marchenko_pastur, semicircle
 from eigcore.rmt.covariance import sample_covariance
+from eigcore.rmt.empirical import distance, on_numpy
 from eigcore.rmt.law import Law
-from eigcore.rmt.overlay import distance, on_numpy
 
 FAMILIES = ("marchenko_pastur", "sample_covariance", "semicircle")
 METHODS = ("inversion", "moments")

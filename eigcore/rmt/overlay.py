@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,8 +10,8 @@ import numpy as np
 import scipy.linalg
 import scipy.stats
 
-from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NotSupported
+from eigcore.rmt.empirical import distance, on_numpy
 from eigcore.rmt.fluctuations import linear_statistics, population_of
 from eigcore.rmt.law import Law
 from eigcore.rmt.tracy_widom import tracy_widom
@@ -102,7 +101,7 @@ class Overlay:
         found = []
         zero = any(float(place) == 0 for place, _ in self.law.host.atoms())
         for value in self.eigenvalues[::-1]:
-            if zero and abs(value) < 1e-9 * np.abs(self.eigenvalues).max():
+            if zero and value == 0:
                 continue
             edge = self._next_edge(float(value))
             if edge is None or not edge.scale:
@@ -239,46 +238,6 @@ def overlay(
     return Overlay(values, law, float(level), fitted, standardised)
 
 
-def on_numpy(eigenvalues: Any) -> np.ndarray:
-    """Return eigenvalues (p,) of any backend on NumPy, ascending."""
-    backend = infer(eigenvalues)
-    values = np.asarray(backend.to_numpy(backend.asarray(eigenvalues)), np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise InvalidInput(
-            f"eigenvalues has shape {values.shape}; expected at least two finite numbers (p,). "
-            "Type: numpy.linalg.eigvalsh(matrix)"
-        )
-    return np.sort(values)
-
-
-def edges_of(law: Law, order: int) -> list[Edge]:
-    """Return the edges of a law, with the scale of the fluctuation in a matrix of this order.
-
-    Where the density is (a/π) √|x − E| next to an edge E, the scale is (p a)^(−2/3).
-    """
-    found = []
-    for lo, hi in np.asarray(law.host.support()).tolist():
-        for place, side in ((lo, -1), (hi, 1)):
-            h = (hi - lo) * 1e-3 * np.array([1.0, 0.5, 0.25, 0.125])
-            root = np.pi * np.asarray(law.host.density(place - side * h)) / np.sqrt(h)
-            a = float(root @ np.array([-1.0, 14.0, -56.0, 64.0]) / 21.0)
-            soft = abs(root[-1] / root[0] - 1) < 0.5
-            found.append(Edge(place, side, (order * a) ** (-2 / 3) if soft else 0.0))
-    return found
-
-
-def distance(values: Sequence[float] | np.ndarray, law: Law) -> float:
-    """Return the largest difference between the empirical distribution function and the law's."""
-    values = np.sort(np.asarray(values))
-    size = np.abs(values).max()
-    below = np.asarray(law.host.cdf(values))
-    left = np.asarray(law.host.cdf(values - 1e-9 * size))
-    p = len(values)
-    upper = np.searchsorted(values, values + 1e-9 * size, side="right") / p
-    lower = np.searchsorted(values, values - 1e-9 * size, side="left") / p
-    return float(max(np.max(upper - below), np.max(left - lower), 0.0))
-
-
 def _tail(x: float) -> float:
     """Return the probability of a Tracy–Widom variable (β = 1) above x."""
-    return float(np.clip(1.0 - float(tracy_widom(1).cdf(x)), 0.0, 1.0))
+    return float(tracy_widom(1).survival(x))

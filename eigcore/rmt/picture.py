@@ -51,9 +51,14 @@ def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
     width = np.diff(ends)
     axes.bar(ends[:-1], counts / (p * width), width, align="edge", alpha=0.35, label="eigenvalues")
     drawn(law, axes, 400)
+    label = {"label": "edge, 95 % band"}
     for (low, high), edge in zip(found.band(), found.edges, strict=True):
         if edge.scale:
-            axes.axvspan(low, high, color="tab:green", alpha=0.3)
+            axes.axvspan(low, high, color="tab:green", alpha=0.3, **label)
+            label = {}
+    ends = [span[0], *(each.value for each in found.outliers), *found.spikes(), span[1]]
+    margin = 0.04 * (max(ends) - min(ends))
+    axes.set_xlim(min(ends) - margin, max(ends) + margin)
     top = axes.get_ylim()[1]
     for each in found.outliers:
         axes.annotate(
@@ -66,6 +71,7 @@ def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
         )
     for place in found.spikes():
         axes.axvline(float(place), linestyle="--", color="tab:red", linewidth=1)
+    axes.legend()
     return axes
 
 
