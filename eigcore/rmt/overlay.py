@@ -238,6 +238,22 @@ def overlay(
     return Overlay(values, law, float(level), fitted, standardised)
 
 
+def edges_of(law: Law, order: int) -> list[Edge]:
+    """Return the edges of a law, with the scale of the fluctuation in a matrix of this order.
+
+    Where the density is (a/π) √|x − E| next to an edge E, the scale is (p a)^(−2/3).
+    """
+    found = []
+    for lo, hi in np.asarray(law.host.support()).tolist():
+        for place, side in ((lo, -1), (hi, 1)):
+            h = (hi - lo) * 1e-3 * np.array([1.0, 0.5, 0.25, 0.125])
+            root = np.pi * np.asarray(law.host.density(place - side * h)) / np.sqrt(h)
+            a = float(root @ np.array([-1.0, 14.0, -56.0, 64.0]) / 21.0)
+            soft = abs(root[-1] / root[0] - 1) < 0.5
+            found.append(Edge(place, side, (order * a) ** (-2 / 3) if soft else 0.0))
+    return found
+
+
 def _tail(x: float) -> float:
     """Return the probability of a Tracy–Widom variable (β = 1) above x."""
     return float(tracy_widom(1).survival(x))

@@ -14,7 +14,7 @@ from eigcore.encoding.write import write_table  # noqa: E402
 
 
 @pytest.fixture
-def X():
+def X():  # noqa: N802
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 30)) * np.linspace(1, 1000, 30)
     return X + 0.5 * rng.normal(size=(150, 1)) * np.linspace(1, 1000, 30)
