@@ -118,6 +118,7 @@ def test_no_framework_is_imported_in_the_core(path):
     allowed = {
         "encoding": {"pyarrow"},
         "estimators": {"sklearn"},
+        "cli": {"matplotlib"},
         "operators": {"matplotlib"},
         "rmt": {"matplotlib"},
     }

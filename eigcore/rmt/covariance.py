@@ -19,7 +19,9 @@ BLOCK = 2**17
 """Numbers that are computed at once; they fit into the cache of a core."""
 
 
-def in_blocks(backend: Backend, function: Callable[[Array], Array], d: Array, width: int) -> Array:
+def in_blocks(
+    backend: Backend, function: Callable[[Array], Array], d: Array, width: int
+) -> Array:
     """Return ``function(d)`` of rows d (k,), each of which needs `width` numbers, in blocks."""
     rows = max(1, BLOCK // width)
     if d.shape[0] <= rows or backend.name != "numpy":

@@ -12,7 +12,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.covariance import spread
 from eigcore.rmt.equation import EquationLaw
-from eigcore.rmt.inputs import check_ratio, check_spectrum, numbers, on_host
+from eigcore.rmt.inputs import check_eigenvalues, check_ratio, check_spectrum, numbers, on_host
 
 
 class Separable(EquationLaw):
@@ -201,7 +201,7 @@ def mixture(
         )
     for each in found if found.ndim == 2 else np.linalg.eigvalsh(found):
         # rounding leaves eigenvalues of matrices below zero
-        check_spectrum(chosen, "covariances", each + (1e-10 * abs(each).max()) * (found.ndim == 3))
+        check_eigenvalues("covariances", each + (1e-10 * abs(each).max()) * (found.ndim == 3))
     if share.shape != found.shape[:1] or not (share > 0).all() or abs(share.sum() - 1) > 1e-9:
         raise InvalidInput(
             f"proportions is {share.tolist()}; expected {len(found)} positive numbers of sum 1, one "
