@@ -17,6 +17,9 @@ Test = Callable[[Array], Array]
 ROUGH, FINE = 1e-7, 3e-4
 """Relative steps of the difference quotients of first and of fourth order."""
 
+LARGEST = 1e9
+"""No solution is larger; an iteration that runs away would have a small relative residual."""
+
 
 def fixed_point(
     backend: Backend,
@@ -146,14 +149,14 @@ class _Solver:
         )
 
     def residual(self, d: Array, image: Array) -> Array:
-        """Return the residual of each equation, infinite where it is no number."""
+        """Return the residual of each equation, infinite where δ is no number or runs away."""
         xp = self.xp
         gap, size = xp.abs(image - d), xp.abs(d)
         if self.system:
             gap = xp.max(gap, axis=-1, keepdims=True)
             size = xp.max(size, axis=-1, keepdims=True)
         found = gap / (1 + size)
-        return xp.where(xp.isfinite(found), found, float("inf"))
+        return xp.where(xp.isfinite(found) & (size < LARGEST), found, float("inf"))
 
     def jacobian(self, d: Array, fine: bool = False) -> Array:
         """Return the derivative of step(δ) − δ: like δ, or (..., k, k) for systems."""

@@ -52,8 +52,15 @@ class Free(EquationLaw):
         count = self.a.unknowns
         return a, b, d[:, 0], d[:, 1 : 1 + count], d[:, 1 + count :]
 
-    def _common(self) -> list[tuple[Any, Any, Any, Any]]:
-        return [(*one, *other) for one in self.a.atoms() for other in self.b.atoms()]
+    def _common(self) -> list[tuple[Array, Array, Array, Array]]:
+        """Return the places and masses of each two atoms whose masses exceed 1 together."""
+        own, other = self.a.atoms(), self.b.atoms()
+        return [
+            (*own[i], *other[j])
+            for i, (_, p) in enumerate(self.a.host.atoms())
+            for j, (_, q) in enumerate(self.b.host.atoms())
+            if p + q > 1 + 1e-12
+        ]
 
 
 class FreeSum(Free):
@@ -79,7 +86,7 @@ class FreeSum(Free):
 
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`: atoms of masses α and β leave α + β − 1 at the sum of their places."""
-        return [(x + y, p + q - 1.0) for x, p, y, q in self._common() if float(p + q) > 1 + 1e-12]
+        return [(x + y, p + q - 1.0) for x, p, y, q in self._common()]
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         return self.a._draw(order, rng) + turned(self.b._draw(order, rng), rng)
@@ -111,13 +118,16 @@ class FreeProduct(Free):
 
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`."""
-        found = [
-            (x * y, p + q - 1.0)
-            for x, p, y, q in self._common()
-            if float(p + q) > 1 + 1e-12 and float(x * y) > 0
-        ]
-        null = [pair for law in (self.a, self.b) for pair in law.atoms() if float(pair[0]) == 0]
-        return [*sorted(null, key=lambda pair: float(pair[1]))[-1:], *found]
+        places = [float(x * y) for x, _, y, _ in self.host._common()]
+        common = zip(self._common(), places, strict=True)
+        found = [(x * y, p + q - 1.0) for (x, p, y, q), place in common if place > 0]
+        null, masses = [], []
+        for law in (self.a, self.b):
+            for pair, (place, mass) in zip(law.atoms(), law.host.atoms(), strict=True):
+                if place == 0:
+                    null.append(pair)
+                    masses.append(mass)
+        return [null[int(np.argmax(masses))], *found] if null else found
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         values, vectors = np.linalg.eigh(self.a._draw(order, rng))

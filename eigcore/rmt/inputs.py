@@ -72,7 +72,11 @@ def check_positive(backend: Backend, name: str, value: Array) -> None:
 
 def check_spectrum(backend: Backend, name: str, values: Array) -> None:
     """Raise InvalidInput unless values are the eigenvalues of a covariance, not all zero."""
-    found = on_host(backend, values)
+    check_eigenvalues(name, on_host(backend, values))
+
+
+def check_eigenvalues(name: str, found: np.ndarray) -> None:
+    """Raise InvalidInput unless numbers are the eigenvalues of a covariance, not all zero."""
     if found.ndim != 1 or not found.size or not np.isfinite(found).all():
         raise InvalidInput(
             f"{name} has shape {found.shape}; expected a vector (p,) of finite eigenvalues. Write "

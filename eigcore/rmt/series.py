@@ -57,10 +57,11 @@ class Series:
             if found[-count // 4 :].max() < 1e-11 * max(found.max(), 1e-3):
                 return count
             count *= 2
-        if found[-count // 8 :].max() > 1e-7:
+        if found[-count // 8 :].max() > 1e-5:
             raise NotConverged(
-                f"The density on [{lo:.6g}, {hi:.6g}] has an edge that is no square root; expected "
-                "one for cdf and quantile. Integrate law.density(x) with a rule for its edge."
+                f"The density on [{lo:.6g}, {hi:.6g}] is not smooth enough to integrate: it has "
+                "a cusp, or an edge unlike a square root. Expected smooth bulks for cdf and "
+                "quantile. Integrate law.density(x) piece by piece."
             )
         return MOST
 

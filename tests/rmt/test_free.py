@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from eigcore import rmt
+from eigcore.errors import InvalidInput, NotConverged
+
+X = np.array([0.4, 1.0, 2.0, 3.0])
+
+
+def test_semicircles_add_their_variances():
+    law, known = rmt.free_sum(rmt.semicircle(1.0), rmt.semicircle(2.0)), rmt.semicircle(5**0.5)
+    np.testing.assert_allclose(law.support(), known.support(), atol=1e-8)
+    np.testing.assert_allclose(law.density(X), known.density(X), atol=1e-10)
+    np.testing.assert_allclose(law.cdf(X), known.cdf(X), atol=1e-10)
+    np.testing.assert_allclose(law.moments(4), known.moments(4), atol=1e-10)
+
+
+def test_two_signs_add_to_the_arcsine_law():
+    law = rmt.free_sum(rmt.discrete([-1.0, 1.0]), rmt.discrete([-1.0, 1.0]))
+    x = np.array([-1.9, 0.0, 1.0])
+    np.testing.assert_allclose(law.support(), [[-2, 2]], atol=1e-8)
+    np.testing.assert_allclose(law.density(x), 1 / np.pi / np.sqrt(4 - x**2), rtol=1e-10)
+    np.testing.assert_allclose(law.cdf(x), 0.5 + np.arcsin(x / 2) / np.pi, atol=1e-8)
+
+
+@pytest.mark.parametrize("c", [0.05, 0.25, 1.5])
+def test_white_noise_times_a_covariance_is_its_sample_covariance(c):
+    law = rmt.free_product(rmt.marchenko_pastur(c), rmt.discrete([1.0, 4.0]))
+    known = rmt.sample_covariance([1.0, 4.0], c)
+    np.testing.assert_allclose(law.support(), known.support(), atol=1e-8)
+    np.testing.assert_allclose(law.density(X), known.density(X), atol=1e-10)
+    assert [(float(a), float(b)) for a, b in law.atoms()] == known.atoms()
+
+
+def test_a_product_of_two_has_fuss_catalan_moments_and_no_square_root_at_zero():
+    law = rmt.free_product(rmt.marchenko_pastur(1.0), rmt.marchenko_pastur(1.0))
+    np.testing.assert_allclose(law.moments(4), [1, 3, 12, 55], rtol=1e-10)
+    np.testing.assert_allclose(law.support(), [[0, 6.75]], atol=1e-8)
+    with pytest.raises(NotConverged, match="piece by piece"):
+        law.cdf(1.0)
+
+
+def test_a_law_with_an_equation_joins_another_in_one_system():
+    law = rmt.free_sum(rmt.semicircle(0.1), rmt.sample_covariance([1.0, 4.0], 0.05))
+    z = np.array([1.0 + 0.1j, 3.0 + 1e-4j])
+    w = law.solution(z)[:, 0]
+    a, b = rmt.semicircle(0.1), rmt.sample_covariance([1.0, 4.0], 0.05)
+    second = z - 1 / a.stieltjes(w) - w
+    assert abs(a.stieltjes(w) - b.stieltjes(second)).max() < 1e-10
+    assert abs(law.stieltjes(z) - a.stieltjes(w)).max() < 1e-12
+
+
+def test_atoms_of_large_mass_meet():
+    one, two = rmt.discrete([0.0, 1.0], [0.8, 0.2]), rmt.discrete([1.0, 3.0], [0.7, 0.3])
+    [(place, mass)] = rmt.free_sum(one, two).atoms()
+    assert (place, round(float(mass), 12)) == (1.0, 0.5)
+    assert rmt.free_product(one, two).atoms() == [(0.0, 0.8)]
+
+
+@pytest.mark.parametrize("operation", [rmt.free_sum, rmt.free_product])
+def test_a_simulation_has_the_law(operation):
+    law = operation(rmt.marchenko_pastur(0.3), rmt.discrete([1.0, 2.0]))
+    values = np.linalg.eigvalsh(law.sample(300, np.random.default_rng(0)))
+    x = np.quantile(values, [0.1, 0.3, 0.5, 0.7, 0.9])
+    assert abs((values[:, None] <= x).mean(axis=0) - law.cdf(x)).max() < 6 / len(values)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: rmt.free_sum(rmt.semicircle(), 1.0), "two laws"),
+        (lambda: rmt.free_sum(rmt.circular(), rmt.semicircle()), "real eigenvalues"),
+        (lambda: rmt.free_product(rmt.semicircle(), rmt.marchenko_pastur(1)), "non-negative"),
+        (
+            lambda: rmt.free_sum(rmt.semicircle(), rmt.semicircle(backend="torch")),
+            "backends numpy and torch",
+        ),
+    ],
+)
+def test_wrong_input_is_one_clear_error(call, said):
+    with pytest.raises(InvalidInput, match=said):
+        call()

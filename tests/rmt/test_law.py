@@ -1,0 +1,138 @@
+"""What every law promises: derivatives, equal backends, quantiles, pictures."""
+
+import numpy as np
+import pytest
+from arrays import host, jnp, torch
+
+import eigcore
+from eigcore import rmt
+from eigcore.errors import NotSupported
+
+jax = pytest.importorskip("jax")
+
+
+def of_mixture(p):
+    rows = eigcore.get_backend(library(p)).xp.stack((p[1:4], p[4:7]))
+    return rmt.mixture(rows, [0.3, 0.7], p[0])
+
+
+def library(p):
+    return {"torch": "torch", "jax": "jax", "jaxlib": "jax"}.get(
+        type(p).__module__.split(".")[0], "numpy"
+    )
+
+
+LAWS = {
+    "marchenko_pastur": (lambda p: rmt.marchenko_pastur(p[0]), [0.4]),
+    "wide": (lambda p: rmt.marchenko_pastur(p[0]), [1.6]),
+    "semicircle": (lambda p: rmt.semicircle(p[0]), [1.3]),
+    "sample_covariance": (lambda p: rmt.sample_covariance(p[1:], p[0]), [0.1, 1.0, 2.0, 6.0]),
+    "separable": (lambda p: rmt.separable(p[1:3], p[3:], p[0]), [0.1, 1.0, 4.0, 1.0, 2.0]),
+    "mixture": (of_mixture, [0.1, 1.0, 2.0, 4.0, 3.0, 1.0, 5.0]),
+    "free_sum": (
+        lambda p: rmt.free_sum(rmt.semicircle(p[0]), rmt.discrete(p[1:])),
+        [0.6, -1.0, 1.5],
+    ),
+    "free_product": (
+        lambda p: rmt.free_product(rmt.marchenko_pastur(p[0]), rmt.discrete(p[1:])),
+        [0.1, 1.0, 4.0],
+    ),
+}
+METHODS = {
+    "stieltjes": lambda law: law.stieltjes(np.array([0.7 + 0.2j])).real.sum(),
+    "real": lambda law: law.stieltjes(np.array([-7.5])).sum(),
+    "density": lambda law: law.density(np.array([1.2, 1.3, 1.9])).sum(),
+    "cdf": lambda law: law.cdf(np.array([1.2, 1.3])).sum(),
+    "quantile": lambda law: law.quantile(np.array([0.7, 0.9])).sum(),
+    "moments": lambda law: law.moments(3).sum(),
+    "support": lambda law: (law.support()[:, 1] - 2 * law.support()[:, 0]).sum(),
+}
+
+
+def both(law, method):
+    """The value of a method on NumPy, and its derivative by differences."""
+    make, start = LAWS[law]
+    p = np.array(start)
+
+    def value(p):
+        return METHODS[method](make(p))
+
+    h, slope = 1e-4, []
+    for one in np.eye(len(p)):
+        near = value(p + h * one) - value(p - h * one)
+        far = value(p + 2 * h * one) - value(p - 2 * h * one)
+        slope.append((8 * near - far) / (12 * h))
+    return value(p), np.array(slope)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("law", LAWS)
+def test_torch_has_the_values_of_numpy_and_the_derivative_of_differences(law, method):
+    value, slope = both(law, method)
+    p = torch.tensor(LAWS[law][1], dtype=torch.float64, requires_grad=True)
+    found = METHODS[method](LAWS[law][0](p))
+    (gradient,) = torch.autograd.grad(found, p)
+    assert abs(host(found) - value) < 1e-10 * (1 + abs(value))
+    assert abs(host(gradient) - slope).max() < 1e-6 * (1 + abs(slope).max())
+
+
+@pytest.mark.parametrize(
+    ("law", "method"),
+    [
+        ("marchenko_pastur", "cdf"),
+        ("sample_covariance", "density"),
+        ("sample_covariance", "support"),
+        ("mixture", "stieltjes"),
+        ("free_product", "moments"),
+    ],
+)
+def test_jax_has_the_values_of_numpy_and_the_derivative_of_differences(law, method):
+    value, slope = both(law, method)
+
+    def call(p):
+        return METHODS[method](LAWS[law][0](p))
+
+    found, gradient = jax.value_and_grad(call)(jnp.asarray(LAWS[law][1]))
+    assert abs(found - value) < 1e-10 * (1 + abs(value))
+    assert abs(gradient - slope).max() < 1e-6 * (1 + abs(slope).max())
+
+
+def test_a_density_is_differentiated_by_its_place():
+    law = rmt.sample_covariance([1.0, 4.0], 0.3, backend="torch")
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(law.density(x).sum(), x)
+    h, on = 1e-5, law.host
+    expected = (on.density(host(x) + h) - on.density(host(x) - h)) / (2 * h)
+    np.testing.assert_allclose(slope, expected, atol=1e-7)
+
+
+def test_shapes_are_kept_and_half_planes_are_conjugate():
+    law = rmt.sample_covariance([1.0, 4.0], 0.3)
+    z = np.array([[0.5 + 0.1j], [2.0 - 0.2j]])
+    assert law.stieltjes(z).shape == law.density(z.real).shape == law.cdf(z.real).shape == (2, 1)
+    np.testing.assert_allclose(law.stieltjes(z.conj()), law.stieltjes(z).conj())
+    assert law.quantile(0.5).shape == law.density(1.0).shape == ()
+
+
+def test_compiled_code_is_told_to_stay_outside():
+    with pytest.raises(NotSupported, match="outside jax.jit"):
+        jax.jit(lambda c: rmt.marchenko_pastur(c).density(1.0))(0.5)
+
+
+def test_the_choice_of_a_backend_chooses_the_arrays():
+    law = rmt.marchenko_pastur(0.5, backend="torch")
+    assert isinstance(law.density([1.0]), torch.Tensor)
+    assert isinstance(law.support(), torch.Tensor)
+
+
+@pytest.mark.parametrize(
+    "law", [rmt.marchenko_pastur(2.0), rmt.sample_covariance([1.0, 9.0], 0.05), rmt.circular()]
+)
+def test_a_law_draws_itself(law):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    axes = plt.figure().add_subplot()
+    assert law.plot(axes) is axes
+    x, y = axes.lines[0].get_data()
+    assert len(x) == len(y) == 400
+    plt.close("all")
