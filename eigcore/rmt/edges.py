@@ -69,9 +69,7 @@ def _refined(
         left, right, starts = left[~done], right[~done], starts[~done]
         if not len(left):
             break
-    return found | {
-        float(place): Edge(float(place), None) for place in np.where(starts, left, right)
-    }
+    return found | {float(place): Edge(float(place), None) for place in np.where(starts, left, right)}
 
 
 def off_support(law: EquationLaw, x: np.ndarray) -> np.ndarray:
@@ -108,7 +106,9 @@ def _polished(law: EquationLaw, place: float, near: float) -> Edge | None:
     return Edge(float(result.x[k]), result.x[:k])
 
 
-def _parts(law: EquationLaw, d: np.ndarray, x: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parts(
+    law: EquationLaw, d: np.ndarray, x: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return F(δ, x) (k,), its Jacobian (k, k) by δ and its derivative (k,) by x, all real."""
 
     def residual(d: np.ndarray, x: float) -> np.ndarray:

@@ -44,9 +44,7 @@ class Free(EquationLaw):
         own = [each._initial(z).reshape(len(z), -1) for each in (self.a.host, self.b.host)]
         return np.concatenate((z[:, None], *own), axis=-1)
 
-    def _split(
-        self, d: Array, parameters: tuple[Array, ...]
-    ) -> tuple[Law, Law, Array, Array, Array]:
+    def _split(self, d: Array, parameters: tuple[Array, ...]) -> tuple[Law, Law, Array, Array, Array]:
         """Return a and b with these parameters, ω, and the unknowns of a and of b."""
         a, b = self._pair(parameters)
         count = self.a.unknowns
