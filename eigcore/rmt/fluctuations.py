@@ -101,9 +101,10 @@ def linear_statistics(
     own = _with_spikes(law, model, outliers, order)
     companion = _newton(z1, m1, own)
     m = (companion + (1 - own.c) / z1) / own.c
-    centre = order * _integral(np.stack(f1), m * w1).real
+    centre = order * np.real(_integral(np.stack(f1), m * w1))
     sums = [_sum(model, m1, power) for power in (2, 3)]
-    mean = _integral(np.stack(f1), model.c * sums[1] / (1 - model.c * sums[0]) ** 2 * w1).real
+    pull = model.c * sums[1] / (1 - model.c * sums[0]) ** 2
+    mean = np.real(_integral(np.stack(f1), pull * w1))
     # dm/dz by the inverse map, z'(m) = 1/m² − c ∫ t²/(1 + t m)² H(dt)
     d1, d2 = (m**2 / (1 - model.c * _sum(model, m, 2)) for m in (m1, m2))
     kernel = (d1 * w1)[:, None] * (d2 * w2) / (m1[:, None] - m2) ** 2
