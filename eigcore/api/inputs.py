@@ -116,7 +116,7 @@ def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
     """Return what has no dtype of numbers as an array of a library."""
     try:
         return asarray(a, dtype=dtype)
-    except (TypeError, ValueError, RuntimeError) as exc:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as exc:
         raise InvalidInput(
             f"The {type(a).__name__} is no array of numbers: {exc}. Expected an array, a number or "
             "nested lists of equal length."

@@ -44,7 +44,23 @@ def encoded(encoding: Encoding, x: Array, backend: Library, codes: bool) -> Arra
     if any(isinstance(column, Periodic) for column in encoding.columns):
         out = xp.where(row["form"] == HAT, _hats(xp, t, row), out)
     out = xp.where(t != t, row["fill"], out)
-    return xp.where(infinite, float("nan"), out)
+    out = xp.where(infinite, float("nan"), out)
+    return _refused(encoding, xp, x, out) if levels else out
+
+
+def _refused(encoding: Encoding, xp: Namespace, x: Array, out: Array) -> Array:
+    """Make the terms of levels never seen NaN where a column refuses these."""
+    pairs = zip(encoding.parts, encoding.slices, strict=True)
+    if not any(isinstance(column, Categories) and column.unseen == "refuse" for column, _ in pairs):
+        return out
+    terms = []
+    for j, (column, where) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
+        own, t = out[..., where], x[..., j : j + 1]
+        if isinstance(column, Categories) and column.unseen == "refuse":
+            known = xp.sum(own, axis=-1, keepdims=True) > 0.0
+            own = xp.where(known | (t != t), own, float("nan"))
+        terms.append(own)
+    return xp.concat(terms, axis=-1)
 
 
 def _check_levels(encoding: Encoding, dtype: str) -> None:

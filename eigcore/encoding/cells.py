@@ -35,16 +35,17 @@ def column_labels(data: Any) -> list[Any] | None:
     """Labels of the columns of a mapping, frame, arrow table or record array; else None."""
     if isinstance(data, Mapping):
         return list(data)
-    if hasattr(data, "collect_schema"):  # the columns of a lazy frame are dear
+    if _has(data, "collect_schema"):  # the columns of a lazy frame are dear
         return list(data.collect_schema().names())
-    for labels in (
-        getattr(data, "column_names", None),
-        getattr(getattr(data, "dtype", None), "names", None),
-        getattr(data, "columns", None),
-    ):
-        if isinstance(labels, Iterable):
-            return list(labels)
-    return None
+    names = getattr(getattr(data, "dtype", None), "names", None)
+    labels: Any = data.column_names if _has(data, "column_names") else names
+    labels = getattr(data, "columns", None) if labels is None else labels
+    return list(labels) if isinstance(labels, Iterable) else None
+
+
+def _has(data: Any, method: str) -> bool:
+    """Whether the type has a method; a data frame also has attributes named like its columns."""
+    return hasattr(type(data), method)
 
 
 def column_names(data: Any) -> list[str] | None:
@@ -55,18 +56,18 @@ def column_names(data: Any) -> list[str] | None:
 
 def in_memory(data: Any) -> Any:
     """Return a lazy frame with its rows, a sparse matrix as an array; the rest as it is."""
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+    if _has(data, "collect_schema") and _has(data, "collect"):
         return data.collect()
-    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+    if _has(data, "toarray") and _has(data, "nnz"):
         return data.toarray()
     return data
 
 
 def columns_of(data: Any) -> list[Any]:
     """Columns of a container with `column_names`, in their order and in its own type."""
-    if hasattr(data, "iloc"):  # by position: names need not be text, nor distinct
+    if _has(data, "iloc"):  # by position: names need not be text, nor distinct
         return [data.iloc[:, place] for place in range(data.shape[1])]
-    if hasattr(data, "column_names"):
+    if _has(data, "column_names"):
         return [data.column(place) for place in range(len(data.column_names))]
     return [data[label] for label in column_labels(data) or ()]
 
@@ -108,19 +109,23 @@ def check_labels(labels: list[Any]) -> None:
 
 
 def as_array(data: Any) -> np.ndarray:
-    """Return an array or nested lists as a NumPy array; cells of lists keep their type."""
+    """Return an array or nested lists as a NumPy array; cells of lists keep type and mask."""
     if isinstance(data, np.ndarray):
         return data
-    return np.array(data, dtype=object if isinstance(data, (list, tuple)) else None)
+    if not isinstance(data, (list, tuple)):
+        return np.asarray(data)
+    if any(isinstance(each, np.ma.MaskedArray) for each in data):
+        masks = np.array([np.ma.getmaskarray(each) for each in data])
+        return np.where(masks, _NONE, np.array([np.ma.getdata(each) for each in data], object))
+    return np.array(data, dtype=object)
 
 
 def cells_of(column: Any) -> np.ndarray:
     """Cells (rows,) of one column in any container; see the docstring of this module."""
-    if isinstance(column, np.ma.MaskedArray):
-        cells = np.where(np.ma.getmaskarray(column), _NONE, column.data.astype(object))
-        return _settled(cells)
+    column = unmasked(column)
     kind = _kind(column)
-    cells = _listed(column) if kind.startswith(LOSING) else as_array(column)
+    lists = isinstance(column, (list, tuple)) or kind.startswith(LOSING)
+    cells = _listed(column) if lists else np.asarray(column)
     if cells.dtype.kind == "f" and kind.startswith(("int", "uint")):  # for the sake of a null
         cells = _listed(column)
     if kind.startswith(CATEGORIES):
@@ -128,8 +133,17 @@ def cells_of(column: Any) -> np.ndarray:
     return _settled(cells.astype(object)) if cells.dtype.kind in "OUST" else cells
 
 
+def unmasked(data: Any) -> Any:
+    """Return a masked array as numbers with NaN, or objects with None; the rest as it is."""
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    mask, plain = np.ma.getmaskarray(data), data.data
+    absent, kind = (NAN, plain.dtype) if plain.dtype.kind == "f" else (_NONE, object)
+    return np.where(mask, absent, plain.astype(kind)) if mask.any() else plain
+
+
 def _kind(column: Any) -> str:
-    return str(getattr(column, "type", getattr(column, "dtype", ""))).lower()
+    return str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
 
 
 def _listed(column: Any) -> np.ndarray:
@@ -137,7 +151,7 @@ def _listed(column: Any) -> np.ndarray:
     to_list = getattr(column, "to_pylist", None) or getattr(column, "to_list", None)
     listed = to_list() if to_list else list(column)
     cells = np.empty(len(listed), dtype=object)
-    cells[:] = listed
+    cells[:] = [None if cell is np.ma.masked else cell for cell in listed]
     return cells
 
 

@@ -18,6 +18,7 @@ from eigcore.encoding.cells import (
     column_labels,
     columns_of,
     in_memory,
+    unmasked,
 )
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -47,7 +48,7 @@ def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
             )
         encoding.check_width(array.shape)
         if codes:
-            return checked(encoding, array)
+            return checked(encoding, data)
         columns, shape = np.moveaxis(array, -1, 0), array.shape[:-1]
         columns = [column.ravel() for column in columns]
     cells = [cells_of(column) for column in columns]
@@ -65,7 +66,7 @@ def checked(encoding: Encoding, numbers: Any) -> np.ndarray:
     InvalidInput, NonFiniteInput
         As for `Encoding.table`, or for impossible codes.
     """
-    array = np.asarray(numbers)
+    array = np.asarray(unmasked(numbers))
     encoding.check_width(array.shape)
     table = array.astype(np.float64)
     parts = zip(encoding.columns, encoding.names, np.moveaxis(table, -1, 0), strict=True)
@@ -98,8 +99,8 @@ def _named(names: Sequence[str], data: Any) -> list[Any]:
     check_labels(labels)
     given = list(map(str, labels))
     _check_names(names, given)
-    columns = columns_of(data)
-    return [columns[given.index(name)] for name in names]
+    columns = dict(zip(given, columns_of(data), strict=True))
+    return [columns[name] for name in names]
 
 
 def _check_names(wanted: Sequence[str], given: list[str]) -> None:
@@ -152,41 +153,52 @@ def _number(cell: Any, name: str, row: int) -> float:
         if isinstance(cell, (str, bytes)):
             raise TypeError("text")
         return float(cell)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, OverflowError) as exc:
+        shown = repr(cell) if not isinstance(cell, int) else "an integer beyond 1e308"
         raise InvalidInput(
-            f"Column {name!r} holds {cell!r} in row {row}; expected numbers. Convert the column, "
+            f"Column {name!r} holds {shown} in row {row}; expected numbers. Convert the column, "
             "with None or NaN for missing cells."
         ) from exc
 
 
 def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True) -> np.ndarray:
     """Return the code of each cell: NaN where it is missing, −1 for a level never seen."""
+    if cells.dtype.kind in "fiub":
+        levels, rows, place = np.unique(cells, return_index=True, return_inverse=True)
+        out = _code_by_cell(column, name, levels, rows)[place]
+    else:
+        out = _code_by_cell(column, name, cells, range(len(cells)))
+    if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
+        told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
+        raise InvalidInput(
+            f"{told} Expected levels of the fitted rows, since the model was fitted with on_unseen="
+            "'refuse'. Correct the cells, or leave these rows out."
+        )
+    return out
+
+
+def _code_by_cell(
+    column: Categories, name: str, cells: np.ndarray, rows: Sequence[int] | np.ndarray
+) -> np.ndarray:
+    """Return the codes of cells that stand in these rows."""
     code = {level: float(place) for place, level in enumerate(column.levels)}
     words = {as_text(level): place for level, place in code.items()}
     text = {isinstance(level, str) for level in column.levels}
     found: dict[Any, float] = {None: NAN}
     out = np.empty(len(cells))
-    for row, cell in enumerate(cells.tolist()):
+    for number, cell in enumerate(cells.tolist()):
         if type(cell) in (str, int, float) and cell in found:
-            out[row] = found[cell]
-        elif cell is None or cell != cell:
-            out[row] = NAN
-        elif isinstance(cell, (str, int, float)) and not (
-            isinstance(cell, str) and text == {False}
-        ):
-            place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE))
-            if place < 0.0 and text == {True} and not isinstance(cell, str):
-                raise _unlike_levels(name, row, cell, "text", column)
-            out[row] = found[cell] = place
-        else:
-            kind = "text" if True in text else "numbers"
-            raise _unlike_levels(name, row, cell, kind, column)
-    if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
-        told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
-        raise InvalidInput(
-            f"{told} Expected levels of the fitted rows. Correct the cells, or leave these rows "
-            "out."
-        )
+            out[number] = found[cell]
+            continue
+        if cell is None or cell != cell:
+            out[number] = NAN
+            continue
+        known = isinstance(cell, (str, int, float))
+        place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE)) if known else UNSEEN_CODE
+        unlike = isinstance(cell, str) not in text and not (True not in text and _is_number(cell))
+        if not known or (unlike and place == UNSEEN_CODE):
+            raise _unlike_levels(name, int(rows[number]), cell, column)
+        out[number] = found[cell] = place
     return out
 
 
@@ -200,7 +212,16 @@ def as_text(level: str | float) -> str:
     return str(int(level) if whole else level)
 
 
-def _unlike_levels(name: str, row: int, cell: Any, kind: str, column: Categories) -> InvalidInput:
+def _is_number(text: str) -> bool:
+    """Whether text, from a file, is a number."""
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False
+
+
+def _unlike_levels(name: str, row: int, cell: Any, column: Categories) -> InvalidInput:
+    kind = "text" if any(isinstance(level, str) for level in column.levels) else "numbers"
     return InvalidInput(
         f"Column {name!r} holds {cell!r} in row {row}. Its categories are {kind}, like "
         f"{column.levels[0]!r}; convert the column to the same."
@@ -224,13 +245,19 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     )
     if not column.missing:
         advice = (
-            "The column had none when the model was made. Fill or drop these rows, or fit the "
-            "model to data with missing cells."
+            "The column had none when the model was made. Fill or drop these rows, or fit with "
+            "on_missing='neutral', or to data with missing cells."
         )
         _check_none(np.isnan(numbers), name, "missing cell(s)", advice)
     if not isinstance(column, Categories):
         return
     top = len(column.levels) - 1
+    if column.unseen == "refuse" and (numbers == UNSEEN_CODE).any():
+        raise InvalidInput(
+            f"Column {name!r} holds the code -1, a level never seen, in row "
+            f"{int(np.argmax(numbers == UNSEEN_CODE))}. Expected levels of the fitted rows, since "
+            "the model was fitted with on_unseen='refuse'. Leave these rows out."
+        )
     outside = (numbers < -1) | (numbers > top) | (numbers != np.round(numbers))
     wrong = ~np.isnan(numbers) & outside
     if wrong.any():

@@ -19,7 +19,15 @@ from sklearn.utils.validation import (
 from eigcore.encoding.cells import Cells
 from eigcore.errors import InvalidInput
 from eigcore.estimators.callbacks import Callbacks, CallbackSupport
-from eigcore.estimators.columns import categories, counted, is_single, names_of, read, signs
+from eigcore.estimators.columns import (
+    categories,
+    counted,
+    is_single,
+    names_of,
+    plain_target,
+    read,
+    signs,
+)
 from eigcore.estimators.parameters import fit_options, stopping_of
 from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
@@ -148,6 +156,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
                 "is None."
             )
         columns = read(self, X, reset=first)
+        y = plain_target(y)
         rows = next(iter(columns.values()))
         target = self._target(y, first, classes)
         check_consistent_length(rows, target)
@@ -267,6 +276,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     def _adopt(self, model: SpectralModel) -> None:
         names = model.encoding.names
         self.n_features_in_ = len(names)
+        self._labels = None if list(names) == [f"x{j}" for j in range(len(names))] else list(names)
         if list(names) != [f"x{j}" for j in range(len(names))]:
             self.feature_names_in_ = np.array(names, dtype=object)
         norms = model.feature_norms

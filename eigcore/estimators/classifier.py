@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -144,4 +145,15 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
                 "Write SpectralRegressor.from_model(...)."
             )
         super()._adopt(model)
-        self.classes_ = np.array(model.static.classes)
+        self.classes_ = labels_of(model.static.classes)
+
+
+def labels_of(classes: Sequence[Any]) -> np.ndarray:
+    """Return labels (classes,) in their own type; as objects where no type of NumPy holds all."""
+    found = np.array(classes)
+    kinds = {type(label) for label in classes}
+    if len(kinds) == 1 and found.tolist() == list(classes):
+        return found
+    found = np.empty(len(classes), dtype=object)
+    found[:] = classes
+    return found

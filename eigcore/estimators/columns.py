@@ -16,6 +16,7 @@ from eigcore.encoding.cells import (
     columns_of,
     declared_categories,
     in_memory,
+    unmasked,
 )
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.names import listed, nearest
@@ -34,6 +35,12 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     `categorical_features`. The columns of a frame are called by their labels, those of an array x0,
     x1, …
     """
+    if getattr(getattr(X, "dtype", None), "names", None):
+        raise InvalidInput(
+            "X is a record array; expected an array of one type, or a data frame. Pass "
+            "pandas.DataFrame(X)."
+        )
+    X = unmasked(X)
     if _is_frame(X):
         X = in_memory(X)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -52,6 +59,24 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
 def _is_frame(X: Any) -> bool:
     # a sparse matrix of keys is a mapping; scikit-learn reports what is wrong with it
     return column_labels(X) is not None and not isinstance(X, Mapping)
+
+
+def plain_target(y: Any) -> Any:
+    """Return a target; raise InvalidInput for masked cells, dates and durations."""
+    if isinstance(y, np.ma.MaskedArray):
+        absent = int(np.ma.getmaskarray(y).sum())
+        if absent:
+            raise InvalidInput(
+                f"y is masked in {absent} of {y.size} rows; expected a value in every row. Leave "
+                "those rows out."
+            )
+        return y.data
+    kind = str(getattr(y, "dtype", ""))
+    if kind.startswith(("datetime", "timedelta")):
+        raise InvalidInput(
+            f"y holds {kind}; expected numbers or labels. Convert it, a date to days for example."
+        )
+    return y
 
 
 def _labelled(estimator: SpectralEstimator, X: Any, reset: bool) -> list[Any]:

@@ -229,8 +229,8 @@ class Codec(Kind):
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
         try:
-            return isinstance(value, str) and isinstance(b"".decode(value), str)
-        except LookupError:
+            return isinstance(value, str) and isinstance(codecs.decode(b"", value), str)
+        except (LookupError, TypeError, ValueError):
             return False
 
     def plain(self, value: Any) -> str:

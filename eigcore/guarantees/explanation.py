@@ -18,6 +18,7 @@ from eigcore.encoding import Encoding
 from eigcore.guarantees.slopes import part_norms
 from eigcore.portable.description import Described
 from eigcore.portable.predict import link_inverse
+from eigcore.portable.tables import overflowing
 
 ENTRIES = 2**22
 """Largest number of matrix entries in memory at a time."""
@@ -117,6 +118,8 @@ def explain(model: Described, X: Any) -> Explanation:
     contributions = by_part(encoding, terms[:, None] * pull)
     slopes = _slopes(encoding, table, derivative[:, None] * pull)
     decision = intercept + remainder + contributions.sum(-1)
+    if not np.isfinite(decision).all():
+        raise overflowing()
     gaps = np.stack([s * each[3] for s, each in zip(scales, found, strict=True)], axis=1)
     one = 0 if model.outputs == 1 else slice(None)
     return Explanation(

@@ -76,10 +76,11 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
         write_whole(path, data)
     except InvalidInput as exc:
         raise ModelFileError(str(exc)) from exc
-    except OSError as exc:
+    except (OSError, ValueError) as exc:  # ValueError: a name that no file has
         raise ModelFileError(
-            f"{path} could not be written: {exc.strerror or exc}. Expected an existing "
-            "folder with write permission. Check its permissions, or choose another path."
+            f"{_shown(Path(path))} could not be written: {getattr(exc, 'strerror', None) or exc}. "
+            "Expected an existing folder with write permission. Check its permissions, or choose "
+            "another path."
         ) from exc
 
 

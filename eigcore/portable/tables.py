@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Encoding
+from eigcore.encoding.cells import column_labels
 from eigcore.encoding.read import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import NonFiniteInput, UnseenLevels
@@ -24,7 +25,7 @@ CELLS = 2**20
 def is_table(X: Any) -> bool:
     """Whether X is a table rather than an array of a framework."""
     frame = isinstance(X, (np.ndarray, Mapping, list, tuple))
-    return frame or hasattr(X, "columns") or not hasattr(X, "shape")
+    return frame or column_labels(X) is not None or not hasattr(X, "shape")
 
 
 def predict_table(
@@ -57,7 +58,9 @@ def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
     category = [isinstance(column, Categories) for column in encoding.columns]
     if (table[..., category] == UNSEEN_CODE).any():
         # the caller of SpectralModel.predict
-        warnings.warn(unseen_message(encoding.unseen(X)), UnseenLevels, stacklevel=5)
+        told = unseen_message(encoding.unseen(X))
+        advice = "They get the average of the levels; on_unseen='refuse' at the fit makes an error."
+        warnings.warn(f"{told} {advice}", UnseenLevels, stacklevel=5)
 
 
 def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> list[np.ndarray]:
@@ -74,8 +77,13 @@ def _decision(
     pairs = zip(static.specs, params, strict=True)
     values = combine(static, [np.float64(rows.values(spec, own)) for spec, own in pairs])
     if not np.isfinite(values).all():
-        raise NonFiniteInput(
-            "The matrices of some rows overflow; expected cells and parameters well below "
-            "1e308. Check the units of the columns."
-        )
+        raise overflowing()
     return values
+
+
+def overflowing() -> NonFiniteInput:
+    """Return the error for rows whose matrices are not finite."""
+    return NonFiniteInput(
+        "The matrices of some rows overflow; expected cells and parameters well below 1e308. Check "
+        "the units of the columns."
+    )

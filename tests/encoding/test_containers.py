@@ -170,3 +170,22 @@ def test_what_is_no_number_nor_text_is_refused_by_name(cells):
     column[:] = cells
     with pytest.raises(InvalidInput, match=r"Column 'odd' holds .*drop_columns=\['odd'\]"):
         eigcore.fit.fit({"odd": column, "a": [1.0, 2.0]}, [1.0, 2.0])
+
+
+def test_columns_may_be_named_like_methods():
+    pd = pytest.importorskip("pandas")
+    names = [
+        "columns",
+        "column_names",
+        "collect_schema",
+        "collect",
+        "toarray",
+        "nnz",
+        "type",
+        "iloc",
+    ]
+    frame = pd.DataFrame([range(8)], columns=names, index=["type"])
+    assert list(read_columns(frame)) == names
+    assert [cells.tolist() for cells in read_columns(frame).values()] == [[n] for n in range(8)]
+    cells = pd.Series(["category", "u"], index=["type", "dtype"])
+    assert cells_of(cells).tolist() == ["category", "u"]

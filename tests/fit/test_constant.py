@@ -26,6 +26,8 @@ CONSTANT = {
     "integers beyond 2**53": 2**60 + np.arange(ROWS) % 3,
 }
 
+REFUSED = "Column 'flat' (is constant .* up to rounding|holds integers that differ only in digits)"
+
 
 def table(column):
     a = np.random.default_rng(1).normal(size=ROWS)
@@ -53,7 +55,7 @@ def test_a_column_is_constant_up_to_rounding_of_its_largest_number(values, const
 @pytest.mark.parametrize("column", CONSTANT.values(), ids=CONSTANT)
 @pytest.mark.parametrize("knots", [8, 0, None])
 def test_a_constant_column_is_refused_by_name(column, knots):
-    with pytest.raises(InvalidTable, match=r"Column 'flat' is constant .* up to rounding"):
+    with pytest.raises(InvalidTable, match=REFUSED):
         fit(table(column), "y", **QUICK | {"knots": knots})
 
 

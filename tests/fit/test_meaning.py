@@ -219,8 +219,9 @@ def test_labels_of_a_frame_are_labels(rows):
 
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(200, 3)), columns=[1, 2, 3])
-    y = X[1] - X[2] + 0.1 * X[3]
+    y = X[1] - X[2] + X[3] ** 2
     options = {"dim": 3, "knots": 4, "penalty": 1e-3, "n_estimators": 1, "max_iter": 10}
+    options |= {"random_state": 0}
     fitted = SpectralRegressor(monotone={1: 1, 2: -1}, **options).fit(X, y)
     proof = fitted.model_.certify()
     assert [c.name for c in proof.columns] == ["1", "2", "3"]
@@ -266,3 +267,26 @@ def test_a_sparse_matrix_is_a_table(rows):
     for kind in (sparse.csr_matrix, sparse.coo_array):
         model = eigcore.fit.fit(kind(X), z, **QUICK).model
         np.testing.assert_array_equal(model.predict(kind(X)), model.predict(X))
+
+
+def test_codes_that_numbers_cannot_hold_are_no_silent_constant(rows):
+    level, z, y = rows
+    codes = 2**60 + level
+    with pytest.raises(InvalidTable, match=r"digits that numbers do not keep.*categories=\['id'\]"):
+        eigcore.fit.fit({"id": codes, "z": z}, y, **QUICK)
+    told = eigcore.fit.fit({"id": codes, "z": z}, y, keep_constant=True, **QUICK).report.notes
+    assert any("'id' is constant up to rounding and has no effect; if it holds" in n for n in told)
+    with pytest.raises(InvalidTable, match="a float that cannot hold every digit of a code"):
+        eigcore.fit.fit({"id": codes.astype(float), "z": z}, y, categories=["id"], **QUICK)
+
+
+def test_new_codes_of_a_file_are_counted(rows, coded, tmp_path):
+    level, z, y = rows
+    found = coded.encoding.unseen({"x0": ["1", "5", f"{2**60}", None], "x1": np.zeros(4)})
+    assert found == {"x0": {"5": 1, f"{2**60}": 1}}
+    with pytest.raises(InvalidInput, match=r"holds 'x' in row 1\. Its categories are numbers"):
+        coded.encoding.unseen({"x0": ["1", "x"], "x1": np.zeros(2)})
+    table = {"kind": level, "z": z}
+    model = eigcore.fit.fit(table, y, categories=["kind"], on_unseen="refuse", **QUICK).model
+    with pytest.raises(InvalidInput, match="the code -1, a level never seen, in row 1"):
+        model.predict(np.array([[0.0, 0.0], [-1.0, 0.0]]), codes=True)

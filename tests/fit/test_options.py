@@ -388,3 +388,9 @@ def test_errors_survive_other_processes():
         again = pickle.loads(pickle.dumps(error))
         assert str(again) == str(error)
         assert again.option == error.option
+
+
+@pytest.mark.parametrize("encoding", ["latin99", "base64", "rot13", 8])
+def test_an_encoding_is_one_that_python_knows(encoding):
+    with pytest.raises(InvalidOption, match="the name of an encoding of text"):
+        FitOptions(encoding=encoding)

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from eigcore.encoding import Categories, Column, Linear, is_constant
-from eigcore.encoding.cells import missing
+from eigcore.encoding.cells import EXACT, missing
 from eigcore.encoding.read import as_text
 from eigcore.errors import InvalidInput, InvalidTable
 from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""
+LARGEST = 10**100
+"""Levels that are integers are smaller."""
 TO_LEAVE_OUT = "to leave it out"
 
 
@@ -67,8 +69,14 @@ def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any
     if strange:
         raise unlike(who, f"{strange[0]!r} ({type(strange[0]).__name__})", "to text", advice)
     levels, kinds = set(cells), set(map(type, cells))
+    if any(isinstance(each, int) and abs(each) >= LARGEST for each in levels):
+        raise unlike(who, "an integer of 1e100 or more", "to text", advice)
     if bool in kinds and kinds & {int, float}:
         raise unlike(who, "booleans beside numbers", "booleans to 0 and 1 for example", advice)
+    large = [each for each in levels if isinstance(each, float) and abs(each) >= EXACT]
+    if large:
+        found = f"{large[0]!r}, a float that cannot hold every digit of a code"
+        raise unlike(who, found, "codes to integers, with pandas by dtype='Int64'", advice)
     alike = [each for each in levels if not isinstance(each, str) and as_text(each) in levels]
     if alike:
         found = f"{alike[0]!r} beside the text {as_text(alike[0])!r}"
@@ -113,11 +121,25 @@ def check_column(
         check_numbers(name, numbers, rows)
         constant = is_constant(numbers)
     if constant and not absent.any() and not keep_constant:
+        if _are_codes(cells):
+            raise InvalidTable(
+                f"Column {name!r} holds integers that differ only in digits that numbers do not "
+                f"keep (such as {cells[0]!s}); expected numbers, or categories.",
+                "categories",
+                [name],
+                "if they are codes",
+            )
         raise InvalidTable(
             f"Column {name!r} is constant ({cells[0]!s} in all {rows} rows, up to rounding); "
             "expected at least two different values.",
             *leave_out,
         )
+
+
+def _are_codes(cells: np.ndarray) -> bool:
+    """Whether cells are different integers."""
+    kinds = set(map(type, cells.tolist()))
+    return kinds == {int} and len(set(cells.tolist())) > 1
 
 
 def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
@@ -156,6 +178,10 @@ def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
         kind = "is text" if isinstance(column.levels[0], str) else "holds codes"
         notes.append(f"Column {name!r} {kind}: {len(column.levels)} categories, one matrix each.")
     count = int(missing(cells).sum())
+    known = cells[~missing(cells)]
+    if not isinstance(column, Categories) and len(known) and is_constant(known.astype(float)):
+        advice = "; if it holds codes, declare it as categories" if _are_codes(known) else ""
+        notes.append(f"Column {name!r} is constant up to rounding and has no effect{advice}.")
     if count:
         notes.append(
             f"Column {name!r} is missing in {count} of {len(cells)} rows: missing cells get a "

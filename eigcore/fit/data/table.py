@@ -7,7 +7,6 @@ the column, the number of rows, and the option to type.
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +96,8 @@ class Table:
 
 def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     """Separate the columns from the target; return also its cells and its name."""
-    if isinstance(target, numbers.Integral):  # the label of a column
+    is_label = isinstance(target, tuple) and str(target) in cells
+    if is_label or np.ndim(target) == 0:
         target = str(target)
     if not isinstance(target, str):
         return cells, cells_of(target), "y"

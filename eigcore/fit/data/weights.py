@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding.cells import unmasked
 from eigcore.errors import InvalidOption
 
 
 def read_weights(weights: Any, rows: int) -> np.ndarray:
     """Return weights (rows,); raise InvalidOption for what cannot be weights of so many rows."""
     try:
-        array = np.asarray(weights, dtype=np.float64)
+        array = np.asarray(unmasked(weights), dtype=np.float64)
     except (TypeError, ValueError) as exc:
         raise _bad_weights(weights, rows, f"are not numbers ({exc})") from exc
     if array.shape != (rows,):

@@ -16,6 +16,7 @@ from eigcore.fit.data.scale import MOST
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
+from eigcore.fit.members.neutral import centred
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
@@ -130,7 +131,11 @@ class Sampled:
     ) -> SpectralModel:
         """Build the model of the members; every constraint holds exactly."""
         pairs = zip(members, vectors, strict=True)
-        found = [design.member(coordinates, x)[1] for (design, coordinates), x in pairs]
+        encoding = self.start.encoding
+        found = [
+            centred(encoding, design.member(coordinates, x)[1])
+            for (design, coordinates), x in pairs
+        ]
         provenance = self.start.provenance | {"rows": self.rows}
         return SpectralModel.from_static(self.start.static, found, provenance)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.cells import Cells, column_names, missing, read_columns
+from eigcore.encoding.cells import Cells, column_names, declared_categories, missing, read_columns
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import ENDINGS, check_used, file_parts
 from eigcore.errors import InvalidInput, InvalidOption
@@ -33,12 +33,14 @@ class Source:
     files : paths of the files; empty for batches
     target : name of the column to predict
     drop : leave out rows without a target, instead of raising
+    declared : columns that a batch read so far declares to be categories
     """
 
     parts: tuple[Callable[[], Iterator[Any]], ...]
     files: tuple[Path, ...]
     target: str
     drop: bool
+    declared: set[str] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -53,6 +55,8 @@ class Source:
         InvalidInput
             Another object, one that can be read only once, or a file that cannot be used.
         """
+        if np.ndim(target) == 0 and not isinstance(target, str):
+            target = str(target)
         if not isinstance(target, str):
             raise InvalidInput(
                 f"target is {type(target).__name__}; expected the name of a column of the batches. "
@@ -93,6 +97,8 @@ class Source:
                     "a mapping of columns (rows,). Yield one of these."
                 )
             cells = read_columns(batch)
+            kinds = zip(cells, declared_categories(batch), strict=True)
+            self.declared.update(name for name, is_one in kinds if is_one)
             if self.target not in cells:
                 near = nearest(self.target, cells)
                 hint = f" (did you mean {near!r}?)" if near else ""
@@ -149,7 +155,14 @@ def _paths(source: Any) -> list[Path] | None:
     """Return the files of a path, a folder, or a list of these; None for anything else."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        if not path.is_dir():
+        try:
+            folder = path.is_dir()
+        except (OSError, ValueError) as exc:
+            raise InvalidInput(
+                f"The source is no path of a file ({exc}). Expected a file that exists. Check the "
+                "path."
+            ) from exc
+        if not folder:
             return [path]
         found = sorted(p for p in path.iterdir() if p.name.lower().endswith(ENDINGS))
         if not found:

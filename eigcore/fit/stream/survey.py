@@ -102,7 +102,7 @@ class _Pool:
             if name == self.target or column.dtype.kind not in "fiu" or not len(column):
                 continue
             for side in (-1, 1):
-                values = np.where(np.isnan(column), -np.inf, side * column)
+                values = np.where(np.isnan(column), -np.inf, side * column.astype(np.float64))
                 row = int(np.argmax(values))
                 if values[row] > self.extremes.get((name, side), (-np.inf,))[0]:
                     own = {other: column[row : row + 1] for other, column in cells.items()}
@@ -119,6 +119,11 @@ class _Pool:
         return self.shrink()
 
 
+def _is_cell(cell: Any) -> bool:
+    """Whether a cell may be a level; the first fit refuses the others by name."""
+    return cell is None or isinstance(cell, (str, int, float))
+
+
 def _news(cells: Cells, seen: dict[str, tuple[Any, set]]) -> list[int]:
     """Rows with a value that is new to its column; `seen` is updated."""
     rows = []
@@ -127,7 +132,7 @@ def _news(cells: Cells, seen: dict[str, tuple[Any, set]]) -> list[int]:
             continue
         first, known = seen.setdefault(name, (column[0], set()))
         if column.dtype.kind in "OUS":
-            shown = set(column.tolist())
+            shown = set(filter(_is_cell, column.tolist()))
         else:
             column = 1 * (column == first) + 2 * (column != column)  # another, first, missing
             shown = set(np.flatnonzero(np.bincount(column)).tolist())

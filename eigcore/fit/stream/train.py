@@ -101,6 +101,8 @@ def _first_model(data: Source, options: FitOptions, context: Context) -> Sampled
     """Read everything once, and fit the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
+    declared = data.declared - {data.target, *options.drop_columns, *options.categories}
+    options = replace(options, categories=[*options.categories, *sorted(declared)])
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, None, _first_options(found, options), context)
     return Sampled.of(found, first, options.drop_rows_without_target)
