@@ -26,7 +26,17 @@ _HOME = {
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
 }
-_ROOMS = ("errors", "estimators", "fit", "guarantees", "layers", "plugin", "rmt", "testing")
+_ROOMS = (
+    "errors",
+    "estimators",
+    "fit",
+    "guarantees",
+    "layers",
+    "operators",
+    "plugin",
+    "rmt",
+    "testing",
+)
 """Modules that are imported when they are first named, such as `eigcore.fit`."""
 __all__ = [*_HOME]  # pyright: ignore
 
@@ -46,7 +56,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from eigcore import errors, estimators, fit, guarantees, layers, plugin, rmt, testing
+    from eigcore import errors, estimators, fit, guarantees, layers, operators, plugin, rmt, testing
     from eigcore.api import (
         evaluate,
         jvp,

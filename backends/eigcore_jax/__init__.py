@@ -165,6 +165,18 @@ class JaxBackend(Backend):
     ) -> tuple[jax.Array, ...]:
         return jax.grad(function, argnums=tuple(range(len(arrays))))(*arrays)
 
+    def hessian_products(
+        self, function: Callable[..., jax.Array]
+    ) -> Callable[..., tuple[jax.Array, ...]]:
+        @jax.jit
+        def products(arrays: Any, vectors: Any, *more: Any) -> Any:
+            def one(v: Any) -> Any:
+                return jax.jvp(lambda own: jax.grad(function)(own, *more), (arrays,), (v,))[1]
+
+            return jax.vmap(one)(vectors)
+
+        return products
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(function)
 

@@ -162,6 +162,19 @@ class TorchBackend(Backend):
         # compiled code has only one derivative, so the last one needs no graph
         return torch.autograd.grad(value, leaves, create_graph=depth > 0, materialize_grads=True)
 
+    def hessian_products(
+        self, function: Callable[..., torch.Tensor]
+    ) -> Callable[..., tuple[torch.Tensor, ...]]:
+        slope = torch.func.grad(function)
+
+        def products(arrays: Any, vectors: Any, *more: Any) -> Any:
+            def one(v: Any) -> Any:
+                return torch.func.jvp(lambda own: slope(own, *more), (arrays,), (v,))[1]
+
+            return torch.func.vmap(one, randomness="same")(vectors)
+
+        return products
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function, fullgraph=True, backend="aot_eager")
 

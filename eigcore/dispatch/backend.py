@@ -165,6 +165,17 @@ class Backend(abc.ABC):
         """Return the framework's own gradient of a scalar function of arrays; it nests."""
         raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
 
+    def hessian_products(self, function: Callable[..., Array]) -> Callable[..., tuple[Array, ...]]:
+        """Return ``products(arrays, vectors, *more)``: a function's Hessian times vectors.
+
+        function : ``function(arrays, *more)`` is a number; `arrays` is a tuple
+        vectors : one array (m, *shape) for each of the arrays, as are the products
+        """
+        raise NotSupported(
+            f'Backend "{self.name}" does not differentiate, so it has no Hessian; expected arrays '
+            "of torch or JAX. Convert the arrays first."
+        )
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` compiled by the framework, without graph breaks."""
         raise NotSupported(f'Backend "{self.name}" has no compiler; call the function itself.')

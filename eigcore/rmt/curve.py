@@ -21,7 +21,7 @@ NEAR = 0.15
 
 def _blocks(function: Power, u: np.ndarray, width: int) -> np.ndarray:
     rows = max(1, BLOCK // width)
-    return np.concatenate([function(u[at : at + rows]) for at in range(0, len(u), rows)])
+    return np.concatenate([function(u[at : at + rows]) for at in range(0, max(1, len(u)), rows)])
 
 
 def critical_points(t: np.ndarray, c: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures of laws; the only module that draws."""
+"""Pictures of laws, and what an overlay says; the only module that draws."""
 
 from __future__ import annotations
 
@@ -35,3 +35,66 @@ def circle(radius: float, axes: Any, points: int) -> Any:
     axes.set_aspect("equal")
     axes.legend()
     return axes
+
+
+def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
+    """Draw an `Overlay` into axes of matplotlib, or into new ones, and return them."""
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots()[1] if axes is None else axes
+    law, values, p = found.law.host, found.eigenvalues, len(found.eigenvalues)
+    support = np.asarray(law.support())
+    inside = values[(values > 1e-9 * values[-1]) | (values < 0)] if law.atoms() else values
+    bins = bins or int(np.clip(np.sqrt(p) * 2, 10, 80))
+    span = min(values[0], support[0, 0]), support[-1, 1] + 0.05 * np.ptp(support)
+    counts, ends = np.histogram(inside, bins, range=span)
+    width = np.diff(ends)
+    axes.bar(ends[:-1], counts / (p * width), width, align="edge", alpha=0.35, label="eigenvalues")
+    drawn(law, axes, 400)
+    label = {"label": "edge, 95 % band"}
+    for (low, high), edge in zip(found.band(), found.edges, strict=True):
+        if edge.scale:
+            axes.axvspan(low, high, color="tab:green", alpha=0.3, **label)
+            label = {}
+    ends = [span[0], *(each.value for each in found.outliers), *found.spikes(), span[1]]
+    margin = 0.04 * (max(ends) - min(ends))
+    axes.set_xlim(min(ends) - margin, max(ends) + margin)
+    top = axes.get_ylim()[1]
+    for each in found.outliers:
+        axes.annotate(
+            f"{each.value:.3g}",
+            (each.value, 0),
+            (each.value, 0.15 * top),
+            arrowprops={"arrowstyle": "->", "color": "tab:red"},
+            color="tab:red",
+            ha="center",
+        )
+    for place in found.spikes():
+        axes.axvline(float(place), linestyle="--", color="tab:red", linewidth=1)
+    axes.legend()
+    return axes
+
+
+def told(found: Any) -> str:
+    """Say in words what an `Overlay` holds."""
+    lines = [f"{len(found.eigenvalues)} eigenvalues beside {found.law!r}"]
+    edge, (low, high) = found.edges[-1], found.band()[-1]
+    lines.append(
+        f"Upper edge {edge.place:.6g}, largest eigenvalue expected in [{low:.6g}, {high:.6g}] "
+        f"(95 %); found {found.eigenvalues[-1]:.6g}, p-value {found.p_value:.3g}"
+    )
+    outliers = found.outliers
+    listed = ", ".join(f"{each.value:.6g} (p {each.p_value:.2g})" for each in outliers[:10])
+    more = f" and {len(outliers) - 10} more" if len(outliers) > 10 else ""
+    lines.append(f"Outliers at level {found.level:g}: {listed or 'none'}{more}")
+    if len(found.spikes()):
+        lines.append("Spikes predicted: " + ", ".join(f"{x:.6g}" for x in found.spikes()))
+    bulk = found.bulk
+    lines.append(
+        "Bulk: not tested; the law's population was fitted to it, or its fluctuation is not known"
+        if bulk is None
+        else f"Bulk: p-value of the linear statistics {bulk.p_value:.3g}"
+        + "".join(f"; {name} {z:+.2f} standard deviations" for name, z in bulk.z.items())
+    )
+    lines.append(f"Distance of the distribution functions {found.distance:.3g}")
+    return "\n".join(lines)

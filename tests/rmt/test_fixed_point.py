@@ -96,11 +96,7 @@ def test_what_is_not_reached_is_an_error_and_compiled_code_another():
     B = get_backend("numpy")
     with pytest.raises(NotConverged, match="residual"):
         fixed_point(B, lambda d: d + 1, np.array([0.0]), most=20)
-<<<<<<< HEAD
     with pytest.raises(NotSupported, match=r"outside jax\.jit"):
-=======
-    with pytest.raises(NotSupported, match="outside jax.jit"):
->>>>>>> rmt-risks
         jax.jit(lambda c: solved("jax", c))(0.25)
 
 

@@ -32,18 +32,11 @@ def test_white_noise_times_a_covariance_is_its_sample_covariance(c):
     assert [(float(a), float(b)) for a, b in law.atoms()] == known.atoms()
 
 
-<<<<<<< HEAD
 def test_a_product_of_two_has_fuss_catalan_moments_and_no_square_root_at_zero(monkeypatch):
     law = rmt.free_product(rmt.marchenko_pastur(1.0), rmt.marchenko_pastur(1.0))
     np.testing.assert_allclose(law.moments(4), [1, 3, 12, 55], rtol=1e-10)
     np.testing.assert_allclose(law.support(), [[0, 6.75]], atol=1e-8)
     monkeypatch.setattr("eigcore.rmt.series.MOST", 128)
-=======
-def test_a_product_of_two_has_fuss_catalan_moments_and_no_square_root_at_zero():
-    law = rmt.free_product(rmt.marchenko_pastur(1.0), rmt.marchenko_pastur(1.0))
-    np.testing.assert_allclose(law.moments(4), [1, 3, 12, 55], rtol=1e-10)
-    np.testing.assert_allclose(law.support(), [[0, 6.75]], atol=1e-8)
->>>>>>> rmt-risks
     with pytest.raises(NotConverged, match="piece by piece"):
         law.cdf(1.0)
 
@@ -60,12 +53,7 @@ def test_a_law_with_an_equation_joins_another_in_one_system():
 
 def test_atoms_of_large_mass_meet():
     one, two = rmt.discrete([0.0, 1.0], [0.8, 0.2]), rmt.discrete([1.0, 3.0], [0.7, 0.3])
-<<<<<<< HEAD
     np.testing.assert_allclose(rmt.free_sum(one, two).atoms(), [(1.0, 0.5), (3.0, 0.1)])
-=======
-    [(place, mass)] = rmt.free_sum(one, two).atoms()
-    assert (place, round(float(mass), 12)) == (1.0, 0.5)
->>>>>>> rmt-risks
     assert rmt.free_product(one, two).atoms() == [(0.0, 0.8)]
 
 

@@ -50,7 +50,6 @@ METHODS = {
 
 
 def both(law, method):
-<<<<<<< HEAD
     """The value of a method on NumPy, a direction, and the derivative along it by differences."""
     make, start = LAWS[law]
     p = np.array(start)
@@ -77,46 +76,17 @@ EQUATIONS += [
 @pytest.mark.parametrize(("law", "method"), CLOSED + EQUATIONS)
 def test_torch_has_the_values_of_numpy_and_the_derivative_of_differences(law, method):
     value, turn, slope = both(law, method)
-=======
-    """The value of a method on NumPy, and its derivative by differences."""
-    make, start = LAWS[law]
-    p = np.array(start)
-
-    def value(p):
-        return METHODS[method](make(p))
-
-    h, slope = 1e-4, []
-    for one in np.eye(len(p)):
-        near = value(p + h * one) - value(p - h * one)
-        far = value(p + 2 * h * one) - value(p - 2 * h * one)
-        slope.append((8 * near - far) / (12 * h))
-    return value(p), np.array(slope)
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("law", LAWS)
-def test_torch_has_the_values_of_numpy_and_the_derivative_of_differences(law, method):
-    value, slope = both(law, method)
->>>>>>> rmt-risks
     p = torch.tensor(LAWS[law][1], dtype=torch.float64, requires_grad=True)
     found = METHODS[method](LAWS[law][0](p))
     (gradient,) = torch.autograd.grad(found, p)
     assert abs(host(found) - value) < 1e-10 * (1 + abs(value))
-<<<<<<< HEAD
     assert abs(host(gradient) @ turn - slope) < 1e-6 * (1 + abs(slope))
-=======
-    assert abs(host(gradient) - slope).max() < 1e-6 * (1 + abs(slope).max())
->>>>>>> rmt-risks
 
 
 @pytest.mark.parametrize(
     ("law", "method"),
     [
-<<<<<<< HEAD
         ("marchenko_pastur", "moments"),
-=======
-        ("marchenko_pastur", "cdf"),
->>>>>>> rmt-risks
         ("sample_covariance", "density"),
         ("sample_covariance", "support"),
         ("mixture", "stieltjes"),
@@ -124,22 +94,14 @@ def test_torch_has_the_values_of_numpy_and_the_derivative_of_differences(law, me
     ],
 )
 def test_jax_has_the_values_of_numpy_and_the_derivative_of_differences(law, method):
-<<<<<<< HEAD
     value, turn, slope = both(law, method)
-=======
-    value, slope = both(law, method)
->>>>>>> rmt-risks
 
     def call(p):
         return METHODS[method](LAWS[law][0](p))
 
     found, gradient = jax.value_and_grad(call)(jnp.asarray(LAWS[law][1]))
     assert abs(found - value) < 1e-10 * (1 + abs(value))
-<<<<<<< HEAD
     assert abs(gradient @ turn - slope) < 1e-6 * (1 + abs(slope))
-=======
-    assert abs(gradient - slope).max() < 1e-6 * (1 + abs(slope).max())
->>>>>>> rmt-risks
 
 
 def test_a_density_is_differentiated_by_its_place():
@@ -160,11 +122,7 @@ def test_shapes_are_kept_and_half_planes_are_conjugate():
 
 
 def test_compiled_code_is_told_to_stay_outside():
-<<<<<<< HEAD
     with pytest.raises(NotSupported, match=r"outside jax\.jit"):
-=======
-    with pytest.raises(NotSupported, match="outside jax.jit"):
->>>>>>> rmt-risks
         jax.jit(lambda c: rmt.marchenko_pastur(c).density(1.0))(0.5)
 
 

@@ -62,11 +62,7 @@ def test_the_scales_of_three_laws_agree_where_the_laws_do():
     c = 0.5  # rmt.md 3.2
     scale = c ** (-1 / 6) * (1 + c**0.5) ** (4 / 3) * (10**8) ** (-2 / 3)
     np.testing.assert_allclose(known, [(1 + c**0.5) ** 2, scale], rtol=1e-6)
-<<<<<<< HEAD
     np.testing.assert_allclose(rmt.semicircle(2.0).fluctuation(1000), [4.0, 0.02])
-=======
-    assert rmt.semicircle(2.0).fluctuation(1000) == (4.0, 0.02)
->>>>>>> rmt-risks
     signal = rmt.largest_eigenvalue_p_value(4.0, rmt.marchenko_pastur(0.5), 400)
     assert signal < 1e-10
 

@@ -1,0 +1,184 @@
+"""What `eigcore spectrum` reads: matrices in files, and what a function returns."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eigcore.dispatch.registry import infer
+from eigcore.encoding.files import ENDINGS, read_table
+from eigcore.errors import InvalidInput
+from eigcore.operators import Operator, hessian
+
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_ALL = (".npy", ".safetensors", *ENDINGS)
+
+
+def is_function(source: str) -> bool:
+    """Whether the source is ``module:function`` and no file."""
+    return bool(_FUNCTION.fullmatch(source)) and not Path(source).exists()
+
+
+def read_matrix(path: Path, tensor: str | None) -> np.ndarray:
+    """Read a matrix (n, p), whose rows are samples.
+
+    tensor : its name in a .safetensors file with several
+
+    Raises
+    ------
+    InvalidInput
+        A missing file, an unknown ending, or no matrix of finite numbers.
+    """
+    name = path.name.lower()
+    if not name.endswith(_ALL):
+        raise InvalidInput(
+            f"{str(path)!r} has an unknown ending; expected one of {', '.join(_ALL)}, or "
+            "module:function. Convert the file: numpy.save('matrix.npy', matrix)"
+        )
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {str(path)!r}. Expected a matrix. Check the path.")
+    if name.endswith(".npy"):
+        try:
+            return checked(np.load(path, allow_pickle=False), str(path))
+        except (ValueError, EOFError) as exc:
+            raise InvalidInput(
+                f"{str(path)!r} cannot be read as npy ({exc}). Expected an array of numbers. "
+                "Save it again: numpy.save('matrix.npy', matrix)"
+            ) from exc
+    if name.endswith(".safetensors"):
+        return checked(_tensor(path, tensor), str(path))
+    return _table(path)
+
+
+def _table(path: Path) -> np.ndarray:
+    """Return the columns of numbers of a table."""
+    table = read_table(path)
+    columns = {}
+    for column in table.column_names:
+        kind = str(table.schema.field(column).type)
+        if kind.startswith(("int", "uint", "float", "double", "halffloat")):
+            columns[column] = table[column].to_numpy().astype(np.float64)
+    if not columns:
+        raise InvalidInput(
+            f"{str(path)!r} has no column of numbers; expected a matrix below the names. Check the "
+            "separator and the first line."
+        )
+    return checked(np.stack(list(columns.values()), axis=1), str(path))
+
+
+def _tensor(path: Path, name: str | None) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, KeyError, TypeError) as exc:
+        raise InvalidInput(
+            f"{str(path)!r} cannot be read ({exc}). Expected a .safetensors file of floats that "
+            "NumPy has. Save it again, in float32."
+        ) from exc
+    matrices = [key for key, each in tensors.items() if each.ndim >= 2]
+    chosen = matrices[0] if name is None and len(matrices) == 1 else name
+    if chosen not in tensors:
+        raise InvalidInput(
+            f"{str(path)!r} has the matrices {', '.join(sorted(matrices)) or 'none'}; expected the "
+            f"name of one of them, not {name!r}. Type --tensor {sorted(matrices or ['NAME'])[0]}"
+        )
+    return tensors[chosen]
+
+
+def checked(a: Any, place: str) -> np.ndarray:
+    """Return a matrix as float64; more than two axes become two."""
+    a = np.asarray(a)
+    if a.dtype.kind not in "fiub" or a.ndim < 2 or min(a.shape) < 1 or a.size < 4:
+        raise InvalidInput(
+            f"{place} holds {a.dtype} of shape {a.shape}; expected a matrix of numbers, with "
+            "samples as rows. Convert it first."
+        )
+    a = a.reshape(a.shape[0], -1).astype(np.float64)
+    bad = int((~np.isfinite(a)).any(1).sum())
+    if bad:
+        raise InvalidInput(
+            f"{place} has {bad} row(s) with missing or infinite cells; expected finite numbers. "
+            "Drop or fill these rows."
+        )
+    return a
+
+
+def called(source: str) -> Any:
+    """Call ``module:function`` and return what it returns.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such module or function, or it returns nothing of use.
+    """
+    module, name = source.split(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as exc:
+        raise InvalidInput(
+            f"There is no module {exc.name!r}; expected one in this folder or installed. Check the "
+            f"name, or type: cd folder-of-{module}"
+        ) from exc
+    finally:
+        sys.path.pop(0)
+    if not callable(found):
+        raise InvalidInput(
+            f"{module!r} has no function {name!r}; expected one without parameters. Check the name."
+        )
+    return found()
+
+
+def operator_of(returned: Any) -> Operator | None:
+    """Return an operator, or that of a pair (loss, parameters); None for anything else."""
+    if isinstance(returned, Operator):
+        return returned
+    if isinstance(returned, tuple) and len(returned) in (2, 3) and callable(returned[0]):
+        return hessian(*returned)
+    return None
+
+
+def weights_of(returned: Any) -> dict[str, np.ndarray]:
+    """Return the weight matrices of a model or of nested parameters, by name.
+
+    Raises
+    ------
+    InvalidInput
+        If there are none.
+    """
+    named = getattr(returned, "named_parameters", None)
+    leaves = dict(named()) if named else dict(_leaves("", returned))
+    found = {}
+    for name, leaf in leaves.items():
+        backend = infer(leaf)
+        a = backend.to_numpy(backend.asarray(leaf))
+        if a.ndim >= 2 and a.dtype.kind in "fiub" and min(a.shape) > 1:
+            found[name or "matrix"] = checked(a, name or "The matrix")
+    if not found:
+        raise InvalidInput(
+            f"The function returned a {type(returned).__name__} without a matrix; expected an "
+            "operator, a pair (loss, parameters), a model, or arrays. Return one of them."
+        )
+    return found
+
+
+def _leaves(name: str, tree: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        pairs = tree.items()
+    elif isinstance(tree, (list, tuple)):
+        pairs = enumerate(tree)
+    else:
+        if hasattr(tree, "dtype") and hasattr(tree, "shape"):
+            yield name, tree
+        return
+    for key, each in pairs:
+        yield from _leaves(f"{name}.{key}" if name else str(key), each)

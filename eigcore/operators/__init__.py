@@ -1,0 +1,21 @@
+"""Symmetric matrices known by their products with vectors: Lanczos, spectral density, extremes."""
+
+from eigcore.operators.density import Estimate, SpectralDensity, spectral_density
+from eigcore.operators.extremes import Extremes, extreme_eigenvalues
+from eigcore.operators.hessian import hessian
+from eigcore.operators.lanczos import Lanczos, lanczos
+from eigcore.operators.operator import Operator, gram, operator
+
+__all__ = [
+    "Estimate",
+    "Extremes",
+    "Lanczos",
+    "Operator",
+    "SpectralDensity",
+    "extreme_eigenvalues",
+    "gram",
+    "hessian",
+    "lanczos",
+    "operator",
+    "spectral_density",
+]

@@ -1,0 +1,264 @@
+"""The spectral density of an operator by stochastic Lanczos quadrature, with error bars.
+
+Ubaru, Chen and Saad, "Fast estimation of tr(f(A)) via stochastic Lanczos quadrature" (2017); Golub
+and Meurant, "Matrices, Moments and Quadrature" (2010), chapters 6 and 11.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eigcore.dispatch.registry import get_backend
+from eigcore.errors import InvalidInput
+from eigcore.operators.lanczos import lanczos
+from eigcore.operators.operator import Operator
+
+MEMORY = 2**30
+"""Bytes of vectors that all probes of one run may hold."""
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+class Estimate(NamedTuple):
+    """An average over probes.
+
+    Parameters
+    ----------
+    value : array
+    error : array
+        Standard error over the probes; NaN for a single one.
+    lower, upper : array
+        Where the same average lies after infinitely many steps; see the method that returns it.
+    """
+
+    value: Any
+    error: Any
+    lower: Any
+    upper: Any
+
+
+@dataclass(frozen=True)
+class SpectralDensity:
+    """Lanczos quadrature of the distribution of eigenvalues, one rule per probe.
+
+    Parameters
+    ----------
+    diag, off : (probes, m) arrays
+        The tridiagonal matrices, as in `eigcore.operators.Lanczos`.
+    size : int
+        Number of eigenvalues, P.
+    """
+
+    diag: np.ndarray
+    off: np.ndarray
+    size: int
+
+    @cached_property
+    def _rules(self) -> tuple[np.ndarray, np.ndarray]:
+        return _gauss(self.diag, self.off[:, :-1])
+
+    @property
+    def nodes(self) -> np.ndarray:
+        """(probes, m) array: eigenvalues of the tridiagonal matrices, ascending."""
+        return self._rules[0]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(probes, m) array: the share of the spectrum at each node; rows sum to 1."""
+        return self._rules[1]
+
+    @property
+    def probes(self) -> int:
+        """Number of random vectors."""
+        return len(self.diag)
+
+    def density(self, x: Any, width: float | None = None) -> Estimate:
+        """Return the density at x, smoothed by a normal density of standard deviation `width`.
+
+        Parameters
+        ----------
+        x : (...) array-like
+        width : float, optional
+            Default: 1 % of the range of the nodes.
+
+        Returns
+        -------
+        Estimate of (...) arrays
+            lower and upper are value ∓ 2 errors.
+        """
+        x = np.asarray(x, np.float64)
+        width = width or max(float(np.ptp(self.nodes)), 1e-12) / 100
+
+        def bump(nodes: np.ndarray) -> np.ndarray:
+            return np.exp(-0.5 * ((x[..., None] - nodes) / width) ** 2)
+
+        rules = zip(self.nodes, self.weights, strict=True)
+        rows = np.stack([bump(nodes) @ weights for nodes, weights in rules])
+        value, error = _averaged(rows / (width * math.sqrt(2 * math.pi)))
+        return Estimate(value, error, value - 2 * error, value + 2 * error)
+
+    def cdf(self, x: Any) -> Estimate:
+        """Return the share of the eigenvalues up to x.
+
+        Parameters
+        ----------
+        x : (...) array-like
+
+        Returns
+        -------
+        Estimate of (...) arrays
+            lower and upper are the bounds of Chebyshev, Markov and Stieltjes: they hold for these
+            probes whatever the number of steps.
+        """
+        x = np.asarray(x, np.float64)
+        rows = []
+        for nodes, weights in zip(self.nodes, self.weights, strict=True):
+            place = np.searchsorted(nodes, x, side="right")
+            sums = np.concatenate([[0.0, 0.0], np.cumsum(weights), [1.0]])
+            rows.append((sums[place + 1], sums[np.maximum(place, 0)], sums[place + 2]))
+        values, lower, upper = (np.stack(each) for each in zip(*rows, strict=True))
+        return Estimate(*_averaged(values), lower.mean(0), upper.mean(0))
+
+    def trace(self, f: Function, ends: tuple[float, float] | None = None) -> Estimate:
+        """Return tr f(H).
+
+        Parameters
+        ----------
+        f : function
+            Array of eigenvalues -> array. Polynomials of degree up to 2m − 1 have no error but
+            that of the probes.
+        ends : (float, float), optional
+            An interval that contains all eigenvalues, for the bounds.
+
+        Returns
+        -------
+        Estimate of numbers
+            lower and upper span the Gauss rule and the Gauss–Radau rules at both ends. For these
+            probes they hold if no derivative of f changes its sign there, as for log, exp, 1/x
+            and √x. NaN without ends.
+        """
+        sums = (self.weights * f(self.nodes)).sum(-1)
+        value, error = _averaged(self.size * sums)
+        if ends is None:
+            return Estimate(value, error, np.nan, np.nan)
+        bounds = [sums]
+        for end in ends:
+            nodes, weights = self._radau(float(end))
+            bounds.append((weights * f(np.clip(nodes, *ends))).sum(-1))
+        lower, upper = np.min(bounds, 0).mean(), np.max(bounds, 0).mean()
+        return Estimate(value, error, self.size * lower, self.size * upper)
+
+    def moments(self, k: int) -> Estimate:
+        """Return the first k moments of the distribution, tr Hʲ/P for j = 1 … k."""
+        powers = self.nodes[..., None] ** np.arange(1, k + 1)
+        value, error = _averaged((self.weights[..., None] * powers).sum(1))
+        return Estimate(value, error, value - 2 * error, value + 2 * error)
+
+    def _radau(self, end: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rules of m + 1 nodes of which one is `end`."""
+        m = self.diag.shape[-1]
+        T = np.zeros((self.probes, m, m))
+        T[:, range(m), range(m)] = self.diag - end
+        T[:, range(m - 1), range(1, m)] = T[:, range(1, m), range(m - 1)] = self.off[:, :-1]
+        last = np.zeros((self.probes, m, 1))
+        last[:, -1, 0] = self.off[:, -1] ** 2
+        delta = np.linalg.solve(T, last)[:, -1, 0]
+        return _gauss(np.concatenate([self.diag, (end + delta)[:, None]], -1), self.off)
+
+    def plot(self, ax: Any = None, width: float | None = None, log: bool = True) -> Any:
+        """Draw the density with a band of two standard errors; return the matplotlib axes."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.figure().add_subplot()
+        low, high = float(self.nodes.min()), float(self.nodes.max())
+        margin = 0.03 * (high - low) + 1e-12
+        x = np.linspace(low - margin, high + margin, 1000)
+        found = self.density(x, width)
+        ax.plot(x, found.value, label=f"Lanczos, {self.probes} probes")
+        ax.fill_between(x, np.maximum(found.lower, 0), found.upper, alpha=0.3)
+        if log:
+            ax.set_yscale("log")
+            ax.set_ylim(bottom=float(found.value.max()) * 1e-7)
+        ax.set_xlabel("eigenvalue")
+        ax.set_ylabel("density")
+        ax.legend()
+        return ax
+
+    def __str__(self) -> str:
+        moments = self.moments(2)
+        return (
+            f"{self.size} eigenvalues, {self.probes} probes of {self.diag.shape[-1]} steps: from "
+            f"{self.nodes.min():.6g} to {self.nodes.max():.6g}, mean {moments.value[0]:.6g} "
+            f"± {moments.error[0]:.2g}, mean square {moments.value[1]:.6g} ± {moments.error[1]:.2g}"
+        )
+
+
+def spectral_density(
+    operator: Operator,
+    steps: int = 80,
+    probes: int = 10,
+    seed: int = 0,
+    orthogonal: str = "none",
+) -> SpectralDensity:
+    """Estimate the density of an operator's eigenvalues by stochastic Lanczos quadrature.
+
+    Parameters
+    ----------
+    operator : Operator
+    steps : int
+        m: as many products with each probe. Features narrower than 1/m of the range are smoothed.
+    probes : int
+        Random vectors with entries ±1. The standard error falls as 1/√probes.
+    seed : int
+    orthogonal : {"none", "selective", "full"}
+        See `eigcore.operators.lanczos`. "none" needs no memory beyond three vectors per probe: the
+        quadrature of a computed T is as good (Knizhnerman 1996, Comput. Math. Math. Phys. 36).
+
+    Returns
+    -------
+    SpectralDensity
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `eigcore.operators.lanczos`, or no probe.
+    """
+    if not isinstance(probes, int) or probes < 1:
+        raise InvalidInput(f"probes is {probes!r}; expected an integer above 0. Write probes=10.")
+    rng = np.random.default_rng(seed)
+    held = 8 if orthogonal == "none" else 8 + 2 * steps
+    block = max(
+        1, min(probes, MEMORY // (held * operator.size * np.dtype(operator.dtype).itemsize))
+    )
+    found = []
+    for begin in range(0, probes, block):
+        rows = min(block, probes - begin)
+        signs = rng.integers(0, 2, (rows, operator.size), dtype=np.int8) * 2.0 - 1.0
+        found.append(lanczos(operator, signs.astype(operator.dtype), steps, orthogonal))
+    most = max(run.diag.shape[-1] for run in found)
+    diag = np.concatenate([_padded(run.diag, most, "edge") for run in found])
+    off = np.concatenate([_padded(run.off, most, "constant") for run in found])
+    return SpectralDensity(diag, off, operator.size)
+
+
+def _padded(a: np.ndarray, columns: int, mode: Any) -> np.ndarray:
+    return np.pad(a, ((0, 0), (0, columns - a.shape[-1])), mode=mode)
+
+
+def _gauss(diag: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights (probes, m) of tridiagonal matrices, all probes in one batch."""
+    backend = get_backend("numpy")
+    nodes, vectors = backend.eigenpairs_tridiagonal(diag, off, 0, diag.shape[-1] - 1)
+    return nodes, vectors[:, 0, :] ** 2
+
+
+def _averaged(rows: np.ndarray) -> tuple[Any, Any]:
+    if len(rows) == 1:
+        return rows[0], np.full_like(rows[0], np.nan)
+    return rows.mean(0), rows.std(0, ddof=1) / math.sqrt(len(rows))

@@ -1,0 +1,122 @@
+"""The Hessian of a loss of torch or JAX, as an operator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from eigcore.core.arrays import Array
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import infer
+from eigcore.errors import InvalidInput
+from eigcore.operators.operator import Operator
+
+_DTYPES = ("float32", "float64")
+
+
+def hessian(
+    loss: Callable[..., Array],
+    parameters: Any,
+    batches: Sequence[Any] | None = None,
+    backend: str | Backend | None = None,
+) -> Operator:
+    """Return the Hessian of a loss with respect to all its parameters, by products with vectors.
+
+    Several vectors share one evaluation of the loss and of its gradient.
+
+    Parameters
+    ----------
+    loss : function
+        loss(parameters) is a number of the framework; with batches, loss(parameters, batch).
+    parameters : array, or nested dicts, lists and tuples of arrays
+        All float32 or all float64. In torch for example ``dict(model.named_parameters())`` with a
+        loss that calls ``torch.func.functional_call(model, parameters, x)``.
+    batches : sequence, optional
+        The Hessian is the mean over the batches, arrays or tuples of arrays of equal shapes.
+    backend : str or Backend, optional
+
+    Returns
+    -------
+    Operator
+        Its vectors hold the parameters in their order, each flattened.
+
+    Raises
+    ------
+    InvalidInput
+        Parameters that are no arrays of floats, or no batch.
+    NotSupported
+        If the backend does not differentiate, as NumPy.
+    """
+    leaves: list[Any] = []
+    tree = _taken(parameters, leaves)
+    chosen = infer(*leaves, backend=backend)
+    arrays = tuple(chosen.detach(chosen.asarray(a)) for a in leaves)
+    kinds = {chosen.dtype_name(a) for a in arrays}
+    if len(kinds) != 1 or not kinds.issubset(_DTYPES):
+        raise InvalidInput(
+            f"The parameters hold {', '.join(sorted(kinds)) or 'nothing'}; expected arrays of one "
+            "dtype, float32 or float64. Leave parameters out that are not trained."
+        )
+    if batches is not None and not len(batches):
+        raise InvalidInput("There are 0 batches; expected one or more. Leave batches out.")
+
+    def function(own: Sequence[Array], *batch: Any) -> Array:
+        return loss(_built(tree, iter(own)), *batch)
+
+    given = [()] if batches is None else [(batch,) for batch in batches]
+    products = _products(chosen, function, arrays, given)
+    return Operator(sum(math.prod(a.shape) for a in arrays), chosen, arrays[0], products)
+
+
+def _products(
+    backend: Backend,
+    function: Callable[..., Array],
+    arrays: tuple[Array, ...],
+    batches: Sequence[tuple[Any, ...]],
+) -> Callable[[Array], Array]:
+    """Return the products of the mean Hessian: (m, P) -> (m, P)."""
+    multiply, xp = backend.hessian_products(function), backend.xp
+    shapes = [tuple(a.shape) for a in arrays]
+    sizes = [math.prod(shape) for shape in shapes]
+    starts = [sum(sizes[:number]) for number in range(len(sizes))]
+
+    def products(vectors: Array) -> Array:
+        m = vectors.shape[0]
+        parts = tuple(
+            xp.reshape(vectors[:, start : start + size], (m, *shape))
+            for start, size, shape in zip(starts, sizes, shapes, strict=True)
+        )
+        total: Any = 0.0
+        for batch in batches:
+            images = multiply(arrays, parts, *batch)
+            total = total + xp.concat([xp.reshape(each, (m, -1)) for each in images], axis=1)
+        return total / len(batches)
+
+    return products
+
+
+def _taken(tree: Any, leaves: list[Any]) -> Any:
+    """Append the arrays of a tree to `leaves`, and return the tree without them."""
+    if isinstance(tree, Mapping):
+        return {name: _taken(each, leaves) for name, each in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_taken(each, leaves) for each in tree])
+    if isinstance(tree, Iterator):
+        return [_taken(each, leaves) for each in tree]
+    if not hasattr(tree, "dtype"):
+        raise InvalidInput(
+            f"The parameters hold a {type(tree).__name__}; expected arrays, in dicts, lists and "
+            "tuples. Leave it out, and let the loss know it."
+        )
+    leaves.append(tree)
+    return None
+
+
+def _built(tree: Any, leaves: Any) -> Any:
+    """Return a tree with arrays in the places of None."""
+    if isinstance(tree, dict):
+        return {name: _built(each, leaves) for name, each in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_built(each, leaves) for each in tree])
+    return next(leaves)

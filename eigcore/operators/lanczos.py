@@ -1,0 +1,197 @@
+"""Lanczos: the tridiagonal matrices that an operator becomes on the Krylov spaces of its probes.
+
+All probes run at once; the recurrence coefficients are kept in float64. Golub and Meurant,
+"Matrices, Moments and Quadrature" (2010), chapter 4; selective reorthogonalisation by the estimates
+of H. D. Simon, "The Lanczos algorithm with partial reorthogonalization", Math. Comp. 42 (1984).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eigcore.core.arrays import Array
+from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.operators.operator import Operator
+
+WAYS = ("full", "selective", "none")
+_BLOCK = 16
+
+
+@dataclass(frozen=True)
+class Lanczos:
+    """Tridiagonal matrices T = QᵀHQ of m steps, one per probe.
+
+    Parameters
+    ----------
+    diag : (probes, m) array
+        NumPy, float64.
+    off : (probes, m) array
+        ``off[:, -1]`` is β_m, the norm of the remainder; T has the others beside its diagonal.
+    basis : list of (probes, P) arrays
+        The columns of Q; empty with ``orthogonal="none"``.
+    """
+
+    diag: np.ndarray
+    off: np.ndarray
+    basis: list[Array]
+
+
+def lanczos(
+    operator: Operator, start: Any, steps: int, orthogonal: str = "full", locked: Any = None
+) -> Lanczos:
+    """Run Lanczos from every row of `start`.
+
+    Parameters
+    ----------
+    operator : Operator
+    start : (probes, P) array
+        Normalised here.
+    steps : int
+        m ≥ 1. Fewer are made where every Krylov space is exhausted.
+    orthogonal : {"full", "selective", "none"}
+        Orthogonalise each new vector against all before, or when an estimate says that √ε is
+        exceeded, or never. Without it eigenvalues come several times, but quadrature stays right.
+    locked : (k, P) array, optional
+        Orthonormal rows that all vectors are kept orthogonal to.
+
+    Returns
+    -------
+    Lanczos
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        An unknown way, no steps, or products that are not finite.
+    """
+    if orthogonal not in WAYS:
+        raise InvalidInput(
+            f"orthogonal is {orthogonal!r}; expected one of {', '.join(WAYS)}. "
+            'Write orthogonal="full".'
+        )
+    if not isinstance(steps, int) or steps < 1:
+        raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
+    return _Run(operator, operator.array(start), orthogonal, locked).made(min(steps, operator.size))
+
+
+@dataclass
+class _Run:
+    """The state of all probes between two steps."""
+
+    operator: Operator
+    vectors: Array
+    orthogonal: str
+    locked: Array | None
+    diag: list[np.ndarray] = field(default_factory=list)
+    off: list[np.ndarray] = field(default_factory=list)
+    blocks: list[Array] = field(default_factory=list)
+
+    def made(self, steps: int) -> Lanczos:
+        """Make the steps."""
+        q, norm = self._unit(self._free(self.vectors, self.locked))
+        before, beta, scale = 0.0, np.zeros_like(norm), np.zeros_like(norm)
+        basis, loss, again = [], None, False
+        eps = float(np.finfo(self.operator.dtype).eps)
+        for step in range(steps):
+            if self.orthogonal != "none":
+                basis.append(q)
+            w = self.operator.products(q) - self._column(beta) * before
+            alpha = self._dot(q, w)
+            w = self._free(w - self._column(alpha) * q, self.locked)
+            self.diag.append(alpha)
+            scale = np.maximum(scale, np.abs(alpha) + beta)
+            size = np.sqrt(self._dot(w, w))
+            if self.orthogonal == "selective":
+                loss = loss or _Orthogonality(eps, len(alpha))
+                exceeded = loss.next(self.diag, self.off, size)
+                if exceeded or again:
+                    w = self._reorthogonal(w, basis)
+                    loss.restored()
+                again = exceeded and not again
+            elif self.orthogonal == "full":
+                w = self._reorthogonal(self._reorthogonal(w, basis), basis)
+            before = q
+            q, beta = self._unit(w, 10 * eps * np.sqrt(step + 1) * scale)
+            self._check(beta)
+            self.off.append(beta)
+            if not beta.any():
+                break
+        return self._cut(basis)
+
+    def _cut(self, basis: list[Array]) -> Lanczos:
+        diag, off = np.stack(self.diag, -1), np.stack(self.off, -1)
+        # behind a zero of off the vectors are zero, and T falls apart: no weight on what follows
+        ended = np.cumsum(off == 0, axis=-1) - (off == 0) > 0
+        return Lanczos(np.where(ended, diag[:, :1], diag), np.where(ended, 0.0, off), basis)
+
+    def _check(self, beta: np.ndarray) -> None:
+        if not np.isfinite(beta).all():
+            raise NonFiniteInput(
+                f"Product {len(self.diag)} with the operator is not finite; expected finite "
+                "numbers. Check the loss, or the matrix, for NaN and infinity."
+            )
+
+    def _column(self, numbers: np.ndarray) -> Array:
+        return self.operator.array(numbers)[:, None]
+
+    def _dot(self, a: Array, b: Array) -> np.ndarray:
+        backend = self.operator.backend
+        return np.asarray(backend.to_numpy(backend.xp.sum(a * b, axis=-1)), np.float64)
+
+    def _unit(self, w: Array, negligible: Any = 0.0) -> tuple[Array, np.ndarray]:
+        """Return normalised rows and their norms; zero where negligible."""
+        norm = np.sqrt(self._dot(w, w))
+        norm = np.where(norm <= negligible, 0.0, norm)
+        return w * self._column(np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)), norm
+
+    def _free(self, w: Array, rows: Array | None) -> Array:
+        """Return w without its parts along orthonormal rows (k, P), the same for all probes."""
+        return w if rows is None else w - (w @ self.operator.backend.xp.moveaxis(rows, 0, 1)) @ rows
+
+    def _reorthogonal(self, w: Array, basis: list[Array]) -> Array:
+        """Return w without its parts along the basis, block by block."""
+        xp = self.operator.backend.xp
+        while len(basis) - _BLOCK * len(self.blocks) >= _BLOCK:
+            begin = _BLOCK * len(self.blocks)
+            self.blocks.append(_stacked(xp, basis[begin : begin + _BLOCK]))
+            basis[begin : begin + _BLOCK] = [self.blocks[-1][:, i, :] for i in range(_BLOCK)]
+        tail = basis[_BLOCK * len(self.blocks) :]
+        for block in [*self.blocks, *([_stacked(xp, tail)] if tail else [])]:
+            parts = block @ w[:, :, None]
+            w = w - (xp.moveaxis(parts, 1, 2) @ block)[:, 0, :]
+        return w
+
+
+def _stacked(xp: Any, vectors: list[Array]) -> Array:
+    """Stack (probes, P) arrays to (probes, j, P)."""
+    return xp.concat([v[:, None, :] for v in vectors], axis=1)
+
+
+class _Orthogonality:
+    """Simon's estimates ω_jk of qⱼᵀqₖ, by the recurrence that rounding errors follow."""
+
+    def __init__(self, eps: float, probes: int):
+        self.eps = eps
+        self.old, self.now = np.zeros((probes, 0)), np.ones((probes, 1))
+
+    def next(self, diag: list[np.ndarray], off: list[np.ndarray], size: np.ndarray) -> bool:
+        """Advance to the next vector; whether any estimate exceeds √ε."""
+        alpha, beta = np.stack(diag, -1), np.stack([*off, size], -1)
+        j = alpha.shape[-1] - 1
+        new = np.full((len(size), j + 2), self.eps)
+        new[:, -1] = 1.0
+        if j > 0:
+            now, scale = self.now, np.where(size > 0, size, 1.0)[:, None]
+            grown = beta[:, :j] * now[:, 1 : j + 1] + (alpha[:, :j] - alpha[:, j:]) * now[:, :j]
+            grown[:, 1:] += beta[:, : j - 1] * now[:, : j - 1]
+            grown -= beta[:, j - 1 : j] * self.old[:, :j]
+            noise = self.eps * (beta[:, :j] + beta[:, j:])
+            new[:, :j] = (grown + np.copysign(noise, grown)) / scale
+        self.old, self.now = self.now, new
+        return bool((np.abs(new[:, :-1]) > np.sqrt(self.eps)).any())
+
+    def restored(self) -> None:
+        """Record that the newest vector is orthogonal to all before."""
+        self.now[:, :-1] = self.eps
