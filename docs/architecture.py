@@ -21,6 +21,7 @@ CAPTIONS = {
     "core": "what a model is and how it differentiates: the only calculus",
     "dispatch": "who computes: backends and how they are found",
     "api": "the public functions of arrays",
+    "operators": "big matrices known by their products",
     "rmt": "what random-matrix theory predicts",
     "encoding": "from table columns to pencil terms",
     "testing": "the laws of every backend",
@@ -35,13 +36,24 @@ CAPTIONS = {
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
 }
 COLOURS = {
-    "#e8eef7": ("errors", "writing", "core", "dispatch", "api", "rmt"),
+    "#e8eef7": ("errors", "writing", "core", "dispatch", "api", "operators", "rmt"),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees",),
     "#fbe9e4": ("fit", "estimators", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
-ORDER = ["testing", "rmt", "api", "encoding", "fit", "layers", "cli", "estimators", "plugin"]
+ORDER = [
+    "testing",
+    "rmt",
+    "operators",
+    "api",
+    "encoding",
+    "fit",
+    "layers",
+    "cli",
+    "estimators",
+    "plugin",
+]
 """Rooms on the same floor from left to right: those with a long arrow stand at an edge."""
 INK, SOFT = "#22303c", "#5b6b79"
 WIDTH, SPACE, LANE = 12.0, 0.42, 0.26
@@ -156,13 +168,23 @@ def way(upper: Box, lower: Box) -> list[tuple[float, float]]:
     if y - (v + high) > 1.01 * SPACE:
         left = x + u < (WIDTH - x - wide) + (WIDTH - u - broad)
         lane = -LANE if left else WIDTH + LANE
-        start, end = (x, u) if left else (x + wide, u + broad)
-        out, back = y + tall / 2, v + high / 2
-        return [(start, out), (lane, out), (lane, back), (end, back)]
+        begin = _aside((x, y, wide, tall), left, below=True)
+        end = _aside((u, v, broad, high), left, below=False)
+        return [*begin, (lane, begin[-1][1]), (lane, end[-1][1]), *reversed(end)]
     left, right = max(x, u), min(x + wide, u + broad)
     if left < right:  # straight down through the floor that they share
         return [((left + right) / 2, y), ((left + right) / 2, v + high)]
     return [(x + wide / 2, y), (u + broad / 2, v + high)]
+
+
+def _aside(box: Box, left: bool, below: bool) -> list[tuple[float, float]]:
+    """Return how an arrow leaves a box for the lane: by its side, or round the boxes beside it."""
+    x, y, wide, tall = box
+    side = x if left else x + wide
+    if side in (0.0, WIDTH) or abs(side - WIDTH) < 1e-9:
+        return [(side, y + tall / 2)]
+    edge, between = (y, y - SPACE / 2) if below else (y + tall, y + tall + SPACE / 2)
+    return [(x + wide / 3, edge), (x + wide / 3, between)]
 
 
 def draw(path: Path) -> None:
