@@ -19,13 +19,10 @@ from array_api_compat.torch import (
     mean,
     min,
     minimum,
-    ones_like,
     reshape,
     sort,
-    stack,
     sum,
     where,
-    zeros_like,
 )
 from torch import (
     abs,
@@ -41,12 +38,15 @@ from torch import (
     isfinite,
     log,
     log1p,
+    ones_like,
     sign,
     sin,
     sinh,
     sqrt,
     square,
+    stack,
     tanh,
+    zeros_like,
 )
 
 __all__ = [

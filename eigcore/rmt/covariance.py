@@ -84,9 +84,9 @@ class SampleCovariance(EquationLaw):
         """See `EquationLaw.started`; on the support the curves lead there directly."""
         d = np.full(z.shape, np.nan, complex)
         for curve in self.curves:
-            here = (z.imag == 0) & (z.real > curve.lo) & (z.real < curve.hi)
+            here = (np.imag(z) == 0) & (np.real(z) > curve.lo) & (np.real(z) < curve.hi)
             if here.any():
-                near = curve.nearby(z.real[here])
+                near = curve.nearby(np.real(z)[here])
                 d[here] = self.solved(z[here], near / z[here] - 1.0, promised=1e-8)
         left = np.isnan(d)
         if left.any():

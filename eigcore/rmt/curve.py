@@ -119,7 +119,7 @@ class Curve:
     def nearby(self, x: np.ndarray) -> np.ndarray:
         """Return w close to w(x + i0), for x (k,) inside the interval."""
         angle, w = self._points
-        u, v = CubicSpline(angle, np.stack((w.real, w.imag), axis=-1))(self._angle(x)).T
+        u, v = CubicSpline(angle, np.stack((np.real(w), np.imag(w)), axis=-1))(self._angle(x)).T
         w = u + 1j * np.maximum(v, 1e-12 * np.abs(u))
         lost = self._improve(w, x, np.arange(len(x)))
         if len(lost):
@@ -134,7 +134,7 @@ class Curve:
             moved = np.abs(new - w[active])
             w[active] = new
             # the next step would be as small as the square of this one
-            active = active[(moved > 1e-8 * new.imag) | stays]
+            active = active[(moved > 1e-8 * np.imag(new)) | stays]
             if not len(active):
                 break
         return active
@@ -142,8 +142,8 @@ class Curve:
     def _bracketed(self, x: np.ndarray) -> np.ndarray:
         """Return `nearby` by bisection: x ascends with u along the curve."""
         _, w = self._points
-        place = np.searchsorted(self._place(w.real, w.imag)[1:-1], x)
-        lo, hi = w.real[place], w.real[place + 1]
+        place = np.searchsorted(self._place(np.real(w), np.imag(w))[1:-1], x)
+        lo, hi = np.real(w)[place], np.real(w)[place + 1]
         for _ in range(50):
             middle = 0.5 * (lo + hi)
             below = self._place(middle, self._height(middle)) < x
@@ -158,14 +158,14 @@ class Curve:
         t, weight = self.t, self.c * self.t**2 / len(self.t)
 
         def sums(w: np.ndarray) -> np.ndarray:
-            ahead = w.real[:, None] - t
-            inverse = 1 / (ahead**2 + w.imag[:, None] ** 2)
+            ahead = np.real(w)[:, None] - t
+            inverse = 1 / (ahead**2 + np.imag(w)[:, None] ** 2)
             square = inverse * inverse
             first = (inverse @ weight, (ahead * inverse) @ weight)
             return np.stack((*first, square @ weight, (ahead * square) @ weight), axis=-1)
 
         plain, tilted, square, turned = _blocks(sums, w, len(t)).T
-        u, v = w.real, w.imag
+        u, v = np.real(w), np.imag(w)
         z = u + self.c * t.mean() + tilted + 1j * v * (1 - plain)
         slope = 1 - (plain - 2 * v**2 * square) + 2j * v * turned
         new = w - (z - x) / slope
@@ -198,8 +198,8 @@ class Curve:
         t = self.t
 
         def real(w: np.ndarray) -> np.ndarray:
-            ahead = w.real[:, None] - t
-            return (ahead / (ahead**2 + w.imag[:, None] ** 2)) @ t**2 / len(t)
+            ahead = np.real(w)[:, None] - t
+            return (ahead / (ahead**2 + np.imag(w)[:, None] ** 2)) @ t**2 / len(t)
 
         return u + self.c * (t.mean() + _blocks(real, u + 1j * v, len(t)))
 

@@ -90,7 +90,7 @@ def off_support(law: EquationLaw, x: np.ndarray) -> np.ndarray:
 def _polished(law: EquationLaw, place: float, near: float) -> Edge | None:
     """Return the critical point next to a place off the support, or None."""
     try:
-        start = law.started(np.array([place + 0j])).real.reshape(-1)
+        start = np.real(law.started(np.array([place + 0j]))).reshape(-1)
     except ArithmeticError:
         return None
     k = len(start)

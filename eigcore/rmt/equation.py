@@ -71,13 +71,13 @@ class EquationLaw(Law):
         lo, hi = self._span()
         size = max(hi - lo, abs(hi), abs(lo))
         height, d, count = size, None, len(z)
-        while height > LOWEST * size and (d is None or bool((z.imag < height).any())):
-            above = z.real + 1j * np.maximum(z.imag, height)
+        while height > LOWEST * size and (d is None or bool((np.imag(z) < height).any())):
+            above = np.real(z) + 1j * np.maximum(np.imag(z), height)
             if d is None:
                 d = self._initial(above).reshape((count, -1) if self.system else (count,))
             d = self.solved(above, d, promised=1e-6)
             height *= FACTOR
-        on_line = bool((z.imag == 0).any())
+        on_line = bool((np.imag(z) == 0).any())
         return self.solved(z, d, promised=1e-8 if on_line else 1e-10, upper=not on_line)
 
     def solved(

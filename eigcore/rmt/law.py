@@ -84,7 +84,7 @@ class Law(abc.ABC):
         """Return the law with other parameters, perhaps of another backend."""
         other = copy.copy(self)
         for cached in ("host", "_own_edges", "_series"):
-            other.__dict__.pop(cached, None)
+            vars(other).pop(cached, None)
         other.backend, other.parameters = backend, parameters
         return other
 
@@ -182,7 +182,7 @@ class Law(abc.ABC):
         return xp.real(m) if real else xp.where(lower, xp.conj(m), m)
 
     def _check_off_support(self, z: np.ndarray) -> None:
-        x = z.real[z.imag == 0]
+        x = np.real(z)[np.imag(z) == 0]
         intervals = [*map(tuple, self.host.support()), *((a, a) for a, _ in self.host.atoms())]
         for lo, hi in intervals:
             bad = x[(x >= lo) & (x <= hi)]
