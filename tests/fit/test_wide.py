@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from samples import problem_for
 
+from eigcore.errors import InvalidInput
 from eigcore.fit import fit
 from eigcore.fit.context import Context
 from eigcore.fit.data import covariance
@@ -79,7 +80,7 @@ def test_the_callback_hears_of_the_fit_before_the_table_is_read():
         heard.append(step)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(InvalidInput, match="target is '7'"):
         fit({"a": ["no table at all"]}, 7, callback=callback)
     assert heard[0][:2] == ("choosing", 0.0)
 
