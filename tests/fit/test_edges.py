@@ -4,21 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from levels import BIG, QUICK, levels_and_target
 
 import eigcore
 import eigcore.fit
 from eigcore.errors import InvalidInput, InvalidTable, NonFiniteInput
 
-QUICK = {"dim": 3, "knots": 8, "penalty": 1e-4, "members": 2, "max_iter": 30, "seed": 0}
-EFFECT = np.array([10.0, 30.0, -20.0])
-BIG = 120_000_000_000_000_000
-
-
-@pytest.fixture(scope="module")
-def rows():
-    rng = np.random.default_rng(0)
-    level, z = rng.integers(1, 4, 300), rng.normal(size=300)
-    return level, z, EFFECT[level - 1] + z
+rows = pytest.fixture(levels_and_target, scope="module", name="rows")
 
 
 @pytest.mark.parametrize("give", [lambda c: c, lambda c: [*c], lambda c: c.tolist()])

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from eigcore.encoding import Categories, Encoding
-from eigcore.encoding.terms import Column
+from eigcore.fit.options import FitOptions
 from eigcore.model import SpectralModel
 
 
@@ -30,7 +30,7 @@ def centred(encoding: Encoding, params: np.ndarray) -> np.ndarray:
     return params
 
 
-def with_meaning(model: SpectralModel, mean: np.ndarray, options: Any) -> SpectralModel:
+def with_meaning(model: SpectralModel, mean: np.ndarray, options: FitOptions) -> SpectralModel:
     """Return the model with the meanings that the options of a fit ask for.
 
     Parameters
@@ -39,6 +39,7 @@ def with_meaning(model: SpectralModel, mean: np.ndarray, options: Any) -> Spectr
     mean : (terms,) float64
         Average of each term over the fitted rows.
     options : FitOptions
+        on_unseen and on_missing are used.
     """
     params = [centred(model.encoding, p) for p in model.params]
     whole = [column.missing for column in model.encoding.columns]
@@ -92,12 +93,9 @@ def _encoding(
 
 def _kept(before: Encoding, after: Encoding) -> np.ndarray:
     """Which terms of `after` are terms of `before`: (terms,) bool."""
-    found = [_also(*pair) for pair in zip(before.parts, after.parts, strict=True)]
+    pairs = zip(before.parts, after.parts, strict=True)
+    found = [np.arange(new.terms) < old.terms for old, new in pairs]
     return np.concatenate([np.zeros(0, dtype=bool), *found])
-
-
-def _also(old: Column, new: Column) -> np.ndarray:
-    return np.arange(new.terms) < old.terms
 
 
 def _averaged(
