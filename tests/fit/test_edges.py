@@ -138,3 +138,12 @@ def test_a_model_of_labels_that_are_integers_reads_frames_by_label():
     fitted = SpectralRegressor.from_model(model)
     with warnings.catch_warnings(action="ignore"):
         np.testing.assert_allclose(fitted.predict(X[[3, 1, 2]]), model.predict(X))
+
+
+def test_levels_of_a_stream_average_to_zero(rows):
+    level, z, y = rows
+    batches = [{"c": level, "z": z, "y": y + np.where(level == 1, 50.0, 0.0) * z}]
+    options = QUICK | {"epochs": 20, "categories": ["c"], "sample_rows": 60, "max_iter": 5}
+    model = eigcore.fit.fit_stream(batches, "y", **options).model
+    for _, params in model.members:
+        np.testing.assert_allclose(params[:, 1:4].mean(1), 0.0, atol=1e-12)

@@ -135,3 +135,14 @@ def test_a_column_is_as_monotone_and_convex_as_its_projections(weight):
     assert not (first.increasing)
     assert not (first.convex)
     assert not (second.convex)
+
+
+def test_a_linear_column_with_limits_is_neither_convex_nor_concave():
+    spec = EigSpec(1, 3, index="convex")
+    values = params(spec, np.random.default_rng(0))
+    for limits, claimed in ((None, True), ((0.0, 1.0), False)):
+        model = SpectralModel(Encoding((Linear(limits=limits),)), [(spec, values)])
+        certificate = model.certify()
+        assert certificate.convex == certificate.columns[0].convex == claimed
+        low, middle, high = model.predict([[-3.0], [0.0], [3.0]])
+        assert (middle <= (low + high) / 2 + 1e-12) or not claimed
