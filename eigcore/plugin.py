@@ -15,6 +15,7 @@ _HOME = {
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
     "window": "dispatch.backend",
+    "values_of": "dispatch.backend",
     # what is differentiated
     "Rule": "core.rules",
     "rule_from_key": "core.rules",
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule, rule_from_key
     from eigcore.core.sources import Answer, Diagonals, Encoded, Matrices, Pencil, Source, Want
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, window
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of, window
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.layers import layer, start

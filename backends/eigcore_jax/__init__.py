@@ -31,6 +31,7 @@ from eigcore.plugin import (
     Want,
     forward,
     hookimpl,
+    values_of,
     window,
 )
 from eigcore_jax import host
@@ -86,7 +87,7 @@ class JaxBackend(Backend):
         return not isinstance(a, Tracer)
 
     def all_finite(self, a: jax.Array) -> bool:
-        if not self.is_concrete(a):
+        if isinstance(a, Tracer):
             return False
         numbers = np.asarray(a)
         return (
@@ -149,7 +150,9 @@ class JaxBackend(Backend):
 
     def evaluate(self, rule: Rule, source: Source) -> jax.Array:
         if not host.is_large(source):
-            return super().evaluate(rule, source)
+            if self.traced or isinstance(source, Encoded):
+                return super().evaluate(rule, source)
+            return _jit(values_of, self, rule, type(source))(*source)  # a short call: no detour
         found = host.kernel(self, rule, source, "values")
         return rule.value(self, source.assembled(self)) if found is None else found.values
 

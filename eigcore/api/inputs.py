@@ -67,10 +67,10 @@ def taken(backend: Backend, a: Any) -> Array:
     InvalidInput
         If it holds no numbers, or numbers that this library would shorten.
     """
-    a = _readable(a)
-    if isinstance(a, np.ndarray) and a.dtype.kind in "iub":
-        # at once: the integers of a library can be shorter
-        return backend.asarray(a, dtype="float64")
+    if isinstance(a, np.ndarray):
+        a = _readable(a)
+        if a.dtype.kind in "iub":  # at once: the integers of a library can be shorter
+            return backend.asarray(a, dtype="float64")
     made = backend.asarray(a)
     if made is not a and str(a.dtype).lower() == "float64":
         name = backend.dtype_name(made)
@@ -92,8 +92,6 @@ def following(backend: Backend, a: Any, like: Array) -> Array:
 
 def _readable(a: Any) -> Any:
     """Return a NumPy array of numbers as every library can read it; other arrays as they are."""
-    if not isinstance(a, np.ndarray):
-        return a
     if (
         type(a) is np.ndarray
         and a.dtype.char in "dfe"
@@ -152,7 +150,8 @@ def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int
     `what` names the source in errors; the last `core` axes of its last array form one matrix.
     """
     values = backend.evaluate(rule, source)
-    check_values(backend, values, what, source.arrays[-1], core)
+    if not backend.all_finite(values):
+        check_values(backend, values, what, source.arrays[-1], core)
     return values
 
 
