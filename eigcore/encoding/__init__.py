@@ -8,11 +8,12 @@ from eigcore.encoding.columns import (
     column_from_dict,
 )
 from eigcore.encoding.encoding import Encoding
-from eigcore.encoding.knots import is_constant, quantile_knots
+from eigcore.encoding.knots import LARGEST, is_constant, quantile_knots
 from eigcore.encoding.projection import Projection
 from eigcore.encoding.terms import Column, Pieces
 
 __all__ = [
+    "LARGEST",
     "Categories",
     "Column",
     "Encoding",

@@ -95,6 +95,7 @@ def _hats(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:
     )
 
 
+@np.errstate(over="ignore")
 def derivative(encoding: Encoding, x: np.ndarray) -> np.ndarray:
     """See `Encoding.derivative`."""
     x = encoding.extended(np.asarray(x, dtype=np.float64))

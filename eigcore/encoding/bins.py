@@ -49,6 +49,7 @@ def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(cells), terms - 1, np.clip(found, 0, last))
 
 
+@np.errstate(over="ignore")
 def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
     # the arithmetic of Encoding for one term per cell: equal to the last bit
     form, origin, width, low, high, fill = (

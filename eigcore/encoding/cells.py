@@ -26,8 +26,19 @@ EXACT = 2**53
 """Up to this size, float64 holds every integer."""
 CATEGORIES = ("category", "categorical", "enum", "dictionary")
 """How the names of types begin that declare categories."""
-LOSING = (*CATEGORIES, "decimal", "list", "array", "struct", "map")
-"""How the names of types begin that NumPy reads with a loss of nulls, digits or levels."""
+LOSING = (
+    *CATEGORIES,
+    "decimal",
+    "list",
+    "array",
+    "struct",
+    "map",
+    "int128",
+    "uint128",
+    "dense_",
+    "sparse_",
+)
+"""How the names of types begin that NumPy reads with a loss, or not at all; the last are unions."""
 _NONE, _EMPTY = np.array(None), np.array("", dtype=object)
 
 

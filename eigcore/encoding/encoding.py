@@ -170,7 +170,10 @@ class Encoding:
             If the last axis of x is not `columns`, or an array of its dtype cannot hold the levels
             of a column, such as text.
         """
-        return encoded(self, x, backend, codes)
+        if not isinstance(x, np.ndarray):
+            return encoded(self, x, backend, codes)
+        with np.errstate(over="ignore"):  # far outside a narrow piece: ±∞, which is clipped
+            return encoded(self, x, backend, codes)
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return dφ/dt of every term, from the right, in float64 on the host.

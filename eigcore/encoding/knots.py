@@ -12,6 +12,10 @@ CLOSE = 64 * float(np.finfo(np.float64).eps)
 """Knots closer than this, relative to their size, become one knot."""
 
 
+LARGEST = 1e75
+"""Squares of the ratio of two numbers between 1 / LARGEST and LARGEST are floats."""
+
+
 def is_constant(values: np.ndarray) -> bool:
     """Whether numbers (rows,) differ by rounding alone: max x − min x ≤ CLOSE · max |x|.
 

@@ -35,9 +35,10 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     `categorical_features`. The columns of a frame are called by their labels, those of an array x0,
     x1, …
     """
-    if getattr(getattr(X, "dtype", None), "names", None):
+    records = getattr(getattr(X, "dtype", None), "names", None)
+    if records or type(X) is dict:
         raise InvalidInput(
-            "X is a record array; expected an array of one type, or a data frame. Pass "
+            f"X is a {'record array' if records else 'dict'}; expected an array of one type, or a data frame. Pass "
             "pandas.DataFrame(X)."
         )
     X = unmasked(X)

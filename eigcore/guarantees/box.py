@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
+from eigcore.encoding import LARGEST
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.interval import Ends, decision_interval
 from eigcore.guarantees.slopes import EPS
@@ -74,6 +75,12 @@ def local(
     """
     table = np.atleast_2d(model.encoding.table(x))
     table = table.reshape(-1, table.shape[-1])
+    if (far := np.abs(np.nan_to_num(table)).max(0, initial=0.0) > LARGEST).any():
+        name = model.encoding.names[int(np.argmax(far))]
+        raise InvalidInput(
+            f"Column {name!r} of x holds a number beyond {LARGEST:g}; expected smaller ones, whose "
+            "boxes can be certified. Leave those rows out."
+        )
     low, high = (_squeeze(a) for a in decision_interval(model, table, _spread(radii, table)))
     link = model.static.link
     lower, upper = _through_link(link, low, high)

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from eigcore.encoding import Encoding, Periodic
+from eigcore.encoding import LARGEST, Encoding, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.slopes import (
@@ -251,10 +251,10 @@ def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
     else:
         radii = np.asarray(radius, dtype=np.float64)
         radii = radii * numeric if radii.ndim == 0 else radii
-    if radii.shape != (len(names),) or not (np.isfinite(radii) & (radii >= 0)).all():
+    if radii.shape != (len(names),) or not ((radii >= 0) & (radii <= LARGEST)).all():
         raise InvalidInput(
-            f"radius is {radius!r}. Expected a non-negative number, a mapping of column names, or "
-            f"one number for each of the {len(names)} columns. Write radius=0.1."
+            f"radius is {radius!r}. Expected a number from 0 to {LARGEST:g}, a mapping of column "
+            f"names, or one number for each of the {len(names)} columns. Write radius=0.1."
         )
     moving = [name for name, r, n in zip(names, radii, numeric, strict=True) if r > 0 and not n]
     if moving:

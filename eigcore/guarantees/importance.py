@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
+from eigcore.encoding import LARGEST
 from eigcore.guarantees.explanation import by_part, pulls
 from eigcore.portable.description import Described
 
@@ -58,7 +59,10 @@ def _shares(mixing: np.ndarray, table: np.ndarray, weights: np.ndarray | None) -
     """Return the share of each column in each projection: (projections, columns)."""
     seen = ~np.isnan(table)
     count = np.where(seen, 1.0 if weights is None else weights[:, None], 0.0)
-    cells, total = np.where(seen, table, 0.0), np.maximum(count.sum(0), np.finfo(float).tiny)
+    cells, total = (
+        np.clip(np.where(seen, table, 0.0), -LARGEST, LARGEST),
+        np.maximum(count.sum(0), np.finfo(float).tiny),
+    )
     mean = (count * cells).sum(0) / total
     spread = (count * np.abs(cells - mean)).sum(0) / total
     shares = np.abs(mixing) * spread

@@ -76,6 +76,21 @@ def arrow_chunks(cells, kind):
     return pa.table({"c": pa.chunked_array([array[:2], array[2:]])})
 
 
+def arrow_union(cells, kind):
+    pa = pytest.importorskip("pyarrow")
+    parts = [arrow(cells, kind)["c"].combine_chunks(), pa.array([7])]
+    if isinstance(parts[0], pa.DictionaryArray):
+        return arrow(cells, kind)  # a union cannot hold declared levels
+    first, places = pa.array([0] * 3, pa.int8()), pa.array(range(3), pa.int32())
+    return pa.table({"c": pa.UnionArray.from_dense(first, places, parts)})
+
+
+def polars_128_bits(cells, kind):
+    pl = pytest.importorskip("polars")
+    frame = polars(cells, kind)
+    return frame.cast(pl.Int128) if kind == "int" else frame
+
+
 def polars(cells, kind):
     pl = pytest.importorskip("polars")
     as_levels = kind == "levels" and isinstance(cells[0], str)
@@ -88,7 +103,7 @@ def polars_lazy(cells, kind):
 
 CONTAINERS = [
     *(plain, arrays, table_of_objects, lists_of_rows, masked, pandas_objects, pandas_nullable),
-    *(pandas_arrow, arrow, arrow_chunks, polars, polars_lazy),
+    *(pandas_arrow, arrow, arrow_chunks, arrow_union, polars, polars_lazy, polars_128_bits),
 ]
 
 

@@ -200,7 +200,7 @@ def test_one_row_and_tables_are_accepted():
     [
         ({"x": np.zeros((1, 5))}, "without radius"),
         ({"radius": {"sice": 1.0}}, "sice"),
-        ({"radius": -1.0}, "non-negative"),
+        ({"radius": -1.0}, "a number from 0 to"),
         ({"radius": [1.0, 2.0]}, "each of the 5"),
         ({"radius": {"town": 1.0}}, "category columns town"),
     ],

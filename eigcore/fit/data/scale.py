@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.encoding import is_constant
+from eigcore.encoding import LARGEST, is_constant
 from eigcore.errors import InvalidInput, InvalidTable
-
-LEAST, MOST = 1e-75, 1e75
-"""Squares of the ratio of two numbers between these are floats."""
 
 
 def check_numbers(name: str, numbers: np.ndarray, rows: int) -> None:
@@ -46,8 +43,8 @@ def _extreme(numbers: np.ndarray) -> str | None:
         return None
     low, high = float(np.min(numbers)), float(np.max(numbers))
     largest, range_ = max(abs(low), abs(high)), high - low
-    expected = f"expected numbers up to {MOST:g}, and a range of at least {LEAST:g}."
-    if largest > MOST:
+    expected = f"expected numbers up to {LARGEST:g}, and a range of at least {1 / LARGEST:g}."
+    if largest > LARGEST:
         return f"holds numbers as large as {largest:.3g}; {expected}"
-    small = range_ < LEAST and not is_constant(numbers)
+    small = range_ < 1 / LARGEST and not is_constant(numbers)
     return f"has a range of {range_:.3g}; {expected}" if small else None

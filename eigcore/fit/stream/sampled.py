@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.encoding import LARGEST
 from eigcore.encoding.cells import Cells
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidInput
 from eigcore.fit.context import Context
-from eigcore.fit.data.scale import MOST
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
@@ -180,9 +180,9 @@ def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
             values[cells == level] = code
     else:
         values = np.asarray(cells, np.float64)
-    wrong = ~(np.abs(values) <= MOST)
+    wrong = ~(np.abs(values) <= LARGEST)
     if wrong.any():
-        expected = " or ".join(map(repr, static.classes)) or f"finite numbers up to {MOST:g}"
+        expected = " or ".join(map(repr, static.classes)) or f"finite numbers up to {LARGEST:g}"
         raise InvalidInput(
             f"Target {static.target_name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
             f"row(s) of a batch; expected {expected}. Correct or remove those rows."

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from samples import smooth_table
 
+import eigcore
 from eigcore.errors import InvalidInput, InvalidTable
+from eigcore.estimators import SpectralRegressor
 from eigcore.fit import fit
 
 QUICK = {"dim": 3, "knots": 4, "members": 1, "penalty": 1e-3, "max_iter": 15}
@@ -81,3 +83,29 @@ def test_weights_of_any_scale_give_the_same_model(factor):
     one, two = (fit(scaled(), "y", weights=w, **QUICK) for w in (weights, factor * weights))
     assert np.array_equal(one.model.params[0], two.model.params[0])
     assert one.report.model.train == two.report.model.train
+
+
+@pytest.mark.parametrize("cell", [1e308, -1e308, 1e200])
+def test_cells_far_outside_the_range_predict_as_at_its_end(cell):
+    table = scaled()
+    estimator = SpectralRegressor(dim=3, knots=4, n_estimators=1, penalty=1e-3, max_iter=5)
+    names = [n for n in table if n != "y" and table[n].dtype == float]
+    X = np.stack([table[name] for name in names], 1)
+    model = estimator.fit(X, table["y"]).model_
+    far, end = X[:3].copy(), X[:3].copy()
+    far[1, 0], end[1, 0] = cell, (X[:, 0].max if cell > 0 else X[:, 0].min)()
+    np.testing.assert_array_equal(estimator.predict(far), estimator.predict(end))
+    dense = model.encoding(model.encoding.table(far), eigcore.get_backend("numpy"), codes=True)
+    np.testing.assert_array_equal(
+        dense, model.encoding(model.encoding.table(end), eigcore.get_backend("numpy"), codes=True)
+    )
+    here = model.explain(far)
+    np.testing.assert_array_equal(here.prediction, model.explain(end).prediction)
+    assert here.slopes[1, 0] == 0.0
+    with pytest.raises(InvalidInput, match="Column 'x0' of x holds a number beyond 1e"):
+        model.certify(x=far, radius=0.1)
+    with pytest.raises(InvalidInput, match=r"Expected a number from 0 to 1e\+75"):
+        model.certify(radius=abs(cell))
+    went_on = estimator.partial_fit(np.concatenate([X, far]), np.append(table["y"], np.zeros(3)))
+    assert np.isfinite(went_on.predict(far)).all()
+    assert np.isfinite(list(went_on.feature_importances_)).all()
