@@ -38,8 +38,8 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     records = getattr(getattr(X, "dtype", None), "names", None)
     if records or type(X) is dict:
         raise InvalidInput(
-            f"X is a {'record array' if records else 'dict'}; expected an array of one type, or a data frame. Pass "
-            "pandas.DataFrame(X)."
+            f"X is a {'record array' if records else 'dict'}; expected an array of one type, or a "
+            "data frame. Pass pandas.DataFrame(X)."
         )
     X = unmasked(X)
     if _is_frame(X):

@@ -510,3 +510,9 @@ def test_levels_never_seen_are_told_or_refused(mixed):
     with pytest.raises(InvalidInput, match="Levels that no fitted row has"):
         strict.predict(new)
     assert np.isfinite(strict.predict(X.head(2).assign(a=np.nan))).all()
+
+
+@pytest.mark.parametrize("table", [{"a": [1.0, 2.0, 3.0]}, np.zeros(3, [("a", float)])])
+def test_tables_that_scikit_learn_does_not_read_are_one_clear_error(table):
+    with pytest.raises(InvalidInput, match=r"^X is a (dict|record array); .*pandas\.DataFrame"):
+        SpectralRegressor().fit(table, [1.0, 2.0, 3.0])
