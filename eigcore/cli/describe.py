@@ -53,10 +53,11 @@ def describe(model: SpectralModel) -> dict[str, Any]:
         for spec in static.specs
     )
     listed = ", ".join(map(str, static.classes))
+    neutral = model.provenance.get("neutral", ())
     return {
         "target": static.target_name or "a number",
         "prediction": _LINKS[static.link].format(classes=static.classes, listed=listed),
-        "columns": [{"name": name, **_column(column)} for name, column in pairs],
+        "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
         "members": [f"{count} of {spec}" for spec, count in specs.items()],
         "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
     }
@@ -72,15 +73,18 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-def _column(column: Column) -> dict[str, Any]:
-    holds, values = type(column).__name__.lower(), ""
+def _column(column: Column, neutral: bool) -> dict[str, Any]:
+    holds, values, unseen = type(column).__name__.lower(), "", ""
+    absent = "neutral" if neutral else "a matrix"
     if isinstance(column, Categories):
         holds = f"{len(column.levels)} categories"
         values = ", ".join(map(str, column.levels[:_LEVELS]))
         values += ", …" if len(column.levels) > _LEVELS else ""
+        unseen = "an error" if column.unseen == "refuse" else "neutral"
     elif isinstance(column, PiecewiseLinear):
         holds = f"numbers, {len(column.knots) - 1} pieces"
         values = f"{column.knots[0]:g} … {column.knots[-1]:g}"
     elif isinstance(column, Linear):
         holds = "numbers, linear"
-    return {"holds": holds, "values": values, "missing": column.missing}
+    absent = absent if column.missing else "an error"
+    return {"holds": holds, "values": values, "missing": absent, "unseen": unseen}

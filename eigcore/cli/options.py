@@ -72,7 +72,7 @@ class Flags(Dialect):
 
 def _typed(value: Any) -> str:
     values = value if isinstance(value, (list, tuple)) else [value]
-    return " ".join(shlex.quote(str(each)) for each in values)
+    return " ".join("$'\\t'" if each == "\t" else shlex.quote(str(each)) for each in values)
 
 
 def check_flags(args: Sequence[str]) -> None:

@@ -121,12 +121,15 @@ def model(described: dict[str, Any], certificate: Certificate) -> None:
     """Print what a model file holds: columns, settings, guarantees, provenance."""
     line(f"Predicts {described['target']}: {described['prediction']}.")
     columns = Table(title="Columns", title_justify="left")
-    for name in ("column", "holds", "range or levels", "missing cells"):
+    for name in ("column", "holds", "range or levels", "missing", "new levels"):
         columns.add_column(name)
     for each in described["columns"]:
-        missing = "a matrix of their own" if each["missing"] else "an error"
-        columns.add_row(each["name"], each["holds"], each["values"], missing)
+        columns.add_row(
+            *(each[field] for field in ("name", "holds", "values", "missing", "unseen"))
+        )
     console().print(columns)
+    if any("neutral" in (each["missing"], each["unseen"]) for each in described["columns"]):
+        line("Neutral: such a cell counts as the average of the fitted rows, or of the levels.")
     for each in described["members"]:
         line(f"Neurons: {each}.")
     console().print(_guarantees(certificate))

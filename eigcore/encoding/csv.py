@@ -24,6 +24,7 @@ _MARKS = {
     b"\xfe\xff": "utf-16",
 }
 """What the first bytes of a file say of its encoding; the first that fits."""
+_SEPARATORS = ";\t|,"
 _ABSENT = ("None", "<NA>")
 """Cells that are missing, beside those that pyarrow knows."""
 _EXTRA = "\0"
@@ -75,8 +76,21 @@ class CsvFile:
                 raise ValueError("it is empty")
             self._above = rows.line_num
             first = next((row for row in rows if row), given)
+        self._check_separator(given, first)
         self.names = [name or f"Unnamed: {place}" for place, name in enumerate(given)]
         self._extra = len(first) == len(given) + 1 and not first[-1]
+
+    def _check_separator(self, *lines: list[str]) -> None:
+        """Raise InvalidTable if another separator splits the first lines, and this one does not."""
+        for other in _SEPARATORS:
+            split = {len(self.reading.sep.join(cells).split(other)) for cells in lines}
+            if len(lines[0]) == 1 and len(split) == 1 and split != {1}:
+                raise InvalidTable(
+                    f"The first line of {str(self.path)!r} holds {other!r} and no "
+                    f"{self.reading.sep!r}; expected the character that separates its cells.",
+                    "sep",
+                    other,
+                )
 
     def kinds(self) -> dict[str, Kind]:
         """What the cells of each column are; this reads the whole file."""

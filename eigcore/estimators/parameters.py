@@ -16,6 +16,7 @@ from eigcore.errors import InvalidOption
 from eigcore.fit.checks import Choice, Number, Text, Whole
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
+from eigcore.fit.signature import check_options
 
 Class = TypeVar("Class", bound=type)
 
@@ -197,6 +198,7 @@ def has_parameters(*names: str) -> Callable[[Class], Class]:
     signature = inspect.Signature([*own, *more])
 
     def __init__(self: Any, **parameters: Any) -> None:  # noqa: N807
+        check_options(type(self).__name__, parameters, known, "parameter")
         given = signature.bind(self, **parameters).arguments
         for name, each in known.items():
             setattr(self, name, given.get(name, each.default))

@@ -74,6 +74,16 @@ class FitResult:
     report: Report
     solutions: tuple[Solution, ...]
 
+    def __repr__(self) -> str:
+        r = self.report
+        s = r.settings
+        return (
+            f"FitResult({r.target}: {r.metric} {r.model.held_out:.4g} on {r.rows_held_out} held "
+            f"out, {r.model.train:.4g} on {r.rows} fitted rows; linear model "
+            f"{r.linear.held_out:.4g}, {r.linear.train:.4g}; dim {s.dim}, knots {s.knots}, members "
+            f"{s.members}, penalty {s.penalty:.2g}; {r.seconds:.1f} s)"
+        )
+
     @property
     def history(self) -> tuple[tuple[float, ...], ...]:
         """Objective after every step, one tuple per descent."""

@@ -59,7 +59,7 @@ def make_options(function: str, options: dict[str, Any]) -> FitOptions:
     InvalidOption
         See `FitOptions`.
     """
-    _check_names(function, options, OPTIONS)
+    check_options(function, options, OPTIONS)
     return FitOptions(**options)
 
 
@@ -70,18 +70,20 @@ def names_options(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
-        _check_names(function.__name__, [name for name in given if name not in known], options)
+        check_options(function.__name__, [name for name in given if name not in known], options)
         return function(*args, **given)
 
     return checked
 
 
-def _check_names(function: str, given: Iterable[str], known: Collection[str]) -> None:
+def check_options(
+    function: str, given: Iterable[str], known: Collection[str], what: str = "option"
+) -> None:
     """Raise TypeError for a name that is not known."""
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(
-                f"{function}() has no option {name!r}.{hint} Expected some of {', '.join(known)}."
+                f"{function}() has no {what} {name!r}.{hint} Expected some of {', '.join(known)}."
             )

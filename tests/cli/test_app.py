@@ -328,6 +328,24 @@ def test_files_that_are_no_tables_are_refused(tmp_path, capfd, name, content, wo
     refused(capfd, 1, name, *words)
 
 
+@pytest.mark.parametrize(
+    ("rows", "flags", "advice"),
+    [
+        ("a;b\n1;2\n3;4\n", [], "Type --sep ';'"),
+        ("a\tb\n1,5\t2\n3\t4\n", [], r"Type --sep $'\t'"),
+        ("a;b\n1;2\n", ["--sep", "|"], "Type --sep ';'"),
+        ("a;b\n" + "".join(f"{i},5;{i}\n" for i in range(60)), ["--sep", ";"], "--decimal ,"),
+    ],
+)
+def test_a_forgotten_separator_or_decimal_character_is_suggested(
+    tmp_path, capfd, rows, flags, advice
+):
+    path = tmp_path / "t.csv"
+    path.write_text(rows)
+    assert fit(path, *flags, target="b") == 1
+    refused(capfd, 1, advice)
+
+
 def test_places_that_cannot_be_written_are_refused_before_the_work(cars, capfd):
     assert fit(cars, output=cars.parent / "nowhere" / "m.eig") == 1
     refused(capfd, 1, "no folder", "mkdir -p")

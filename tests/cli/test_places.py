@@ -176,6 +176,15 @@ def test_show_tells_what_a_model_holds(fit, run, houses, capfd):
         *("1 of order 3, dense, functional kth", "never falls", "increasing ['area']", "seed: 0"),
     ):
         assert words in out
+    assert "neutral" not in out.replace("new levels", "").split("code")[0]
+    meanings = ("--on-unseen", "refuse", "--on-missing", "neutral")
+    assert fit("--increasing", "area", *meanings) == 0
+    capfd.readouterr()
+    assert run("show", houses.with_name("m.eig")) == 0
+    rows = [line for line in capfd.readouterr().out.splitlines() if line.startswith("│")]
+    area, code = (next(row for row in rows if name in row.split()) for name in ("area", "code"))
+    assert "neutral" in area
+    assert "an error" in code
     assert run("show", houses.with_name("m.eig"), "--json") == 0
     record = json.loads(capfd.readouterr().out)
     assert record["encoding"]["names"] == ["area", "code", "town"]

@@ -512,6 +512,11 @@ def test_levels_never_seen_are_told_or_refused(mixed):
     assert np.isfinite(strict.predict(X.head(2).assign(a=np.nan))).all()
 
 
+def test_a_parameter_that_does_not_exist_is_named_beside_the_nearest():
+    with pytest.raises(TypeError, match=r"SpectralRegressor\(\) has no .* mean 'monotone'\?"):
+        SpectralRegressor(monotonic={"a": 1})
+
+
 @pytest.mark.parametrize("table", [{"a": [1.0, 2.0, 3.0]}, np.zeros(3, [("a", float)])])
 def test_tables_that_scikit_learn_does_not_read_are_one_clear_error(table):
     with pytest.raises(InvalidInput, match=r"^X is a (dict|record array); .*pandas\.DataFrame"):

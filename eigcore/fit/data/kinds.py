@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
 """A column of text with more levels than this, or than half the rows, looks like identifiers."""
-LARGEST = 10**100
-"""Levels that are integers are smaller."""
+TOO_LONG = 10**100
+"""Levels that are integers are smaller than this."""
 TO_LEAVE_OUT = "to leave it out"
 
 
@@ -69,7 +70,7 @@ def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any
     if strange:
         raise unlike(who, f"{strange[0]!r} ({type(strange[0]).__name__})", "to text", advice)
     levels, kinds = set(cells), set(map(type, cells))
-    if any(isinstance(each, int) and abs(each) >= LARGEST for each in levels):
+    if any(isinstance(each, int) and abs(each) >= TOO_LONG for each in levels):
         raise unlike(who, "an integer of 1e100 or more", "to text", advice)
     if bool in kinds and kinds & {int, float}:
         raise unlike(who, "booleans beside numbers", "booleans to 0 and 1 for example", advice)
@@ -153,7 +154,16 @@ def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
             [name],
             TO_LEAVE_OUT,
         )
-    if levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows):
+    many = levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows)
+    if many and all(re.fullmatch(r"[+-]?\d+(,\d+)?", text) for text in texts):
+        raise InvalidTable(
+            f"Column {name!r} holds text such as {words[0]!r}; expected numbers with a decimal "
+            "point.",
+            "decimal",
+            ",",
+            "for a CSV file, or convert the column",
+        )
+    if many:
         raise InvalidTable(
             f"Column {name!r} holds text with {levels} different values in {rows} rows, like an "
             f"identifier; expected at most {MANY_LEVELS} categories.",
