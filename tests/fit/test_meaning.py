@@ -180,13 +180,24 @@ def test_a_fit_may_refuse_levels_never_seen(rows, tmp_path):
     assert model.encoding.unseen({"kind": ["A"], "z": [0.0]}) == {"kind": {"A": 1}}
 
 
-def test_a_fit_may_say_what_a_first_missing_cell_means(rows, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"increasing": ["z"]}, {"decreasing": ["w"]}, {"shape": "convex"}),
+        *({"increasing": ["z"], "shape": "concave"}, {"increasing": ["w"], "knots": 0, "dim": 1}),
+        {"increasing": ["z"], "projections": 2},
+    ],
+)
+def test_a_fit_may_say_what_a_first_missing_cell_means(rows, options):
     level, z, y = rows
     table = {"kind": np.array(["a", "b", "c"])[level - 1], "z": z, "w": z**2}
     with pytest.raises(NonFiniteInput, match="1 missing"):
         eigcore.fit.fit(table, y, **QUICK).model.predict({"kind": ["a"], "z": [np.nan], "w": [0.0]})
-    result = eigcore.fit.fit(table, y, on_missing="neutral", validation=0.0, **QUICK)
-    model = result.model
+    meant = QUICK | options | {"on_missing": "neutral"}
+    model = eigcore.fit.fit(table, y, validation=0.0, **meant).model
+    columns = {each.name: each for each in model.certify().columns}
+    assert all(columns[name].increasing for name in options.get("increasing", ()))
+    assert all(columns[name].decreasing for name in options.get("decreasing", ()))
     absent = model.predict({"kind": [None, "a"], "z": [0.0, np.nan], "w": [1.0, 1.0]})
     assert np.isfinite(absent).all()
     terms = model.encoding(model.encoding.table(table), eigcore.get_backend("numpy"), codes=True)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
 from eigcore.fit.options import FitOptions
 from eigcore.model import SpectralModel
@@ -48,7 +49,8 @@ def with_meaning(model: SpectralModel, mean: np.ndarray, options: FitOptions) ->
     encoding = _encoding(model.encoding, names, options.on_unseen)
     if names:
         params = [_averaged(model.encoding, encoding, p, mean) for p in params]
-    specs = [replace(spec, features=encoding.terms) for spec in model.static.specs]
+    kept = _kept(model.encoding, encoding)
+    specs = [_longer(spec, kept) for spec in model.static.specs]
     static = replace(model.static, encoding=encoding, specs=tuple(specs))
     told = model.provenance | ({"neutral": names} if names else {})
     return SpectralModel.from_static(static, params, told)
@@ -89,6 +91,15 @@ def _encoding(
         missing = any(columns[name].missing for name in each.names)
         projections.append(replace(each, column=replace(cast(Any, each.column), missing=missing)))
     return Encoding(tuple(columns.values()), encoding.names, encoding.units, tuple(projections))
+
+
+def _longer(spec: EigSpec, kept: np.ndarray) -> EigSpec:
+    """Return a spec with free matrices for the terms that are new: not `kept` (terms,)."""
+    signs = np.zeros(len(kept), dtype=int)
+    if spec.monotone:
+        signs[kept] = spec.monotone
+    monotone = tuple(signs.tolist()) if spec.monotone else ()
+    return replace(spec, features=len(kept), monotone=monotone)
 
 
 def _kept(before: Encoding, after: Encoding) -> np.ndarray:
