@@ -35,7 +35,7 @@ from eigcore.fit.train import fit_with
 from eigcore.guarantees.importance import importances
 from eigcore.model import SpectralModel
 
-SOME_ROWS, SOME_TERMS = 1000, 4_000_000
+SOME_ROWS, SOME_TERMS = 1000, 1_000_000
 """About so many training rows, with about so many terms in all, determine `gap_` and
 `feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
