@@ -20,7 +20,8 @@ def solves(matrices: int, d: int, vectors: bool) -> int:
     For each matrix 9 d³ with vectors and 4 d³ / 3 without, as LAPACK needs for all pairs (Golub and
     Van Loan 2013, section 8.3.5), whichever routine runs.
     """
-    return matrices * (9 * d**3 if vectors else 4 * d**3 // 3)
+    each = 9 * d**3 if vectors else 4 * d**3 // 3
+    return matrices * each
 
 
 def _of_rule(rule: Rule, p_shape: tuple[int, ...], vectors: bool) -> int:
