@@ -75,9 +75,7 @@ def isolated(axes: Axes, law: Any, values: np.ndarray, *sources: str) -> None:
         near = values[np.abs(values - spike).argmin()]
         axes.plot([spike] * 2, [0, 0.16 * top], "--", color=ORANGE, lw=1.8, **theory)
         axes.plot(near, 0.01 * top, "v", color=BLACK, ms=6, clip_on=False, **found)
-        edges = law.support().ravel()
-        side = "right" if spike < edges[np.abs(edges - spike).argmin()] else "left"
-        axes.annotate(source, (spike, 0.17 * top), ha=side, fontsize=8.5, color=ORANGE)
+        axes.annotate(source, (spike, 0.17 * top), ha="center", fontsize=10, color=ORANGE)
         theory = found = {}
 
 
@@ -90,7 +88,7 @@ def hessian_shapes() -> Figure:
         values = simulations.spectrum(law)
         bulk(each, law, values, "n = 6000, p = 800", ends)
         if kind == "logistic":
-            isolated(each, law, values, "from μ", "from w")
+            isolated(each, law, values, "μ", "w")
     share, found = simulations.negative("phase")
     text = f"below 0:\ntheory {share:.1%}\nsimulation, 10 runs: {found.mean():.1%}"
     axes[2].text(0.97, 0.5, text, transform=axes[2].transAxes, ha="right", fontsize=8.5)
@@ -108,7 +106,7 @@ def covariance_bulks() -> Figure:
         law = simulations.hessian(kind)
         values = simulations.spectrum(law)
         bulk(each, law, values, "n = 6000, p = 800", ends)
-        isolated(each, law, values, *["from w"] * len(law.spikes()))
+        isolated(each, law, values, *["w"] * len(law.spikes()))
     name(axes[0], "Half of the variances 1, half 2: one bulk")
     name(axes[1], "Half of the variances 1, half 4: two bulks")
     return figure
@@ -118,10 +116,10 @@ def data_spike() -> Figure:
     """Fig. 4: the isolated eigenvalue of the mean."""
     figure, axes = panels(2)
     grid = np.linspace(0.02, 1.6, 80)
-    places = np.linspace(0.1, 1.6, 11)
+    places = np.linspace(0.1, 1.6, 9)
     theory = np.array([simulations.data_spike(rho, runs=0)[0] for rho in grid])
     runs = np.stack([simulations.data_spike(rho)[1] for rho in places], axis=1)
-    labels = ("", ": n = 2048, p = 512, 50 runs")
+    labels = ("", ": 50 runs,\nn = 2048, p = 512")
     for i, each in enumerate(axes):
         curve(each, i, labels, (grid, theory[:, i]), (places, runs[..., i]))
         each.axvline(0.5, color=BLACK, lw=0.8, ls=DOTS, label="transition ρ = √c")
@@ -138,12 +136,12 @@ def model_spike() -> Figure:
     values = simulations.spectrum(law, 8000)
     bulk(axes[0], law, values, "n = 8000, p = 800", (0.0, 0.26))
     axes[0].set_ylim(0, 13)
-    isolated(axes[0], law, values, "from w")
+    isolated(axes[0], law, values, "w")
     name(axes[0], "Spectrum at ‖w‖ = 3")
     grid, places = np.linspace(0.3, 10, 70), np.array([1, 1.5, 2, 2.5, 3, 4, 5, 6.5, 8, 10])
     theory = np.array([simulations.model_spike(norm, runs=0)[0] for norm in grid])
     runs = np.stack([simulations.model_spike(norm)[1] for norm in places], axis=1)
-    labels = ("", ": n = 8000, p = 800, 5 runs")
+    labels = ("", ": 5 runs,\nn = 8000, p = 800")
     for i in range(2):
         curve(axes[1 + i], i, labels, (grid, theory[:, i]), (places, runs[..., i]))
     name(axes[1], "The gap to the bulk grows, then shrinks…", "‖w‖", "edge − least eigenvalue")
@@ -197,11 +195,14 @@ def deep_kernel() -> Figure:
         colour, _, marker = STYLES[i]
         style = {"color": colour, "mfc": "white", "ms": 5, "label": f"simulation: {label}"}
         axes[0].plot(ranks, values[-ranks], marker, **style)
-    axes[0].plot(np.arange(1, 401), theory[::-1], color=BLACK, lw=1.4, label="theory: equivalent")
+    line = {"color": BLACK, "lw": 1.4, "drawstyle": "steps-mid", "label": "theory: equivalent"}
+    axes[0].plot(np.arange(1, 401), theory[::-1], **line)
     axes[0].set_xscale("log")
     name(axes[0], "Three ReLU layers, n = 400, p = 800", "rank", "eigenvalue")
     first, second = left[:, -1], right[:, -1] * np.sign(left[:, -1] @ right[:, -1])
-    for label, (colour, _, marker), half in zip("12", STYLES, (slice(200), slice(200, 400))):
+    for label, (colour, _, marker), half in zip(
+        "12", STYLES[:2], (slice(200), slice(200, 400)), strict=True
+    ):
         style = {"color": colour, "mfc": "white", "ms": 4, "label": f"samples of class {label}"}
         axes[1].plot(first[half], second[half], marker, **style)
     axes[1].axline((0, 0), slope=1, color=BLACK, lw=0.8, label="theory = simulation")
@@ -236,7 +237,7 @@ def gradient_flow() -> Figure:
     for i, (each, flow) in enumerate(zip(axes, FLOWS, strict=True)):
         theory, runs = simulations.flow_curve(flow, grid), simulations.flow_draws(flow, steps)
         curve(
-            each, i, ("", f": n = {flow.n}, p = {flow.p}, 50 runs"), (grid, theory), (steps, runs)
+            each, i, ("", f": 50 runs,\nn = {flow.n}, p = {flow.p}"), (grid, theory), (steps, runs)
         )
         best = grid[theory.argmin()]
         each.axvline(best, color=BLACK, lw=0.8, ls=DOTS, label=f"best moment to stop: {best:.0f}")
@@ -264,7 +265,7 @@ def draw(which: str) -> str:
     begin = time.perf_counter()
     with threadpool_limits(1):  # the matrices are small: threads would wait for each other
         figure = FIGURES[which]()
-    figure.savefig(FOLDER / f"{which}.png", dpi=100)
+    figure.savefig(FOLDER / f"{which}.png", dpi=100, pil_kwargs={"optimize": True})
     plt.close(figure)
     return f"{which}: {time.perf_counter() - begin:.0f} s"
 

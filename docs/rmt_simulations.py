@@ -45,7 +45,7 @@ def spectrum(law: Any, n: int = 6000, seed: int = 0) -> np.ndarray:
 
 def negative(kind: str, p: int = 800, n: int = 6000, runs: int = 10) -> tuple[float, np.ndarray]:
     """Return the share of negative eigenvalues: predicted, and found (runs,)."""
-    law, x = hessian(kind, p, n), np.linspace(-4, 0, 400)
+    law, x = hessian(kind, p, n), np.linspace(-2, 0, 150)
     drawn = [np.mean(spectrum(law, n, run) < 0) for run in range(runs)]
     return float(np.trapezoid(law.density(x), x)), np.array(drawn)
 
