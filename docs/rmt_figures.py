@@ -75,7 +75,9 @@ def isolated(axes: Axes, law: Any, values: np.ndarray, *sources: str) -> None:
         near = values[np.abs(values - spike).argmin()]
         axes.plot([spike] * 2, [0, 0.16 * top], "--", color=ORANGE, lw=1.8, **theory)
         axes.plot(near, 0.01 * top, "v", color=BLACK, ms=6, clip_on=False, **found)
-        axes.annotate(source, (spike, 0.17 * top), ha="center", fontsize=10, color=ORANGE)
+        edges = law.support().ravel()
+        side = "right" if spike < edges[np.abs(edges - spike).argmin()] else "left"
+        axes.annotate(source, (spike, 0.17 * top), ha=side, fontsize=10, color=ORANGE)
         theory = found = {}
 
 
