@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def signal_and_noise(
     p = len(eigenvalues)
     ends = np.unique(np.round(np.geomspace(1, p + 1, 8)).astype(int)) - 1
     place = np.arange(p)
-    bands = [(place >= a) & (place < b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    bands = [(place >= a) & (place < b) for a, b in pairwise(ends)]
     shapes = np.array([band / band.sum() / eigenvalues for band in bands] + [0.0 * eigenvalues])
     noise = np.eye(len(shapes))[-1]
     found = errors(x, y, ridge(x, y, RIDGES)[0])

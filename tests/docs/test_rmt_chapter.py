@@ -5,12 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("chapter", ROOT / "docs" / "rmt_chapter.py")
 chapter = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(chapter)
 DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +48,12 @@ def test_a_pilot_without_signal_predicts_no_gain(made):
 
 
 def test_the_ridge_of_the_theory_is_as_good_as_five_folds(made):
-    found = chapter.which_ridge(*made, few=100, draws=6)
+    found = chapter.which_ridge(*made, few=200, draws=6)
     theory, gcv, folds, hindsight, none = (error for _, _, error in found["rows"])
     assert hindsight <= min(gcv, folds)
     assert theory < 1.03 * hindsight
     assert theory < 1.02 * folds
-    assert none > 1.1 * theory
+    assert none > 1.05 * theory
 
 
 def test_shuffled_columns_hold_no_signal_and_the_factors_are_found():
