@@ -165,7 +165,8 @@ class TorchBackend(Backend):
     def hessian_products(
         self, function: Callable[..., torch.Tensor]
     ) -> Callable[..., tuple[torch.Tensor, ...]]:
-        slope = torch.func.grad(function)
+        # jacrev, as torch.func.grad fails here: https://github.com/pytorch/pytorch/issues/123996
+        slope = torch.func.jacrev(function)
 
         def products(arrays: Any, vectors: Any, *more: Any) -> Any:
             def one(v: Any) -> Any:

@@ -51,7 +51,7 @@ def test_the_ridge_of_the_theory_is_as_good_as_five_folds(made):
     found = chapter.which_ridge(*made, few=200, draws=6)
     theory, gcv, folds, hindsight, none = (error for _, _, error in found["rows"])
     assert hindsight <= min(gcv, folds)
-    assert theory < 1.03 * hindsight
+    assert max(theory, gcv) < 1.03 * hindsight
     assert theory < 1.02 * folds
     assert none > 1.05 * theory
 

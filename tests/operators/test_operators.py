@@ -180,6 +180,16 @@ def test_a_module_of_torch_whose_parameters_need_gradients():
     assert torch.equal(listed @ np.eye(16), torch.diag(torch.tensor([2.0] * 12 + [0.0] * 4)))
 
 
+@pytest.mark.parametrize("name", ["mse_loss", "huber_loss", "smooth_l1_loss", "l1_loss"])
+def test_losses_of_torch_have_hessians(name):
+    torch = pytest.importorskip("torch")
+    loss = getattr(torch.nn.functional, name)
+    x, y = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([[0.5], [-0.2]])
+    found = hessian(lambda w: loss(x @ w, y), torch.tensor([[0.1], [0.2]])) @ np.eye(2)
+    size = {"mse_loss": 1.0, "l1_loss": 0.0}.get(name, 0.5)
+    torch.testing.assert_close(found, size * x.T @ x)
+
+
 def test_what_has_no_hessian_is_told():
     torch = pytest.importorskip("torch")
     with pytest.raises(NotSupported, match="torch or JAX"):
