@@ -12,7 +12,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy golden picture rmt-figures clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden picture rmt-figures clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -44,6 +44,14 @@ bench-gpu: $(DEV)/installed
 accuracy: native
 	$(DEV)/bin/python -m pip install --quiet xgboost-cpu
 	$(DEV)/bin/python -m benchmarks.accuracy
+
+# packages that do some of the same, for tests/rmt/test_peers.py and benchmarks.rmt; scikit-rmt
+# wants an older NumPy and SciPy than eigcore, so it gets an environment of its own
+peers: $(DEV)/installed
+	$(DEV)/bin/python -m pip install --quiet --editable ".[dev,compare]"
+	$(PYTHON) -m venv .venv-scikit-rmt
+	.venv-scikit-rmt/bin/python -m pip install --quiet scikit-rmt==2.1.1
+	EIGCORE_REQUIRE=numpy,torch,jax $(DEV)/bin/python -m pytest tests/rmt/test_peers.py
 
 # the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
 sanitize: $(DEV)/installed
@@ -85,4 +93,4 @@ $(DEV)/native: $(DEV)/installed $(NATIVE_SOURCES)
 	touch $@
 
 clean:
-	rm -rf $(DEMO) $(DEV) $(NATIVE)/build $(NATIVE)/build-sanitize
+	rm -rf $(DEMO) $(DEV) .venv-scikit-rmt $(NATIVE)/build $(NATIVE)/build-sanitize
