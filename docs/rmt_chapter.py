@@ -216,6 +216,23 @@ def heavy_rows(x: np.ndarray, y: np.ndarray, n: int = 360, gamma: float = 0.1) -
     return {"predicted": float(risk.test) ** 0.5, "measured": float(np.mean(found)) ** 0.5}
 
 
+def told_ideas() -> None:
+    """Print the numbers of the ideas."""
+    c = 28 / (ROWS - 1)
+    law, seen = rmt.marchenko_pastur(c), rmt.spiked([1.0], 0.1)
+    inner = rmt.overlay(np.linspace(0.5, 1.7, 28), law).band()[-1]
+    print(
+        f"28 columns, {ROWS} rows: noise from {law.support()[0].round(2)}; largest {inner.round(2)}"
+    )
+    print(f"variance 2 at p/n = .1: seen {seen.spikes()[0]:.2f}, overlap {seen.overlaps()[0]:.2f}")
+    white = np.ones(150), np.full(150, 1 / 150), 0.5
+    risk = rmt.ridge_risk(*white, 0.1, 300)
+    print(f"κ {risk.kappa:.3f}, df1 {risk.df1:.1f}, test {risk.test:.3f}, train {risk.train:.3f}")
+    peak = rmt.ridge_risk(*white, 1e-6, np.array([100, 150, 300])).test
+    best = [float(rmt.best_ridge(*white, n).risk.test) for n in (100, 150, 300)]
+    print(f"100, 150, 300 rows: no ridge {peak.round(2)}, best ridge {np.round(best, 2)}")
+
+
 def told_data(found: dict) -> None:
     """Print decision 1."""
     print(f"\n1. How much data? Predicted from {found['pilot']} labelled rows")
@@ -301,6 +318,7 @@ def main(arguments: list[str] | None = None) -> None:
     layer = hidden(x, UNITS)
     data, ridges = how_much_data(layer, y), which_ridge(layer, y)
     signal = is_it_signal(tables["higgs_small"][0])
+    told_ideas()
     told_data(data)
     told_ridge(ridges)
     told_signal(signal)

@@ -39,7 +39,7 @@ class Semicircle(Law):
 
 
 class MarchenkoPastur(Law):
-    """The law of `marchenko_pastur`; rmt.md 3.2."""
+    """The law of `marchenko_pastur`; rmt-reference.md, section 1."""
 
     name = "Marchenko–Pastur law"
 
@@ -79,7 +79,7 @@ class MarchenkoPastur(Law):
 
 
 class Spiked(MarchenkoPastur):
-    """The law of `spiked`; rmt.md 3.2."""
+    """The law of `spiked`; rmt-reference.md, section 1."""
 
     name = "spiked Marchenko–Pastur law"
 

@@ -28,7 +28,7 @@ def in_blocks(backend: Backend, function: Callable[[Array], Array], d: Array, wi
 
 
 class SampleCovariance(EquationLaw):
-    """The law of `sample_covariance`; rmt.md 3.2.
+    """The law of `sample_covariance`; rmt-reference.md, section 1.
 
     The unknown is δ = (1/n) tr C Q̄(z) = c ∫ t H(dt) / (t / (1 + δ) − z). In w = z (1 + δ) the
     inverse map is explicit: z = w + c ∫ w t H(dt) / (w − t).

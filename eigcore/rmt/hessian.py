@@ -254,7 +254,7 @@ class HessianLaw(Law):
         at = equation.outlier(self.backend, p, d, z)
         adj, _ = equation.adjugate(xp, at.G)
         e = equation.average(xp, p, equation.ratios(p, d))
-        # δ′ by implicit differentiation (rmt.md, section 2.5)
+        # δ′ by implicit differentiation (rmt-reference.md, section 2)
         rate = equation.trace(xp, p, e, z, 1, 2) / (1.0 - equation.image_slope(xp, p, d, z))
         change = equation.contracted(xp, adj, rate[:, None, None] * at.by_d + at.by_z)
         lengths = xp.sum(p.gram, axis=0)

@@ -1,4 +1,4 @@
-"""Laws of data with covariance in two directions, and of mixtures of classes; rmt.md 3.2."""
+"""Laws of data with covariance in two directions, and of mixtures of classes; rmt-reference.md, section 1."""
 
 from __future__ import annotations
 

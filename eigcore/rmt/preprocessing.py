@@ -104,7 +104,7 @@ def spectral_initialisation(
     spacing: float = SPACING,
     backend: str | Backend | None = None,
 ) -> SpectralInitialisation:
-    """Return what the spectral method with preprocessing f finds (rmt.md, section 2.6).
+    """Return what the spectral method with preprocessing f finds (rmt-reference.md, section 2).
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def kernels(X, Z, name="relu"):
 
 
 def textbook(K, cross, test, y, z, d, gamma):
-    """The formulas of rmt.md 3.4 as they stand, δ by plain iteration."""
+    """The formulas of rmt-reference.md, section 3 as they stand, δ by plain iteration."""
     n, m, delta = len(y), len(z), 1.0
     for _ in range(100000):
         Q = np.linalg.inv(d / n * K / (1 + delta) + gamma * np.eye(n))

@@ -21,7 +21,7 @@ def drawn(p, n, seed=0, t=None):
 
 @pytest.mark.parametrize("c", [0.25, 2.0])
 def test_the_edge_fluctuates_as_johnstone_says(c):
-    """rmt.md 3.2: n^(2/3) (λ − (1 + √c)²) / (c^(−1/6) (1 + √c)^(4/3))."""
+    """Johnstone 2001: n^(2/3) (λ − (1 + √c)²) / (c^(−1/6) (1 + √c)^(4/3))."""
     p = 100
     scale = c ** (-1 / 6) * (1 + np.sqrt(c)) ** (4 / 3) * (p / c) ** (-2 / 3)
     for law in (marchenko_pastur(c), sample_covariance([1.0], c)):

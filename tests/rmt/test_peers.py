@@ -75,7 +75,7 @@ def test_scikit_rmt_semicircle(scikit_rmt):
 def test_scikit_rmt_tracy_widom_is_an_interpolation_of_a_table(scikit_rmt):
     for beta, cdf in zip((1, 2), scikit_rmt["tw"], strict=True):
         gap = np.abs(rmt.tracy_widom(beta).cdf(T) - cdf)
-        assert gap.max() < 3e-4
+        assert gap.max() < 1e-4
 
 
 @pytest.mark.parametrize("c", [0.1, 0.5, 2.0])

@@ -59,7 +59,7 @@ def test_p_values_of_white_noise_are_uniform():
 def test_the_scales_of_three_laws_agree_where_the_laws_do():
     known = rmt.marchenko_pastur(0.5).fluctuation(10**8)
     np.testing.assert_allclose(rmt.sample_covariance([1.0], 0.5).fluctuation(10**8), known, 1e-6)
-    c = 0.5  # rmt.md 3.2
+    c = 0.5  # rmt-reference.md, section 1
     scale = c ** (-1 / 6) * (1 + c**0.5) ** (4 / 3) * (10**8) ** (-2 / 3)
     np.testing.assert_allclose(known, [(1 + c**0.5) ** 2, scale], rtol=1e-6)
     np.testing.assert_allclose(rmt.semicircle(2.0).fluctuation(1000), [4.0, 0.02])
