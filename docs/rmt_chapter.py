@@ -330,8 +330,9 @@ def main(arguments: list[str] | None = None) -> None:
     heavy = heavy_rows(x, y)
     print(f"largest leverage over the mean: raw columns {wide[0]:.0f}, hidden units {wide[1]:.0f}")
     print(f"raw columns: predicted {heavy['predicted']:.3f}, measured {heavy['measured']:.3f}")
-    print("\npol, 600 rows:")
-    told_ridge(which_ridge(hidden(tables["pol"][0], UNITS), tables["pol"][1], few=600))
+    other = hidden(tables["pol"][0], UNITS)
+    print(f"\npol: largest leverage over the mean {leverage(other):.0f}")
+    told_ridge(which_ridge(other, tables["pol"][1], few=600))
     if options.picture:
         picture(options.picture, data, ridges, signal)
 

@@ -1,6 +1,7 @@
 """The decisions of the chapter come out right on made tables, and run on the real ones."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("chapter", ROOT / "docs" / "rmt_chapter.py")
 chapter = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(chapter)
+PAGE = (ROOT / "docs" / "rmt.md").read_text()
 DATA = ROOT.parent / "shared" / "data"
 
 
@@ -78,6 +80,19 @@ def test_a_row_that_is_a_direction_has_all_the_leverage():
     x = np.random.default_rng(0).standard_normal((500, 5)) * [1, 1, 1, 1, 0]
     x[7, 4] = 1.0
     assert chapter.leverage(x) == pytest.approx(100)
+
+
+def test_the_code_of_the_page_runs(capsys):
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(block, "rmt.md", "exec"), {})
+    assert "Upper edge 1.73" in capsys.readouterr().out
+
+
+def test_the_numbers_of_the_ideas_are_those_of_the_page(capsys):
+    chapter.told_ideas()
+    said = set(re.findall(r"\d+\.\d+", capsys.readouterr().out))
+    text = set(re.findall(r"\d+\.\d+", PAGE))
+    assert {"0.47", "1.73", "1.56", "1.81", "2.20", "0.174"} <= said & text
 
 
 def test_without_data_it_says_what_to_type(tmp_path):
