@@ -11,7 +11,7 @@ from eigcore.rmt.ridge import effective_ridge
 
 
 def isotropic(c, gamma, size, noise):
-    """Excess test risk and train error for C = I, by the Stieltjes transform; rmt-reference.md, section 3."""
+    """Excess test risk and train error for C = I, by m(z); rmt-reference.md, section 3."""
 
     def m(z):
         b = 1 - c - z
