@@ -1,4 +1,4 @@
-"""Laws of data with covariance in two directions, and of mixtures of classes; rmt-reference.md, section 1."""
+"""Laws of rows and columns that are correlated, and of classes; rmt-reference.md, section 1."""
 
 from __future__ import annotations
 
