@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,19 +16,16 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, imported, infer
 from eigcore.encoding import Encoding, Linear
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.methods import Guaranteed
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
 from eigcore.portable.tables import is_table, predict_table
 
-if TYPE_CHECKING:
-    from eigcore.guarantees.certificate import Certificate
-    from eigcore.guarantees.explanation import Explanation
-
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
 
-class SpectralModel:
+class SpectralModel(Guaranteed):
     """A fitted model: it maps a table to predictions in units of the target.
 
     prediction = link⁻¹(offset + scale · Σ_m w_m f_m(encoding(x))), f_m the value of member m.
@@ -172,6 +169,10 @@ class SpectralModel:
         """Write the model file (docs/model-file.md), whole or not at all. Raises ModelFileError."""
         modelfile.write(path, self.to_dict(), self.params)
 
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the model file; the same model always gives the same."""
+        return modelfile.content(self.to_dict(), self.params)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SpectralModel:
         """Read a model file and check all of it; this runs no code from the file.
@@ -266,29 +267,6 @@ class SpectralModel:
     def canonical(self) -> SpectralModel:
         """Return the same function, with members in the canonical gauge (math.md, section 1)."""
         return self.with_params([canonical(spec, params) for spec, params in self.members])
-
-    @property
-    def feature_norms(self) -> dict[str, float]:
-        """Column name -> largest possible |slope| of the decision, certified.
-
-        In units of the target per unit of the column: max_b ‖S_b‖₂ (math.md, sections 2b and 5),
-        averaged over the members; for categories, the largest change from one level to another.
-        """
-        from eigcore.guarantees.certificate import feature_norms
-
-        return feature_norms(self)
-
-    def certify(self, **options: Any) -> Certificate:
-        """Return the guarantees; see `eigcore.guarantees.certificate.certify` for the options."""
-        from eigcore.guarantees.certificate import certify
-
-        return certify(self, **options)
-
-    def explain(self, X: Any) -> Explanation:
-        """Return contributions, slopes and gaps of each row; see `guarantees.explanation`."""
-        from eigcore.guarantees.explanation import explain
-
-        return explain(self, X)
 
     def __repr__(self) -> str:
         specs = ", ".join(sorted({f"d={s.dim} {s.functional} k={s.k}" for s in self.static.specs}))

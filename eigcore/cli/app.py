@@ -24,6 +24,7 @@ from eigcore.cli.places import (
     written_file,
 )
 from eigcore.cli.predict import READING, predict_command
+from eigcore.cli.prove import certify_command, verify_command
 from eigcore.cli.spectrum import spectrum_command
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
@@ -152,6 +153,8 @@ def _finish(result: FitResult, output: Path, as_json: bool, place: str) -> None:
 
 app.command("predict")(predict_command)
 app.command("show")(show_command)
+app.command("certify")(certify_command)
+app.command("verify")(verify_command)
 app.command("spectrum")(spectrum_command)
 app.add_typer(backends.app, name="backends")
 

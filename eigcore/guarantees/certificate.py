@@ -7,6 +7,7 @@ a float32 backend adds its own rounding of about 1e-6, relative.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
@@ -16,6 +17,7 @@ import numpy as np
 from eigcore.encoding import LARGEST, Encoding, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import LocalCertificate, local
+from eigcore.guarantees.signs import definite, ordered
 from eigcore.guarantees.slopes import (
     EPS,
     MemberSlopes,
@@ -23,10 +25,8 @@ from eigcore.guarantees.slopes import (
     category_change,
     column_slopes,
     constants,
-    definite,
     feature_norms,
     member_slopes,
-    ordered,
     projections_of,
 )
 from eigcore.portable.description import Described
@@ -49,7 +49,9 @@ class ColumnCertificate:
     increasing, decreasing : bool
         Proven: the prediction never falls (never rises) when the column grows.
     slack : float
-        If one of these is proven: the largest slope of the wrong sign that rounding leaves.
+        If one of these is proven: the largest slope of the wrong sign that the matrices allow. It
+        is 0.0 for a model made by `fit`, and of the size of rounding for one whose matrices were
+        projected onto the semidefinite cone in float64.
     convex, concave : bool
         Proven: the decision is convex (concave) in this column.
     """
@@ -156,7 +158,7 @@ def certify(
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))
     bounds = np.array([columns[j].bound for j in numeric])
-    simple = float(np.linalg.norm(bounds)) * (1 + 4 * len(bounds) * EPS)
+    simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
     sharp, reached = constants(encoding, members, numeric)
     sharp *= 1 + 4 * len(members) * EPS
     box = None

@@ -6,14 +6,17 @@ pieces: their bounds add up piece by piece.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from eigcore.core.canonical import matrices
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
+from eigcore.guarantees import checker
 from eigcore.portable.description import Described
 
 EPS = float(np.finfo(np.float64).eps)
@@ -80,8 +83,14 @@ class MemberSlopes:
         The parameters, term by term.
     slopes : tuple of (pieces, outputs, d, d) float64, one per part of the encoding
         dA_j/dt, per unit of the column or projection; no pieces for categories.
+    unit : float
+        Bound of the rounding of one matrix and its eigenvalues.
     rounding : tuple of (pieces,) float64, one per part
-        The largest negative eigenvalue that rounding may leave in positive semidefinite slopes.
+        The same for the slopes.
+    number : int
+        Place of the member in the model.
+    exact : function
+        Returns the whole model in exact numbers.
     """
 
     spec: EigSpec
@@ -89,7 +98,10 @@ class MemberSlopes:
     shape: Shape
     packed: np.ndarray
     slopes: tuple[np.ndarray, ...]
+    unit: float
     rounding: tuple[np.ndarray, ...]
+    number: int
+    exact: Callable[[], checker.Model]
 
     @property
     def lipschitz(self) -> float:
@@ -100,15 +112,22 @@ class MemberSlopes:
 def member_slopes(model: Described) -> list[MemberSlopes]:
     """Return the slopes of every member of a `SpectralModel`."""
     static, found = model.static, []
+
+    @cache
+    def exact() -> checker.Model:
+        return checker.Model(static.to_dict(), [p.ravel().tolist() for _, p in model.members])
+
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)
-        largest = np.linalg.norm(packed, axis=-1).max()
+        power = _power(packed)
+        largest = power * np.linalg.norm(packed / power, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
         parts = range(len(static.encoding.parts))
         slopes = tuple(matrices(spec, static.encoding.pieces(j, packed[1:]).slopes) for j in parts)
         rounding = tuple(unit * _inverse_widths(static.encoding, j) for j in parts)
         scale = weight * static.scale
-        found.append(MemberSlopes(spec, scale, shape_of(spec), packed, slopes, rounding))
+        own = (spec, scale, shape_of(spec), packed, slopes, unit, rounding)
+        found.append(MemberSlopes(*own, len(found), exact))
     return found
 
 
@@ -173,45 +192,6 @@ def part_norms(model: Described) -> dict[str, float]:
     return feature_norms(model) | {p.label: part_slopes(members, j) for j, p in projections}
 
 
-def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
-    """Whether sign · S_b ⪰ 0 on every piece of part j, up to rounding (math.md, section 9).
-
-    Returns
-    -------
-    proven : bool
-        For every member and output.
-    slack : float
-        The largest slope of the wrong sign that the matrices allow, in units of the decision per
-        unit of the part. If `proven`, it is only rounding.
-    """
-    proven, slack = True, 0.0
-    for m in members:
-        S, rounding = m.slopes[j], m.rounding[j]
-        if not S.size:
-            return False, 0.0
-        low = np.linalg.eigvalsh(sign * S)[..., 0].min(-1)
-        proven &= m.shape.monotone and bool((low >= -rounding).all())
-        solve = ROUNDING * m.spec.dim * EPS * norms(S).max(-1)
-        slack += m.lipschitz * float(np.maximum(solve - low, 0).max())
-    return proven, slack
-
-
-def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> bool:
-    """Whether sign · (S_{b+1} − S_b) ⪰ 0 for all neighbouring pieces of part j.
-
-    This is decided up to rounding. If so, sign · A_j is matrix-convex. With `period`, the first
-    piece follows the last.
-    """
-    for m in members:
-        S, unit = m.slopes[j], m.rounding[j]
-        after, later = (np.roll(S, -1, 0), np.roll(unit, -1)) if period else (S[1:], unit[1:])
-        before, sooner = (S, unit) if period else (S[:-1], unit[:-1])
-        low = np.linalg.eigvalsh(sign * (after - before))[..., 0]
-        if (low < -(later + sooner)[:, None]).any():
-            return False
-    return True
-
-
 def constants(
     encoding: Encoding, members: list[MemberSlopes], columns: list[int]
 ) -> tuple[float, float]:
@@ -223,22 +203,33 @@ def constants(
     """
     bound = reached = 0.0
     for m in members:
+        power = _power(*m.slopes)
         squares = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
         steepest = []
         for j in columns:
             through = [(j, 1.0), *projections_of(encoding, j)]
-            slope, size = _steepest(m, through)
+            slope, size = (each / power for each in _steepest(m, through))
             steepest.append(slope)
             if len(through) == len(m.slopes[j]) == 1:
                 squares = squares + slope @ slope
             else:
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
-        bound += m.lipschitz * float(np.sqrt(norms(squares).max()))
-        reached += m.lipschitz * max(
-            (_reached(np.array([w[o] for w in steepest])) for o in range(m.spec.outputs)),
-            default=0.0,
+        bound += m.lipschitz * power * float(np.sqrt(norms(squares).max()))
+        reached += (
+            m.lipschitz
+            * power
+            * max(
+                (_reached(np.array([w[o] for w in steepest])) for o in range(m.spec.outputs)),
+                default=0.0,
+            )
         )
     return bound, reached
+
+
+def _power(*arrays: np.ndarray) -> float:
+    """Return the power of two below the largest number, so that squares stay floats; or 1."""
+    largest = max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0)
+    return 2.0 ** (math.frexp(largest)[1] - 1) if largest else 1.0
 
 
 def _steepest(m: MemberSlopes, through: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ ROWS = 10
 """Largest number of rows of a local certificate to print."""
 SCALES = {"identity": "", "logistic": "log-odds", "log": "logarithm", "softmax": "score of a class"}
 """Names of the decision, where it is not the prediction."""
+
+
+WAYS = ("falls", "rises")
 
 
 class Guarantee(NamedTuple):
@@ -33,6 +37,22 @@ class Guarantee(NamedTuple):
     column: str
     bound: float
     words: str
+
+
+def above(value: float, digits: int = 6) -> str:
+    """Write a number rounded up to so many digits."""
+    return _rounded(value, digits, ROUND_CEILING)
+
+
+def below(value: float, digits: int = 6) -> str:
+    """Write a number rounded down to so many digits."""
+    return _rounded(value, digits, ROUND_FLOOR)
+
+
+def _rounded(value: float, digits: int, rounding: str) -> str:
+    if not np.isfinite(value):
+        return f"{value:g}"
+    return f"{float(Context(digits, rounding).plus(Decimal(float(value)))):.{digits}g}"
 
 
 def guarantees(certificate: Certificate) -> list[Guarantee]:
@@ -62,17 +82,17 @@ def text(certificate: Certificate) -> str:
     rows = guarantees(certificate)
     width = max([len(row.column) for row in rows] + [6])
     lines.append(f"  {'column':<{width}}  {'largest slope':>13}  guarantee")
-    lines += [f"  {row.column:<{width}}  {row.bound:>13.6g}  {row.words}" for row in rows]
+    lines += [f"  {row.column:<{width}}  {above(row.bound):>13}  {row.words}" for row in rows]
     lines += [
         "",
-        f"  sum of |changes|       change of {target} at most {certificate.l1:.6g} per unit",
-        f"  root of squares        at most {certificate.l2:.6g} per unit "
-        f"(search reached {certificate.l2_reached:.6g})",
+        f"  sum of |changes|       change of {target} at most {above(certificate.l1)} per unit",
+        f"  root of squares        at most {above(certificate.l2)} per unit "
+        f"(search reached {below(certificate.l2_reached)})",
     ]
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     if certificate.box is not None:
-        lines.append(f"  inside the given box   at most {certificate.box:.6g}, anywhere")
+        lines.append(f"  inside the given box   at most {above(certificate.box)}, anywhere")
     if certificate.local is not None:
         lines += _local(certificate.local)
     return "\n".join(lines)
@@ -87,7 +107,10 @@ def _words(column: ColumnCertificate) -> str:
         return "largest change between two levels"
     if column.increasing and column.decreasing:
         return "has no effect"
-    words = ["never falls"] * column.increasing + ["never rises"] * column.decreasing
+    falls, rises = "never falls", "never rises"
+    if column.slack:
+        falls, rises = (f"{way} by at most {above(column.slack, 2)} per unit" for way in WAYS)
+    words = [falls] * column.increasing + [rises] * column.decreasing
     if column.convex and column.concave:
         words.append("linear")
     else:
@@ -100,7 +123,7 @@ def _local(local: LocalCertificate) -> list[str]:
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
-        spans = "  ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(low, high, strict=True))
+        spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
         lines.append(f"  row {row}: {spans}{_decided(local, row)}")
     if len(local.lower) > ROWS:
         lines.append(f"  … and {len(local.lower) - ROWS} more rows")
@@ -112,4 +135,4 @@ def _decided(local: LocalCertificate, row: int) -> str:
         return ""
     verdict = "cannot" if local.decided[row] else "may"
     what = "change class" if local.threshold is None else f"cross {local.threshold:g}"
-    return f"  {verdict} {what}; proven up to {local.scale[row]:.3g} × the box"
+    return f"  {verdict} {what}; proven up to {below(local.scale[row], 3)} × the box"

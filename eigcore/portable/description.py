@@ -157,6 +157,10 @@ class Described(Protocol):
         """Number of values per row."""
         ...
 
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the model file."""
+        ...
+
 
 def shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     """Return the weights of `count` members, scaled to sum 1; equal weights for None.

@@ -40,6 +40,32 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
     Parameters
     ----------
     path : str or path
+    document, params
+        As for `content`.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written, or the document is not JSON.
+    """
+    data = content(document, params)
+    try:
+        write_whole(path, data)
+    except InvalidInput as exc:
+        raise ModelFileError(str(exc)) from exc
+    except (OSError, ValueError) as exc:  # ValueError: a name that no file has
+        raise ModelFileError(
+            f"{_shown(Path(path))} could not be written: {getattr(exc, 'strerror', None) or exc}. "
+            "Expected an existing folder with write permission. Check its permissions, or choose "
+            "another path."
+        ) from exc
+
+
+def content(document: dict[str, Any], params: Sequence[Any]) -> bytes:
+    """Return the bytes of a model file; the same model always gives the same bytes.
+
+    Parameters
+    ----------
     document : dict
         JSON values that describe the model.
     params : sequence of float64 arrays
@@ -48,7 +74,7 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
     Raises
     ------
     ModelFileError
-        If the file cannot be written, or the document is not JSON.
+        If the document is not JSON, or too long to be read again.
     """
     arrays = [np.ascontiguousarray(p, dtype="<f8") for p in params]
     try:
@@ -72,16 +98,7 @@ def write(path: str | os.PathLike[str], document: dict[str, Any], params: Sequen
             f"The model would have {len(data)} bytes, more than can be read: at most {LARGEST}, "
             f"{LONGEST} of them for names, levels and knots. Fit with fewer levels or columns."
         )
-    try:
-        write_whole(path, data)
-    except InvalidInput as exc:
-        raise ModelFileError(str(exc)) from exc
-    except (OSError, ValueError) as exc:  # ValueError: a name that no file has
-        raise ModelFileError(
-            f"{_shown(Path(path))} could not be written: {getattr(exc, 'strerror', None) or exc}. "
-            "Expected an existing folder with write permission. Check its permissions, or choose "
-            "another path."
-        ) from exc
+    return data
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:

@@ -213,3 +213,29 @@ def test_levels_never_seen_are_counted_or_refused(fit, run, houses, capfd):
     assert not out.exists()
     assert fit("--on-unseen", "refuse") == 0
     assert run("predict", model, new, "-o", out) == 1
+
+
+def test_a_proof_is_written_and_verified(fit, run, houses, capfd):
+    model, proof = houses.with_name("m.eig"), houses.with_name("m.proof.json")
+    assert fit("--increasing", "area") == 0
+    capfd.readouterr()
+    assert run("certify", model, "--proof", proof) == 0
+    assert f"eigcore verify {model} {proof}" in capfd.readouterr().out
+    assert run("verify", model, proof) == 0
+    out = capfd.readouterr().out
+    assert "proven: the prediction never falls when area grows" in out
+    record = json.loads(proof.read_text())
+    next(each for each in record["claims"] if each["kind"] == "slope")["bound"] *= 0.999
+    proof.write_text(json.dumps(record))
+    assert run("verify", model, proof) == 1
+    assert "REJECTED: claim" in capfd.readouterr().err
+    assert run("verify", model, model) == 1
+    assert run("verify", model, houses.with_name("none.json")) == 1
+    assert "REJECTED" in capfd.readouterr().err
+    before = model.read_bytes()
+    assert run("certify", model, "--proof", model) == 1
+    assert "--proof names the model file itself" in capfd.readouterr().err
+    assert model.read_bytes() == before
+    assert run("certify", model, "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["guarantees"]["columns"][0]["increasing"]

@@ -1,0 +1,74 @@
+"""The signs of slope matrices, exact where rounding could decide (math.md, section 9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.guarantees import checker
+from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, norms
+
+
+def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
+    """Whether sign · S_b ⪰ 0 on every piece b of part j, for every member and output.
+
+    Returns
+    -------
+    proven : bool
+        True as well if an eigenvalue is below zero by less than the rounding of its own matrix,
+        as after a projection onto the semidefinite cone.
+    slack : float
+        If `proven`: the largest slope of the wrong sign that the matrices allow, in units of the
+        decision per unit of the part. It is 0.0 if every matrix is semidefinite.
+    """
+    slack = 0.0
+    for m in members:
+        S, rounding = sign * m.slopes[j], m.rounding[j][:, None]
+        if not S.size or not m.shape.monotone:
+            return False, 0.0
+        low, own = _lowest(m, S)
+        if (low < -(rounding + own)).any():
+            return False, 0.0
+        largest = 0.0
+        for piece, output in np.argwhere(low <= rounding + own).tolist():
+            if _exact(m, m.exact().slopes(j)[piece], output, sign):
+                continue
+            if low[piece, output] < -own[piece, output]:
+                return False, 0.0
+            most = own[piece, output] + rounding[piece, 0] - low[piece, output]
+            largest = max(largest, float(most))
+        slack += m.lipschitz * largest
+    return True, slack
+
+
+def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> bool:
+    """Whether sign · (S_{b+1} − S_b) ⪰ 0 for all neighbouring pieces of part j.
+
+    If so, sign · A_j is matrix-convex. With `period`, the first piece follows the last.
+    """
+    for m in members:
+        S, unit = m.slopes[j], m.rounding[j]
+        after, later = (np.roll(S, -1, 0), np.roll(unit, -1)) if period else (S[1:], unit[1:])
+        before, sooner = (S, unit) if period else (S[:-1], unit[:-1])
+        low, own = _lowest(m, sign * (after - before))
+        window = (later + sooner)[:, None] + own
+        if (low < -window).any():
+            return False
+        for piece, output in np.argwhere(low <= window).tolist():
+            slopes = m.exact().slopes(j)
+            turn = checker.turn(slopes[piece], slopes[(piece + 1) % len(slopes)])
+            if not _exact(m, turn, output, sign):
+                return False
+    return True
+
+
+def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest eigenvalues of S (..., d, d), and the rounding of the eigensolve."""
+    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * m.spec.dim * EPS * norms(S)
+
+
+def _exact(m: MemberSlopes, factors: dict[int, Any], output: int, sign: int) -> bool:
+    """Whether sign · Σ factor · A_row ⪰ 0 for the stored matrices of an output."""
+    found = list(m.exact().members[m.number].matrices(factors))
+    return checker.semidefinite(found[output], sign)
