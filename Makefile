@@ -12,7 +12,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden picture rmt-figures clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants picture rmt-figures clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -65,6 +65,10 @@ sanitize: $(DEV)/installed
 	  export EIGCORE_NATIVE_ISA=$$isa; driver=$(NATIVE)/build-sanitize/fuzz_driver; \
 	  if $$driver 0 | grep -q "^$$isa:"; then $$driver $(SECONDS); fi; \
 	done
+
+# deliberate faults in the guarantees, each of which a test must notice; half an hour
+mutants: $(DEV)/installed
+	$(DEV)/bin/python tests/guarantees/mutants.py
 
 golden: $(DEV)/installed
 	$(DEV)/bin/python -m eigcore.testing.golden
