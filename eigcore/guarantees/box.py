@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import LARGEST
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.interval import Ends, decision_interval
+from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
+from eigcore.guarantees.units import prediction_ends
 from eigcore.portable.description import Described
-from eigcore.portable.predict import link_inverse
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
@@ -28,8 +27,8 @@ class LocalCertificate:
 
     Parameters
     ----------
-    radius : dict
-        Column name -> radius of the box, in units of the column.
+    radius : dict or None
+        Column name -> radius of the box, in units of the column; None for boxes with ends.
     lower, upper : (rows,) or (rows, outputs) float64
         The interval of the prediction, in units of the target.
     decision_lower, decision_upper : (rows,) or (rows, outputs) float64
@@ -43,7 +42,7 @@ class LocalCertificate:
         The largest multiple of the box for which `decided` was proven, 0 if there is none.
     """
 
-    radius: dict[str, float]
+    radius: dict[str, float] | None
     lower: np.ndarray
     upper: np.ndarray
     decision_lower: np.ndarray
@@ -54,7 +53,11 @@ class LocalCertificate:
 
 
 def local(
-    model: Described, x: Any, radii: np.ndarray, threshold: float | None = None
+    model: Described,
+    x: Any,
+    radii: np.ndarray | None,
+    threshold: float | None = None,
+    ends: tuple[Any, Any] = (None, None),
 ) -> LocalCertificate:
     """Certify boxes around rows.
 
@@ -63,16 +66,40 @@ def local(
     model : SpectralModel
     x : table or (columns,) array
         See `Encoding.table`.
-    radii : (columns,) float64
+    radii : (columns,) float64, or None
         Radii, in units of the columns.
+    ends : lower and upper ends, without radii; see `eigcore.guarantees.certificate.certify`
     threshold : float, optional
         As for `eigcore.guarantees.certificate.certify`.
 
     Raises
     ------
     InvalidInput
-        If the prediction can never take the value `threshold`.
+        If the prediction can never take the value `threshold`, or a row is outside its ends.
     """
+    table = local_table(model, x)
+    named = None
+    if radii is None:
+        below, above = sides_of(model, table, *ends)
+    else:
+        named = dict(zip(model.encoding.names, radii.tolist(), strict=True))
+        below = above = np.broadcast_to(radii, table.shape)
+    low, high = (_squeeze(a) for a in decision_interval(model, table, below, above))
+    link = model.static.link
+    lower, upper = prediction_ends(link, low, high)
+    if threshold is None and link == "logistic":
+        threshold = 0.5
+    settled = settled_by(link, threshold)
+    decided = scale = None
+    if settled is not None:
+        decided = settled(low, high)
+        if decided.ndim == 1:
+            scale = certified_scale(model, table, below, above, settled)
+    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
+
+
+def local_table(model: Described, x: Any) -> np.ndarray:
+    """Return rows (rows, columns) that can be certified; raise InvalidInput for others."""
     table = np.atleast_2d(model.encoding.table(x))
     table = table.reshape(-1, table.shape[-1])
     if (far := np.abs(np.nan_to_num(table)).max(0, initial=0.0) > LARGEST).any():
@@ -81,22 +108,10 @@ def local(
             f"Column {name!r} of x holds a number beyond {LARGEST:g}; expected smaller ones, whose "
             "boxes can be certified. Leave those rows out."
         )
-    low, high = (_squeeze(a) for a in decision_interval(model, table, _spread(radii, table)))
-    link = model.static.link
-    lower, upper = _through_link(link, low, high)
-    if threshold is None and link == "logistic":
-        threshold = 0.5
-    settled = _settled(link, threshold)
-    decided = scale = None
-    if settled is not None:
-        decided = settled(low, high)
-        if decided.ndim == 1:
-            scale = certified_scale(model, table, radii, settled)
-    named = dict(zip(model.encoding.names, radii.tolist(), strict=True))
-    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
+    return table
 
 
-def _settled(link: str, threshold: float | None) -> Settled | None:
+def settled_by(link: str, threshold: float | None) -> Settled | None:
     """Return the test, on the ends of the decision, that the answer cannot change; or None."""
     if link == "softmax":
         if threshold is not None:
@@ -109,7 +124,8 @@ def _settled(link: str, threshold: float | None) -> Settled | None:
     if threshold is None:
         return None
     level = _to_decision(link, threshold)
-    return lambda low, high: (low > level) | (high < level)
+    slip = 0.0 if link == "identity" else 8 * EPS * (1 + abs(level))
+    return lambda low, high: (low > level + slip) | (high < level - slip)
 
 
 def _same_class(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -121,7 +137,7 @@ def _same_class(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def certified_scale(
-    model: Described, table: np.ndarray, radii: np.ndarray, settled: Settled
+    model: Described, table: np.ndarray, below: np.ndarray, above: np.ndarray, settled: Settled
 ) -> np.ndarray:
     """Return the multiple of the box inside which the answer provably stays `settled`: (rows,).
 
@@ -130,8 +146,8 @@ def certified_scale(
     """
 
     def safe(scale: np.ndarray) -> np.ndarray:
-        radius = _spread(radii, table) * scale[:, None]
-        return settled(*(_squeeze(a) for a in decision_interval(model, table, radius)))
+        sides = (side * scale[:, None] for side in (below, above))
+        return settled(*(_squeeze(a) for a in decision_interval(model, table, *sides)))
 
     good, bad = np.zeros(len(table)), np.ones(len(table))
     for _ in range(DOUBLINGS):
@@ -148,32 +164,53 @@ def certified_scale(
     return good
 
 
-def _spread(radii: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(radii, table.shape)
+def sides_of(
+    model: Described, table: np.ndarray, lower: Any, upper: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far each cell may fall and rise, from ends of boxes: (rows, columns) each.
+
+    Ends are arrays (columns,) or (rows, columns), or mappings of column names to numbers or (rows,)
+    arrays. What is left out, None or NaN, does not move.
+    """
+    low, high = (
+        _end(model, table, end, name) for end, name in ((lower, "lower"), (upper, "upper"))
+    )
+    with np.errstate(invalid="ignore"):
+        below, above = table - low, high - table
+    below, above = (np.where(np.isnan(side), 0.0, side) for side in (below, above))
+    fixed = ~np.array([column.numeric for column in model.encoding.columns])
+    for sides, name, end in ((below, "lower", low), (above, "upper", high)):
+        wrong = (sides < 0) | (sides > LARGEST) | (fixed & ~np.isnan(end) & (end != table))
+        if wrong.any():
+            row, j = np.argwhere(wrong)[0]
+            raise InvalidInput(
+                f"{name} is {end[row, j]} for column {model.encoding.names[j]!r} in row {row}, "
+                f"where x is {table[row, j]}. Expected lower ≤ x ≤ upper, below {LARGEST:g}, and "
+                "no ends for categories. Leave the column out, and it does not move."
+            )
+    return (np.nextafter(below, np.inf) * (below > 0), np.nextafter(above, np.inf) * (above > 0))
+
+
+def _end(model: Described, table: np.ndarray, end: Any, name: str) -> np.ndarray:
+    names = model.encoding.names
+    found = np.full(table.shape, np.nan)
+    if end is None:
+        return found
+    try:
+        if not isinstance(end, Mapping):
+            return np.broadcast_to(np.asarray(end, dtype=np.float64), table.shape)
+        for column, values in end.items():
+            found[:, names.index(column)] = values
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"{name} is {end!r}. Expected a mapping of column names to numbers, or an array "
+            f"({len(names)},) or {table.shape}. Write {name}={{{names[0]!r}: 1.0}}."
+        ) from None
+    return found
 
 
 def _squeeze(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else values
-
-
-def _through_link(link: str, low: np.ndarray, high: np.ndarray) -> Ends:
-    """Return the ends of the prediction for those of the decision."""
-    if link == "identity":
-        return low, high
-    numpy = get_backend("numpy")
-    if link == "softmax":
-        # p_c falls in every other score: it is smallest at its own lowest and the others' highest
-        lower, upper = np.empty_like(low), np.empty_like(high)
-        for c in range(low.shape[-1]):
-            own = np.arange(low.shape[-1]) == c
-            lower[:, c] = link_inverse(link, np.where(own, low, high), numpy)[:, c]
-            upper[:, c] = link_inverse(link, np.where(own, high, low), numpy)[:, c]
-    else:
-        with np.errstate(over="ignore"):
-            lower, upper = (link_inverse(link, side, numpy) for side in (low, high))
-    slip = 8 * EPS * (1 if link != "softmax" else low.shape[-1])
-    lower, upper = lower * (1 - slip), upper * (1 + slip)
-    return lower, upper if link == "log" else np.minimum(upper, 1.0)
 
 
 def _to_decision(link: str, threshold: float) -> float:

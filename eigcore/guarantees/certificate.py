@@ -117,6 +117,8 @@ def certify(
     *,
     x: Any = None,
     radius: Radius | None = None,
+    lower: Any = None,
+    upper: Any = None,
     threshold: float | None = None,
 ) -> Certificate:
     """Prove guarantees from the matrices of a model.
@@ -125,10 +127,13 @@ def certify(
     ----------
     model : SpectralModel
     x : table or (columns,) array, optional
-        Rows to certify locally; needs `radius`. See `Encoding.table`.
+        Rows to certify locally; needs `radius` or ends. See `Encoding.table`.
     radius : float, mapping of column names, or (columns,) array, optional
         Radius of the box, in the unit of each column. One number applies to all numeric columns;
         columns that a mapping leaves out do not change. Categories and missing cells never change.
+    lower, upper : mapping of column names, or (columns,) or (rows, columns) array, optional
+        Ends of the boxes, beside x instead of `radius`, in units of the columns; a mapping has one
+        number, or one per row, for each column. What is left out, or NaN, does not move.
     threshold : float, optional
         In units of the prediction. Default: 0.5 with the link "logistic", otherwise none. With the
         link "softmax", a row is decided if its most probable class stays the same.
@@ -140,12 +145,18 @@ def certify(
     Raises
     ------
     InvalidInput
-        If x comes without radius, or threshold without x, names of columns are unknown, or radii
-        are negative; or as for `Encoding.table`.
+        If x comes without radius and ends, or threshold or ends without x, names of columns are
+        unknown, or radii are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
     radii = _radii(encoding, radius)
-    if x is not None and radii is None:
+    ends = lower is not None or upper is not None
+    if ends and (x is None or radii is not None):
+        raise InvalidInput(
+            f"certify got ends {'without x' if x is None else 'beside radius'}. Expected rows, and "
+            "either ends or a radius. Write model.certify(x=..., lower={...}, upper={...})."
+        )
+    if x is not None and radii is None and not ends:
         raise InvalidInput(
             "certify got x without radius. Expected the radius of the box in the unit of each "
             'column. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
@@ -175,7 +186,7 @@ def certify(
         link=model.static.link,
         target=model.static.target_name,
         box=box,
-        local=None if x is None or radii is None else local(model, x, radii, threshold),
+        local=None if x is None else local(model, x, radii, threshold, (lower, upper)),
     )
 
 

@@ -47,15 +47,17 @@ class Push(NamedTuple):
     left: np.ndarray
 
 
-def decision_interval(model: Described, table: np.ndarray, radius: np.ndarray) -> Ends:
-    """Return certified ends of the decision over the box |x'_j − x_j| ≤ radius_j around each row.
+def decision_interval(
+    model: Described, table: np.ndarray, below: np.ndarray, above: np.ndarray
+) -> Ends:
+    """Return certified ends of the decision over the box −below_j ≤ x'_j − x_j ≤ above_j.
 
     Parameters
     ----------
     model : SpectralModel
     table : (rows, columns) float64
-    radius : (rows, columns) float64
-        In units of the columns. Categories and missing cells stay as they are.
+    below, above : (rows, columns) float64
+        Non-negative, in units of the columns. Categories and missing cells stay as they are.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def decision_interval(model: Described, table: np.ndarray, radius: np.ndarray) -
     worst = max(m.spec.dim**2 * 2**SIDES for m in members)
     step = max(1, ENTRIES // worst)
     chunks = [
-        _rows(model, members, table[start : start + step], radius[start : start + step])
+        _rows(model, members, *(a[start : start + step] for a in (table, below, above)))
         for start in range(0, max(1, len(table)), step)
     ]
     lower, upper = (np.concatenate(side) for side in zip(*chunks, strict=True))
@@ -73,16 +75,23 @@ def decision_interval(model: Described, table: np.ndarray, radius: np.ndarray) -
 
 
 def _rows(
-    model: Described, members: list[MemberSlopes], table: np.ndarray, radius: np.ndarray
+    model: Described,
+    members: list[MemberSlopes],
+    table: np.ndarray,
+    below: np.ndarray,
+    above: np.ndarray,
 ) -> Ends:
     encoding, offset = model.encoding, model.static.offset
     terms = encoding(table, get_backend("numpy"), codes=True)
-    slip = 4 * EPS * (np.abs(np.where(np.isnan(table), 0.0, table)) + radius)
-    table, radius, slip = _with_projections(encoding, table, radius, slip)
+    slip = 4 * EPS * (np.abs(np.where(np.isnan(table), 0.0, table)) + np.maximum(below, above))
+    table, below, above, slip = _with_projections(encoding, table, below, above, slip)
     missing = np.isnan(table)
     x = np.where(missing, 0.0, table)
-    width = np.where(missing, 0.0, radius + slip * (radius > 0))
-    reach = [reach_of(encoding, j, x[:, j], width[:, j]) for j in range(table.shape[1])]
+    below, above = (np.where(missing, 0.0, a + slip * (a > 0)) for a in (below, above))
+    reach = [
+        Reach(reach_of(encoding, j, x[:, j], a).right, reach_of(encoding, j, x[:, j], b).left)
+        for j, a, b in zip(range(table.shape[1]), above.T, below.T, strict=True)
+    ]
     lower = upper = np.full((len(table), model.outputs), offset)
     for m in members:
         ends = [_member(m, output, terms, reach, slip) for output in range(m.spec.outputs)]
@@ -93,19 +102,21 @@ def _rows(
 
 
 def _with_projections(
-    encoding: Encoding, table: np.ndarray, radius: np.ndarray, slip: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    encoding: Encoding, table: np.ndarray, below: np.ndarray, above: np.ndarray, slip: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Treat projections as further columns: (rows, parts). Bounds for a wider box stay valid."""
-    mixing = np.abs(encoding.mixing).T
+    mixing = encoding.mixing.T
+    rises, falls = np.maximum(mixing, 0.0), np.maximum(-mixing, 0.0)
     moved = np.array([sum(map(abs, each.centers)) for each in encoding.projections])
-    size = mixing.max(0, initial=0.0) * moved
+    size = np.abs(mixing).max(0, initial=0.0) * moved
     extended = encoding.extended(table)
     rounding = 4 * EPS * (size + np.abs(extended[:, table.shape[1] :]))
-    return (
-        extended,
-        np.concatenate([radius, radius @ mixing], axis=1),
-        np.concatenate([slip, slip @ mixing + np.nan_to_num(rounding)], axis=1),
+    below, above = (
+        np.concatenate([below, below @ rises + above @ falls], axis=1),
+        np.concatenate([above, above @ rises + below @ falls], axis=1),
     )
+    slip = np.concatenate([slip, slip @ np.abs(mixing) + np.nan_to_num(rounding)], axis=1)
+    return extended, below, above, slip
 
 
 def reach_of(encoding: Encoding, j: int, x: np.ndarray, radius: np.ndarray) -> Reach:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eigcore.guarantees.bounds import Bounds
+
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate
     from eigcore.guarantees.explanation import Explanation
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from eigcore.portable.description import Described
 
 
-class Guaranteed:
+class Guaranteed(Bounds):
     """The methods of `eigcore.SpectralModel` that this room supplies."""
 
     @property

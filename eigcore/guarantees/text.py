@@ -119,7 +119,10 @@ def _words(column: ColumnCertificate) -> str:
 
 
 def _local(local: LocalCertificate) -> list[str]:
-    box = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r) or "no movement"
+    box = "of each row"
+    if local.radius is not None:
+        radii = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r)
+        box = radii or "no movement"
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])

@@ -1,0 +1,187 @@
+"""Bounds of what one column can change, wherever the other columns are (math.md, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Categories
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.domain import Axis, axis_of
+from eigcore.guarantees.slopes import EPS, member_slopes, projections_of
+from eigcore.guarantees.support import (
+    column_index,
+    part_change,
+    rounded_sum,
+    slope_ends,
+    step_change,
+)
+from eigcore.guarantees.units import Ends, prediction_change
+from eigcore.portable.description import Described
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of one column does, wherever the other columns are.
+
+    Parameters
+    ----------
+    column : str
+    start, end : values of the column, None for a missing cell
+    low, high : float or (outputs,) float64
+        Proven ends of the change of the decision, before the link.
+    link : str
+    anywhere : bool
+        Whether the ends hold for any two values of the column; they are largest from start to end.
+    """
+
+    column: str
+    start: Any
+    end: Any
+    low: Any
+    high: Any
+    link: str
+    anywhere: bool = False
+
+    @property
+    def prediction(self) -> tuple[Any, Any]:
+        """Proven ends of the change of the prediction; of its ratio for the link "log"."""
+        low, high = prediction_change(self.link, np.asarray(self.low), np.asarray(self.high))
+        return (float(low), float(high)) if low.ndim == 0 else (low, high)
+
+    @property
+    def size(self) -> float:
+        """The largest |change| of the decision."""
+        return float(np.max(np.maximum(np.abs(self.low), np.abs(self.high))))
+
+    def __str__(self) -> str:
+        what = "ratio of predictions" if self.link == "log" else "change of the prediction"
+        low, high = self.prediction
+        which = "any change, most " * self.anywhere
+        return (
+            f"{self.column}, {which}from {self.start!r} to {self.end!r}, whatever the rest: change "
+            f"of the decision from {_short(self.low)} to {_short(self.high)}, {what} from "
+            f"{_short(low)} to {_short(high)}"
+        )
+
+
+def change(model: Described, column: str, start: Any, end: Any) -> Change:
+    """Bound f(end, rest) − f(start, rest) for any rest.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    column : str
+    start, end : number or level; None for a missing cell
+
+    Raises
+    ------
+    InvalidInput
+        If the column does not exist or cannot have these values, or if it can be missing and is
+        part of a projection with unbounded tails.
+    """
+    encoding, j = model.encoding, column_index(model, column)
+    cells = [axis_of(model, column, (value,)) for value in (start, end)]
+    a, b = (_first(cell) for cell in cells)
+    low, high = part_change(model, j, np.array([a]), np.array([b]))
+    low, high = low[0], high[0]
+    for p, weight in projections_of(encoding, j):
+        moved = _through(model, p, j, weight, a, b)
+        low, high = low + moved[0], high + moved[1]
+    low, high = rounded_sum(low, high)
+    single = model.outputs == 1
+    ends = (float(low[0]), float(high[0])) if single else (low, high)
+    return Change(column, start, end, *ends, model.static.link)
+
+
+def largest_change(model: Described, column: str, over: Any = None) -> Change:
+    """Return the change of one column that may change the decision most, wherever the rest is.
+
+    For a protected column: no change of it alone changes the decision by more than `Change.size`.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    column : str
+    over : (low, high) or sequence of levels, optional
+        Default: from the first to the last knot; all levels, one never seen, and a missing cell.
+    """
+    encoding, j = model.encoding, column_index(model, column)
+    own = encoding.columns[j]
+    axis = axis_of(model, column, over)
+    values, cells = _values(axis), [axis.cell(v) for v in _places(axis)]
+    if isinstance(own, Categories) and over is None:
+        if own.unseen == "neutral":
+            values, cells = np.append(values, -1.0), [*cells, "a level never seen"]
+        if own.missing:
+            values, cells = np.append(values, np.nan), [*cells, None]
+    through = projections_of(encoding, j)
+    if through and axis.atoms and own.numeric:
+        raise InvalidInput(
+            f"Column {column!r} is part of a projection. Expected a range without missing cells. "
+            f"Leave None out, or write model.change({column!r}, None, value)."
+        )
+    ends = [part_change(model, j, np.full(len(values), start), values) for start in values]
+    low, high = (np.array(side) for side in zip(*ends, strict=True))
+    a, b, _ = np.unravel_index(np.argmax(high), high.shape)
+    low, high = low.min((0, 1)), high.max((0, 1))
+    width = float(np.ptp(axis.cuts)) if len(axis.cuts) else 0.0
+    for p, weight in through:
+        lower, upper = slope_ends(model, p)
+        far = abs(weight) * width * np.maximum(upper, -lower).max(0) * (1 + 8 * EPS)
+        low, high = low - far, high + far
+    low, high = rounded_sum(low, high)
+    each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
+    return Change(column, cells[a], cells[b], *each, model.static.link, anywhere=True)
+
+
+def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:
+    """Return the ends of the change through projection p, for any other columns: (outputs,)."""
+    encoding = model.encoding
+    projection, column = encoding.projections[p - len(encoding.columns)], encoding.parts[p]
+    edges = column.pieces(np.zeros(column.terms)).edges
+    z = edges[np.isfinite(edges)] if np.isfinite(edges).any() else np.zeros(1)
+    gone, alone = np.isnan([a, b]), len(projection.names) == 1
+    cell, center = np.nan_to_num([a, b]), projection.centers[0]
+    slip = 16 * EPS * abs(weight) * (np.abs(cell).sum() + abs(center)) if alone else 0.0
+    step = weight * (b - a)
+    if not alone and not gone.any():
+        z = np.concatenate([z, z - step])
+    if alone:
+        z = (cell[[1 if gone[0] else 0]] - center) * weight
+    if not gone.any():
+        low, high = step_change(model, p, z, step, slip)
+    elif gone.all():
+        return np.zeros(model.outputs), np.zeros(model.outputs)
+    else:
+        if not alone and any(m.slopes[p][[0, -1]].any() for m in member_slopes(model)):
+            raise InvalidInput(
+                f"Column {encoding.names[j]!r} is part of the projection {projection.label!r}, "
+                "which grows without end where no cell is missing. Expected two values. Write "
+                "model.range(domain) for a domain with missing cells."
+            )
+        none = np.full(len(z), np.nan)
+        low, high = part_change(model, p, *((none, z) if gone[0] else (z, none)), slip)
+    mixed = np.flatnonzero(encoding.mixing[p - len(encoding.columns)])
+    if any(encoding.columns[i].missing for i in mixed if i != j):
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    return low.min(0), high.max(0)
+
+
+def _places(axis: Axis) -> np.ndarray:
+    places = [np.nan if atom is None else float(i) for i, atom in enumerate(axis.atoms)]
+    return np.concatenate([axis.cuts, places])
+
+
+def _values(axis: Axis) -> np.ndarray:
+    return axis.numbers(0, _places(axis))
+
+
+def _first(axis: Axis) -> float:
+    return float(_values(axis)[0])
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value), precision=6)

@@ -1,0 +1,295 @@
+"""Range and optimum of a model over a domain, by branch and bound (math.md, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eigcore.dispatch.registry import get_backend
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.domain import axes
+from eigcore.guarantees.objective import Objective, Term
+from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.units import prediction_ends
+from eigcore.portable.description import Described
+from eigcore.portable.predict import link_inverse
+
+Domain = Mapping[str, Any]
+"""Column name -> (low, high), levels, or one value; None among them allows a missing cell."""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The smallest or largest value of the decision over a domain.
+
+    Parameters
+    ----------
+    kind : {"minimum", "maximum"}
+    value : float
+        The decision at `point`, before the link.
+    bound : float
+        Proven: no point of the domain has a smaller (larger) decision.
+    point : dict
+        Column name -> value, in the caller's units; None is a missing cell.
+    predicted, predicted_bound : float or None
+        The same two numbers as predictions; None for scores of "softmax" and for differences.
+    boxes : int
+        Boxes that were bounded.
+    stopped : {"tolerance", "seconds", "boxes", "interrupted"}
+        Why the search ended.
+    """
+
+    kind: str
+    value: float
+    bound: float
+    point: dict[str, Any]
+    predicted: float | None
+    predicted_bound: float | None
+    boxes: int
+    stopped: str
+
+    @property
+    def gap(self) -> float:
+        """How far `value` may be from the optimum: |bound − value|, of the decision."""
+        return abs(self.bound - self.value)
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{name} = {value!r}" for name, value in self.point.items())
+        why = {"tolerance": "", "interrupted": "; interrupted"}.get(
+            self.stopped, f"; stopped by the limit of {self.stopped}"
+        )
+        value = f"decision {self.value:.6g}"
+        if self.predicted is not None and self.predicted != self.value:
+            value += f", prediction {self.predicted:.6g}"
+        within = f"optimal within {self.gap:.2g} of the decision{why}"
+        return f"{self.kind}: {value}, {within}\n  at {where}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """All values over a domain lie between the ends.
+
+    Parameters
+    ----------
+    lower, upper : float or (outputs,) float64
+        Proven ends of the decision, before the link.
+    predicted_lower, predicted_upper : float or (outputs,) float64, or None
+        Proven ends of the prediction; None for differences of models.
+    minima, maxima : tuple of Optimum, one per output
+        The points that come nearest to the ends.
+    """
+
+    lower: Any
+    upper: Any
+    predicted_lower: Any
+    predicted_upper: Any
+    minima: tuple[Optimum, ...]
+    maxima: tuple[Optimum, ...]
+
+    @property
+    def gap(self) -> float:
+        """How far an end of the decision may be from the nearest value that is attained."""
+        return max(each.gap for each in self.minima + self.maxima)
+
+    def __str__(self) -> str:
+        lines = []
+        for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
+            name = f"output {o}: " if len(self.minima) > 1 else ""
+            lines.append(f"{name}decision from {low.bound:.9g} to {high.bound:.9g}")
+            if self.predicted_lower is not None:
+                ends = (
+                    np.atleast_1d(self.predicted_lower)[o],
+                    np.atleast_1d(self.predicted_upper)[o],
+                )
+                lines[-1] += f"; prediction from {ends[0]:.9g} to {ends[1]:.9g}"
+            lines += [str(low), str(high)]
+        return "\n".join(lines)
+
+
+def value_range(
+    model: Described,
+    domain: Domain | None = None,
+    *,
+    tol: float = 1e-6,
+    budget_seconds: float = 10.0,
+    max_boxes: int = 200_000,
+) -> Range:
+    """Bound the decision and the prediction over a domain.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    domain : mapping of column names, optional
+        (low, high) for numbers, a list of levels for categories, or a single value; None among them
+        allows a missing cell. Columns left out: from the first to the last knot, all levels.
+    tol : float
+        Stop when the gap is at most tol times the spread of the values.
+    budget_seconds, max_boxes : float, int
+        Stop there, for each of the two ends of each output; both stay proven, and `Range.gap` says
+        how far they may be off.
+
+    Returns
+    -------
+    Range
+
+    Raises
+    ------
+    InvalidInput
+        If the domain names unknown columns or impossible values, or leaves out a column without
+        knots.
+    """
+    limits = _limits(tol, budget_seconds, max_boxes)
+    pairs = [
+        [_optimum([(model, o, 1.0)], domain, None, limits, kind) for kind in ("minimum", "maximum")]
+        for o in range(model.outputs)
+    ]
+    minima, maxima = (tuple(side) for side in zip(*pairs, strict=True))
+    low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
+    single = model.outputs == 1
+    ends = prediction_ends(model.static.link, low, high)
+    a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
+    return Range(a, b, c, d, minima, maxima)
+
+
+def difference(
+    model: Described,
+    other: Described,
+    domain: Domain | None = None,
+    *,
+    tol: float = 1e-6,
+    budget_seconds: float = 10.0,
+    max_boxes: int = 200_000,
+) -> Range:
+    """Bound the decision of a model minus that of another one over a domain.
+
+    If `lower` is at least 0, the first never predicts less: an upper quantile does not cross the
+    lower one.
+
+    Parameters
+    ----------
+    model, other : SpectralModel
+        With the same column names, link and number of outputs; knots and levels may differ.
+    domain, tol, budget_seconds, max_boxes : see `value_range`
+
+    Raises
+    ------
+    InvalidInput
+        If the two models cannot be compared; or as for `value_range`.
+    """
+    kinds = [(m.static.link, m.outputs) for m in (model, other)]
+    if kinds[0] != kinds[1]:
+        raise InvalidInput(
+            f"The models have (link, outputs) {kinds}. Expected the same for both. Fit them with "
+            "the same link and targets."
+        )
+    limits = _limits(tol, budget_seconds, max_boxes)
+    pairs = [
+        [
+            _optimum([(model, o, 1.0), (other, o, -1.0)], domain, None, limits, kind)
+            for kind in ("minimum", "maximum")
+        ]
+        for o in range(model.outputs)
+    ]
+    minima, maxima = (tuple(side) for side in zip(*pairs, strict=True))
+    low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
+    if model.outputs == 1:
+        return Range(float(low[0]), float(high[0]), None, None, minima, maxima)
+    return Range(low, high, None, None, minima, maxima)
+
+
+def optimum(
+    model: Described,
+    kind: str,
+    bounds: Domain | None = None,
+    fixed: Domain | None = None,
+    *,
+    output: int | None = None,
+    minus: int | None = None,
+    tol: float = 1e-6,
+    budget_seconds: float = 10.0,
+    max_boxes: int = 200_000,
+) -> Optimum:
+    """Find the minimum or maximum of the decision over a domain, with a proof of its distance.
+
+    The links "identity", "logistic" and "log" increase: the point is optimal for the prediction
+    too.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    kind : {"minimum", "maximum"}
+    bounds : mapping, optional
+        As the domain of `value_range`.
+    fixed : mapping of column names, optional
+        Column name -> its only value; None is a missing cell.
+    output : int, optional
+        Which output, needed if there are several.
+    minus : int, optional
+        Subtract this output: with the link "softmax", the margin of class `output` over it.
+    tol, budget_seconds, max_boxes : see `value_range`
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    InvalidInput
+        If an output does not exist; or as for `value_range`.
+    """
+    chosen = _output(model, output, "output", 0 if model.outputs == 1 else None)
+    terms: list[Term] = [(model, chosen, 1.0)]
+    if minus is not None:
+        terms.append((model, _output(model, minus, "minus", None), -1.0))
+    limits = _limits(tol, budget_seconds, max_boxes)
+    return _optimum(terms, bounds, fixed, limits, kind)
+
+
+def _output(model: Described, output: int | None, name: str, default: int | None) -> int:
+    found = default if output is None else output
+    if not isinstance(found, (int, np.integer)) or not 0 <= found < model.outputs:
+        raise InvalidInput(
+            f"{name} is {output!r}, but the model has {model.outputs} output(s). Expected one of "
+            f"them, from 0. Write {name}=0."
+        )
+    return int(found)
+
+
+def _limits(tol: float, budget_seconds: float, max_boxes: int) -> Limits:
+    if not (tol >= 0 and budget_seconds >= 0 and max_boxes >= 1):
+        raise InvalidInput(
+            f"tol is {tol}, budget_seconds {budget_seconds} and max_boxes {max_boxes}. Expected "
+            "numbers of at least 0, and a box. Leave them out for the default ones."
+        )
+    return Limits(tol, budget_seconds, max_boxes)
+
+
+def _optimum(
+    terms: Sequence[Term], domain: Domain | None, fixed: Domain | None, limits: Limits, kind: str
+) -> Optimum:
+    sign = 1.0 if kind == "maximum" else -1.0
+    turned = [(model, output, sign * own) for model, output, own in terms]
+    found = axes([model for model, _, _ in terms], domain, fixed)
+    search = Search(Objective(turned, found), limits).run()
+    point = {axis.name: axis.cell(v) for axis, v in zip(found, search.point, strict=True)}
+    result = Optimum(
+        kind,
+        value=sign * search.best,
+        bound=sign * search.bound,
+        point=point,
+        predicted=None,
+        predicted_bound=None,
+        boxes=search.tried,
+        stopped=search.stopped,
+    )
+    link = terms[0][0].static.link
+    if link == "softmax" or len(terms) > 1:
+        return result
+    numpy, bound = get_backend("numpy"), np.array([result.bound])
+    ends = prediction_ends(link, bound, bound)
+    predicted = link_inverse(link, np.array([result.value]), numpy)[0]
+    outer = ends[1][0] if kind == "maximum" else ends[0][0]
+    return replace(result, predicted=float(predicted), predicted_bound=float(outer))

@@ -1,0 +1,76 @@
+"""Ends enclose the exact function of the stored numbers: d = 1, in rational arithmetic."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from eigcore import EigSpec, SpectralModel
+from eigcore.encoding import Encoding, Linear, PiecewiseLinear
+
+
+def clip(u):
+    return min(max(u, Fraction(0)), Fraction(1))
+
+
+def exact(m, x):
+    """The decision of a model of one clamped column of two pieces and a linear one, d = 1."""
+    knots = [Fraction(k) for k in m.encoding.columns[0].knots]
+    terms = [clip((Fraction(x[0]) - a) / (b - a)) for a, b in itertools.pairwise(knots)]
+    column = m.encoding.columns[1]
+    terms.append((Fraction(x[1]) - Fraction(column.center)) / Fraction(column.scale))
+    total = Fraction(0)
+    for (_, params), weight in zip(m.members, m.static.weights, strict=True):
+        packed = [Fraction(v) for v in params[0, :, 0].tolist()]
+        value = packed[0] + sum(a * b for a, b in zip(terms, packed[1:], strict=True))
+        total += Fraction(weight) * value
+    return Fraction(m.static.offset) + Fraction(m.static.scale) * total
+
+
+def made(rng):
+    knots = tuple(np.sort(rng.uniform(-1, 1, 3)).tolist())
+    e = Encoding((PiecewiseLinear(knots, "clamped"), Linear(rng.normal(), rng.random() + 0.1)))
+    members = [(EigSpec(3, 1), rng.normal(size=(1, 4, 1))) for _ in range(3)]
+    return SpectralModel(e, members, target_scale=rng.random(), target_offset=rng.normal())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_end_is_off_by_rounding(seed):
+    rng = np.random.default_rng(seed)
+    m = made(rng)
+    for _ in range(4):
+        a, b = rng.uniform(-1.5, 1.5, (2, 2)).tolist()
+        value = exact(m, a)
+        at = m.range({"x0": a[0], "x1": a[1]})
+        assert Fraction(at.lower) <= value <= Fraction(at.upper)
+        local = m.certify(x=[a], lower={"x0": a[0]}, upper={"x0": a[0]}).local
+        assert Fraction(local.lower[0]) <= value <= Fraction(local.upper[0])
+        moved = m.change("x0", a[0], b[0])
+        change = exact(m, [b[0], a[1]]) - value
+        assert Fraction(moved.low) <= change <= Fraction(moved.high)
+        size = Fraction(m.largest_change("x1", (min(a[1], b[1]), max(a[1], b[1]))).size)
+        assert abs(exact(m, [a[0], b[1]]) - value) <= size
+        bands = m.slope_bands("x1")
+        slope = (exact(m, [a[0], b[1]]) - value) / (Fraction(b[1]) - Fraction(a[1]))
+        assert Fraction(bands.lower[0]) <= slope <= Fraction(bands.upper[0])
+        factor = rng.normal()
+        low = Fraction(m.dominance("x1", "x0", factor).low)
+        knots = [Fraction(k) for k in m.encoding.columns[0].knots]
+        inner = [
+            exact(m, [float(k1), 0.0]) - exact(m, [float(k0), 0.0])
+            for k0, k1 in itertools.pairwise(knots)
+        ]
+        steps = [s / (k1 - k0) for s, k0, k1 in zip(inner, knots, knots[1:], strict=False)]
+        assert low <= min(slope - Fraction(factor) * s for s in [*steps, Fraction(0)])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ends_over_an_interval_enclose_both_corners(seed):
+    rng = np.random.default_rng(seed)
+    m = made(rng)
+    low, high = np.sort(rng.uniform(-1.5, 1.5, (2, 2)), axis=0)
+    found = m.range({"x0": (low[0], high[0]), "x1": (low[1], high[1])})
+    corners = [exact(m, [s, t]) for s in (low[0], high[0]) for t in (low[1], high[1])]
+    assert Fraction(found.lower) <= min(corners)
+    assert max(corners) <= Fraction(found.upper)
