@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eigcore.guarantees.radius import Ball
 
 
-class Proofs:
+class Bounds:
     """Bounds over domains and of changes, for `eigcore.SpectralModel`."""
 
     def range(self, domain: Mapping[str, Any] | None = None, **options: Any) -> Range:
