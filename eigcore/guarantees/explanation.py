@@ -1,7 +1,8 @@
-"""Explanations: contributions that add up to the decision exactly (math.md, section 6).
+"""The local split: terms that add up to the decision exactly (math.md, section 6).
 
 At x with A(x)v = λ_k v, f(x) = vᵀA_0v + Σ_j vᵀA_j(x_j)v. For any functional with weights w, v vᵀ
-becomes G = V diag(w) Vᵀ; at ties w is averaged over the cluster.
+becomes G = V diag(w) Vᵀ; at ties w is averaged over the cluster. The terms depend on the origin of each column;
+contributions relative to a baseline do not (`eigcore.guarantees.contributions`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ENTRIES = 2**22
 
 @dataclass(frozen=True)
 class Explanation:
-    """Contributions, slopes and gaps of each row. The axis [outputs] exists only where outputs > 1.
+    """The local split, slopes and gaps of each row. The axis [outputs] exists only if outputs > 1.
 
     Parameters
     ----------
@@ -38,8 +39,11 @@ class Explanation:
         The prediction before the link.
     intercept : (rows, [outputs]) float64
         The offset, and what the matrix A_0 supplies.
-    contributions : (rows, [outputs], names) float64
-        intercept + remainder + contributions.sum(-1) == decision, up to rounding.
+    local : (rows, [outputs], names) float64
+        intercept + remainder + local.sum(-1) == decision, up to rounding. A term is what a column
+        supplies at the eigenvectors of the row, counted from where its own terms are zero. It may
+        fall while a column rises that is certified to raise the decision; `contributions` relative
+        to a baseline do not.
     remainder : (rows, [outputs]) float64
         φ − Σ w_j λ_j: 0 for the k-th eigenvalue and for sums, the entropy for "softmax", the term
         of the Moreau envelopes for "smooth".
@@ -47,30 +51,68 @@ class Explanation:
         ∂decision/∂column per unit of the column, through projections too, from the right at knots;
         for a projection, per its own unit. NaN for categories and missing cells.
     gaps : (rows, members, [outputs], 2) float64
-        Distance of λ_k to the eigenvalue below and above, in units of the target; inf where there
-        is none. They tell how far the row is from a kink.
+        Least difference of two neighbouring eigenvalues at whose tie the slope would jump up, and
+        down, in units of the target; inf where there are none. For λ_k they are its distances to
+        the eigenvalues below and above; for a sum of the r largest or smallest, the first or
+        the second is the distance across the cut; "smooth" and "softmax" have no kinks.
     norms : dict
         Name -> bound of the slope (`SpectralModel.feature_norms`), for projections too.
+    projections : tuple of str
+        Those of the names that are projections.
     """
 
     names: tuple[str, ...]
     prediction: np.ndarray
     decision: np.ndarray
     intercept: np.ndarray
-    contributions: np.ndarray
+    local: np.ndarray
     remainder: np.ndarray
     slopes: np.ndarray
     gaps: np.ndarray
     norms: dict[str, float]
+    projections: tuple[str, ...] = ()
+
+    @property
+    def contributions(self) -> np.ndarray:
+        """The array `local`, by its earlier name."""
+        return self.local
+
+    @property
+    def kink(self) -> np.ndarray:
+        """Least gap over the members, how far a row is from a kink: (rows, [outputs]) float64."""
+        return self.gaps.min(axis=(1, -1))
+
+    def active_subspace(self, units: Any = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return in which directions of the columns the decision changes most, over the rows.
+
+        These are the eigenpairs of the mean of ∇f ∇fᵀ over rows and outputs (Constantine 2015).
+
+        Parameters
+        ----------
+        units : float, or (columns,) array
+            One step in each column, such as its standard deviation.
+
+        Returns
+        -------
+        values : (columns,) float64
+            Mean squared slopes in these directions, largest first.
+        directions : (columns, columns) float64
+            One per column of the array, in steps; categories and missing cells have slope 0.
+        """
+        columns = sum(name not in self.projections for name in self.names)
+        slopes = np.nan_to_num(self.slopes[..., :columns]).reshape(-1, columns)
+        slopes = slopes * np.asarray(units, dtype=np.float64)
+        values, vectors = np.linalg.eigh(slopes.T @ slopes / max(1, len(slopes)))
+        return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
     @property
     def importance(self) -> dict[str, dict[str, float]]:
-        """Name -> bound of the slope, mean |slope| and mean |contribution| over the rows.
+        """Name -> bound of the slope, mean |slope| and mean |local term| over the rows.
 
-        Contributions are centred first, so that a constant one counts as 0.
+        Terms are centred first, so that a constant one counts as 0.
         """
         axes = tuple(range(self.slopes.ndim - 1))
-        centred = np.abs(self.contributions - self.contributions.mean(0, keepdims=True)).mean(axes)
+        centred = np.abs(self.local - self.local.mean(0, keepdims=True)).mean(axes)
         known = ~np.isnan(self.slopes)
         total = np.where(known, np.abs(self.slopes), 0.0).sum(axes)
         slope = total / np.maximum(known.sum(axes), 1)
@@ -85,11 +127,12 @@ class Explanation:
             key: _lists(value) if isinstance(value, np.ndarray) else value
             for key, value in asdict(self).items()
         }
-        return plain | {"names": list(self.names), "importance": self.importance}
+        plain |= {"contributions": plain["local"], "names": list(self.names)}
+        return plain | {"importance": self.importance}
 
 
 def explain(model: Described, X: Any) -> Explanation:
-    """Explain the prediction of each row.
+    """Split the decision of each row exactly, where it is.
 
     Parameters
     ----------
@@ -115,9 +158,9 @@ def explain(model: Described, X: Any) -> Explanation:
     found = [_member(spec, params, terms) for spec, params in model.members]
     pull, intercept, remainder = (_summed(scales, found, k) for k in range(3))
     intercept = static.offset + intercept
-    contributions = by_part(encoding, terms[:, None] * pull)
+    local = by_part(encoding, terms[:, None] * pull)
     slopes = _slopes(encoding, table, derivative[:, None] * pull)
-    decision = intercept + remainder + contributions.sum(-1)
+    decision = intercept + remainder + local.sum(-1)
     if not np.isfinite(decision).all():
         raise overflowing()
     gaps = np.stack([s * each[3] for s, each in zip(scales, found, strict=True)], axis=1)
@@ -127,11 +170,12 @@ def explain(model: Described, X: Any) -> Explanation:
         link_inverse(static.link, decision, get_backend("numpy"))[:, one],
         decision[:, one],
         intercept[:, one],
-        contributions[:, one],
+        local[:, one],
         remainder[:, one],
         slopes[:, one],
         gaps[:, :, one],
         part_norms(model),
+        tuple(each.label for each in encoding.projections),
     )
 
 
@@ -187,11 +231,16 @@ def _output(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> tuple[np.nd
     remainder = spec.phi.value(numpy, values) - (weights * values).sum(-1)
     if spec.functional not in ("softmax", "smooth"):
         remainder = np.zeros_like(remainder)
-    k = spec.k
-    edge = np.full((len(values), 1), np.inf)
-    below = values[:, k : k + 1] - values[:, k - 1 : k] if k else edge
-    above = values[:, k + 1 : k + 2] - values[:, k : k + 1] if k + 1 < spec.dim else edge
-    return G @ params[1:].T, G @ params[0], remainder, np.concatenate([below, above], axis=-1)
+    return G @ params[1:].T, G @ params[0], remainder, _gaps(spec, values)
+
+
+def _gaps(spec: EigSpec, values: np.ndarray) -> np.ndarray:
+    """Return the least gaps at which the weights rise, and fall: (rows, d) -> (rows, 2)."""
+    if spec.functional in ("softmax", "smooth"):
+        return np.full((len(values), 2), np.inf)
+    jumps = np.diff(spec.phi.raw_weights(get_backend("numpy"), np.zeros((1, spec.dim))))
+    sides = [np.where(side, np.diff(values), np.inf) for side in (jumps > 0, jumps < 0)]
+    return np.stack([gaps.min(-1, initial=np.inf) for gaps in sides], axis=-1)
 
 
 def _lists(array: np.ndarray) -> Any:

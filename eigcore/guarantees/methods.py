@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eigcore.guarantees.bounds import Bounds
+from eigcore.guarantees.explaining import Explaining
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate
-    from eigcore.guarantees.explanation import Explanation
     from eigcore.guarantees.proof import Proof
     from eigcore.portable.description import Described
 
 
-class Guaranteed(Bounds):
+class Guaranteed(Bounds, Explaining):
     """The methods of `eigcore.SpectralModel` that this room supplies."""
 
     @property
@@ -41,9 +41,3 @@ class Guaranteed(Bounds):
         from eigcore.guarantees.proof import prove
 
         return prove(self, self.to_bytes(), **options)
-
-    def explain(self: Described, X: Any) -> Explanation:
-        """Return contributions, slopes and gaps of each row; see `guarantees.explanation`."""
-        from eigcore.guarantees.explanation import explain
-
-        return explain(self, X)

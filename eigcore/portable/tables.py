@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def predict_table(
     flat = table.reshape(-1, table.shape[-1])
     link = static.link if function is forward else "identity"
     parts = [
-        link_inverse(link, _decision(static, params, rows, backend), get_backend("numpy"))
+        link_inverse(link, rows_decision(static, params, rows), get_backend("numpy"))
         for rows in _chunks(static, flat, backend)
     ]
     whole = np.concatenate(parts)
@@ -63,17 +63,22 @@ def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
         warnings.warn(f"{told} {advice}", UnseenLevels, stacklevel=5)
 
 
-def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> list[np.ndarray]:
+def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> Iterator[Rows]:
     binned = all(kernel_serves(spec, backend) for spec in set(static.specs))
     width = len(static.encoding.parts) if binned else static.encoding.terms
     step = max(1, CELLS // max(1, width))
-    return [flat[start : start + step] for start in range(0, max(1, len(flat)), step)]
+    for start in range(0, max(1, len(flat)), step):
+        yield Rows(static.encoding, flat[start : start + step], backend)
 
 
-def _decision(
-    static: ModelStatic, params: Sequence[np.ndarray], flat: np.ndarray, backend: Backend
-) -> np.ndarray:
-    rows = Rows(static.encoding, flat, backend)
+def rows_decision(static: ModelStatic, params: Sequence[np.ndarray], rows: Rows) -> np.ndarray:
+    """Return the decision of encoded rows: float64 (rows,) or (rows, outputs).
+
+    Raises
+    ------
+    NonFiniteInput
+        If matrices overflow.
+    """
     pairs = zip(static.specs, params, strict=True)
     values = combine(static, [np.float64(rows.values(spec, own)) for spec, own in pairs])
     if not np.isfinite(values).all():

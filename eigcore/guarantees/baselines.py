@@ -1,0 +1,104 @@
+"""Baselines: the rows that a prediction is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Categories, Column, Periodic
+from eigcore.encoding.cells import column_labels
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.certificate import certify
+from eigcore.portable.description import Described
+from eigcore.portable.predict import decision
+from eigcore.portable.tables import predict_table
+
+CASES = ("mean", "highest", "lowest")
+"""Baselines with a name."""
+
+
+def rows_of(model: Described, X: Any) -> np.ndarray:
+    """Return the rows of a table: (rows, columns) float64, with codes for levels."""
+    if isinstance(X, list) and X and not np.iterable(X[0]) and column_labels(X) is None:
+        X = [X]
+    return _rows(model.encoding.table(_in_columns(X)))
+
+
+def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: Any) -> np.ndarray:
+    """Return the rows to compare with: (baselines, columns) float64.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    baseline : {"mean", "highest", "lowest"}, or table
+        The cases are those of `eigcore.guarantees.contributions.contributions`.
+    table : (rows, columns) float64
+        The rows that a case is made of.
+    backend : Backend
+
+    Raises
+    ------
+    InvalidInput
+        If the case is unknown, there are no rows, or several outputs have no highest one.
+    """
+    if not isinstance(baseline, str):
+        table, baseline = rows_of(model, baseline), "rows"
+    elif baseline not in CASES:
+        raise InvalidInput(
+            f"baseline is {baseline!r}. Expected one of {', '.join(map(repr, CASES))}, a row, or a "
+            'table of rows. Write baseline="mean".'
+        )
+    if not len(table):
+        raise InvalidInput(
+            "The baseline has no rows. Expected at least one. Pass a row, or a table with rows."
+        )
+    if baseline == "rows":
+        return table
+    pairs = zip(model.encoding.columns, table.T, strict=True)
+    mean = np.array([_typical(column, cells) for column, cells in pairs])
+    return (mean if baseline == "mean" else _extreme(model, table, baseline, backend))[None]
+
+
+def _rows(table: np.ndarray) -> np.ndarray:
+    return np.atleast_2d(table).reshape(-1, table.shape[-1])
+
+
+def _in_columns(X: Any) -> Any:
+    """Return a mapping of single cells, one row, as a mapping of columns."""
+    if not isinstance(X, dict):
+        return X
+    single = {name: isinstance(cell, str) or not np.iterable(cell) for name, cell in X.items()}
+    return {name: [cell] for name, cell in X.items()} if all(single.values()) else X
+
+
+def _typical(column: Column, cells: np.ndarray) -> float:
+    """Return the mean of a column without its missing cells; the commonest level of categories."""
+    known = cells[~np.isnan(cells)]
+    if isinstance(column, Categories):
+        levels, counts = np.unique(cells, return_counts=True)
+        return float(levels[counts.argmax()])
+    if not len(known):
+        return float("nan")
+    if isinstance(column, Periodic):  # the direction of the mean of points on a circle
+        turn = 2 * np.pi / column.period
+        return float(np.angle(np.exp(1j * turn * known).mean()) / turn % column.period)
+    return float(known.mean())
+
+
+def _extreme(model: Described, table: np.ndarray, case: str, backend: Any) -> np.ndarray:
+    """Return the row of the highest or lowest decision, its monotone columns at their best."""
+    if model.outputs > 1:
+        raise InvalidInput(
+            f'baseline is "{case}", but the model has {model.outputs} outputs. Expected one '
+            'output, which has a highest value. Write baseline="mean", or pass a row.'
+        )
+    params = [own for _, own in model.members]
+    values = predict_table(decision, model.static, params, table, backend, codes=True)
+    high = case == "highest"
+    found = table[values.argmax() if high else values.argmin()].copy()
+    for j, column in enumerate(certify(model).columns):
+        if column.increasing != column.decreasing and not np.isnan(found[j]):
+            best = np.nanmax if column.increasing == high else np.nanmin
+            found[j] = best(table[:, j])
+    return found
