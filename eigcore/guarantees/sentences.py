@@ -1,0 +1,135 @@
+"""One prediction in words, for the person it concerns and for those who check it."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.certificate import certify
+
+if TYPE_CHECKING:
+    from eigcore.guarantees.certificate import ColumnCertificate
+    from eigcore.guarantees.contributions import Contributions, Reason
+
+DIGITS = 4
+"""Significant digits of printed numbers."""
+SCALES = {
+    "logistic": "the log-odds",
+    "log": "the logarithm of the prediction",
+    "softmax": "the score of the class beside the mean score of all classes",
+}
+"""What contributions are counted in, where that is not the prediction."""
+SIDES = {"higher": "What raises it:", "lower": "What lowers it:"}
+
+
+def outward(number: float, up: bool) -> str:
+    """Return a bound with four digits, rounded up or down and never to the nearest."""
+    context = Context(prec=DIGITS, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return f"{float(context.create_decimal_from_float(float(number))):.{DIGITS}g}"
+
+
+def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = None) -> str:
+    """Return the prediction of one row, its main reasons and what is proven of their columns.
+
+    Parameters
+    ----------
+    given : Contributions
+    row : int
+    k : int
+        Largest number of columns to name on either side.
+    output : int, optional
+        As for `Contributions.reasons`.
+
+    Returns
+    -------
+    str
+        Lines of text. Bounds are rounded outward to four digits, other numbers to the nearest.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such row or output.
+    """
+    count = len(given.table)
+    if not 0 <= row < count:
+        raise InvalidInput(
+            f"row is {row} of {count} explained row(s). Expected a number from 0 to {count - 1}. "
+            "Write text(0) for the first."
+        )
+    parts = given.of_output(output)[row]
+    errors = given.error[row] if given.model.outputs == 1 else given.error[row, output]
+    proven = {column.name: column for column in certify(given.model).columns}
+    lines, rest = _head(given, row, output), float(parts.sum())
+    for side, title in SIDES.items():
+        reasons = given.reasons(k, side, output)[row]
+        lines += [title] if reasons else []
+        for each in reasons:
+            rest -= each.contribution
+            error = errors[given.names.index(each.column)]
+            lines.append(f"  {_told(given, each, error, proven[each.column])}")
+    if abs(rest) > 1e-9 * np.abs(parts).sum():
+        lines.append(f"All other columns together: {_signed(rest)}")
+    return "\n".join([*lines, *_tail(given)])
+
+
+def _head(given: Contributions, row: int, output: int | None) -> list[str]:
+    static = given.model.static
+    target = static.target_name or "the prediction"
+    value = given.prediction[row] if output is None else np.atleast_1d(given.prediction[row])[output]
+    if static.classes:
+        label = static.classes[1 if static.link == "logistic" else output or 0]
+        target = f"the probability of {target} = {label!r}"
+    count = len(given.baseline)
+    compared = "the baseline" if count == 1 else f"the average of {count} baseline rows"
+    total = float(given.of_output(output)[row].sum())
+    unit = f" in {SCALES[static.link]}" if static.link in SCALES else ""
+    first = f"{target[0].upper()}{target[1:]} is {float(value):.{DIGITS}g}."
+    return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
+
+
+def _told(
+    given: Contributions, reason: Reason, error: float, proven: ColumnCertificate
+) -> str:
+    known = [_cell(reason.value)]
+    if len(given.baseline) == 1:
+        known = [f"{_cell(reason.value)} instead of {_cell(reason.baseline)}"]
+    if proven.increasing != proven.decreasing:
+        known.append(f"proven: more never {'lowers' if proven.increasing else 'raises'} it")
+    bound = outward(proven.bound * _spread(given), True)
+    if proven.kind == "categories" and reason.value is not None:
+        known.append(f"proven: another level changes it by at most {bound}")
+    elif reason.value is not None:
+        known.append(f"proven: at most {bound} per {proven.unit or 'unit'}")
+    about = f" ± {outward(error, True)}" if error > 0 else ""
+    return f"{reason.column}: {_signed(reason.contribution)}{about} ({'; '.join(known)})"
+
+
+def _spread(given: Contributions) -> float:
+    """Return by how much more a centred score may change than each score."""
+    count = given.model.outputs
+    return 2 * (1 - 1 / count) * (1 + 1e-15) if given.model.static.link == "softmax" else 1.0
+
+
+def _tail(given: Contributions) -> list[str]:
+    if not given.error.any():
+        return []
+    if given.method == "shapley":
+        return ["After ±: the standard error of sampled orders of the columns."]
+    return ["After ±: what the last refinement changed."]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "missing"
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _signed(number: float) -> str:
+    return _number(number, "+")
+
+
+def _number(number: float, sign: str = "") -> str:
+    return f"{number:{sign}.{DIGITS}g}".replace("-", "−", number < 0)
