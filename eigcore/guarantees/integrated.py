@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eigcore.api import evaluate, vjp
 from eigcore.core.arrays import Array
+from eigcore.core.rules import Rule, rule_of
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding, Periodic
-from eigcore.guarantees.explanation import by_part
 from eigcore.portable.description import Described
-from eigcore.portable.predict import combine
 from eigcore.portable.tables import overflowing
 
 NODES = np.array([0.5, 0.5 - np.sqrt(0.15), 0.5 + np.sqrt(0.15)])
@@ -30,8 +28,9 @@ TOLERANCE = 1e-6
 """A piece is halved while that moves the split by more, relative to the range of the decision."""
 HALVINGS = 14
 """Largest number of times that a piece is halved."""
-TERMS = 2**22
-"""Number of terms in memory at a time."""
+NUMBERS = 2**22
+"""About so many numbers of one member are in memory at a time."""
+TINY = float(np.finfo(np.float64).tiny)
 
 
 class Segments(NamedTuple):
@@ -53,10 +52,26 @@ class Segments(NamedTuple):
     shares: np.ndarray
 
 
-class Pieces(NamedTuple):
-    """Pieces of segments: the numbers of these, both ends, the decision (pieces, outputs) there."""
+class Line(NamedTuple):
+    """The matrices of one output of a member on the pieces of segments, packed.
 
-    row: np.ndarray
+    rule : Rule;  scale : float, units of the target per unit of its value;  output : int
+    low, high : (pieces, K) float64, at both ends of a piece
+    moves : (pieces, columns, K) float64, what each column adds from one end to the other
+    """
+
+    rule: Rule
+    scale: float
+    output: int
+    low: np.ndarray
+    high: np.ndarray
+    moves: np.ndarray
+
+
+class Parts(NamedTuple):
+    """Parts of pieces: the piece, both ends in [0, 1], the decision (parts, outputs) there."""
+
+    piece: np.ndarray
     low: np.ndarray
     high: np.ndarray
     f_low: np.ndarray
@@ -79,7 +94,8 @@ def integrated(
     """
     count = len(baselines)
     base, x = np.tile(baselines, (len(table), 1)), np.repeat(table, count, axis=0)
-    step = max(1, TERMS // (256 * max(1, model.encoding.terms)))
+    entries = max(own.shape[-1] for _, own in model.members) * len(model.encoding.columns)
+    step = max(1, NUMBERS // (model.encoding.terms + 1) // max(entries, model.encoding.terms))
     found = [
         _of_segments(model, _segments(model.encoding, base[some], x[some]), backend)
         for some in (slice(start, start + step) for start in range(0, max(1, len(x)), step))
@@ -115,44 +131,43 @@ def _around(encoding: Encoding, ends: np.ndarray) -> np.ndarray:
 
 def _of_segments(model: Described, segments: Segments, backend: Backend) -> np.ndarray:
     """Contributions and errors (2, N, outputs, columns)."""
-    pieces = _pieces(model, segments, backend)
-    found = np.zeros((2, len(segments.start), model.outputs, segments.start.shape[1]))
-    if not len(pieces.row):
-        return found
-    size = np.zeros((len(segments.start), model.outputs))
-    for f in (pieces.f_low, pieces.f_high):
-        np.maximum.at(size, pieces.row, np.abs(f - _means(pieces, f, len(size))))
-    split, middle = _split(model, segments, pieces, backend)
+    row, low, high = _cuts(model.encoding, segments)
+    lines = _lines(model, segments, row, low, high)
+    f_low, f_high = (_decision(model, lines, row, end, backend) for end in (0.0, 1.0))
+    parts = Parts(np.arange(len(row)), np.zeros(len(row)), np.ones(len(row)), f_low, f_high)
+    count = len(segments.start)
+    found = np.zeros((2, count, model.outputs, segments.start.shape[1]))
+    tolerance = TOLERANCE * _range(row, np.stack([f_low, f_high], 1), count)[row]
+    split, middle = _split(model, lines, parts, backend)
     for halvings in range(HALVINGS):
-        halves = _halved(pieces, middle)
-        each, middle = _split(model, segments, halves, backend)
+        halves = _halved(parts, middle)
+        each, middle = _split(model, lines, halves, backend)
         both = each.reshape(-1, 2, *each.shape[1:]).sum(1)
         moved = np.abs(both - split)
-        open_ = (moved > TOLERANCE * size[pieces.row][:, :, None]).any((1, 2))
-        open_ &= halvings + 1 < HALVINGS
-        done = ~open_
-        np.add.at(found, (slice(None), pieces.row[done]), np.stack([both[done], moved[done]]))
-        again = np.repeat(open_, 2)
-        pieces = Pieces(*(each_[again] for each_ in halves))
+        rough = (moved > tolerance[parts.piece][..., None]).any((1, 2)) & (halvings + 1 < HALVINGS)
+        done = row[parts.piece[~rough]]
+        np.add.at(found, (slice(None), done), np.stack([both[~rough], moved[~rough]]))
+        again = np.repeat(rough, 2)
+        parts = Parts(*(field[again] for field in halves))
         split, middle = each[again], middle[again]
-        if not len(pieces.row):
+        if not len(again) or not again.any():
             break
     return found
 
 
-def _means(pieces: Pieces, f: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean of f over the pieces of each piece's segment: (pieces, outputs)."""
-    total, number = np.zeros((count, f.shape[1])), np.zeros(count)
-    np.add.at(total, pieces.row, f)
-    np.add.at(number, pieces.row, 1.0)
-    return (total / np.maximum(number, 1)[:, None])[pieces.row]
+def _range(row: np.ndarray, f: np.ndarray, count: int) -> np.ndarray:
+    """Return the range of f (pieces, 2, outputs) on each segment: (count, outputs)."""
+    most, least = np.full((2, count, f.shape[-1]), -np.inf)
+    np.maximum.at(most, row, f.max(1))
+    np.maximum.at(least, row, -f.min(1))
+    return most + least
 
 
-def _pieces(model: Described, segments: Segments, backend: Backend) -> Pieces:
-    """Cut every segment at its knots."""
+def _cuts(encoding: Encoding, segments: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut every segment at its knots: the numbers of the segments, and both ends of each piece."""
     cuts = [np.zeros((len(segments.start), 1)), np.ones((len(segments.start), 1))]
-    start, end = (model.encoding.extended(ends) for ends in (segments.start, segments.end))
-    for j, column in enumerate(model.encoding.parts):
+    start, end = (encoding.extended(ends) for ends in (segments.start, segments.end))
+    for j, column in enumerate(encoding.parts):
         edges = column.pieces(np.zeros(column.terms)).edges
         edges = edges[np.isfinite(edges)]
         if isinstance(column, Periodic) and len(start):
@@ -165,104 +180,96 @@ def _pieces(model: Described, segments: Segments, backend: Backend) -> Pieces:
         cuts.append(np.where((at > 0) & (at < 1), at, 1.0))
     points = np.sort(np.concatenate(cuts, axis=1), axis=1)
     row, place = np.nonzero(np.diff(points) > 0)
-    low, high = points[row, place], points[row, place + 1]
-    f_low, f_high = (_at(model, segments, row, s, backend, slopes=False)[0] for s in (low, high))
-    return Pieces(row, low, high, f_low, f_high)
+    return row, points[row, place], points[row, place + 1]
 
 
-def _halved(pieces: Pieces, middle: np.ndarray) -> Pieces:
-    """Return the left and the right half of each piece in turn."""
-    s = (pieces.low + pieces.high) / 2
-    pairs = (
-        (pieces.row, pieces.row),
-        (pieces.low, s),
-        (s, pieces.high),
-        (pieces.f_low, middle),
-        (middle, pieces.f_high),
+def _lines(
+    model: Described, segments: Segments, row: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[Line]:
+    encoding, each = model.encoding, Segments(*(a[row] for a in segments))
+    widths = [terms.stop - terms.start for terms in encoding.slices]
+    soft = np.repeat(each.soft, widths, axis=1)
+
+    def terms_at(s: np.ndarray) -> np.ndarray:
+        cells = (1 - s) * each.start + s * each.end
+        straight = (1 - s) * each.first + s * each.last
+        return np.where(soft, straight, encoding(cells, get_backend("numpy"), codes=True))
+
+    first, last, middle = terms_at(low[:, None]), terms_at(high[:, None]), (low + high)[:, None] / 2
+    rates = encoding.derivative((1 - middle) * each.start + middle * each.end)
+    rates = np.where(soft, each.last - each.first, rates) * (high - low)[:, None]
+    given = np.where(each.soft[:, None], each.shares, each.moves)
+    found = []
+    for (spec, params), weight in zip(model.members, model.static.weights, strict=True):
+        for output, own in enumerate(params):
+            ends = own[0] + first @ own[1:], own[0] + last @ own[1:]
+            by_part = np.stack([rates[:, t] @ own[1:][t] for t in encoding.slices], axis=1)
+            scale = weight * model.static.scale
+            found.append(Line(rule_of(spec), scale, output, *ends, given @ by_part))
+    return found
+
+
+def _decision(
+    model: Described, lines: list[Line], row: np.ndarray, end: float, backend: Backend
+) -> np.ndarray:
+    """Return the decision at one end of every piece: (pieces, outputs)."""
+    f = np.full((len(row), model.outputs), model.static.offset)
+    for line in lines:
+        p = line.high if end else line.low
+        f[:, line.output] += line.scale * _host(backend, backend.call(_value, (line.rule,), _array(backend, p)))
+    if not np.isfinite(f).all():
+        raise overflowing()
+    return f
+
+
+def _halved(parts: Parts, middle: np.ndarray) -> Parts:
+    """Return the left and the right half of each part in turn."""
+    at = (parts.low + parts.high) / 2
+    ends = (
+        (parts.piece, parts.piece),
+        (parts.low, at),
+        (at, parts.high),
+        (parts.f_low, middle),
+        (middle, parts.f_high),
     )
-    return Pieces(*(np.stack(pair, 1).reshape(-1, *pair[0].shape[1:]) for pair in pairs))
+    return Parts(*(np.stack(pair, 1).reshape(-1, *pair[0].shape[1:]) for pair in ends))
 
 
 def _split(
-    model: Described, segments: Segments, pieces: Pieces, backend: Backend
+    model: Described, lines: list[Line], parts: Parts, backend: Backend
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the split (pieces, outputs, columns), with exact sums, and f in the middle."""
-    length = (pieces.high - pieces.low)[:, None, None]
-    middle, total, size = np.zeros(0), 0.0, 0.0
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
-        s = pieces.low + node * (pieces.high - pieces.low)
-        f, rates = _at(model, segments, pieces.row, s, backend)
-        middle = middle if len(middle) else f
-        total, size = total + weight * length * rates, size + weight * length * np.abs(rates)
-    # what the quadrature misses goes to each column in proportion to what it does on the piece
-    missed = (pieces.f_high - pieces.f_low)[..., None] - total.sum(-1, keepdims=True)
-    whole = size.sum(-1, keepdims=True)
-    moving = (segments.moves != 0).any(2) | (segments.soft[:, None] & (segments.shares > 0)).any(2)
-    even = moving[pieces.row][:, None] / np.maximum(moving.sum(1), 1)[pieces.row][:, None, None]
-    return total + missed * np.where(whole > 0, size / np.where(whole > 0, whole, 1.0), even), middle
+    """Return the split (parts, outputs, columns), with exact sums, and f in the middle."""
+    length = parts.high - parts.low
+    at = (parts.low + NODES[:, None] * length).ravel()
+    piece = np.tile(parts.piece, len(NODES))
+    columns = lines[0].moves.shape[1]
+    middle = np.full((len(length), model.outputs), model.static.offset)
+    rates = np.zeros((len(NODES), len(length), model.outputs, columns))
+    for line in lines:
+        p = (1 - at)[:, None] * line.low[piece] + at[:, None] * line.high[piece]
+        f, gradient = backend.call(_value_and_gradient, (line.rule,), _array(backend, p))
+        middle[:, line.output] += line.scale * _host(backend, f)[: len(length)]
+        G = _host(backend, gradient).reshape(len(NODES), len(length), -1, 1)
+        rates[:, :, line.output] += line.scale * (line.moves[parts.piece] @ G)[..., 0]
+    rates = rates * length[:, None, None]
+    total, size = (np.tensordot(WEIGHTS, a, 1) for a in (rates, np.abs(rates)))
+    # what the quadrature misses goes to each column in proportion to what it does on the part
+    missed = (parts.f_high - parts.f_low)[..., None] - total.sum(-1, keepdims=True)
+    idle = size.sum(-1, keepdims=True) == 0
+    size = np.where(idle, lines[0].moves.any(-1)[parts.piece][:, None], size)
+    return total + missed * size / np.maximum(size.sum(-1, keepdims=True), TINY), middle
 
 
-def _at(
-    model: Described,
-    segments: Segments,
-    row: np.ndarray,
-    s: np.ndarray,
-    backend: Backend,
-    slopes: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return f (M, outputs) and df/ds by column (M, outputs, columns) at points of segments."""
-    step = max(1, TERMS // max(1, model.encoding.terms))
-    parts = [
-        _some(model, segments, row[some], s[some, None], backend, slopes)
-        for some in (slice(start, start + step) for start in range(0, max(1, len(row)), step))
-    ]
-    f, rates = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return f, rates
+def _value(backend: Backend, rule: Rule, p: Array) -> Array:
+    return rule.value(backend, p)
 
 
-def _some(
-    model: Described,
-    segments: Segments,
-    row: np.ndarray,
-    s: np.ndarray,
-    backend: Backend,
-    slopes: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    encoding = model.encoding
-    each = Segments(*(a[row] for a in segments))
-    cells = (1 - s) * each.start + s * each.end
-    straight = (1 - s) * each.first + s * each.last
-    widths = [terms.stop - terms.start for terms in encoding.slices]
-    soft = np.repeat(each.soft, widths, axis=1)
-    terms = np.where(soft, straight, encoding(cells, get_backend("numpy"), codes=True))
-    f, pull = _gradients(model, terms, backend, slopes)
-    if not slopes:
-        return f, np.zeros((len(row), 0, 0))
-    hard = by_part(encoding, pull * np.where(soft, 0.0, encoding.derivative(cells))[:, None])
-    change = by_part(encoding, pull * np.where(soft, each.last - each.first, 0.0)[:, None])
-    rates = np.einsum("nop,njp->noj", hard, each.moves)
-    return f, rates + np.einsum("nop,njp->noj", change, each.shares)
+def _value_and_gradient(backend: Backend, rule: Rule, p: Array) -> tuple[Array, Array]:
+    return rule.value_and_gradient(backend, p)
 
 
-def _gradients(
-    model: Described, terms: np.ndarray, backend: Backend, slopes: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the decision (M, outputs) and its derivatives (M, outputs, terms)."""
-    values, pulls = [], []
-    for (spec, params), weight in zip(model.members, model.static.weights, strict=True):
-        if not slopes:
-            values.append(_host(backend, evaluate(spec, params, terms, backend)))
-            continue
-        found, pullback = vjp(spec, params, terms, backend)
-        values.append(_host(backend, found))
-        units = np.eye(model.outputs).reshape(-1, 1, *found.shape[1:]).repeat(len(terms), 1)
-        each = [_host(backend, pullback(unit)[1]) for unit in units]
-        pulls.append(weight * model.static.scale * np.stack(each, 1))
-    f = combine(model.static, values)
-    if not np.isfinite(f).all():
-        raise overflowing()
-    f = f.reshape(len(terms), -1)
-    return f, np.sum(pulls, axis=0) if slopes else f[..., None]
+def _array(backend: Backend, p: np.ndarray) -> Array:
+    return backend.detach(backend.asarray(p, dtype="float64"))
 
 
 def _host(backend: Backend, values: Array) -> np.ndarray:
