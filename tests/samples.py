@@ -34,6 +34,20 @@ VARIANTS = [
     {"spec": {"functional": "softmax", "t": 0.3}},
     {"spec": {"structure": "diagonal", "index": 0}},
 ]
+SPECS = {
+    "middle": {},
+    "concave": {"index": 0},
+    "tridiagonal": {"structure": "tridiagonal"},
+    "banded": {"structure": "banded:2"},
+    "diagonal": {"structure": "diagonal"},
+    "smooth": {"functional": "smooth", "alpha": 0.8},
+    "softmax": {"functional": "softmax", "t": 0.5},
+    "top_sum": {"functional": "top_sum", "r": 2},
+    "bottom_sum": {"functional": "bottom_sum", "r": 3},
+    "weighted": {"functional": "weighted", "weights": (0.5, 0.0, 2.0, 1.0)},
+    "outputs": {"outputs": 2},
+}
+"""Members of order 4, of every structure and functional."""
 NAMES = ("size", "age", "rooms", "town", "hour")
 
 
@@ -84,6 +98,16 @@ def model(seed: int = 0, *, missing: bool = True, dims=(5, 4), psd=None, spec=No
     members = [(s, params(s, rng, psd)) for s in specs]
     options = {"target_scale": 3.0, "target_offset": 10.0, "target_name": "price"} | options
     return SpectralModel(e, members, **options)
+
+
+def risen(m: SpectralModel) -> SpectralModel:
+    """The model with every matrix but A_0 made positive semidefinite, in its own structure."""
+    members = []
+    for spec, own in m.members:
+        M = matrices(spec, own[:, 1:])
+        lift = np.maximum(-np.linalg.eigvalsh(M)[..., :1, None], 0.0) + 0.1
+        members.append(np.concatenate([own[:, :1], pack(spec, M + lift * np.eye(spec.dim))], 1))
+    return m.with_params(members)
 
 
 def linear_model(seed: int = 0, columns: int = 3, dim: int = 4, **options) -> SpectralModel:

@@ -67,7 +67,7 @@ class Contributions:
         base + contributions.sum(-1) == decision, up to rounding.
     error : (rows, [outputs], columns) float64
         Shapley values of more than `eigcore.guarantees.shapley.EXACT` columns: the standard error
-        of sampling. Integrated gradients: what the last halving of the pieces changed. Otherwise 0.
+        of sampling. Integrated gradients: an estimate of the error of the split. Otherwise 0.
     table, baseline : (rows, columns), (baselines, columns) float64
         The cells, with codes for levels.
     model : SpectralModel
@@ -168,7 +168,9 @@ class Contributions:
             for name in ("prediction", "decision", "base", "contributions", "error")
         }
         cells = {
-            name: [[self.cell(j, cell) for j, cell in enumerate(row)] for row in getattr(self, name)]
+            name: [
+                [self.cell(j, cell) for j, cell in enumerate(row)] for row in getattr(self, name)
+            ]
             for name in ("table", "baseline")
         }
         plain = {"names": list(self.names), "method": self.method}

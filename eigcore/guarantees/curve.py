@@ -246,8 +246,9 @@ def _over(
     """
     edges = column.pieces(np.zeros(column.terms)).edges
     slip = 8 * len(weights) * EPS * np.abs(z)
-    least, most = np.minimum(z[:, :-1] - slip[:, :-1], z[:, 1:] - slip[:, 1:]), np.maximum(
-        z[:, :-1] + slip[:, :-1], z[:, 1:] + slip[:, 1:]
+    least, most = (
+        np.minimum(z[:, :-1] - slip[:, :-1], z[:, 1:] - slip[:, 1:]),
+        np.maximum(z[:, :-1] + slip[:, :-1], z[:, 1:] + slip[:, 1:]),
     )
     shape = (*least.shape, ends[0].shape[-1])
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)

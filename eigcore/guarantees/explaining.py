@@ -63,7 +63,7 @@ class Explaining:
 
         return interactions(self, X, baseline, **options)
 
-    def curve(self: Described, column: str, at: Any, **options: Any) -> Curve:
+    def curve(self: Described, column: str, at: Any = None, **options: Any) -> Curve:
         """Return the decision along one column, the others as in a row or in each row of a table.
 
         See `eigcore.guarantees.curve.curve`.

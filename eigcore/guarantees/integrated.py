@@ -83,7 +83,8 @@ def integrated(
 ) -> np.ndarray:
     """Return contributions and errors (2, rows, outputs, columns), the mean over the baselines.
 
-    The error of each contribution is what the last halving of every piece changed.
+    The error of each contribution is what the last halving of every piece changed, and what the
+    quadrature missed of the exact sums.
 
     Parameters
     ----------
@@ -138,12 +139,12 @@ def _of_segments(model: Described, segments: Segments, backend: Backend) -> np.n
     count = len(segments.start)
     found = np.zeros((2, count, model.outputs, segments.start.shape[1]))
     tolerance = TOLERANCE * _range(row, np.stack([f_low, f_high], 1), count)[row]
-    split, middle = _split(model, lines, parts, backend)
+    split, _, middle = _split(model, lines, parts, backend)
     for halvings in range(HALVINGS):
         halves = _halved(parts, middle)
-        each, middle = _split(model, lines, halves, backend)
-        both = each.reshape(-1, 2, *each.shape[1:]).sum(1)
-        moved = np.abs(both - split)
+        each, missed, middle = _split(model, lines, halves, backend)
+        both, missed = (a.reshape(-1, 2, *a.shape[1:]).sum(1) for a in (each, np.abs(missed)))
+        moved = np.abs(both - split) + missed
         rough = (moved > tolerance[parts.piece][..., None]).any((1, 2)) & (halvings + 1 < HALVINGS)
         done = row[parts.piece[~rough]]
         np.add.at(found, (slice(None), done), np.stack([both[~rough], moved[~rough]]))
@@ -216,7 +217,9 @@ def _decision(
     f = np.full((len(row), model.outputs), model.static.offset)
     for line in lines:
         p = line.high if end else line.low
-        f[:, line.output] += line.scale * _host(backend, backend.call(_value, (line.rule,), _array(backend, p)))
+        f[:, line.output] += line.scale * _host(
+            backend, backend.call(_value, (line.rule,), _array(backend, p))
+        )
     if not np.isfinite(f).all():
         raise overflowing()
     return f
@@ -237,8 +240,11 @@ def _halved(parts: Parts, middle: np.ndarray) -> Parts:
 
 def _split(
     model: Described, lines: list[Line], parts: Parts, backend: Backend
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the split (parts, outputs, columns), with exact sums, and f in the middle."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the split, with exact sums, what the quadrature missed of it, and f in the middle.
+
+    (parts, outputs, columns) twice, (parts, outputs)
+    """
     length = parts.high - parts.low
     at = (parts.low + NODES[:, None] * length).ravel()
     piece = np.tile(parts.piece, len(NODES))
@@ -249,7 +255,7 @@ def _split(
         p = (1 - at)[:, None] * line.low[piece] + at[:, None] * line.high[piece]
         f, gradient = backend.call(_value_and_gradient, (line.rule,), _array(backend, p))
         middle[:, line.output] += line.scale * _host(backend, f)[: len(length)]
-        G = _host(backend, gradient).reshape(len(NODES), len(length), -1, 1)
+        G = _host(backend, gradient).reshape(len(NODES), len(length), p.shape[1], 1)
         rates[:, :, line.output] += line.scale * (line.moves[parts.piece] @ G)[..., 0]
     rates = rates * length[:, None, None]
     total, size = (np.tensordot(WEIGHTS, a, 1) for a in (rates, np.abs(rates)))
@@ -257,7 +263,8 @@ def _split(
     missed = (parts.f_high - parts.f_low)[..., None] - total.sum(-1, keepdims=True)
     idle = size.sum(-1, keepdims=True) == 0
     size = np.where(idle, lines[0].moves.any(-1)[parts.piece][:, None], size)
-    return total + missed * size / np.maximum(size.sum(-1, keepdims=True), TINY), middle
+    missed = missed * size / np.maximum(size.sum(-1, keepdims=True), TINY)
+    return total + missed, missed, middle
 
 
 def _value(backend: Backend, rule: Rule, p: Array) -> Array:

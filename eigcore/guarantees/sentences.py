@@ -78,7 +78,9 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = No
 def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     static = given.model.static
     target = static.target_name or "the prediction"
-    value = given.prediction[row] if output is None else np.atleast_1d(given.prediction[row])[output]
+    value = (
+        given.prediction[row] if output is None else np.atleast_1d(given.prediction[row])[output]
+    )
     if static.classes:
         label = static.classes[1 if static.link == "logistic" else output or 0]
         target = f"the probability of {target} = {label!r}"
@@ -90,9 +92,7 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
 
 
-def _told(
-    given: Contributions, reason: Reason, error: float, proven: ColumnCertificate
-) -> str:
+def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCertificate) -> str:
     known = [_cell(reason.value)]
     if len(given.baseline) == 1:
         known = [f"{_cell(reason.value)} instead of {_cell(reason.baseline)}"]
@@ -118,7 +118,7 @@ def _tail(given: Contributions) -> list[str]:
         return []
     if given.method == "shapley":
         return ["After ±: the standard error of sampled orders of the columns."]
-    return ["After ±: what the last refinement changed."]
+    return ["After ±: an estimate of the error of the split."]
 
 
 def _cell(value: object) -> str:

@@ -94,6 +94,67 @@ def test_gaps_are_distances_to_the_neighbours_in_target_units():
     assert np.isinf(gaps[:, 0, 1]).all()
 
 
+SUMS = {
+    "top_sum": ({"r": 2}, [(3, 0)], []),
+    "bottom_sum": ({"r": 2}, [], [(2, 0)]),
+    "weighted": ({"weights": (1.0, 1.0, 3.0, 0.0, 2.0)}, [(2, 0), (4, 0)], [(3, 0)]),
+    "whole": ({"r": 5}, [], []),
+    "smooth": ({"alpha": 0.5}, [], []),
+    "softmax": ({"t": 0.5}, [], []),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_gaps_are_where_the_slope_of_this_functional_would_jump(name):
+    options, up, down = SUMS[name]
+    functional = "top_sum" if name == "whole" else name
+    m = linear_model(dim=5, functional=functional, **options)
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    spec, p = m.members[0]
+    values = np.linalg.eigvalsh(matrices(spec, p[0, 0] + x @ p[0, 1:]))
+    gap = np.diff(values)
+    e = m.explain(x)
+    for side, places in enumerate((up, down)):
+        each = [gap[:, j - 1] for j, _ in places]
+        expected = np.min(each, axis=0) if each else np.full(6, np.inf)
+        np.testing.assert_allclose(e.gaps[:, 0, side], expected, rtol=1e-9)
+    np.testing.assert_array_equal(e.kink, e.gaps.min((1, 2)))
+
+
+def test_the_slope_of_a_sum_jumps_where_its_gap_closes():
+    spec = EigSpec(1, 3, functional="top_sum", r=2)
+    A = np.zeros((1, 2, 3, 3))
+    A[0, 0], A[0, 1] = np.diag([0.0, 1.0, 5.0]), np.diag([3.0, -1.0, 0.0])
+    m = SpectralModel(None, [(spec, pack(spec, A))], target_scale=2.0)
+    e = m.explain([[0.1], [0.25 + 1e-6], [0.4], [2.0]])
+    np.testing.assert_allclose(e.kink, [2 * 0.6, 8e-6, 2 * 0.6, 2 * 6.0], rtol=1e-6)
+    np.testing.assert_allclose(e.slopes[:, 0], [-2.0, 6.0, 6.0, 6.0])
+
+
+def test_the_active_subspace_is_that_of_the_mean_squared_slopes():
+    m, x = linear_model(dim=1), np.random.default_rng(0).normal(size=(20, 3))
+    slope = m.members[0][1][0, 1:, 0]
+    values, directions = m.explain(x).active_subspace()
+    np.testing.assert_allclose(values, [slope @ slope, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(np.abs(directions[:, 0]), np.abs(slope) / np.linalg.norm(slope))
+    units = np.array([1.0, 5.0, 0.1])
+    values, directions = m.explain(x).active_subspace(units)
+    scaled = slope * units
+    np.testing.assert_allclose(values[0], scaled @ scaled)
+    mixed = model(spec={"outputs": 2})
+    values, directions = mixed.explain(rows(40)).active_subspace()
+    slopes = np.nan_to_num(mixed.explain(rows(40)).slopes[..., :5]).reshape(-1, 5)
+    np.testing.assert_allclose(values.sum(), (slopes**2).sum() / len(slopes))
+    assert (np.diff(values) <= 0).all()
+    assert np.abs(directions[3, 0]) < 1e-12  # a category has no slope
+
+
+def test_the_local_split_has_its_earlier_name_too():
+    e = model().explain(rows(3))
+    assert e.contributions is e.local
+    assert e.to_dict()["contributions"] == e.to_dict()["local"]
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_shapes_and_json(outputs):
     m = model(spec={"outputs": outputs})

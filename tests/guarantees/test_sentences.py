@@ -1,0 +1,91 @@
+"""Predictions in words: what is said is true, and bounds are rounded outward."""
+
+import re
+
+import numpy as np
+import pytest
+from samples import model, rows
+
+from eigcore import EigSpec, SpectralModel
+from eigcore.encoding import Categories, Encoding, Linear
+from eigcore.guarantees.sentences import outward
+
+
+def loan(**options):
+    """Log-odds 0.3 + 1.23456 income − 2 debt, and a level for the home."""
+    columns = (Linear(missing=True), Linear(), Categories(("rent", "own")))
+    encoding = Encoding(columns, ("income", "debt", "home"), ("k€", "", ""))
+    params = np.array([0.3, 1.23456, 0.5, -2.0, 0.0, 0.25])[None, :, None]
+    options = {"link": "logistic", "classes": ("no", "yes"), "target_name": "paid"} | options
+    return SpectralModel(encoding, [(EigSpec(6 - 1, 1), params)], **options)
+
+
+ROW = {"income": [2.0], "debt": [1.5], "home": ["own"]}
+BASE = {"income": 1.0, "debt": 0.0, "home": "rent"}
+
+
+def test_a_prediction_in_words():
+    told = loan().explain(ROW, BASE).text()
+    assert told.splitlines() == [
+        "The probability of paid = 'yes' is 0.5048. Compared with the baseline: −1.515 in the log-odds.",
+        "What raises it:",
+        "  income: +1.235 (2 instead of 1; proven: more never lowers it; proven: at most 1.235 per k€)",
+        "  home: +0.25 (own instead of rent; proven: another level changes it by at most 0.2501)",
+        "What lowers it:",
+        "  debt: −3 (1.5 instead of 0; proven: more never raises it; proven: at most 2.001 per unit)",
+    ]
+
+
+def test_what_is_left_out_is_added_up():
+    told = loan(link="identity", classes=()).explain(ROW, BASE).text(k=1)
+    assert told.splitlines()[-1] == "All other columns together: +0.25"
+    assert told.startswith("Paid is 0.01912. Compared with the baseline: −1.515.")
+
+
+def test_a_missing_cell_has_no_bound_and_several_baselines_no_cell():
+    missing = loan().explain({"income": [None], "debt": [0.0], "home": ["rent"]}, BASE).text()
+    assert "income: −0.7346 (missing instead of 1; proven: more never lowers it)" in missing
+    two = {"income": [1.0, 3.0], "debt": [0.0, 0.0], "home": ["rent", "rent"]}
+    told = loan().explain(ROW, two).text()
+    assert "Compared with the average of 2 baseline rows" in told
+    assert "debt: −3 (1.5; proven" in told
+
+
+def test_bounds_in_words_are_never_below_the_bounds():
+    m = model(0, dims=(5, 4))
+    for line in m.explain(rows(20), "mean").text(3, k=9).splitlines():
+        if found := re.search(r"^  (\w+): .*at most (\S+) per", line):
+            assert float(found[2]) >= m.feature_norms[found[1]]
+            assert float(found[2]) <= m.feature_norms[found[1]] * 1.001
+
+
+@pytest.mark.parametrize("number", [1.0, 1.23441, 1.23449, 9.9996, 1e-9, 123456.0, -1.23449, 0.0])
+def test_outward_is_outward_and_near(number):
+    up, down = float(outward(number, True)), float(outward(number, False))
+    assert down <= number <= up
+    assert up - down <= 1e-3 * abs(number)
+
+
+def test_a_score_beside_the_mean_may_change_by_more_than_a_score():
+    spec = EigSpec(2, 1, outputs=2)
+    params = np.array([[0.0, 5.0, 1.0], [0.0, 5.0, -1.0]])[..., None]
+    m = SpectralModel(None, [(spec, params)], link="softmax", classes=("n", "y"))
+    told = m.explain([[1.0, 3.0]], [[0.0, 0.0]]).text(output=1)
+    assert "The probability of the prediction = 'y' is 0.002473" in told
+    assert "x1: −3 (3 instead of 0; proven: at most 1.001 per unit)" in told
+    three = SpectralModel(
+        None, [(EigSpec(1, 1, outputs=3), np.array([[0, 3.0], [0, -3.0], [0, -3.0]])[..., None])],
+        link="softmax",
+    )  # fmt: skip
+    told = three.explain([[1.0]], [[0.0]]).text(output=0)
+    assert "x0: +4 (1 instead of 0; proven: at most 4.001 per unit)" in told
+
+
+def test_an_error_of_the_split_is_told(monkeypatch):
+    m = model(0)
+    told = m.explain(rows(2), rows(1, 5), "integrated").text(0)
+    assert "After ±: an estimate of the error of the split." in told
+    assert " ± " in told
+    monkeypatch.setattr("eigcore.guarantees.shapley.EXACT", 2)
+    told = m.explain(rows(2), rows(1, 5)).text(1)
+    assert "After ±: the standard error of sampled orders of the columns." in told
