@@ -1,9 +1,9 @@
-"""Contributions relative to a baseline, with signs that hold (math.md, section 9).
+"""Contributions relative to a baseline, with signs that hold (math.md, section 6).
 
 A contribution says what a column adds to the decision because its cell is that of the row and not
-that of the baseline. Contributions add up to f(row) − f(baseline); they do not depend on how columns
-are centred, or on a basis; and a column that is certified never to lower the decision has none
-below zero while its cell is at least that of the baseline.
+that of the baseline. Contributions add up to f(row) − f(baseline); they do not depend on how
+columns are centred, or on a basis; and a column that is certified never to lower the decision has
+none below zero while its cell is at least that of the baseline.
 """
 
 from __future__ import annotations

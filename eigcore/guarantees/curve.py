@@ -1,4 +1,4 @@
-"""The decision along one column, with the certified slope of every interval (math.md, section 9)."""
+"""The decision along one column, with the certified slope of each interval (math.md, section 6)."""
 
 from __future__ import annotations
 
@@ -104,15 +104,13 @@ def curve(
     found = predict_table(decision, model.static, params, cells, get_backend(backend), codes=True)
     predicted = link_inverse(model.static.link, found, get_backend("numpy"))
     each, other = (a.reshape(len(table), len(points), *a.shape[1:]) for a in (found, predicted))
-    low, high = (end.mean(0) for end in _bands(model, j, points, table))
     one = 0 if model.outputs == 1 else slice(None)
+    low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))
     shown: tuple[Any, ...] = tuple(points.tolist())
     if isinstance(kind, Categories):
         shown = (*kind.levels, None) if kind.missing else kind.levels
-    return Curve(
-        column, encoding.units[j], shown, each.mean(0), other.mean(0), each, low[:, one],
-        high[:, one],
-    )  # fmt: skip
+    means = each.mean(0), other.mean(0)
+    return Curve(column, encoding.units[j], shown, *means, each, low, high)
 
 
 def _middle(encoding: Encoding) -> np.ndarray:
@@ -120,7 +118,8 @@ def _middle(encoding: Encoding) -> np.ndarray:
     found = []
     for column in encoding.columns:
         if isinstance(column, Linear):
-            found.append(np.clip(column.center, *(column.limits or (-np.inf, np.inf))))
+            low, *_, high = column.limits or (-np.inf, np.inf)
+            found.append(min(max(column.center, low), high))
         elif isinstance(column, (PiecewiseLinear, Periodic)):
             found.append(column.knots[len(column.knots) // 2])
         else:
@@ -142,7 +141,7 @@ def _points(column: Column, grid: Any) -> np.ndarray:
             ends = column.center + 3 * column.scale * np.array([-1.0, 1.0])
         elif isinstance(column, PiecewiseLinear) and column.tails == "linear":
             ends = np.array([2 * edges[0] - edges[1], 2 * edges[-1] - edges[-2]])
-        grid = np.linspace(*ends, POINTS)
+        grid = np.linspace(ends[0], ends[-1], POINTS)
     grid = np.unique(np.asarray(grid, dtype=np.float64))
     if len(grid) < 2 or not np.isfinite(grid).all():
         raise InvalidInput(
@@ -214,7 +213,9 @@ def _piece_bands(model: Described, j: int) -> tuple[np.ndarray, np.ndarray]:
     for (spec, params), weight in zip(model.members, model.static.weights, strict=True):
         slopes = model.encoding.pieces(j, np.moveaxis(params, 1, 0)[1:]).slopes
         ends = band(spec, matrices(spec, slopes))
-        low, high = (a + weight * model.static.scale * b for a, b in zip((low, high), ends))
+        low, high = (
+            a + weight * model.static.scale * b for a, b in zip((low, high), ends, strict=True)
+        )
     return np.asarray(low), np.asarray(high)
 
 
@@ -224,7 +225,9 @@ def _steps(model: Described, j: int) -> tuple[np.ndarray, np.ndarray]:
     for (spec, params), weight in zip(model.members, model.static.weights, strict=True):
         levels = np.moveaxis(params[:, 1:][:, model.encoding.slices[j]], 1, 0)
         ends = band(spec, np.diff(matrices(spec, levels), axis=0))
-        low, high = (a + weight * model.static.scale * b for a, b in zip((low, high), ends))
+        low, high = (
+            a + weight * model.static.scale * b for a, b in zip((low, high), ends, strict=True)
+        )
     return np.asarray(low), np.asarray(high)
 
 

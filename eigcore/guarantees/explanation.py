@@ -1,8 +1,8 @@
 """The local split: terms that add up to the decision exactly (math.md, section 6).
 
 At x with A(x)v = λ_k v, f(x) = vᵀA_0v + Σ_j vᵀA_j(x_j)v. For any functional with weights w, v vᵀ
-becomes G = V diag(w) Vᵀ; at ties w is averaged over the cluster. The terms depend on the origin of each column;
-contributions relative to a baseline do not (`eigcore.guarantees.contributions`).
+becomes G = V diag(w) Vᵀ; at ties w is averaged over the cluster. The terms depend on the origin
+of each column; contributions relative to a baseline do not (`eigcore.guarantees.contributions`).
 """
 
 from __future__ import annotations

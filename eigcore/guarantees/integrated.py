@@ -1,4 +1,4 @@
-"""Integrated gradients of a model along straight segments (math.md, section 9).
+"""Integrated gradients of a model along straight segments (math.md, section 6).
 
 φ_j = ∫₀¹ ⟨G(s), dA_j/ds⟩ ds, with G(s) at the point s of the segment from a baseline to a row
 (Sundararajan, Taly & Yan 2017). The segment is cut at all knots. On a piece every dA_j/ds is
@@ -146,8 +146,8 @@ def _of_segments(model: Described, segments: Segments, backend: Backend) -> np.n
         both, missed = (a.reshape(-1, 2, *a.shape[1:]).sum(1) for a in (each, np.abs(missed)))
         moved = np.abs(both - split) + missed
         rough = (moved > tolerance[parts.piece][..., None]).any((1, 2)) & (halvings + 1 < HALVINGS)
-        done = row[parts.piece[~rough]]
-        np.add.at(found, (slice(None), done), np.stack([both[~rough], moved[~rough]]))
+        for total, each_part in zip(found, (both, moved), strict=True):
+            np.add.at(total, row[parts.piece[~rough]], each_part[~rough])
         again = np.repeat(rough, 2)
         parts = Parts(*(field[again] for field in halves))
         split, middle = each[again], middle[again]
@@ -262,7 +262,7 @@ def _split(
     # what the quadrature misses goes to each column in proportion to what it does on the part
     missed = (parts.f_high - parts.f_low)[..., None] - total.sum(-1, keepdims=True)
     idle = size.sum(-1, keepdims=True) == 0
-    size = np.where(idle, lines[0].moves.any(-1)[parts.piece][:, None], size)
+    size = np.where(idle, (lines[0].moves != 0).any(-1)[parts.piece, None], size)
     missed = missed * size / np.maximum(size.sum(-1, keepdims=True), TINY)
     return total + missed, missed, middle
 
@@ -280,4 +280,4 @@ def _array(backend: Backend, p: np.ndarray) -> Array:
 
 
 def _host(backend: Backend, values: Array) -> np.ndarray:
-    return np.float64(backend.to_numpy(values))
+    return np.asarray(backend.to_numpy(values), np.float64)

@@ -1,4 +1,4 @@
-"""Baseline Shapley values of a model (math.md, section 9).
+"""Baseline Shapley values of a model (math.md, section 6).
 
 The players are the columns of the table: a coalition T sees the model's decision f(T) with the
 cells of T from the row and all others from the baseline. All coalitions of many rows are evaluated
@@ -205,7 +205,7 @@ def _ranks(orders: np.ndarray) -> np.ndarray:
 
 
 def _prefixes(orders: np.ndarray) -> np.ndarray:
-    """Return the coalitions of the first 0, 1, …, p players of each order: (orders · (p + 1), p)."""
+    """Return the first 0, 1, …, p players of each order: (orders · (p + 1), p) bool."""
     p = orders.shape[1]
     return (_ranks(orders)[:, None] < np.arange(p + 1)[:, None]).reshape(-1, p)
 

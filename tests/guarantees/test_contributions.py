@@ -1,4 +1,4 @@
-"""Contributions relative to a baseline: laws on every kind of model, and definitions by brute force."""
+"""Contributions relative to a baseline: laws on every kind of model, definitions by force."""
 
 import itertools
 import json
@@ -83,7 +83,7 @@ def test_every_backend_gives_the_same(method, backend):
 
 
 def recentred(m):
-    """The same function from other matrices: straight columns counted from elsewhere, levels moved."""
+    """The same function from other matrices: a column counted from elsewhere, levels moved."""
     columns, members = list(m.encoding.columns), []
     columns[0] = Linear(columns[0].center - 3.0, columns[0].scale)
     town = m.encoding.slices[3]

@@ -27,12 +27,15 @@ BASE = {"income": 1.0, "debt": 0.0, "home": "rent"}
 def test_a_prediction_in_words():
     told = loan().explain(ROW, BASE).text()
     assert told.splitlines() == [
-        "The probability of paid = 'yes' is 0.5048. Compared with the baseline: −1.515 in the log-odds.",
+        "The probability of paid = 'yes' is 0.5048. "
+        "Compared with the baseline: −1.515 in the log-odds.",
         "What raises it:",
-        "  income: +1.235 (2 instead of 1; proven: more never lowers it; proven: at most 1.235 per k€)",
+        "  income: +1.235 (2 instead of 1; proven: more never lowers it; "
+        "proven: at most 1.235 per k€)",
         "  home: +0.25 (own instead of rent; proven: another level changes it by at most 0.2501)",
         "What lowers it:",
-        "  debt: −3 (1.5 instead of 0; proven: more never raises it; proven: at most 2.001 per unit)",
+        "  debt: −3 (1.5 instead of 0; proven: more never raises it; "
+        "proven: at most 2.001 per unit)",
     ]
 
 
