@@ -271,6 +271,26 @@ def test_beyond_some_columns_orders_are_sampled_and_the_error_is_told(monkeypatc
         m.interactions(x, base[:1])
 
 
+def test_orders_and_their_reverses_are_exact_for_interactions_of_pairs():
+    p, rng = 6, np.random.default_rng(0)
+    own, pairs = rng.normal(size=p), np.triu(rng.normal(size=(p, p)), 1)
+    orders = shapley._orders(p, 8, 3)
+    masks = shapley._prefixes(orders) * 1.0
+    values = masks @ own + ((masks @ pairs) * masks).sum(1)
+    found, error = shapley._Sampled(orders)(values[None, None, None])
+    np.testing.assert_allclose(found[0, 0], own + (pairs + pairs.T).sum(1) / 2, atol=1e-12)
+    np.testing.assert_allclose(error, 0.0, atol=1e-12)
+
+
+def test_the_standard_error_is_that_of_repeated_samples(monkeypatch):
+    m, (x, base) = plain(4, columns=6), np.random.default_rng(3).normal(size=(2, 1, 6))
+    monkeypatch.setattr(shapley, "EXACT", 5)
+    found = [m.explain(x, base, permutations=20, seed=seed) for seed in range(150)]
+    spread = np.std([c.contributions for c in found], axis=0)
+    told = np.sqrt(np.mean([c.error**2 for c in found], axis=0))
+    assert 0.88 < np.exp(np.log(told / spread).mean()) < 1.14
+
+
 def test_columns_that_never_differ_are_no_players():
     m = plain(2, columns=18)
     x = np.random.default_rng(0).normal(size=(4, 18))
