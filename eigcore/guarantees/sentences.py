@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
+from eigcore.guarantees.text import above
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import ColumnCertificate
@@ -23,12 +23,6 @@ SCALES = {
 }
 """What contributions are counted in, where that is not the prediction."""
 SIDES = {"higher": "What raises it:", "lower": "What lowers it:"}
-
-
-def outward(number: float, up: bool) -> str:
-    """Return a bound with four digits, rounded up or down and never to the nearest."""
-    context = Context(prec=DIGITS, rounding=ROUND_CEILING if up else ROUND_FLOOR)
-    return f"{float(context.create_decimal_from_float(float(number))):.{DIGITS}g}"
 
 
 def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = None) -> str:
@@ -98,12 +92,12 @@ def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCert
         known = [f"{_cell(reason.value)} instead of {_cell(reason.baseline)}"]
     if proven.increasing != proven.decreasing:
         known.append(f"proven: more never {'lowers' if proven.increasing else 'raises'} it")
-    bound = outward(proven.bound * _spread(given), True)
+    bound = above(proven.bound * _spread(given), DIGITS)
     if proven.kind == "categories" and reason.value is not None:
         known.append(f"proven: another level changes it by at most {bound}")
     elif reason.value is not None:
         known.append(f"proven: at most {bound} per {proven.unit or 'unit'}")
-    about = f" ± {outward(error, True)}" if error > 0 else ""
+    about = f" ± {above(error, DIGITS)}" if error > 0 else ""
     return f"{reason.column}: {_signed(reason.contribution)}{about} ({'; '.join(known)})"
 
 

@@ -13,6 +13,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from faults import EXPLANATIONS
+
 ROOT = Path(__file__).parents[2]
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
 SIGNS, CERTIFICATE, BOX, INTERVAL, TEXT = (
@@ -167,6 +169,7 @@ FAULTS = [
         BOUNDS,
     ),
     (BOX, 'if threshold is None and link == "logistic":\n        threshold = 0.5', "", BOUNDS),
+    *EXPLANATIONS,
 ]
 
 

@@ -3,12 +3,10 @@
 import re
 
 import numpy as np
-import pytest
 from samples import model, rows
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear
-from eigcore.guarantees.sentences import outward
 
 
 def loan(**options):
@@ -60,13 +58,6 @@ def test_bounds_in_words_are_never_below_the_bounds():
         if found := re.search(r"^  (\w+): .*at most (\S+) per", line):
             assert float(found[2]) >= m.feature_norms[found[1]]
             assert float(found[2]) <= m.feature_norms[found[1]] * 1.001
-
-
-@pytest.mark.parametrize("number", [1.0, 1.23441, 1.23449, 9.9996, 1e-9, 123456.0, -1.23449, 0.0])
-def test_outward_is_outward_and_near(number):
-    up, down = float(outward(number, True)), float(outward(number, False))
-    assert down <= number <= up
-    assert up - down <= 1e-3 * abs(number)
 
 
 def test_a_score_beside_the_mean_may_change_by_more_than_a_score():

@@ -1,0 +1,204 @@
+"""Deliberate faults in contributions, curves, sentences and the local split, for `mutants.py`."""
+
+VALUES = ("test_contributions.py",)
+CURVES = ("test_curve.py",)
+WORDS = ("test_sentences.py",)
+LOCAL = ("test_explanation.py",)
+
+EXPLANATIONS = [
+    # shapley weights off
+    ("shapley.py", "1 / (p * math.comb(p - 1, size))", "1 / (p * math.comb(p, size))", VALUES),
+    # row and baseline exchanged
+    (
+        "shapley.py",
+        "np.where(masks, one[:, None], other[:, None])",
+        "np.where(masks, other[:, None], one[:, None])",
+        VALUES,
+    ),
+    # only the first baseline
+    (
+        "shapley.py",
+        "found = _differences(_cube(values.mean(1)))",
+        "found = _differences(_cube(values[:, 0]))",
+        VALUES,
+    ),
+    # players by the first baseline only
+    ("shapley.py", "& same[1].all(0)", "| same[1].all(0)", VALUES),
+    # pairs not halved
+    ("shapley.py", "@ _weights(p - 1) / 2", "@ _weights(p - 1)", VALUES),
+    # pairs without the rest
+    ("shapley.py", "own[..., i] - found", "own[..., i] + 0 * found", VALUES),
+    # no antithetic reverse
+    ("shapley.py", "np.concatenate([half, half[:, ::-1]])", "np.concatenate([half, half])", VALUES),
+    # standard error of single orders
+    ("shapley.py", "/ math.sqrt(count // 2)", "/ math.sqrt(count)", VALUES),
+    # ranks are orders
+    ("shapley.py", "return np.argsort(orders, axis=1)", "return orders", VALUES),
+    # fractions of the baseline
+    (
+        "shapley.py",
+        "fractions=mixed(one.fractions, other.fractions)",
+        "fractions=mixed(other.fractions, other.fractions)",
+        VALUES,
+    ),
+    # missed not shared
+    (
+        "integrated.py",
+        "return total + missed, missed, middle",
+        "return total, missed, middle",
+        VALUES,
+    ),
+    # missed shared evenly
+    (
+        "integrated.py",
+        "    missed = missed * size / np.maximum",
+        "    size = size * 0 + 1\n    missed = missed * size / np.maximum",
+        VALUES,
+    ),
+    # projection moves with weight 1
+    (
+        "integrated.py",
+        "np.concatenate([np.eye(len(mixing.T)), mixing.T], axis=1)",
+        "np.concatenate([np.eye(len(mixing.T)), (mixing != 0).T], axis=1)",
+        VALUES,
+    ),
+    # soft shares to all columns
+    (
+        "integrated.py",
+        "lost = (unknown[0] ^ unknown[1])[:, :, None] & among",
+        "lost = (unknown[0] | True)[:, :, None] & among",
+        VALUES,
+    ),
+    # no cut at knots, one halving
+    ("integrated.py", "HALVINGS = 14", "HALVINGS = 1", VALUES),
+    # missed not a reason to halve
+    (
+        "integrated.py",
+        "moved = np.abs(both - split) + missed",
+        "moved = np.abs(both - split)",
+        VALUES,
+    ),
+    # Gauss weights
+    ("integrated.py", "np.array([8.0, 5.0, 5.0]) / 18", "np.array([5.0, 8.0, 5.0]) / 18", VALUES),
+    # only the first member
+    (
+        "integrated.py",
+        "zip(model.members, model.static.weights, strict=True)",
+        "list(zip(model.members, model.static.weights, strict=True))[:1]",
+        VALUES,
+    ),
+    # reasons of both sides
+    ("contributions.py", " if each[j] > 0]", "]", VALUES),
+    # reasons by size
+    (
+        "contributions.py",
+        'np.argsort(-each, kind="stable")',
+        'np.argsort(each, kind="stable")',
+        VALUES,
+    ),
+    # softmax not centred
+    (
+        "contributions.py",
+        "middle = self.contributions.mean(1) if centred else 0.0",
+        "middle = 0.0",
+        VALUES,
+    ),
+    # base of the first row
+    (
+        "contributions.py",
+        "_decisions(model, base, chosen).mean(0)",
+        "_decisions(model, base, chosen)[0]",
+        VALUES,
+    ),
+    # sample ignored
+    (
+        "contributions.py",
+        "known = table if sample is None else rows_of(model, sample)",
+        "known = table",
+        VALUES,
+    ),
+    # highest is lowest
+    (
+        "baselines.py",
+        "values.argmax() if high else values.argmin()",
+        "values.argmin() if high else values.argmax()",
+        VALUES,
+    ),
+    # monotone columns stay
+    ("baselines.py", "column.increasing != column.decreasing and", "False and", VALUES),
+    # mean of a periodic column
+    ("baselines.py", "isinstance(column, Periodic)", "False", VALUES),
+    # commonest level is the rarest
+    ("baselines.py", "counts.argmax()", "counts.argmin()", VALUES),
+    # band without sorting
+    (
+        "curve.py",
+        'w = np.sort(spec.phi.raw_weights(get_backend("numpy"), np.zeros(spec.dim)))',
+        'w = spec.phi.raw_weights(get_backend("numpy"), np.zeros(spec.dim))',
+        CURVES,
+    ),
+    # band 0.9
+    ("curve.py", "values @ w + margin", "0.9 * values @ w + margin", CURVES),
+    # band of the wrong piece
+    (
+        "curve.py",
+        'side="right") - 1, 0, len(edges) - 2)',
+        'side="right"), 0, len(edges) - 2)',
+        CURVES,
+    ),
+    # projection out of the band
+    ("curve.py", "for p in np.flatnonzero(moved):", "for p in []:", CURVES),
+    # projection sign
+    (
+        "curve.py",
+        "pair = moved[p] * steep[0], moved[p] * steep[1]",
+        "pair = abs(moved[p]) * steep[0], abs(moved[p]) * steep[1]",
+        CURVES,
+    ),
+    # knots not on the grid
+    (
+        "curve.py",
+        "return np.union1d(grid, edges[(edges > grid[0]) & (edges < grid[-1])])",
+        "return grid",
+        CURVES,
+    ),
+    # prediction of the mean decision
+    (
+        "curve.py",
+        "means = each.mean(0), other.mean(0)",
+        "means = each.mean(0), link_inverse(model.static.link, each.mean(0), get_backend('numpy'))",
+        CURVES,
+    ),
+    # bounds to the nearest
+    (
+        "sentences.py",
+        "bound = above(proven.bound * _spread(given), DIGITS)",
+        'bound = f"{proven.bound * _spread(given):.4g}"',
+        WORDS,
+    ),
+    # softmax bound not doubled
+    ("sentences.py", "return 2 * (1 - 1 / count) * (1 + 1e-15)", "return 1.0", WORDS),
+    # monotone words exchanged
+    (
+        "sentences.py",
+        "'lowers' if proven.increasing else 'raises'",
+        "'raises' if proven.increasing else 'lowers'",
+        WORDS,
+    ),
+    # gaps of sums beside k
+    ("explanation.py", "(jumps > 0, jumps < 0)", "(jumps >= 0, jumps <= 0)", LOCAL),
+    # smooth has kinks
+    (
+        "explanation.py",
+        'if spec.functional in ("softmax", "smooth"):\n        return np.full',
+        "if spec.functional in ():\n        return np.full",
+        LOCAL,
+    ),
+    # active subspace smallest first
+    (
+        "explanation.py",
+        "np.maximum(values[::-1], 0.0), vectors[:, ::-1]",
+        "np.maximum(values, 0.0), vectors",
+        LOCAL,
+    ),
+]
