@@ -9,7 +9,7 @@ import numpy as np
 
 from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import EXACT, missing
-from eigcore.encoding.read import as_text
+from eigcore.encoding.levels import as_text
 from eigcore.errors import InvalidInput, InvalidTable
 from eigcore.fit.data.scale import check_numbers
 
@@ -149,10 +149,11 @@ def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
     if 0 < len(words) < 0.5 * len(texts):
         raise InvalidTable(
             f"Column {name!r} holds numbers, but {len(words)} cell(s) are text, such as "
-            f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table.",
-            "drop_columns",
+            f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table, "
+            "or leave the column out.",
+            "categories",
             [name],
-            TO_LEAVE_OUT,
+            "if the cells are codes",
         )
     many = levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows)
     if many and all(re.fullmatch(r"[+-]?\d+(,\d+)?", text) for text in texts):
