@@ -126,7 +126,7 @@ def as_text(level: str | float) -> str:
 def is_number(text: str) -> bool:
     """Whether text, from a file, is a number."""
     try:
-        return float(text) == float(text)
+        return "_" not in text and float(text) == float(text)
     except ValueError:
         return False
 
