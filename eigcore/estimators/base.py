@@ -57,6 +57,9 @@ REASONS = {
 class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     """Data and fitted attributes; subclasses define the target."""
 
+    _labels: list[Any] | None
+    _fixed: dict[str, Any] | None
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
