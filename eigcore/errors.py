@@ -177,6 +177,10 @@ class InvalidTable(InvalidFit):
         return f"{self.what} {dialect.advice(self.option, self.example, self.purpose)}."
 
 
+class MissingCells(InvalidTable, NonFiniteInput):
+    """Missing cells of a column that had none when the model was fitted."""
+
+
 class OtherRun(InvalidFit):
     """A checkpoint that a fit of other data, or with other options, wrote.
 

@@ -43,7 +43,22 @@ def table_file(path: Path) -> Iterator[Path]:
         with open(file, "wb") as copy:
             copy.write(head)
             shutil.copyfileobj(source, copy)
-        yield file
+        try:
+            yield file
+        except EigcoreError as exc:
+            _say_standard_input(exc, repr(str(file)))
+            raise
+
+
+def _say_standard_input(exc: EigcoreError, file: str) -> None:
+    """Write standard input where an error names the temporary file."""
+    told = [
+        each.replace(file, "standard input") if isinstance(each, str) else each for each in exc.args
+    ]
+    for name, value in vars(exc).items():
+        if isinstance(value, str):
+            setattr(exc, name, value.replace(file, "standard input"))
+    exc.args = tuple(told)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file, written_file
 from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.csv import Reading
-from eigcore.encoding.files import read_table
-from eigcore.encoding.read import unseen_message
+from eigcore.encoding.files import as_written, read_table
+from eigcore.encoding.levels import unseen_message
 from eigcore.encoding.write import check_output, write_table
 from eigcore.errors import InvalidInput, InvalidOption, UnseenLevels
 from eigcore.fit import FitOptions
@@ -71,8 +71,10 @@ def predict_command(
     loaded = SpectralModel.load(model)
     backend = backend_named(chosen.backend)
     with table_file(table) as file:
-        rows = read_table(file, _reading(chosen, loaded.encoding))
-    kept = _kept(keep or (), rows, loaded)
+        reading = _reading(chosen, loaded.encoding)
+        rows = read_table(file, reading)
+        _check_kept(keep or (), rows, loaded)
+        kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
     unseen = loaded.encoding.unseen(rows)
     if unseen and strict:
         raise InvalidInput(
@@ -109,18 +111,18 @@ def _reading(options: FitOptions, encoding: Encoding) -> Reading:
     text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
     codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
     given = {name: getattr(options, name) for name in READING}
-    return Reading(**given, codes=codes, text=text)
+    numbers = tuple(name for name in encoding.names if name not in text)
+    return Reading(**given, codes=codes, text=text, numbers=numbers)
 
 
-def _kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> dict[str, Any]:
-    """Return columns (rows,) of the table by name."""
+def _check_kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> None:
+    """Raise InvalidOption for names that are no columns of the table, or those of answers."""
     check_names("keep", keep, rows.column_names)
     own = answers(np.zeros((1, model.outputs)[: 1 + (model.outputs > 1)]), model.static.classes)
     for name in keep:
         if name in own:
             problem = f"names {name!r}, which is a column of the answers"
             raise InvalidOption("keep", list(keep), "other columns", None, problem)
-    return {name: rows.column(name) for name in keep}
 
 
 def answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.encoding.categories import Categories
 from eigcore.encoding.columns import Periodic
+from eigcore.encoding.levels import lost_level
 from eigcore.encoding.terms import HAT, LEVEL, Term
-from eigcore.errors import InvalidInput
 
 if TYPE_CHECKING:
     from eigcore.encoding.encoding import Encoding
@@ -66,18 +66,9 @@ def _refused(encoding: Encoding, xp: Namespace, x: Array, out: Array) -> Array:
 def _check_levels(encoding: Encoding, dtype: str) -> None:
     """Raise InvalidInput for levels that numbers of this dtype cannot hold, or tell apart."""
     for name, column in zip(encoding.names, encoding.columns, strict=True):
-        if not isinstance(column, Categories):
-            continue
-        numbers = np.array([term.number for term in column.constants()[: len(column.levels)]])
-        lost = np.isnan(numbers)
-        if not lost.any() and len(set(numbers.astype(dtype).tolist())) == len(numbers):
-            continue
-        level = column.levels[int(np.argmax(lost))]
-        raise InvalidInput(
-            f"Column {name!r} has categories such as {level!r}, which {dtype} numbers cannot hold "
-            "or tell apart. Expected their codes, as encoding.table(data) gives them. Write "
-            "codes=True beside an array of codes, or pass a mapping or a data frame."
-        )
+        lost = column.lost(dtype) if isinstance(column, Categories) else None
+        if lost is not None:
+            raise lost_level(name, lost, dtype)
 
 
 def _ramps(xp: Namespace, t: Array, row: dict[str, Array]) -> Array:

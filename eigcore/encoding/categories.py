@@ -57,6 +57,23 @@ class Categories(Column):
                 'unseen="neutral" to predict rows with new levels.'
             )
 
+    def numbers(self, dtype: Any = np.float64) -> np.ndarray:
+        """Numbers (levels,) of a dtype that stand for the levels; NaN for text."""
+        return np.array([_number(level) for level in self.levels], dtype)
+
+    def lost(self, dtype: Any, text: bool = True) -> str | int | float | None:
+        """Return a level that numbers of this dtype cannot hold, or tell apart; None if they can.
+
+        text : whether text counts
+        """
+        numbers = self.numbers(dtype)
+        seen: set[float] = set()
+        for level, number in zip(self.levels, numbers.tolist(), strict=True):
+            if (text or not isinstance(level, str)) and (number != number or number in seen):
+                return level
+            seen.add(number)
+        return None
+
     def constants(self) -> list[Term]:
         """See `Column.constants`."""
         fill, extra = blank(self.missing)

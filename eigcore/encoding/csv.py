@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from eigcore.encoding.kinds import Kind, converted, kind_of, pointed, together
 from eigcore.errors import InvalidInput, InvalidTable
 
 _BLOCK = 2**22
@@ -24,21 +25,19 @@ _MARKS = {
     b"\xfe\xff": "utf-16",
 }
 """What the first bytes of a file say of its encoding; the first that fits."""
+_OTHERS = {
+    b"\x1f\x8b": ("gzip", "Rename it to end in .csv.gz"),
+    b"PAR1": ("Parquet", "Rename it to end in .parquet"),
+    b"ARROW1": ("Arrow", "Rename it to end in .arrow"),
+    b"PK\x03\x04": ("a zip archive or a workbook", "Unpack it, or save the sheet as CSV"),
+    b"\x28\xb5\x2f\xfd": ("Zstandard", "Unpack it"),
+}
+"""First bytes of other formats, with a zero byte later; what they are, and what to do."""
 _SEPARATORS = ";\t|,"
 _ABSENT = ("None", "<NA>")
 """Cells that are missing, beside those that pyarrow knows."""
 _EXTRA = "\0"
 """Name of a column of nothing: rows that end with a separator, below names that do not."""
-_WHOLE_CODES, _LONG = r"^(0|-?[1-9]\d{0,17})$", r"\d{16}"
-_DECIMAL_CODES, _SHORT = _WHOLE_CODES + r"|^-?(0|[1-9]\d*)\.(0|\d*[1-9])$", 16
-"""Codes become numbers only where these keep every digit: int64 keeps 18 of them, float64 15."""
-
-Kind = Literal["empty", "whole", "long", "number", "truth", "text"]
-"""What the cells of a column are; "long": whole codes that float64 cannot keep."""
-_BOTH: dict[frozenset[Kind], Kind] = {
-    frozenset({"whole", "number"}): "number",
-    frozenset({"whole", "long"}): "long",
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,8 @@ class Reading:
         bytes of the file say
     codes : columns that hold categories: cells stay text where a number would lose digits
     text : columns that are text, whatever their cells look like
+    numbers : columns that are numbers for a model: where they hold other text too, their numbers
+        get a decimal point, so that each cell means the same whatever the others are
     """
 
     sep: str = ","
@@ -58,6 +59,7 @@ class Reading:
     encoding: str | None = None
     codes: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 class CsvFile:
@@ -68,7 +70,10 @@ class CsvFile:
 
     def __init__(self, path: Path, reading: Reading):
         self.path, self.reading = path, reading
-        self.encoding = reading.encoding or _encoding(path)
+        with _opened(path, "rb") as file:
+            head = file.read(4096)
+        _check_format(path, head)
+        self.encoding = reading.encoding or _encoding(path, head)
         with _opened(path, "rt", encoding=self.encoding, newline="") as file:
             rows = csv.reader(file, delimiter=reading.sep)
             given = next((row for row in rows if row), None)
@@ -100,7 +105,7 @@ class CsvFile:
             for name, before in found.items():
                 if before != "text":
                     codes = name in self.reading.codes
-                    kind = _kind(batch[name], self.reading.decimal, codes, before)
+                    kind = kind_of(batch[name], self.reading.decimal, codes, before)
                     found[name] = together(before, kind)
         return found
 
@@ -108,12 +113,23 @@ class CsvFile:
         """Yield record batches with the columns converted to their kinds."""
         import pyarrow as pa
 
+        decimal = self.reading.decimal
         for batch in self._texts():
-            columns = [_converted(batch[n], kinds[n], self.reading.decimal) for n in self.names]
+            columns = [converted(batch[n], kinds[n], decimal) for n in self.names]
+            for place, name in enumerate(self.names):
+                if name in self.reading.numbers and kinds[name] == "text":
+                    columns[place] = pointed(columns[place], decimal)
             yield pa.RecordBatch.from_arrays(columns, names=self.names)
 
-    def _texts(self) -> Iterator[Any]:
-        """Yield record batches of text."""
+    def as_written(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return some columns (rows,) as the file writes them: text, without missing cells."""
+        import pyarrow as pa
+
+        parts = [batch.select(names) for batch in self._texts(absent=False)]
+        return dict(zip(names, pa.Table.from_batches(parts).columns, strict=True))
+
+    def _texts(self, absent: bool = True) -> Iterator[Any]:
+        """Yield record batches of text; absent: whether some text means a missing cell."""
         import pyarrow as pa
         from pyarrow import csv as arrow
 
@@ -127,7 +143,7 @@ class CsvFile:
         parse = arrow.ParseOptions(delimiter=self.reading.sep, newlines_in_values=True)
         convert = arrow.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
-            strings_can_be_null=True,
+            strings_can_be_null=absent,
             null_values=[*arrow.ConvertOptions().null_values, *_ABSENT],
         )
         try:
@@ -135,18 +151,11 @@ class CsvFile:
             source = pa.input_stream(str(self.path), compression=packing)
             with source, arrow.open_csv(source, read, parse, convert) as file:
                 for batch in file:
-                    if self._extra and batch[_EXTRA].null_count < len(batch):
+                    if self._extra and absent and batch[_EXTRA].null_count < len(batch):
                         raise _ragged(self.path)
                     yield batch
         except pa.ArrowInvalid as exc:
             raise (_ragged(self.path) if "Expected" in str(exc) else exc) from exc
-
-
-def together(one: Kind, other: Kind) -> Kind:
-    """Return the kind of cells of two kinds together."""
-    if one == other or other == "empty":
-        return one
-    return other if one == "empty" else _BOTH.get(frozenset({one, other}), "text")
 
 
 def undecodable(path: Path, encoding: str | None, what: str) -> InvalidTable:
@@ -177,10 +186,17 @@ def _is_packed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _encoding(path: Path) -> str:
+def _check_format(path: Path, head: bytes) -> None:
+    """Raise InvalidInput if the first bytes are those of another format."""
+    for mark, (name, advice) in _OTHERS.items():
+        if head.startswith(mark) and b"\0" in head:
+            raise InvalidInput(
+                f"{str(path)!r} begins as {name} does; expected the text of a CSV file. {advice}."
+            )
+
+
+def _encoding(path: Path, head: bytes) -> str:
     """Return what the first bytes say; without a mark, a file is UTF-8."""
-    with _opened(path, "rb") as file:
-        head = file.read(4096)
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
@@ -192,62 +208,3 @@ def _encoding(path: Path) -> str:
             "if that is its encoding",
         )
     return "utf8"
-
-
-def functions() -> Any:
-    """Return pyarrow's functions of arrays; it makes them when it is imported."""
-    import pyarrow.compute
-
-    return pyarrow.compute
-
-
-def _kind(cells: Any, decimal: str, codes: bool, before: Kind) -> Kind:
-    """Return what text cells are, the missing ones aside; `before` says what others are."""
-    import pyarrow as pa
-
-    pc = functions()
-    cells = cells.drop_null()
-    if not len(cells):
-        return "empty"
-    if codes:
-        return _kind_of_codes(cells)
-    for kind in ("number",) if before == "number" else ("whole", "number"):
-        try:
-            _converted(cells, kind, decimal)
-            return kind
-        except pa.ArrowInvalid:
-            pass
-    truths = pc.is_in(pc.utf8_lower(cells), pa.array(["true", "false"]))
-    return "truth" if pc.all(truths).as_py() else "text"
-
-
-def _kind_of_codes(cells: Any) -> Kind:
-    pc = functions()
-
-    def holds(pattern: str, cells: Any) -> Any:
-        return pc.match_substring_regex(cells, pattern)
-
-    if pc.all(holds(_WHOLE_CODES, cells)).as_py():
-        return "long" if pc.any(holds(_LONG, cells)).as_py() else "whole"
-    short = pc.max(pc.utf8_length(cells)).as_py() <= _SHORT
-    return "number" if short and pc.all(holds(_DECIMAL_CODES, cells)).as_py() else "text"
-
-
-def _converted(cells: Any, kind: Kind, decimal: str) -> Any:
-    """Convert text cells; raise pyarrow.ArrowInvalid for a cell of another kind."""
-    import pyarrow as pa
-
-    pc = functions()
-    types = {"empty": pa.float64(), "number": pa.float64(), "truth": pa.bool_()}
-    if kind == "text":
-        return cells
-    if kind == "truth":
-        return pc.cast(pc.utf8_lower(cells), pa.bool_())
-    cells = pc.utf8_trim_whitespace(cells)
-    # pyarrow reads 0x1F as a whole number
-    foreign = ("" if kind == "number" else "xX") + ("" if decimal == "." else ".")
-    if any(pc.any(pc.match_substring(cells, each)).as_py() for each in foreign):
-        raise pa.ArrowInvalid("no decimal number")
-    if decimal != ".":
-        cells = pc.replace_substring(cells, decimal, ".")
-    return pc.cast(cells, types.get(kind, pa.int64()))

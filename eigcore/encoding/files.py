@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eigcore.encoding.csv import CsvFile, Kind, Reading, together, undecodable
+from eigcore.encoding.csv import CsvFile, Reading, undecodable
+from eigcore.encoding.kinds import Kind, together
 from eigcore.errors import InvalidInput, InvalidOption
 
 ENDINGS = (".csv", ".csv.gz", ".parquet", ".arrow", ".feather")
@@ -58,6 +59,17 @@ def read_table(path: str | os.PathLike[str], reading: Reading = _USUAL) -> Any:
     import pyarrow as pa
 
     return pa.Table.from_batches(batches)
+
+
+def as_written(path: Path, names: Sequence[str], table: Any, reading: Reading) -> dict[str, Any]:
+    """Return some columns (rows,) of a file as it holds them: those of a CSV file are its text.
+
+    table : as `read_table` returned it
+    """
+    if not names or not ending_of(path).startswith(".csv"):
+        return {name: table.column(name) for name in names}
+    with _guard(path, "csv", reading):
+        return CsvFile(path, reading).as_written(names)
 
 
 def file_parts(paths: Sequence[Path], reading: Reading = _USUAL) -> list[Part]:

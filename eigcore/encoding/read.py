@@ -20,15 +20,14 @@ from eigcore.encoding.cells import (
     in_memory,
     unmasked,
 )
+from eigcore.encoding.levels import UNSEEN_CODE, is_number, level_codes
 from eigcore.encoding.terms import Column
-from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.errors import InvalidInput, MissingCells, NonFiniteInput
 
 if TYPE_CHECKING:
     from eigcore.encoding.encoding import Encoding
 
 DOTS = "…"
-UNSEEN_CODE = -1.0
-"""The code of a level never seen."""
 
 
 def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
@@ -87,7 +86,7 @@ def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
         columns = _named(tuple(levels), data)
     found = {}
     for (name, column), cells in zip(levels.items(), map(cells_of, columns), strict=True):
-        new = cells[_codes(column, name, cells, refuse=False) == UNSEEN_CODE]
+        new = cells[level_codes(column, name, cells, refuse=False) == UNSEEN_CODE]
         if len(new):
             found[name] = dict(Counter(new.tolist()))
     return found
@@ -130,12 +129,16 @@ def _check_lengths(names: Sequence[str], cells: list[np.ndarray]) -> None:
 def column_numbers(column: Column, name: str, cells: np.ndarray) -> np.ndarray:
     """Cells (rows,) -> (rows,) float64: numbers as they are, levels as codes, missing as NaN."""
     if isinstance(column, Categories):
-        numbers = _codes(column, name, cells)
+        numbers = level_codes(column, name, cells)
     elif cells.dtype.kind in "fiub":
         numbers = cells.astype(np.float64)
     elif cells.dtype.kind == "O":
-        rows = enumerate(cells.tolist())
-        numbers = np.array([_number(cell, name, row) for row, cell in rows], dtype=np.float64)
+        rows = list(enumerate(cells.tolist()))
+        # among numbers that are text, the one cell that is none is what is wrong
+        rows.sort(key=lambda each: not isinstance(each[1], str) or is_number(each[1]))
+        numbers = np.empty(len(cells))
+        for row, cell in rows:
+            numbers[row] = _number(cell, name, row)
     else:
         first = repr(cells[0].item()) if len(cells) else "nothing"
         raise InvalidInput(
@@ -161,83 +164,6 @@ def _number(cell: Any, name: str, row: int) -> float:
         ) from exc
 
 
-def _codes(column: Categories, name: str, cells: np.ndarray, refuse: bool = True) -> np.ndarray:
-    """Return the code of each cell: NaN where it is missing, −1 for a level never seen."""
-    if cells.dtype.kind in "fiub":
-        levels, rows, place = np.unique(cells, return_index=True, return_inverse=True)
-        out = _code_by_cell(column, name, levels, rows)[place]
-    else:
-        out = _code_by_cell(column, name, cells, range(len(cells)))
-    if refuse and column.unseen == "refuse" and (out == UNSEEN_CODE).any():
-        told = unseen_message({name: dict(Counter(cells[out == UNSEEN_CODE].tolist()))})
-        raise InvalidInput(
-            f"{told} Expected levels of the fitted rows, since the model was fitted with on_unseen="
-            "'refuse'. Correct the cells, or leave these rows out."
-        )
-    return out
-
-
-def _code_by_cell(
-    column: Categories, name: str, cells: np.ndarray, rows: Sequence[int] | np.ndarray
-) -> np.ndarray:
-    """Return the codes of cells that stand in these rows."""
-    code = {level: float(place) for place, level in enumerate(column.levels)}
-    words = {as_text(level): place for level, place in code.items()}
-    text = {isinstance(level, str) for level in column.levels}
-    found: dict[Any, float] = {None: NAN}
-    out = np.empty(len(cells))
-    for number, cell in enumerate(cells.tolist()):
-        if type(cell) in (str, int, float) and cell in found:
-            out[number] = found[cell]
-            continue
-        if cell is None or cell != cell:
-            out[number] = NAN
-            continue
-        known = isinstance(cell, (str, int, float))
-        place = code.get(cell, words.get(as_text(cell), UNSEEN_CODE)) if known else UNSEEN_CODE
-        unlike = isinstance(cell, str) not in text and not (True not in text and _is_number(cell))
-        if not known or (unlike and place == UNSEEN_CODE):
-            raise _unlike_levels(name, int(rows[number]), cell, column)
-        out[number] = found[cell] = place
-    return out
-
-
-def as_text(level: str | float) -> str:
-    """Return a level as it is written in files, 1 and 1.0 alike.
-
-    A column of whole numbers with missing cells holds 1.0. No column has two levels that are equal
-    as text.
-    """
-    whole = isinstance(level, float) and level.is_integer()
-    return str(int(level) if whole else level)
-
-
-def _is_number(text: str) -> bool:
-    """Whether text, from a file, is a number."""
-    try:
-        return float(text) == float(text)
-    except ValueError:
-        return False
-
-
-def _unlike_levels(name: str, row: int, cell: Any, column: Categories) -> InvalidInput:
-    kind = "text" if any(isinstance(level, str) for level in column.levels) else "numbers"
-    return InvalidInput(
-        f"Column {name!r} holds {cell!r} in row {row}. Its categories are {kind}, like "
-        f"{column.levels[0]!r}; convert the column to the same."
-    )
-
-
-def unseen_message(found: dict[str, dict[Any, int]]) -> str:
-    """Return a sentence about levels never seen, from `Encoding.unseen`."""
-    each = "; ".join(
-        f"{sum(levels.values())} cell(s) of column {name!r}, such as "
-        f"{', '.join(map(repr, list(levels)[:3]))}"
-        for name, levels in found.items()
-    )
-    return f"Levels that no fitted row has: {each}."
-
-
 def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     """Raise for infinite cells, missing cells without a term, and impossible codes."""
     _check_none(
@@ -245,10 +171,11 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
     )
     if not column.missing:
         advice = (
-            "The column had none when the model was made. Fill or drop these rows, or fit with "
-            "on_missing='neutral', or to data with missing cells."
+            "The column had none when the model was made. Fill or drop these rows, or fit to data "
+            "with missing cells."
         )
-        _check_none(np.isnan(numbers), name, "missing cell(s)", advice)
+        fit = "on_missing", "neutral", "at a fit of a table in memory"
+        _check_none(np.isnan(numbers), name, "missing cell(s)", advice, fit)
     if not isinstance(column, Categories):
         return
     top = len(column.levels) - 1
@@ -268,9 +195,13 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
         )
 
 
-def _check_none(bad: np.ndarray, name: str, what: str, advice: str) -> None:
+def _check_none(
+    bad: np.ndarray, name: str, what: str, advice: str, fit: tuple[str, ...] = ()
+) -> None:
+    """Raise NonFiniteInput if any is bad; fit: the option that helps, as of InvalidTable."""
     if bad.any():
-        raise NonFiniteInput(
+        told = (
             f"Column {name!r} has {int(bad.sum())} {what}, the first in row "
             f"{int(np.argmax(bad))}. {advice}"
         )
+        raise MissingCells(told, *fit) if fit else NonFiniteInput(told)

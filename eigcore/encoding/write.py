@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eigcore.encoding.csv import functions
 from eigcore.encoding.files import ending_of
+from eigcore.encoding.kinds import functions
 from eigcore.errors import InvalidInput
 from eigcore.writing import check_folder, write_whole
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,10 +17,9 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from eigcore.encoding.cells import Cells
-from eigcore.errors import InvalidInput
 from eigcore.estimators.callbacks import Callbacks, CallbackSupport
 from eigcore.estimators.columns import (
+    Data,
     categories,
     counted,
     is_single,
@@ -28,9 +28,11 @@ from eigcore.estimators.columns import (
     read,
     signs,
 )
+from eigcore.estimators.going_on import check_unchanged, kept
 from eigcore.estimators.parameters import fit_options, stopping_of
 from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
+from eigcore.fit.origin import origin
 from eigcore.fit.train import fit_with
 from eigcore.guarantees.importance import importances
 from eigcore.model import SpectralModel
@@ -40,13 +42,6 @@ SOME_ROWS, SOME_TERMS = 1000, 1_000_000
 `feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
-FREE = frozenset(
-    {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "budget"}
-    | {"warm_start", "backend", "callback", "random_state"}
-)
-"""Parameters that may change when a fit is resumed."""
-Data = tuple[Cells, np.ndarray, np.ndarray | None]
-"""Columns by name, target, row weights."""
 REASONS = {
     "gradient": "reached a zero gradient",
     "decrease": "stopped because the objective falls no further",
@@ -61,6 +56,9 @@ REASONS = {
 
 class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     """Data and fitted attributes; subclasses define the target."""
+
+    _labels: list[Any] | None
+    _fixed: dict[str, Any] | None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -89,9 +87,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
                     steps = self._parameters["max_iter"]
                     steps = WARM_STEPS if steps is None else steps
                     stopping = stopping_of(self._parameters)
-                    self._go_on(*data, tell, max_iter=steps, early_stopping=stopping)
+                    self._go_on(X, data, tell, max_iter=steps, early_stopping=stopping)
                 else:
-                    self._begin(X, *data, tell)
+                    self._begin(X, data, tell)
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
@@ -100,14 +98,12 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             data = self._data(X, y, sample_weight, first=first, classes=classes)
             with Callbacks(self, X, y) as tell:
                 if first:
-                    self._begin(X, *data, tell)
+                    self._begin(X, data, tell)
                 else:
-                    self._go_on(*data, tell, max_iter=BATCH_STEPS, remember=True)
+                    self._go_on(X, data, tell, max_iter=BATCH_STEPS, remember=True)
         return self
 
-    def _begin(
-        self, X: Any, columns: Cells, y: np.ndarray, weights: np.ndarray | None, tell: Callbacks
-    ) -> None:
+    def _begin(self, X: Any, data: Data, tell: Callbacks) -> None:
         """Fit a new model."""
         parameters, names = self._parameters, names_of(self)
         options = fit_options(
@@ -116,34 +112,24 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),
         )
-        result = fit_with(columns, y, weights, options, tell)
-        self.report_, self._fixed = result.report, deepcopy(self._kept())
-        self._keep(result.model, result.solutions, columns, weights)
+        result = fit_with(data.columns, data.y, data.weights, options, tell)
+        self.report_ = replace(result.report, rows=data.count)
+        self._fixed = deepcopy(kept(self._parameters))
+        self._keep(result.model, result.solutions, data, data.count)
 
     def _go_on(
-        self,
-        columns: Cells,
-        y: np.ndarray,
-        weights: np.ndarray | None,
-        tell: Callbacks,
-        **options: Any,
+        self, X: Any, data: Data, tell: Callbacks, remember: bool = False, **options: Any
     ) -> None:
         """Resume the fit of the model on these rows."""
-        for name, value in self._kept().items():
-            if not _same(value, self._fixed[name]):
-                raise InvalidInput(
-                    f"{name} is {value!r} and was {self._fixed[name]!r} when the model was fitted "
-                    "or loaded; expected the same, because a resumed fit keeps the encoding, "
-                    f"settings and constraints. Put {name} back, or fit anew with warm_start=False."
-                )
+        check_unchanged(self, X)
         if hasattr(self, "report_"):
             del self.report_
-        options |= {"weights": weights, "backend": self._parameters["backend"], "callback": tell}
-        self._keep(*resume(self.model_, columns, y, **options), columns, weights)
-
-    def _kept(self) -> dict[str, Any]:
-        """Parameters that a resumed fit cannot change."""
-        return {name: value for name, value in self._parameters.items() if name not in FREE}
+        options |= {"weights": data.weights, "backend": self._parameters["backend"]}
+        rows = data.count + origin(self.model_).rows * remember
+        found = resume(
+            self.model_, data.columns, data.y, remember=remember, callback=tell, **options
+        )
+        self._keep(*found, data, rows)
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
@@ -167,14 +153,11 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         return counted(columns, target, weights)
 
     def _keep(
-        self,
-        model: SpectralModel,
-        solutions: Sequence[Solution],
-        columns: Cells,
-        weights: np.ndarray | None,
+        self, model: SpectralModel, solutions: Sequence[Solution], data: Data, rows: int
     ) -> None:
-        """Set the fitted attributes."""
-        self.model_ = model
+        """Set the fitted attributes; rows: number of rows that the model was fitted to."""
+        provenance = model.provenance | {"rows": rows}
+        self.model_ = model = SpectralModel.from_static(model.static, model.params, provenance)
         self.loss_curve_ = [np.array(solution.values) for solution in solutions]
         self.validation_curve_ = [np.array(solution.watched) for solution in solutions]
         self.n_iter_ = max([1, *(solution.iterations for solution in solutions)])
@@ -187,10 +170,11 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
-        rows = max(1, min(SOME_ROWS, SOME_TERMS // model.encoding.terms))
-        step = max(1, len(next(iter(columns.values()))) // rows)
-        some = {name: cells[::step] for name, cells in columns.items()}
-        shares = importances(model, some, None if weights is None else weights[::step])
+        most = max(1, min(SOME_ROWS, SOME_TERMS // model.encoding.terms))
+        step = max(1, len(data.y) // most)
+        some = {name: cells[::step] for name, cells in data.columns.items()}
+        weights = None if data.weights is None else data.weights[::step]
+        shares = importances(model, some, weights)
         self.feature_importances_ = np.array(list(shares.values()))
         self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
 
@@ -276,17 +260,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     def _adopt(self, model: SpectralModel) -> None:
         names = model.encoding.names
         self.n_features_in_ = len(names)
-        self._labels = None if list(names) == [f"x{j}" for j in range(len(names))] else list(names)
+        self._labels = list(names)
         if list(names) != [f"x{j}" for j in range(len(names))]:
             self.feature_names_in_ = np.array(names, dtype=object)
         norms = model.feature_norms
         self.model_, self.feature_norms_ = model, np.array([norms[name] for name in names])
-        self._fixed = type(self)()._kept()
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two parameters are equal; they may contain arrays."""
-    if isinstance(one, Mapping):
-        alike = isinstance(other, Mapping) and one.keys() == other.keys()
-        return alike and all(_same(value, other[key]) for key, value in one.items())
-    return np.array_equal(one, other)
+        self._fixed = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_n_features, validate_data
 
 from eigcore.encoding.cells import (
+    NAN,
     Cells,
     cells_of,
     check_labels,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MERGED = 50_000
 """Up to this many rows, equal rows are merged."""
+_HEAVY, _FEWER = 1e300, 64
+"""Above this, weights are divided by 2⁶⁴, so that sums of them are finite."""
 
 
 def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
@@ -44,10 +47,10 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
     X = unmasked(X)
     if _is_frame(X):
         X = in_memory(X)
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
         columns = _labelled(estimator, X, reset)
     else:
         free = estimator.get_params(deep=False)["categorical_features"] is not None
+        free |= not reset and not all(c.numeric for c in estimator.model_.encoding.columns)
         dtype: Any = None if free else [np.float64, np.float32]
         options: Any = {"dtype": dtype, "ensure_all_finite": "allow-nan"}
         columns = list(np.asarray(validate_data(estimator, X, reset=reset, **options)).T)
@@ -72,6 +75,7 @@ def plain_target(y: Any) -> Any:
                 "those rows out."
             )
         return y.data
+    y = _with_nan(y)
     kind = str(getattr(y, "dtype", ""))
     if kind.startswith(("datetime", "timedelta")):
         raise InvalidInput(
@@ -80,10 +84,24 @@ def plain_target(y: Any) -> Any:
     return y
 
 
+def _with_nan(y: Any) -> Any:
+    """Return a target with NaN for None and pandas.NA, of which scikit-learn says less."""
+    cells = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
+    if cells.dtype != object:
+        return y
+    flat = cells.ravel().tolist()
+    absent = [cell is None or type(cell).__name__ == "NAType" for cell in flat]
+    return np.where(np.reshape(absent, cells.shape), NAN, cells) if any(absent) else y
+
+
 def _labelled(estimator: SpectralEstimator, X: Any, reset: bool) -> list[Any]:
     """Return the columns of a frame in the order of the fit, by labels of any type."""
     labels, columns = column_labels(X) or [], columns_of(X)
     check_labels(labels)
+    if not reset and _are_ours(estimator, labels):
+        _check_n_features(estimator, X, reset=False)
+    else:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
     if reset:
         estimator._labels = labels
     known = getattr(estimator, "_labels", None)
@@ -96,6 +114,16 @@ def _labelled(estimator: SpectralEstimator, X: Any, reset: bool) -> list[Any]:
         )
     place = {str(label): number for number, label in enumerate(labels)}
     return [columns[place[str(label)]] for label in known]
+
+
+def _are_ours(estimator: SpectralEstimator, labels: list[Any]) -> bool:
+    """Whether labels are those of the fit, in any order, where scikit-learn cannot compare them.
+
+    A file keeps labels as text, and does not tell x0, x1, … of a frame from those of an array.
+    """
+    known = getattr(estimator, "_labels", None) or ()
+    named = hasattr(estimator, "feature_names_in_") and all(isinstance(n, str) for n in labels)
+    return not named and sorted(map(str, labels)) == sorted(map(str, known))
 
 
 def names_of(estimator: SpectralEstimator) -> list[str]:
@@ -192,23 +220,35 @@ def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:
     return InvalidOption("increasing", None, expected, [names[0]], problem)
 
 
-def counted(
-    columns: Cells, y: np.ndarray, weights: np.ndarray | None
-) -> tuple[Cells, np.ndarray, np.ndarray | None]:
+class Data(NamedTuple):
+    """Rows to fit, equal ones merged.
+
+    columns : by name
+    y : (rows,) target
+    weights : (rows,); None: all 1
+    count : number of rows before equal ones were merged, without those of weight zero
+    """
+
+    columns: Cells
+    y: np.ndarray
+    weights: np.ndarray | None
+    count: int
+
+
+def counted(columns: Cells, y: np.ndarray, weights: np.ndarray | None) -> Data:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
     only those of weight zero are removed.
-
-    Returns
-    -------
-    columns, y, and weights (rows,), or None where all are equal
     """
     if weights is None:
         weights = np.ones(len(y))
+    elif weights.max(initial=0.0) > _HEAVY:
+        weights = np.ldexp(weights, -_FEWER)
     kept = weights > 0.0
     columns = {name: cells[kept] for name, cells in columns.items()}
     y, weights = y[kept], weights[kept]
+    count = len(y)
     if 0 < len(y) <= MERGED:
         keys = np.stack([_ranks(cells) for cells in (y, *columns.values())])
         order = np.lexsort(keys)
@@ -217,7 +257,7 @@ def counted(
         weights = np.add.reduceat(weights[order], first)
         chosen = order[first]
         columns, y = {name: cells[chosen] for name, cells in columns.items()}, y[chosen]
-    return columns, y, weights if np.ptp(weights) > 0.0 else None
+    return Data(columns, y, None if (weights == 1.0).all() else weights, count)
 
 
 def _ranks(cells: np.ndarray) -> np.ndarray:

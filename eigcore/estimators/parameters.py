@@ -146,7 +146,7 @@ DIFFERENT: dict[str, Difference] = {
 FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
 """Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
-_FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
+FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
@@ -227,11 +227,12 @@ def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
 
     more : options that depend on the data, such as increasing, categories, loss and classes
     """
-    neuron = {name: parameters[name] for name in ("structure", "functional")}
-    neuron |= {} if parameters["index"] is None else {"index": parameters["index"]}
+    fields = ("index", "structure", "functional")
+    given = {name: parameters[name] for name in fields}
+    neuron = {name: own for name, own in given.items() if own != DIFFERENT[name].default}
     own = dict(parameters["functional_params"] or {})
-    if not set(own) <= set(_FUNCTIONAL_PARAMS):
-        expected = f"a mapping of fields among {', '.join(_FUNCTIONAL_PARAMS)}"
+    if not set(own) <= set(FUNCTIONAL_PARAMS):
+        expected = f"a mapping of fields among {', '.join(FUNCTIONAL_PARAMS)}"
         raise InvalidOption("functional_params", own, expected, {"alpha": 0.1}, optional=True)
     neuron |= own
     same = [name for name in parameters if name in OPTIONS and name not in DIFFERENT]

@@ -25,6 +25,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "bottom_sum": {"r": 1},
 }
 """Parameters of functionals that would do."""
+_FIELDS = ("alpha", "r", "t", "weights")
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def _check_neuron(found: Constraints, options: FitOptions) -> None:
         raise InvalidOption(
             "neuron",
             neuron,
-            "no index beside a shape, which determines the eigenvalue",
-            {key: value for key, value in neuron.items() if key != "index"} or None,
+            "the index that the shape determines, or none",
+            neuron | {"index": found.shape},
             f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
         )
     spec = _spec_of(found, options)
@@ -193,8 +194,13 @@ def _example(found: Constraints, dim: int) -> dict[str, Any]:
     for name, value in (("index", "middle"), ("structure", "tridiagonal")):
         if replace(found, neuron=tuple((neuron | {name: value}).items())).allows(dim):
             return {name: value}
-    functional = neuron.get("functional")
+    functional = neuron.get("functional", "kth")
     parameters = _PARAMETERS | {"weighted": {"weights": [1.0] * dim}}
+    if functional == "kth":  # the functional that has the parameter which was given
+        functional = next((f for f, own in parameters.items() if own.keys() & neuron.keys()), "kth")
+        given = {"functional": functional} | {n: neuron[n] for n in _FIELDS if n in neuron}
+        if replace(found, neuron=tuple(given.items())).allows(dim):
+            return given
     if functional not in parameters:
         return {"functional": "kth"}
     return {"functional": functional, **parameters[functional]}

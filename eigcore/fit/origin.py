@@ -21,6 +21,7 @@ class Origin(NamedTuple):
     """How a model was fitted.
 
     seed, rows : seed of the fit, rows fitted so far
+    weight : sum of their weights
     settings, pieces : of each member
     """
 
@@ -28,6 +29,7 @@ class Origin(NamedTuple):
     constraints: Constraints
     seed: int
     rows: int
+    weight: float
     settings: list[Settings]
     pieces: list[int]
 
@@ -43,6 +45,7 @@ def provenance(
     return {
         "seed": problem.context.seed,
         "rows": problem.rows,
+        "weight": problem.weight,
         "loss": problem.loss.name,
         "loss_parameters": asdict(problem.loss),
         "backend": problem.context.backend,
@@ -68,6 +71,7 @@ def origin(model: SpectralModel) -> Origin:
             Constraints.from_dict(constraints),
             int(told["seed"]),
             int(told["rows"]),
+            float(told.get("weight", told["rows"])),
             [Settings(**each) for each in told["settings"]],
             list(told["pieces"]),
         )

@@ -6,6 +6,7 @@ derive others from it: other rows, another encoding, further constraints.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -90,6 +91,13 @@ class Problem:
     def rows(self) -> int:
         """Number of rows to fit: these, or those of which they are a sample."""
         return len(self) if self.sampled_from is None else self.sampled_from
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of all `rows`, as they were given; their number without weights."""
+        own = self.target.weights
+        total = self.target.unit * float(self.rows if own is None else own.sum())
+        return min(total, sys.float_info.max)
 
     @property
     def loss(self) -> Loss:

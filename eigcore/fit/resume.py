@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,9 @@ from eigcore.fit.problem import Problem
 from eigcore.fit.signature import names_options
 from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel
+
+_MOST = 2.0**52
+"""Largest weight of earlier rows, in units of that of new ones."""
 
 
 @names_options
@@ -46,10 +50,10 @@ def resume(
         Made by `fit` or `resume`; a model read from its file will do.
     table, target, weights, early_stopping, backend, callback : as for `fit`
     max_iter : L-BFGS steps per member
-    remember : count these rows beside those the model was fitted to before. The mean loss on the
-        earlier rows then joins the objective, to second order: a change Δ of W_b changes f by vᵀΔv,
-        for terms of unit variance, whose mean square is 2‖Δ‖_F²/(d(d+2)) for traceless Δ and v
-        uniform on the sphere.
+    remember : count these rows, by their weights, beside those the model was fitted to before. The
+        mean loss on the earlier rows then joins the objective, to second order: a change Δ of W_b
+        changes f by vᵀΔv, for terms of unit variance, whose mean square is 2‖Δ‖_F²/(d(d+2)) for
+        traceless Δ and v uniform on the sphere.
 
     Returns
     -------
@@ -75,14 +79,19 @@ def resume(
     )
     context = Context(backend_named(backend), known.seed, callback)
     problem = _problem(model, known, Table.of(table, target, weights, options), options, context)
-    hold = known.rows / len(problem) if remember else 0.0
+    # earlier rows that weigh more than a float can tell let nothing move
+    hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
     solutions, members = [], []
     for number in range(len(model.members)):
         solution, member = _go_on(model, known, problem, number, hold)
         solutions.append(solution)
         members.append(member)
     static = replace(model.static, specs=tuple(spec for spec, _ in members))
-    provenance = model.provenance | {"rows": len(problem) + known.rows * remember}
+    total = min(problem.weight + known.weight * remember, sys.float_info.max)
+    provenance = model.provenance | {
+        "rows": len(problem) + known.rows * remember,
+        "weight": total,
+    }
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
@@ -120,7 +129,7 @@ def _problem(
 def _go_on(
     model: SpectralModel, known: Origin, problem: Problem, number: int, hold: float
 ) -> tuple[Solution, Member]:
-    """Descend from one member; hold: number of earlier rows divided by that of the problem."""
+    """Descend from one member; hold: weight of the earlier rows divided by that of the problem."""
     spec, params = model.members[number]
     design = Design(problem, known.pieces[number], keep=True)
     coordinates = design.parametrisation(spec.dim)

@@ -12,7 +12,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.cells import column_labels
-from eigcore.encoding.read import UNSEEN_CODE, unseen_message
+from eigcore.encoding.levels import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import NonFiniteInput, UnseenLevels
 from eigcore.portable.description import ModelStatic

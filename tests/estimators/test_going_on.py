@@ -163,3 +163,95 @@ def test_early_stopping_watches_hidden_rows_and_keeps_the_best_point(mixed):
     curve = stopped.validation_curve_[0]
     assert len(curve) - 1 - int(curve.argmin()) <= 6
     assert np.abs(stopped.predict(X) - y).mean() < np.abs(free.predict(X) - y).mean()
+
+
+def test_earlier_rows_count_by_their_weight_however_they_are_merged():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 4, (400, 2)).astype(float)
+    y, once = 2 * X[:, 0] - X[:, 1], np.unique(X, axis=0)
+    merged = SpectralRegressor(**SETTINGS).fit(X, y)
+    apart = SpectralRegressor(**SETTINGS).fit(X + 1e-9 * rng.normal(size=X.shape), y)
+    moved = []
+    for fitted in (merged, apart):
+        before = fitted.predict(once)
+        assert fitted.report_.rows == fitted.model_.provenance["rows"] == 400
+        fitted.partial_fit(once, np.full(len(once), 50.0))
+        assert fitted.model_.provenance["rows"] == 400 + len(once)
+        assert fitted.model_.provenance["weight"] == 400.0 + len(once)
+        moved.append(np.abs(fitted.predict(once) - before).mean())
+    assert moved[0] == pytest.approx(moved[1], rel=0.05)
+
+
+def test_weights_of_all_rows_count_beside_those_of_later_ones():
+    X = np.stack(np.meshgrid(np.arange(4.0), np.arange(4.0)), -1).reshape(-1, 2)
+    y, later = 2 * X[:, 0] - X[:, 1], np.full(16, 50.0)
+    weighted = SpectralRegressor(**SETTINGS).fit(X, y, sample_weight=np.full(16, 100.0))
+    repeated = SpectralRegressor(**SETTINGS).fit(np.repeat(X, 100, 0), np.repeat(y, 100))
+    found = [each.partial_fit(X, later).predict(X) for each in (weighted, repeated)]
+    assert np.array_equal(*found)
+    even = SpectralRegressor(**SETTINGS).fit(X, y).partial_fit(X, later).predict(X)
+    assert np.abs(found[0] - y).mean() < 0.5 * np.abs(even - y).mean()
+
+
+def test_weights_near_the_largest_float_add_up():
+    X = np.repeat(np.random.default_rng(0).normal(size=(40, 2)), 2, axis=0)
+    heavy = SpectralRegressor(**SETTINGS).fit(X, X[:, 0], sample_weight=np.full(80, 1e308))
+    heavy.partial_fit(X, X[:, 0], sample_weight=np.full(80, 1e308))
+    plain = SpectralRegressor(**SETTINGS).fit(X, X[:, 0]).partial_fit(X, X[:, 0])
+    assert np.allclose(heavy.predict(X), plain.predict(X), atol=1e-6)
+
+
+def test_labels_of_a_series_of_signs_count(mixed):
+    X, y, _ = mixed
+    signs = pd.Series([1, 0], index=["a", "b"])
+    fitted = SpectralRegressor(**SETTINGS, monotone=signs, warm_start=True).fit(X, y)
+    fitted.set_params(monotone=signs.copy()).fit(X, y)
+    fitted.set_params(monotone=pd.Series([1, 0], index=["b", "a"]))
+    with pytest.raises(InvalidInput, match=r"monotone is \{'b': 1, 'a': 0\} and was \{'a': 1, 'b"):
+        fitted.fit(X, y)
+
+
+def _of_text():
+    rng = np.random.default_rng(0)
+    X = np.empty((60, 2), object)
+    X[:, 0], X[:, 1] = rng.normal(size=60), rng.choice(["u", "v"], 60)
+    return X, X[:, 0].astype(float)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {},
+        {"categorical_features": [1]},
+        {"categorical_features": "x1", "monotone": [1, 0]},
+        SETTINGS | {"functional": "smooth", "functional_params": {"alpha": 0.5}},
+    ],
+)
+def test_a_loaded_model_goes_on_with_the_parameters_that_it_has(same):
+    X, y = _of_text()
+    own = {"functional": "smooth", "functional_params": {"alpha": 0.5}, "monotone": [1, 0]}
+    fitted = SpectralRegressor(**SETTINGS | own, categorical_features=[1]).fit(X, y)
+    loaded = SpectralRegressor.from_model(fitted.model_, **same)
+    assert np.array_equal(loaded.predict(X), fitted.predict(X))
+    assert loaded.partial_fit(X, y).model_.provenance["rows"] == 120
+    assert loaded.model_.certify().columns[0].increasing
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"dim": 4}, "dim is 4 and the model has 3"),
+        ({"loss": "absolute"}, "loss is 'absolute' and the model has 'squared'"),
+        ({"structure": "diagonal"}, "structure is 'diagonal' and the model has 'dense'"),
+        ({"monotone": {0: 1}}, "monotone is {0: 1} and the model has {}"),
+        ({"categorical_features": [0]}, r"is \[0\] and the model has \['x1'\]"),
+        ({"selection": 0.1}, "selection is 0.1 and the file does not record it"),
+    ],
+)
+def test_a_loaded_model_goes_on_with_no_other_parameters(other, words):
+    X, y = _of_text()
+    fitted = SpectralRegressor(**SETTINGS | {"max_iter": 5}, categorical_features=[1]).fit(X, y)
+    loaded = SpectralRegressor.from_model(fitted.model_, warm_start=True, **other)
+    for go_on in (loaded.fit, loaded.partial_fit):
+        with pytest.raises(InvalidInput, match=words):
+            go_on(X, y)

@@ -9,7 +9,7 @@ import numpy as np
 
 from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import EXACT, missing
-from eigcore.encoding.read import as_text
+from eigcore.encoding.levels import as_text
 from eigcore.errors import InvalidInput, InvalidTable
 from eigcore.fit.data.scale import check_numbers
 
@@ -146,15 +146,16 @@ def _are_codes(cells: np.ndarray) -> bool:
 def _check_words(name: str, texts: np.ndarray, levels: int, rows: int) -> None:
     """Raise if missing cells are written as words, or if text looks like identifiers."""
     words = [text for text in texts if not _is_number(text)]
+    many = levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows)
     if 0 < len(words) < 0.5 * len(texts):
+        advice = ("drop_columns", TO_LEAVE_OUT) if many else ("categories", "if they are codes")
         raise InvalidTable(
             f"Column {name!r} holds numbers, but {len(words)} cell(s) are text, such as "
             f"{words[0]!r}; expected numbers or empty cells. Empty those cells in the table.",
-            "drop_columns",
+            advice[0],
             [name],
-            TO_LEAVE_OUT,
+            advice[1],
         )
-    many = levels > MANY_LEVELS or (levels > 20 and levels > 0.5 * rows)
     if many and all(re.fullmatch(r"[+-]?\d+(,\d+)?", text) for text in texts):
         raise InvalidTable(
             f"Column {name!r} holds text such as {words[0]!r}; expected numbers with a decimal "

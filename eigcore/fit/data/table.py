@@ -29,6 +29,7 @@ class Table:
     target : cells (rows,) of the target, none of them missing
     target_name : name of the target; "y" where values were passed
     weights : (rows,) float64, positive; None: all equal
+    unit : the weight of a row of weight 1, as it was given
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
     """
@@ -39,6 +40,7 @@ class Table:
     weights: np.ndarray | None
     categories: frozenset[str]
     notes: tuple[str, ...]
+    unit: float = 1.0
 
     @classmethod
     def of(cls, table: Any, target: Any, weights: Any, options: FitOptions) -> Table:
@@ -65,10 +67,13 @@ class Table:
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
         keep, left_out = _with_target(values, name, options.drop_rows_without_target)
+        unit = 1.0
         if weights is not None:
-            weights = read_weights(weights, len(values))
+            weights, unit = read_weights(weights, len(values))
             keep &= weights > 0.0
             weights = weights[keep]
+            if len(weights) and np.ptp(weights) == 0.0:
+                weights, unit = None, unit * float(weights[0])
         return cls(
             {key: column[keep] for key, column in cells.items()},
             values[keep],
@@ -76,6 +81,7 @@ class Table:
             weights,
             frozenset((*options.categories, *declared)),
             (*notes, *left_out),
+            unit,
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:

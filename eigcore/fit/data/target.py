@@ -31,6 +31,7 @@ class Target:
     loss : loss to minimise
     scaling : how decisions relate to values
     classes : values of a target of classes, sorted; otherwise empty
+    unit : the weight of a row of weight 1, as it was given
     """
 
     name: str
@@ -39,6 +40,7 @@ class Target:
     loss: Loss
     scaling: Scaling = Scaling(1.0, 0.0)  # noqa: RUF009 (immutable)
     classes: tuple[Any, ...] = ()
+    unit: float = 1.0
 
     @classmethod
     def of(cls, table: Table, options: FitOptions) -> Target:
@@ -56,7 +58,8 @@ class Target:
             delta=options.delta,
             classes=len(classes),
         )
-        found = cls(table.target_name, values, table.weights, loss, classes=classes)
+        own = table.target_name, values, table.weights, loss
+        found = cls(*own, classes=classes, unit=table.unit)
         return replace(found, scaling=found.own_scaling)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from eigcore.encoding.cells import unmasked
 from eigcore.errors import InvalidOption
 
 
-def read_weights(weights: Any, rows: int) -> np.ndarray:
-    """Return weights (rows,); raise InvalidOption for what cannot be weights of so many rows."""
+def read_weights(weights: Any, rows: int) -> tuple[np.ndarray, float]:
+    """Return weights (rows,) and their unit; raise InvalidOption for what cannot be weights."""
     try:
         array = np.asarray(unmasked(weights), dtype=np.float64)
     except (TypeError, ValueError) as exc:
@@ -22,7 +23,8 @@ def read_weights(weights: Any, rows: int) -> np.ndarray:
         found = "missing or infinite ones" if not np.isfinite(array).all() else f"{array.min():.6g}"
         raise _bad_weights(weights, rows, f"hold {found}" if array.any() else "are all 0")
     # by a power of two, which changes no digit of a mean: sums of any weights are finite
-    return np.ldexp(array, -int(np.frexp(array.max())[1]))
+    power = int(np.frexp(array.max())[1]) - 1
+    return np.ldexp(array, -power), math.ldexp(1.0, power)
 
 
 def _bad_weights(weights: Any, rows: int, problem: str) -> InvalidOption:

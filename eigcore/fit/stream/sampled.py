@@ -136,7 +136,7 @@ class Sampled:
             centred(encoding, design.member(coordinates, x)[1])
             for (design, coordinates), x in pairs
         ]
-        provenance = self.start.provenance | {"rows": self.rows}
+        provenance = self.start.provenance | {"rows": self.rows, "weight": float(self.rows)}
         return SpectralModel.from_static(self.start.static, found, provenance)
 
     def report(self, problem: Problem, model: SpectralModel) -> Report:

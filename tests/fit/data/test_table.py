@@ -181,3 +181,13 @@ def test_an_unknown_target_like_no_column_suggests_its_values():
 def test_an_option_that_does_not_exist_is_no_option():
     with pytest.raises(TypeError, match=r"fit\(\) has no option 'penalt'. Did you mean 'penalty'"):
         fit(smooth_table(), "y", penalt=1.0)
+
+
+def test_text_among_few_numbers_may_be_codes():
+    table = smooth_table() | {"a": np.array(["0", "1", "1", "0", "x"] * 40)}
+    with pytest.raises(
+        InvalidFit, match=r"such as 'x'.*Write categories=\['a'\] if they are"
+    ) as told:
+        fit(table, "y", **QUICK)
+    model = fit(table, "y", **QUICK | {told.value.option: told.value.example}).model
+    assert model.encoding.columns[0].levels == ("0", "1", "x")
