@@ -70,7 +70,8 @@ class SampleCovariance(EquationLaw):
     def curves(self) -> list[Curve]:
         """The curve w(x + i0) over each interval of the support, on NumPy."""
         t, c = self.host.parameters
-        points = critical_points(t, float(c)).reshape(-1, 2)
+        values, counts = np.unique(t[t > 0], return_counts=True)
+        points = critical_points(values, c * values**2 * counts / len(t)).reshape(-1, 2)
         return [Curve(t, float(c), lo, hi) for lo, hi in points]
 
     def _edges(self) -> Array:
