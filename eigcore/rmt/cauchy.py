@@ -16,13 +16,12 @@ BEYOND = 0.1
 """A branch reaches this share of the way from where z′ = 0 at the latest to the next value."""
 
 
-def sums(t: np.ndarray, weight: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Return Σ w t / (t − u) and Σ w t² / (t − u)² for complex u (k,): (k, 2).
+def sums(t: np.ndarray, first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Return Σ first / (t − u) and Σ second / (t − u)² for complex u (k,): (k, 2).
 
     In real arithmetic, at half the cost of complex.
     """
     rows, found = max(1, BLOCK // len(t)), np.empty((len(u), 2), complex)
-    first, second = weight * t, weight * t**2
     both = np.stack((first, second), axis=-1)
     with np.errstate(over="ignore"):
         for at in range(0, len(u), rows):
@@ -44,15 +43,25 @@ def sums(t: np.ndarray, weight: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 
 class Coupled:
-    """δ ↦ (c/e) Σ t / (t − z/e) with e = E[g / (1 + g δ)], and its slope, for fixed z (k,).
+    """δ ↦ c ∫ t H(dt) / (e t − z) with e = E[g / (1 + g δ)], and its slope, for fixed z (k,).
 
     The values of the last two δ are kept, entry by entry: nothing is summed twice.
+
+    Parameters
+    ----------
+    value, weight : (K,) arrays
+        g and its probabilities.
+    t, mass : (m,) arrays
+        The values t and c times their shares.
+    z : (k,) complex array
     """
 
     def __init__(
         self, value: np.ndarray, weight: np.ndarray, t: np.ndarray, mass: np.ndarray, z: np.ndarray
     ):
-        self.value, self.weight, self.t, self.mass, self.z = value, weight, t, mass, z
+        self.g = (value, weight * value, weight * value**2)
+        self.t = (t, mass * t, mass * t**2)
+        self.z = z
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
 
     def image(self, d: np.ndarray) -> np.ndarray:
@@ -65,10 +74,10 @@ class Coupled:
 
     def average(self, d: np.ndarray) -> np.ndarray:
         """Return e: (k,)."""
-        return sums(self.value, self.weight, -1.0 / d)[:, 0] / d
+        return self._at(d)[:, 2]
 
     def _at(self, d: np.ndarray) -> np.ndarray:
-        found, new = np.empty((len(d), 2), complex), np.ones(len(d), bool)
+        found, new = np.empty((len(d), 3), complex), np.ones(len(d), bool)
         for known, values in self.kept:
             same = new & (known == d)
             found[same], new = values[same], new & ~same
@@ -80,10 +89,10 @@ class Coupled:
     def _computed(self, d: np.ndarray, z: np.ndarray) -> np.ndarray:
         # g / (1 + g δ) = −v g / (g − v) with v = −1 / δ
         v = -1.0 / d
-        first, second = sums(self.value, self.weight, v).T
+        first, second = sums(*self.g, v).T
         e, square = -v * first, v**2 * second
-        image, slope = sums(self.t, self.mass, z / e).T
-        return np.stack((image / e, square * slope / e**2), axis=-1)
+        image, slope = sums(*self.t, z / e).T
+        return np.stack((image / e, square * slope / e**2, e), axis=-1)
 
 
 class Branch:

@@ -131,6 +131,7 @@ class _Solver:
         """Return δ, step(δ) and the residual after one iteration; a residual at rounding stays."""
         xp = self.xp
         newton = d - self.divided(image - d, self.jacobian(d))
+        newton = xp.where(left < 1e-15, d, newton)
         new_image = self.step(newton)
         new_left = self.residual(newton, new_image)
         better = (new_left < 0.5 * left) | ((left < 1e-13) & (new_left <= left))

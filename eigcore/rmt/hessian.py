@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +13,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt import hessian_equation as equation
+from eigcore.rmt.along import along_intervals
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.hessian_equation import CHUNK, Parts
 from eigcore.rmt.inputs import floats, on_host
@@ -97,38 +97,44 @@ class HessianLaw(Law):
         return RealAxis(get_backend("numpy"), parts, values)
 
     def _transform(self, z: Array) -> Array:
-        return self._in_chunks(self._delta, z)
+        numbers: Any = on_host(self.backend, z)
+        return self._attached(self.host._delta(numbers), z, numbers)
 
     def _boundary(self, x: Array) -> Array:
-        return self._in_chunks(self._delta_above, x + 0j)
-
-    def _in_chunks(self, delta: Callable[[Array], Array], z: Array) -> Array:
-        """Return m(z) for z (k,) from the function that finds δ(z)."""
-        size = max(1, CHUNK // max(self.parts.value.shape[0], self.parts.t.shape[0]))
-        pieces = [z[i : i + size] for i in range(0, max(1, z.shape[0]), size)]
-        found = [equation.transform(self.backend.xp, self.parts, delta(z), z) for z in pieces]
-        return found[0] if len(found) == 1 else self.backend.xp.concat(found, axis=0)
-
-    def _delta_above(self, z: Array) -> Array:
-        """Return δ(x + i0) for z = x + 0i (k,)."""
-        height = HEIGHT * (1.0 + self.backend.xp.abs(z))
-        above = self.backend.detach(z + 1j * height)
-        fixed = Parts(*map(self.backend.detach, self.parts))
-        start = equation.descend(self.backend, fixed, above)
-        return equation.solve(self.backend, self.parts, z, start, promised=1e-8)
-
-    def _delta(self, z: Array) -> Array:
-        """Return δ(z) for z (k,), above the real axis or on it and off the support."""
+        z = x + 1j * HEIGHT * (1.0 + self.backend.xp.abs(x))
         numbers: Any = on_host(self.backend, z)
-        real = numbers.imag == 0
-        if not real.any():
-            return equation.descend(self.backend, self.parts, z)
-        start = np.zeros(numbers.shape, complex)
-        start[real] = self.host.axis.locate(numbers.real[real])
+        return self._attached(self.host._delta_above(numbers), z, numbers)
+
+    def _attached(self, d: np.ndarray, z: Array, numbers: np.ndarray) -> Array:
+        """Return m(z) (k,) from δ (k,) on NumPy, with its derivatives."""
+        backend, parts = self.backend, self.parts
+        if backend.name == "numpy":
+            return equation.transform_on_host(parts, d, numbers)
+        size = max(1, CHUNK // max(parts.value.shape[0], parts.t.shape[0]))
+        found = []
+        for at in range(0, max(1, len(d)), size):
+            piece, start = z[at : at + size], backend.asarray(d[at : at + size])
+            own = equation.solve(backend, parts, piece, start, promised=1e-8)
+            found.append(equation.transform(backend.xp, parts, own, piece))
+        return found[0] if len(found) == 1 else backend.xp.concat(found, axis=0)
+
+    def _delta_above(self, z: np.ndarray) -> np.ndarray:
+        """Return δ on NumPy for z (k,) next to the real axis, along the intervals of the support."""
+        p, intervals = self.parts, None if self.values is None else self.support()
+        return along_intervals(
+            z.real, intervals, lambda i: equation.descend(p, z[i]),
+            lambda i, start: equation.solve_on_host(p, z[i], start),
+        )  # fmt: skip
+
+    def _delta(self, z: np.ndarray) -> np.ndarray:
+        """Return δ on NumPy for z (k,), above the real axis or on it and off the support."""
+        d, real = np.zeros(z.shape, complex), z.imag == 0
+        if real.any():
+            d[real] = self.axis.locate(z.real[real])
+            d[real] = equation.solve_on_host(self.parts, z[real], d[real])
         if not real.all():
-            upper = numbers[~real]
-            start[~real] = equation.descend(get_backend("numpy"), self.host.parts, upper)
-        return equation.solve(self.backend, self.parts, z, self.backend.asarray(start))
+            d[~real] = equation.descend(self.parts, z[~real])
+        return d
 
     def density(self, x: Any) -> Array:
         """See `Law.density`; of a law whose support is not known, it is tiny off the support."""

@@ -214,7 +214,10 @@ class RealAxis:
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root of a function that changes its sign between two places."""
+    """Return the root of a function that changes its sign between two places, up to rounding."""
+    ends = function(low), function(high)
+    if ends[0] * ends[1] >= 0:
+        return low if abs(ends[0]) < abs(ends[1]) else high
     return brentq(function, low, high, xtol=1e-14, rtol=1e-14)  # pyright: ignore
 
 
