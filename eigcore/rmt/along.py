@@ -37,9 +37,12 @@ def along_intervals(x: np.ndarray, intervals: Any, cold: Cold, warm: Warm) -> np
     if not len(places):
         return cold(first)
     ends = np.array([[-np.inf, np.inf]]) if intervals is None else intervals
+    nearest = np.searchsorted(0.5 * (ends[:-1, 1] + ends[1:, 0]), places)
     found = []
-    for lo, hi in np.where(np.isinf(ends), np.clip(ends, places[0], places[-1]), ends):
-        own = (places >= lo) & (places <= hi)
+    for j, (lo, hi) in enumerate(
+        np.where(np.isinf(ends), np.clip(ends, places[0], places[-1]), ends)
+    ):
+        own = nearest == j
         angle = np.arccos(np.clip((lo + hi - 2.0 * places[own]) / max(hi - lo, 1e-300), -1, 1))
         if own.any():
             found.append(_along(angle, first[own], cold, warm))

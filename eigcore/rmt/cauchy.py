@@ -174,7 +174,8 @@ class Branch:
     def solved(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return u with y(u) = y and Σ m t² / (t − u)² there: (k,) each.
 
-        Where there is none, they are NaN and infinite."""
+        Where there is none, they are NaN and infinite.
+        """
         inside = (y > self.heights[0]) & (y < self.heights[-1])
         u, square = np.full(y.shape, np.nan), np.full(y.shape, np.inf)
         if inside.any():

@@ -19,7 +19,7 @@ from eigcore.rmt.hessian_equation import CHUNK, Parts
 from eigcore.rmt.inputs import floats, on_host
 from eigcore.rmt.law import Law
 from eigcore.rmt.losses import Intervals
-from eigcore.rmt.real_axis import RealAxis
+from eigcore.rmt.real_axis import RealAxis, attached_edges
 from eigcore.rmt.sampled import Model
 
 HEIGHT = 1e-10
@@ -59,12 +59,6 @@ class HessianLaw(Law):
         if self.values is None:
             return f"<{self.name} of {self.loss}, support not known>"
         return super().__repr__()
-
-    def with_parameters(self, backend: Backend, parameters: tuple[Array, ...]) -> HessianLaw:
-        other = super().with_parameters(backend, parameters)
-        for cached in ("axis", "_outliers"):
-            vars(other).pop(cached, None)
-        return other
 
     @property
     def parts(self) -> Parts:
@@ -119,7 +113,7 @@ class HessianLaw(Law):
         return found[0] if len(found) == 1 else backend.xp.concat(found, axis=0)
 
     def _delta_above(self, z: np.ndarray) -> np.ndarray:
-        """Return δ on NumPy for z (k,) next to the real axis, along the intervals of the support."""
+        """Return δ on NumPy for z (k,) next to the real axis, along the support."""
         p, intervals = self.parts, None if self.values is None else self.support()
         return along_intervals(
             z.real, intervals, lambda i: equation.descend(p, z[i]),
@@ -145,41 +139,7 @@ class HessianLaw(Law):
         return self.backend.xp.reshape(self.backend.xp.imag(m) / math.pi, x.shape)
 
     def _edges(self) -> Array:
-        xp, rows = self.backend.xp, []
-        for ends, sides in self.host.axis.support():
-            row = []
-            for j, (place, segment) in enumerate(zip(ends, sides, strict=True)):
-                if segment is not None and segment.at_edge[1 - j]:
-                    row.append(self._edge(segment.d[1 - j], place))
-                else:
-                    row.append(floats(self.backend, place))
-            rows.append(xp.stack(row))
-        return xp.stack(rows) if rows else floats(self.backend, np.zeros((0, 2)))
-
-    def _edge(self, d: float, z: float) -> Array:
-        """Return the edge near (δ, z), where z′(δ) = 0, with its derivative."""
-        xp = self.backend.xp
-
-        def step(x: Array, *rest: Array) -> Array:
-            p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
-            first = equation.image(xp, p, d, z) - d
-            return x + xp.stack([first, 1.0 - equation.image_slope(xp, p, d, z)], axis=-1)
-
-        def slope(x: Array, *rest: Array) -> Array:
-            p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
-            phi = equation.ratios(p, d)
-            e, e2, e3 = (
-                equation.average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi)
-            )
-            square = equation.trace(xp, p, e, z, 2, 2)
-            by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * equation.trace(xp, p, e, z, 3, 3)
-            by_z = -2.0 * e2 * equation.trace(xp, p, e, z, 2, 3)
-            first = [e2 * square, equation.trace(xp, p, e, z, 1, 2)]
-            return xp.stack(
-                [xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2
-            )
-
-        return self._pair(step, slope, [[d, z]], "edge")[0, 1]
+        return attached_edges(self.backend, self.parts, self.host.axis)
 
     def _pair(self, step: Any, slope: Any, start: Any, what: str) -> Array:
         return fixed_point(

@@ -108,12 +108,14 @@ def coupled(p: Parts, z: np.ndarray) -> Coupled:
     return Coupled(p.value, p.weight, p.t, p.c * p.share, z)
 
 
-def solve_on_host(p: Parts, z: np.ndarray, start: np.ndarray) -> np.ndarray:
+def solve_on_host(
+    p: Parts, z: np.ndarray, start: np.ndarray, promised: float = 1e-10
+) -> np.ndarray:
     """Return `solve` of NumPy arrays, in real arithmetic and without computing a sum twice."""
     sums = coupled(p, z)
     return fixed_point(
         get_backend("numpy"), sums.image, start, slope=sums.slope, inside=_above,
-        what="equation of the Hessian's spectrum",
+        promised=promised, what="equation of the Hessian's spectrum",
     )  # fmt: skip
 
 
@@ -140,6 +142,33 @@ def descend(p: Parts, z: np.ndarray) -> np.ndarray:
         if len(z) and height * scale > z.imag.min():
             d = solve_on_host(p, z + 1j * (height * scale), d)
     return solve_on_host(p, z, d)
+
+
+def edge(backend: Backend, p: Parts, d: float, z: float) -> Array:
+    """Return the edge near (δ, z), where z′(δ) = 0, with its derivative."""
+    xp = backend.xp
+
+    def step(x: Array, *rest: Array) -> Array:
+        p, (d, z) = _joined(rest), (x[..., 0], x[..., 1])
+        first = image(xp, p, d, z) - d
+        return x + xp.stack([first, 1.0 - image_slope(xp, p, d, z)], axis=-1)
+
+    def slope(x: Array, *rest: Array) -> Array:
+        p, (d, z) = _joined(rest), (x[..., 0], x[..., 1])
+        phi = ratios(p, d)
+        e, e2, e3 = (average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi))
+        square = trace(xp, p, e, z, 2, 2)
+        by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * trace(xp, p, e, z, 3, 3)
+        by_z = -2.0 * e2 * trace(xp, p, e, z, 2, 3)
+        first = [e2 * square, trace(xp, p, e, z, 1, 2)]
+        rows = [xp.stack(row, axis=-1) for row in (first, [by_d, 1.0 + by_z])]
+        return xp.stack(rows, axis=-2)
+
+    start = backend.asarray(np.array([[d, z]]))
+    return fixed_point(
+        backend, step, start, (p.value, p.weight, p.t, p.share, p.c),
+        slope=slope, system=True, most=20, what="edge",
+    )[0, 1]  # fmt: skip
 
 
 def lambda_matrix(backend: Backend, p: Parts, phi: Array) -> Array:

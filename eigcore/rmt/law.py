@@ -83,8 +83,9 @@ class Law(abc.ABC):
     def with_parameters(self, backend: Backend, parameters: tuple[Array, ...]) -> Self:
         """Return the law with other parameters, perhaps of another backend."""
         other = copy.copy(self)
-        for cached in ("host", "_own_edges", "_series"):
-            vars(other).pop(cached, None)
+        for name in [*vars(other)]:
+            if isinstance(getattr(type(self), name, None), cached_property):
+                del vars(other)[name]
         other.backend, other.parameters = backend, parameters
         return other
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,14 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt import hessian_equation as equation
+from eigcore.rmt.along import along_intervals
+from eigcore.rmt.cauchy import clusters
 from eigcore.rmt.covariance import spread
-from eigcore.rmt.equation import EquationLaw
+from eigcore.rmt.equation import LOWEST, EquationLaw
+from eigcore.rmt.hessian_equation import Parts
 from eigcore.rmt.inputs import check_eigenvalues, check_ratio, check_spectrum, numbers, on_host
+from eigcore.rmt.real_axis import RealAxis, attached_edges
 
 
 class Separable(EquationLaw):
@@ -48,6 +54,46 @@ class Separable(EquationLaw):
     def _span(self) -> tuple[float, float]:
         t, s, c = self.host.parameters
         return 0.0, float(t.max() * s.max() * (1 + np.sqrt(c)) ** 2)
+
+    @property
+    def parts(self) -> Parts:
+        """The numbers of the equation, which is that of the Hessian with s for g."""
+        (t, s, c), asarray = self.parameters, self.backend.asarray
+        weight, share = (asarray(np.full(a.shape, 1.0 / a.shape[0])) for a in (s, t))
+        none = asarray(np.zeros((t.shape[0], 0, 0)))
+        return Parts(s, weight, None, None, t, share, none, c)
+
+    @cached_property
+    def axis(self) -> RealAxis:
+        """The real axis off the support, on NumPy."""
+        _, s, c = self.host.parameters
+        # z′ > 0 needs ∫ s² / (s − v)² < c at v = −1/δ, by the inequality of Cauchy and Schwarz
+        values, counts = np.unique(s[s > 0], return_counts=True)
+        around = clusters(values, values**2 * counts / (len(s) * float(c)))
+        return RealAxis(self.backend, self.host.parts, tuple(map(tuple, around)))
+
+    def _edges(self) -> Array:
+        return attached_edges(self.backend, self.parts, self.host.axis)
+
+    def started(self, z: np.ndarray) -> np.ndarray:
+        """See `EquationLaw.started`."""
+        d, real, p = np.zeros(z.shape, complex), np.imag(z) == 0, self.parts
+        d[~real] = equation.descend(p, z[~real])
+        if real.any():
+            x = np.real(z[real])
+            d[real] = self._on_line(x, self.axis.locate(x))
+        return d
+
+    def _on_line(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Return δ(x + i0), (k,), from the real δ off the support and NaN on it."""
+        p, start, inside = self.parts, d + 0j, np.isnan(d)
+        if inside.any():
+            above = x[inside] + 1j * LOWEST * self._span()[1]
+            start[inside] = along_intervals(
+                x[inside], self.support(), lambda i: equation.descend(p, above[i]),
+                lambda i, start: equation.solve_on_host(p, above[i], start),
+            )  # fmt: skip
+        return equation.solve_on_host(p, x + 0j, start, promised=1e-8)
 
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`: the null space, of a rank min(rank C, rank C̃)."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.rmt import hessian_equation as equation
 from eigcore.rmt.cauchy import Branch, branches
@@ -211,6 +212,20 @@ class RealAxis:
                 low, high = np.where(below, middle, low), np.where(below, high, middle)
             found[here] = segment.stretch(0.5 * (low + high))
         return found
+
+
+def attached_edges(backend: Backend, parts: Parts, axis: RealAxis) -> Array:
+    """Return the intervals of the support, with their derivatives by the parts: (k, 2)."""
+    xp, rows = backend.xp, []
+    for ends, sides in axis.support():
+        row = []
+        for j, (place, segment) in enumerate(zip(ends, sides, strict=True)):
+            if segment is not None and segment.at_edge[1 - j]:
+                row.append(equation.edge(backend, parts, segment.d[1 - j], place))
+            else:
+                row.append(backend.asarray(np.array(place)))
+        rows.append(xp.stack(row))
+    return xp.stack(rows) if rows else backend.asarray(np.zeros((0, 2)))
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
