@@ -177,19 +177,15 @@ def _polished(law: EquationLaw, place: float, near: float) -> Edge | None:
 def _parts(law: EquationLaw, d: np.ndarray, x: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return F(δ, x) (k,), its Jacobian (k, k) by δ and its derivative (k,) by x, all real."""
 
-    def residual(d: np.ndarray, x: float) -> np.ndarray:
+    def residual(d: np.ndarray, x: complex) -> np.ndarray:
         given = d[None, :] if law.system else d
-        return (law._step(given + 0j, np.array([x + 0j]), *law.parameters) - given).real.reshape(-1)
+        return (law._step(given, np.array([x]), *law.parameters) - given).reshape(-1)
 
-    def quotient(move: np.ndarray, by: float) -> np.ndarray:
-        near = residual(d + move, x + by) - residual(d - move, x - by)
-        far = residual(d + 2 * move, x + 2 * by) - residual(d - 2 * move, x - 2 * by)
-        return (8 * near - far) / 12
-
-    steps = 1e-4 * (np.abs(d) + 1e-3)
-    columns = [quotient(h * one, 0.0) / h for h, one in zip(steps, np.eye(len(d)), strict=True)]
-    h = 1e-4 * (abs(x) + 1e-3)
-    return residual(d, x), np.stack(columns, axis=-1), quotient(np.zeros_like(d), h) / h
+    # F is real on the real axis: Im F(δ + ih) / h is the derivative, without cancellation
+    h, at = 1e-30, d + 0j
+    columns = [residual(at + 1j * h * one, x + 0j).imag / h for one in np.eye(len(d))]
+    by_x = residual(at, x + 1j * h).imag / h
+    return residual(at, x + 0j).real, np.stack(columns, axis=-1), by_x
 
 
 def attached(law: EquationLaw, edges: list[Edge]) -> Array:

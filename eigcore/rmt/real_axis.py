@@ -161,6 +161,8 @@ class RealAxis:
                 ends.append(float(own))
             elif limit == 0 and branch.outer:  # δ → 0 is z → ±∞
                 ends.append(-math.inf if i == 0 else math.inf)
+            elif limit == 0:
+                ends.append(float(self.place(np.zeros(1), branch)[0]))
             else:
                 ends.append(0.0 if math.isinf(limit) else float(own))
         return Segment(stretch, branch, x, (ends[0], ends[1]), (float(d[0]), float(d[1])), at_edge)
