@@ -175,7 +175,7 @@ class TorchBackend(Backend):
                 return outputs(own, *more)
 
             def one(v: Any) -> Any:
-                at, moved = torch.func.jvp(model, (arrays,), (v,))
+                at, moved = torch.func.jvp(model, (arrays,), (v,))[:2]
                 bent = torch.func.jvp(lambda own: slope(own, *more), (at,), (moved,))[1]
                 return torch.func.vjp(model, arrays)[1](bent)[0]
 

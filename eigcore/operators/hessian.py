@@ -178,7 +178,7 @@ def _products(
             xp.reshape(vectors[:, start : start + size], (m, *shape))
             for start, size, shape in zip(starts, sizes, shapes, strict=True)
         )
-        total = None
+        total: Any = None
         for batch in batches:
             images = multiply(arrays, parts, *batch)
             own = xp.concat([xp.reshape(each, (m, -1)) for each in images], axis=1)

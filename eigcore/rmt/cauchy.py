@@ -25,7 +25,7 @@ def sums(t: np.ndarray, first: np.ndarray, second: np.ndarray, u: np.ndarray) ->
     both = np.stack((first, second), axis=-1)
     with np.errstate(over="ignore"):
         for at in range(0, len(u), rows):
-            x, y = u.real[at : at + rows], u.imag[at : at + rows]
+            x, y = np.real(u)[at : at + rows], np.imag(u)[at : at + rows]
             ahead = t - x[:, None]
             inverse = ahead * ahead
             inverse += (y * y)[:, None]

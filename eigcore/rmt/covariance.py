@@ -81,7 +81,7 @@ class SampleCovariance(EquationLaw):
         places = w + c * xp.mean(w[:, None] * t / (w[:, None] - t), axis=-1)
         return xp.reshape(xp.maximum(places, 0.0 * places), (-1, 2))
 
-    def started(self, z: np.ndarray) -> np.ndarray:
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
         """See `EquationLaw.started`; on the support the curves lead there directly."""
         d = np.full(z.shape, np.nan, complex)
         for curve in self.curves:
@@ -91,7 +91,7 @@ class SampleCovariance(EquationLaw):
                 d[here] = self.solved(z[here], near / z[here] - 1.0, promised=1e-8)
         left = np.isnan(d)
         if left.any():
-            d[left] = super().started(z[left])
+            d[left] = super().started(z[left], promised)
         return d
 
     def atoms(self) -> list[tuple[Array, Array]]:

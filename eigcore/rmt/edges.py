@@ -8,6 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from eigcore.core.arrays import Array
+from eigcore.errors import NotConverged
 
 if TYPE_CHECKING:
     from eigcore.rmt.equation import EquationLaw
@@ -84,10 +85,10 @@ def off_support(law: EquationLaw, x: np.ndarray) -> tuple[np.ndarray, np.ndarray
     lo, hi = law._span()
     height = 1e-9 * max(hi - lo, abs(hi), abs(lo))
     near, far = x + 0.125j * height, x + 1j * height
-    d = law.started(far)
+    d = law.started(far, promised=1e-6)  # at a cusp no residual is small
     parts = [
         law._value(d, far, *law.parameters),
-        law._value(law.solved(near, d, promised=1e-8), near, *law.parameters),
+        law._value(law.solved(near, d, promised=1e-6), near, *law.parameters),
     ]
     return parts[0].imag > 4 * parts[1].imag, parts[0].imag
 
@@ -97,15 +98,16 @@ def thin_bulks(law: EquationLaw, x: np.ndarray, out: np.ndarray) -> tuple[np.nda
 
     The mass between two of them is the integral of m over the circle through both.
     """
-    pair = out[1:] & out[:-1]
-    left, right = x[:-1][pair], x[1:][pair]
+    run = np.flatnonzero(np.diff(np.concatenate(([False], out, [False]))))
+    left, right = x[run[::2]], x[run[1::2] - 1]
+    left, right = left[left < right], right[left < right]
     found, outside = [x[:0]], [out[:0]]
     for _ in range(ROUNDS):
         inside = _mass(law, left, right) > LEAST if len(left) else np.zeros(0, bool)
         if not inside.any():
             break
         left, right = left[inside], right[inside]
-        middle = 0.5 * (left + right)
+        middle = left + 0.382 * (right - left)  # not where a symmetric law has m = 0
         off, _ = off_support(law, middle)
         found.append(middle)
         outside.append(off)
@@ -183,9 +185,9 @@ def _parts(law: EquationLaw, d: np.ndarray, x: float) -> tuple[np.ndarray, np.nd
 
     # F is real on the real axis: Im F(δ + ih) / h is the derivative, without cancellation
     h, at = 1e-30, d + 0j
-    columns = [residual(at + 1j * h * one, x + 0j).imag / h for one in np.eye(len(d))]
-    by_x = residual(at, x + 1j * h).imag / h
-    return residual(at, x + 0j).real, np.stack(columns, axis=-1), by_x
+    columns = [np.imag(residual(at + 1j * h * one, x + 0j)) / h for one in np.eye(len(d))]
+    by_x = np.imag(residual(at, x + 1j * h)) / h
+    return np.real(residual(at, x + 0j)), np.stack(columns, axis=-1), by_x
 
 
 def attached(law: EquationLaw, edges: list[Edge]) -> Array:
@@ -194,7 +196,13 @@ def attached(law: EquationLaw, edges: list[Edge]) -> Array:
     At an edge F(δ, x, θ) = 0 and lᵀ ∂F/∂δ = 0 for a vector l, so lᵀ ∂F/∂x dx = −lᵀ ∂F/∂θ dθ.
     """
     backend = law.backend
-    places = np.array([edge.place for edge in edges]).reshape(-1, 2)
+    places = np.array([edge.place for edge in edges])
+    if len(places) % 2:
+        raise NotConverged(
+            f"The {law.name} has {len(places)} edges near {places.tolist()}; expected two for each "
+            "interval. Move its parameters away from where two intervals meet."
+        )
+    places = places.reshape(-1, 2)
     if not backend.capabilities.autodiff or not len(places):
         return backend.asarray(places)
     found = []

@@ -116,15 +116,15 @@ class HessianLaw(Law):
         """Return δ on NumPy for z (k,) next to the real axis, along the support."""
         p, intervals = self.parts, None if self.values is None else self.support()
         return along_intervals(
-            z.real, intervals, lambda i: equation.descend(p, z[i]),
+            np.real(z), intervals, lambda i: equation.descend(p, z[i]),
             lambda i, start: equation.solve_on_host(p, z[i], start),
         )  # fmt: skip
 
     def _delta(self, z: np.ndarray) -> np.ndarray:
         """Return δ on NumPy for z (k,), above the real axis or on it and off the support."""
-        d, real = np.zeros(z.shape, complex), z.imag == 0
+        d, real = np.zeros(z.shape, complex), np.imag(z) == 0
         if real.any():
-            d[real] = self.axis.locate(z.real[real])
+            d[real] = self.axis.locate(np.real(z)[real])
             d[real] = equation.solve_on_host(self.parts, z[real], d[real])
         if not real.all():
             d[~real] = equation.descend(self.parts, z[~real])

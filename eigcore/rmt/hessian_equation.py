@@ -139,7 +139,7 @@ def descend(p: Parts, z: np.ndarray) -> np.ndarray:
     scale = float(p.t.max()) * e * (1.0 + float(p.c))
     d = 1j * float(p.c) / (1.0 + z / (1j * scale)) / max(e, 1e-300)
     for height in HEIGHTS:
-        if len(z) and height * scale > z.imag.min():
+        if len(z) and height * scale > np.imag(z).min():
             d = solve_on_host(p, z + 1j * (height * scale), d)
     return solve_on_host(p, z, d)
 

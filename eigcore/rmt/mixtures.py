@@ -75,7 +75,7 @@ class Separable(EquationLaw):
     def _edges(self) -> Array:
         return attached_edges(self.backend, self.parts, self.host.axis)
 
-    def started(self, z: np.ndarray) -> np.ndarray:
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
         """See `EquationLaw.started`."""
         d, real, p = np.zeros(z.shape, complex), np.imag(z) == 0, self.parts
         d[~real] = equation.descend(p, z[~real])
@@ -123,26 +123,45 @@ class Mixture(EquationLaw):
     name = "mixture law"
     system = True
 
-    def _traces(self, d: Array, z: Array, parameters: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Return (1/p) tr C_a Q̄ (..., k) and (1/p) tr Q̄ (...,)."""
+    def _resolvent(self, d: Array, z: Array, parameters: tuple[Array, ...]) -> Array:
+        """Return Q̄: its eigenvalues (..., p), or (..., p, p) matrices."""
         C, shares, _ = parameters
         xp, p = self.backend.xp, C.shape[-1]
         weights = shares / (1.0 + d)
         if len(C.shape) == 2:
-            Q = 1.0 / (xp.matmul(weights, C + 0j) - z[:, None])
-            return xp.matmul(Q, xp.matrix_transpose(C) + 0j) / p, xp.mean(Q, axis=-1)
-        flat = xp.reshape(C, (C.shape[0], p * p)) + 0j
-        eye = self.backend.asarray(np.eye(p))
-        M = xp.reshape(xp.matmul(weights, flat), (-1, p, p)) - z[:, None, None] * eye
-        Q = xp.reshape(xp.linalg.inv(M), (-1, p * p))
-        trace = xp.sum(Q * xp.reshape(eye, (-1,)), axis=-1)
-        return xp.matmul(Q, xp.matrix_transpose(flat)) / p, trace / p
+            return 1.0 / (xp.matmul(weights, C + 0j) - z[:, None])
+        M = xp.reshape(xp.matmul(weights, xp.reshape(C, (-1, p * p)) + 0j), (-1, p, p))
+        return xp.linalg.inv(M - z[:, None, None] * self.backend.asarray(np.eye(p)))
 
     def _step(self, d: Array, z: Array, *parameters: Array) -> Array:
-        return parameters[2] * self._traces(d, z, parameters)[0]
+        C, _, c = parameters
+        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
+        Q = self._resolvent(d, z, parameters)
+        flat = xp.reshape(C, (k, -1)) + 0j
+        return c * xp.matmul(xp.reshape(Q, (Q.shape[0], -1)), xp.matrix_transpose(flat)) / p
+
+    def _slope(self, d: Array, z: Array, *parameters: Array) -> Array:
+        """Return (c/p) tr C_a Q̄ C_b Q̄ c_b / (1 + g_b)² of each a and b."""
+        C, shares, c = parameters
+        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
+        Q = self._resolvent(d, z, parameters)
+        if len(C.shape) == 2:
+            pairs = xp.reshape(C[:, None, :] * C[None, :, :], (k * k, p)) + 0j
+            found = xp.reshape(xp.matmul(Q * Q, xp.matrix_transpose(pairs)), (-1, k, k))
+        else:
+            real, imaginary = (
+                xp.matmul(C[None, ...], f(Q)[:, None, ...]) for f in (xp.real, xp.imag)
+            )
+            each = real + 1j * imaginary
+            turned = xp.reshape(xp.matrix_transpose(each), (-1, k, p * p))
+            found = xp.matmul(xp.reshape(each, (-1, k, p * p)), xp.matrix_transpose(turned))
+        return c / p * found * (shares / (1.0 + d) ** 2)[:, None, :]
 
     def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
-        return self._traces(d, z, parameters)[1]
+        xp, Q = self.backend.xp, self._resolvent(d, z, parameters)
+        if len(Q.shape) == 2:
+            return xp.mean(Q, axis=-1)
+        return xp.linalg.trace(Q) / Q.shape[-1]
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         C, _, c = self.parameters
@@ -244,6 +263,11 @@ def mixture(
         raise InvalidInput(
             f"covariances has shape {found.shape}; expected (k, p) eigenvalues in a common basis, "
             "or (k, p, p) matrices. Write numpy.stack([C1, C2])."
+        )
+    if found.ndim == 3 and not np.allclose(found, np.swapaxes(found, 1, 2), atol=1e-10):
+        raise InvalidInput(
+            "covariances holds a matrix that is not symmetric; expected symmetric ones. "
+            "Write covariances=(C + C.swapaxes(1, 2)) / 2."
         )
     for each in found if found.ndim == 2 else np.linalg.eigvalsh(found):
         # rounding leaves eigenvalues of matrices below zero

@@ -48,7 +48,7 @@ def test_an_equation_is_that_of_the_theorem_and_sums_each_entry_once(monkeypatch
     assert sum(computed) <= 6
 
 
-@pytest.mark.parametrize("t", [T, np.array([1.0, 1.001, 4.0]), np.array([1.0])])
+@pytest.mark.parametrize("t", [T[:6], np.array([1.0, 1.001, 4.0]), np.array([1.0])])
 def test_a_branch_has_the_place_of_each_sum(t):
     mass = np.full(len(t), 1e-4 / len(t))
     for branch in branches(t, mass):
