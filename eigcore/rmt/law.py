@@ -221,7 +221,8 @@ class Law(abc.ABC):
         check_bounded(self.name, self._hull(), "distribution function")
         host, edges = self.host, self.support()
         cuts = [pieces(host.density, lo, hi) for lo, hi in host.support()]
-        return [Series(self.backend, self.density, *edges[j, :], c) for j, c in enumerate(cuts)]
+        ends = [(edges[j, 0], edges[j, 1]) for j in range(len(cuts))]
+        return [Series(self.backend, self.density, *e, c) for e, c in zip(ends, cuts, strict=True)]
 
     def cdf(self, x: Any) -> Array:
         """Return the mass at or below real x, atoms included: (...) array."""
