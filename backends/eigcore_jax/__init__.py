@@ -169,12 +169,16 @@ class JaxBackend(Backend):
         return jax.grad(function, argnums=tuple(range(len(arrays))))(*arrays)
 
     def hessian_products(
-        self, function: Callable[..., jax.Array]
+        self, function: Callable[..., jax.Array], outputs: Any = lambda arrays, *_: arrays
     ) -> Callable[..., tuple[jax.Array, ...]]:
         @jax.jit
         def products(arrays: Any, vectors: Any, *more: Any) -> Any:
+            at, pull = jax.vjp(lambda own: outputs(own, *more), arrays)
+            slope = jax.grad(lambda own: function(own, *more))
+
             def one(v: Any) -> Any:
-                return jax.jvp(lambda own: jax.grad(function)(own, *more), (arrays,), (v,))[1]
+                moved = jax.jvp(lambda own: outputs(own, *more), (arrays,), (v,))[1]
+                return pull(jax.jvp(slope, (at,), (moved,))[1])[0]
 
             return jax.vmap(one)(vectors)
 

@@ -163,14 +163,21 @@ class TorchBackend(Backend):
         return torch.autograd.grad(value, leaves, create_graph=depth > 0, materialize_grads=True)
 
     def hessian_products(
-        self, function: Callable[..., torch.Tensor]
+        self,
+        function: Callable[..., torch.Tensor],
+        outputs: Callable[..., Any] = lambda arrays, *_: arrays,
     ) -> Callable[..., tuple[torch.Tensor, ...]]:
         # jacrev, as torch.func.grad fails here: https://github.com/pytorch/pytorch/issues/123996
         slope = torch.func.jacrev(function)
 
         def products(arrays: Any, vectors: Any, *more: Any) -> Any:
+            def model(own: Any) -> Any:
+                return outputs(own, *more)
+
             def one(v: Any) -> Any:
-                return torch.func.jvp(lambda own: slope(own, *more), (arrays,), (v,))[1]
+                at, moved = torch.func.jvp(model, (arrays,), (v,))[:2]
+                bent = torch.func.jvp(lambda own: slope(own, *more), (at,), (moved,))[1]
+                return torch.func.vjp(model, arrays)[1](bent)[0]
 
             return torch.func.vmap(one, randomness="same")(vectors)
 

@@ -165,10 +165,13 @@ class Backend(abc.ABC):
         """Return the framework's own gradient of a scalar function of arrays; it nests."""
         raise NotSupported(f'Backend "{self.name}" does not differentiate; use eigcore.vjp.')
 
-    def hessian_products(self, function: Callable[..., Array]) -> Callable[..., tuple[Array, ...]]:
-        """Return ``products(arrays, vectors, *more)``: a function's Hessian times vectors.
+    def hessian_products(
+        self, function: Callable[..., Array], outputs: Callable[..., Any] | None = None
+    ) -> Callable[..., tuple[Array, ...]]:
+        """Return ``products(arrays, vectors, *more)``: a function's Hessian B times vectors.
 
         function : ``function(arrays, *more)`` is a number; `arrays` is a tuple
+        outputs : ``function(outputs(arrays, *more), *more)`` then; JᵀBJ, J the Jacobian of outputs
         vectors : one array (m, *shape) for each of the arrays, as are the products
         """
         raise NotSupported(

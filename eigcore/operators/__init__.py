@@ -2,7 +2,7 @@
 
 from eigcore.operators.density import Estimate, SpectralDensity, spectral_density
 from eigcore.operators.extremes import Extremes, extreme_eigenvalues
-from eigcore.operators.hessian import hessian
+from eigcore.operators.hessian import fisher, gauss_newton, hessian
 from eigcore.operators.lanczos import Lanczos, lanczos
 from eigcore.operators.operator import Operator, gram, operator
 
@@ -13,6 +13,8 @@ __all__ = [
     "Operator",
     "SpectralDensity",
     "extreme_eigenvalues",
+    "fisher",
+    "gauss_newton",
     "gram",
     "hessian",
     "lanczos",

@@ -239,7 +239,7 @@ def spectral_density(
     found = []
     for begin in range(0, probes, block):
         rows = min(block, probes - begin)
-        signs = rng.integers(0, 2, (rows, operator.size), dtype=np.int8) * 2.0 - 1.0
+        signs = rng.integers(0, 2, (rows, operator.size), dtype=np.int8) * 2 - 1
         found.append(lanczos(operator, signs.astype(operator.dtype), steps, orthogonal))
     most = max(run.diag.shape[-1] for run in found)
     diag = np.concatenate([_padded(run.diag, most, "edge") for run in found])

@@ -1,4 +1,4 @@
-"""The Hessian of a loss of torch or JAX, as an operator."""
+"""Hessian, Gauss–Newton and Fisher matrices of functions of torch or JAX, as operators."""
 
 from __future__ import annotations
 
@@ -48,6 +48,97 @@ def hessian(
     NotSupported
         If the backend does not differentiate, as NumPy.
     """
+    return _made(parameters, batches, backend, lambda own, built: own.hessian_products(built(loss)))
+
+
+def gauss_newton(
+    outputs: Callable[..., Array],
+    loss: Callable[..., Array],
+    parameters: Any,
+    batches: Sequence[Any] | None = None,
+    backend: str | Backend | None = None,
+) -> Operator:
+    """Return the Gauss–Newton matrix JᵀBJ of a loss of outputs, by products with vectors.
+
+    J is the Jacobian of the outputs by the parameters and B the Hessian of the loss by the outputs:
+    the Hessian without the curvature of the outputs, positive semidefinite if the loss is convex in
+    them. It is the Fisher information if the loss is a mean of negative log-likelihoods whose
+    natural parameters are the outputs, as cross-entropy of logits (Martens 2020, JMLR 21,
+    section 9).
+
+    Parameters
+    ----------
+    outputs : function
+        outputs(parameters) is an array of the framework; with batches, outputs(parameters, batch).
+    loss : function
+        loss(outputs) is a number; with batches, loss(outputs, batch).
+    parameters, batches, backend
+        As for `hessian`.
+
+    Returns
+    -------
+    Operator
+
+    Raises
+    ------
+    InvalidInput, NotSupported
+        As for `hessian`.
+    """
+    return _made(
+        parameters, batches, backend,
+        lambda own, built: own.hessian_products(loss, built(outputs)),
+    )  # fmt: skip
+
+
+def fisher(
+    losses: Callable[..., Array],
+    parameters: Any,
+    batches: Sequence[Any] | None = None,
+    backend: str | Backend | None = None,
+) -> Operator:
+    """Return the empirical Fisher matrix, the mean of ∇ℓᵢ∇ℓᵢᵀ, by products with vectors.
+
+    It is an estimate of the Fisher information if the labels in the losses are drawn from the
+    model; with labels of data it is not (Kunstner, Hennig and Balles 2019, arXiv:1905.12558).
+
+    Parameters
+    ----------
+    losses : function
+        losses(parameters) is an array (n,), the loss of each example; with batches,
+        losses(parameters, batch).
+    parameters, batches, backend
+        As for `hessian`.
+
+    Returns
+    -------
+    Operator
+
+    Raises
+    ------
+    InvalidInput, NotSupported
+        As for `hessian`.
+    """
+
+    def half_mean_square(each: Array, *batch: Any) -> Array:
+        return 0.5 * (each * each).sum() / math.prod(each.shape)
+
+    return gauss_newton(losses, half_mean_square, parameters, batches, backend)
+
+
+Built = Callable[[Callable[..., Array]], Callable[..., Array]]
+Multiply = Callable[..., tuple[Array, ...]]
+
+
+def _made(
+    parameters: Any,
+    batches: Sequence[Any] | None,
+    backend: str | Backend | None,
+    make: Callable[[Backend, Built], Multiply],
+) -> Operator:
+    """Return the operator of the products that `make` makes.
+
+    It gets the backend and what turns a function of parameters into one of a tuple of arrays.
+    """
     leaves: list[Any] = []
     tree = _taken(parameters, leaves)
     chosen = infer(*leaves, backend=backend)
@@ -61,22 +152,22 @@ def hessian(
     if batches is not None and not len(batches):
         raise InvalidInput("There are 0 batches; expected one or more. Leave batches out.")
 
-    def function(own: Sequence[Array], *batch: Any) -> Array:
-        return loss(_built(tree, iter(own)), *batch)
+    def built(function: Callable[..., Array]) -> Callable[..., Array]:
+        return lambda own, *batch: function(_built(tree, iter(own)), *batch)
 
     given = [()] if batches is None else [(batch,) for batch in batches]
-    products = _products(chosen, function, arrays, given)
+    products = _products(chosen, make(chosen, built), arrays, given)
     return Operator(sum(math.prod(a.shape) for a in arrays), chosen, arrays[0], products)
 
 
 def _products(
     backend: Backend,
-    function: Callable[..., Array],
+    multiply: Multiply,
     arrays: tuple[Array, ...],
     batches: Sequence[tuple[Any, ...]],
 ) -> Callable[[Array], Array]:
-    """Return the products of the mean Hessian: (m, P) -> (m, P)."""
-    multiply, xp = backend.hessian_products(function), backend.xp
+    """Return the products of the mean over the batches: (m, P) -> (m, P)."""
+    xp = backend.xp
     shapes = [tuple(a.shape) for a in arrays]
     sizes = [math.prod(shape) for shape in shapes]
     starts = [sum(sizes[:number]) for number in range(len(sizes))]
@@ -87,11 +178,12 @@ def _products(
             xp.reshape(vectors[:, start : start + size], (m, *shape))
             for start, size, shape in zip(starts, sizes, shapes, strict=True)
         )
-        total: Any = 0.0
+        total: Any = None
         for batch in batches:
             images = multiply(arrays, parts, *batch)
-            total = total + xp.concat([xp.reshape(each, (m, -1)) for each in images], axis=1)
-        return total / len(batches)
+            own = xp.concat([xp.reshape(each, (m, -1)) for each in images], axis=1)
+            total = own if total is None else total + own
+        return total if len(batches) == 1 else total / len(batches)
 
     return products
 

@@ -99,7 +99,8 @@ class _Run:
                 basis.append(q)
             w = self.operator.products(q) - self._column(beta) * before
             alpha = self._dot(q, w)
-            w = self._free(w - self._column(alpha) * q, self.locked)
+            w -= self._column(alpha) * q
+            w = self._free(w, self.locked)
             self.diag.append(alpha)
             scale = np.maximum(scale, np.abs(alpha) + beta)
             size = np.sqrt(self._dot(w, w))
@@ -138,13 +139,15 @@ class _Run:
 
     def _dot(self, a: Array, b: Array) -> np.ndarray:
         backend = self.operator.backend
-        return np.asarray(backend.to_numpy(backend.xp.sum(a * b, axis=-1)), np.float64)
+        found = (a[:, None, :] @ b[:, :, None])[:, 0, 0]
+        return np.asarray(backend.to_numpy(found), np.float64)
 
     def _unit(self, w: Array, negligible: Any = 0.0) -> tuple[Array, np.ndarray]:
         """Return normalised rows and their norms; zero where negligible."""
         norm = np.sqrt(self._dot(w, w))
         norm = np.where(norm <= negligible, 0.0, norm)
-        return w * self._column(np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)), norm
+        w = w * self._column(np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0))
+        return w, norm
 
     def _free(self, w: Array, rows: Array | None) -> Array:
         """Return w without its parts along orthonormal rows (k, P), the same for all probes."""

@@ -70,7 +70,8 @@ class SampleCovariance(EquationLaw):
     def curves(self) -> list[Curve]:
         """The curve w(x + i0) over each interval of the support, on NumPy."""
         t, c = self.host.parameters
-        points = critical_points(t, float(c)).reshape(-1, 2)
+        values, counts = np.unique(t[t > 0], return_counts=True)
+        points = critical_points(values, c * values**2 * counts / len(t)).reshape(-1, 2)
         return [Curve(t, float(c), lo, hi) for lo, hi in points]
 
     def _edges(self) -> Array:
@@ -80,7 +81,7 @@ class SampleCovariance(EquationLaw):
         places = w + c * xp.mean(w[:, None] * t / (w[:, None] - t), axis=-1)
         return xp.reshape(xp.maximum(places, 0.0 * places), (-1, 2))
 
-    def started(self, z: np.ndarray) -> np.ndarray:
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
         """See `EquationLaw.started`; on the support the curves lead there directly."""
         d = np.full(z.shape, np.nan, complex)
         for curve in self.curves:
@@ -90,7 +91,7 @@ class SampleCovariance(EquationLaw):
                 d[here] = self.solved(z[here], near / z[here] - 1.0, promised=1e-8)
         left = np.isnan(d)
         if left.any():
-            d[left] = super().started(z[left])
+            d[left] = super().started(z[left], promised)
         return d
 
     def atoms(self) -> list[tuple[Array, Array]]:

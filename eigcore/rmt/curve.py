@@ -24,10 +24,14 @@ def _blocks(function: Power, u: np.ndarray, width: int) -> np.ndarray:
     return np.concatenate([function(u[at : at + rows]) for at in range(0, max(1, len(u)), rows)])
 
 
-def critical_points(t: np.ndarray, c: float) -> np.ndarray:
-    """Return the zeros of z'(w) over real w, ascending: two for each interval of the support."""
-    values, counts = np.unique(t[t > 0], return_counts=True)
-    mass = c * values**2 * counts / len(t)
+def critical_points(values: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Return the zeros of 1 − Σ m / (w − t)² over real w, ascending: two for each cluster of t.
+
+    Parameters
+    ----------
+    values, mass : (p,) arrays
+        t, ascending and different, and m > 0.
+    """
     reach = np.sqrt(mass.sum())
     first = _crossing(values, mass, values[:1] - 1.001 * reach, values[:1])
     last = _crossing(values, mass, values[-1:] + 1.001 * reach, values[-1:])

@@ -66,7 +66,7 @@ class EquationLaw(Law):
             what=f"equation of the {self.name}",
         )
 
-    def started(self, z: np.ndarray) -> np.ndarray:
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
         """Return δ(z) on NumPy, by continuation from high above the real line."""
         lo, hi = self._span()
         size = max(hi - lo, abs(hi), abs(lo))
@@ -78,7 +78,7 @@ class EquationLaw(Law):
             d = self.solved(above, d, promised=1e-6)
             height *= FACTOR
         on_line = bool((np.imag(z) == 0).any())
-        return self.solved(z, d, promised=1e-8 if on_line else 1e-10, upper=not on_line)
+        return self.solved(z, d, promised=1e-8 if on_line else promised, upper=not on_line)
 
     def solved(
         self, z: np.ndarray, start: np.ndarray | None, promised: float, upper: bool = True

@@ -117,7 +117,7 @@ class _Solver:
             best, since = (worst, 0) if worst < 0.9 * best else (best, since + 1)
             if worst <= tol or (worst <= promised and since > 5):
                 break
-            d, image, left = self._next(d, image, left)
+            d, image, left = self._next(d, image, left, fine=since > 2)
         worst = self._largest(left)
         if not worst <= promised:
             raise NotConverged(
@@ -127,10 +127,11 @@ class _Solver:
             )
         return d
 
-    def _next(self, d: Array, image: Array, left: Array) -> tuple[Array, Array, Array]:
+    def _next(self, d: Array, image: Array, left: Array, fine: bool) -> tuple[Array, Array, Array]:
         """Return δ, step(δ) and the residual after one iteration; a residual at rounding stays."""
         xp = self.xp
-        newton = d - self.divided(image - d, self.jacobian(d))
+        newton = d - self.divided(image - d, self.jacobian(d, fine))
+        newton = xp.where(left < 1e-15, d, newton)
         new_image = self.step(newton)
         new_left = self.residual(newton, new_image)
         better = (new_left < 0.5 * left) | ((left < 1e-13) & (new_left <= left))

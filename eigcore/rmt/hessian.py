@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +13,13 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt import hessian_equation as equation
+from eigcore.rmt.along import along_intervals
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.hessian_equation import CHUNK, Parts
 from eigcore.rmt.inputs import floats, on_host
 from eigcore.rmt.law import Law
 from eigcore.rmt.losses import Intervals
-from eigcore.rmt.real_axis import RealAxis
+from eigcore.rmt.real_axis import RealAxis, attached_edges
 from eigcore.rmt.sampled import Model
 
 HEIGHT = 1e-10
@@ -60,12 +60,6 @@ class HessianLaw(Law):
             return f"<{self.name} of {self.loss}, support not known>"
         return super().__repr__()
 
-    def with_parameters(self, backend: Backend, parameters: tuple[Array, ...]) -> HessianLaw:
-        other = super().with_parameters(backend, parameters)
-        for cached in ("axis", "_outliers"):
-            vars(other).pop(cached, None)
-        return other
-
     @property
     def parts(self) -> Parts:
         """The numbers of the model."""
@@ -97,38 +91,44 @@ class HessianLaw(Law):
         return RealAxis(get_backend("numpy"), parts, values)
 
     def _transform(self, z: Array) -> Array:
-        return self._in_chunks(self._delta, z)
+        numbers: Any = on_host(self.backend, z)
+        return self._attached(self.host._delta(numbers), z, numbers)
 
     def _boundary(self, x: Array) -> Array:
-        return self._in_chunks(self._delta_above, x + 0j)
-
-    def _in_chunks(self, delta: Callable[[Array], Array], z: Array) -> Array:
-        """Return m(z) for z (k,) from the function that finds δ(z)."""
-        size = max(1, CHUNK // max(self.parts.value.shape[0], self.parts.t.shape[0]))
-        pieces = [z[i : i + size] for i in range(0, max(1, z.shape[0]), size)]
-        found = [equation.transform(self.backend.xp, self.parts, delta(z), z) for z in pieces]
-        return found[0] if len(found) == 1 else self.backend.xp.concat(found, axis=0)
-
-    def _delta_above(self, z: Array) -> Array:
-        """Return δ(x + i0) for z = x + 0i (k,)."""
-        height = HEIGHT * (1.0 + self.backend.xp.abs(z))
-        above = self.backend.detach(z + 1j * height)
-        fixed = Parts(*map(self.backend.detach, self.parts))
-        start = equation.descend(self.backend, fixed, above)
-        return equation.solve(self.backend, self.parts, z, start, promised=1e-8)
-
-    def _delta(self, z: Array) -> Array:
-        """Return δ(z) for z (k,), above the real axis or on it and off the support."""
+        z = x + 1j * HEIGHT * (1.0 + self.backend.xp.abs(x))
         numbers: Any = on_host(self.backend, z)
-        real = numbers.imag == 0
-        if not real.any():
-            return equation.descend(self.backend, self.parts, z)
-        start = np.zeros(numbers.shape, complex)
-        start[real] = self.host.axis.locate(numbers.real[real])
+        return self._attached(self.host._delta_above(numbers), z, numbers)
+
+    def _attached(self, d: np.ndarray, z: Array, numbers: np.ndarray) -> Array:
+        """Return m(z) (k,) from δ (k,) on NumPy, with its derivatives."""
+        backend, parts = self.backend, self.parts
+        if backend.name == "numpy":
+            return equation.transform_on_host(parts, d, numbers)
+        size = max(1, CHUNK // max(parts.value.shape[0], parts.t.shape[0]))
+        found = []
+        for at in range(0, max(1, len(d)), size):
+            piece, start = z[at : at + size], backend.asarray(d[at : at + size])
+            own = equation.solve(backend, parts, piece, start, promised=1e-8)
+            found.append(equation.transform(backend.xp, parts, own, piece))
+        return found[0] if len(found) == 1 else backend.xp.concat(found, axis=0)
+
+    def _delta_above(self, z: np.ndarray) -> np.ndarray:
+        """Return δ on NumPy for z (k,) next to the real axis, along the support."""
+        p, intervals = self.parts, None if self.values is None else self.support()
+        return along_intervals(
+            np.real(z), intervals, lambda i: equation.descend(p, z[i]),
+            lambda i, start: equation.solve_on_host(p, z[i], start),
+        )  # fmt: skip
+
+    def _delta(self, z: np.ndarray) -> np.ndarray:
+        """Return δ on NumPy for z (k,), above the real axis or on it and off the support."""
+        d, real = np.zeros(z.shape, complex), np.imag(z) == 0
+        if real.any():
+            d[real] = self.axis.locate(np.real(z)[real])
+            d[real] = equation.solve_on_host(self.parts, z[real], d[real])
         if not real.all():
-            upper = numbers[~real]
-            start[~real] = equation.descend(get_backend("numpy"), self.host.parts, upper)
-        return equation.solve(self.backend, self.parts, z, self.backend.asarray(start))
+            d[~real] = equation.descend(self.parts, z[~real])
+        return d
 
     def density(self, x: Any) -> Array:
         """See `Law.density`; of a law whose support is not known, it is tiny off the support."""
@@ -139,41 +139,7 @@ class HessianLaw(Law):
         return self.backend.xp.reshape(self.backend.xp.imag(m) / math.pi, x.shape)
 
     def _edges(self) -> Array:
-        xp, rows = self.backend.xp, []
-        for ends, sides in self.host.axis.support():
-            row = []
-            for j, (place, segment) in enumerate(zip(ends, sides, strict=True)):
-                if segment is not None and segment.at_edge[1 - j]:
-                    row.append(self._edge(segment.d[1 - j], place))
-                else:
-                    row.append(floats(self.backend, place))
-            rows.append(xp.stack(row))
-        return xp.stack(rows) if rows else floats(self.backend, np.zeros((0, 2)))
-
-    def _edge(self, d: float, z: float) -> Array:
-        """Return the edge near (δ, z), where z′(δ) = 0, with its derivative."""
-        xp = self.backend.xp
-
-        def step(x: Array, *rest: Array) -> Array:
-            p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
-            first = equation.image(xp, p, d, z) - d
-            return x + xp.stack([first, 1.0 - equation.image_slope(xp, p, d, z)], axis=-1)
-
-        def slope(x: Array, *rest: Array) -> Array:
-            p, (d, z) = Parts(*rest), (x[..., 0], x[..., 1])
-            phi = equation.ratios(p, d)
-            e, e2, e3 = (
-                equation.average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi)
-            )
-            square = equation.trace(xp, p, e, z, 2, 2)
-            by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * equation.trace(xp, p, e, z, 3, 3)
-            by_z = -2.0 * e2 * equation.trace(xp, p, e, z, 2, 3)
-            first = [e2 * square, equation.trace(xp, p, e, z, 1, 2)]
-            return xp.stack(
-                [xp.stack(first, axis=-1), xp.stack([by_d, 1.0 + by_z], axis=-1)], axis=-2
-            )
-
-        return self._pair(step, slope, [[d, z]], "edge")[0, 1]
+        return attached_edges(self.backend, self.parts, self.host.axis)
 
     def _pair(self, step: Any, slope: Any, start: Any, what: str) -> Array:
         return fixed_point(

@@ -12,8 +12,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend
+from eigcore.rmt.cauchy import Coupled, sums
 from eigcore.rmt.fixed_point import fixed_point
 
 CHUNK = 2**18
@@ -87,12 +91,9 @@ def solve(backend: Backend, p: Parts, z: Array, start: Array, promised: float = 
     def slope(d: Array, z: Array, *rest: Array) -> Array:
         return image_slope(xp, _joined(rest), d, z)
 
-    def inside(d: Array) -> Array:
-        return xp.imag(d) >= -1e-13 * xp.abs(d)
-
     parameters = (z, p.value, p.weight, p.t, p.share, p.c)
     return fixed_point(
-        backend, step, start, parameters, slope=slope, inside=inside, promised=promised,
+        backend, step, start, parameters, slope=slope, inside=_above, promised=promised,
         what="equation of the Hessian's spectrum",
     )  # fmt: skip
 
@@ -102,17 +103,72 @@ def _joined(rest: tuple[Array, ...]) -> Parts:
     return Parts(value, weight, None, None, t, share, None, c)
 
 
-def descend(backend: Backend, p: Parts, z: Array) -> Array:
-    """Return δ(z) for z (k,) above the real axis, coming down from far above it."""
-    fixed, at = Parts(*map(backend.detach, p)), backend.detach(z)
-    e = float(average(backend.xp, fixed, backend.xp.abs(fixed.value)))
-    scale = float(backend.xp.max(fixed.t)) * e * (1.0 + float(fixed.c))
-    d = 1j * float(fixed.c) / (1.0 + at / (1j * scale)) / max(e, 1e-300)
-    lowest = float(backend.xp.min(backend.xp.imag(at)))
+def coupled(p: Parts, z: np.ndarray) -> Coupled:
+    """Return the equation for z (k,) on NumPy."""
+    return Coupled(p.value, p.weight, p.t, p.c * p.share, z)
+
+
+def solve_on_host(
+    p: Parts, z: np.ndarray, start: np.ndarray, promised: float = 1e-10
+) -> np.ndarray:
+    """Return `solve` of NumPy arrays, in real arithmetic and without computing a sum twice."""
+    sums = coupled(p, z)
+    return fixed_point(
+        get_backend("numpy"), sums.image, start, slope=sums.slope, inside=_above,
+        promised=promised, what="equation of the Hessian's spectrum",
+    )  # fmt: skip
+
+
+def transform_on_host(p: Parts, d: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return `transform` of NumPy arrays (k,), by z m = e δ / c − 1 unless z is small."""
+    e = coupled(p, z).average(d)
+    small = np.abs(z) < 1e-3 * np.abs(e) * p.t.max()
+    found = (e * d / p.c - 1.0) / np.where(small, 1.0, z)
+    if small.any():
+        found[small] = sums(p.t, p.share, p.share, (z / e)[small])[:, 0] / e[small]
+    return found
+
+
+def _above(d: Any) -> Any:
+    return d.imag >= -1e-13 * abs(d)
+
+
+def descend(p: Parts, z: np.ndarray) -> np.ndarray:
+    """Return δ(z) for z (k,) above the real axis on NumPy, coming down from far above it."""
+    e = float(p.weight @ np.abs(p.value))
+    scale = float(p.t.max()) * e * (1.0 + float(p.c))
+    d = 1j * float(p.c) / (1.0 + z / (1j * scale)) / max(e, 1e-300)
     for height in HEIGHTS:
-        if height * scale > lowest:
-            d = solve(backend, fixed, at + 1j * (height * scale), d)
-    return solve(backend, p, z, d)
+        if len(z) and height * scale > np.imag(z).min():
+            d = solve_on_host(p, z + 1j * (height * scale), d)
+    return solve_on_host(p, z, d)
+
+
+def edge(backend: Backend, p: Parts, d: float, z: float) -> Array:
+    """Return the edge near (δ, z), where z′(δ) = 0, with its derivative."""
+    xp = backend.xp
+
+    def step(x: Array, *rest: Array) -> Array:
+        p, (d, z) = _joined(rest), (x[..., 0], x[..., 1])
+        first = image(xp, p, d, z) - d
+        return x + xp.stack([first, 1.0 - image_slope(xp, p, d, z)], axis=-1)
+
+    def slope(x: Array, *rest: Array) -> Array:
+        p, (d, z) = _joined(rest), (x[..., 0], x[..., 1])
+        phi = ratios(p, d)
+        e, e2, e3 = (average(xp, p, power) for power in (phi, phi * phi, phi * phi * phi))
+        square = trace(xp, p, e, z, 2, 2)
+        by_d = 2.0 * e3 * square - 2.0 * e2 * e2 * trace(xp, p, e, z, 3, 3)
+        by_z = -2.0 * e2 * trace(xp, p, e, z, 2, 3)
+        first = [e2 * square, trace(xp, p, e, z, 1, 2)]
+        rows = [xp.stack(row, axis=-1) for row in (first, [by_d, 1.0 + by_z])]
+        return xp.stack(rows, axis=-2)
+
+    start = backend.asarray(np.array([[d, z]]))
+    return fixed_point(
+        backend, step, start, (p.value, p.weight, p.t, p.share, p.c),
+        slope=slope, system=True, most=20, what="edge",
+    )[0, 1]  # fmt: skip
 
 
 def lambda_matrix(backend: Backend, p: Parts, phi: Array) -> Array:

@@ -22,6 +22,10 @@ def numbers(backend: str | Backend | None, *values: Any) -> tuple[Backend, tuple
 
 def floats(backend: Backend, value: Any) -> Array:
     """Return numbers as a float64 array of a backend."""
+    if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
+        raise InvalidInput(
+            f"Got complex numbers, such as {value}; expected real ones. Take their real part."
+        )
     try:
         return backend.asarray(value, dtype="float64")
     except (TypeError, ValueError, RuntimeError) as exc:
@@ -58,6 +62,25 @@ def check_ratio(backend: Backend, c: Array) -> None:
         raise InvalidInput(
             f"c is {value.tolist()}; expected one positive number, the ratio p / n of dimension to "
             "samples. Write c=p / n, such as c=0.5."
+        )
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Raise InvalidInput unless a value is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInput(
+            f"{name} is {value!r}; expected an integer of at least {least}. "
+            f"Write {name}={max(least, 4)}."
+        )
+
+
+def check_bounded(name: str, hull: tuple[float, float], asked: str) -> None:
+    """Raise InvalidInput unless the spectrum of a law is bounded."""
+    if not np.isfinite(hull).all():
+        raise InvalidInput(
+            f"The {name} reaches from {hull[0]:.6g} to {hull[1]:.6g}, and its {asked} is found "
+            "here for bounded spectra only. Type law.density(x) for the density, or bound the "
+            "second derivative: glm_loss(…).clipped(-10.0, 10.0)"
         )
 
 

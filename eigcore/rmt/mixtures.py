@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,14 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt import hessian_equation as equation
+from eigcore.rmt.along import along_intervals
+from eigcore.rmt.cauchy import clusters
 from eigcore.rmt.covariance import spread
-from eigcore.rmt.equation import EquationLaw
+from eigcore.rmt.equation import LOWEST, EquationLaw
+from eigcore.rmt.hessian_equation import Parts
 from eigcore.rmt.inputs import check_eigenvalues, check_ratio, check_spectrum, numbers, on_host
+from eigcore.rmt.real_axis import RealAxis, attached_edges
 
 
 class Separable(EquationLaw):
@@ -49,6 +55,46 @@ class Separable(EquationLaw):
         t, s, c = self.host.parameters
         return 0.0, float(t.max() * s.max() * (1 + np.sqrt(c)) ** 2)
 
+    @property
+    def parts(self) -> Parts:
+        """The numbers of the equation, which is that of the Hessian with s for g."""
+        (t, s, c), asarray = self.parameters, self.backend.asarray
+        weight, share = (asarray(np.full(a.shape, 1.0 / a.shape[0])) for a in (s, t))
+        none = asarray(np.zeros((t.shape[0], 0, 0)))
+        return Parts(s, weight, None, None, t, share, none, c)
+
+    @cached_property
+    def axis(self) -> RealAxis:
+        """The real axis off the support, on NumPy."""
+        _, s, c = self.host.parameters
+        # z′ > 0 needs ∫ s² / (s − v)² < c at v = −1/δ, by the inequality of Cauchy and Schwarz
+        values, counts = np.unique(s[s > 0], return_counts=True)
+        around = clusters(values, values**2 * counts / (len(s) * float(c)))
+        return RealAxis(self.backend, self.host.parts, tuple(map(tuple, around)))
+
+    def _edges(self) -> Array:
+        return attached_edges(self.backend, self.parts, self.host.axis)
+
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
+        """See `EquationLaw.started`."""
+        d, real, p = np.zeros(z.shape, complex), np.imag(z) == 0, self.parts
+        d[~real] = equation.descend(p, z[~real])
+        if real.any():
+            x = np.real(z[real])
+            d[real] = self._on_line(x, self.axis.locate(x))
+        return d
+
+    def _on_line(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Return δ(x + i0), (k,), from the real δ off the support and NaN on it."""
+        p, start, inside = self.parts, d + 0j, np.isnan(d)
+        if inside.any():
+            above = x[inside] + 1j * LOWEST * self._span()[1]
+            start[inside] = along_intervals(
+                x[inside], self.support(), lambda i: equation.descend(p, above[i]),
+                lambda i, start: equation.solve_on_host(p, above[i], start),
+            )  # fmt: skip
+        return equation.solve_on_host(p, x + 0j, start, promised=1e-8)
+
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`: the null space, of a rank min(rank C, rank C̃)."""
         t, s, c = self.host.parameters
@@ -77,26 +123,45 @@ class Mixture(EquationLaw):
     name = "mixture law"
     system = True
 
-    def _traces(self, d: Array, z: Array, parameters: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Return (1/p) tr C_a Q̄ (..., k) and (1/p) tr Q̄ (...,)."""
+    def _resolvent(self, d: Array, z: Array, parameters: tuple[Array, ...]) -> Array:
+        """Return Q̄: its eigenvalues (..., p), or (..., p, p) matrices."""
         C, shares, _ = parameters
         xp, p = self.backend.xp, C.shape[-1]
         weights = shares / (1.0 + d)
         if len(C.shape) == 2:
-            Q = 1.0 / (xp.matmul(weights, C + 0j) - z[:, None])
-            return xp.matmul(Q, xp.matrix_transpose(C) + 0j) / p, xp.mean(Q, axis=-1)
-        flat = xp.reshape(C, (C.shape[0], p * p)) + 0j
-        eye = self.backend.asarray(np.eye(p))
-        M = xp.reshape(xp.matmul(weights, flat), (-1, p, p)) - z[:, None, None] * eye
-        Q = xp.reshape(xp.linalg.inv(M), (-1, p * p))
-        trace = xp.sum(Q * xp.reshape(eye, (-1,)), axis=-1)
-        return xp.matmul(Q, xp.matrix_transpose(flat)) / p, trace / p
+            return 1.0 / (xp.matmul(weights, C + 0j) - z[:, None])
+        M = xp.reshape(xp.matmul(weights, xp.reshape(C, (-1, p * p)) + 0j), (-1, p, p))
+        return xp.linalg.inv(M - z[:, None, None] * self.backend.asarray(np.eye(p)))
 
     def _step(self, d: Array, z: Array, *parameters: Array) -> Array:
-        return parameters[2] * self._traces(d, z, parameters)[0]
+        C, _, c = parameters
+        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
+        Q = self._resolvent(d, z, parameters)
+        flat = xp.reshape(C, (k, -1)) + 0j
+        return c * xp.matmul(xp.reshape(Q, (Q.shape[0], -1)), xp.matrix_transpose(flat)) / p
+
+    def _slope(self, d: Array, z: Array, *parameters: Array) -> Array:
+        """Return (c/p) tr C_a Q̄ C_b Q̄ c_b / (1 + g_b)² of each a and b."""
+        C, shares, c = parameters
+        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
+        Q = self._resolvent(d, z, parameters)
+        if len(C.shape) == 2:
+            pairs = xp.reshape(C[:, None, :] * C[None, :, :], (k * k, p)) + 0j
+            found = xp.reshape(xp.matmul(Q * Q, xp.matrix_transpose(pairs)), (-1, k, k))
+        else:
+            real, imaginary = (
+                xp.matmul(C[None, ...], f(Q)[:, None, ...]) for f in (xp.real, xp.imag)
+            )
+            each = real + 1j * imaginary
+            turned = xp.reshape(xp.matrix_transpose(each), (-1, k, p * p))
+            found = xp.matmul(xp.reshape(each, (-1, k, p * p)), xp.matrix_transpose(turned))
+        return c / p * found * (shares / (1.0 + d) ** 2)[:, None, :]
 
     def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
-        return self._traces(d, z, parameters)[1]
+        xp, Q = self.backend.xp, self._resolvent(d, z, parameters)
+        if len(Q.shape) == 2:
+            return xp.mean(Q, axis=-1)
+        return xp.linalg.trace(Q) / Q.shape[-1]
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         C, _, c = self.parameters
@@ -198,6 +263,11 @@ def mixture(
         raise InvalidInput(
             f"covariances has shape {found.shape}; expected (k, p) eigenvalues in a common basis, "
             "or (k, p, p) matrices. Write numpy.stack([C1, C2])."
+        )
+    if found.ndim == 3 and not np.allclose(found, np.swapaxes(found, 1, 2), atol=1e-10):
+        raise InvalidInput(
+            "covariances holds a matrix that is not symmetric; expected symmetric ones. "
+            "Write covariances=(C + C.swapaxes(1, 2)) / 2."
         )
     for each in found if found.ndim == 2 else np.linalg.eigvalsh(found):
         # rounding leaves eigenvalues of matrices below zero

@@ -16,12 +16,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.rmt import hessian_equation as equation
+from eigcore.rmt.cauchy import Branch, branches
 from eigcore.rmt.hessian_equation import CHUNK, Parts
 from eigcore.rmt.losses import Intervals
 
-REACH, POINTS = 30.0, 601
+REACH, POINTS, LEVELS, HALVINGS = 30.0, 601, 32, 20
 Map = Callable[[np.ndarray], np.ndarray]
 
 
@@ -49,8 +51,7 @@ class Segment:
     """An interval of the real axis off the support, and the coordinates x of its δ."""
 
     stretch: Stretch
-    gap: int
-    """-1 outside the eigenvalues of C; otherwise the gap between two of them."""
+    branch: Branch
     x: tuple[float, float]
     z: tuple[float, float]
     d: tuple[float, float]
@@ -78,95 +79,41 @@ class RealAxis:
             t=self.full.t[positive], share=self.full.share[positive], gram=self.full.gram[positive]
         )
         self.values = values
-        self.gaps = self._promising()
+        self.branches = branches(self.p.t, float(self.p.c) * self.p.share)
         self.segments = sorted(self._all(), key=lambda segment: segment.z)
 
-    def _promising(self) -> list[int]:
-        """Return the gaps of the spectrum of C that can hold a gap of the limit.
+    def place(self, d: np.ndarray, branch: Branch) -> np.ndarray:
+        """Return z(δ) for δ (k,), with z / e on a branch of the eigenvalues of C."""
+        return self._solved(d, branch)[0]
 
-        z′ > 0 needs c ∫ t² / (t − u)² < 1 somewhere in the gap, as E[φ²] ≥ e².
-        """
-        t, share = self.p.t, self.p.share * float(self.p.c)
-        found = []
-        for i in range(len(t) - 1):
-            # a cheap bound first: the two neighbours alone
-            pair = share[i : i + 2] * t[i : i + 2] ** 2
-            width = t[i + 1] - t[i]
-            if np.cbrt(pair).sum() ** 3 >= width**2:
-                continue
-            best = minimize_scalar(
-                lambda u: np.sum(share * t**2 / (t - u) ** 2),
-                bounds=(t[i], t[i + 1]),
-                method="bounded",
-            )
-            if best.fun < 1:  # pyright: ignore
-                found.append(i)
-        return found
+    def rise(self, d: np.ndarray, branch: Branch) -> np.ndarray:
+        """Return a number of the sign of z′(δ), below 1; 0 or less where no z on the branch is."""
+        return self._solved(d, branch)[1]
 
-    def place(self, d: np.ndarray, gap: int = -1) -> np.ndarray:
-        """Return z(δ) for δ (k,), outside the eigenvalues of e C or in one of their gaps."""
-        size = max(1, CHUNK // (len(self.p.value) + len(self.p.t)))
-        parts = [d[i : i + size] for i in range(0, len(d), size)]
-        route = self._outer if gap < 0 else lambda part: self._inner(part, gap)
-        return np.concatenate([route(part) for part in parts]) if parts else d
-
-    def _e(self, d: np.ndarray) -> np.ndarray:
-        return equation.average(np, self.p, equation.ratios(self.p, d))
-
-    def _outer(self, d: np.ndarray) -> np.ndarray:
-        """Newton on the reciprocal of the equation, which is concave: it converges from below."""
-        p, poles = self.p, self.p.t * self._e(d)[:, None]
-        ahead = (d < 0)[:, None]
-        far = np.where(ahead, poles.max(-1, keepdims=True), poles.min(-1, keepdims=True))
-        apart, weight = np.abs(poles - far), float(p.c) * p.share * p.t
-        here = np.argmin(apart, axis=-1)
-        y = weight[here] / np.abs(d)
-        for _ in range(100):
-            near = 1.0 / (apart + y[:, None])
-            f, slope = (weight * near).sum(-1), (weight * near**2).sum(-1)
-            move = (f - np.abs(d)) * f / (np.abs(d) * slope)
-            y = y + move
-            if np.all(np.abs(move) <= 1e-15 * y):
-                break
-        return far[:, 0] + np.where(d < 0, y, -y)
-
-    def _inner(self, d: np.ndarray, gap: int) -> np.ndarray:
-        """Bisection of c ∫ t / (t − u) = δ e for u in a gap of C; z = u e."""
-        p, e = self.p, self._e(d)
-        low, high = (np.full_like(d, t) for t in p.t[gap : gap + 2])
-        for _ in range(70):
-            u = 0.5 * (low + high)
-            value = float(p.c) * (p.share * p.t / (p.t - u[:, None])).sum(-1)
-            low, high = np.where(value < d * e, u, low), np.where(value < d * e, high, u)
-        return 0.5 * (low + high) * e
-
-    def rise(self, d: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Return a number of the sign of z′(δ), below 1."""
-        size = max(1, CHUNK // (len(self.p.value) + len(self.p.t)))
-        starts = range(0, len(d), size)
+    def _solved(self, d: np.ndarray, branch: Branch) -> tuple[np.ndarray, np.ndarray]:
+        """Return z(δ) and 1 − E[φ²] c ∫ t² / (e t − z)², with u = z / e: c ∫ t / (t − u) = δ e."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found = [
-                equation.image_slope(np, self.p, d[i : i + size], z[i : i + size]) for i in starts
-            ]
-            return np.nan_to_num(1.0 - np.concatenate(found), nan=-np.inf)
+            phi = equation.ratios(self.p, d)
+            e = equation.average(np, self.p, phi)
+            u, square = branch.solved(d * e)  # y = δ e
+            rise = 1.0 - equation.average(np, self.p, phi * phi) / e**2 * square
+            return u * e, np.nan_to_num(rise, nan=-np.inf)
 
     def _all(self) -> Iterator[Segment]:
         unit = 1.0 / max(float(np.sum(self.p.weight * np.abs(self.p.value))), 1e-300)
         for low, high in _intervals(self.values):
-            for gap in (-1, *self.gaps):
-                yield from self._within(Stretch(low, high, unit), gap)
+            for branch in self.branches:
+                yield from self._within(Stretch(low, high, unit), branch)
 
-    def _within(self, stretch: Stretch, gap: int) -> Iterator[Segment]:
-        """Yield the segments of one interval of δ and one gap of C."""
+    def _within(self, stretch: Stretch, branch: Branch) -> Iterator[Segment]:
+        """Yield the segments of one interval of δ and one branch."""
 
         def rise(x: float) -> float:
-            d = stretch(np.array([x]))
-            return float(self.rise(d, self.place(d, gap))[0])
+            return float(self.rise(stretch(np.array([x])), branch)[0])
 
-        x = np.linspace(-REACH, REACH, POINTS)
-        d = stretch(x)
-        value = self.rise(d, self.place(d, gap))
-        for i in range(1, POINTS - 1):  # a thin segment between two points
+        x = self._points(stretch, branch)
+        value = self.rise(stretch(x), branch)
+        for i in range(1, len(x) - 1):  # a thin segment between two points
             if value[i] <= 0 and value[i - 1] < value[i] >= value[i + 1] and value[i] > -0.5:
                 best = minimize_scalar(
                     lambda x: -rise(x), bounds=(x[i - 1], x[i + 1]), method="bounded"
@@ -179,25 +126,46 @@ class RealAxis:
             np.flatnonzero(good[:-1] & ~good[1:]) - 1,
             strict=True,
         ):
-            at_edge = (bool(first > 0), bool(last < POINTS - 1))
+            at_edge = (bool(first > 0), bool(last < len(x) - 1))
             low = root(rise, x[first - 1], x[first]) if at_edge[0] else -REACH
             high = root(rise, x[last], x[last + 1]) if at_edge[1] else REACH
-            yield self._segment(stretch, gap, (low, high), at_edge)
+            yield self._segment(stretch, branch, (low, high), at_edge)
+
+    def _points(self, stretch: Stretch, branch: Branch) -> np.ndarray:
+        """Return coordinates x, with those where δ e is at the sums of the branch."""
+
+        def height(x: np.ndarray) -> np.ndarray:
+            d = stretch(x)
+            return d * equation.average(np, self.p, equation.ratios(self.p, d))
+
+        x = np.linspace(-REACH, REACH, POINTS)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            levels, y = branch.heights[:: len(branch.heights) // LEVELS], height(x)
+            above = y[:, None] > levels
+            cell, level = np.nonzero(above[1:] != above[:-1])
+            low, high, rising = x[cell], x[cell + 1], above[cell + 1, level]
+            for _ in range(HALVINGS):
+                middle = 0.5 * (low + high)
+                beyond = (height(middle) > levels[level]) == rising
+                low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        return np.unique(np.concatenate((x, low)))
 
     def _segment(
-        self, stretch: Stretch, gap: int, x: tuple[float, float], at_edge: tuple[bool, bool]
+        self, stretch: Stretch, branch: Branch, x: tuple[float, float], at_edge: tuple[bool, bool]
     ) -> Segment:
         d = stretch(np.array(x))
-        z = self.place(d, gap)
+        z = self.place(d, branch)
         ends = []
         for i, (limit, own) in enumerate(zip((stretch.low, stretch.high), z, strict=True)):
             if at_edge[i]:
                 ends.append(float(own))
-            elif limit == 0 and gap < 0:  # δ → 0 is z → ±∞
+            elif limit == 0 and branch.outer:  # δ → 0 is z → ±∞
                 ends.append(-math.inf if i == 0 else math.inf)
+            elif limit == 0:
+                ends.append(float(self.place(np.zeros(1), branch)[0]))
             else:
                 ends.append(0.0 if math.isinf(limit) else float(own))
-        return Segment(stretch, gap, x, (ends[0], ends[1]), (float(d[0]), float(d[1])), at_edge)
+        return Segment(stretch, branch, x, (ends[0], ends[1]), (float(d[0]), float(d[1])), at_edge)
 
     def support(self) -> list[tuple[tuple[float, float], tuple[Segment | None, Segment | None]]]:
         """Return the intervals of the support, and the segments on both sides of each."""
@@ -216,11 +184,11 @@ class RealAxis:
         """Return (δ, λ) of the roots of det G, in ascending order of λ."""
         found = []
         for segment in self.segments:
-            stretch, gap = segment.stretch, segment.gap
+            stretch, branch = segment.stretch, segment.branch
 
-            def determinant(x: np.ndarray, stretch: Stretch = stretch, gap: int = gap):
+            def determinant(x: np.ndarray, stretch: Stretch = stretch, branch: Branch = branch):
                 d = stretch(x)
-                G = equation.outlier(self.backend, self.full, d, self.place(d, gap)).G
+                G = equation.outlier(self.backend, self.full, d, self.place(d, branch)).G
                 return np.linalg.det(G)
 
             x = np.linspace(*segment.x, points)
@@ -229,7 +197,7 @@ class RealAxis:
             for i in np.flatnonzero(value[:-1] * value[1:] < 0):
                 place = root(lambda a: float(determinant(np.array([a]))[0]), x[i], x[i + 1])
                 d = stretch(np.array([place]))
-                found.append((float(d[0]), float(self.place(d, gap)[0])))
+                found.append((float(d[0]), float(self.place(d, branch)[0])))
         return sorted(found, key=lambda pair: pair[1])
 
     def locate(self, z: np.ndarray) -> np.ndarray:
@@ -242,14 +210,31 @@ class RealAxis:
             low, high = (np.full(here.sum(), x) for x in segment.x)
             for _ in range(60):
                 middle = 0.5 * (low + high)
-                below = self.place(segment.stretch(middle), segment.gap) < z[here]
+                below = self.place(segment.stretch(middle), segment.branch) < z[here]
                 low, high = np.where(below, middle, low), np.where(below, high, middle)
             found[here] = segment.stretch(0.5 * (low + high))
         return found
 
 
+def attached_edges(backend: Backend, parts: Parts, axis: RealAxis) -> Array:
+    """Return the intervals of the support, with their derivatives by the parts: (k, 2)."""
+    xp, rows = backend.xp, []
+    for ends, sides in axis.support():
+        row = []
+        for j, (place, segment) in enumerate(zip(ends, sides, strict=True)):
+            if segment is not None and segment.at_edge[1 - j]:
+                row.append(equation.edge(backend, parts, segment.d[1 - j], place))
+            else:
+                row.append(backend.asarray(np.array(place)))
+        rows.append(xp.stack(row))
+    return xp.stack(rows) if rows else backend.asarray(np.zeros((0, 2)))
+
+
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root of a function that changes its sign between two places."""
+    """Return the root of a function that changes its sign between two places, up to rounding."""
+    ends = function(low), function(high)
+    if ends[0] * ends[1] >= 0:
+        return low if abs(ends[0]) < abs(ends[1]) else high
     return brentq(function, low, high, xtol=1e-14, rtol=1e-14)  # pyright: ignore
 
 

@@ -9,7 +9,7 @@ import scipy.sparse.linalg
 
 import eigcore
 from eigcore.errors import InvalidInput, NonFiniteInput, NotSupported
-from eigcore.operators import gram, hessian, operator
+from eigcore.operators import fisher, gauss_newton, gram, hessian, operator
 
 BACKENDS = ["numpy", "torch", "jax"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
@@ -156,6 +156,69 @@ def test_batches_are_averaged(name):
     np.testing.assert_allclose(library.to_numpy(H @ np.eye(8)), mean, atol=1e-13)
 
 
+def network(xp):
+    """Logits (n, 3) of examples x (n, 2), their log-probabilities, and losses of labels (n, 3)."""
+
+    def logits(p, batch):
+        return xp.tanh(batch[0] @ p["A"]) @ p["B"]
+
+    def logs(out):
+        return out - xp.log(xp.sum(xp.exp(out), axis=-1))[:, None]
+
+    def losses(out, batch):
+        return -xp.sum(batch[1] * logs(out), axis=-1)
+
+    return logits, logs, losses
+
+
+def model_and_data(library):
+    rng = np.random.default_rng(5)
+    put = library.asarray
+    p = {"A": put(rng.normal(size=(2, 3))), "B": put(rng.normal(size=(3, 3)))}
+    x = [rng.normal(size=(4, 2)) for _ in range(2)]
+    y = [np.eye(3)[rng.integers(0, 3, 4)] for _ in range(2)]
+    return p, [(put(a), put(b)) for a, b in zip(x, y, strict=True)]
+
+
+def jacobian(library, function, p, batch):
+    """The Jacobian (n, k, P) of outputs (n, k), entry by entry, by differences."""
+    flat = np.concatenate([library.to_numpy(p[name]).ravel() for name in "AB"])
+
+    def at(v):
+        own = {"A": library.asarray(v[:6].reshape(2, 3)), "B": library.asarray(v[6:].reshape(3, 3))}
+        return library.to_numpy(function(own, batch))
+
+    h = 1e-3 * np.eye(15)
+    near = [8 * (at(flat + row) - at(flat - row)) for row in h]
+    far = [at(flat + 2 * row) - at(flat - 2 * row) for row in h]
+    return np.stack([(a - b) / 12e-3 for a, b in zip(near, far, strict=True)], axis=-1)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_gauss_newton_and_fisher_are_their_matrices(name):
+    pytest.importorskip(name)
+    library = eigcore.get_backend(name)
+    logits, logs, losses = network(library.xp)
+    p, batches = model_and_data(library)
+    found = {
+        "gauss_newton": gauss_newton(
+            logits, lambda out, batch: library.xp.mean(losses(out, batch)), p, batches
+        ),
+        "fisher": fisher(lambda p, batch: losses(logits(p, batch), batch), p, batches),
+    }
+    want = {name: np.zeros((15, 15)) for name in found}
+    for batch in batches:
+        J = jacobian(library, logits, p, batch)
+        chance = np.exp(library.to_numpy(logs(logits(p, batch))))
+        gap = chance - library.to_numpy(batch[1])
+        for j, q, r in zip(J, chance, gap, strict=True):
+            want["gauss_newton"] += j.T @ (np.diag(q) - np.outer(q, q)) @ j / 8
+            want["fisher"] += np.outer(j.T @ r, r @ j) / 8
+    for key, own in found.items():
+        M = library.to_numpy(own @ np.eye(15))
+        np.testing.assert_allclose(M, want[key], atol=1e-9, err_msg=key)
+
+
 def test_a_module_of_torch_whose_parameters_need_gradients():
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
@@ -194,6 +257,8 @@ def test_what_has_no_hessian_is_told():
     torch = pytest.importorskip("torch")
     with pytest.raises(NotSupported, match="torch or JAX"):
         hessian(lambda p: (p**2).sum(), np.ones(3)) @ np.ones(3)
+    with pytest.raises(NotSupported, match="torch or JAX"):
+        fisher(lambda p: p**2, np.ones(3)) @ np.ones(3)
     one = torch.ones(2)
     for parameters in ([one, "a"], [one, torch.ones(2, dtype=torch.int64)], [one, one.double()]):
         with pytest.raises(InvalidInput, match="Leave"):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.integrate
 
 from eigcore import rmt
 from eigcore.errors import InvalidInput, NotConverged
@@ -36,9 +37,21 @@ def test_a_product_of_two_has_fuss_catalan_moments_and_no_square_root_at_zero(mo
     law = rmt.free_product(rmt.marchenko_pastur(1.0), rmt.marchenko_pastur(1.0))
     np.testing.assert_allclose(law.moments(4), [1, 3, 12, 55], rtol=1e-10)
     np.testing.assert_allclose(law.support(), [[0, 6.75]], atol=1e-8)
-    monkeypatch.setattr("eigcore.rmt.series.MOST", 128)
+    assert law.cdf(7.0) == pytest.approx(1.0, abs=2e-8)  # an edge like x^(−2/3)
+    monkeypatch.setattr("eigcore.rmt.series.ROUNDS", 3)
     with pytest.raises(NotConverged, match="piece by piece"):
-        law.cdf(1.0)
+        type(law)(law.a, law.b).cdf(1.0)
+
+
+def test_the_distribution_at_a_cusp():
+    law = rmt.free_sum(rmt.discrete([-1.0, 1.0]), rmt.semicircle(1.0))
+    np.testing.assert_allclose(law.support(), [[-1.5 * 3**0.5, 1.5 * 3**0.5]], atol=1e-8)
+    # the density is like |x|^(1/3) at 0, and even
+    np.testing.assert_allclose(law.cdf([-3.0, 0.0, 3.0]), [0.0, 0.5, 1.0], atol=1e-9)
+    part = scipy.integrate.quad(
+        lambda u: float(law.density(u**3)) * 3 * u * u, 0, 0.5, epsabs=1e-11
+    )
+    np.testing.assert_allclose(law.cdf(0.125), 0.5 + part[0], atol=1e-9)
 
 
 def test_a_law_with_an_equation_joins_another_in_one_system():

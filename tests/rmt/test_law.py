@@ -6,7 +6,7 @@ from arrays import host, jnp, torch
 
 import eigcore
 from eigcore import rmt
-from eigcore.errors import NotSupported
+from eigcore.errors import InvalidInput, NotSupported
 
 jax = pytest.importorskip("jax")
 
@@ -143,3 +143,28 @@ def test_a_law_draws_itself(law):
     x, y = axes.lines[0].get_data()
     assert len(x) == len(y) == 400
     plt.close("all")
+
+
+def unbounded():
+    return rmt.hessian_glm("exponential", "logistic", None, [1.0, 0.0], [1.0, 0.0], None, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: unbounded().moments(2), "bounded spectra only"),
+        (lambda: unbounded().cdf(1.0), "bounded spectra only"),
+        (lambda: unbounded().quantile(0.5), "bounded spectra only"),
+        (lambda: unbounded().spikes(), "Theorem 2"),
+        (lambda: rmt.marchenko_pastur(0.5).moments(-1), "integer of at least 0"),
+        (lambda: rmt.marchenko_pastur(0.5).moments(2.5), "integer of at least 0"),
+        (lambda: rmt.marchenko_pastur(0.5).stieltjes(np.nan), "finite numbers"),
+        (lambda: rmt.separable([1.0], [1.0], 0.5).stieltjes([np.inf, 1j]), "finite numbers"),
+        (lambda: rmt.separable([1.0], [1.0], 0.5).stieltjes(1.0), "lies on the support"),
+        (lambda: rmt.marchenko_pastur(1j), "real ones"),
+        (lambda: rmt.mixture([[[1.0, 0.5], [0.0, 1.0]]], [1.0], 0.5), "not symmetric"),
+    ],
+)
+def test_what_a_law_cannot_answer_is_told(ask, said):
+    with pytest.raises(InvalidInput, match=said):
+        ask()
