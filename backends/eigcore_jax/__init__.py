@@ -174,13 +174,9 @@ class JaxBackend(Backend):
         @jax.jit
         def products(arrays: Any, vectors: Any, *more: Any) -> Any:
             at, pull = jax.vjp(lambda own: outputs(own, *more), arrays)
-            slope = jax.grad(lambda own: function(own, *more))
-
-            def one(v: Any) -> Any:
-                moved = jax.jvp(lambda own: outputs(own, *more), (arrays,), (v,))[1]
-                return pull(jax.jvp(slope, (at,), (moved,))[1])[0]
-
-            return jax.vmap(one)(vectors)
+            push = jax.linearize(lambda own: outputs(own, *more), arrays)[1]
+            bend = jax.linearize(jax.grad(lambda own: function(own, *more)), at)[1]
+            return jax.vmap(lambda v: pull(bend(push(v)))[0])(vectors)
 
         return products
 
