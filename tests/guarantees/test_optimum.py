@@ -227,7 +227,8 @@ def test_quantiles_do_not_cross_where_the_difference_is_positive():
         lower.encoding, lower.members, target_scale=3.0, target_offset=12.0, target_name="price"
     )
     bounds = domain(np.random.default_rng(0))
-    same = far.difference(lower, {"size": 1, "rooms": 0.5, "hour": 3, "town": 0})
+    here = {"size": 1, "rooms": 0.5, "hour": 3, "town": 0, "age": (0.0, 0.3)}
+    same = far.difference(lower, here, **QUICK)
     assert 0 < same.lower <= 2.0 <= same.upper
     other = model(seed=2)
     found = other.difference(lower, bounds, **QUICK)
