@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from faults import EXPLANATIONS
+from faults_of_bounds import DOMAINS
 
 ROOT = Path(__file__).parents[2]
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
@@ -158,18 +159,13 @@ FAULTS = [
     (INTERVAL, "slip = 4 * EPS *", "slip = 0 * EPS *", BOUNDS),
     (
         INTERVAL,
-        "np.concatenate([radius, radius @ mixing], axis=1)",
-        "np.concatenate([radius, 0.9 * (radius @ mixing)], axis=1)",
-        BOUNDS,
-    ),
-    (
-        INTERVAL,
         "lower + m.scale * low, upper + m.scale * high",
         "m.scale * low, m.scale * high",
         BOUNDS,
     ),
     (BOX, 'if threshold is None and link == "logistic":\n        threshold = 0.5', "", BOUNDS),
     *EXPLANATIONS,
+    *DOMAINS,
 ]
 
 
