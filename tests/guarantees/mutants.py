@@ -31,7 +31,7 @@ FAULTS = [
     (CHECKER, "return 1 if (a * a > 2 * b * b)", "return 1 if (a * a > 3 * b * b)", PROOFS),
     (CHECKER, "return all(entry == (0, 0) for row in M for entry in row)", "return True", PROOFS),
     (CHECKER, "x, y = p * a + 2 * q * b", "x, y = p * a + q * b", PROOFS),
-    (CHECKER, "u, v = p, q", "u, v = 1, 0", PROOFS),
+    (CHECKER, "u, v = p, q", "u, v = 2, 0", PROOFS),
     (CHECKER, "(0, Fraction(total) / 2)", "(Fraction(total), 0)", PROOFS),
     (CHECKER, "for output in range(self.outputs):", "for output in range(1):", PROOFS),
     (CHECKER, "(first + row) * len(self.places) + e", "row * len(self.places) + e", PROOFS),

@@ -279,6 +279,73 @@ def test_what_is_no_proof_is_rejected(text):
     rejected(text, signed(text, []))
 
 
+def small(column, values, members=1, outputs=1, **spec):
+    """A model of one column with matrices of order 1, or of order 2 times the identity."""
+    e = Encoding((column,), ("t",)) if not isinstance(column, Encoding) else column
+    spec = EigSpec(e.terms, len(spec.get("weights", (0,))), outputs=outputs, **spec)
+    own = [np.zeros(spec.params_shape) for _ in range(members)]
+    for member, output, term, value in values:
+        own[member][output, 1 + term, spec.rows == spec.cols] = value
+    return SpectralModel(e, [(spec, params) for params in own])
+
+
+def claimed(m, kind, words=None):
+    data = content(m.to_dict(), m.params)
+    rejected(data, signed(data, [{"kind": kind, "column": m.encoding.names[0]}]), words)
+    assert not any(each["kind"] == kind for each in m.prove().claims)
+    assert not getattr(m.certify().columns[0], kind)
+
+
+def test_a_claim_holds_in_every_member_and_output_or_not_at_all():
+    rising = [(0, 0, 0, 1.0), (1, 0, 0, 1.0)]
+    assert small(Linear(), rising, members=2).certify().columns[0].increasing
+    claimed(small(Linear(), [(0, 0, 0, 1.0), (1, 0, 0, -1.0)], members=2), "increasing")
+    claimed(small(Linear(), [(0, 0, 0, 1.0), (0, 1, 0, -1.0)], outputs=2), "increasing")
+
+
+def test_the_norm_of_every_output_is_checked():
+    data, record = parts(small(Linear(), [(0, 0, 0, 2.0), (0, 1, 0, 1.0)], outputs=2).prove())
+    accepted(data, record)
+    [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
+    claim["norms"][0][0][1][0] = 0.5
+    rejected(data, record, "a norm exceeds")
+
+
+@pytest.mark.parametrize("weight", [2.0, -2.0])
+def test_a_projection_turns_with_the_sign_of_its_weight(weight):
+    sums = (Projection(("t",), (weight,), Linear()),)
+    e = Encoding((Linear(),), ("t",), (), sums)
+    up = small(e, [(0, 0, 0, 1.0), (0, 0, 1, np.sign(weight))])
+    data, record = parts(up.prove())
+    assert "the prediction never falls when t grows" in accepted(data, record)
+    assert [each["bound"] for each in record["claims"] if each["kind"] == "slope"] == [
+        pytest.approx(3.0, rel=1e-8)
+    ]
+    claimed(small(e, [(0, 0, 0, 1.0), (0, 0, 1, -np.sign(weight))]), "increasing")
+
+
+def test_curved_columns_need_a_functional_that_rises():
+    bent = PiecewiseLinear((0.0, 1.0, 2.0), "clamped")
+    values = [(0, 0, 0, -2.0), (0, 0, 1, -1.0)]
+    column = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, b, float(b)) for b in range(4)])
+    assert column.certify().columns[0].convex
+    signed_weights = {"functional": "weighted", "weights": (-1.0, 2.0)}
+    claimed(
+        small(
+            PiecewiseLinear((0.0, 1.0, 2.0)),
+            [(0, 0, b, float(b)) for b in range(4)],
+            **signed_weights,
+        ),
+        "convex",
+    )
+    claimed(small(bent, values), "convex")  # the flat tails turn the other way
+
+
+def test_a_column_on_a_circle_turns_back():
+    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 0, 1.0), (0, 0, 1, -1.0)]), "convex")
+    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 0, -1.0), (0, 0, 1, 1.0)]), "concave")
+
+
 def test_a_negative_weight_or_scale_is_rejected():
     m = made({}, psd=slice(3, 7))
     document = m.to_dict()
