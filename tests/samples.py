@@ -115,6 +115,17 @@ def linear_model(seed: int = 0, columns: int = 3, dim: int = 4, **options) -> Sp
     return SpectralModel(None, [(spec, params(spec, np.random.default_rng(seed)))])
 
 
+def small(column, values, members=1, outputs=1, **spec):
+    """A model of multiples of I: (member, output, row, multiple); row 0 is A_0."""
+    e = column if isinstance(column, Encoding) else Encoding((column,), ("t",))
+    dim = spec.pop("dim", len(spec.get("weights", (0,))))
+    spec = EigSpec(e.terms, dim, outputs=outputs, **spec)
+    own = [np.zeros(spec.params_shape) for _ in range(members)]
+    for member, output, row, value in values:
+        own[member][output, row, spec.rows == spec.cols] = value
+    return SpectralModel(e, [(spec, params) for params in own])
+
+
 def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
     """A column of each kind, and a target that the first three columns drive."""
     rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import model, rows, smooth_table
+from samples import model, rows, small, smooth_table
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
@@ -279,16 +279,6 @@ def test_what_is_no_proof_is_rejected(text):
     rejected(text, signed(text, []))
 
 
-def small(column, values, members=1, outputs=1, **spec):
-    """A model of one column with matrices of order 1, or of order 2 times the identity."""
-    e = Encoding((column,), ("t",)) if not isinstance(column, Encoding) else column
-    spec = EigSpec(e.terms, len(spec.get("weights", (0,))), outputs=outputs, **spec)
-    own = [np.zeros(spec.params_shape) for _ in range(members)]
-    for member, output, term, value in values:
-        own[member][output, 1 + term, spec.rows == spec.cols] = value
-    return SpectralModel(e, [(spec, params) for params in own])
-
-
 def claimed(m, kind, words=None):
     data = content(m.to_dict(), m.params)
     rejected(data, signed(data, [{"kind": kind, "column": m.encoding.names[0]}]), words)
@@ -297,43 +287,53 @@ def claimed(m, kind, words=None):
 
 
 def test_a_claim_holds_in_every_member_and_output_or_not_at_all():
-    rising = [(0, 0, 0, 1.0), (1, 0, 0, 1.0)]
+    rising = [(0, 0, 1, 1.0), (1, 0, 1, 1.0)]
     assert small(Linear(), rising, members=2).certify().columns[0].increasing
-    claimed(small(Linear(), [(0, 0, 0, 1.0), (1, 0, 0, -1.0)], members=2), "increasing")
-    claimed(small(Linear(), [(0, 0, 0, 1.0), (0, 1, 0, -1.0)], outputs=2), "increasing")
+    claimed(small(Linear(), [(0, 0, 1, 1.0), (1, 0, 1, -1.0)], members=2), "increasing")
+    claimed(small(Linear(), [(0, 0, 1, 1.0), (0, 1, 1, -1.0)], outputs=2), "increasing")
 
 
 def test_the_norm_of_every_output_is_checked():
-    data, record = parts(small(Linear(), [(0, 0, 0, 2.0), (0, 1, 0, 1.0)], outputs=2).prove())
+    data, record = parts(small(Linear(), [(0, 0, 1, 2.0), (0, 1, 1, 1.0)], outputs=2).prove())
     accepted(data, record)
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
     claim["norms"][0][0][1][0] = 0.5
     rejected(data, record, "a norm exceeds")
 
 
+def test_a_sum_of_eigenvalues_changes_by_the_sum_of_their_weights():
+    m = small(Linear(), [(0, 0, 1, 1.0)], functional="top_sum", r=2, dim=3)
+    data, record = parts(m.prove())
+    claim = next(each for each in record["claims"] if each["kind"] == "slope")
+    assert claim["bound"] == pytest.approx(2.0, rel=1e-8)
+    claim["bound"] = 1.5
+    rejected(data, record, "the witnesses prove")
+
+
 @pytest.mark.parametrize("weight", [2.0, -2.0])
 def test_a_projection_turns_with_the_sign_of_its_weight(weight):
     sums = (Projection(("t",), (weight,), Linear()),)
     e = Encoding((Linear(),), ("t",), (), sums)
-    up = small(e, [(0, 0, 0, 1.0), (0, 0, 1, np.sign(weight))])
+    up = small(e, [(0, 0, 1, 1.0), (0, 0, 2, np.sign(weight))])
     data, record = parts(up.prove())
     assert "the prediction never falls when t grows" in accepted(data, record)
     assert [each["bound"] for each in record["claims"] if each["kind"] == "slope"] == [
         pytest.approx(3.0, rel=1e-8)
     ]
-    claimed(small(e, [(0, 0, 0, 1.0), (0, 0, 1, -np.sign(weight))]), "increasing")
+    assert up.certify().columns[0].bound == pytest.approx(3.0, rel=1e-9)
+    claimed(small(e, [(0, 0, 1, 1.0), (0, 0, 2, -np.sign(weight))]), "increasing")
 
 
 def test_curved_columns_need_a_functional_that_rises():
     bent = PiecewiseLinear((0.0, 1.0, 2.0), "clamped")
-    values = [(0, 0, 0, -2.0), (0, 0, 1, -1.0)]
-    column = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, b, float(b)) for b in range(4)])
+    values = [(0, 0, 1, -2.0), (0, 0, 2, -1.0)]
+    column = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, 1 + b, float(b)) for b in range(4)])
     assert column.certify().columns[0].convex
     signed_weights = {"functional": "weighted", "weights": (-1.0, 2.0)}
     claimed(
         small(
             PiecewiseLinear((0.0, 1.0, 2.0)),
-            [(0, 0, b, float(b)) for b in range(4)],
+            [(0, 0, 1 + b, float(b)) for b in range(4)],
             **signed_weights,
         ),
         "convex",
@@ -342,8 +342,8 @@ def test_curved_columns_need_a_functional_that_rises():
 
 
 def test_a_column_on_a_circle_turns_back():
-    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 0, 1.0), (0, 0, 1, -1.0)]), "convex")
-    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 0, -1.0), (0, 0, 1, 1.0)]), "concave")
+    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 1, 1.0), (0, 0, 2, -1.0)]), "convex")
+    claimed(small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 1, -1.0), (0, 0, 2, 1.0)]), "concave")
 
 
 def test_a_negative_weight_or_scale_is_rejected():
@@ -357,6 +357,7 @@ def test_a_negative_weight_or_scale_is_rejected():
 def test_a_claim_about_the_prediction_needs_a_link_that_rises():
     m = made({"outputs": 2}, link="softmax", classes=("u", "v"), psd=slice(3, 7))
     assert not any(each["kind"] == "increasing" for each in m.prove().claims)
+    assert not any(column.increasing for column in m.certify().columns)
     data = content(m.to_dict(), m.params)
     rejected(data, signed(data, [{"kind": "increasing", "column": "age"}]), "softmax can fall")
 

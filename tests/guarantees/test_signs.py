@@ -1,0 +1,90 @@
+"""Bounds that are attained, and signs that rounding could decide."""
+
+import numpy as np
+import pytest
+from samples import params, small
+
+from eigcore import EigSpec, SpectralModel
+from eigcore.core.canonical import matrices, pack
+from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
+from eigcore.guarantees.text import above, below
+
+HUGE = (0, 0, 0, 1e15)
+
+
+def test_a_small_slope_beside_a_huge_constant_keeps_its_sign():
+    column = small(Linear(), [HUGE, (0, 0, 1, -1.0)]).certify().columns[0]
+    assert (column.increasing, column.decreasing, column.slack) == (False, True, 0.0)
+    column = small(Linear(), [HUGE, (0, 0, 1, 1.0)]).certify().columns[0]
+    assert (column.increasing, column.decreasing, column.slack) == (True, False, 0.0)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1e15])
+def test_a_small_bend_beside_a_huge_constant_keeps_its_sign(constant):
+    bent = PiecewiseLinear((0.0, 1e-10, 1.0))
+    values = [(0, 0, 0, constant), (0, 0, 3, -1e-5), (0, 0, 4, -1e-5)]
+    certificate = small(bent, values).certify()
+    column = certificate.columns[0]
+    assert (column.convex, column.concave, column.decreasing) == (False, True, True)
+    assert not certificate.convex
+
+
+def test_a_projected_matrix_is_told_with_its_slack():
+    rng = np.random.default_rng(0)
+    spec = EigSpec(30, 6)
+    M = matrices(spec, params(spec, rng))
+    values, V = np.linalg.eigh(M[:, 1:])
+    M[:, 1:] = (V * np.maximum(values, 0)[..., None, :]) @ V.mT
+    m = SpectralModel(None, [(spec, pack(spec, M))])
+    columns = m.certify().columns
+    assert all(column.increasing for column in columns)
+    exact = {each["column"] for each in m.prove().claims if each["kind"] == "increasing"}
+    for column in columns:
+        assert (column.slack == 0.0) == (column.name in exact)
+        assert column.slack < 1e-12
+    slack = [column.slack for column in columns if column.slack]
+    assert slack
+    assert "falls by at most" in str(m.certify())
+
+
+def test_bounds_that_are_attained_are_attained():
+    levels = small(Categories(("u", "v")), [(0, 0, 1, 3.0), (0, 0, 2, 2.0)])
+    assert levels.certify().columns[0].bound == pytest.approx(3.0, rel=1e-9)  # a level never seen
+    many = Categories(tuple(map(str, range(80))))
+    values = [(0, 0, 1, 3.0), (0, 0, 2, -3.0)]
+    assert small(many, values).certify().columns[0].bound >= 6.0
+    bent = PiecewiseLinear((0.0, 1.0))
+    two = small(Encoding((bent, bent)), [(0, 0, row, 2.0) for row in range(1, 7)])
+    certificate = two.certify(radius=0.5)
+    assert certificate.l2 == pytest.approx(8**0.5, rel=1e-9)
+    assert certificate.box == pytest.approx(2.0, rel=1e-9)
+    change = two.decision([[0.75, 0.75]]) - two.decision([[0.25, 0.25]])
+    assert change == pytest.approx(certificate.box, rel=1e-9)
+
+
+@pytest.mark.parametrize("power", [-320, -200, 160, 300])
+def test_bounds_of_any_scale_are_neither_zero_nor_infinite(power):
+    rng = np.random.default_rng(0)
+    spec = EigSpec(2, 3)
+    unit = params(spec, rng)
+    plain, scaled = (SpectralModel(None, [(spec, s * unit)]).certify() for s in (1.0, 10.0**power))
+    loose = 1e-3 if power < -308 else 1e-9  # subnormal numbers have few digits
+    for name in ("l1", "l2", "l2_simple"):
+        wanted = getattr(plain, name) * 10.0**power
+        assert getattr(scaled, name) == pytest.approx(wanted, rel=loose)
+
+
+def test_a_box_reaches_through_projections_of_either_sign():
+    for weight in (2.0, -2.0):
+        e = Encoding((Linear(),), ("t",), (), (Projection(("t",), (weight,), Linear()),))
+        m = small(e, [(0, 0, 2, 1.0)])
+        assert m.certify(radius=0.5).box == pytest.approx(1.0, rel=1e-9)
+
+
+def test_printed_bounds_are_rounded_outward():
+    certificate = small(Linear(), [(0, 0, 1, 1 / 3)]).certify(x=[[0.0]], radius=2.0)
+    text = str(certificate)
+    assert "0.333334" in text
+    assert "0.333333 per" not in text
+    assert "[-0.666667, 0.666667]" in text
+    assert (above(1 / 3), below(1 / 3), above(-1 / 3, 2)) == ("0.333334", "0.333333", "-0.33")
