@@ -187,13 +187,6 @@ EXPLANATIONS = [
     ),
     # gaps of sums beside k
     ("explanation.py", "(jumps > 0, jumps < 0)", "(jumps >= 0, jumps <= 0)", LOCAL),
-    # smooth has kinks
-    (
-        "explanation.py",
-        'if spec.functional in ("softmax", "smooth"):\n        return np.full',
-        "if spec.functional in ():\n        return np.full",
-        LOCAL,
-    ),
     # active subspace smallest first
     (
         "explanation.py",

@@ -10,9 +10,9 @@ from arrays import BACKENDS
 from samples import NAMES, SPECS, model, risen, rows
 
 from eigcore import EigSpec, SpectralModel
-from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
 from eigcore.errors import InvalidInput
-from eigcore.guarantees import shapley
+from eigcore.guarantees import baselines, shapley
 
 METHODS = ("shapley", "integrated")
 LINKS = {
@@ -426,3 +426,10 @@ def test_shap_finds_the_same_values():
     expected = explainer(x)
     np.testing.assert_allclose(found.contributions, expected.values, atol=1e-10)
     np.testing.assert_allclose(found.base, expected.base_values, atol=1e-10)
+
+
+def test_the_typical_hour_is_the_mean_on_the_circle():
+    hour, hours = Periodic(24.0, (0.0, 8.0, 16.0)), np.array([23.0, 1.0, 2.0, np.nan])
+    typical = baselines._typical(hour, hours)
+    assert min(abs(typical - 0.66), abs(typical - 24.66)) < 0.05
+    assert baselines._typical(Linear(), hours) == pytest.approx(26 / 3)
