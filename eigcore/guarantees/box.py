@@ -17,7 +17,7 @@ from eigcore.portable.description import Described
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
-DOUBLINGS, BISECTIONS = 20, 20
+DOUBLINGS, BISECTIONS = 30, 20
 """Largest number of steps in the search for the largest box."""
 
 
@@ -149,17 +149,28 @@ def certified_scale(
         sides = (side * scale[:, None] for side in (below, above))
         return settled(*(_squeeze(a) for a in decision_interval(model, table, *sides)))
 
-    good, bad = np.zeros(len(table)), np.ones(len(table))
+    return largest(safe, len(table), BISECTIONS, close=1.01, least=1e-12)
+
+
+def largest(
+    safe: Callable[[np.ndarray], np.ndarray], rows: int, steps: int, close: float, least: float
+) -> np.ndarray:
+    """Return the largest number (rows,) at which `safe` is seen to hold, by doubling and halving.
+
+    It stops where the smallest number seen to fail is within a factor `close` of it, or below
+    `least`.
+    """
+    good, bad = np.zeros(rows), np.ones(rows)
     for _ in range(DOUBLINGS):
         grows = safe(bad) & (bad > good)
         good, bad = np.where(grows, bad, good), np.where(grows, 2 * bad, bad)
         if not grows.any():
             break
-    for _ in range(BISECTIONS):
+    for _ in range(steps):
         middle = np.where(good > 0, (good + bad) / 2, bad / 16)
         proven = safe(middle)
         good, bad = np.where(proven, middle, good), np.where(proven, bad, middle)
-        if ((bad <= 1.01 * good) | (bad < 1e-12)).all():
+        if ((bad <= close * good) | (bad < least)).all():
             break
     return good
 

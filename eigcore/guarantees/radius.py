@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.box import certified_scale, local_table, settled_by
+from eigcore.guarantees.box import certified_scale, largest, local_table, settled_by
 from eigcore.guarantees.interval import decision_interval, reach_of
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms
 from eigcore.portable.description import Described
@@ -114,17 +114,7 @@ def _round(model: Described, table: np.ndarray, widths: np.ndarray, settled: Any
         ends = low - change * (1 + 8 * EPS), high + change * (1 + 8 * EPS)
         return settled(*(end[:, 0] if end.shape[1] == 1 else end for end in ends))
 
-    good, bad = np.zeros(len(table)), np.ones(len(table))
-    for _ in range(STEPS):
-        grows = safe(bad) & (bad > good)
-        good, bad = np.where(grows, bad, good), np.where(grows, 2 * bad, bad)
-        if not grows.any():
-            break
-    for _ in range(STEPS):
-        middle = (good + bad) / 2
-        proven = safe(middle)
-        good, bad = np.where(proven, middle, good), np.where(proven, bad, middle)
-    return good
+    return largest(safe, len(table), STEPS, close=1.0, least=0.0)
 
 
 def _constants(

@@ -270,7 +270,7 @@ DOMAINS = [
         BOX,
     ),
     # radius x 1.02
-    ("radius.py", "return good", "return good * 1.02", BOX),
+    ("box.py", "return good", "return good * 1.02", BOX),
     # pieces within the ball forgotten
     ("radius.py", "far = radius * wide[p]", "far = 0.0 * radius * wide[p]", BOX),
     # ball: first member only
