@@ -10,11 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.plugin import Answer, Backend, Diagonals, Encoded, Matrices, Pencil, Rule, Source, Want
+from eigcore.plugin import (
+    Answer,
+    Backend,
+    Diagonals,
+    Encoded,
+    Ensemble,
+    Matrices,
+    Pencil,
+    Rule,
+    Source,
+    Want,
+)
 
 INTERFACE = 2
 """The supported version of the Python interface of eigcore-native."""
-FUNCTIONS = "serves", "kernel", "eigenpairs", "all_finite"
+FUNCTIONS = "serves", "kernel", "eigenpairs", "ensemble", "all_finite"
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
@@ -89,6 +100,26 @@ def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
         return source.x.shape[:-1]
     a = source.arrays[0]
     return a.shape[: a.ndim - len(rule.layout.core)]
+
+
+def one_pass(
+    backend: Backend, model: Ensemble, threads: int = THREADS
+) -> Callable[[np.ndarray], np.ndarray | None] | None:
+    """Return `Backend.one_pass` of NumPy arrays, recorded for `eigcore.trace`."""
+    kinds = KINDS[Encoded]
+    if NATIVE is None or not all(NATIVE.serves(rule, kinds) for rule in model.rules):
+        return None
+    members = zip(model.rules, model.params, model.weights, strict=True)
+    made = NATIVE.ensemble(model.columns, model.parts, model.terms, model.runs, list(members))
+    d = max(rule.layout.dim for rule in model.rules)
+
+    def summed(cells: np.ndarray) -> np.ndarray | None:
+        if not backend.traced:
+            return made(cells, threads)
+        shape = (len(model.rules), len(cells), d, d)
+        return backend.solve(DRIVER, lambda _: made(cells, threads), cells, shape=shape)
+
+    return summed
 
 
 def eigenpairs(

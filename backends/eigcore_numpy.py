@@ -58,6 +58,8 @@ class NumpyArrays(Backend):
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         return eigcore_kernels.kernel(self, rule, source, want)
 
+    one_pass = eigcore_kernels.one_pass
+
     def eigenpairs(self, M: np.ndarray, lo: int, hi: int) -> Pairs:
         found = eigcore_kernels.eigenpairs(self, M, lo, hi, vectors=True)
         if found is not None:

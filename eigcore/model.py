@@ -157,10 +157,10 @@ class SpectralModel(Guaranteed):
 
     def _run(self, function: Forward, X: Any, backend: str | Backend | None, codes: bool) -> Array:
         if is_table(X):
-            return predict_table(function, self.static, self.params, X, get_backend(backend), codes)
+            return predict_table(function, self, X, get_backend(backend), codes)
         chosen = infer(X, backend=backend)
         if chosen.name == "numpy":
-            return predict_table(function, self.static, self.params, X, chosen, codes)
+            return predict_table(function, self, X, chosen, codes)
         self.encoding.check_width(X.shape)
         # copies: torch shares memory with NumPy arrays, and these are read-only
         return function(self.static, [p.copy() for p in self.params], X, chosen, codes)

@@ -27,6 +27,7 @@ _HOME = {
     "Diagonals": "core.sources",
     "Pencil": "core.sources",
     "Encoded": "core.sources",
+    "Ensemble": "core.sources",
     "Source": "core.sources",
     "Want": "core.sources",
     "Answer": "core.sources",
@@ -51,7 +52,16 @@ if TYPE_CHECKING:
     from eigcore.core.arrays import Places
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule, rule_from_key
-    from eigcore.core.sources import Answer, Diagonals, Encoded, Matrices, Pencil, Source, Want
+    from eigcore.core.sources import (
+        Answer,
+        Diagonals,
+        Encoded,
+        Ensemble,
+        Matrices,
+        Pencil,
+        Source,
+        Want,
+    )
     from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of, window
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl

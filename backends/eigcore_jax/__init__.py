@@ -135,6 +135,8 @@ class JaxBackend(Backend):
         gradient = found.gradient
         return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
 
+    one_pass = eigcore_kernels.one_pass
+
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
         """Return the answer of the kernel inside compiled code, chosen during lowering."""
         kernel = eigcore_kernels.in_jax(rule, want)

@@ -101,6 +101,8 @@ class TorchBackend(Backend):
             return Answer(values, shared(vectors), gradient=shared(gradient))
         return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
 
+    one_pass = eigcore_kernels.one_pass
+
     def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:
         if all(map(is_small, source.arrays)):
             return host.evaluate(rule, source)

@@ -164,6 +164,46 @@ class Encoded(NamedTuple):
         return Pencil(self.params, library.asarray(terms, like=self.params))
 
 
+class Part(NamedTuple):
+    """A column, or a weighted sum of columns, and its terms first … first + terms − 1.
+
+    kind : 0 for one ramp, 1 for pieces between knots, 2 for levels
+    shift : what the number of knots up to a cell exceeds its piece by
+    missing : whether the last term is that of missing cells
+    knots : of levels, the least code and their number
+    columns, weights, centers : Σ weight · (column − center), for a sum
+    """
+
+    kind: int
+    first: int
+    terms: int
+    shift: int
+    missing: bool
+    knots: tuple[float, ...]
+    columns: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+    centers: tuple[float, ...] = ()
+
+
+class Ensemble(NamedTuple):
+    """Σ_m w_m λ(A_m(x)) as a function of the cells of rows: all members of a model in one pass.
+
+    columns : number of columns, whose parts come first
+    parts : with the sums of columns after the columns
+    terms : (terms, 6) float64: 1 for a level, origin, width, low, high, value at a missing cell
+    runs : as in `Bins`
+    rules, params, weights : one per member; params (outputs, terms + 1, K) float64
+    """
+
+    columns: int
+    parts: tuple[Part, ...]
+    terms: np.ndarray
+    runs: tuple[tuple[int, int], ...]
+    rules: tuple[Any, ...]
+    params: tuple[np.ndarray, ...]
+    weights: tuple[float, ...]
+
+
 Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded
 Want: TypeAlias = Literal["values", "vectors", "gradient", "pullback"]
 """The field of `Answer` needed beside the values; "gradient" only for `Matrices`."""

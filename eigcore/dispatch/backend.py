@@ -13,7 +13,7 @@ import numpy as np
 from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Answer, Encoded, Source, Want
+from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.errors import NotSupported
@@ -130,6 +130,10 @@ class Backend(abc.ABC):
         want : {"values", "vectors", "gradient", "pullback"}
             The field of the answer that is needed beside the values.
         """
+        return None
+
+    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
+        """Return a kernel for cells (N, columns): sums (N, outputs), None at a cell in error."""
         return None
 
     def evaluate(self, rule: Rule, source: Source) -> Array:

@@ -7,9 +7,12 @@ see `eigcore.core.sources.Encoded`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from eigcore.core.sources import Bins
+from eigcore.core.rules import Rule
+from eigcore.core.sources import Bins, Ensemble, Part
 from eigcore.encoding.arithmetic import FIELD
 from eigcore.encoding.categories import Categories
 from eigcore.encoding.columns import Linear, PiecewiseLinear
@@ -17,24 +20,75 @@ from eigcore.encoding.encoding import Encoding
 from eigcore.encoding.terms import LEVEL, Column
 
 
+KINDS = {Linear: 0, PiecewiseLinear: 1, Categories: 2}
+"""The kinds of columns that have bins, with their number in `Part`."""
+
+
 def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     """Locate the cells: numbers (N, columns) float64 -> Bins, fractions in float64.
 
     None if a column has no such form: a periodic one, or one of another kind.
     """
-    if not all(type(c) in (Linear, PiecewiseLinear, Categories) for c in encoding.parts):
+    if not has_bins(encoding):
         return None
     numbers = encoding.extended(numbers)
     indices = np.empty(numbers.shape, np.int32)
-    runs: list[tuple[int, int]] = []
-    owners: list[int] = []
     for j, (column, terms) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
         indices[:, j] = terms.start + _inside(column, terms.stop - terms.start, numbers[:, j])
+    return Bins(indices, _fractions(encoding, numbers, indices), *_runs(encoding))
+
+
+def has_bins(encoding: Encoding) -> bool:
+    """Whether every part of an encoding has bins."""
+    return all(type(column) in KINDS for column in encoding.parts)
+
+
+def ensemble(
+    encoding: Encoding,
+    rules: Sequence[Rule],
+    params: Sequence[np.ndarray],
+    weights: Sequence[float],
+) -> Ensemble | None:
+    """Describe `bins` and the members of a model for a kernel; None if a column has no bins."""
+    if not has_bins(encoding):
+        return None
+    names = "form", "origin", "width", "low", "high", "fill"
+    terms = np.stack([encoding.constants[FIELD[name]] for name in names], axis=1)
+    terms[:, 0] = terms[:, 0] == LEVEL
+    parts = tuple(map(_part, encoding.parts, encoding.slices))
+    sums = tuple(
+        part._replace(
+            columns=tuple(map(encoding.names.index, each.names)),
+            weights=each.weights,
+            centers=each.centers,
+        )
+        for part, each in zip(parts[len(encoding.columns) :], encoding.projections, strict=True)
+    )
+    columns = len(encoding.columns)
+    runs, members = _runs(encoding)[0], (tuple(rules), tuple(params), tuple(weights))
+    return Ensemble(columns, parts[:columns] + sums, terms, runs, *members)
+
+
+def _part(column: Column, terms: slice) -> Part:
+    knots: tuple[float, ...] = ()
+    if isinstance(column, PiecewiseLinear):
+        knots = tuple(column.knots)
+    if isinstance(column, Categories):
+        knots = (-1.0 if column.unseen == "neutral" else 0.0, float(len(column.levels)))
+    shift = int(isinstance(column, PiecewiseLinear) and column.tails == "clamped")
+    place = terms.start, terms.stop - terms.start
+    return Part(KINDS[type(column)], *place, shift, column.missing, knots)
+
+
+def _runs(encoding: Encoding) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Return the runs of terms that follow one another along a part, and those parts."""
+    runs, owners = [], []
+    for j, (column, terms) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
         if isinstance(column, PiecewiseLinear):
             left = int(column.tails == "linear")
             runs.append((terms.start + left, terms.stop - column.missing))
             owners.append(j)
-    return Bins(indices, _fractions(encoding, numbers, indices), tuple(runs), tuple(owners))
+    return tuple(runs), tuple(owners)
 
 
 def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def in_memory(data: Any) -> Any:
 def columns_of(data: Any) -> list[Any]:
     """Columns of a container with `column_names`, in their order and in its own type."""
     if _has(data, "iloc"):  # by position: names need not be text, nor distinct
-        return [data.iloc[:, place] for place in range(data.shape[1])]
+        return [column for _, column in data.items()]
     if _has(data, "column_names"):
         return [data.column(place) for place in range(len(data.column_names))]
     return [data[label] for label in column_labels(data) or ()]

@@ -93,8 +93,7 @@ def _extreme(model: Described, table: np.ndarray, case: str, backend: Any) -> np
             f'baseline is "{case}", but the model has {model.outputs} outputs. Expected one '
             'output, which has a highest value. Write baseline="mean", or pass a row.'
         )
-    params = [own for _, own in model.members]
-    values = predict_table(decision, model.static, params, table, backend, codes=True)
+    values = predict_table(decision, model, table, backend, codes=True)
     high = case == "highest"
     found = table[values.argmax() if high else values.argmin()].copy()
     for j, column in enumerate(certify(model).columns):

@@ -284,5 +284,4 @@ def _tables(
 
 
 def _decisions(model: Described, table: np.ndarray, backend: Backend) -> np.ndarray:
-    params = [own for _, own in model.members]
-    return predict_table(decision, model.static, params, table, backend, codes=True)
+    return predict_table(decision, model, table, backend, codes=True)

@@ -100,8 +100,7 @@ def curve(
     points = _levels(kind) if isinstance(kind, Categories) else _points(kind, grid)
     cells = np.repeat(table, len(points), axis=0)
     cells[:, j] = np.tile(points, len(table))
-    params = [own for _, own in model.members]
-    found = predict_table(decision, model.static, params, cells, get_backend(backend), codes=True)
+    found = predict_table(decision, model, cells, get_backend(backend), codes=True)
     predicted = link_inverse(model.static.link, found, get_backend("numpy"))
     each, other = (a.reshape(len(table), len(points), *a.shape[1:]) for a in (found, predicted))
     one = 0 if model.outputs == 1 else slice(None)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from eigcore.core.rules import rule_of
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Encoding
+from eigcore.encoding.bins import ensemble
 from eigcore.encoding.cells import column_labels
 from eigcore.encoding.levels import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import NonFiniteInput, UnseenLevels
-from eigcore.portable.description import ModelStatic
+from eigcore.portable.description import Described, ModelStatic
 from eigcore.portable.predict import Forward, combine, forward, link_inverse
 
 CELLS = 2**20
 """Number of encoded numbers per chunk of rows."""
+_passes: WeakKeyDictionary[Described, dict[str, Any]] = WeakKeyDictionary()
+"""The kernels of models, by the name of the backend."""
 
 
 def is_table(X: Any) -> bool:
@@ -29,29 +34,60 @@ def is_table(X: Any) -> bool:
 
 
 def predict_table(
-    function: Forward,
-    static: ModelStatic,
-    params: Sequence[np.ndarray],
-    X: Any,
-    backend: Backend,
-    codes: bool = False,
+    function: Forward, model: Described, X: Any, backend: Backend, codes: bool = False
 ) -> np.ndarray:
     """Return `forward` or `decision` of a table: float64 (...) or (..., outputs).
 
     The host encodes rows, sums the members and applies offset, scale and link, all in float64; the
     backend finds the eigenvalues, in float32 where it has no float64.
     """
-    table = static.encoding.table(X, codes)
-    if not codes:
-        _warn_of_unseen(static.encoding, table, X)
-    flat = table.reshape(-1, table.shape[-1])
+    static = model.static
+    plain = _is_plain(static.encoding, X, codes)
+    table = X if plain else _table(static.encoding, X, codes)
+    found = _in_one_pass(model, table.reshape(-1, table.shape[-1]), backend)
+    if found is None:
+        table = _table(static.encoding, X, codes) if plain else table
+        flat = table.reshape(-1, table.shape[-1])
+        params = [own for _, own in model.members]
+        chunks = _chunks(static, flat, backend)
+        found = np.concatenate([rows_decision(static, params, rows) for rows in chunks])
     link = static.link if function is forward else "identity"
-    parts = [
-        link_inverse(link, rows_decision(static, params, rows), get_backend("numpy"))
-        for rows in _chunks(static, flat, backend)
-    ]
-    whole = np.concatenate(parts)
+    whole = link_inverse(link, found, get_backend("numpy"))
     return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
+
+
+def _is_plain(encoding: Encoding, X: Any, codes: bool) -> bool:
+    """Whether X is an array of cells as `Encoding.table` would return it, if they are in order."""
+    if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
+        return False
+    numeric = codes or all(column.numeric for column in encoding.columns)
+    return numeric and X.shape[1] == len(encoding.columns)
+
+
+def _table(encoding: Encoding, X: Any, codes: bool) -> np.ndarray:
+    table = encoding.table(X, codes)
+    if not codes:
+        _warn_of_unseen(encoding, table, X)
+    return table
+
+
+def _in_one_pass(model: Described, flat: np.ndarray, backend: Backend) -> np.ndarray | None:
+    """Return the decision of rows (N, columns) from a kernel for all members; None if none does.
+
+    None too if a cell or a result is no number; the usual way says which.
+    """
+    known = _passes.setdefault(model, {})
+    if backend.name not in known:
+        specs, params = zip(*model.members, strict=True)
+        static = model.static
+        told = ensemble(static.encoding, tuple(map(rule_of, specs)), params, static.weights)
+        known[backend.name] = told and backend.one_pass(told)
+    one_pass = known[backend.name]
+    sums = one_pass(flat) if one_pass else None
+    if sums is None or not np.isfinite(sums).all():
+        return None
+    values = model.static.offset + model.static.scale * sums
+    return values[:, 0] if model.outputs == 1 else values
 
 
 def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
@@ -60,7 +96,7 @@ def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:
         # the caller of SpectralModel.predict
         told = unseen_message(encoding.unseen(X))
         advice = "They get the average of the levels; on_unseen='refuse' at the fit makes an error."
-        warnings.warn(f"{told} {advice}", UnseenLevels, stacklevel=5)
+        warnings.warn(f"{told} {advice}", UnseenLevels, stacklevel=6)
 
 
 def _chunks(static: ModelStatic, flat: np.ndarray, backend: Backend) -> Iterator[Rows]:

@@ -30,23 +30,37 @@ void assemble_pencil(const T* params, index size, index terms, const Pack<T, U>*
   }
 }
 
-// One packed row per matrix: base + sum_c start[index] + fraction step[index]; tables have `stride` columns, a multiple
-// of the width.
+// N registers of a packed row, from number s on: base + sum_c start[index] + fraction step[index].
+template <class T, int N>
+EIG_INLINE void gather_part(const Encoded<T>& e, const std::int32_t* indices, const T* fractions, index s, T* packed) {
+  using V = typename Real<T>::V;
+  constexpr int W = Real<T>::W;
+  V sum[N], other[N];
+  for (int i = 0; i < N; ++i) sum[i] = load<T>(e.base + s + i * W), other[i] = V{};
+  for (index c = 0; c < e.columns; ++c) {
+    const T* start = e.start + (index)indices[c] * 2 * e.stride + s;
+    const T* step = start + e.stride;
+    const V fraction = splat<T>(fractions[c]);
+    for (int i = 0; i < N; ++i) {
+      sum[i] = sum[i] + load<T>(start + i * W);
+      other[i] = other[i] + fraction * load<T>(step + i * W);
+    }
+  }
+  for (int i = 0; i < N; ++i) store<T>(packed + s + i * W, sum[i] + other[i]);
+}
+
+// One packed row per matrix; tables have `stride` columns, a multiple of the width.
 template <class T>
 EIG_INLINE void gather_row(const Encoded<T>& e, index n, T* packed) {
-  using V = typename Real<T>::V;
   constexpr int W = Real<T>::W;
   const std::int32_t* indices = e.indices + n * e.columns;
   const T* fractions = e.fractions + n * e.columns;
-  for (index s = 0; s < e.stride; s += W) {
-    V sum = load<T>(e.base + s), other = V{};
-    for (index c = 0; c < e.columns; ++c) {
-      const index at = (index)indices[c] * e.stride + s;
-      sum = sum + load<T>(e.start + at);
-      other = other + splat<T>(fractions[c]) * load<T>(e.step + at);
-    }
-    store<T>(packed + s, sum + other);
-  }
+  index s = 0;
+  for (; s + 4 * W <= e.stride; s += 4 * W) gather_part<T, 4>(e, indices, fractions, s, packed);
+  const index rest = (e.stride - s) / W;
+  if (rest == 3) gather_part<T, 3>(e, indices, fractions, s, packed);
+  if (rest == 2) gather_part<T, 2>(e, indices, fractions, s, packed);
+  if (rest == 1) gather_part<T, 1>(e, indices, fractions, s, packed);
 }
 
 }  // namespace EIGCORE_ISA

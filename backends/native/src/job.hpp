@@ -35,9 +35,8 @@ struct Encoded {
   const std::int32_t* indices = nullptr;  // (count, columns): row of the tables
   const T* fractions = nullptr;           // (count, columns)
   const T* base = nullptr;                // (stride)
-  const T* start = nullptr;               // (table rows, stride)
-  const T* step = nullptr;                // (table rows, stride)
-  std::int64_t columns = 0, table_rows = 0, stride = 0;
+  const T* start = nullptr;               // (table rows, 2, stride): start and step, side by side in the cache
+  std::int64_t columns = 0, stride = 0;
 };
 
 // Where the semicircle law expects an eigenvalue, and how far apart its neighbours, in standard deviations of the
@@ -98,7 +97,7 @@ struct Kernels {
   // Matrices first ... first + count - 1; count a multiple of tile() except at the end of the batch.
   void (*run)(const Job<T>&, std::int64_t first, std::int64_t count, void* workspace);
   std::size_t (*pullback_workspace)(const Pullback<T>&);
-  // Adds to sums: pencil (terms + 1, stride), or null; encoded (1 + 2 table_rows, stride).
+  // Adds to sums: pencil (terms + 1, stride), or null; encoded (1 + 2 table rows, stride).
   void (*pullback)(const Pullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
 };

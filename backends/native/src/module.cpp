@@ -1,26 +1,17 @@
 // The compiled half of eigcore_native: matrices from arrays, their eigenvalues into arrays, and the way back.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <chrono>
-
+#include "bind.hpp"
 #include "drive.hpp"
-
-namespace nb = nanobind;
-using namespace nb::literals;
 
 namespace eigcore {
 
+void bind_ensemble(nb::module_& m);
 void bind_xla(nb::module_& m);
 
-template <class T>
-using In = nb::ndarray<const T, nb::numpy, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Out = nb::ndarray<T, nb::numpy, nb::c_contig, nb::device::cpu>;
 template <class A>
 using Maybe = std::optional<A>;
 
@@ -31,40 +22,6 @@ auto pointer(const Maybe<A>& a) -> decltype(a->data()) {
 
 // Of all jobs made from now on; tests and the benchmark set it.
 Path path = Path::best;
-
-[[noreturn]] void refuse(const std::string& expected) {
-  throw nb::value_error(("eigcore_native expected " + expected).c_str());
-}
-
-template <class A>
-std::int64_t size_from_end(const A& a, std::size_t axis) {
-  return a.ndim() < axis ? -1 : (std::int64_t)a.shape(a.ndim() - axis);
-}
-
-// Ctrl-C: asked for every 20 milliseconds, by the thread Python called.
-class SignalCheck {
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point last_ = Clock::now();
-
- public:
-  bool operator()() {
-    const auto now = Clock::now();
-    if (now - last_ < std::chrono::milliseconds(20)) return true;
-    last_ = now;
-    nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-  }
-};
-
-template <class F>
-void interruptible(F f) {
-  try {
-    nb::gil_scoped_release unlocked;
-    f();
-  } catch (const Interrupted&) {
-    throw nb::python_error();
-  }
-}
 
 // A rule and its source: solved once, then pulled back as often as wanted.
 template <class T>
@@ -272,6 +229,7 @@ NB_MODULE(_core, m) {
   Matrices<double>::bind(m, "Matrices64");
   bind_tables<float>(m, "Tables32");
   bind_tables<double>(m, "Tables64");
+  bind_ensemble(m);
 #ifdef EIGCORE_XLA
   bind_xla(m);
 #else

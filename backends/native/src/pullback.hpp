@@ -89,21 +89,21 @@ EIG_INLINE void inner_block(const T* right, index stride, const T* transposed, i
   }
 }
 
-// start[row] += g vv^T, step[row] += g fraction vv^T, base += g vv^T; sums: base, start, step.
+// start[row] += g vv^T, step[row] += g fraction vv^T, base += g vv^T; sums: base, then start and step of each row.
 template <class T>
 EIG_INLINE void scatter_row(const Encoded<T>& e, index n, T g, const T* gradient, T* sums) {
   using V = typename Real<T>::V;
   constexpr int W = Real<T>::W;
   const std::int32_t* indices = e.indices + n * e.columns;
   const T* fractions = e.fractions + n * e.columns;
-  T *start = sums + e.stride, *step = start + e.table_rows * e.stride;
   for (index s = 0; s < e.stride; s += W) {
     const V y = splat<T>(g) * load<T>(gradient + s);
     store<T>(sums + s, load<T>(sums + s) + y);
     for (index c = 0; c < e.columns; ++c) {
-      const index at = (index)indices[c] * e.stride + s;
-      store<T>(start + at, load<T>(start + at) + y);
-      store<T>(step + at, load<T>(step + at) + splat<T>(fractions[c]) * y);
+      T* start = sums + (1 + 2 * (index)indices[c]) * e.stride + s;
+      T* step = start + e.stride;
+      store<T>(start, load<T>(start) + y);
+      store<T>(step, load<T>(step) + splat<T>(fractions[c]) * y);
     }
   }
 }

@@ -29,10 +29,10 @@ class Tables {
  private:
   std::int64_t rows_, K_, stride_;
   Runs runs_;
-  Zeros<T> numbers_;  // base, start, step: (1 + 2 rows, stride)
+  Zeros<T> numbers_;  // base, then start and step of each row: (1 + 2 rows, stride)
 
-  T* start(std::int64_t row, T* numbers) const { return numbers + (1 + row) * stride_; }
-  T* step(std::int64_t row, T* numbers) const { return numbers + (1 + rows_ + row) * stride_; }
+  T* start(std::int64_t row, T* numbers) const { return numbers + (1 + 2 * row) * stride_; }
+  T* step(std::int64_t row, T* numbers) const { return numbers + (2 + 2 * row) * stride_; }
 
  public:
   Tables(const T* params, std::int64_t rows, std::int64_t K, Runs runs)
@@ -54,8 +54,7 @@ class Tables {
 
   void describe(Encoded<T>& e) {
     T* from = numbers_.data();
-    e.base = from, e.start = start(0, from), e.step = step(0, from);
-    e.table_rows = rows_, e.stride = stride_;
+    e.base = from, e.start = start(0, from), e.stride = stride_;
   }
 
   // From cotangents of the numbers to those of params: a step also moves the later starts of its run. Overwrites sums.

@@ -6,6 +6,7 @@ others alone.
 """
 
 from eigcore_native._core import isa
+from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
 from eigcore_native.types import Answer
 
@@ -18,6 +19,7 @@ __all__ = [
     "Answer",
     "all_finite",
     "eigenpairs",
+    "ensemble",
     "isa",
     "kernel",
     "serves",

@@ -43,6 +43,9 @@ class Rule(Protocol):
     def phi(self) -> Functional: ...
 
 
+Member: TypeAlias = tuple[Rule, Array, float]
+
+
 class Answer(NamedTuple):
     """What a kernel gives for a batch of shape (...).
 
