@@ -10,7 +10,7 @@ Shapes: p (..., K), or (..., d, d) in the layout "square"; params (m, n + 1, K);
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 

@@ -19,7 +19,6 @@ from eigcore.encoding.columns import Linear, PiecewiseLinear
 from eigcore.encoding.encoding import Encoding
 from eigcore.encoding.terms import LEVEL, Column
 
-
 KINDS = {Linear: 0, PiecewiseLinear: 1, Categories: 2}
 """The kinds of columns that have bins, with their number in `Part`."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Answer, Pencil, Source
+from eigcore.core.sources import Answer, Ensemble, Pencil, Source
 from eigcore.dispatch.backend import window
 from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     HidesAKernel,
@@ -209,6 +209,15 @@ class ForgetsTheConstant(Wrapped):
             return d_params, d_x
 
         return Answer(found.values, pullback=pullback)
+
+
+class ForgetsTheMembers(Wrapped):
+    """Has a kernel of whole models that returns zeros."""
+
+    rejected_by = "one_pass_equals_the_members"
+
+    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None]:
+        return lambda cells: np.zeros((len(cells), len(model.params[0])))
 
 
 # -- wrong derivatives: the framework's, attached by hand

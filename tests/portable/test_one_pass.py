@@ -3,10 +3,10 @@
 import copy
 import pickle
 
+import eigcore_kernels
 import numpy as np
 import pytest
 
-import eigcore_kernels
 from eigcore import SpectralModel, trace
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
@@ -79,9 +79,7 @@ def test_one_driver_call_for_all_members():
     m = model()
     with trace() as log:
         m.predict(cells(10), **UNIT)
-    assert [(each.driver, each.shape) for each in log] == [
-        (eigcore_kernels.DRIVER, (3, 10, 7, 7))
-    ]
+    assert [(each.driver, each.shape) for each in log] == [(eigcore_kernels.DRIVER, (3, 10, 7, 7))]
 
 
 def test_a_copy_of_a_model_has_its_own_kernel():

@@ -11,6 +11,8 @@ from eigcore.core import rules
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Matrices, Pencil, Source
 from eigcore.dispatch.backend import Backend
+from eigcore.encoding import Encoding, Linear, PiecewiseLinear
+from eigcore.encoding.bins import ensemble
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES
@@ -53,6 +55,26 @@ def a_kernel_of_whole_matrices_equals_the_composition(backend, case):
         v, w = (host(backend, a.vectors)[..., None] for a in (found, expected))
         size = allowed / np.minimum(gap_of(case, k), 1.0)
         agree("v vᵀ", v @ v.mT, w @ w.mT, 3 * size[..., None, None])
+
+
+@law(MODELS)
+def one_pass_equals_the_members(backend, case):
+    """The kernel of a whole model, if any, gives the weighted sum of its members."""
+    if case.spec.features < 3:
+        return
+    bent = PiecewiseLinear((-0.5, 0.0, 0.5), "clamped")
+    encoding = Encoding((bent, *(Linear() for _ in range(case.spec.features - 2))))
+    rule, params = rules.rule_of(case.spec), np.float64(case.params)
+    told = ensemble(encoding, (rule, rule), (params, -params), (0.75, 0.25))
+    one_pass = told and backend.one_pass(told)
+    if one_pass is None:
+        return
+    cells = case.rng(9).normal(size=(33, case.spec.features - 1))
+    terms = encoding(cells, eigcore.get_backend("numpy"))
+    members = [exact.values(case.spec, own, terms) for own in (params, -params)]
+    expected = np.reshape(0.75 * members[0] + 0.25 * members[1], (33, -1))
+    allowed = bound(case.spec.dim, "float64", 9 * case.norm)
+    agree("the weighted sum", one_pass(cells), expected, allowed)
 
 
 def _arrays(backend: Backend, case: Model) -> tuple[Any, Any]:

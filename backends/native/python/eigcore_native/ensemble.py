@@ -12,7 +12,11 @@ from eigcore_native.types import Array, Member, Runs
 
 
 def ensemble(
-    columns: int, parts: Sequence[Sequence[Any]], terms: Array, runs: Runs, members: Sequence[Member]
+    columns: int,
+    parts: Sequence[Sequence[Any]],
+    terms: Array,
+    runs: Runs,
+    members: Sequence[Member],
 ) -> Callable[..., Array | None]:
     """Return the function Σ_m w_m λ_{k_m}(A_m(cells)) of the cells of rows.
 
