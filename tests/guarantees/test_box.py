@@ -3,8 +3,9 @@ import pytest
 from guarantees.domains import FUNCTIONALS, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NAMES, model, rows
+from samples import NAMES, model, rows, small
 
+from eigcore.encoding import Linear, PiecewiseLinear
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.units import prediction_change, prediction_ends
 
@@ -59,6 +60,13 @@ def test_a_decided_row_stays_on_its_side_up_to_the_scale():
         t = rng.integers(0, 2, x.shape)
         moved = x + local.scale[:, None] * np.where(t > 0, upper - x, lower - x)
         np.testing.assert_array_equal(m.predict(moved) > 0.5, side)
+
+
+@pytest.mark.parametrize("threshold", [0.7, 1.1, 3.0])
+def test_the_scale_is_at_most_one_percent_below_what_is_true(threshold):
+    line = small(Linear(), [(0, 0, 1, 1.0)])
+    local = line.certify(x=[[0.0]], radius=1.0, threshold=threshold).local
+    assert threshold / 1.0101 <= local.scale[0] <= threshold
 
 
 @pytest.mark.parametrize(
@@ -116,6 +124,13 @@ def test_the_round_ball_is_at_least_the_one_in_the_box_and_exact_for_a_line():
     assert found.radius[0] == pytest.approx(7 / 5, rel=1e-6)
     boxed = line.radius([[1.0, 1.0]], threshold=0.0, norm=np.inf)
     assert boxed.radius[0] == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_ball_ends_where_a_steep_piece_or_another_member_ends_it():
+    bent = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, 2, 1.0), (0, 0, 3, 10.0)])
+    assert bent.radius([[0.5]], threshold=2.0).radius[0] <= 0.6
+    two = small(Linear(), [(0, 0, 1, 1.0), (1, 0, 1, 1.0)], members=2)
+    assert two.radius([[0.0]], threshold=1.0).radius[0] == pytest.approx(1.0, rel=1e-6)
 
 
 def packed_eye(spec):

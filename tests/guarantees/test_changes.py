@@ -5,7 +5,7 @@ import pytest
 from guarantees.domains import FUNCTIONALS, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NAMES, linear_model, model, params, rows
+from samples import NAMES, linear_model, model, params, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.core.canonical import pack
@@ -69,6 +69,38 @@ def test_a_missing_cell_of_an_endless_projection_is_refused():
         model().change("size", None, 1.0)
     assert model().change("age", None, 1.0).high > 0
     assert model().change("size", None, None).size < 1e-9
+
+
+def test_a_projection_that_may_be_missing_may_stay_where_it_is():
+    z = Projection(("a", "b"), (1.0, 1.0), Linear(0.0, 1.0, True))
+    e = Encoding((Linear(), Linear(0.0, 1.0, True)), ("a", "b"), (), (z,))
+    m = small(e, [(0, 0, 4, 1.0)])
+    assert np.ptp(m.decision([[0.0, np.nan], [1.0, np.nan]])) == 0.0
+    found, bands, more = m.change("a", 0, 1), m.slope_bands("a"), m.dominance("a", "b", 0.5)
+    assert (found.low, found.high) == pytest.approx((0.0, 1.0))
+    assert found.low <= 0.0
+    assert (bands.lower[0], bands.upper[0]) == pytest.approx((0.0, 1.0))
+    assert bands.lower[0] <= 0.0
+    assert more.low <= 0.0
+
+
+def test_the_largest_change_goes_all_the_way_through_a_projection():
+    e = Encoding((Linear(),), ("a",), (), (Projection(("a",), (2.0,), Linear()),))
+    m = small(e, [(0, 0, 2, 1.0)])
+    assert m.largest_change("a", (0, 3)).high == pytest.approx(6.0)
+
+
+def test_levels_never_seen_and_missing_cells_interact_too():
+    turned = np.diag([1.0, -1.0])
+    for missing, level in ((True, 3), (False, 1)):
+        e, A = Encoding((Categories(("u", "v"), missing),), ("c",)), np.zeros((1, 4, 2, 2))
+        A[0, level] = turned
+        if not missing:
+            A = A[:, :3]
+            A[0, 2] = turned
+        spec = EigSpec(e.terms, 2)
+        m = SpectralModel(e, [(spec, pack(spec, A))])
+        assert m.interaction("c").bound == pytest.approx(2.0)
 
 
 def test_a_change_is_attained_where_the_rest_allows_it():

@@ -5,14 +5,16 @@ import pytest
 from guarantees.domains import FUNCTIONALS, LEVELS, domain, inside, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NAMES, encoding, linear_model, model, params
+from samples import NAMES, encoding, linear_model, model, params, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.core.canonical import pack
-from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import search
+from eigcore.guarantees.cells import Cells
 from eigcore.guarantees.domain import axes
+from eigcore.guarantees.ends import upper_ends
 from eigcore.guarantees.objective import Objective
 
 QUICK = {"max_boxes": 100, "budget_seconds": 5.0}
@@ -61,6 +63,45 @@ def test_no_search_at_all_is_sound_too(variant, seed):
         found = m.range(bounds, **limits)
         assert (m.decision(x) >= found.lower).all()
         assert (m.decision(x) <= found.upper).all()
+
+
+def descended(cells, cell, rng, leaf=False):
+    """A cell some splits below another; with `leaf`, a value of it."""
+    while (halves := cells.children[cell]) is not None and (leaf or rng.random() < 0.8):
+        cell = halves[rng.integers(2)]
+    if not leaf:
+        if cells.divisible(np.array([cell]))[0] and rng.random() < 0.5:
+            cells.split(cell)
+        return cell
+    value = rng.choice([cells.low[cell], cells.high[cell], rng.uniform(*ends(cells, cell))])
+    return np.nan if cells.missing[cell] else value
+
+
+def ends(cells, cell):
+    return np.nan_to_num([cells.low[cell], cells.high[cell]])
+
+
+@settings(deadline=None, max_examples=26)
+@given(st.sampled_from(FUNCTIONALS), st.integers(0, 10**6), st.sampled_from([-1.0, 1.0]))
+def test_no_row_of_any_box_exceeds_its_end(variant, seed, sign):
+    m, rng = made(variant, seed % 1000), np.random.default_rng(seed)
+    objective = Objective([(m, 0, sign)], axes([m], domain(rng, missing=bool(seed % 2))))
+    cells = [Cells(objective, j) for j in range(len(NAMES))]
+    boxes = np.array([[descended(c, c.root, rng) for c in cells] for _ in range(20)])
+    upper = upper_ends(objective, cells, boxes).upper
+    for _ in range(8):
+        own = [zip(cells, box, strict=True) for box in boxes]
+        points = np.array([[descended(c, b, rng, leaf=True) for c, b in row] for row in own])
+        assert (objective.values(points) <= upper).all()
+
+
+def test_a_box_in_which_a_projection_bends_has_no_centre_bound():
+    bent = PiecewiseLinear((-1.0, 0.0, 1.0), "clamped")
+    e = Encoding((Linear(),), ("a",), (), (Projection(("a",), (1.0,), bent),))
+    m = small(e, [(0, 0, 3, 10.0)])
+    objective = Objective([(m, 0, 1.0)], axes([m], {"a": (-1.0, 1.0)}))
+    cells = [Cells(objective, 0)]
+    assert upper_ends(objective, cells, np.array([[cells[0].root]])).upper[0] >= 10.0
 
 
 def grid_model(index, seed=0, members=1):

@@ -3,11 +3,14 @@
 import itertools
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
+from samples import small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Encoding, Linear, PiecewiseLinear
+from eigcore.guarantees.support import support
 
 
 def clip(u):
@@ -74,3 +77,33 @@ def test_ends_over_an_interval_enclose_both_corners(seed):
     corners = [exact(m, [s, t]) for s in (low[0], high[0]) for t in (low[1], high[1])]
     assert Fraction(found.lower) <= min(corners)
     assert max(corners) <= Fraction(found.upper)
+
+
+def test_eigenvalues_of_a_change_are_enclosed():
+    rng, spec = np.random.default_rng(0), EigSpec(1, 4, functional="top_sum", r=2)
+    E = rng.normal(size=(20, 4, 4))
+    E = E + E.mT
+    low, high = support(spec, E)
+    with mpmath.workdps(40):
+        for one, least, most in zip(E, low, high, strict=True):
+            values = sorted(mpmath.eigsy(mpmath.matrix(one.tolist()), eigvals_only=True))
+            assert least <= sum(values[:2])
+            assert sum(values[2:]) <= most
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_change_in_which_large_matrices_cancel_is_enclosed(seed):
+    rng = np.random.default_rng(seed)
+    m = made(rng)
+    m = m.with_params([np.where(np.arange(4)[:, None] == 2, -p[:, 1:2], p) for p in m.params])
+    knots, u = np.array(m.encoding.columns[0].knots), rng.uniform(0.1, 0.9)
+    a, b = knots[:2] + np.diff(knots) * [u, 1 - u * (1 + 1e-9)]
+    found = m.change("x0", a, b)
+    change = exact(m, [b, 0.0]) - exact(m, [a, 0.0])
+    assert Fraction(found.low) <= change <= Fraction(found.high)
+
+
+def test_a_sum_over_many_members_is_enclosed():
+    one = 1.0 + 0.45 * 2.0**-43  # a sum of 512 to 1024 such numbers loses the rest of each
+    m = small(Linear(), [(n, 0, 1, one) for n in range(1024)], members=1024)
+    assert Fraction(m.change("t", 0, 1).high) >= Fraction(one)
