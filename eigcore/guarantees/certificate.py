@@ -149,7 +149,7 @@ def certify(
         unknown, or radii are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
-    radii = _radii(encoding, radius)
+    radii = radii_of(encoding, radius)
     ends = lower is not None or upper is not None
     if ends and (x is None or radii is not None):
         raise InvalidInput(
@@ -248,7 +248,7 @@ def _joint(
     return shapes and all(each)
 
 
-def _radii(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
+def radii_of(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
     """Return radii (columns,) from a number, a mapping or an array."""
     if radius is None:
         return None

@@ -15,7 +15,6 @@ import struct
 import sys
 from fractions import Fraction
 
-FUNCTIONALS = ("kth", "smooth", "softmax", "top_sum", "bottom_sum", "weighted")
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError)
 
 
@@ -36,12 +35,12 @@ def sign(a, b):
     return 1 if (a * a > 2 * b * b) == (a > 0) else -1
 
 
-def semidefinite(matrix, side=1, shift=0):
-    """Whether side · matrix + shift · I ⪰ 0, for a symmetric matrix whose entry (a, b) is a + b√2.
+def semidefinite(matrix, side=1, shift=0, spare=0):
+    """Whether side · matrix + shift · I has at most `spare` eigenvalues < 0; if none, it is ⪰ 0.
 
-    Symmetric elimination without fractions: entries stay minors of the matrix, so each division is
-    exact (Bareiss 1968). The matrix is positive semidefinite if and only if every pivot is positive
-    until only zeros remain (T2).
+    The entry (a, b) of the symmetric matrix is a + b√2. Symmetric elimination without fractions:
+    entries stay minors of the matrix, so each division is exact (Bareiss 1968), and as many pivots
+    change sign from the one before as there are eigenvalues < 0, until only zeros remain (T2).
     """
     common = math.lcm(*(part.denominator for row in matrix for x in row for part in x))
     common *= Fraction(shift).denominator
@@ -52,9 +51,10 @@ def semidefinite(matrix, side=1, shift=0):
     while M:
         i = next((i for i in range(len(M)) if M[i][i] != (0, 0)), None)
         if i is None:
-            return all(entry == (0, 0) for row in M for entry in row)
+            return spare >= len(M) or all(entry == (0, 0) for row in M for entry in row)
         p, q = M[i][i]
-        if sign(p, q) < 0:
+        spare -= sign(p, q) != sign(u, v)
+        if spare < 0:
             return False
         norm, head, rest, M = u * u - 2 * v * v, M.pop(i), M, []
         head.pop(i)
@@ -75,14 +75,14 @@ class Member:
         d, r, self.outputs, self.terms = spec["dim"], spec["r"], spec["outputs"], spec["features"]
         index = {"middle": d // 2, "convex": d - 1, "concave": 0}.get(spec["index"], spec["index"])
         self.d, self.share, self.values = d, share, values
-        name = spec["functional"]
-        weights = {  # ∂φ/∂λ in ascending order, where φ is linear; "softmax" is shaped like the top
+        weights = {  # ∂φ/∂λ in ascending order, where φ is linear in them
             "top_sum": lambda: [int(i >= d - r) for i in range(d)],
             "bottom_sum": lambda: [int(i < r) for i in range(d)],
             "weighted": lambda: list(map(Fraction, spec["weights"])),
-            "softmax": lambda: [int(i == d - 1) for i in range(d)],
-        }.get(name, lambda: [int(i == index % d) for i in range(d)])()
-        require(name in FUNCTIONALS, "a functional is unknown")
+            "softmax": lambda: [int(i == d - 1) for i in range(d)],  # shaped like the largest
+            **dict.fromkeys(("kth", "smooth"), lambda: [int(i == index % d) for i in range(d)]),
+        }[spec["functional"]]()
+        self.weights = None if spec["functional"] in ("smooth", "softmax") else weights
         steps = [b - a for a, b in zip(weights, weights[1:])]
         self.lipschitz, self.increasing = sum(map(abs, weights)), min(weights) >= 0
         self.convex, self.concave = min([0, *steps]) >= 0, max([0, *steps]) <= 0
@@ -113,7 +113,7 @@ class Model:
         self.parts = [*self.columns, *(each["column"] for each in self.projections)]
         self.counts = [len(self.values(p, Fraction(0))) for p in range(len(self.parts))]
         self.first = [1 + sum(self.counts[:p]) for p in range(len(self.parts))]
-        self.members = []
+        self.members, self.offset = [], Fraction(target["offset"])
         for each, values in zip(record["members"], arrays):
             share = Fraction(each["weight"]) * Fraction(target["scale"])
             require(share >= 0, "a weight or the scale is negative")
@@ -263,7 +263,7 @@ def exact(text):
     return Fraction(text)
 
 
-def check(data, proof, tell=lambda sentence: None):
+def check(data, proof, tell=lambda sentence: None, kinds=CLAIMS):
     """Check a proof of a model file, both bytes; return the number of claims or raise Rejected."""
     try:
         record = json.loads(proof, parse_float=exact, parse_constant=exact)
@@ -276,7 +276,7 @@ def check(data, proof, tell=lambda sentence: None):
         raise Rejected(f"a file cannot be read: {type(exc).__name__}: {exc}") from exc
     for number, (claim, text) in enumerate(zip(claims, texts), 1):
         try:
-            prove, words, *options = CLAIMS[claim["kind"]]
+            prove, words, *options = kinds[claim["kind"]]
             prove(model, claim, *options)
         except (Rejected, *MALFORMED) as exc:
             words = exc if isinstance(exc, Rejected) else f"{type(exc).__name__}: {exc}"
@@ -285,11 +285,11 @@ def check(data, proof, tell=lambda sentence: None):
     return len(claims)
 
 
-def main(model, proof):
+def main(model, proof, kinds=CLAIMS):
     """Print every claim that holds; exit with the first one that does not."""
     try:
         with open(model, "rb") as one, open(proof, "rb") as two:
-            count = check(one.read(), two.read(), lambda said: print(f"proven: {said}"))
+            count = check(one.read(), two.read(), lambda said: print(f"proven: {said}"), kinds)
     except (Rejected, OSError) as exc:
         sys.exit(f"REJECTED: {exc}")
     print(f"{count} claims are proven, in exact arithmetic.")

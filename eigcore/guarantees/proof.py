@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import operator
 import os
 from collections.abc import Iterator, Sequence
@@ -21,15 +20,14 @@ import numpy as np
 from eigcore.core.canonical import matrices
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.guarantees import checker
+from eigcore.guarantees import box_checker, checker
+from eigcore.guarantees.box_proof import box_claims, up
 from eigcore.guarantees.slopes import PAIRS, MemberSlopes, member_slopes, norms, projections_of
 from eigcore.portable.description import Described
 from eigcore.writing import write_whole
 
 Claim = dict[str, Any]
 SHAPES = ("increasing", "decreasing", "convex", "concave")
-DIGITS = 9
-"""Decimal digits of a witness; each is rounded away from what it bounds."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,14 @@ class Proof:
         """
         said: list[str] = []
         try:
-            checker.check(self.model, self.to_json().encode(), said.append)
+            document = self.to_json().encode()
+            checker.check(self.model, document, said.append, box_checker.CLAIMS)
         except checker.Rejected as exc:
             raise InvalidInput(f"The proof is not valid: {exc}") from exc
         return said
 
 
-def prove(model: Described, data: bytes) -> Proof:
+def prove(model: Described, data: bytes, boxes: tuple[Any, Any] | None = None) -> Proof:
     """Return every claim about a model that can be proven.
 
     Parameters
@@ -90,9 +89,21 @@ def prove(model: Described, data: bytes) -> Proof:
     model : SpectralModel
     data : bytes
         Its model file.
+    boxes : (rows, half-widths), optional
+        Adds a claim for each row and output: between which numbers the decision lies while every
+        numeric column stays within its half-width. See `Encoding.table` for rows, and the `radius`
+        of `eigcore.guarantees.certificate.certify` for half-widths.
+
+    Raises
+    ------
+    InvalidInput
+        If rows or half-widths are wrong, or a functional is not linear in the eigenvalues.
     """
     exact = checker.Model.read(data)
-    return Proof(data, tuple(_claims(model, exact)))
+    found = list(_claims(model, exact))
+    if boxes is not None:
+        found += box_claims(model, exact, *boxes)
+    return Proof(data, tuple(found))
 
 
 def _claims(model: Described, exact: Any) -> Iterator[Claim]:
@@ -142,20 +153,11 @@ def _change(
     kind: str, exact: Any, name: str, groups: Sequence[tuple[float, list[np.ndarray]]]
 ) -> Claim:
     """Return the claim of a largest change: (weight, bounds of each member) for each part."""
-    witnesses = [[[list(map(_up, o)) for o in own] for own in bounds] for _, bounds in groups]
+    witnesses = [[[list(map(up, o)) for o in own] for own in bounds] for _, bounds in groups]
     shares = [m.share * m.lipschitz for m in exact.members]
     total = Fraction(0)
     for (weight, _), found in zip(groups, witnesses, strict=True):
         flat = [[Fraction(str(norm)) for o in own for norm in o] for own in found]
         sums = [sum(map(operator.mul, shares, at)) for at in zip(*flat, strict=True)]
         total += abs(Fraction(weight)) * max(sums)
-    return {"kind": kind, "column": name, "bound": _up(total), "norms": witnesses}
-
-
-def _up(value: float | Fraction) -> float:
-    """Round up to so many decimal digits; Fraction(str(result)) is not below the value."""
-    if value == 0:
-        return 0.0
-    digits = DIGITS - math.floor(math.log10(abs(float(value)))) - 1
-    scaled = Fraction(value) * Fraction(10) ** digits
-    return float(f"{math.ceil(scaled)}e{-digits}")
+    return {"kind": kind, "column": name, "bound": up(total), "norms": witnesses}

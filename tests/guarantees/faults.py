@@ -1,9 +1,10 @@
-"""Deliberate faults in contributions, curves, sentences and the local split, for `mutants.py`."""
+"""Deliberate faults in explanations and in proofs of boxes, for `mutants.py`."""
 
 VALUES = ("test_contributions.py",)
 CURVES = ("test_curve.py",)
 WORDS = ("test_sentences.py",)
 LOCAL = ("test_explanation.py",)
+BOXES = ("test_box_checker.py",)
 
 EXPLANATIONS = [
     # shapley weights off
@@ -194,4 +195,42 @@ EXPLANATIONS = [
         "np.maximum(values, 0.0), vectors",
         LOCAL,
     ),
+]
+
+PROVEN_BOXES = [
+    # an eigenvalue too many on the other side
+    ("checker.py", "spare -= sign(p, q) != sign(u, v)", "spare -= sign(p, q) < 0", BOXES),
+    ("box_checker.py", "member.d - 1 - i if side > 0 else i", "member.d - i", BOXES),
+    # corners: no knots, knots of one turn, one side
+    ("box_checker.py", "*(t + gap for gap in gaps if abs(gap) < r)", "", BOXES),
+    ("box_checker.py", "(gap + half) % (2 * half) - half for gap", "gap for gap", BOXES),
+    ("box_checker.py", "return [t - r, t + r,", "return [t + r,", BOXES),
+    # witnesses of parts: not proven, of one side, not added up
+    ("box_checker.py", "require(semidefinite(plus(E, -side, R)), f", "require(True, f", BOXES),
+    ("box_checker.py", "plus(E, -side, R)", "plus(E, side, R)", BOXES),
+    ("box_checker.py", "total = plus(total, 1, R)", "pass", BOXES),
+    ("box_checker.py", "require(holds, f\"eigenvalue", "require(True, f\"eigenvalue", BOXES),
+    # witnesses left out
+    (
+        "box_checker.py",
+        "require(len(witness[\"push\"]) == len(moving), \"no witness\")",
+        "pass",
+        BOXES,
+    ),
+    (
+        "box_checker.py",
+        "require(len(claim[\"members\"]) == len(model.members), \"no witness\")",
+        "pass",
+        BOXES,
+    ),
+    # weights of both signs, one end, a projection that stays, a smooth functional
+    ("box_checker.py", "min(weight * least, weight * most)", "weight * least", BOXES),
+    ("box_checker.py", "claim[\"lower\"] <= low and ", "", BOXES),
+    ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(0 * r for", BOXES),
+    ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(w * r for", BOXES),
+    ("box_checker.py", "require(member.weights, ", "require(True, ", BOXES),
+    # making them: no other end, no margin
+    ("box_proof.py", "for other in others:", "for other in []:", BOXES),
+    ("box_proof.py", "np.round(first + margin * np.eye(d), digits)", "first", BOXES),
+    ("box_proof.py", "eigvalsh(total) + side * margin", "eigvalsh(total)", BOXES),
 ]

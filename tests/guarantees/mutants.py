@@ -13,7 +13,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from faults import EXPLANATIONS
+from faults import EXPLANATIONS, PROVEN_BOXES
 from faults_of_bounds import DOMAINS
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
 
 FAULTS = [
     # the checker
-    (CHECKER, "if sign(p, q) < 0:", "if sign(p, q) < -1:", PROOFS),
+    (CHECKER, "spare -= sign(p, q) != sign(u, v)", "spare -= 0", PROOFS),
     (CHECKER, "return 1 if (a * a > 2 * b * b)", "return 1 if (a * a > 3 * b * b)", PROOFS),
     (CHECKER, "return all(entry == (0, 0) for row in M for entry in row)", "return True", PROOFS),
     (CHECKER, "x, y = p * a + 2 * q * b", "x, y = p * a + q * b", PROOFS),
@@ -165,6 +165,7 @@ FAULTS = [
     ),
     (BOX, 'if threshold is None and link == "logistic":\n        threshold = 0.5', "", BOXES),
     *EXPLANATIONS,
+    *PROVEN_BOXES,
     *DOMAINS,
 ]
 
