@@ -88,9 +88,10 @@ def _guarantees(certificate: Certificate) -> Table:
     table = Table(title="Guarantees, proven from the matrices", title_justify="left")
     table.add_column("column")
     table.add_column(f"largest slope ({words.scale(certificate)} per unit)", justify="right")
+    table.add_column("/ reached", justify="right")
     table.add_column("guarantee")
-    for column, bound, proven in words.guarantees(certificate):
-        table.add_row(column, _number(bound), proven)
+    for column, bound, tightness, proven in words.guarantees(certificate):
+        table.add_row(column, _number(bound), tightness, proven)
     return table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import LARGEST
+from eigcore.encoding import LARGEST, Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
@@ -17,6 +17,7 @@ from eigcore.portable.description import Described
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
+NEVER_SEEN = "a level never seen"
 DOUBLINGS, BISECTIONS = 30, 20
 """Largest number of steps in the search for the largest box."""
 
@@ -109,6 +110,18 @@ def local_table(model: Described, x: Any) -> np.ndarray:
             "boxes can be certified. Leave those rows out."
         )
     return table
+
+
+def named_row(model: Described, row: list[float]) -> dict[str, Any]:
+    """Return a row of numbers and codes as the caller writes it; None is a missing cell."""
+    found: dict[str, Any] = {}
+    columns = zip(model.encoding.names, model.encoding.columns, row, strict=True)
+    for name, column, value in columns:
+        if isinstance(column, Categories) and not np.isnan(value):
+            found[name] = column.levels[int(value)] if value >= 0 else NEVER_SEEN
+        else:
+            found[name] = None if np.isnan(value) else value
+    return found
 
 
 def settled_by(link: str, threshold: float | None) -> Settled | None:

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import box_checker, checker
-from eigcore.guarantees.box import local_table
+from eigcore.guarantees.box import local_table, named_row
 from eigcore.guarantees.certificate import radii_of
 from eigcore.guarantees.slopes import EPS, ROUNDING
 from eigcore.portable.description import Described
@@ -24,7 +23,6 @@ from eigcore.portable.description import Described
 Claim = dict[str, Any]
 DIGITS = 9
 """Decimal digits of a witness; each is rounded away from what it bounds."""
-NEVER_SEEN = "a level never seen"
 
 
 def box_claims(model: Described, exact: checker.Model, rows: Any, radius: Any) -> list[Claim]:
@@ -40,20 +38,8 @@ def box_claims(model: Described, exact: checker.Model, rows: Any, radius: Any) -
             "boxes has no half-widths. Expected rows and half-widths. Write boxes=(rows, 0.1)."
         )
     moved = {n: r for n, r in zip(model.encoding.names, radii.tolist(), strict=True) if r}
-    named = [_named(model, row) for row in table.tolist()]
+    named = [named_row(model, row) for row in table.tolist()]
     return [_claim(exact, row, moved, o) for row in named for o in range(model.outputs)]
-
-
-def _named(model: Described, row: list[float]) -> dict[str, Any]:
-    """Return a row as the caller writes it."""
-    found: dict[str, Any] = {}
-    columns = zip(model.encoding.names, model.encoding.columns, row, strict=True)
-    for name, column, value in columns:
-        if isinstance(column, Categories) and not math.isnan(value):
-            found[name] = column.levels[int(value)] if value >= 0 else NEVER_SEEN
-        else:
-            found[name] = None if math.isnan(value) else value
-    return found
 
 
 def _claim(exact: checker.Model, row: Claim, radius: dict[str, float], output: int) -> Claim:

@@ -1,8 +1,8 @@
 """Certificates: guarantees for the whole pipeline, in the units of the columns and the target.
 
 Bounds come from full symmetric eigensolves in float64 plus a rounding margin, never from iterations
-that approach from below (math.md, sections 5 and 9). They hold in exact arithmetic and in float64;
-a float32 backend adds its own rounding of about 1e-6, relative.
+that approach from below (math.md, sections 5 and 9). They hold for the real function of the
+stored numbers; how far numbers in floating point can be from it stands beside them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 from eigcore.encoding import LARGEST, Encoding, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import LocalCertificate, local
+from eigcore.guarantees.evaluation import DTYPES, largest_rounding
+from eigcore.guarantees.reached import Reached, reached
 from eigcore.guarantees.signs import definite, ordered
 from eigcore.guarantees.slopes import (
     EPS,
@@ -24,7 +26,7 @@ from eigcore.guarantees.slopes import (
     box_constant,
     category_change,
     column_slopes,
-    constants,
+    constant,
     feature_norms,
     member_slopes,
     projections_of,
@@ -46,6 +48,8 @@ class ColumnCertificate:
     bound : float
         |change of the decision| ≤ bound · |change of the column|, in units of the target per unit
         of the column; for categories, the largest change from one level to another.
+    reached : Reached
+        A quotient of that kind, and the two rows; it shows how tight the bound is.
     increasing, decreasing : bool
         Proven: the prediction never falls (never rises) when the column grows.
     slack : float
@@ -60,6 +64,7 @@ class ColumnCertificate:
     unit: str
     kind: str
     bound: float
+    reached: Reached
     increasing: bool
     decreasing: bool
     slack: float
@@ -79,11 +84,14 @@ class Certificate:
         columns, each in its own unit; categories and missing cells stay as they are.
     l2_simple : float
         (Σ bound_j²)^½; l2 is never larger.
-    l2_reached : float
-        The largest ℓ₂ constant that a local search found in each member; it shows how tight l2 is.
+    l2_reached : Reached
+        The largest quotient with (Σ ε_j²)^½ that a search found, and its two rows.
     convex, concave : bool
         Proven: the decision is jointly convex (concave) in the numeric columns.
     link, target : str
+    rounding : dict
+        dtype -> how far a decision in floating point is from the real function at most, for cells
+        between the first and the last knot; see `eigcore.guarantees.evaluation`.
     box : float or None
         Bound of |change of the decision| for changes within the radii, anywhere; None without
         radius.
@@ -94,11 +102,12 @@ class Certificate:
     l1: float
     l2: float
     l2_simple: float
-    l2_reached: float
+    l2_reached: Reached
     convex: bool
     concave: bool
     link: str
     target: str
+    rounding: dict[str, float]
     box: float | None = None
     local: LocalCertificate | None = None
 
@@ -167,11 +176,11 @@ def certify(
             f"model.certify(x=..., radius=0.1, threshold={threshold!r})."
         )
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
-    columns = tuple(_column(model, members, j) for j in range(len(encoding.columns)))
+    each, together = reached(model, members)
+    columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
-    sharp, reached = constants(encoding, members, numeric)
-    sharp *= 1 + 4 * len(members) * EPS
+    sharp = constant(encoding, members, numeric) * (1 + 4 * len(members) * EPS)
     box = None
     if radii is not None and x is None:
         box = _anywhere(encoding, members, numeric, bounds, radii)
@@ -180,11 +189,12 @@ def certify(
         l1=float(bounds.max(initial=0.0)),
         l2=min(simple, sharp),
         l2_simple=simple,
-        l2_reached=min(reached, simple, sharp),
+        l2_reached=together,
         convex=_joint(members, [columns[j].convex for j in numeric], encoding, "convex"),
         concave=_joint(members, [columns[j].concave for j in numeric], encoding, "concave"),
         link=model.static.link,
         target=model.static.target_name,
+        rounding={dtype: largest_rounding(model, members, dtype) for dtype in DTYPES},
         box=box,
         local=None if x is None else local(model, x, radii, threshold, (lower, upper)),
     )
@@ -204,12 +214,15 @@ def _anywhere(
     return float(min(bounds @ radii[numeric], sharp))
 
 
-def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCertificate:
+def _column(
+    model: Described, members: list[MemberSlopes], j: int, found: Reached
+) -> ColumnCertificate:
     encoding = model.encoding
     column, name, unit = encoding.columns[j], encoding.names[j], encoding.units[j]
     if not column.numeric:
         bound = category_change(encoding, members, j)
-        return ColumnCertificate(name, unit, column.kind, bound, False, False, 0.0, False, False)
+        never = (False, False, 0.0, False, False)
+        return ColumnCertificate(name, unit, column.kind, bound, found, *never)
     through = [(j, 1.0), *projections_of(encoding, j)]
     bound = column_slopes(encoding, members, j)
     up, slack_up = _one_way(members, through, +1)
@@ -225,7 +238,8 @@ def _column(model: Described, members: list[MemberSlopes], j: int) -> ColumnCert
         and (affine or all(ordered(members, p, sign, period) for p, _ in through))
         for what, sign in (("convex", +1), ("concave", -1))
     )
-    return ColumnCertificate(name, unit, column.kind, bound, up, down, slack, convex, concave)
+    proven = (up, down, slack, convex, concave)
+    return ColumnCertificate(name, unit, column.kind, bound, found, *proven)
 
 
 def _one_way(

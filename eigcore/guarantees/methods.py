@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eigcore.guarantees.bounds import Bounds
 from eigcore.guarantees.explaining import Explaining
 
@@ -32,6 +34,15 @@ class Guaranteed(Bounds, Explaining):
         from eigcore.guarantees.certificate import certify
 
         return certify(self, **options)
+
+    def rounding(self: Described, x: Any, dtype: str = "float64") -> np.ndarray:
+        """Bound how far predictions in a dtype are from the real function.
+
+        See `eigcore.guarantees.evaluation.rounding`.
+        """
+        from eigcore.guarantees.evaluation import rounding
+
+        return rounding(self, x, dtype)
 
     def prove(self: Described, **options: Any) -> Proof:
         """Return the guarantees with witnesses that a small program checks exactly.

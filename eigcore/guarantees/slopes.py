@@ -119,7 +119,7 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
 
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)
-        power = _power(packed)
+        power = power_of(packed)
         largest = power * np.linalg.norm(packed / power, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
         parts = range(len(static.encoding.parts))
@@ -192,70 +192,35 @@ def part_norms(model: Described) -> dict[str, float]:
     return feature_norms(model) | {p.label: part_slopes(members, j) for j, p in projections}
 
 
-def constants(
-    encoding: Encoding, members: list[MemberSlopes], columns: list[int]
-) -> tuple[float, float]:
-    """Return an ℓ₂ constant of the decision, and the largest value that a search reached.
+def constant(encoding: Encoding, members: list[MemberSlopes], columns: list[int]) -> float:
+    """Return an ℓ₂ constant of the decision.
 
-    The constant is Σ_m lipschitz_m · ‖Σ_j S_j²‖₂^½ (math.md, section 5). A column with one slope
-    and no projection enters as S_j². Any other enters as the square of its largest norms, added up
-    over its projections, times I; the search takes its steepest pieces.
+    It is Σ_m lipschitz_m · ‖Σ_j S_j²‖₂^½ (math.md, section 5). A column with one slope and no
+    projection enters as S_j². Any other enters as the square of its largest norms, added up over
+    its projections, times I.
     """
-    bound = reached = 0.0
+    bound = 0.0
     for m in members:
-        power = _power(*m.slopes)
+        power = power_of(*m.slopes)
         squares = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim))
-        steepest = []
         for j in columns:
-            through = [(j, 1.0), *projections_of(encoding, j)]
-            slope, size = (each / power for each in _steepest(m, through))
-            steepest.append(slope)
-            if len(through) == len(m.slopes[j]) == 1:
+            through = projections_of(encoding, j)
+            if len(m.slopes[j]) == 1 and not through:
+                slope = m.slopes[j][0] / power
                 squares = squares + slope @ slope
             else:
+                parts = [(j, 1.0), *through]
+                size = sum(abs(w) * norms(m.slopes[p]).max(0, initial=0.0) for p, w in parts)
+                size = size / power
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
         bound += m.lipschitz * power * float(np.sqrt(norms(squares).max()))
-        reached += (
-            m.lipschitz
-            * power
-            * max(
-                (_reached(np.array([w[o] for w in steepest])) for o in range(m.spec.outputs)),
-                default=0.0,
-            )
-        )
-    return bound, reached
+    return bound
 
 
-def _power(*arrays: np.ndarray) -> float:
+def power_of(*arrays: np.ndarray) -> float:
     """Return the power of two below the largest number, so that squares stay floats; or 1."""
     largest = max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0)
     return 2.0 ** (math.frexp(largest)[1] - 1) if largest else 1.0
-
-
-def _steepest(m: MemberSlopes, through: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of the steepest slopes of some parts, (outputs, d, d), and of their norms."""
-    slope, size = np.zeros((m.spec.outputs, m.spec.dim, m.spec.dim)), np.zeros(m.spec.outputs)
-    for p, weight in through:
-        S = m.slopes[p]
-        sizes = norms(S)
-        piece = S[np.argmax(sizes, axis=0), np.arange(m.spec.outputs)]
-        slope, size = slope + weight * piece, size + abs(weight) * sizes.max(0)
-    return slope, size
-
-
-def _reached(S: np.ndarray, steps: int = 50) -> float:
-    """max_{|v|=1} (Σ (vᵀS_jv)²)^½ from below: v ← top eigenvector of Σ ε_j S_j, ε ∝ vᵀS_jv."""
-    if not len(S):
-        return 0.0
-    best = 0.0
-    for start in np.linalg.eigh(S[np.argmax(norms(S))])[1].T:
-        v = start
-        for _ in range(steps):
-            slopes = np.einsum("a,jab,b->j", v, S, v)
-            values, vectors = np.linalg.eigh(np.einsum("j,jab->ab", slopes, S))
-            v = vectors[:, np.argmax(np.abs(values))]
-        best = max(best, float(np.linalg.norm(np.einsum("a,jab,b->j", v, S, v))))
-    return best
 
 
 def box_constant(members: list[MemberSlopes], radius: np.ndarray, parts: list[int]) -> float:

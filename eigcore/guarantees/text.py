@@ -11,6 +11,7 @@ from eigcore.guarantees.box import LocalCertificate
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
+    from eigcore.guarantees.reached import Reached
 
 ROWS = 10
 """Largest number of rows of a local certificate to print."""
@@ -30,12 +31,15 @@ class Guarantee(NamedTuple):
         Name and unit.
     bound : float
         Largest slope of the decision; for categories, its largest change between two levels.
+    tightness : str
+        The bound over what the model reaches between two rows, rounded up.
     words : str
         Everything else that is proven.
     """
 
     column: str
     bound: float
+    tightness: str
     words: str
 
 
@@ -57,7 +61,17 @@ def _rounded(value: float, digits: int, rounding: str) -> str:
 
 def guarantees(certificate: Certificate) -> list[Guarantee]:
     """Return the guarantees of a certificate, column by column."""
-    return [Guarantee(_label(c), c.bound, _words(c)) for c in certificate.columns]
+    return [
+        Guarantee(_label(c), c.bound, tightness(c.bound, c.reached), _words(c))
+        for c in certificate.columns
+    ]
+
+
+def tightness(bound: float, reached: Reached) -> str:
+    """Return bound / reached, rounded up; empty if nothing was reached."""
+    if reached.value <= bound * 1e-9:
+        return "1" if bound == 0 else ""
+    return above(max(bound / reached.value, 1.0), 3)
 
 
 def scale(certificate: Certificate) -> str:
@@ -81,18 +95,25 @@ def text(certificate: Certificate) -> str:
     lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{unit}.", ""]
     rows = guarantees(certificate)
     width = max([len(row.column) for row in rows] + [6])
-    lines.append(f"  {'column':<{width}}  {'largest slope':>13}  guarantee")
-    lines += [f"  {row.column:<{width}}  {above(row.bound):>13}  {row.words}" for row in rows]
+    lines.append(f"  {'column':<{width}}  {'largest slope':>13}  {'/ reached':>9}  guarantee")
+    lines += [
+        f"  {row.column:<{width}}  {above(row.bound):>13}  {row.tightness:>9}  {row.words}"
+        for row in rows
+    ]
     lines += [
         "",
         f"  sum of |changes|       change of {target} at most {above(certificate.l1)} per unit",
         f"  root of squares        at most {above(certificate.l2)} per unit "
-        f"(search reached {below(certificate.l2_reached)})",
+        f"(two rows reach {below(certificate.l2_reached.value)})",
     ]
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     if certificate.box is not None:
         lines.append(f"  inside the given box   at most {above(certificate.box)}, anywhere")
+    lines += [
+        f"  {dtype:<21}  within {above(error, 3)} of this function, between the knots"
+        for dtype, error in certificate.rounding.items()
+    ]
     if certificate.local is not None:
         lines += _local(certificate.local)
     return "\n".join(lines)

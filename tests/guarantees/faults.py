@@ -209,23 +209,23 @@ PROVEN_BOXES = [
     ("box_checker.py", "require(semidefinite(plus(E, -side, R)), f", "require(True, f", BOXES),
     ("box_checker.py", "plus(E, -side, R)", "plus(E, side, R)", BOXES),
     ("box_checker.py", "total = plus(total, 1, R)", "pass", BOXES),
-    ("box_checker.py", "require(holds, f\"eigenvalue", "require(True, f\"eigenvalue", BOXES),
+    ("box_checker.py", 'require(holds, f"eigenvalue', 'require(True, f"eigenvalue', BOXES),
     # witnesses left out
     (
         "box_checker.py",
-        "require(len(witness[\"push\"]) == len(moving), \"no witness\")",
+        'require(len(witness["push"]) == len(moving), "no witness")',
         "pass",
         BOXES,
     ),
     (
         "box_checker.py",
-        "require(len(claim[\"members\"]) == len(model.members), \"no witness\")",
+        'require(len(claim["members"]) == len(model.members), "no witness")',
         "pass",
         BOXES,
     ),
     # weights of both signs, one end, a projection that stays, a smooth functional
     ("box_checker.py", "min(weight * least, weight * most)", "weight * least", BOXES),
-    ("box_checker.py", "claim[\"lower\"] <= low and ", "", BOXES),
+    ("box_checker.py", 'claim["lower"] <= low and ', "", BOXES),
     ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(0 * r for", BOXES),
     ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(w * r for", BOXES),
     ("box_checker.py", "require(member.weights, ", "require(True, ", BOXES),

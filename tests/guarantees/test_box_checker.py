@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from samples import NAMES, model, rows, small
 
-from eigcore.encoding import Linear, Periodic, PiecewiseLinear
+from eigcore.encoding import Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import box_checker, checker
 
@@ -44,7 +44,9 @@ def test_no_row_of_a_proven_box_leaves_it(spec):
     m, rng = model(1, spec=spec, dims=(3, 3)), np.random.default_rng(0)
     x = rows(4, 3)
     found = boxes(proven(m, x, HALF)[1])
-    lower, upper = (np.array([each[e] for each in found]).reshape(4, -1) for e in ("lower", "upper"))
+    lower, upper = (
+        np.array([each[e] for each in found]).reshape(4, -1) for e in ("lower", "upper")
+    )
     half = np.array([HALF.get(name, 0.0) for name in NAMES])
     for _ in range(300):
         t = np.clip(rng.uniform(-2, 2, x.shape), -1, 1)
@@ -57,7 +59,7 @@ def test_a_box_of_monotone_columns_is_attained():
     m, x = model(psd=slice(3, 7)), rows(2, missing=False)
     for claim, row in zip(boxes(proven(m, x, {"age": 1.5})[1]), x, strict=True):
         for end, way in (("lower", -1.5), ("upper", 1.5)):
-            moved = row + [0, way, 0, 0, 0]
+            moved = row + np.array([0, way, 0, 0, 0])
             assert claim[end] == pytest.approx(m.decision([moved])[0], rel=1e-7)
 
 
@@ -65,6 +67,10 @@ def test_every_kink_inside_a_box_counts():
     hump = small(PiecewiseLinear((-1.0, 0.0, 1.0), "clamped"), [(0, 0, 1, 5.0), (0, 0, 2, -5.0)])
     [claim] = boxes(proven(hump, [[0.1]], 3.0)[1])
     assert (claim["lower"], claim["upper"]) == pytest.approx((0.0, 5.0), rel=1e-7, abs=1e-7)
+    sums = (Projection(("a", "b"), (1.0, -1.0), Linear()),)
+    turned = small(Encoding((Linear(), Linear()), ("a", "b"), (), sums), [(0, 0, 3, 1.0)])
+    [claim] = boxes(proven(turned, [[0.0, 0.0]], 0.5)[1])
+    assert (claim["lower"], claim["upper"]) == pytest.approx((-1.0, 1.0), rel=1e-7)
     circle = small(Periodic(24.0, (0.0, 6.0, 12.0)), [(0, 0, 2, 5.0)])
     for row, half in ((29.0, 1.5), (-19.5, 2.0), (0.0, 500.0)):
         [claim] = boxes(proven(circle, [[row]], half)[1])
@@ -101,6 +107,13 @@ def test_every_number_of_a_box_is_checked():
     rejected(data, {**claim, "radius": {**claim["radius"], "age": -1.0}}, "negative")
     rejected(data, {**claim, "radius": {**claim["radius"], "town": 1.0}}, "do not move")
     rejected(data, {**claim, "output": 1}, "IndexError")
+
+
+def test_weights_of_both_signs_need_both_ends():
+    data, record = proven(model(1, spec=SPECS[-1], dims=(3,)), rows(1, 4, missing=False), HALF)
+    [claim] = boxes(record)
+    rejected(data, {**claim, "lower": claim["lower"] + 1e-9}, "the witnesses prove")
+    rejected(data, {**claim, "upper": claim["upper"] - 1e-9}, "the witnesses prove")
 
 
 def test_smooth_functionals_and_cells_without_a_matrix_have_no_box():
