@@ -17,7 +17,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees import box_checker, checker
 from eigcore.guarantees.box import local_table, named_row
 from eigcore.guarantees.certificate import radii_of
-from eigcore.guarantees.slopes import EPS, ROUNDING
+from eigcore.guarantees.slopes import EPS, ROUNDING, lengths
 from eigcore.portable.description import Described
 
 Claim = dict[str, Any]
@@ -67,13 +67,13 @@ def _side(exact: Any, member: Any, places: Any, output: int, side: int) -> Claim
 
     here = [box_checker.values(exact, p, t) for p, (t, _) in enumerate(places)]
     total = matrix({0: 1} | {row: factor for own in here for row, factor in own.items()})
-    size, pushes = np.linalg.norm(total), []
+    size, pushes = lengths(total), []
     for p, (t, r) in enumerate(places):
         if r and t is not None:
             there = [box_checker.values(exact, p, c) for c in box_checker.corners(exact, p, t, r)]
             R = _top(np.array([side * matrix(checker.turn(here[p], own)) for own in there]))
             pushes.append([R[i, : i + 1].tolist() for i in range(len(R))])
-            total, size = total + side * R, size + np.linalg.norm(R)
+            total, size = total + side * R, size + lengths(R)
     margin = ROUNDING * (member.d + len(places)) * EPS * size
     values = np.linalg.eigvalsh(total) + side * margin
     return {"push": pushes, "ends": np.where(np.array(member.weights) != 0, values, 0).tolist()}

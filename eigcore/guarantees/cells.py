@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.guarantees.objective import Objective
-from eigcore.guarantees.slopes import EPS
+from eigcore.guarantees.slopes import EPS, lengths
 
 SMALL = 256 * EPS
 """Ends closer than this, relative to the matrices, are not split further."""
@@ -199,7 +199,7 @@ class Cells:
         return weighted_norm(self.objective, top - rows)
 
     def _norm(self, row: np.ndarray) -> float:
-        return float(np.linalg.norm(row))
+        return float(lengths(row))
 
 
 def directed(objective: Objective, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -220,6 +220,6 @@ def weighted_norm(objective: Objective, rows: np.ndarray) -> np.ndarray:
     """Return Σ_s |σ_s| · L_s · ‖M_s‖_F for flat rows (..., total): (...)."""
     total = np.zeros(rows.shape[:-1])
     for group in objective.groups:
-        each = np.linalg.norm(group.of(rows), axis=(-2, -1))
+        each = lengths(group.of(rows), axis=(-2, -1))
         total = total + group.shape.lipschitz * each @ np.abs(group.weights)
     return total

@@ -19,7 +19,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.guarantees.cells import Cells, directed, weighted_norm
 from eigcore.guarantees.interval import reach_of
 from eigcore.guarantees.objective import Group, Objective, Projected
-from eigcore.guarantees.slopes import EPS, ROUNDING
+from eigcore.guarantees.slopes import EPS, ROUNDING, lengths
 
 ENTRIES = 2**22
 """Largest number of matrix entries in memory at a time."""
@@ -104,7 +104,7 @@ def _chunk(objective: Objective, cells: list[Cells], boxes: np.ndarray) -> Ends:
 
 def _sides(objective: Objective, cells: list[Cells], boxes: np.ndarray) -> Sides:
     top = bottom = np.broadcast_to(objective.base, (len(boxes), objective.total))
-    size = np.full(len(boxes), np.linalg.norm(objective.base))
+    size = np.full(len(boxes), lengths(objective.base))
     slip, straight = np.zeros(len(boxes)), np.ones(len(boxes), dtype=bool)
     slopes, measure = [], []
     for column, own in zip(cells, boxes.T, strict=True):
@@ -178,8 +178,8 @@ def _with_projection(
     return Sides(
         sides.top + top,
         sides.bottom + bottom,
-        sides.size + sizes + np.linalg.norm(top, axis=1) + np.linalg.norm(bottom, axis=1),
-        sides.slip + z.rounding * np.linalg.norm(p.slopes, axis=-1).max(initial=0.0),
+        sides.size + sizes + lengths(top, axis=1) + lengths(bottom, axis=1),
+        sides.slip + z.rounding * lengths(p.slopes, axis=-1).max(initial=0.0),
         slopes,
         sides.straight & (gone | ((met > 0).sum(1) <= 1)) & ~both,
         measure,
@@ -217,9 +217,11 @@ def _centre(
     others, neighbour = (along[..., :k], k - 1) if up else (along[..., k + 1 :], k + 1)
     if not others.shape[-1]:
         return here, slope, np.zeros_like(rest)
-    beta = np.einsum("nsj,nj->ns", np.linalg.norm(others, axis=-1), half)
-    norm = np.einsum("nsj,nj->ns", np.linalg.norm(slopes, axis=(-2, -1)), half)
+    beta = np.einsum("nsj,nj->ns", lengths(others, axis=-1), half)
+    norm = np.einsum("nsj,nj->ns", lengths(slopes, axis=(-2, -1)), half)
     gap = np.abs(lam[..., k] - lam[..., neighbour]) - moved - norm
     root = np.hypot(gap, 2 * beta)
-    second = np.where(gap > 0, 2 * beta**2 / np.where(gap > 0, root + gap, 1.0), (root - gap) / 2)
+    second = np.where(
+        gap > 0, 2 * beta * (beta / np.where(gap > 0, root + gap, 1.0)), (root - gap) / 2
+    )
     return here, slope, np.minimum(rest, second)

@@ -19,7 +19,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Column, Encoding
 from eigcore.encoding.terms import HAT, LEVEL, Term
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, member_slopes, power_of
+from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes
 from eigcore.portable.description import Described
 from eigcore.portable.predict import decision
 
@@ -107,8 +107,7 @@ def _decision(
     terms = [_terms(part, own, u) for part, own in zip(encoding.parts, cells, strict=True)]
     total, sizes = 0.0, np.abs(static.offset)
     for m in members:
-        power = power_of(m.packed)
-        norms = power * np.linalg.norm(m.packed / power, axis=-1)
+        norms = lengths(m.packed, axis=-1)
         size, error = norms[:1], 0.0
         for part, where in zip(terms, encoding.slices, strict=True):
             own, off = (each @ norms[1:][where] for each in part)

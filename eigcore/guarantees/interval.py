@@ -16,7 +16,7 @@ import numpy as np
 from eigcore.core.canonical import matrices
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding, Periodic
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, member_slopes, norms
+from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes, norms
 from eigcore.portable.description import Described
 
 Ends = tuple[np.ndarray, np.ndarray]
@@ -161,8 +161,8 @@ def _member(
         minus = (vectors * np.maximum(-values, 0)[:, None, :]) @ vectors.mT
         rises.append(Push(_along(each.right, plus), _along(each.left, minus)))
         falls.append(Push(_along(each.right, minus), _along(each.left, plus)))
-    size = np.abs(terms) @ np.linalg.norm(packed[1:], axis=-1)
-    size = size + np.linalg.norm(packed[0]) + _size(rises) + _size(falls)
+    size = np.abs(terms) @ lengths(packed[1:], axis=-1)
+    size = size + lengths(packed[0]) + _size(rises) + _size(falls)
     margin = ROUNDING * (m.spec.dim + len(packed)) * EPS * size + extra
     low, high = _values(m, A, rises, falls)
     return low - m.shape.lipschitz * margin, high + m.shape.lipschitz * margin
@@ -173,7 +173,7 @@ def _along(lengths: np.ndarray, S: np.ndarray) -> np.ndarray:
 
 
 def _size(pushes: list[Push]) -> np.ndarray | float:
-    each = (np.linalg.norm(a, axis=(1, 2)) + np.linalg.norm(b, axis=(1, 2)) for a, b in pushes)
+    each = (lengths(a, axis=(1, 2)) + lengths(b, axis=(1, 2)) for a, b in pushes)
     return sum(each, start=0.0)
 
 

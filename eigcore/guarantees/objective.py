@@ -17,7 +17,7 @@ from eigcore.core.functionals import Functional
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding, Periodic
 from eigcore.guarantees.domain import Axis
-from eigcore.guarantees.slopes import MemberSlopes, Shape, member_slopes, norms
+from eigcore.guarantees.slopes import MemberSlopes, Shape, lengths, member_slopes, norms
 from eigcore.portable.description import Described
 from eigcore.portable.predict import decision
 
@@ -134,7 +134,7 @@ class Objective:
             where = self.terms[s.place][0].encoding.slices[own]
             packed = s.member.packed[1:][where][:, s.output]
             rows.append(terms @ packed)
-            size = np.abs(terms) @ np.linalg.norm(packed, axis=-1)
+            size = np.abs(terms) @ lengths(packed, axis=-1)
             sizes = np.maximum(sizes, size)
         return self._row(rows), sizes
 
@@ -201,7 +201,7 @@ class Objective:
                 rows.append(np.zeros((len(z), s.member.packed.shape[-1])))
                 continue
             rows.append(terms @ packed)
-            sizes = np.maximum(sizes, np.abs(terms) @ np.linalg.norm(packed, axis=-1))
+            sizes = np.maximum(sizes, np.abs(terms) @ lengths(packed, axis=-1))
         return self._row(rows), sizes
 
     def values(self, points: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +120,7 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
 
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)
-        power = power_of(packed)
-        largest = power * np.linalg.norm(packed / power, axis=-1).max()
+        largest = lengths(packed, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
         parts = range(len(static.encoding.parts))
         slopes = tuple(matrices(spec, static.encoding.pieces(j, packed[1:]).slopes) for j in parts)
@@ -215,6 +215,12 @@ def constant(encoding: Encoding, members: list[MemberSlopes], columns: list[int]
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
         bound += m.lipschitz * power * float(np.sqrt(norms(squares).max()))
     return bound
+
+
+def lengths(a: np.ndarray, axis: Any = None) -> Any:
+    """Return `np.linalg.norm`, of numbers whose squares are no floats too."""
+    power = power_of(a)
+    return power * np.linalg.norm(a / power, axis=axis)
 
 
 def power_of(*arrays: np.ndarray) -> float:

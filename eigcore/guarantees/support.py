@@ -18,7 +18,7 @@ from eigcore.encoding import Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.interval import reach_of
 from eigcore.guarantees.objective import part_terms
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, member_slopes, norms
+from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes, norms
 from eigcore.guarantees.units import Ends
 from eigcore.portable.description import Described
 
@@ -57,7 +57,7 @@ def part_change(
 
     def of(m: MemberSlopes) -> tuple[np.ndarray, np.ndarray]:
         packed = m.packed[1:][encoding.slices[j]]
-        size = np.einsum("nt,to->no", np.abs(a) + np.abs(b), np.linalg.norm(packed, axis=-1))
+        size = np.einsum("nt,to->no", np.abs(a) + np.abs(b), lengths(packed, axis=-1))
         error = (ROUNDING + packed.shape[0]) * EPS * size
         error = error + moved * norms(m.slopes[j]).max(initial=0.0)
         return matrices(m.spec, np.einsum("nt,tok->nok", b - a, packed)), error
