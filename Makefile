@@ -12,7 +12,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants picture rmt-figures clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture rmt-figures clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -69,6 +69,10 @@ sanitize: $(DEV)/installed
 # deliberate faults in the guarantees, each of which a test must notice; half an hour
 mutants: $(DEV)/installed
 	$(DEV)/bin/python tests/guarantees/mutants.py
+
+# ten million pairs of rows against everything that is proven; hours, so see also --pairs
+attack: $(DEV)/installed
+	$(DEV)/bin/python -m benchmarks.attack
 
 golden: $(DEV)/installed
 	$(DEV)/bin/python -m eigcore.testing.golden

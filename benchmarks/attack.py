@@ -293,8 +293,8 @@ def box_claims(target, rng, fixed):
     sources = [("box around a row", local.decision_lower, local.decision_upper)]
     try:
         claims = [c for c in model.prove(boxes=(table, radius)).claims if c["kind"] == "box"]
-        ends = ([c[end] for c in claims] for end in ("lower", "upper"))
-        sources.append(("box with an exact proof", *ends))
+        low, high = ([c[end] for c in claims] for end in ("lower", "upper"))
+        sources.append(("box with an exact proof", low, high))
     except EigcoreError:  # smooth functionals have none
         pass
     for name, *ends in sources:
@@ -335,18 +335,10 @@ def attack(target, pair, ratio, rng, rounds):
         found = np.nan_to_num(ratio(a, b), nan=np.inf)
         best = max(best, float(found.max()))
         order = np.argsort(-found, kind="stable")[:KEPT]
-        fresh = drawn(model, rng, BATCH)
-        grown = nudged(
-            model,
-            rng,
-            np.repeat(np.stack([x[order], y[order]]), BATCH // KEPT // 2, 1).reshape(
-                -1, x.shape[1]
-            ),
-        ).reshape(2, -1, x.shape[1])
-        x, y = (
-            np.concatenate([g, f[len(g) :]])
-            for g, f in zip(grown, (fresh, drawn(model, rng, BATCH)), strict=True)
-        )
+        parents = np.stack([x, y])[:, order].repeat(BATCH // KEPT // 2, axis=1)
+        grown = nudged(model, rng, parents.reshape(-1, x.shape[1])).reshape(parents.shape)
+        fresh = drawn(model, rng, BATCH).reshape(grown.shape)
+        x, y = np.concatenate([grown, fresh], axis=1)
     return best
 
 

@@ -1,4 +1,4 @@
-"""Proofs: seconds to make and to check, and bytes. Run: python -m benchmarks.proofs"""
+"""Proofs and a box: seconds to make and to check, and bytes. Run: python -m benchmarks.proofs"""
 
 import time
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Encoding, PiecewiseLinear
-from eigcore.guarantees import checker
+from eigcore.guarantees import box_checker, checker
+from eigcore.guarantees.box_proof import box_claims
+from eigcore.guarantees.proof import Proof
 
 CASES = [(8, 16, 5, 4), (8, 16, 9, 12), (8, 16, 13, 12), (50, 16, 5, 12)]
 """Columns, knots, order and members; the third is of the size of a California housing model."""
@@ -31,8 +33,9 @@ def made(columns, knots, dim, members, seed=0):
 def main():
     """Print a table."""
     names = ["columns", "pieces", "order", "members", "certify, s", "prove, s", "check, s"]
-    print(f"| {' | '.join([*names, 'proof, KB', 'claims'])} |")
-    print("|---" * 9 + "|")
+    names += ["proof, KB", "claims", "prove a box, s", "check it, s", "box, KB"]
+    print(f"| {' | '.join(names)} |")
+    print("|---" * len(names) + "|")
     for columns, knots, dim, members in CASES:
         model = made(columns, knots, dim, members)
         times = [time.perf_counter()]
@@ -43,9 +46,16 @@ def main():
         text = proof.to_json().encode()
         count = checker.check(proof.model, text)
         times.append(time.perf_counter())
-        certify, prove, check = np.diff(times)
+        row = [[0.4] * columns]
+        exact = checker.Model.read(proof.model)
+        box = Proof(proof.model, tuple(box_claims(model, exact, row, 0.05))).to_json().encode()
+        times.append(time.perf_counter())
+        checker.check(proof.model, box, kinds=box_checker.CLAIMS)
+        times.append(time.perf_counter())
+        certify, prove, check, prove_box, check_box = np.diff(times)
         sizes = f"| {columns} | {knots} | {dim} | {members} | {certify:.2f} | {prove:.2f} "
-        print(f"{sizes}| {check:.1f} | {len(text) / 1024:.0f} | {count} |")
+        sizes += f"| {check:.1f} | {len(text) / 1024:.0f} | {count} "
+        print(f"{sizes}| {prove_box:.2f} | {check_box:.1f} | {len(box) / 1024:.0f} |")
 
 
 if __name__ == "__main__":

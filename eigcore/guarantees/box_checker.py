@@ -110,4 +110,6 @@ CLAIMS = {**checker.CLAIMS, "box": (box, WORDS)}
 
 
 if __name__ == "__main__":
-    sys.exit(checker.main(*sys.argv[1:], CLAIMS) if len(sys.argv) == 3 else __doc__)
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    checker.main(sys.argv[1], sys.argv[2], CLAIMS)

@@ -168,9 +168,9 @@ def _terms(part: Column, cells: Cells, u: float) -> tuple[np.ndarray, np.ndarray
     low, high = np.nan_to_num(low), np.nan_to_num(high)
     far = np.maximum(np.abs(low), np.abs(high)) + np.abs(c.origin)
     with np.errstate(over="ignore", invalid="ignore"):
-        if (c.form == LEVEL).any():
+        if np.any(c.form == LEVEL):
             size, error = 1.0 * (low == c.origin), 0.0 * (low + c.origin)
-        elif (c.form == HAT).any():
+        elif np.any(c.form == HAT):
             ends = np.maximum(_hat(low, c), _hat(high, c))
             error = (4 * u * (far + c.period) + slip) / np.minimum(c.width, c.left) + 4 * u
             size, error = np.maximum(ends, 0.0), np.where(ends > -error, np.minimum(error, 1), 0.0)
@@ -193,9 +193,6 @@ def _ramp(
     live = (b + moved > c.low) & (a - moved < c.high)
     size = np.maximum(*(np.abs(np.clip(each, c.low, c.high)) for each in (a, b)))
     error = np.where(live, np.minimum(moved, c.high - c.low), 0.0)
-    for end in (c.low, c.high):  # other ends than 0 and 1 are limits, (t − center) / scale
-        limit = np.isfinite(end) & (end != 0) & (end != 1)
-        error = error + 4 * u * np.where(limit, np.abs(end), 0.0)
     return size, error
 
 

@@ -210,8 +210,8 @@ def constant(encoding: Encoding, members: list[MemberSlopes], columns: list[int]
                 squares = squares + slope @ slope
             else:
                 parts = [(j, 1.0), *through]
-                size = sum(abs(w) * norms(m.slopes[p]).max(0, initial=0.0) for p, w in parts)
-                size = size / power
+                largest = [abs(w) * norms(m.slopes[p]).max(0, initial=0.0) for p, w in parts]
+                size = np.sum(largest, axis=0) / power
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
         bound += m.lipschitz * power * float(np.sqrt(norms(squares).max()))
     return bound

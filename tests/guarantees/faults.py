@@ -1,10 +1,12 @@
-"""Deliberate faults in explanations and in proofs of boxes, for `mutants.py`."""
+"""Deliberate faults in explanations, boxes, rounding and what is reached, for `mutants.py`."""
 
 VALUES = ("test_contributions.py",)
 CURVES = ("test_curve.py",)
 WORDS = ("test_sentences.py",)
 LOCAL = ("test_explanation.py",)
 BOXES = ("test_box_checker.py",)
+EVALUATION = ("test_evaluation.py",)
+REACHED = ("test_reached.py",)
 
 EXPLANATIONS = [
     # shapley weights off
@@ -233,4 +235,46 @@ PROVEN_BOXES = [
     ("box_proof.py", "for other in others:", "for other in []:", BOXES),
     ("box_proof.py", "np.round(first + margin * np.eye(d), digits)", "first", BOXES),
     ("box_proof.py", "eigvalsh(total) + side * margin", "eigvalsh(total)", BOXES),
+]
+
+SEEN = [
+    # rounding: of cells, of sums of a projection, of the offset, of terms at all
+    ("evaluation.py", "stored = 0.0 if u == EPS else 4 * u * far", "stored = 0.0", EVALUATION),
+    ("evaluation.py", "yield (len(weights) + 4) * u", "yield 0.0 * u", EVALUATION),
+    ("evaluation.py", "(len(members) + 4) * u * sizes", "0.0 * sizes", EVALUATION),
+    ("evaluation.py", "size, error = size + own, error + off", "size = size + own", EVALUATION),
+    # terms that are live only beside a knot
+    ("evaluation.py", "(b + moved > c.low) & (a - moved < c.high)", "(a < c.low)", EVALUATION),
+    (
+        "evaluation.py",
+        "(ends > -error, np.minimum(error, 1), 0.0)",
+        "(ends > 2, 1.0, 0.0)",
+        EVALUATION,
+    ),
+    # links: no e^z, overflow unseen
+    ("evaluation.py", "np.exp(value + error) * grown", "grown", EVALUATION),
+    ("evaluation.py", "total, np.inf)", "total, total)", EVALUATION),
+    # anywhere: the first piece, no missing cells
+    (
+        "evaluation.py",
+        "own.max(0, keepdims=True), off.max(0, keepdims=True)",
+        "own[:1], off[:1]",
+        EVALUATION,
+    ),
+    # reached: rounding left in, halves, the wrong row, levels of one side
+    ("reached.py", "- error.sum(0)", "", REACHED),
+    ("reached.py", "* (1 - 8 * EPS)", "* 0.5", REACHED),
+    (
+        "reached.py",
+        "zip(least.tolist(), named, named[len(sizes) :]",
+        "zip(least.tolist(), named, named",
+        REACHED,
+    ),
+    (
+        "reached.py",
+        "best[j] = rates[order[0]], start[order[0]], end[order[0]]",
+        "best[j] = rates[order[0]], start[0], end[0]",
+        REACHED,
+    ),
+    ("reached.py", "pair[:, numeric] += step", "pair[:, numeric] -= 0 * step", REACHED),
 ]

@@ -13,7 +13,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from faults import EXPLANATIONS, PROVEN_BOXES
+from faults import EXPLANATIONS, PROVEN_BOXES, SEEN
 from faults_of_bounds import DOMAINS
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +166,7 @@ FAULTS = [
     (BOX, 'if threshold is None and link == "logistic":\n        threshold = 0.5', "", BOXES),
     *EXPLANATIONS,
     *PROVEN_BOXES,
+    *SEEN,
     *DOMAINS,
 ]
 

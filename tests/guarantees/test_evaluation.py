@@ -143,6 +143,12 @@ def test_no_row_between_the_knots_exceeds_the_largest_rounding():
     assert f"within {most:.3g}"[:10] in str(m.certify())
 
 
+def test_the_largest_rounding_is_that_of_the_worst_piece():
+    m = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, 3, 1e6)])
+    each = decision_rounding(m, member_slopes(m), np.array([[2.0]]), "float64").max()
+    assert each <= largest_rounding(m, member_slopes(m), "float64")
+
+
 def test_numbers_that_overflow_have_no_rounding():
     m = small(Linear(), [(0, 0, 0, 1e300)])
     assert m.rounding([[0.0]], "float32")[0] == np.inf

@@ -54,7 +54,7 @@ def test_bounds_that_are_attained_are_reached():
 def test_nothing_is_reached_where_nothing_moves_or_rounding_could_be_all():
     still = small(Linear(), [(0, 0, 0, 1.0)])
     assert still.certify().l2_reached.value == 0.0
-    blurred = small(Linear(), [(0, 0, 0, 1e15), (0, 0, 1, 1e-3)])
+    blurred = small(Linear(), [(0, 0, 0, 1e15), (0, 0, 1, 1.0)])
     assert blurred.certify().columns[0].reached.value == 0.0
     each, together = reached(small(Encoding(()), [], dim=1), member_slopes(still)[:0])
     assert (each, together.value) == ([], 0.0)
