@@ -7,6 +7,7 @@ This file needs Python and `checker.py` alone. Copy both into a folder, read the
 docs/proofs.md says what the claim means, and proves T4.
 """
 
+import math
 import sys
 from fractions import Fraction
 
@@ -15,7 +16,7 @@ try:
 except ImportError:  # a copy beside a copy
     import checker  # pyright: ignore[reportMissingImports]
 
-require, semidefinite = checker.require, checker.semidefinite
+require, semidefinite, sign = checker.require, checker.semidefinite, checker.sign
 
 
 def values(model, p, t):
@@ -23,7 +24,12 @@ def values(model, p, t):
     if t is None:
         require(model.parts[p]["missing"], "a missing cell has no matrix")
         return {model.first[p] + model.counts[p] - 1: 1}
-    return dict(enumerate(model.values(p, t), model.first[p]))
+    return {row: f for row, f in enumerate(model.values(p, t), model.first[p]) if f}
+
+
+def turn(before, after):
+    """Return after − before, as {row: factor}."""
+    return {row: f for row, f in checker.turn(before, after).items() if f}
 
 
 def places_of(model, row, radius):
@@ -58,11 +64,27 @@ def corners(model, p, t, r):
     return [t - r, t + r, *(t + gap for gap in gaps if abs(gap) < r)]
 
 
+def diagonal(d, value):
+    """Return value · I as a lower triangle."""
+    return [[0] * i + [value] for i in range(d)]
+
+
 def plus(matrix, side, R):
     """Return side · matrix + R, for the lower triangle R of a symmetric matrix of rationals."""
     d = range(len(matrix))
     own = [[R[max(i, j)][min(i, j)] for j in d] for i in d]
     return [[(side * matrix[i][j][0] + own[i][j], side * matrix[i][j][1]) for j in d] for i in d]
+
+
+def settled(matrix, spare=0):
+    """Whether at most `spare` eigenvalues are < 0; first for whole numbers off by < 4 d in norm."""
+    unit = max(abs(x) for row in matrix for pair in row for x in pair) / Fraction(2**60)
+    if unit:
+        near = [[(a // unit, b // unit) for a, b in row] for row in matrix]
+        near = [[(a + math.isqrt(int(2 * b * b)) * sign(b, 0), 0) for a, b in row] for row in near]
+        if semidefinite(near, 1, -4 * len(matrix), spare):
+            return True
+    return semidefinite(matrix, 1, 0, spare)
 
 
 def ends(model, member, places, output, side, witness):
@@ -74,16 +96,20 @@ def ends(model, member, places, output, side, witness):
     here = [values(model, p, t) for p, (t, _) in enumerate(places)]
     moving = [(p, t, r) for p, (t, r) in enumerate(places) if r and t is not None]
     require(len(witness["push"]) == len(moving), "no witness")
-    zero = [[0] * member.d for _ in range(member.d)]
-    total = plus(matrix({0: 1} | {row: f for own in here for row, f in own.items()}), side, zero)
+    total = plus(
+        matrix({0: 1} | {row: f for own in here for row, f in own.items()}),
+        side,
+        diagonal(member.d, 0),
+    )
     for (p, t, r), R in zip(moving, witness["push"]):
         for corner in corners(model, p, t, r):
-            E = matrix(checker.turn(here[p], values(model, p, corner)))
-            require(semidefinite(plus(E, -side, R)), f"part {p} leaves its witness")
+            E = matrix(turn(here[p], values(model, p, corner)))
+            require(settled(plus(E, -side, R)), f"part {p} leaves its witness")
         total = plus(total, 1, R)
     for i, (weight, end) in enumerate(zip(member.weights, witness["ends"])):
         spare = member.d - 1 - i if side > 0 else i
-        holds = not weight or semidefinite(total, -1, side * end, spare)
+        beyond = plus(total, -1, diagonal(member.d, side * end)) if weight else total
+        holds = not weight or settled(beyond, spare)
         require(holds, f"eigenvalue {i} leaves its witness")
     return witness["ends"]
 

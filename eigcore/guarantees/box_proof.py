@@ -71,7 +71,7 @@ def _side(exact: Any, member: Any, places: Any, output: int, side: int) -> Claim
     for p, (t, r) in enumerate(places):
         if r and t is not None:
             there = [box_checker.values(exact, p, c) for c in box_checker.corners(exact, p, t, r)]
-            R = _top(np.array([side * matrix(checker.turn(here[p], own)) for own in there]))
+            R = _top(np.array([side * matrix(box_checker.turn(here[p], own)) for own in there]))
             pushes.append([R[i, : i + 1].tolist() for i in range(len(R))])
             total, size = total + side * R, size + lengths(R)
     margin = ROUNDING * (member.d + len(places)) * EPS * size

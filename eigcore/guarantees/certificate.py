@@ -181,9 +181,8 @@ def certify(
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
     sharp = constant(encoding, members, numeric) * (1 + 4 * len(members) * EPS)
-    box = None
-    if radii is not None and x is None:
-        box = _anywhere(encoding, members, numeric, bounds, radii)
+    anywhere = radii is not None and x is None
+    box = _anywhere(encoding, members, numeric, bounds, radii) if anywhere else None
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),

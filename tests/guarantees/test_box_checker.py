@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_a_box_of_monotone_columns_is_attained():
         for end, way in (("lower", -1.5), ("upper", 1.5)):
             moved = row + np.array([0, way, 0, 0, 0])
             assert claim[end] == pytest.approx(m.decision([moved])[0], rel=1e-7)
+
+
+def test_the_nearest_whole_numbers_do_not_decide_what_they_cannot():
+    one, least = (Fraction(1), Fraction(0)), Fraction(1, 2**62)
+    zero, root = (Fraction(0), Fraction(0)), (Fraction(0), Fraction(1, 2))
+    assert not box_checker.settled([[one, zero], [zero, (-least, Fraction(0))]])
+    assert box_checker.settled([[one, zero], [zero, (least, Fraction(0))]])
+    assert box_checker.settled([[one, zero], [zero, (-least, Fraction(0))]], 1)
+    assert not box_checker.settled([[one, root], [root, (Fraction(1, 2) - least, Fraction(0))]])
+    assert box_checker.settled([[one, root], [root, (Fraction(1, 2), Fraction(0))]])
 
 
 def test_every_kink_inside_a_box_counts():
@@ -134,7 +145,7 @@ def test_copies_of_both_files_need_python_alone(tmp_path):
     source = Path(box_checker.__file__).read_text()
     tree = ast.walk(ast.parse(source))
     names = {a.name for node in tree if isinstance(node, ast.Import) for a in node.names}
-    assert names == {"sys", "checker"}
+    assert names == {"math", "sys", "checker"}
     (tmp_path / "box_checker.py").write_text(source)
     (tmp_path / "checker.py").write_text(Path(checker.__file__).read_text())
     proof = model(dims=(3,)).prove(boxes=(rows(2), 0.1))
