@@ -10,6 +10,7 @@ and the link.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,7 +163,7 @@ def _pieces(part: Column) -> Cells:
 
 def _terms(part: Column, cells: Cells, u: float) -> tuple[np.ndarray, np.ndarray]:
     """Bound |φ_b| and its error for each term of a part: (cells, terms) each."""
-    c = Term(*np.array(part.constants()).T)
+    c = _constants(part)
     low, high, slip = (each[:, None] for each in cells)
     gone = np.isnan(low)
     low, high = np.nan_to_num(low), np.nan_to_num(high)
@@ -177,6 +178,12 @@ def _terms(part: Column, cells: Cells, u: float) -> tuple[np.ndarray, np.ndarray
         else:
             size, error = _ramp(low, high, slip, far, c, u)
     return np.where(gone, np.nan_to_num(c.fill), size), np.where(gone, 0.0, error)
+
+
+@lru_cache(maxsize=1024)
+def _constants(part: Column) -> Any:
+    """Return the terms of a part as one `Term` of arrays (terms,)."""
+    return Term(*np.array(part.constants()).T)
 
 
 def _hat(t: np.ndarray, c: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from eigcore.guarantees.units import prediction_change, prediction_ends
 MOVING = np.array([1.0, 1.0, 1.0, 0.0, 1.0])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.sampled_from(FUNCTIONALS), st.integers(0, 10**6), st.floats(-3, 1))
 def test_no_point_of_a_box_with_ends_leaves_its_interval(variant, seed, log_size):
     m, rng = made(variant, seed % 1000), np.random.default_rng(seed)

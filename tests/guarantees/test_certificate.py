@@ -36,7 +36,7 @@ def slack(values):
     return 1e-9 * (1 + np.abs(values).max())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(variants, st.integers(0, 1000), st.floats(-3, 3))
 def test_no_change_of_one_column_exceeds_its_bound(variant, seed, log_size):
     m, rng = made(variant, seed), np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def test_no_change_of_one_column_exceeds_its_bound(variant, seed, log_size):
     assert np.abs(m.decision(moved) - before).max() <= certificate.columns[3].bound + slack(before)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(variants, st.integers(0, 1000), st.floats(-3, 3))
 def test_no_change_of_all_columns_exceeds_l1_l2_and_box(variant, seed, log_size):
     m, rng = made(variant, seed), np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_no_change_of_all_columns_exceeds_l1_l2_and_box(variant, seed, log_size)
     assert certificate.l2_reached.value <= certificate.l2 <= certificate.l2_simple
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(variants, st.integers(0, 1000), st.floats(-4, 2), st.sampled_from(["identity", "logistic"]))
 def test_no_point_of_a_box_leaves_its_interval(variant, seed, log_size, link):
     m, rng = made(variant, seed, link=link, target_scale=0.3), np.random.default_rng(seed)
