@@ -180,13 +180,13 @@ def certify(
     columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
-    sharp = constant(encoding, members, numeric) * (1 + 4 * len(members) * EPS)
-    anywhere = radii is not None and x is None
-    box = _anywhere(encoding, members, numeric, bounds, radii) if anywhere else None
+    box = None
+    if x is None and radii is not None:
+        box = _anywhere(encoding, members, numeric, bounds, radii)
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),
-        l2=min(simple, sharp),
+        l2=min(simple, constant(encoding, members, numeric)),
         l2_simple=simple,
         l2_reached=together,
         convex=_joint(members, [columns[j].convex for j in numeric], encoding, "convex"),

@@ -214,7 +214,7 @@ def constant(encoding: Encoding, members: list[MemberSlopes], columns: list[int]
                 size = np.sum(largest, axis=0) / power
                 squares = squares + size[:, None, None] ** 2 * np.eye(m.spec.dim)
         bound += m.lipschitz * power * float(np.sqrt(norms(squares).max()))
-    return bound
+    return bound * (1 + 4 * len(members) * EPS)
 
 
 def lengths(a: np.ndarray, axis: Any = None) -> Any:
