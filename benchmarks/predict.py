@@ -1,4 +1,4 @@
-"""Time of predictions beside boosted trees: ``python -m benchmarks.predict [--table FILE --target NAME]``.
+"""Time of predictions beside boosted trees: ``python -m benchmarks.predict``.
 
 All are fitted with their defaults on 85 % of a table, and predict its other rows, one of them, and
 all of them repeated, on the same number of threads. Each time is the least of some; the rounds of
