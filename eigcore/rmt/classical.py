@@ -10,6 +10,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt.batch import batches
 from eigcore.rmt.inputs import check_positive, check_ratio, floats, numbers, on_host
 from eigcore.rmt.law import Law
 
@@ -137,6 +138,7 @@ class Discrete(Law):
         return np.diag(values[ascending][np.minimum(places, len(values) - 1)])
 
 
+@batches(sigma=0)
 def semicircle(sigma: Any = 1.0, *, backend: str | Backend | None = None) -> Semicircle:
     """Return Wigner's semicircle law, of variance σ², on [−2σ, 2σ].
 
@@ -156,6 +158,7 @@ def semicircle(sigma: Any = 1.0, *, backend: str | Backend | None = None) -> Sem
     return Semicircle(chosen, (sigma,))
 
 
+@batches(c=0)
 def marchenko_pastur(c: Any, *, backend: str | Backend | None = None) -> MarchenkoPastur:
     """Return the law of the sample covariance of white data: c z m² − (1 − c − z) m + 1 = 0.
 
@@ -180,6 +183,7 @@ def marchenko_pastur(c: Any, *, backend: str | Backend | None = None) -> Marchen
     return MarchenkoPastur(chosen, (c,))
 
 
+@batches(strengths=1, c=0)
 def spiked(strengths: Any, c: Any, *, backend: str | Backend | None = None) -> Spiked:
     """Return the Marchenko–Pastur law with spikes, of the covariance I + Σ ℓᵢ uᵢ uᵢᵀ.
 
@@ -208,6 +212,7 @@ def spiked(strengths: Any, c: Any, *, backend: str | Backend | None = None) -> S
     return Spiked(chosen, (c, strengths))
 
 
+@batches(values=1, weights=1)
 def discrete(values: Any, weights: Any = None, *, backend: str | Backend | None = None) -> Discrete:
     """Return the law with atoms only, such as the eigenvalues of a fixed matrix.
 

@@ -61,7 +61,7 @@ def check_ratio(backend: Backend, c: Array) -> None:
     if value.shape != () or not np.isfinite(value) or value <= 0:
         raise InvalidInput(
             f"c is {value.tolist()}; expected one positive number, the ratio p / n of dimension to "
-            "samples. Write c=p / n, such as c=0.5."
+            "samples, or a vector of them for as many laws. Write c=p / n, such as c=0.5."
         )
 
 

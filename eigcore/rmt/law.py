@@ -36,6 +36,10 @@ class Law(abc.ABC):
     """
 
     name: ClassVar[str] = "law"
+    elementwise: ClassVar[bool] = True
+    """Whether parameters (k, ...) give the transforms of k laws, each at its own z (k,)."""
+    unknowns: int = 0
+    """The number of unknowns of `joined`; 0 in closed form."""
 
     def __init__(self, backend: Backend, parameters: tuple[Array, ...]):
         self.backend, self.parameters = backend, parameters
@@ -56,16 +60,8 @@ class Law(abc.ABC):
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         """Return a matrix of this order whose spectrum follows the law."""
 
-    @cached_property
-    def unknowns(self) -> int:
-        """The number of unknowns of `joined`."""
-        return self.host._initial(np.array([1j])).size
-
     def joined(self, d: Array, z: Array) -> tuple[Array, Array]:
-        """Return m(z) and the next unknowns from the law's unknowns d (k, u), for a larger system.
-
-        A law in closed form has u = 0 unknowns.
-        """
+        """Return m(z) and the next unknowns from unknowns d (k, u), for a larger system."""
         return self._transform(z), d
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
@@ -102,10 +98,7 @@ class Law(abc.ABC):
         return self._edges()
 
     def support(self) -> Array:
-        """Return the intervals of the support outside the atoms, ascending: (k, 2) array.
-
-        Bulks of a mass below 1e-5 may be missed, but not in covariance laws and Hessians.
-        """
+        """Return the intervals of the support outside the atoms, ascending: (k, 2) array."""
         return self._own_edges
 
     def atoms(self) -> list[tuple[Array, Array]]:
@@ -179,16 +172,19 @@ class Law(abc.ABC):
         """
         xp = self.backend.xp
         z, real = complexes(self.backend, z)
-        self._check_off_support(on_host(self.backend, z))
+        self.check_off_support(on_host(self.backend, z))
         lower = xp.imag(z) < 0
         flat = xp.reshape(xp.where(lower, xp.conj(z), z), (-1,))
         m = xp.reshape(self._transform(flat), z.shape)
         return xp.real(m) if real else xp.where(lower, xp.conj(m), m)
 
-    def _check_off_support(self, z: np.ndarray) -> None:
+    def check_off_support(self, z: np.ndarray) -> None:
+        """Raise InvalidInput unless z (...) is finite, and off the support where it is real."""
         if not np.isfinite(z).all():
             raise InvalidInput("z holds NaN or infinity; expected finite numbers, such as z=-1.0.")
         x = np.real(z)[np.imag(z) == 0]
+        if not x.size:
+            return
         intervals = [*map(tuple, self.host.support()), *((a, a) for a, _ in self.host.atoms())]
         for lo, hi in intervals:
             bad = x[(x >= lo) & (x <= hi)]
@@ -204,17 +200,21 @@ class Law(abc.ABC):
         xp = self.backend.xp
         x = floats(self.backend, x)
         flat = xp.reshape(x, (-1,))
-        places = on_host(self.backend, flat)
-        inside = np.zeros(places.shape, bool)
-        for lo, hi in self.host.support():
-            inside |= (places > lo) & (places < hi)
+        inside = self.inside(on_host(self.backend, flat))
         if not inside.any():
             return 0.0 * x
         chosen = self.backend.asarray(np.flatnonzero(inside))
         m = xp.imag(self._boundary(xp.take(flat, chosen, axis=0))) / math.pi
         back = self.backend.asarray(np.maximum(np.cumsum(inside) - 1, 0))
         found = xp.where(self.backend.asarray(inside), xp.take(m, back, axis=0), 0.0)
-        return xp.reshape(found, x.shape)
+        return xp.reshape(xp.clip(found, 0.0, None), x.shape)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return whether real places (k,) lie inside the support: (k,)."""
+        found = np.zeros(x.shape, bool)
+        for lo, hi in self.host.support():
+            found |= (x > lo) & (x < hi)
+        return found
 
     @cached_property
     def _series(self) -> list[Series]:
