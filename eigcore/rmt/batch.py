@@ -12,7 +12,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.errors import InvalidInput, NotSupported
 from eigcore.rmt.equation import EquationLaw
-from eigcore.rmt.inputs import complexes, floats, numbers, on_host
+from eigcore.rmt.inputs import complexes, numbers, on_host, places_on_line
 from eigcore.rmt.law import Law
 
 CHUNK = 2**22
@@ -72,7 +72,7 @@ class Laws:
         xp = self.backend.xp
         if not self.members[0].elementwise:
             return self._stacked("density", x)
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         flat = xp.reshape(x, (-1,))
         inside = np.stack([law.inside(on_host(self.backend, flat)) for law in self.members])
         law, place = np.nonzero(inside)

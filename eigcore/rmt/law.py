@@ -14,7 +14,17 @@ from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput, NotSupported
-from eigcore.rmt.inputs import check_bounded, check_count, complexes, floats, on_host
+from eigcore.rmt.inputs import (
+    check_bounded,
+    check_count,
+    check_finite,
+    check_outside,
+    check_rng,
+    complexes,
+    floats,
+    on_host,
+    places_on_line,
+)
 from eigcore.rmt.series import Series, pieces
 
 CONTOUR = 128
@@ -148,8 +158,8 @@ class Law(abc.ABC):
 
     def _no_spikes(self, asked: str) -> str:
         return (
-            f"The {self.name} has no {asked}: it has no direction that stands out. Expected a law "
-            "with spikes. Type: eigcore.rmt.spiked(strengths, c)"
+            f"The {self.name} has no {asked}: no direction stands out. Expected a law with spikes. "
+            "Type: eigcore.rmt.spiked(strengths, c)"
         )
 
     def stieltjes(self, z: Any) -> Array:
@@ -180,25 +190,15 @@ class Law(abc.ABC):
 
     def check_off_support(self, z: np.ndarray) -> None:
         """Raise InvalidInput unless z (...) is finite, and off the support where it is real."""
-        if not np.isfinite(z).all():
-            raise InvalidInput("z holds NaN or infinity; expected finite numbers, such as z=-1.0.")
-        x = np.real(z)[np.imag(z) == 0]
-        if not x.size:
-            return
-        intervals = [*map(tuple, self.host.support()), *((a, a) for a, _ in self.host.atoms())]
-        for lo, hi in intervals:
-            bad = x[(x >= lo) & (x <= hi)]
-            if bad.size:
-                raise InvalidInput(
-                    f"z = {bad[0]:.9g} lies on the support, in [{lo:.9g}, {hi:.9g}]; expected a "
-                    "complex z, or a real one off the support. Type law.density(x) for the "
-                    "density, or law.stieltjes(x + 1e-3j)."
-                )
+        check_finite(z)
+        if not np.imag(z).all():
+            atoms = ((float(a), float(a)) for a, _ in self.host.atoms())
+            check_outside(np.real(z)[np.imag(z) == 0], [*map(tuple, self.host.support()), *atoms])
 
     def density(self, x: Any) -> Array:
         """Return the density at real x, without atoms: (...) array. It is 0 off the support."""
         xp = self.backend.xp
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         flat = xp.reshape(x, (-1,))
         inside = self.inside(on_host(self.backend, flat))
         if not inside.any():
@@ -226,7 +226,7 @@ class Law(abc.ABC):
 
     def cdf(self, x: Any) -> Array:
         """Return the mass at or below real x, atoms included: (...) array."""
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         total = 0.0 * x
         for place, mass in self.atoms():
             total = total + self.backend.xp.where(x >= place, mass, 0.0)
@@ -245,6 +245,7 @@ class Law(abc.ABC):
             )
         check_bounded(self.name, self._hull(), "quantile")
         lo, hi = (np.full(asked.shape, end) for end in self._hull())
+        hi = np.where(self.host.cdf(lo) >= asked - 1e-13, lo, hi)
         for _ in range(70):
             middle = 0.5 * (lo + hi)
             enough = self.host.cdf(middle) >= asked - 1e-13
@@ -272,10 +273,7 @@ class Law(abc.ABC):
         turn = np.exp(2j * np.pi * (np.arange(CONTOUR // 2) + 0.5) / CONTOUR)
         z = self.backend.asarray(centre + radius * turn)
         weighted = self._transform(z) * self.backend.asarray(radius * turn)
-        powers, found = weighted, []
-        for _ in range(k):
-            powers = powers * z
-            found.append(-xp.mean(xp.real(powers)))
+        found = [-xp.mean(xp.real(weighted * z**j)) for j in range(1, k + 1)]
         return xp.stack(found) if found else self.backend.asarray(np.zeros(0))
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
@@ -291,6 +289,8 @@ class Law(abc.ABC):
         -------
         (p, p) or (n, n) array
         """
+        check_count("n", n, 1)
+        check_rng(rng)
         return self.backend.asarray(self.host._draw(self._order(n), rng))
 
     def plot(self, axes: Any = None, points: int = 400) -> Any:
