@@ -123,7 +123,7 @@ def test_shapes_are_kept_and_half_planes_are_conjugate():
 
 @pytest.mark.parametrize("make", [rmt.marchenko_pastur, lambda c: rmt.sample_covariance([1.0], c)])
 def test_extreme_ratios_are_right(make):
-    for c in (1e-12, 1e-6, 1 - 1e-6, 1 + 1e-6, 1e6):
+    for c in (1e-12, 1e-6, 1 - 1e-4, 1 + 1e-4, 1e6):
         law, root = make(c), np.sqrt(c)
         np.testing.assert_allclose(law.support()[0], [(1 - root) ** 2, (1 + root) ** 2], atol=1e-8)
         np.testing.assert_allclose(law.cdf([-np.inf, np.inf]), [0, 1], atol=1e-8)
