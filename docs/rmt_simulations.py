@@ -29,8 +29,7 @@ def hessian(kind: str, p: int = 800, n: int = 6000) -> rmt.HessianLaw:
     if kind == "logistic":
         return rmt.hessian_glm("logistic", "logistic", first, zero, 2 * second, None, p / n)
     if kind == "exponential":
-        model = ("exponential", "logistic", first, first, second / 2, None, p / n)
-        return rmt.hessian_glm(*model, spacing=0.02)  # the tail needs many nodes
+        return rmt.hessian_glm("exponential", "logistic", first, first, second / 2, None, p / n)
     if kind == "phase":
         w = 0.6 * first + 0.8 * second
         return rmt.hessian_glm("phase_retrieval", "phase_retrieval", None, first, w, None, p / n)

@@ -15,19 +15,21 @@ def same_everywhere(function, *arrays, followed=None, step=1e-4):
         found = function(*(on(name, a) for a in arrays))
         np.testing.assert_allclose(host(found), expected, rtol=1e-10, atol=1e-12, err_msg=name)
     rng = np.random.default_rng(0)
-    for number in followed:
-        direction = rng.normal(size=arrays[number].shape)
-        slope = _difference(function, arrays, number, step * direction) / step
-        for name in BACKENDS[1:]:
-            given = [on(name, a) for a in arrays]
+    directions = [rng.normal(size=arrays[number].shape) for number in followed]
+    slopes = [
+        _difference(function, arrays, number, step * direction) / step
+        for number, direction in zip(followed, directions, strict=True)
+    ]
+    for name in BACKENDS[1:]:
+        given = [on(name, a) for a in arrays]
 
-            def alone(a, given=given, number=number):
-                return function(*given[:number], a, *given[number + 1 :])
+        def of_followed(*moved, given=given):
+            own = dict(zip(followed, moved, strict=True))
+            return function(*(own.get(number, a) for number, a in enumerate(given)))
 
-            (gradient,) = eigcore.get_backend(name).gradient(alone, given[number])
-            found = float(np.sum(host(gradient) * direction))
-            message = f"{name}, argument {number}"
-            np.testing.assert_allclose(found, slope, rtol=1e-6, atol=1e-8, err_msg=message)
+        gradients = eigcore.get_backend(name).gradient(of_followed, *(given[n] for n in followed))
+        found = [float(np.sum(host(g) * d)) for g, d in zip(gradients, directions, strict=True)]
+        np.testing.assert_allclose(found, slopes, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
 def _difference(function, arrays, number, move):

@@ -1,6 +1,7 @@
 """Predictions of random-matrix theory: limiting spectra, outliers and risks in high dimension."""
 
 from eigcore.rmt.activations import hermite, mixture_coefficients
+from eigcore.rmt.batch import Laws
 from eigcore.rmt.circle import circular
 from eigcore.rmt.classical import discrete, marchenko_pastur, semicircle, spiked
 from eigcore.rmt.covariance import inversion_bias, sample_covariance
@@ -17,7 +18,7 @@ from eigcore.rmt.glm import hessian_glm
 from eigcore.rmt.hessian import HessianLaw
 from eigcore.rmt.kernels import kernel
 from eigcore.rmt.losses import Loss, glm_loss
-from eigcore.rmt.mixtures import mixture, separable
+from eigcore.rmt.mixtures import mixture
 from eigcore.rmt.overlay import Overlay, overlay
 from eigcore.rmt.preprocessing import (
     Preprocessing,
@@ -27,11 +28,13 @@ from eigcore.rmt.preprocessing import (
 )
 from eigcore.rmt.responses import Response, glm_response
 from eigcore.rmt.ridge import best_ridge, ridge_risk, scaling_exponent
+from eigcore.rmt.separable import separable
 from eigcore.rmt.tracy_widom import largest_eigenvalue_p_value, tracy_widom
 
 __all__ = [
     "Fit",
     "HessianLaw",
+    "Laws",
     "Loss",
     "Overlay",
     "Preprocessing",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.rmt.curve import critical_points
+from eigcore.rmt.fixed_point import Kept
 
 BLOCK = 2**16
 """Numbers that are computed at once; they fit into the cache of a core."""
@@ -45,8 +46,6 @@ def sums(t: np.ndarray, first: np.ndarray, second: np.ndarray, u: np.ndarray) ->
 class Coupled:
     """δ ↦ c ∫ t H(dt) / (e t − z) with e = E[g / (1 + g δ)], and its slope, for fixed z (k,).
 
-    The values of the last two δ are kept, entry by entry: nothing is summed twice.
-
     Parameters
     ----------
     value, weight : (K,) arrays
@@ -61,8 +60,7 @@ class Coupled:
     ):
         self.g = (value, weight * value, weight * value**2)
         self.t = (t, mass * t, mass * t**2)
-        self.z = z
-        self.kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self._at = Kept(lambda d, i: self._computed(d, z[i]))
 
     def image(self, d: np.ndarray) -> np.ndarray:
         """Return the right-hand side of δ = …: (k,)."""
@@ -75,16 +73,6 @@ class Coupled:
     def average(self, d: np.ndarray) -> np.ndarray:
         """Return e: (k,)."""
         return self._at(d)[:, 2]
-
-    def _at(self, d: np.ndarray) -> np.ndarray:
-        found, new = np.empty((len(d), 3), complex), np.ones(len(d), bool)
-        for known, values in self.kept:
-            same = new & (known == d)
-            found[same], new = values[same], new & ~same
-        if new.any():
-            found[new] = self._computed(d[new], self.z[new])
-        self.kept = [(d, found), *self.kept[:1]]
-        return found
 
     def _computed(self, d: np.ndarray, z: np.ndarray) -> np.ndarray:
         # g / (1 + g δ) = −v g / (g − v) with v = −1 / δ

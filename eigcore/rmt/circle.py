@@ -9,6 +9,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
+from eigcore.rmt.batch import batches
 from eigcore.rmt.inputs import check_positive, floats, numbers
 from eigcore.rmt.law import Law
 
@@ -17,6 +18,7 @@ class Circular(Law):
     """The law of `circular`; `cdf` and `quantile` speak of the modulus of the eigenvalues."""
 
     name = "circular law"
+    elementwise = False
 
     def _transform(self, z: Array) -> Array:
         xp, [radius] = self.backend.xp, self.parameters
@@ -61,6 +63,7 @@ class Circular(Law):
         return circle(float(self.host.parameters[0]), axes, points)
 
 
+@batches(radius=0)
 def circular(radius: Any = 1.0, *, backend: str | Backend | None = None) -> Circular:
     """Return the circular law: eigenvalues of a matrix of independent entries, uniform on a disc.
 

@@ -10,7 +10,16 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
-from eigcore.rmt.inputs import check_positive, check_ratio, floats, numbers, on_host
+from eigcore.rmt.batch import batches
+from eigcore.rmt.inputs import (
+    check_count,
+    check_positive,
+    check_ratio,
+    check_scale,
+    floats,
+    numbers,
+    on_host,
+)
 from eigcore.rmt.law import Law
 
 
@@ -47,7 +56,11 @@ class MarchenkoPastur(Law):
         c, sqrt = self.parameters[0], self.backend.xp.sqrt
         root = sqrt(c)
         s = sqrt(z - (1.0 - root) ** 2) * sqrt(z - (1.0 + root) ** 2)
-        return 2.0 / (1.0 - c - z - s)
+        # two forms of the root, by their product 4 c z: the one without cancellation
+        minus, plus = 1.0 - c - z - s, 1.0 - c - z + s
+        where, direct = self.backend.xp.where, abs(minus) >= abs(plus)
+        other = plus / (2.0 * c * where(direct, 1.0 + 0j, z))
+        return where(direct, 2.0 / where(direct, minus, 1.0 + 0j), other)
 
     def _edges(self) -> Array:
         root = self.backend.xp.sqrt(self.parameters[0])
@@ -60,6 +73,7 @@ class MarchenkoPastur(Law):
 
     def fluctuation(self, n: int) -> tuple[Array, Array]:
         """See `Law.fluctuation`; n and p less ½ make the error of second order (Ma 2012)."""
+        check_count("n", n, math.ceil(1.0 / min(1.0, float(self.host.parameters[0]))))
         sqrt = self.backend.xp.sqrt
         rows, columns = sqrt(self.parameters[0] * n - 0.5), (n - 0.5) ** 0.5
         both = rows + columns
@@ -137,6 +151,7 @@ class Discrete(Law):
         return np.diag(values[ascending][np.minimum(places, len(values) - 1)])
 
 
+@batches(sigma=0)
 def semicircle(sigma: Any = 1.0, *, backend: str | Backend | None = None) -> Semicircle:
     """Return Wigner's semicircle law, of variance σ², on [−2σ, 2σ].
 
@@ -156,6 +171,7 @@ def semicircle(sigma: Any = 1.0, *, backend: str | Backend | None = None) -> Sem
     return Semicircle(chosen, (sigma,))
 
 
+@batches(c=0)
 def marchenko_pastur(c: Any, *, backend: str | Backend | None = None) -> MarchenkoPastur:
     """Return the law of the sample covariance of white data: c z m² − (1 − c − z) m + 1 = 0.
 
@@ -180,6 +196,7 @@ def marchenko_pastur(c: Any, *, backend: str | Backend | None = None) -> Marchen
     return MarchenkoPastur(chosen, (c,))
 
 
+@batches(strengths=1, c=0)
 def spiked(strengths: Any, c: Any, *, backend: str | Backend | None = None) -> Spiked:
     """Return the Marchenko–Pastur law with spikes, of the covariance I + Σ ℓᵢ uᵢ uᵢᵀ.
 
@@ -205,9 +222,11 @@ def spiked(strengths: Any, c: Any, *, backend: str | Backend | None = None) -> S
             f"strengths reach down to {found.min():.3g}; expected numbers above −1, since 1 + ℓ is "
             "an eigenvalue of a covariance. Write strengths=[2.0, 1.0]."
         )
+    check_scale("strengths", found)
     return Spiked(chosen, (c, strengths))
 
 
+@batches(values=1, weights=1)
 def discrete(values: Any, weights: Any = None, *, backend: str | Backend | None = None) -> Discrete:
     """Return the law with atoms only, such as the eigenvalues of a fixed matrix.
 
@@ -228,6 +247,7 @@ def discrete(values: Any, weights: Any = None, *, backend: str | Backend | None 
         weights = np.full(values.shape, 1.0 / max(1, math.prod(values.shape)))
     weights = floats(chosen, weights)
     found, mass = on_host(chosen, values), on_host(chosen, weights)
+    check_scale("values", found)
     valid = found.shape == mass.shape and found.ndim == 1 and bool(np.isfinite(found).all())
     if not valid or not (mass > 0).all() or abs(mass.sum() - 1) > 1e-9:
         raise InvalidInput(

@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt.batch import batches
 from eigcore.rmt.curve import Curve, critical_points
 from eigcore.rmt.equation import EquationLaw
 from eigcore.rmt.inputs import check_ratio, check_spectrum, numbers, on_host
@@ -47,6 +48,8 @@ class SampleCovariance(EquationLaw):
     def _mean(self, t: Array, w: Array, function: Callable[[Array], Array]) -> Array:
         """Return the mean over t of ``function(1 / (t − w))``, for each w: (k,)."""
         mean = self.backend.xp.mean
+        if len(t.shape) == 2:
+            return mean(function(1.0 / (t - w[:, None])), axis=-1)
         return in_blocks(
             self.backend, lambda w: mean(function(1.0 / (t - w[:, None])), axis=-1), w, t.shape[0]
         )
@@ -60,11 +63,11 @@ class SampleCovariance(EquationLaw):
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         t, c = self.parameters
-        return -c * t.mean() / z
+        return -c * t.mean(-1) / z
 
     def _span(self) -> tuple[float, float]:
         t, c = self.host.parameters
-        return 0.0, float(t.max() * (1 + np.sqrt(c)) ** 2)
+        return 0.0, float(t.max() * (1 + np.sqrt(c.max())) ** 2)
 
     @cached_property
     def curves(self) -> list[Curve]:
@@ -127,6 +130,7 @@ def spread(values: np.ndarray, order: int) -> np.ndarray:
     return np.sort(values)[places]
 
 
+@batches(eigenvalues=1, c=0)
 def sample_covariance(
     eigenvalues: Any, c: Any, *, backend: str | Backend | None = None
 ) -> SampleCovariance:

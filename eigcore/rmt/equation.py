@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.errors import NotConverged
 from eigcore.rmt.edges import Edge, attached, found_edges
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.law import Law
 
+Function = Callable[[np.ndarray], np.ndarray]
 FACTOR, LOWEST = 0.1, 1e-10
 """Of the continuation towards the real line: the next height, and the last one above it."""
+NEAREST = 1.2
+"""Ratio of two heights that are not divided further."""
 
 
 class EquationLaw(Law):
@@ -26,6 +31,7 @@ class EquationLaw(Law):
 
     system: ClassVar[bool] = False
     """Whether δ has a last axis of unknowns."""
+    unknowns = 1
     _slope: Any = None
 
     @abc.abstractmethod
@@ -49,10 +55,11 @@ class EquationLaw(Law):
     def _transform(self, z: Array) -> Array:
         return self._value(self.solution(z), z, *self.parameters)
 
-    def solution(self, z: Array) -> Array:
-        """Return δ(z) for complex z (k,), on or above the real line."""
+    def solution(self, z: Array, start: np.ndarray | None = None) -> Array:
+        """Return δ(z) for complex z (k,), on or above the real line, from δ(z) on NumPy."""
         backend = self.backend
-        start = self.host.started(backend.to_numpy(backend.detach(z)))
+        if start is None:
+            start = self.host.started(backend.to_numpy(backend.detach(z)))
         if backend.name == "numpy":
             return start
         return fixed_point(
@@ -66,33 +73,64 @@ class EquationLaw(Law):
             what=f"equation of the {self.name}",
         )
 
-    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
-        """Return δ(z) on NumPy, by continuation from high above the real line."""
+    @property
+    def size(self) -> float:
+        """The size of the spectrum, on NumPy."""
         lo, hi = self._span()
-        size = max(hi - lo, abs(hi), abs(lo))
-        height, d, count = size, None, len(z)
-        while height > LOWEST * size and (d is None or bool((np.imag(z) < height).any())):
-            above = np.real(z) + 1j * np.maximum(np.imag(z), height)
-            if d is None:
-                d = self._initial(above).reshape((count, -1) if self.system else (count,))
-            d = self.solved(above, d, promised=1e-6)
-            height *= FACTOR
+        return max(hi - lo, abs(hi), abs(lo))
+
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
+        """Return δ(z) on NumPy."""
+        return self.continued(z, self.size, promised)
+
+    def continued(self, z: np.ndarray, size: Any, promised: float = 1e-10) -> np.ndarray:
+        """Return δ(z) on NumPy, by continuation from a height, () or (k,), above the real line."""
+        height, d = np.asarray(size), None
+        while (height > LOWEST * size).any() and (d is None or (np.imag(z) < height).any()):
+            d = self._lowered(z, d, height / FACTOR, height)
+            height = height * FACTOR
         on_line = bool((np.imag(z) == 0).any())
         return self.solved(z, d, promised=1e-8 if on_line else promised, upper=not on_line)
 
+    def _lowered(
+        self, z: np.ndarray, d: np.ndarray | None, high: np.ndarray, low: np.ndarray
+    ) -> np.ndarray:
+        """Return δ at a height, from δ at a larger one, in smaller steps if need be."""
+        above = np.real(z) + 1j * np.maximum(np.imag(z), low)
+        if d is None:
+            start = self._initial(above)
+            return self.solved(above, start.reshape((len(z), *[-1] * self.system)), promised=1e-6)
+        last = bool((high < NEAREST * low).any())
+        try:
+            return self.solved(above, d, promised=1e-6, most=400 if last else 40)
+        except NotConverged:
+            if last:
+                raise
+            middle = np.sqrt(high * low)
+            return self._lowered(z, self._lowered(z, d, high, middle), middle, low)
+
     def solved(
-        self, z: np.ndarray, start: np.ndarray | None, promised: float, upper: bool = True
+        self, z: np.ndarray, start: Any, promised: float, upper: bool = True, most: int = 400
     ) -> np.ndarray:
         """Return δ(z) on NumPy, from a nearby start."""
+        step, slope = self._functions(z)
         return fixed_point(
             self.backend,
-            lambda d: self._step(d, z, *self.parameters),
+            step,
             start,
-            slope=self._slope and (lambda d: self._slope(d, z, *self.parameters)),
+            slope=slope,
             system=self.system,
             inside=(lambda d: d.imag > 0) if upper else None,
             promised=promised,
+            most=most,
             what=f"equation of the {self.name}",
+        )
+
+    def _functions(self, z: np.ndarray) -> tuple[Function, Function | None]:
+        """Return the equation for z (k,) and its derivative by δ, on NumPy."""
+        return (
+            lambda d: self._step(d, z, *self.parameters),
+            self._slope and (lambda d: self._slope(d, z, *self.parameters)),
         )
 
     @cached_property

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.arguments import at_least, finite, identity, shaped
-from eigcore.rmt.inputs import numbers
+from eigcore.rmt.inputs import numbers, on_host
 from eigcore.rmt.ridge import effective_ridge
 
 
@@ -86,6 +88,7 @@ def random_features_risk(
         raise InvalidInput(
             "K has negative eigenvalues; expected a kernel matrix. Compute it with kernel(...)."
         )
+    _check_kernels(chosen, K, cross, test)
     s = xp.where(s > 1e-13 * n * top, s, 0.0)
     kappa = effective_ridge(chosen, s, n * gamma / d, d)
     _regular(chosen, s, kappa, gamma, d)
@@ -117,6 +120,24 @@ def _checked(backend: Backend, K: Array, cross: Array, test: Array, *rest: Array
     at_least(backend, 0.0, gamma=gamma)
     shaped("width", d, ())
     shaped("gamma", gamma, ())
+
+
+def _check_kernels(backend: Backend, K: Array, cross: Array, test: Array) -> None:
+    """Raise InvalidInput unless K is symmetric, and K_cross² ≤ K ⊗ K_test as for any kernel."""
+    if not all(backend.is_concrete(backend.detach(each)) for each in (K, cross, test)):
+        return
+    own, between, other = (on_host(backend, each) for each in (K, cross, test))
+    size = np.abs(own).max(initial=0.0)
+    if not np.allclose(own, own.T, rtol=0, atol=5e-3 * size):
+        raise InvalidInput(
+            "K is not symmetric; expected kernel(activation, X). Write K=(K + K.T) / 2."
+        )
+    across = np.outer(np.diag(own), other if other.ndim == 1 else np.diag(other))
+    if (between**2 > across + 5e-3 * np.abs(across).max(initial=0.0) + 1e-300).any():
+        raise InvalidInput(
+            "K_cross exceeds √(K K_test) in an entry, as no kernel does; expected K_cross = "
+            "kernel(activation, X, X_test) and K_test of the same activation."
+        )
 
 
 def _regular(backend: Backend, s: Array, kappa: Array, gamma: Array, d: Array) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import NotConverged, NotSupported
@@ -88,6 +90,34 @@ def fixed_point(
         # the chord step δ − J⁻¹F(δ, θ) with J held fixed: each gains one order of the derivative
         found = found - solver.divided(step(found, *parameters) - found, jacobian)
     return found
+
+
+class Kept:
+    """A function of an iterate that computes no equation anew where the iterate has not moved.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(d, i)`` of iterates d (k, ...) of the equations i (k,), returns (k, j), on NumPy.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any]):
+        self.function = function
+        self.kept: list[tuple[Any, Any]] = []
+
+    def __call__(self, d: Any) -> Any:
+        """Return the function of all iterates: (k, j)."""
+        new, found = np.ones(len(d), bool), None
+        for known, values in self.kept:
+            same = new & (known == d).reshape(len(d), -1).all(axis=1)
+            found = np.empty_like(values) if found is None else found
+            found[same], new = values[same], new & ~same
+        if new.any() or found is None:
+            own = self.function(d[new], np.flatnonzero(new))
+            found = np.empty((len(d), *own.shape[1:]), own.dtype) if found is None else found
+            found[new] = own
+        self.kept = [(d, found), *self.kept[:1]]
+        return found
 
 
 class _Solver:

@@ -9,6 +9,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt.batch import Laws
 from eigcore.rmt.equation import EquationLaw
 from eigcore.rmt.law import Law
 
@@ -39,6 +40,11 @@ class Free(EquationLaw):
         count = len(self.a.parameters)
         first = self.a.with_parameters(self.backend, parameters[:count])
         return first, self.b.with_parameters(self.backend, parameters[count:])
+
+    @property
+    def unknowns(self) -> int:
+        """See `Law.unknowns`: the place ω, and those of a and b."""
+        return 1 + self.a.unknowns + self.b.unknowns
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         own = [each._initial(z).reshape(len(z), -1) for each in (self.a.host, self.b.host)]
@@ -156,19 +162,33 @@ def _together(a: Any, b: Any) -> None:
         )
 
 
+def _pairs(make: Any, a: Law | Laws, b: Law | Laws) -> Any:
+    """Return `Laws` of each two, of which one or both are several."""
+    counts = {len(each) for each in (a, b) if isinstance(each, Laws)}
+    if len(counts) > 1:
+        raise InvalidInput(
+            f"Got {' and '.join(map(str, sorted(counts)))} laws; expected as many of both, or one "
+            "law and many. Take the first: rmt.free_sum(a, b[0])"
+        )
+    both = [each if isinstance(each, Laws) else [each] * max(counts) for each in (a, b)]
+    return Laws([make(*pair) for pair in zip(*both, strict=True)])
+
+
 def free_sum(a: Law, b: Law) -> FreeSum:
     """Return the law of A + O B Oᵀ with a random rotation O: the free additive convolution.
 
     Parameters
     ----------
     a, b : Law
-        The laws of A and B, of one backend.
+        The laws of A and B, of one backend. `Laws` give `Laws`.
 
     Raises
     ------
     InvalidInput
         If they are not two laws of real eigenvalues.
     """
+    if isinstance(a, Laws) or isinstance(b, Laws):
+        return _pairs(free_sum, a, b)
     _together(a, b)
     return FreeSum(a, b)
 
@@ -179,13 +199,15 @@ def free_product(a: Law, b: Law) -> FreeProduct:
     Parameters
     ----------
     a, b : Law
-        The laws of A and B, of one backend, of non-negative eigenvalues.
+        The laws of A and B, of one backend, of non-negative eigenvalues. `Laws` give `Laws`.
 
     Raises
     ------
     InvalidInput
         If they are not two laws of non-negative eigenvalues.
     """
+    if isinstance(a, Laws) or isinstance(b, Laws):
+        return _pairs(free_product, a, b)
     _together(a, b)
     for law in (a, b):
         if law.host._hull()[0] < 0:

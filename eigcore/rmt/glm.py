@@ -52,7 +52,9 @@ def hessian_glm(
         Limit of p / n.
     spacing : float, optional
         Distance of the nodes of Gaussian averages, in standard deviations; by default 0.25 for one
-        variable and 0.35 for two, and less for long w. Halve it to see how accurate a law is.
+        variable and 0.35 for two, 0.01 and 0.12 if the second derivative is unbounded, and less for
+        long w. Halve it to see how accurate a law is. Where the density of an unbounded spectrum
+        is below 1e-3 of its highest, or 1e-2 of it for two variables, the nodes show as a comb.
     backend : str or Backend, optional
 
     Returns

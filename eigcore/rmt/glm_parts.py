@@ -8,6 +8,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.gaussian import gaussian_nodes
 from eigcore.rmt.hessian_equation import Parts
@@ -15,8 +16,15 @@ from eigcore.rmt.inputs import floats, on_host
 from eigcore.rmt.losses import Loss
 from eigcore.rmt.responses import Response
 
-SPACING = {1: 0.25, 2: 0.35}
-"""Distance of nodes, in standard deviations, by the number of variables."""
+SPACING, FINEST = {1: 0.25, 2: 0.35}, {1: 0.35, 2: 0.5}
+"""Distance of nodes, in standard deviations of ξ and of s or h, by the number of variables."""
+FOR_TAILS = {1: (0.01,), 2: (0.12, 0.12)}
+"""The same along each variable for an unbounded g, whose nodes far out are eigenvalues one by one
+unless they are dense: enough for densities above 1e-3 of the highest, for two variables 1e-2."""
+FOR_LABELS = {1: (0.01,), 2: (0.01, 0.35)}
+"""The same where g depends on h and on labels whose values are fixed."""
+MANY = 8
+"""Values of y from which on they fill the gaps between nodes."""
 LIGHT = 1e-22
 """Weights of nodes below this are left out."""
 PARALLEL = 1e-12
@@ -94,7 +102,11 @@ def _grid(
 
     The rows are those of one h, if the response takes the same values for all s.
     """
-    axes = [gaussian_nodes(step) for step in _steps(L, spacing)]
+    ends = [end for pair in loss.values or () for end in pair]
+    unbounded = not np.isfinite(ends).all()
+    fill = loss.uses_response and not response.fixed and _values(response) >= MANY
+    tails = (FOR_LABELS if response.fixed else FOR_TAILS) if unbounded and not fill else None
+    axes = [gaussian_nodes(step) for step in _steps(L, spacing, tails)]
     nodes, weights = np.zeros((1, 0)), np.ones(1)
     for x, own in axes:
         count = len(nodes)
@@ -127,15 +139,26 @@ def _geometry(
     return t, floats(backend, np.full(t.shape[0], 1.0 / t.shape[0])), gram
 
 
-def _steps(L: np.ndarray, spacing: float | None) -> tuple[float, ...]:
+def _values(response: Response) -> int:
+    """Return the number of values of y that an average given s takes."""
+    numpy = get_backend("numpy")
+    return response.outcomes(numpy, np.zeros(1))[0].shape[-1]
+
+
+def _steps(
+    L: np.ndarray, spacing: float | None, tails: dict[int, tuple[float, ...]] | None
+) -> tuple[float, ...]:
     """Return the distance of nodes along each variable: finer where s and h vary more."""
     if spacing is not None and not 0 < spacing <= 1:
         raise InvalidInput(f"spacing={spacing}; expected 0 < spacing ≤ 1, such as spacing=0.1.")
     r = L.shape[1]
     if spacing is not None:
         return (spacing,) * r
-    finest = {1: 0.35, 2: 0.5}
-    return tuple(min(SPACING[r], finest[r] / max(float(x), 1e-300)) for x in np.abs(L).max(axis=0))
+    if not r:
+        return ()
+    largest, own = (tails[r],) * 2 if tails else ((SPACING[r],) * r, (FINEST[r],) * r)
+    lengths = np.maximum(np.abs(L).max(axis=0), 1e-300)
+    return tuple(float(step) for step in np.minimum(largest, own / lengths))
 
 
 def _check_curvature(g: np.ndarray, name: str) -> None:

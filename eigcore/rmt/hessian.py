@@ -16,7 +16,7 @@ from eigcore.rmt import hessian_equation as equation
 from eigcore.rmt.along import along_intervals
 from eigcore.rmt.fixed_point import fixed_point
 from eigcore.rmt.hessian_equation import CHUNK, Parts
-from eigcore.rmt.inputs import floats, on_host
+from eigcore.rmt.inputs import floats, on_host, places_on_line
 from eigcore.rmt.law import Law
 from eigcore.rmt.losses import Intervals
 from eigcore.rmt.real_axis import RealAxis, attached_edges
@@ -134,9 +134,10 @@ class HessianLaw(Law):
         """See `Law.density`; of a law whose support is not known, it is tiny off the support."""
         if self.values is not None:
             return super().density(x)
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         m = self._boundary(self.backend.xp.reshape(x, (-1,)))
-        return self.backend.xp.reshape(self.backend.xp.imag(m) / math.pi, x.shape)
+        found = self.backend.xp.clip(self.backend.xp.imag(m) / math.pi, 0.0, None)
+        return self.backend.xp.reshape(found, x.shape)
 
     def _edges(self) -> Array:
         return attached_edges(self.backend, self.parts, self.host.axis)
@@ -228,7 +229,7 @@ class HessianLaw(Law):
         for i, name in enumerate(self.directions, start=r):
             row = at.S[:, i : i + 1, :r]
             form = (row @ adj @ at.Lambda @ xp.matrix_transpose(row))[:, 0, 0]
-            found[name] = form / change / lengths[i, i]
+            found[name] = xp.clip(form / change / lengths[i, i], 0.0, 1.0)
         return found
 
     def mean(self) -> Array:

@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from eigcore.core.arrays import Array, Namespace
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.activations import Activation, coefficients, expectation, known
 from eigcore.rmt.arguments import finite
-from eigcore.rmt.inputs import numbers
+from eigcore.rmt.inputs import check_scale, numbers, on_host
 
 TERMS, BLOCK = 256, 16
 """Terms of the series for activations without a closed form, and how many are added at once."""
@@ -253,6 +255,8 @@ def kernel(
             "(m, p), one sample per row. Write X.reshape(n, p)."
         )
     finite(chosen, X=X, Y=Y)
+    if chosen.is_concrete(X) and chosen.is_concrete(Y):
+        check_scale("X and Y", np.concatenate([on_host(chosen, a).reshape(-1) for a in (X, Y)]))
     xp = chosen.xp
     a, b = xp.sum(X * X, axis=-1), xp.sum(Y * Y, axis=-1)
     return of_gram(chosen, activation, X @ Y.mT, a, b, tolerance=tolerance)

@@ -14,7 +14,17 @@ from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput, NotSupported
-from eigcore.rmt.inputs import check_bounded, check_count, complexes, floats, on_host
+from eigcore.rmt.inputs import (
+    check_bounded,
+    check_count,
+    check_finite,
+    check_outside,
+    check_rng,
+    complexes,
+    floats,
+    on_host,
+    places_on_line,
+)
 from eigcore.rmt.series import Series, pieces
 
 CONTOUR = 128
@@ -36,6 +46,10 @@ class Law(abc.ABC):
     """
 
     name: ClassVar[str] = "law"
+    elementwise: ClassVar[bool] = True
+    """Whether parameters (k, ...) give the transforms of k laws, each at its own z (k,)."""
+    unknowns: int = 0
+    """The number of unknowns of `joined`; 0 in closed form."""
 
     def __init__(self, backend: Backend, parameters: tuple[Array, ...]):
         self.backend, self.parameters = backend, parameters
@@ -56,16 +70,8 @@ class Law(abc.ABC):
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         """Return a matrix of this order whose spectrum follows the law."""
 
-    @cached_property
-    def unknowns(self) -> int:
-        """The number of unknowns of `joined`."""
-        return self.host._initial(np.array([1j])).size
-
     def joined(self, d: Array, z: Array) -> tuple[Array, Array]:
-        """Return m(z) and the next unknowns from the law's unknowns d (k, u), for a larger system.
-
-        A law in closed form has u = 0 unknowns.
-        """
+        """Return m(z) and the next unknowns from unknowns d (k, u), for a larger system."""
         return self._transform(z), d
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
@@ -102,10 +108,7 @@ class Law(abc.ABC):
         return self._edges()
 
     def support(self) -> Array:
-        """Return the intervals of the support outside the atoms, ascending: (k, 2) array.
-
-        Bulks of a mass below 1e-5 may be missed, but not in covariance laws and Hessians.
-        """
+        """Return the intervals of the support outside the atoms, ascending: (k, 2) array."""
         return self._own_edges
 
     def atoms(self) -> list[tuple[Array, Array]]:
@@ -155,8 +158,8 @@ class Law(abc.ABC):
 
     def _no_spikes(self, asked: str) -> str:
         return (
-            f"The {self.name} has no {asked}: it has no direction that stands out. Expected a law "
-            "with spikes. Type: eigcore.rmt.spiked(strengths, c)"
+            f"The {self.name} has no {asked}: no direction stands out. Expected a law with spikes. "
+            "Type: eigcore.rmt.spiked(strengths, c)"
         )
 
     def stieltjes(self, z: Any) -> Array:
@@ -179,42 +182,39 @@ class Law(abc.ABC):
         """
         xp = self.backend.xp
         z, real = complexes(self.backend, z)
-        self._check_off_support(on_host(self.backend, z))
+        self.check_off_support(on_host(self.backend, z))
         lower = xp.imag(z) < 0
         flat = xp.reshape(xp.where(lower, xp.conj(z), z), (-1,))
         m = xp.reshape(self._transform(flat), z.shape)
         return xp.real(m) if real else xp.where(lower, xp.conj(m), m)
 
-    def _check_off_support(self, z: np.ndarray) -> None:
-        if not np.isfinite(z).all():
-            raise InvalidInput("z holds NaN or infinity; expected finite numbers, such as z=-1.0.")
-        x = np.real(z)[np.imag(z) == 0]
-        intervals = [*map(tuple, self.host.support()), *((a, a) for a, _ in self.host.atoms())]
-        for lo, hi in intervals:
-            bad = x[(x >= lo) & (x <= hi)]
-            if bad.size:
-                raise InvalidInput(
-                    f"z = {bad[0]:.9g} lies on the support, in [{lo:.9g}, {hi:.9g}]; expected a "
-                    "complex z, or a real one off the support. Type law.density(x) for the "
-                    "density, or law.stieltjes(x + 1e-3j)."
-                )
+    def check_off_support(self, z: np.ndarray) -> None:
+        """Raise InvalidInput unless z (...) is finite, and off the support where it is real."""
+        check_finite(z)
+        if not np.imag(z).all():
+            atoms = ((float(a), float(a)) for a, _ in self.host.atoms())
+            check_outside(np.real(z)[np.imag(z) == 0], [*map(tuple, self.host.support()), *atoms])
 
     def density(self, x: Any) -> Array:
         """Return the density at real x, without atoms: (...) array. It is 0 off the support."""
         xp = self.backend.xp
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         flat = xp.reshape(x, (-1,))
-        places = on_host(self.backend, flat)
-        inside = np.zeros(places.shape, bool)
-        for lo, hi in self.host.support():
-            inside |= (places > lo) & (places < hi)
+        inside = self.inside(on_host(self.backend, flat))
         if not inside.any():
             return 0.0 * x
         chosen = self.backend.asarray(np.flatnonzero(inside))
         m = xp.imag(self._boundary(xp.take(flat, chosen, axis=0))) / math.pi
         back = self.backend.asarray(np.maximum(np.cumsum(inside) - 1, 0))
         found = xp.where(self.backend.asarray(inside), xp.take(m, back, axis=0), 0.0)
-        return xp.reshape(found, x.shape)
+        return xp.reshape(xp.clip(found, 0.0, None), x.shape)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return whether real places (k,) lie inside the support: (k,)."""
+        found = np.zeros(x.shape, bool)
+        for lo, hi in self.host.support():
+            found |= (x > lo) & (x < hi)
+        return found
 
     @cached_property
     def _series(self) -> list[Series]:
@@ -226,7 +226,7 @@ class Law(abc.ABC):
 
     def cdf(self, x: Any) -> Array:
         """Return the mass at or below real x, atoms included: (...) array."""
-        x = floats(self.backend, x)
+        x = places_on_line(self.backend, x)
         total = 0.0 * x
         for place, mass in self.atoms():
             total = total + self.backend.xp.where(x >= place, mass, 0.0)
@@ -245,6 +245,7 @@ class Law(abc.ABC):
             )
         check_bounded(self.name, self._hull(), "quantile")
         lo, hi = (np.full(asked.shape, end) for end in self._hull())
+        hi = np.where(self.host.cdf(lo) >= asked - 1e-13, lo, hi)
         for _ in range(70):
             middle = 0.5 * (lo + hi)
             enough = self.host.cdf(middle) >= asked - 1e-13
@@ -272,10 +273,7 @@ class Law(abc.ABC):
         turn = np.exp(2j * np.pi * (np.arange(CONTOUR // 2) + 0.5) / CONTOUR)
         z = self.backend.asarray(centre + radius * turn)
         weighted = self._transform(z) * self.backend.asarray(radius * turn)
-        powers, found = weighted, []
-        for _ in range(k):
-            powers = powers * z
-            found.append(-xp.mean(xp.real(powers)))
+        found = [-xp.mean(xp.real(weighted * z**j)) for j in range(1, k + 1)]
         return xp.stack(found) if found else self.backend.asarray(np.zeros(0))
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
@@ -291,6 +289,8 @@ class Law(abc.ABC):
         -------
         (p, p) or (n, n) array
         """
+        check_count("n", n, 1)
+        check_rng(rng)
         return self.backend.asarray(self.host._draw(self._order(n), rng))
 
     def plot(self, axes: Any = None, points: int = 400) -> Any:

@@ -1,117 +1,20 @@
-"""Laws of rows and columns that are correlated, and of classes; rmt-reference.md, section 1."""
+"""The law of data that come from several classes; rmt-reference.md, section 1."""
 
 from __future__ import annotations
 
 import itertools
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
-from eigcore.errors import InvalidInput
-from eigcore.rmt import hessian_equation as equation
+from eigcore.errors import InvalidInput, NotConverged
 from eigcore.rmt.along import along_intervals
-from eigcore.rmt.cauchy import clusters
-from eigcore.rmt.covariance import spread
-from eigcore.rmt.equation import LOWEST, EquationLaw
-from eigcore.rmt.hessian_equation import Parts
-from eigcore.rmt.inputs import check_eigenvalues, check_ratio, check_spectrum, numbers, on_host
-from eigcore.rmt.real_axis import RealAxis, attached_edges
-
-
-class Separable(EquationLaw):
-    """The law of `separable`, one equation after δ̃ has been replaced by its value.
-
-    δ = −(c/z) ∫ t H(dt) / (1 + δ̃ t), δ̃ = −(1/z) ∫ s H̃(ds) / (1 + δ s), written without poles at
-    z = 0: with e = −z δ̃, δ = c ∫ t H(dt) / (e t − z).
-    """
-
-    name = "separable covariance law"
-
-    def _step(self, d: Array, z: Array, *parameters: Array) -> Array:
-        t, s, c = parameters
-        e = self.backend.xp.mean(s / (1.0 + d[:, None] * s), axis=-1)
-        return c * self.backend.xp.mean(t / (e[:, None] * t - z[:, None]), axis=-1)
-
-    def _slope(self, d: Array, z: Array, *parameters: Array) -> Array:
-        t, s, c = parameters
-        mean = self.backend.xp.mean
-        ratio = s / (1.0 + d[:, None] * s)
-        ahead = t / (mean(ratio, axis=-1)[:, None] * t - z[:, None])
-        return c * mean(ahead**2, axis=-1) * mean(ratio**2, axis=-1)
-
-    def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
-        t, s, _ = parameters
-        e = self.backend.xp.mean(s / (1.0 + d[:, None] * s), axis=-1)
-        return self.backend.xp.mean(1.0 / (e[:, None] * t - z[:, None]), axis=-1)
-
-    def _initial(self, z: np.ndarray) -> np.ndarray:
-        t, _, c = self.parameters
-        return -c * t.mean() / z
-
-    def _span(self) -> tuple[float, float]:
-        t, s, c = self.host.parameters
-        return 0.0, float(t.max() * s.max() * (1 + np.sqrt(c)) ** 2)
-
-    @property
-    def parts(self) -> Parts:
-        """The numbers of the equation, which is that of the Hessian with s for g."""
-        (t, s, c), asarray = self.parameters, self.backend.asarray
-        weight, share = (asarray(np.full(a.shape, 1.0 / a.shape[0])) for a in (s, t))
-        none = asarray(np.zeros((t.shape[0], 0, 0)))
-        return Parts(s, weight, None, None, t, share, none, c)
-
-    @cached_property
-    def axis(self) -> RealAxis:
-        """The real axis off the support, on NumPy."""
-        _, s, c = self.host.parameters
-        # z′ > 0 needs ∫ s² / (s − v)² < c at v = −1/δ, by the inequality of Cauchy and Schwarz
-        values, counts = np.unique(s[s > 0], return_counts=True)
-        around = clusters(values, values**2 * counts / (len(s) * float(c)))
-        return RealAxis(self.backend, self.host.parts, tuple(map(tuple, around)))
-
-    def _edges(self) -> Array:
-        return attached_edges(self.backend, self.parts, self.host.axis)
-
-    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
-        """See `EquationLaw.started`."""
-        d, real, p = np.zeros(z.shape, complex), np.imag(z) == 0, self.parts
-        d[~real] = equation.descend(p, z[~real])
-        if real.any():
-            x = np.real(z[real])
-            d[real] = self._on_line(x, self.axis.locate(x))
-        return d
-
-    def _on_line(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
-        """Return δ(x + i0), (k,), from the real δ off the support and NaN on it."""
-        p, start, inside = self.parts, d + 0j, np.isnan(d)
-        if inside.any():
-            above = x[inside] + 1j * LOWEST * self._span()[1]
-            start[inside] = along_intervals(
-                x[inside], self.support(), lambda i: equation.descend(p, above[i]),
-                lambda i, start: equation.solve_on_host(p, above[i], start),
-            )  # fmt: skip
-        return equation.solve_on_host(p, x + 0j, start, promised=1e-8)
-
-    def atoms(self) -> list[tuple[Array, Array]]:
-        """See `Law.atoms`: the null space, of a rank min(rank C, rank C̃)."""
-        t, s, c = self.host.parameters
-        mass, own = 1 - min(float((t > 0).mean()), float((s > 0).mean()) / c), self.parameters[2]
-        if mass <= 0:
-            return []
-        held = float((t > 0).mean()) <= float((s > 0).mean()) / c
-        return [(0.0 * own, 0.0 * own + mass if held else 1.0 - float((s > 0).mean()) / own)]
-
-    def _order(self, n: int) -> int:
-        return max(1, round(float(self.host.parameters[2]) * n))
-
-    def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
-        t, s, c = self.parameters
-        n = max(1, round(order / float(c)))
-        Z = np.sqrt(spread(t, order))[:, None] * rng.normal(size=(order, n)) * np.sqrt(spread(s, n))
-        return Z @ Z.T / n
+from eigcore.rmt.batch import batches
+from eigcore.rmt.equation import LOWEST, EquationLaw, Function
+from eigcore.rmt.fixed_point import Kept
+from eigcore.rmt.inputs import check_eigenvalues, check_ratio, numbers, on_host
 
 
 class Mixture(EquationLaw):
@@ -123,54 +26,109 @@ class Mixture(EquationLaw):
     name = "mixture law"
     system = True
 
+    def __init__(self, backend: Backend, parameters: tuple[Array, ...], matrices: bool):
+        super().__init__(backend, parameters)
+        self.matrices = matrices
+
+    @property
+    def unknowns(self) -> int:
+        """See `Law.unknowns`: one for each class."""
+        return self.parameters[1].shape[-1]
+
+    def _flat(self, C: Array) -> Array:
+        """Return the covariances as rows: (..., k, p) or (..., k, p²)."""
+        return self.backend.xp.reshape(C, (*C.shape[:-2], -1)) if self.matrices else C
+
     def _resolvent(self, d: Array, z: Array, parameters: tuple[Array, ...]) -> Array:
         """Return Q̄: its eigenvalues (..., p), or (..., p, p) matrices."""
         C, shares, _ = parameters
-        xp, p = self.backend.xp, C.shape[-1]
-        weights = shares / (1.0 + d)
-        if len(C.shape) == 2:
-            return 1.0 / (xp.matmul(weights, C + 0j) - z[:, None])
-        M = xp.reshape(xp.matmul(weights, xp.reshape(C, (-1, p * p)) + 0j), (-1, p, p))
-        return xp.linalg.inv(M - z[:, None, None] * self.backend.asarray(np.eye(p)))
+        xp, p, flat = self.backend.xp, C.shape[-1], self._flat(C)
+        weights, alike = shares / (1.0 + d), len(flat.shape) == 2
+        M = weights @ (flat + 0j) if alike else xp.sum(weights[..., None] * flat, axis=-2)
+        if not self.matrices:
+            return 1.0 / (M - z[:, None])
+        eye = self.backend.asarray(np.eye(p))
+        return xp.linalg.inv(xp.reshape(M, (-1, p, p)) - z[:, None, None] * eye)
+
+    def _traces(self, Q: Array, C: Array, c: Array) -> Array:
+        """Return (c/p) tr C_a Q̄: (..., k)."""
+        xp, flat = self.backend.xp, self._flat(C)
+        Q = xp.reshape(Q, (Q.shape[0], -1))
+        alike = len(flat.shape) == 2
+        found = (
+            Q @ xp.matrix_transpose(flat + 0j) if alike else xp.sum(Q[:, None, :] * flat, axis=-1)
+        )
+        return c[..., None] / C.shape[-1] * found
 
     def _step(self, d: Array, z: Array, *parameters: Array) -> Array:
-        C, _, c = parameters
-        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
-        Q = self._resolvent(d, z, parameters)
-        flat = xp.reshape(C, (k, -1)) + 0j
-        return c * xp.matmul(xp.reshape(Q, (Q.shape[0], -1)), xp.matrix_transpose(flat)) / p
+        return self._traces(self._resolvent(d, z, parameters), parameters[0], parameters[2])
 
     def _slope(self, d: Array, z: Array, *parameters: Array) -> Array:
-        """Return (c/p) tr C_a Q̄ C_b Q̄ c_b / (1 + g_b)² of each a and b."""
+        return self._bent(d, self._resolvent(d, z, parameters), parameters)
+
+    def _bent(self, d: Array, Q: Array, parameters: tuple[Array, ...]) -> Array:
+        """Return (c/p) tr C_a Q̄ C_b Q̄ c_b / (1 + g_b)² of each a and b: (..., k, k)."""
         C, shares, c = parameters
-        xp, k, p = self.backend.xp, C.shape[0], C.shape[-1]
-        Q = self._resolvent(d, z, parameters)
-        if len(C.shape) == 2:
-            pairs = xp.reshape(C[:, None, :] * C[None, :, :], (k * k, p)) + 0j
-            found = xp.reshape(xp.matmul(Q * Q, xp.matrix_transpose(pairs)), (-1, k, k))
+        xp, k, p = self.backend.xp, shares.shape[-1], C.shape[-1]
+        if not self.matrices:
+            each = Q[:, None, :] * C
+            found = each @ xp.matrix_transpose(each)
         else:
-            real, imaginary = (
-                xp.matmul(C[None, ...], f(Q)[:, None, ...]) for f in (xp.real, xp.imag)
-            )
+            real, imaginary = (C @ f(Q)[:, None, ...] for f in (xp.real, xp.imag))
             each = real + 1j * imaginary
             turned = xp.reshape(xp.matrix_transpose(each), (-1, k, p * p))
-            found = xp.matmul(xp.reshape(each, (-1, k, p * p)), xp.matrix_transpose(turned))
-        return c / p * found * (shares / (1.0 + d) ** 2)[:, None, :]
+            found = xp.reshape(each, (-1, k, p * p)) @ xp.matrix_transpose(turned)
+        return c[..., None, None] / p * found * (shares / (1.0 + d) ** 2)[:, None, :]
+
+    def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
+        """See `EquationLaw.started`; along a line few places are the start of all others."""
+        if len(z) < 2 or np.ptp(np.imag(z)):
+            return self.continued(z, self.size, promised)
+        on_line = not np.imag(z[0])
+        above = z + 1j * LOWEST * self.size * on_line
+
+        def warm(i: np.ndarray, start: np.ndarray) -> np.ndarray:
+            return self.solved(
+                above[i], np.real(start) + 1j * np.abs(np.imag(start)), promised=1e-6
+            )
+
+        def cold(i: np.ndarray) -> np.ndarray:
+            return self.continued(above[i], self.size, promised=1e-6)
+
+        d = along_intervals(np.real(z), None, cold, warm)
+        try:
+            return self.solved(z, d, promised=1e-8 if on_line else promised, upper=not on_line)
+        except NotConverged:  # next to a cusp
+            return self.continued(z, self.size, promised)
+
+    def _functions(self, z: np.ndarray) -> tuple[Function, Function]:
+        """See `EquationLaw._functions`; one resolvent of each δ serves both."""
+        ranks = (2 + self.matrices, 1, 0)
+
+        def both(d: np.ndarray, i: np.ndarray) -> np.ndarray:
+            C, shares, c = (
+                a[i] if np.ndim(a) > rank else a
+                for a, rank in zip(self.parameters, ranks, strict=True)
+            )
+            Q = self._resolvent(d, z[i], (C, shares, c))
+            bent = self._bent(d, Q, (C, shares, c))
+            return np.concatenate((self._traces(Q, C, c)[..., None], bent), axis=-1)
+
+        kept = Kept(both)
+        return lambda d: kept(d)[..., 0], lambda d: kept(d)[..., 1:]
 
     def _value(self, d: Array, z: Array, *parameters: Array) -> Array:
         xp, Q = self.backend.xp, self._resolvent(d, z, parameters)
-        if len(Q.shape) == 2:
-            return xp.mean(Q, axis=-1)
-        return xp.linalg.trace(Q) / Q.shape[-1]
+        return xp.linalg.trace(Q) / Q.shape[-1] if self.matrices else xp.mean(Q, axis=-1)
 
     def _initial(self, z: np.ndarray) -> np.ndarray:
         C, _, c = self.parameters
-        means = C.mean(-1) if C.ndim == 2 else np.trace(C, axis1=1, axis2=2) / C.shape[-1]
-        return -c * means / z[:, None]
+        means = np.trace(C, axis1=-2, axis2=-1) / C.shape[-1] if self.matrices else C.mean(-1)
+        return -c[..., None] * means / z[:, None]
 
     def _span(self) -> tuple[float, float]:
         C, _, c = self.host.parameters
-        top = C.max() if C.ndim == 2 else np.linalg.eigvalsh(C).max()
+        top = np.linalg.eigvalsh(C).max() if self.matrices else C.max()
         return 0.0, float(top * (1 + np.sqrt(c)) ** 2)
 
     def atoms(self) -> list[tuple[Array, Array]]:
@@ -180,7 +138,9 @@ class Mixture(EquationLaw):
         ranks = []
         for kept in itertools.product((False, True), repeat=k):
             rest = C[~np.array(kept)].sum(axis=0)
-            rank = (rest > 0).sum() if C.ndim == 2 else np.linalg.matrix_rank(rest, hermitian=True)
+            rank = (
+                np.linalg.matrix_rank(rest, hermitian=True) if self.matrices else (rest > 0).sum()
+            )
             ranks.append((rank / C.shape[-1], float(shares[list(kept)].sum())))
         fixed, moving = min(ranks, key=lambda pair: pair[0] + pair[1] / float(c))
         if fixed + moving / c >= 1:
@@ -210,31 +170,7 @@ class Mixture(EquationLaw):
         return X @ X.T / n
 
 
-def separable(left: Any, right: Any, c: Any, *, backend: str | Backend | None = None) -> Separable:
-    """Return the law of C^½ Z C̃ Zᵀ C^½ / n, with covariance between rows and between columns.
-
-    Parameters
-    ----------
-    left : (p,) array
-        Eigenvalues of C, non-negative.
-    right : (n,) array
-        Eigenvalues of C̃, non-negative.
-    c : number or () array
-        Ratio p / n of dimension to samples; the lengths of the vectors do not matter.
-    backend : str or Backend, optional
-
-    Raises
-    ------
-    InvalidInput
-        If c is not positive, or an eigenvalue is negative.
-    """
-    chosen, (left, right, c) = numbers(backend, left, right, c)
-    check_ratio(chosen, c)
-    check_spectrum(chosen, "left", left)
-    check_spectrum(chosen, "right", right)
-    return Separable(chosen, (left, right, c))
-
-
+@batches(covariances=3, proportions=1, c=0)
 def mixture(
     covariances: Any, proportions: Any, c: Any, *, backend: str | Backend | None = None
 ) -> Mixture:
@@ -277,4 +213,4 @@ def mixture(
             f"proportions is {share.tolist()}; expected {len(found)} positive numbers of sum 1, "
             "one for each class. Write proportions=[0.5, 0.5]."
         )
-    return Mixture(chosen, (C, shares, c))
+    return Mixture(chosen, (C, shares, c), found.ndim == 3)

@@ -13,7 +13,7 @@ def drawn(law: Any, axes: Any, points: int) -> Any:
 
     axes = plt.subplots()[1] if axes is None else axes
     line: dict[str, Any] = {"label": law.name}
-    for lo, hi in law.support():
+    for lo, hi in (shown(law, *ends) for ends in law.support()):
         x = 0.5 * (lo + hi) - 0.5 * (hi - lo) * np.cos(np.linspace(0, np.pi, points))
         axes.plot(x, law.density(x), **line)
         line = {"color": axes.lines[-1].get_color()}
@@ -23,6 +23,18 @@ def drawn(law: Any, axes: Any, points: int) -> Any:
     axes.set_ylabel("density")
     axes.legend()
     return axes
+
+
+def shown(law: Any, lo: float, hi: float) -> tuple[float, float]:
+    """Return the part of an interval to draw: of an endless one, where x · density is not small."""
+    if np.isfinite((lo, hi)).all():
+        return lo, hi
+    far = np.geomspace(1e-4, 1e6, 150)
+    x = np.concatenate((-far[::-1], far))
+    x = x[(x > lo) & (x < hi)]
+    height = np.abs(x) * law.density(x)
+    seen = x[height > 5e-3 * height.max()]
+    return max(lo, float(seen[0])), min(hi, float(seen[-1]))
 
 
 def circle(radius: float, axes: Any, points: int) -> Any:

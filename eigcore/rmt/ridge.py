@@ -11,7 +11,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.rmt.arguments import at_least
 from eigcore.rmt.fixed_point import fixed_point
-from eigcore.rmt.inputs import numbers, on_host
+from eigcore.rmt.inputs import check_scale, numbers, on_host
 
 
 class RidgeRisk(NamedTuple):
@@ -130,6 +130,8 @@ def ridge_risk(
     )
     at_least(chosen, 0.0, eigenvalues=s, beta_squared=b, sigma_squared=noise, gamma=gamma)
     at_least(chosen, 1.0, n=n)
+    if chosen.is_concrete(s):
+        check_scale("eigenvalues", on_host(chosen, s))
     if s.ndim < 1 or b.ndim < 1 or s.shape[-1] != b.shape[-1]:
         raise InvalidInput(
             f"eigenvalues and beta_squared have shapes {tuple(s.shape)} and {tuple(b.shape)}; "

@@ -13,7 +13,7 @@ from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
-from eigcore.rmt.inputs import floats, on_host
+from eigcore.rmt.inputs import floats, on_host, places_on_line
 from eigcore.rmt.law import Law
 
 LOW, HIGH = -10.0, 12.0
@@ -88,7 +88,7 @@ class TracyWidom:
     def _on(self, x: Any, function: Any, sign: float) -> Array:
         """Return a function of NumPy arrays, with ± the density as its derivative."""
         backend = infer(x, backend=self.backend)
-        x = floats(backend, x)
+        x = backend.xp.clip(places_on_line(backend, x), 2 * LOW, 10 * HIGH)
         value = backend.asarray(np.asarray(function(on_host(backend, x))))
         if not backend.capabilities.autodiff:
             return value

@@ -133,7 +133,7 @@ def test_the_inverse_is_biased():
         ([1.0], -0.5, "c is -0.5"),
         ([1.0, -0.1], 0.5, "none negative"),
         ([0.0], 0.5, "not all zero"),
-        ([[1.0]], 0.5, "vector"),
+        ([[[1.0]]], 0.5, "vector"),
         ([np.nan], 0.5, "finite"),
     ],
 )

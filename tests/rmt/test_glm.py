@@ -79,6 +79,27 @@ def test_nodes_with_one_h_are_joined_without_a_change():
     np.testing.assert_allclose(one.mean(), other.mean(), atol=1e-10)
 
 
+def roughness(law, x, least):
+    """The largest second difference of log density beyond its maximum, down to a share of it."""
+    found = law.density(x)
+    far = np.flatnonzero((found < least * found.max()) & (np.arange(len(x)) > found.argmax()))
+    return np.abs(np.diff(np.log(found[found.argmax() : far[0]]), 2)).max()
+
+
+def test_the_tails_of_unbounded_spectra_have_no_comb():
+    star, own = [1.0, 0.0], [0.6, 0.8]
+    x = np.geomspace(0.3, 20, 250)
+    for w in (star, own):  # one variable, and two
+        tail = {s: rmt.hessian_glm("exponential", "logistic", None, star, w, None, 0.5, spacing=s)
+                for s in (None, 0.25)}  # fmt: skip
+        assert roughness(tail[None], x, 1e-3) < 0.01 < 0.1 < roughness(tail[0.25], x, 1e-3)
+    model = ("phase_retrieval", "phase_retrieval", None, star, own, None, 0.5)
+    tail = {s: rmt.hessian_glm(*model, spacing=s) for s in (None, 0.35)}
+    right, left = np.geomspace(1, 40, 100), -np.geomspace(0.5, 8, 100)
+    assert roughness(tail[None], right, 1e-2) < 0.05
+    assert roughness(tail[None], left, 3e-2) < 0.05 < 0.1 < roughness(tail[0.35], left, 3e-2)
+
+
 def test_half_the_spacing_changes_little():
     for loss in ("probit", "logistic"):
         one, other = law(loss=loss), law(loss=loss, spacing=0.15)

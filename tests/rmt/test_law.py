@@ -121,6 +121,38 @@ def test_shapes_are_kept_and_half_planes_are_conjugate():
     assert law.quantile(0.5).shape == law.density(1.0).shape == ()
 
 
+@pytest.mark.parametrize("make", [rmt.marchenko_pastur, lambda c: rmt.sample_covariance([1.0], c)])
+def test_extreme_ratios_are_right(make):
+    for c in (1e-12, 1e-6, 1 - 1e-4, 1 + 1e-4, 1e6):
+        law, root = make(c), np.sqrt(c)
+        np.testing.assert_allclose(law.support()[0], [(1 - root) ** 2, (1 + root) ** 2], atol=1e-8)
+        np.testing.assert_allclose(law.cdf([-np.inf, np.inf]), [0, 1], atol=1e-8)
+        assert law.quantile(0.0) == (0 if c > 1 else pytest.approx((1 - root) ** 2))
+        assert law.density([-np.inf, np.inf]).tolist() == [0, 0]
+
+
+def test_next_to_an_atom_the_transform_keeps_its_digits():
+    z = np.array([1e-6j, -1e-30])
+    near = -0.5 / z + 1 / 4 / (1 - 1 / 2) / 2
+    np.testing.assert_allclose(rmt.marchenko_pastur(2.0).stieltjes(z), near, rtol=1e-6)
+
+
+def test_densities_and_overlaps_are_not_negative():
+    rng = np.random.default_rng(0)
+    law = rmt.sample_covariance(rng.gamma(2.0, size=40), 0.3)
+    edges = law.support().reshape(-1)
+    assert (law.density(np.nextafter(edges, edges[::-1])) >= 0).all()
+    model = rmt.hessian_glm("logistic", "logistic", [0.9, 0.0], [0.0, 0.0], [0.0, 1e-9], None, 0.25)
+    assert all(((each >= 0) & (each <= 1)).all() for each in model.overlaps().values())
+
+
+def test_an_endless_spectrum_is_drawn_as_far_as_it_shows():
+    pytest.importorskip("matplotlib").use("Agg")
+    x = unbounded().plot().lines[0].get_xdata()
+    assert np.isfinite(x).all()
+    assert 2 < x.max() < 100
+
+
 def test_compiled_code_is_told_to_stay_outside():
     with pytest.raises(NotSupported, match=r"outside jax\.jit"):
         jax.jit(lambda c: rmt.marchenko_pastur(c).density(1.0))(0.5)
@@ -161,6 +193,15 @@ def unbounded():
         (lambda: rmt.marchenko_pastur(0.5).stieltjes(np.nan), "finite numbers"),
         (lambda: rmt.separable([1.0], [1.0], 0.5).stieltjes([np.inf, 1j]), "finite numbers"),
         (lambda: rmt.separable([1.0], [1.0], 0.5).stieltjes(1.0), "lies on the support"),
+        (lambda: rmt.semicircle().stieltjes(1e101j), "above 1e100"),
+        (lambda: rmt.semicircle().density([np.nan]), "x holds NaN"),
+        (lambda: rmt.semicircle().sample(0, np.random.default_rng(0)), "at least 1"),
+        (lambda: rmt.semicircle().sample(5, 0), "expected a generator"),
+        (lambda: rmt.semicircle(1e99), "1e-60 to 1e60"),
+        (lambda: rmt.marchenko_pastur(1e-13), "from 1e-12 to 1e8"),
+        (lambda: rmt.sample_covariance([1e300], 0.5), "1e-60 to 1e60"),
+        (lambda: rmt.sample_covariance([1e-80, 1.0], 0.5), "within a factor of 1e60"),
+        (lambda: rmt.marchenko_pastur(0.1).fluctuation(5), "at least 10"),
         (lambda: rmt.marchenko_pastur(1j), "real ones"),
         (lambda: rmt.mixture([[[1.0, 0.5], [0.0, 1.0]]], [1.0], 0.5), "not symmetric"),
     ],

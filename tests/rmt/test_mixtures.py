@@ -65,7 +65,7 @@ def test_the_rank_of_a_mixture_is_limited_by_samples_and_by_dimensions():
     law = rmt.mixture([[1.0, 0.0], [1.0, 2.0]], [0.8, 0.2], 1.0)
     rank = np.linalg.matrix_rank(
         rmt.mixture(np.repeat([[1.0, 0.0], [1.0, 2.0]], 50, axis=1), [0.8, 0.2], 1.0).sample(
-            0, np.random.default_rng(0)
+            1, np.random.default_rng(0)
         )
     )
     [(place, mass)] = law.atoms()
