@@ -1,0 +1,79 @@
+"""What a report says of guarantees and files: proofs in words, code, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from typing import Any
+
+from eigcore.encoding import Categories
+from eigcore.guarantees import text as words
+from eigcore.guarantees.certificate import Certificate
+from eigcore.guarantees.proof import prove
+from eigcore.model import SpectralModel
+from eigcore.portable.file import parameters_sha256
+
+DECISIONS = {
+    "identity": "the prediction",
+    "logistic": "the log-odds",
+    "log": "the logarithm of the prediction",
+    "softmax": "the score of a class",
+}
+"""What slopes and contributions are counted in."""
+
+
+def guarantees(model: SpectralModel, certificate: Certificate, data: bytes) -> dict[str, Any]:
+    """Return what is proven, column by column, and the sentences of the exact proof.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    certificate : Certificate
+        Its own.
+    data : bytes
+        Its model file.
+    """
+    rows = words.guarantees(certificate)
+    return {
+        "rows": [(each.column, words.above(each.bound, 4), each.words) for each in rows],
+        "joint": words.joint(certificate),
+        "sum": words.above(certificate.l1, 4),
+        "root": words.above(certificate.l2, 4),
+        "sentences": prove(model, data).sentences(),
+    }
+
+
+def hashes(model: SpectralModel, data: bytes) -> dict[str, str]:
+    """Return name -> SHA-256 of the model file and of its parameters."""
+    return {
+        "SHA-256 of the model file": hashlib.sha256(data).hexdigest(),
+        "SHA-256 of its parameters": parameters_sha256(model.params),
+    }
+
+
+def codes(model: SpectralModel, file: str) -> dict[str, str]:
+    """Return where a model can be used -> what to type there.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    file : str
+        Name of the model file.
+    """
+    row = {
+        name: [column.levels[0] if isinstance(column, Categories) else 1.0]
+        for name, column in zip(model.encoding.names, model.encoding.columns, strict=True)
+    }
+    load = f"from eigcore import SpectralModel\n\nmodel = SpectralModel.load({file!r})\n"
+    table = f"table = {row!r}\n"
+    numbers = "rows = model.encoding.table(table)  # numbers, with codes for levels\n"
+    name = shlex.quote(file)
+    return {
+        "Python": f"{load}{table}print(model.predict(table))",
+        "PyTorch": f"import torch\n{load}{table}{numbers}module = model.to_torch()\n"
+        "print(module(torch.tensor(rows), codes=True))",
+        "JAX": f"import jax.numpy as jnp\n{load}{table}{numbers}params, apply = model.to_jax()\n"
+        "print(apply(params, jnp.asarray(rows), codes=True))",
+        "Command": f"eigcore predict {name} table.csv -o predictions.csv\n"
+        f"eigcore certify {name} --proof proof.json\neigcore verify {name} proof.json",
+    }
