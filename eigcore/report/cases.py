@@ -9,8 +9,8 @@ import numpy as np
 from eigcore.encoding import Categories
 from eigcore.guarantees.certificate import Certificate
 from eigcore.guarantees.contributions import Contributions, contributions
-from eigcore.guarantees.text import above, below
 from eigcore.report import private
+from eigcore.report.numerals import most, outward, plain
 from eigcore.report.scores import Seen
 
 CASES = 3
@@ -98,16 +98,16 @@ class _Telling:
         order = [j for j in np.argsort(-np.abs(parts), kind="stable")[:REASONS] if parts[j]]
         digits = 4 if self.show else 2
         reasons = tuple(
-            (self.found.names[j], self.cell(j, row), _outward(parts[j], digits), self.proven(j))
+            (self.found.names[j], self.cell(j, row), outward(parts[j], digits), self.proven(j))
             for j in order
         )
         rest = float(parts.sum() - parts[order].sum())
         shown = len(order) < np.count_nonzero(parts)
-        value = f"{predicted[output or 0]:.{digits}g}"
+        value = plain(predicted[output or 0], digits)
         if seen.classes:
             label = seen.classes[1 if output is None else output]
             value = f"{label} with probability {value}"
-        own = (title, self.observed(row), value, reasons, _outward(rest, digits) if shown else "")
+        own = (title, self.observed(row), value, reasons, outward(rest, digits) if shown else "")
         return Case(*own)
 
     def observed(self, row: int) -> str:
@@ -116,19 +116,22 @@ class _Telling:
         if values is None:
             return ""
         if classes:
-            return str(classes[int(values[row])]) if self.show else private.level(
-                values, values[row], classes
+            return (
+                str(classes[int(values[row])])
+                if self.show
+                else private.level(values, values[row], classes)
             )
-        return f"{values[row]:.4g}" if self.show else private.told(values[row], private.edges(values))
+        return plain(values[row]) if self.show else private.told(values[row], private.edges(values))
 
     def cell(self, j: int, row: int) -> str:
         """Return a cell in words."""
         cells = self.seen.table[:, j]
         if self.show:
-            return _plain(self.found.cell(j, cells[row]))
-        if j in self.edges:
-            return private.told(cells[row], self.edges[j])
-        return private.level(cells, cells[row], self.seen.model.encoding.columns[j].levels)
+            return _told(self.found.cell(j, cells[row]))
+        column = self.seen.model.encoding.columns[j]
+        if isinstance(column, Categories):
+            return private.level(cells, cells[row], column.levels)
+        return private.told(cells[row], self.edges[j])
 
     def proven(self, j: int) -> str:
         """Return what is proven of a column, for this contribution."""
@@ -136,25 +139,17 @@ class _Telling:
         if own.increasing != own.decreasing:
             return f"more never {'lowers' if own.increasing else 'raises'} it"
         each = "between two levels" if own.kind == "categories" else f"per {own.unit or 'unit'}"
-        return f"at most {above(own.bound, 4)} {each}"
+        return f"at most {most(own.bound)} {each}"
 
     def baseline(self) -> tuple[tuple[str, str], ...]:
         """Return the cells of the baseline, which is a mean."""
         pairs = enumerate(self.found.names)
         return tuple(
-            (name, _plain(self.found.cell(j, self.found.baseline[0, j]))) for j, name in pairs
+            (name, _told(self.found.cell(j, self.found.baseline[0, j]))) for j, name in pairs
         )
 
 
-def _outward(value: float, digits: int) -> str:
-    """Write a number with its sign, rounded away from zero."""
-    if value == 0.0:
-        return "0"
-    text = above(value, digits) if value > 0 else below(value, digits)
-    return f"+{text}" if value > 0 else text.replace("-", "−", 1)
-
-
-def _plain(value: object) -> str:
+def _told(value: object) -> str:
     if value is None:
         return "missing"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else str(value)

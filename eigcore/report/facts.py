@@ -12,6 +12,7 @@ from eigcore.guarantees.certificate import Certificate
 from eigcore.guarantees.proof import prove
 from eigcore.model import SpectralModel
 from eigcore.portable.file import parameters_sha256
+from eigcore.report.numerals import most
 
 DECISIONS = {
     "identity": "the prediction",
@@ -35,10 +36,10 @@ def guarantees(model: SpectralModel, certificate: Certificate, data: bytes) -> d
     """
     rows = words.guarantees(certificate)
     return {
-        "rows": [(each.column, words.above(each.bound, 4), each.words) for each in rows],
+        "rows": [(each.column, most(each.bound), each.words) for each in rows],
         "joint": words.joint(certificate),
-        "sum": words.above(certificate.l1, 4),
-        "root": words.above(certificate.l2, 4),
+        "sum": most(certificate.l1),
+        "root": most(certificate.l2),
         "sentences": prove(model, data).sentences(),
     }
 

@@ -13,6 +13,7 @@ from eigcore.report import facts, figures
 from eigcore.report.cases import cases
 from eigcore.report.describe import describe
 from eigcore.report.live import live_data
+from eigcore.report.numerals import plain
 from eigcore.report.scores import FOLDS, Seen, errors
 
 LONGEST, LONGEST_LIVE = 300_000, 1_500_000
@@ -101,7 +102,7 @@ def _template() -> Any:
         import markupsafe
     except ImportError as exc:
         raise EigcoreError(
-            "A report needs Jinja2; expected it to be installed. Type: pip install jinja2"
+            'A report needs Jinja2, which is not installed. Type: pip install "eigcore[report]"'
         ) from exc
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
@@ -110,7 +111,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = lambda value: f"{value:.4g}".replace("-", "−")
+    environment.filters["number"] = plain
     environment.globals["own"] = lambda name: markupsafe.Markup((_HERE / name).read_text("utf-8"))
     environment.filters["drawn"] = markupsafe.Markup
     return environment.get_template("page.html")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from eigcore.report.numerals import plain
+
 LEAST = 5
 """Smallest number of rows in a bin."""
 BINS = 10
@@ -37,10 +39,10 @@ def told(value: float, ends: list[float]) -> str:
         return "missing"
     place = int(np.searchsorted(ends, value, side="right"))
     if place == 0:
-        return f"below {ends[0]:g}"
+        return f"below {plain(ends[0])}"
     if place == len(ends):
-        return f"{ends[-1]:g} or more"
-    return f"{ends[place - 1]:g} to {ends[place]:g}"
+        return f"{plain(ends[-1])} or more"
+    return f"{plain(ends[place - 1])} to {plain(ends[place])}"
 
 
 def level(codes: np.ndarray, code: float, levels: tuple) -> str:

@@ -85,9 +85,7 @@ class Seen:
             raise InvalidInput("The table has no rows. Expected at least one. Pass another table.")
         decision = np.asarray(model.decision(numbers, codes=True))
         predicted = link_inverse(model.static.link, decision, get_backend("numpy"))
-        return cls(
-            model, cells, numbers, decision, predicted, name, values, loss_of(model), notes
-        )
+        return cls(model, cells, numbers, decision, predicted, name, values, loss_of(model), notes)
 
     def __len__(self) -> int:
         return len(self.table)

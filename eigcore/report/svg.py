@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 10.0, 40.0
 WIDE = 480.0
 ROW, NAMES = 24.0, 150.0
 """Height of a bar that lies, and width of the names beside such bars."""
-LONG = 22
+LONG = 19
 """Largest number of letters of a name in a picture."""
 Numbers = Sequence[float] | np.ndarray
 
@@ -143,7 +143,14 @@ def lying(said: str, names: Sequence[str], values: Numbers, words: Sequence[str]
         top, zero = ROW * number + 4, start - unit * low
         label = _text(root, NAMES - 8, top + 13, short(name), "end", "name")
         SubElement(label, "title").text = name
-        _bar(root, "two" if value < 0 else "one", zero + min(0, unit * value), top, unit * abs(value), 17)
+        _bar(
+            root,
+            "two" if value < 0 else "one",
+            zero + min(0, unit * value),
+            top,
+            unit * abs(value),
+            17,
+        )
         place = zero + unit * value + (-5 if value < 0 else 5)
         _text(root, place, top + 13, word, "end" if value < 0 else "start")
     return drawn(root)
@@ -172,9 +179,7 @@ def _bar(root: Element, kind: str, x: float, y: float, wide: float, tall: float)
     SubElement(root, "rect", {"class": f"bar {kind}", **numbers})
 
 
-def _text(
-    root: Element, x: float, y: float, text: str, anchor: str, kind: str = "tick"
-) -> Element:
+def _text(root: Element, x: float, y: float, text: str, anchor: str, kind: str = "tick") -> Element:
     places = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "class": kind}
     found = SubElement(root, "text", places)
     found.text = text
