@@ -37,7 +37,9 @@ def explain_command(
     method: Annotated[
         str, typer.Option(metavar="|".join(METHODS), help="How contributions are found.")
     ] = METHODS[0],
-    reasons: Annotated[int, typer.Option("-k", help="Largest number of reasons for a side.")] = 4,
+    reasons: Annotated[
+        int, typer.Option("--reasons", "-k", help="Largest number for each side.")
+    ] = 4,
     of: Annotated[
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
         typer.Option(metavar="CLASS", help="Class, or output, to explain. Default: the likeliest."),
@@ -55,7 +57,7 @@ def explain_command(
     rows = table_for(chosen, loaded, table)
     _check_row("row", row, len(rows))
     if reasons < 1:
-        raise InvalidOption("k", reasons, "a number of at least 1", 4)
+        raise InvalidOption("reasons", reasons, "a number of at least 1", 4)
     other: Any = baseline
     if baseline not in CASES:
         other = rows.slice(_number(baseline, len(rows)), 1)

@@ -57,7 +57,9 @@ def report_command(
         check_folder(output)
     loaded = SpectralModel.load(model)
     rows = table_for(chosen, loaded, table, target)
-    source = {} if table == STANDARD else {"file": table.name, "SHA-256": _hash(table)}
+    source = (
+        {} if table == STANDARD else {"table": table.name, "SHA-256 of the table": _hash(table)}
+    )
     page = report(
         loaded, rows, target, live=live, show_rows=show_rows, file=model.name, source=source
     ).encode()

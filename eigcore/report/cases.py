@@ -41,10 +41,20 @@ class Case(NamedTuple):
 
 
 class Cases(NamedTuple):
-    """Cases, and the baseline that they are compared with: (column, cell), in words."""
+    """Cases and what they are compared with.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+    baseline : tuple of (column, cell)
+        In words.
+    exact : bool
+        Whether contributions come from all orders of the columns; otherwise from a sample.
+    """
 
     cases: tuple[Case, ...]
     baseline: tuple[tuple[str, str], ...]
+    exact: bool
 
 
 def cases(seen: Seen, certificate: Certificate, show: bool) -> Cases:
@@ -67,12 +77,12 @@ def cases(seen: Seen, certificate: Certificate, show: bool) -> Cases:
     chosen = [(f"{names[0]} {n + 1}", order[n]) for n in range(count)]
     chosen += [(f"{names[1]} {n + 1}", order[-1 - n]) for n in range(count)]
     if not chosen:
-        return Cases((), ())
+        return Cases((), (), True)
     rows = np.array([row for _, row in chosen])
     found = contributions(seen.model, seen.part(rows), "mean", sample=seen.some(ROWS))
     telling = _Telling(seen, found, certificate, show)
     made = tuple(telling.case(n, *case) for n, case in enumerate(chosen))
-    return Cases(made, telling.baseline())
+    return Cases(made, telling.baseline(), not found.error.any())
 
 
 class _Telling:

@@ -79,6 +79,7 @@ def report(
         source=dict(source or {}),
         notes=seen.notes,
         described=describe(model),
+        fitted=_fitted(model),
         decision=facts.DECISIONS[model.static.link],
         link=model.static.link,
         errors=None if seen.observed is None else errors(seen),
@@ -94,6 +95,12 @@ def report(
         live=live_data(seen, certificate, data) if live else None,
     )
     return _checked(text, live)
+
+
+def _fitted(model: SpectralModel) -> Mapping[str, Any]:
+    """Return rows, loss and seed of the fit; nothing for a model that no fit made."""
+    told = model.provenance
+    return told if {"rows", "loss", "seed"} <= set(told) else {}
 
 
 def _template() -> Any:
