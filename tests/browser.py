@@ -1,4 +1,4 @@
-"""Pages in headless Chromium: a driver inside each page moves its controls and tells what it shows."""
+"""Pages in headless Chromium: a driver in each page moves its controls and tells what it shows."""
 
 from __future__ import annotations
 
@@ -41,10 +41,13 @@ DRIVER = """<script>
       at("along").value = 1;
       at("along").dispatchEvent(new Event("input"));
       while (!at("contributions").dataset.values) await wait();
-      seen.push({ cells, decision: read(at("prediction")), contributions: read(at("contributions")),
-        prediction: [...document.querySelectorAll("output")].map((each) => Number(each.dataset.value)),
-        slopes: read(at("slopes")), words: document.body.innerText,
-        fault: at("fault").textContent, pictures: document.querySelectorAll("#answers svg").length });
+      const [decision, contributions, slopes] = ["prediction", "contributions", "slopes"]
+        .map((id) => read(at(id)));
+      const prediction = [...document.querySelectorAll("output")]
+        .map((each) => Number(each.dataset.value));
+      const pictures = document.querySelectorAll("#answers svg").length;
+      const [words, fault] = [document.body.innerText, at("fault").textContent];
+      seen.push({ cells, decision, contributions, slopes, prediction, pictures, words, fault });
     }
   } catch (fault) { faults.push(String(fault)); }
   parent.postMessage({ seen, faults, scripts: document.scripts.length }, "*");
@@ -53,9 +56,11 @@ DRIVER = """<script>
 COLLECT = """<script>
 const answers = [];
 addEventListener("message", ({ source, data }) => {
-  answers[[...document.querySelectorAll("iframe")].findIndex((each) => each.contentWindow === source)] = data;
-  const bytes = new TextEncoder().encode(JSON.stringify(answers));
-  document.getElementById("answers").textContent = btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
+  const frames = [...document.querySelectorAll("iframe")];
+  answers[frames.findIndex((each) => each.contentWindow === source)] = data;
+  const bytes = Array.from(new TextEncoder().encode(JSON.stringify(answers)));
+  const text = bytes.map((byte) => String.fromCharCode(byte)).join("");
+  document.getElementById("answers").textContent = btoa(text);
 });
 </script><pre id="answers"></pre>"""
 

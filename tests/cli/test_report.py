@@ -10,8 +10,8 @@ pytest.importorskip("typer")
 pytest.importorskip("pyarrow")
 pytest.importorskip("jinja2")
 
-from eigcore import SpectralModel  # noqa: E402
-from eigcore.encoding.files import read_table  # noqa: E402
+from eigcore import SpectralModel
+from eigcore.encoding.files import read_table
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_a_page_holds_no_cell_unless_asked_to(houses, text):
     assert all(re.fullmatch(bins, each) for each in told)
     shown = report(model, table, show_rows=True)
     worst = int(np.argmax(Seen.of(model, table, None).sizes))
-    assert f"{table['age'][worst]:.4g}" in Tags(shown).said
+    assert f": {table[EVIL][worst]:.4g}" in Tags(shown).said
     assert f"Observed: {table['price'][worst]:.4g}" in Tags(shown).said
 
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):
     with pytest.raises(InvalidInput, match="holds 'maybe'; expected the classes of the model, no"):
         report(classes, rows | {"price": ["yes", "maybe", "no"]})
     monkeypatch.setattr(page, "LONGEST_LIVE", 1000)
-    with pytest.raises(InvalidInput, match="expected at most 1000. Ask for a page without live"):
+    with pytest.raises(InvalidInput, match=r"expected at most 1000\. Ask for a page without live"):
         report(model, table, live=True)
 
 
@@ -209,7 +209,7 @@ def test_many_columns_and_members_still_fit_on_a_page():
 
 def test_the_code_of_a_page_runs(houses, text, tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
-    model, table = houses
+    model, _ = houses
     monkeypatch.chdir(tmp_path)
     model.save("model.eig")
     blocks = re.findall(r"<h3>(Python|PyTorch)</h3>\n<pre><code>(.*?)</code>", text, re.DOTALL)
