@@ -41,13 +41,14 @@ DRIVER = """<script>
       at("along").value = 1;
       at("along").dispatchEvent(new Event("input"));
       while (!at("contributions").dataset.values) await wait();
-      const [decision, contributions, slopes] = ["prediction", "contributions", "slopes"]
-        .map((id) => read(at(id)));
+      const [decision, contributions, slopes, spectrum] =
+        ["prediction", "contributions", "slopes", "spectrum"].map((id) => read(at(id)));
       const prediction = [...document.querySelectorAll("output")]
         .map((each) => Number(each.dataset.value));
       const pictures = document.querySelectorAll("#answers svg").length;
       const [words, fault] = [document.body.innerText, at("fault").textContent];
-      seen.push({ cells, decision, contributions, slopes, prediction, pictures, words, fault });
+      seen.push({ cells, decision, contributions, slopes, spectrum, prediction, pictures, words,
+        fault });
     }
   } catch (fault) { faults.push(String(fault)); }
   parent.postMessage({ seen, faults, scripts: document.scripts.length }, "*");

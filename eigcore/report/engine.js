@@ -99,9 +99,9 @@ const Engine = (() => {
     return A;
   }
 
-  // Jacobi's method (Golub & Van Loan 2013, section 8.5), by rows; ascending values, vectors in rows
-  function eigen(A) {
-    const d = A.length, V = range(d, (i) => Float64Array.from({ length: d }, (_, j) => +(i === j)));
+  // eigenvalues in ascending order, by Jacobi's method (Golub & Van Loan 2013, section 8.5)
+  function eigenvalues(A) {
+    const d = A.length;
     for (let sweep = 0, off = 1; off > 0 && sweep < 60; sweep++) {
       off = 0;
       for (let p = 0; p < d; p++) for (let q = p + 1; q < d; q++) {
@@ -111,29 +111,24 @@ const Engine = (() => {
           continue;
         }
         off += size;
-        rotate(A, V, p, q);
+        rotate(A, p, q);
       }
     }
-    const order = range(d, (i) => i).sort((a, b) => A[a][a] - A[b][b]);
-    return { values: order.map((i) => A[i][i]), vectors: order.map((i) => V[i]) };
+    return range(d, (i) => A[i][i]).sort((a, b) => a - b);
   }
 
-  function rotate(A, V, p, q) {
-    const d = A.length, theta = (A[q][q] - A[p][p]) / (2 * A[p][q]);
-    const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(1, theta));
-    const c = 1 / Math.sqrt(1 + t * t), s = t * c, shift = t * A[p][q];
-    A[p][p] -= shift;
-    A[q][q] += shift;
-    A[p][q] = A[q][p] = 0;
+  function rotate(A, p, q) {
+    const d = A.length, P = A[p], Q = A[q], theta = (Q[q] - P[p]) / (2 * P[q]);
+    const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(1 + theta * theta));
+    const c = 1 / Math.sqrt(1 + t * t), s = t * c, shift = t * P[q];
+    P[p] -= shift;
+    Q[q] += shift;
+    P[q] = Q[p] = 0;
     for (let i = 0; i < d; i++) {
-      if (i !== p && i !== q) {
-        const x = A[p][i], y = A[q][i];
-        A[p][i] = A[i][p] = c * x - s * y;
-        A[q][i] = A[i][q] = s * x + c * y;
-      }
-      const x = V[p][i], y = V[q][i];
-      V[p][i] = c * x - s * y;
-      V[q][i] = s * x + c * y;
+      if (i === p || i === q) continue;
+      const x = P[i], y = Q[i];
+      P[i] = A[i][p] = c * x - s * y;
+      Q[i] = A[i][q] = s * x + c * y;
     }
   }
 
@@ -193,11 +188,11 @@ const Engine = (() => {
 
   function solved(model, row) {
     const factors = [[0, 1], ...encoded(model, row).map((factor, i) => [i + 1, factor])];
-    return model.members.map((own) => range(own.outputs, (o) => eigen(square(own, packed(own, o, factors)))));
+    return model.members.map((own) => range(own.outputs, (o) => eigenvalues(square(own, packed(own, o, factors)))));
   }
 
   const combined = (model, found) => range(model.outputs, (o) =>
-    model.offset + model.scale * sum(model.members.map((own, m) => own.weight * value(own, found[m][o].values))));
+    model.offset + model.scale * sum(model.members.map((own, m) => own.weight * value(own, found[m][o]))));
   const decision = (model, row) => combined(model, solved(model, row));
 
   function linked(link, z) {
@@ -211,7 +206,7 @@ const Engine = (() => {
   // decision and prediction of each output, and each member's eigenvalues with their weights
   function evaluate(model, row) {
     const found = solved(model, row), z = combined(model, found);
-    const spectrum = found.map((own, m) => own.map(({ values }) => ({ values, weights: weights(model.members[m], values) })));
+    const spectrum = found.map((own, m) => own.map((values) => ({ values, weights: weights(model.members[m], values) })));
     return { decision: z, prediction: linked(model.link, z), spectrum };
   }
 
@@ -234,7 +229,7 @@ const Engine = (() => {
 
   // ends of ⟨G, S⟩ over all G that the functional can have (von Neumann's trace inequality)
   function ends(member, S) {
-    const { dim, spec } = member, { values } = eigen(S);
+    const { dim, spec } = member, values = eigenvalues(S);
     const smooth = ["softmax", "smooth"].includes(spec.functional);
     const w = smooth ? range(dim, (j) => +(j === dim - 1)) : [...constants(member)].sort((a, b) => a - b);
     const norm = Math.max(...values.map(Math.abs)) * sum(w.map(Math.abs)), margin = ROUNDING * (dim + 2) * EPS * norm;

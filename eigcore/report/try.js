@@ -221,7 +221,7 @@
 
   const best = (p) => (p.length > 1 && model.link === "softmax" ? p.indexOf(Math.max(...p)) : 0);
 
-  function numbers({ decision, prediction }) {
+  function numbers({ decision, prediction, spectrum }) {
     const said = [];
     const what = data.positive && model.link === "logistic" ? `probability of ${data.positive}` : "prediction";
     prediction.forEach((value, o) => said.push([model.outputs > 1 ? names[o] : what, value]));
@@ -229,6 +229,7 @@
     at("prediction").replaceChildren(...said.map(([name, value]) =>
       node("div", {}, node("output", { "data-value": value }, number(value)), node("span", {}, name))));
     at("prediction").dataset.values = JSON.stringify(decision);
+    at("spectrum").dataset.values = JSON.stringify(spectrum);
   }
 
   function contributions(prediction) {

@@ -5,6 +5,8 @@ import pytest
 import samples
 from browser import driven
 
+from eigcore import get_backend
+from eigcore.core.canonical import matrices
 from eigcore.core.spec import EigSpec
 from eigcore.guarantees.curve import curve
 from eigcore.model import SpectralModel
@@ -35,7 +37,11 @@ def mixed(link, seed):
     outputs = {"softmax": 3, "several": 2}.get(link, 1)
     specs = [EigSpec(encoding.terms, 4, outputs, **kind) for kind in KINDS]
     options = {"link": link, "target_name": "price"} | LINKS[link]
-    return SpectralModel(encoding, [(s, samples.params(s, rng)) for s in specs], **options)
+    members = [(s, samples.params(s, rng)) for s in specs]
+    if link == "several":
+        for _, own in members:
+            own[1] = 0.0  # all eigenvalues are equal
+    return SpectralModel(encoding, members, **options)
 
 
 def table_of(model, numbers):
@@ -78,6 +84,20 @@ def test_the_page_shows_what_python_computes(told, link):
         assert near(shown, own(cells, codes=True)), name
     explained = model.explain(table_of(model, cells), "mean", sample=table_of(model, numbers))
     assert near([each["contributions"] for each in page["seen"]], explained.contributions)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_the_page_marks_the_eigenvalues_that_count(told, link):
+    model, _, page = told[link]
+    numpy = get_backend("numpy")
+    for each in page["seen"]:
+        terms = model.encoding(np.array(each["cells"], dtype=float), numpy, codes=True)
+        for (spec, own), shown in zip(model.members, each["spectrum"], strict=True):
+            A = matrices(spec, own)
+            values = np.linalg.eigvalsh(A[:, 0] + np.einsum("t,otij->oij", terms, A[:, 1:]))
+            weights = spec.phi.weights(numpy, values)
+            assert near([output["values"] for output in shown], values)
+            assert near([output["weights"] for output in shown], weights)
 
 
 @pytest.mark.parametrize("link", LINKS)
