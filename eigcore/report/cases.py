@@ -125,13 +125,10 @@ class _Telling:
         values, classes = self.seen.observed, self.seen.classes
         if values is None:
             return ""
+        value = values[row]
         if classes:
-            return (
-                str(classes[int(values[row])])
-                if self.show
-                else private.level(values, values[row], classes)
-            )
-        return plain(values[row]) if self.show else private.told(values[row], private.edges(values))
+            return str(classes[int(value)]) if self.show else private.level(values, value, classes)
+        return plain(value) if self.show else private.number(values, value, private.edges(values))
 
     def cell(self, j: int, row: int) -> str:
         """Return a cell in words."""
@@ -141,7 +138,7 @@ class _Telling:
         column = self.seen.model.encoding.columns[j]
         if isinstance(column, Categories):
             return private.level(cells, cells[row], column.levels)
-        return private.told(cells[row], self.edges[j])
+        return private.number(cells, cells[row], self.edges[j])
 
     def proven(self, j: int) -> str:
         """Return what is proven of a column, for this contribution."""

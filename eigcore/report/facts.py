@@ -6,7 +6,9 @@ import hashlib
 import shlex
 from typing import Any
 
-from eigcore.encoding import Categories
+import numpy as np
+
+from eigcore.encoding import Categories, Column
 from eigcore.guarantees import text as words
 from eigcore.guarantees.certificate import Certificate
 from eigcore.guarantees.proof import prove
@@ -61,10 +63,8 @@ def codes(model: SpectralModel, file: str) -> dict[str, str]:
     file : str
         Name of the model file.
     """
-    row = {
-        name: [column.levels[0] if isinstance(column, Categories) else 1.0]
-        for name, column in zip(model.encoding.names, model.encoding.columns, strict=True)
-    }
+    pairs = zip(model.encoding.names, model.encoding.columns, strict=True)
+    row = {name: [_usual(column)] for name, column in pairs}
     load = f"from eigcore import SpectralModel\n\nmodel = SpectralModel.load({file!r})\n"
     table = f"table = {row!r}\n"
     numbers = "rows = model.encoding.table(table)  # numbers, with codes for levels\n"
@@ -78,3 +78,13 @@ def codes(model: SpectralModel, file: str) -> dict[str, str]:
         "Command": f"eigcore predict {name} table.csv -o predictions.csv\n"
         f"eigcore certify {name} --proof proof.json\neigcore verify {name} proof.json",
     }
+
+
+def _usual(column: Column) -> Any:
+    """Return a cell in the middle of a column."""
+    if isinstance(column, Categories):
+        return column.levels[0]
+    edges = column.pieces(np.zeros(column.terms)).edges
+    edges = edges[np.isfinite(edges)]
+    middle = edges[len(edges) // 2] if len(edges) else getattr(column, "center", 0.0)
+    return float(f"{middle:.4g}")

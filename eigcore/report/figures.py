@@ -82,9 +82,7 @@ def _numeric(found: Curve, rug: list[float], names: tuple[str, ...]) -> Figure:
         xs, own, _ = _steps(x, each[1], each[1])
         foot.line(xs, own, kind)
     top.rug(rug)
-    caption = "Above: the decision, averaged over rows. Below: its slope (line) and its proven ends"
-    caption += " (area), whatever the other columns are. Marks at the foot part the rows evenly."
-    return Figure(found.column, caption, (str(top), str(foot)), tuple(legend))
+    return Figure(found.column, "", (str(top), str(foot)), tuple(legend))
 
 
 def _steps(
@@ -105,12 +103,12 @@ def _levels(found: Curve, codes: np.ndarray, names: tuple[str, ...]) -> Figure:
     pictures = []
     for own, name in zip(y[: len(KINDS)], names or ("",), strict=False):
         values = own[shown] - np.average(own, weights=np.maximum(counts, 1e-9))
-        words = [f"{value:+.3g}" for value in values]
+        words = [f"{value:+.3g}".replace("-", "−") for value in values]
         said = f"The decision at each level of {found.column} {name}"
         pictures.append(lying(said, label, values, words))
-    caption = "The decision at each level beside its mean, averaged over rows."
+    caption = ""
     if len(shown) < len(counts):
-        caption += f" The {len(shown)} commonest of {len(counts)} levels."
+        caption = f"The {len(shown)} commonest of {len(counts)} levels."
     if names:
         caption += f" One picture for each of {', '.join(names[: len(KINDS)])}."
     return Figure(found.column, caption, tuple(pictures))

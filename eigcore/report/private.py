@@ -31,12 +31,12 @@ def edges(values: np.ndarray, count: int = BINS) -> list[float]:
     return found
 
 
-def told(value: float, ends: list[float]) -> str:
-    """Return the bin of a number in words."""
+def number(values: np.ndarray, value: float, ends: list[float]) -> str:
+    """Return the bin of a number (of values, with `edges`) in words."""
+    if np.isnan(value):
+        return "missing" if np.isnan(values).sum() >= LEAST else "a rare cell"
     if not ends:
-        return "a number" if np.isfinite(value) else "missing"
-    if not np.isfinite(value):
-        return "missing"
+        return "a number"
     place = int(np.searchsorted(ends, value, side="right"))
     if place == 0:
         return f"below {plain(ends[0])}"
@@ -46,10 +46,10 @@ def told(value: float, ends: list[float]) -> str:
 
 
 def level(codes: np.ndarray, code: float, levels: tuple) -> str:
-    """Return the level of a cell, unless fewer than `LEAST` rows have it."""
+    """Return the level of a cell (of codes), unless fewer than `LEAST` rows have it."""
     same = np.isnan(codes) if np.isnan(code) else codes == code
     if same.sum() < LEAST:
-        return "a rare level"
+        return "a rare cell"
     if np.isnan(code):
         return "missing"
     return str(levels[int(code)]) if code >= 0 else "a level never seen"

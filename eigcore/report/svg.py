@@ -70,11 +70,11 @@ class Chart:
         for value in ticks(*self.x):
             place, bottom = self._x(value), tall - BOTTOM
             _line(self.root, "grid", place, TOP, place, bottom)
-            _text(self.root, place, bottom + 16, f"{value:.6g}", "middle")
+            _text(self.root, place, bottom + 16, _tick(value), "middle")
         for value in ticks(*self.y, most=5):
             place = self._y(value)
             _line(self.root, "grid" if value else "zero", LEFT, place, WIDE - RIGHT, place)
-            _text(self.root, LEFT - 6, place + 4, f"{value:.6g}", "end")
+            _text(self.root, LEFT - 6, place + 4, _tick(value), "end")
         _text(self.root, (LEFT + WIDE - RIGHT) / 2, tall - 6, labels[0], "middle", "label")
         middle = (TOP + tall - BOTTOM) / 2
         side = _text(self.root, 12, middle, labels[1], "middle", "label")
@@ -166,6 +166,10 @@ def canvas(said: str, wide: float, tall: float) -> Element:
 def drawn(root: Element) -> str:
     """Return a picture as text that stands in a page."""
     return tostring(root, encoding="unicode", method="html")
+
+
+def _tick(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
 
 
 def _line(root: Element, kind: str, x: float, y: float, u: float, v: float) -> None:

@@ -80,7 +80,7 @@ def test_a_page_holds_no_cell_unless_asked_to(houses, text):
         inner = [f"{cell:.6g}" for cell in np.sort(cells)[1:-1]]
         for each in (text, live):
             assert not set(inner) & set(re.findall(r"\d+\.\d+", Tags(each).said))
-    bins = r"(below .+|.+ or more|.+ to .+|missing|north|a rare level|&lt;script.*)"
+    bins = r"(below .+|.+ or more|.+ to .+|missing|north|a rare cell|&lt;script.*)"
     told = re.findall(r"<th>[^<]*: ([^<]*)<span", text)
     assert len(told) > 10
     assert all(re.fullmatch(bins, each) for each in told)
@@ -99,12 +99,14 @@ def test_bins_have_enough_rows():
         counts = np.histogram(values, [-np.inf, *ends, np.inf])[0]
         assert not ends or counts.min() >= private.LEAST
         assert len(set(ends)) == len(ends)
-        told = [private.told(value, ends) for value in values]
+        told = [private.number(values, value, ends) for value in values]
         assert len(set(told)) <= len(ends) + 1
     assert len(private.edges(samples_[5])) == 9
+    some = np.array([1.0, np.nan])
+    assert [private.number(some, each, []) for each in some] == ["a number", "a rare cell"]
     codes = np.array([0.0] * 5 + [1.0] * 4 + [np.nan] * 5 + [-1.0] * 5)
     words = [private.level(codes, code, ("a", "b")) for code in (0.0, 1.0, np.nan, -1.0)]
-    assert words == ["a", "a rare level", "missing", "a level never seen"]
+    assert words == ["a", "a rare cell", "missing", "a level never seen"]
 
 
 def test_errors_are_those_of_the_model_and_of_simple_ones(houses):
