@@ -38,7 +38,7 @@ DRIVER = """<script>
         move(line, cell);
         return line.valueAsNumber;
       });
-      at("along").value = 1;
+      at("along").value = 2;
       at("along").dispatchEvent(new Event("input"));
       while (!at("contributions").dataset.values) await wait();
       const [decision, contributions, slopes, spectrum] =

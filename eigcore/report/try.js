@@ -183,7 +183,7 @@
     const told = ends.slice(0, OUTPUTS).map(([low, high], o) =>
       `${model.outputs > 1 ? `${names[o]}: ` : ""}${under(low)} to ${over(high)}`).join("; ");
     const what = model.link === "identity" ? "prediction" : "decision";
-    at("slopes").dataset.values = JSON.stringify(ends);
+    at("slopes").dataset.values = JSON.stringify({ from: all[n], to: all[n + 1], ends });
     return `Proven: here the ${what} changes by ${told} per unit of ${columns[along].name}, whatever the other columns are. ` +
       "Area: what the column alone can do from here.";
   }
@@ -194,7 +194,6 @@
       name: Number.isNaN(code) ? "missing" : column.levels[code], value: Engine.decision(model, replaced(code))[output] - now[output] }));
     const ends = codes.map((code) => Engine.change(model, along, row[along], code)[output]);
     const low = Math.min(...ends.map((each) => each[0])), high = Math.max(...ends.map((each) => each[1]));
-    at("slopes").dataset.values = JSON.stringify(ends);
     at("slopes").textContent = `Change of the ${model.link === "identity" ? "prediction" : "decision"} with another level. ` +
       `Proven: ${under(low)} to ${over(high)}, whatever the other columns are.`;
     return bars(`Levels of ${column.name}`, list);

@@ -1,5 +1,7 @@
 """The page computes what Python computes, to 1e-9, as its controls are moved in a browser."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import samples
@@ -30,10 +32,13 @@ LINKS = {
     "several": {"link": "identity"},
 }
 """Each with members of every functional and structure."""
+TOWN = "<b>to&wn</b>"
 
 
 def mixed(link, seed):
     rng, encoding = np.random.default_rng(seed), samples.encoding(towns=("no|rth", "söuth", "<i>"))
+    names = tuple(TOWN if name == "town" else name for name in samples.NAMES)
+    encoding = replace(encoding, names=names)
     outputs = {"softmax": 3, "several": 2}.get(link, 1)
     specs = [EigSpec(encoding.terms, 4, outputs, **kind) for kind in KINDS]
     options = {"link": link, "target_name": "price"} | LINKS[link]
@@ -48,8 +53,8 @@ def table_of(model, numbers):
     """Codes (rows, columns) as a table with levels."""
     levels = [*model.encoding.columns[3].levels, "elsewhere"]
     table = dict(zip(model.encoding.names, numbers.T, strict=True))
-    codes = table["town"]
-    return table | {"town": [None if np.isnan(c) else levels[int(c)] for c in codes]}
+    codes = table[TOWN]
+    return table | {TOWN: [None if np.isnan(c) else levels[int(c)] for c in codes]}
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +109,14 @@ def test_the_page_marks_the_eigenvalues_that_count(told, link):
 def test_the_slopes_of_the_page_are_those_that_are_proven(told, link):
     model, _, page = told[link]
     cells = np.array([each["cells"] for each in page["seen"]], dtype=float)
-    rows = [row for row, cell in enumerate(cells[:, 1]) if np.isfinite(cell)]
-    for row in rows:
+    rows = [row for row, cell in enumerate(cells[:, 2]) if np.isfinite(cell)]
+    for row in rows:  # the column has knots, constant tails and a part in two projections
+        shown = page["seen"][row]["slopes"]
+        assert shown["from"] == cells[row, 2] or shown["to"] == cells[row, 2]
         at = {name: own[row : row + 1] for name, own in table_of(model, cells).items()}
-        start = cells[row, 1]
-        found = curve(model, "age", at, grid=[start, start + 1e-6])
+        found = curve(model, "rooms", at, grid=[shown["from"], shown["to"]])
         ends = np.stack([np.atleast_2d(found.low)[0], np.atleast_2d(found.high)[0]], -1)
-        assert near(page["seen"][row]["slopes"], ends)
+        assert near(shown["ends"], ends)
     assert len(rows) >= 2
 
 
@@ -121,5 +127,6 @@ def test_the_page_draws_and_shows_names_as_they_are(told):
             assert each["fault"] == ""
             assert "söuth" in each["words"]
             assert "<i>" in each["words"]
+            assert each["words"].count(TOWN) >= 5
         assert page["scripts"] == 4  # two of the test
     assert "probability of <b>yes</b>" in told["logistic"][2]["seen"][0]["words"]
