@@ -51,7 +51,8 @@ DRIVER = """<script>
         fault });
     }
   } catch (fault) { faults.push(String(fault)); }
-  parent.postMessage({ seen, faults, scripts: document.scripts.length }, "*");
+  const markup = document.querySelectorAll("b, i").length;
+  parent.postMessage({ seen, faults, markup, scripts: document.scripts.length }, "*");
 })();
 </script>"""
 COLLECT = """<script>

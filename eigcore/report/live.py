@@ -10,8 +10,9 @@ import numpy as np
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Column, Linear, Periodic
 from eigcore.guarantees.baselines import baseline_rows
-from eigcore.guarantees.certificate import Certificate
-from eigcore.guarantees.text import guarantees
+from eigcore.guarantees.certificate import Certificate, ColumnCertificate
+from eigcore.guarantees.text import SCALES
+from eigcore.report.numerals import most
 from eigcore.report.scores import Seen
 
 
@@ -28,11 +29,12 @@ def live_data(seen: Seen, certificate: Certificate, data: bytes) -> dict[str, An
     """
     encoding = seen.model.encoding
     start = baseline_rows(seen.model, "mean", seen.table, get_backend("numpy"))[0]
-    four = zip(encoding.columns, guarantees(certificate), start.tolist(), strict=True)
+    three = zip(encoding.columns, certificate.columns, start.tolist(), strict=True)
+    scale = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
     columns = [
-        {"name": name, "proven": proven.words, "start": None if value != value else value}
+        {"name": own.name, "proven": _words(own, scale), "start": None if value != value else value}
         | _control(column)
-        for name, (column, proven, value) in zip(encoding.names, four, strict=True)
+        for column, own, value in three
     ]
     return {
         "model": base64.b64encode(data).decode(),
@@ -40,6 +42,15 @@ def live_data(seen: Seen, certificate: Certificate, data: bytes) -> dict[str, An
         "outputs": list(map(str, seen.classes)) if seen.model.outputs > 1 else [],
         "positive": str(seen.classes[1]) if len(seen.classes) == 2 else "",
     }
+
+
+def _words(own: ColumnCertificate, scale: str) -> str:
+    """Return what is proven of a column, briefly; scale: of its bound."""
+    ways = ["never falls"] * own.increasing + ["never rises"] * own.decreasing
+    if len(ways) == 2:
+        return "has no effect"
+    each = "between two levels" if own.kind == "categories" else f"per {own.unit or 'unit'}"
+    return ", ".join([*ways, f"at most {most(own.bound)} {each}{scale}"])
 
 
 def _control(column: Column) -> dict[str, Any]:

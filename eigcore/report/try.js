@@ -120,8 +120,8 @@
   }
 
   function bars(said, list) {
-    const tall = 24, zero = 315;
-    const most = Math.max(...list.map(({ value }) => Math.abs(value)), 1e-300), unit = 100 / most;
+    const tall = 24, zero = list.some(({ value }) => value < 0) ? 315 : 150, room = WIDE - zero - 65;
+    const most = Math.max(...list.map(({ value }) => Math.abs(value)), 1e-300), unit = room / most;
     const root = node("svg", { viewBox: `0 0 ${WIDE} ${tall * list.length + 2}`, role: "img" }, node("title", {}, said));
     list.forEach(({ name, value }, n) => {
       const size = unit * Math.abs(value), side = value < 0 ? -1 : 1;

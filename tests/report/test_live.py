@@ -1,5 +1,6 @@
 """The page computes what Python computes, to 1e-9, as its controls are moved in a browser."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,10 @@ def test_the_page_shows_what_python_computes(told, link):
         assert near(shown, own(cells, codes=True)), name
     explained = model.explain(table_of(model, cells), "mean", sample=table_of(model, numbers))
     assert near([each["contributions"] for each in page["seen"]], explained.contributions)
+    for row, each in enumerate(page["seen"]):
+        output = int(np.argmax(each["prediction"])) if link == "softmax" else 0
+        total = re.search(r"Together ([+−]?\d+\.?\d*)", each["words"])[1].replace("−", "-")
+        assert np.isclose(float(total), explained.of_output(output)[row].sum(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -129,4 +134,5 @@ def test_the_page_draws_and_shows_names_as_they_are(told):
             assert "<i>" in each["words"]
             assert each["words"].count(TOWN) >= 5
         assert page["scripts"] == 4  # two of the test
+        assert page["markup"] == 0
     assert "probability of <b>yes</b>" in told["logistic"][2]["seen"][0]["words"]
