@@ -61,7 +61,7 @@ def shapes(seen: Seen, order: list[str], names: tuple[str, ...]) -> Iterator[Fig
         j = seen.model.encoding.names.index(name)
         column = seen.model.encoding.columns[j]
         if isinstance(column, Categories):
-            yield _levels(found, seen.table[:, j], names)
+            yield from _levels(found, seen.table[:, j], names)
         else:
             yield _numeric(found, private.edges(seen.table[:, j]), names)
 
@@ -92,26 +92,22 @@ def _steps(
     return np.repeat(x, 2)[1:-1], np.repeat(low, 2), np.repeat(high, 2)
 
 
-def _levels(found: Curve, codes: np.ndarray, names: tuple[str, ...]) -> Figure:
+def _levels(found: Curve, codes: np.ndarray, names: tuple[str, ...]) -> Iterator[Figure]:
     counts = [
         int((np.isnan(codes) if level is None else codes == code).sum())
         for code, level in enumerate(found.grid)
     ]
     shown = sorted(np.argsort(np.negative(counts), kind="stable")[:LEVELS])
-    y = np.atleast_2d(found.decision.T)
     label = ["missing" if found.grid[c] is None else str(found.grid[c]) for c in shown]
-    pictures = []
-    for own, name in zip(y[: len(KINDS)], names or ("",), strict=False):
+    few = len(shown) < len(counts)
+    caption = f"The {len(shown)} commonest of {len(counts)} levels." if few else ""
+    outputs = np.atleast_2d(found.decision.T)[: len(KINDS)]
+    for own, name in zip(outputs, names or ("",), strict=False):
+        title = f"{found.column}: {name}" if name else found.column
         values = own[shown] - np.average(own, weights=np.maximum(counts, 1e-9))
         words = [f"{value:+.3g}".replace("-", "−") for value in values]
-        said = f"The decision at each level of {found.column} {name}"
-        pictures.append(lying(said, label, values, words))
-    caption = ""
-    if len(shown) < len(counts):
-        caption = f"The {len(shown)} commonest of {len(counts)} levels."
-    if names:
-        caption += f" One picture for each of {', '.join(names[: len(KINDS)])}."
-    return Figure(found.column, caption, tuple(pictures))
+        picture = lying(f"The decision at each level of {title}", label, values, words)
+        yield Figure(title, caption, (picture,))
 
 
 def quality(seen: Seen) -> Iterator[Figure]:

@@ -14,6 +14,7 @@ from eigcore.report.cases import cases
 from eigcore.report.describe import describe
 from eigcore.report.live import live_data
 from eigcore.report.numerals import plain
+from eigcore.report.private import LEAST
 from eigcore.report.scores import FOLDS, Seen, errors
 
 LONGEST, LONGEST_LIVE = 300_000, 1_500_000
@@ -62,11 +63,17 @@ def report(
     Raises
     ------
     InvalidInput
-        If the table lacks columns or a target that was named, or the page would be too long.
+        If the table lacks columns or a target that was named, or has fewer than five rows without
+        `show_rows`; or if the page would be too long.
     EigcoreError
         If Jinja2 is not installed.
     """
     seen, data = Seen.of(model, table, target), model.to_bytes()
+    if len(seen) < LEAST and not show_rows:
+        raise InvalidInput(
+            f"The table has {len(seen)} row(s); expected at least {LEAST}, so that means tell of "
+            "no single one. Add rows, or ask for a report that may show rows."
+        )
     certificate = model.certify()
     importance, order = figures.importance(seen)
     names = tuple(map(str, seen.classes)) if model.outputs > 1 else ()

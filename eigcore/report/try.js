@@ -150,7 +150,9 @@
       for (let n = here - 1; n >= 0; n--) walk(n, n + 1, all, low, high);
     }
     const flat = values.flat(), size = Math.max(...flat) - Math.min(...flat) || Math.abs(flat[0]) || 1;
-    const { root, x, y } = axes(`Along ${column.name}`, span, [Math.min(...flat) - 0.25 * size, Math.max(...flat) + 0.25 * size]);
+    const [least, most] = { logistic: [0, 1], log: [0, Infinity] }[model.link] ?? [-Infinity, Infinity];
+    const { root, x, y } = axes(`Along ${column.name}`, span,
+      [Math.max(least, Math.min(...flat) - 0.25 * size), Math.min(most, Math.max(...flat) + 0.25 * size)]);
     for (let o = 0; o < Math.min(model.outputs, OUTPUTS); o++) {
       const line = (list) => list.map(([a, b]) => `${x(a).toFixed(1)} ${Math.min(Math.max(y(b), TOP), TALL - BOTTOM).toFixed(1)}`).join("L");
       if (known) {
@@ -223,10 +225,10 @@
   function numbers({ decision, prediction, spectrum }) {
     const said = [];
     const what = data.positive && model.link === "logistic" ? `probability of ${data.positive}` : "prediction";
-    prediction.forEach((value, o) => said.push([model.outputs > 1 ? names[o] : what, value]));
+    prediction.forEach((value, o) => said.push([model.outputs > 1 ? names[o] : what, value, model.outputs > 1 ? KINDS[o] : ""]));
     if (model.link !== "identity" && model.outputs === 1) said.push([model.link === "log" ? "logarithm" : "log-odds", decision[0]]);
-    at("prediction").replaceChildren(...said.map(([name, value]) =>
-      node("div", {}, node("output", { "data-value": value }, number(value)), node("span", {}, name))));
+    at("prediction").replaceChildren(...said.map(([name, value, kind = ""]) =>
+      node("div", {}, node("output", { "data-value": value }, number(value)), node("span", { class: kind }, name))));
     at("prediction").dataset.values = JSON.stringify(decision);
     at("spectrum").dataset.values = JSON.stringify(spectrum);
   }
