@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,7 +11,7 @@ import samples
 
 from eigcore import SpectralModel
 from eigcore.encoding import Encoding, Linear
-from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
 from eigcore.fit import fit
 from eigcore.report import describe, page, private, report
 from eigcore.report.scores import Seen, errors
@@ -187,6 +188,12 @@ def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):
     monkeypatch.setattr(page, "LONGEST_LIVE", 1000)
     with pytest.raises(InvalidInput, match=r"expected at most 1000\. Ask for a page without live"):
         report(model, table, live=True)
+
+
+def test_a_missing_package_is_named(houses, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(EigcoreError, match=r'pip install "eigcore\[report\]"'):
+        report(*houses)
 
 
 def test_guarantees_are_proven_and_rounded_up(houses, text):
