@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eigcore.guarantees.contributions import Contributions
     from eigcore.guarantees.curve import Curve
     from eigcore.guarantees.explanation import Explanation
+    from eigcore.guarantees.spectrum import Spectrum
 
 
 class Explaining:
@@ -71,3 +72,12 @@ class Explaining:
         from eigcore.guarantees.curve import curve
 
         return curve(self, column, at, **options)
+
+    def spectrum(self: Described, column: str, at: Any = None, **options: Any) -> Spectrum:
+        """Return all eigenvalues of one member along one column.
+
+        See `eigcore.guarantees.spectrum.spectrum`.
+        """
+        from eigcore.guarantees.spectrum import spectrum
+
+        return spectrum(self, column, at, **options)
