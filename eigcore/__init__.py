@@ -33,6 +33,7 @@ _ROOMS = (
     "guarantees",
     "layers",
     "operators",
+    "plots",
     "plugin",
     "rmt",
     "testing",
@@ -56,7 +57,18 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from eigcore import errors, estimators, fit, guarantees, layers, operators, plugin, rmt, testing
+    from eigcore import (
+        errors,
+        estimators,
+        fit,
+        guarantees,
+        layers,
+        operators,
+        plots,
+        plugin,
+        rmt,
+        testing,
+    )
     from eigcore.api import (
         evaluate,
         jvp,
