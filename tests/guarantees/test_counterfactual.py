@@ -66,12 +66,12 @@ def test_a_linear_model_has_its_closed_form():
     spec = EigSpec(2, 1)  # f = 3a − b: the cheapest way up is a alone, or both by their slopes
     params = np.array([[[0.0], [3.0], [-1.0]]])
     m = SpectralModel(Encoding((Linear(), Linear()), ("a", "b")), [(spec, params)])
-    options = {"bounds": {"a": (-9, 9), "b": (-9, 9)}, "tol": 1e-3}
+    options = {"bounds": {"a": (-9, 9), "b": (-9, 9)}, "tol": 0.01}
     x = {"a": 1.0, "b": 0.0}
     for norm, wanted in ((1, 1.0), (2, 3 / math.sqrt(10)), (math.inf, 0.75)):
         found = m.counterfactual(x, 6.0, norm=norm, **options)
         assert found.bound <= wanted * (1 + 1e-12)
-        assert found.size == pytest.approx(wanted, rel=2e-3)
+        assert found.size == pytest.approx(wanted, rel=0.011)
         assert found.size >= wanted * (1 - 1e-12)
     down = m.counterfactual(x, 0.0, units={"a": 10.0}, columns=["a"], bounds={"a": (-9, 9)})
     assert down.size == pytest.approx(0.1)
