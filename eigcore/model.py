@@ -195,8 +195,9 @@ class SpectralModel(Guaranteed, Calibrated):
         document, params = modelfile.read(path)
         try:
             found = cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
-            scores = document.get("calibration")
-            return found.with_calibration(scores and Calibration.from_dict(scores))
+            if "calibration" not in document:
+                return found
+            return found.with_calibration(Calibration.from_dict(document["calibration"]))
         except Exception as exc:  # whatever the file claims
             raise modelfile.no_model(path, exc) from exc
 

@@ -210,9 +210,7 @@ def _told(
 
 
 def _predicted(model: Described, table: np.ndarray) -> float:
-    params = [own for _, own in model.members]
-    numpy = get_backend("numpy")
-    return float(predict_table(forward, model.static, params, table, numpy, codes=True)[0])
+    return float(predict_table(forward, model, table, get_backend("numpy"), codes=True)[0])
 
 
 def _level(model: Described, target: Any, before: float) -> tuple[float, float, float]:
