@@ -1,5 +1,6 @@
 # make demo: fit, certify and save a model with the light core alone.
 # make test: everything, on every backend, with and without the kernels.
+# make plots: the pictures of docs/plots.md.
 # make rmt-figures: the figures of the random-matrix papers, theory beside simulation.
 PYTHON ?= python3
 DEMO = .venv-demo
@@ -12,7 +13,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture rmt-figures clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -80,6 +81,9 @@ golden: $(DEV)/installed
 picture: $(DEV)/installed
 	$(DEV)/bin/python docs/picture.py
 	$(DEV)/bin/python docs/architecture.py
+
+plots: $(DEV)/installed
+	$(DEV)/bin/python docs/plots_pictures.py
 
 rmt-figures: $(DEV)/installed
 	$(DEV)/bin/python docs/rmt_figures.py

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CAPTIONS = {
     "errors": "what eigcore raises on purpose",
     "writing": "files, whole or not at all",
+    "drawing": "how pictures look",
     "core": "what a model is and how it differentiates: the only calculus",
     "dispatch": "who computes: backends and how they are found",
     "api": "the public functions of arrays",
@@ -27,6 +28,8 @@ CAPTIONS = {
     "testing": "the laws of every backend",
     "portable": "what is saved, and the arithmetic of a whole model",
     "guarantees": "what is proven and explained",
+    "calibration": "intervals that cover",
+    "plots": "pictures of a model",
     "model": "SpectralModel: one file, any backend",
     "fit": "how a model is trained",
     "layers": "vectors to vectors",
@@ -37,10 +40,10 @@ CAPTIONS = {
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
 }
 COLOURS = {
-    "#e8eef7": ("errors", "writing", "core", "dispatch", "api", "operators", "rmt"),
+    "#e8eef7": ("errors", "writing", "drawing", "core", "dispatch", "api", "operators", "rmt"),
     "#eaf4ea": ("encoding", "portable", "model"),
-    "#fdf3dc": ("guarantees",),
-    "#fbe9e4": ("fit", "estimators", "report", "cli"),
+    "#fdf3dc": ("guarantees", "calibration"),
+    "#fbe9e4": ("fit", "plots", "estimators", "report", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
 ORDER = [

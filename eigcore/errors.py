@@ -49,6 +49,10 @@ class BackendUnavailable(EigcoreError, ImportError):
     """A backend that is missing, broken, misnamed, duplicated, too old or too new."""
 
 
+class MissingPackage(EigcoreError, ImportError):
+    """A request that needs a package that is not installed."""
+
+
 class ModelFileError(EigcoreError, ValueError):
     """A model file that is truncated, edited, foreign or of a newer format."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.calibration.methods import Calibrated
+from eigcore.calibration.scores import Calibration
 from eigcore.core.arrays import Array
 from eigcore.core.canonical import canonical
 from eigcore.core.spec import CONVENTION, EigSpec
@@ -25,7 +27,7 @@ from eigcore.portable.tables import is_table, predict_table
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
 
-class SpectralModel(Guaranteed):
+class SpectralModel(Guaranteed, Calibrated):
     """A fitted model: it maps a table to predictions in units of the target.
 
     prediction = link⁻¹(offset + scale · Σ_m w_m f_m(encoding(x))), f_m the value of member m.
@@ -121,6 +123,14 @@ class SpectralModel(Guaranteed):
         """Return the same model with other parameters, one array per member."""
         return self.from_static(self.static, params, self.provenance)
 
+    def with_calibration(self, calibration: Calibration | None) -> SpectralModel:
+        """Return the same model with this calibration; other parameters would need another."""
+        found = self.from_static(self.static, self.params, self.provenance)
+        if calibration is not None:
+            calibration.check(self.encoding)
+        found.calibration = calibration
+        return found
+
     def predict(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False
     ) -> Array:
@@ -184,7 +194,10 @@ class SpectralModel(Guaranteed):
         """
         document, params = modelfile.read(path)
         try:
-            return cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
+            found = cls.from_static(ModelStatic.from_dict(document), params, document["provenance"])
+            if "calibration" not in document:
+                return found
+            return found.with_calibration(Calibration.from_dict(document["calibration"]))
         except Exception as exc:  # whatever the file claims
             raise modelfile.no_model(path, exc) from exc
 
@@ -198,7 +211,10 @@ class SpectralModel(Guaranteed):
             "python": platform.python_version(),
         }
         provenance = {"versions": versions, **self.provenance}
-        return {"convention": CONVENTION, **self.static.to_dict(), "provenance": provenance}
+        found = {"convention": CONVENTION, **self.static.to_dict(), "provenance": provenance}
+        if self.calibration is not None:
+            found["calibration"] = self.calibration.to_dict()
+        return found
 
     def to(self, backend: str | Backend) -> Any:
         """Return the model as an object of a framework; `of` is the inverse.

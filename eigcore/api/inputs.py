@@ -28,11 +28,6 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     Returns the backend, the arrays, and the function that restores the dtype of the result.
     """
     chosen = infer(*arrays, backend=backend)
-    if len(arrays) == 1 and hasattr(arrays[0], "dtype"):  # a short call: no detour
-        a = taken(chosen, arrays[0])
-        kind = chosen.dtype_name(a)
-        if kind in COMPUTED and kind in chosen.capabilities.dtypes:
-            return chosen, (a,), _same
     found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
     if len(found) < len(arrays) or not kinds.issubset(FLOATS):

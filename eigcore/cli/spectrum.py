@@ -14,7 +14,8 @@ from rich.table import Table
 from eigcore.cli import show
 from eigcore.cli.matrices import called, is_function, operator_of, read_matrix, weights_of
 from eigcore.cli.options import Json
-from eigcore.errors import EigcoreError, InvalidInput
+from eigcore.drawing import pyplot
+from eigcore.errors import InvalidInput
 from eigcore.operators import Operator, extreme_eigenvalues, spectral_density
 from eigcore.rmt.classical import semicircle
 from eigcore.rmt.covariance import sample_covariance
@@ -219,12 +220,9 @@ def _of_operator(
 
 def _draw(plots: list[tuple[str, Any]], path: Path) -> None:
     """Draw pictures side by side into a file."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise EigcoreError(
-            "A picture needs matplotlib; expected it to be installed. Type: pip install matplotlib"
-        ) from exc
+    pyplot()  # an error of its own without matplotlib
+    from matplotlib.figure import Figure
+
     columns = min(3, len(plots))
     rows = math.ceil(len(plots) / columns)
     figure = Figure((6.4 * columns, 4.8 * rows), layout="tight")

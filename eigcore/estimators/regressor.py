@@ -7,10 +7,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
+from eigcore.estimators.columns import plain_target, read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.model import SpectralModel
 
@@ -83,6 +85,52 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Predictions (rows,) in units of the target; float32 if X is."""
         return self._values(X, "predict")
+
+    def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:
+        """Calibrate intervals on rows that the fit has not used; a fit discards the calibration.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+        y : (rows,) numbers
+        groups : str, optional
+            A category column: each of its levels gets intervals, and the coverage, of its own.
+
+        Returns
+        -------
+        The estimator itself; ``model_`` and its file hold the calibration.
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit; see `eigcore.calibration.interval.calibration_of`.
+        """
+        check_is_fitted(self, "model_")
+        target = column_or_1d(plain_target(y), warn=True)
+        self.model_ = self.model_.calibrate(read(self, X, reset=False), target, groups=groups)
+        return self
+
+    def predict_interval(self, X: Any, coverage: float = 0.9, *, box: Any = None) -> np.ndarray:
+        """Return intervals that contain the target with a probability of at least `coverage`.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+        coverage : float between 0 and 1
+        box : see `eigcore.calibration.interval.interval`
+
+        Returns
+        -------
+        (rows, 2) float64: lower and upper ends
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit or `calibrate`; see `eigcore.calibration.interval.interval`.
+        """
+        check_is_fitted(self, "model_")
+        columns, backend = read(self, X, reset=False), self._parameters["backend"]
+        return np.stack(self.model_.interval(columns, coverage, box=box, backend=backend), axis=-1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

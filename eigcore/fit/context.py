@@ -14,7 +14,15 @@ from eigcore.errors import BackendUnavailable, InvalidOption, UnusableBackend
 
 Stage = Literal["choosing", "fitting", "streaming"]
 Purpose = Literal[
-    "held out", "folds", "start", "member", "ensemble", "projections", "selection", "sample"
+    "held out",
+    "folds",
+    "start",
+    "member",
+    "ensemble",
+    "projections",
+    "selection",
+    "sample",
+    "calibration",
 ]
 """Purposes of random numbers; their order is part of what a seed means."""
 _FLOAT32_FROM = 500_000

@@ -6,8 +6,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
+from eigcore.calibration.interval import calibration_of
 from eigcore.fit.context import Context
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
@@ -17,6 +19,7 @@ from eigcore.fit.report import FitResult, report
 from eigcore.fit.search.projections import find_sums
 from eigcore.fit.search.race import choose
 from eigcore.fit.search.selection import without_useless
+from eigcore.model import SpectralModel
 
 
 def fit_table(
@@ -27,7 +30,7 @@ def fit_table(
         context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     except KeyboardInterrupt:
         context.interrupted = True
-    whole = Problem.of(table, target, weights, options, context)
+    whole, kept = Problem.of(table, target, weights, options, context).set_aside()
     whole, fitted = whole.split()
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
@@ -37,8 +40,15 @@ def fit_table(
         train = without_useless(train, plan[0])
         found = fit_members(train, plan)
     model = with_meaning(found.model(), found.problem.moments.mean, options)
+    if len(kept):
+        model = calibrated(model, kept.numbers, kept.target.values)
     whole = replace(whole, notes=(*whole.notes, *_notes(found)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
+
+
+def calibrated(model: SpectralModel, numbers: np.ndarray, values: np.ndarray) -> SpectralModel:
+    """Return the model with intervals from rows that were kept from its fit."""
+    return model.with_calibration(calibration_of(model, numbers, values, codes=True))
 
 
 def _notes(found: Ensemble) -> list[str]:

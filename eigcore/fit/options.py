@@ -181,6 +181,14 @@ class FitOptions:
     validation: float = _option(
         0.15, Number(0.0, 0.9), 0.2, "Part of the rows that is held out, for the report only."
     )
+    calibration: float = _option(
+        0.0,
+        Number(0.0, 0.9),
+        0.2,
+        "Part of the rows that is kept from the fit to calibrate intervals, "
+        "`SpectralModel.interval`; for a target of numbers without row weights.",
+        "table",
+    )
     seed: int = _option(0, Whole(0), 0, "Everything random follows from it.")
     backend: str | None = _option(
         None,

@@ -112,6 +112,34 @@ class Problem:
         """Return the problem with other rows: numbers (n, columns), target values (n,)."""
         return replace(self, numbers=numbers, target=replace(self.target, values=values))
 
+    def set_aside(self) -> tuple[Problem, Problem]:
+        """Return the problem without the rows that calibrate intervals, and that of these rows.
+
+        Raises
+        ------
+        InvalidTable
+            If they cannot calibrate: a target of classes, row weights, or no row.
+        """
+        count = round(self.options.calibration * len(self))
+        if self.options.calibration:
+            weighted = self.target.weights is not None
+            if self.target.classes or weighted or not count:
+                found = (
+                    f"a target of classes, {self.target.name!r}"
+                    if self.target.classes
+                    else ("row weights" if weighted else f"{len(self)} row(s)")
+                )
+                raise InvalidTable(
+                    f"The table has {found}; expected numbers without row weights to calibrate "
+                    "intervals on, and at least one such row.",
+                    "calibration",
+                    0.0,
+                    "for no intervals",
+                )
+        kept = np.zeros(len(self), dtype=bool)
+        kept[self.context.rng("calibration").permutation(len(self))[:count]] = True
+        return self.part(~kept), self.part(kept)
+
     def split(self) -> tuple[Problem, np.ndarray]:
         """Return the problem scaled by the rows to fit, and a mask (rows,) bool of these rows.
 

@@ -136,7 +136,7 @@ def settled_by(link: str, threshold: float | None) -> Settled | None:
         return _same_class
     if threshold is None:
         return None
-    level = _to_decision(link, threshold)
+    level = to_decision(link, threshold)
     slip = 0.0 if link == "identity" else 8 * EPS * (1 + abs(level))
     return lambda low, high: (low > level + slip) | (high < level - slip)
 
@@ -237,7 +237,8 @@ def _squeeze(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _to_decision(link: str, threshold: float) -> float:
+def to_decision(link: str, threshold: float) -> float:
+    """Return the decision whose prediction is `threshold`; raise InvalidInput if there is none."""
     legal = {"identity": True, "log": threshold > 0, "logistic": 0 < threshold < 1}[link]
     if not legal:
         raise InvalidInput(

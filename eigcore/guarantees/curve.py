@@ -88,31 +88,60 @@ def curve(
         numbers.
     """
     encoding = model.encoding
+    shown, cells, table = cells_along(model, column, at, grid)
+    j, count = encoding.names.index(column), len(shown)
+    points = cells[:count, j]
+    found = predict_table(decision, model, cells, get_backend(backend), codes=True)
+    predicted = link_inverse(model.static.link, found, get_backend("numpy"))
+    each, other = (a.reshape(len(table), count, *a.shape[1:]) for a in (found, predicted))
+    one = 0 if model.outputs == 1 else slice(None)
+    low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))
+    means = each.mean(0), other.mean(0)
+    return Curve(column, encoding.units[j], shown, *means, each, low, high)
+
+
+def cells_along(
+    model: Described, column: str, at: Any, grid: Any
+) -> tuple[tuple[Any, ...], np.ndarray, np.ndarray]:
+    """Return the points of a column as people write them, and the rows that have them.
+
+    Parameters
+    ----------
+    model, column, at, grid : see `curve`
+
+    Returns
+    -------
+    shown : tuple of float, or of levels
+    cells : (rows · points, columns) float64
+        Each row of `at` with each point in turn.
+    table : (rows, columns) float64
+        The rows of `at`.
+
+    Raises
+    ------
+    InvalidInput
+        As for `curve`.
+    """
+    encoding = model.encoding
     if column not in encoding.names:
         raise InvalidInput(
             f"The model has no column {column!r}. Expected one of {', '.join(encoding.names)}."
         )
     j = encoding.names.index(column)
-    table = _middle(encoding)[None] if at is None else rows_of(model, at)
+    table = middle(encoding)[None] if at is None else rows_of(model, at)
     if not len(table):
         raise InvalidInput("at has no rows. Expected at least one. Pass a row, or a table of rows.")
     kind = encoding.columns[j]
     points = _levels(kind) if isinstance(kind, Categories) else _points(kind, grid)
     cells = np.repeat(table, len(points), axis=0)
     cells[:, j] = np.tile(points, len(table))
-    found = predict_table(decision, model, cells, get_backend(backend), codes=True)
-    predicted = link_inverse(model.static.link, found, get_backend("numpy"))
-    each, other = (a.reshape(len(table), len(points), *a.shape[1:]) for a in (found, predicted))
-    one = 0 if model.outputs == 1 else slice(None)
-    low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))
     shown: tuple[Any, ...] = tuple(points.tolist())
     if isinstance(kind, Categories):
         shown = (*kind.levels, None) if kind.missing else kind.levels
-    means = each.mean(0), other.mean(0)
-    return Curve(column, encoding.units[j], shown, *means, each, low, high)
+    return shown, cells, table
 
 
-def _middle(encoding: Encoding) -> np.ndarray:
+def middle(encoding: Encoding) -> np.ndarray:
     """Return a row in the middle of the encoding: (columns,)."""
     found = []
     for column in encoding.columns:

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from eigcore.guarantees.contributions import Contributions
+    from eigcore.guarantees.counterfactual import Counterfactual
     from eigcore.guarantees.curve import Curve
     from eigcore.guarantees.explanation import Explanation
+    from eigcore.guarantees.spectrum import Spectrum
 
 
 class Explaining:
@@ -71,3 +73,23 @@ class Explaining:
         from eigcore.guarantees.curve import curve
 
         return curve(self, column, at, **options)
+
+    def spectrum(self: Described, column: str, at: Any = None, **options: Any) -> Spectrum:
+        """Return all eigenvalues of one member along one column.
+
+        See `eigcore.guarantees.spectrum.spectrum`.
+        """
+        from eigcore.guarantees.spectrum import spectrum
+
+        return spectrum(self, column, at, **options)
+
+    def counterfactual(
+        self: Described, x: Any, target: Any = None, **options: Any
+    ) -> Counterfactual:
+        """Return the least change of some columns that moves a prediction across a threshold.
+
+        See `eigcore.guarantees.counterfactual.counterfactual`.
+        """
+        from eigcore.guarantees.counterfactual import counterfactual
+
+        return counterfactual(self, x, target, **options)

@@ -231,10 +231,10 @@ def _output(spec: EigSpec, params: np.ndarray, terms: np.ndarray) -> tuple[np.nd
     remainder = spec.phi.value(numpy, values) - (weights * values).sum(-1)
     if spec.functional not in ("softmax", "smooth"):
         remainder = np.zeros_like(remainder)
-    return G @ params[1:].T, G @ params[0], remainder, _gaps(spec, values)
+    return G @ params[1:].T, G @ params[0], remainder, gaps_of(spec, values)
 
 
-def _gaps(spec: EigSpec, values: np.ndarray) -> np.ndarray:
+def gaps_of(spec: EigSpec, values: np.ndarray) -> np.ndarray:
     """Return the least gaps at which the weights rise, and fall: (rows, d) -> (rows, 2)."""
     if spec.functional in ("softmax", "smooth"):
         return np.full((len(values), 2), np.inf)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
+from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput
 from eigcore.operators.lanczos import lanczos
 from eigcore.operators.operator import Operator
@@ -172,22 +173,18 @@ class SpectralDensity:
 
     def plot(self, ax: Any = None, width: float | None = None, log: bool = True) -> Any:
         """Draw the density with a band of two standard errors; return the matplotlib axes."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.figure().add_subplot()
+        ax = axes_of(ax)
         low, high = float(self.nodes.min()), float(self.nodes.max())
         margin = 0.03 * (high - low) + 1e-12
         x = np.linspace(low - margin, high + margin, 1000)
         found = self.density(x, width)
-        ax.plot(x, found.value, label=f"Lanczos, {self.probes} probes")
-        ax.fill_between(x, np.maximum(found.lower, 0), found.upper, alpha=0.3)
+        ax.plot(x, found.value, color=BLUE, label=f"Lanczos, {self.probes} probes")
+        ax.fill_between(x, np.maximum(found.lower, 0), found.upper, color=BLUE, alpha=0.3)
         if log:
             ax.set_yscale("log")
             ax.set_ylim(bottom=float(found.value.max()) * 1e-7)
-        ax.set_xlabel("eigenvalue")
-        ax.set_ylabel("density")
-        ax.legend()
+        named(ax, "", "eigenvalue", "density")
+        legend(ax)
         return ax
 
     def __str__(self) -> str:

@@ -6,22 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.drawing import BLUE, FAINT, GREEN, INK, ORANGE, axes_of, legend, named, style
+
 
 def drawn(law: Any, axes: Any, points: int) -> Any:
     """Draw a law on NumPy into axes of matplotlib, or into new ones, and return them."""
-    import matplotlib.pyplot as plt
-
-    axes = plt.subplots()[1] if axes is None else axes
-    line: dict[str, Any] = {"label": law.name}
+    axes = axes_of(axes)
+    line: dict[str, Any] = {"label": law.name} | style(len(axes.lines))
     for lo, hi in (shown(law, *ends) for ends in law.support()):
         x = 0.5 * (lo + hi) - 0.5 * (hi - lo) * np.cos(np.linspace(0, np.pi, points))
         axes.plot(x, law.density(x), **line)
-        line = {"color": axes.lines[-1].get_color()}
+        line.pop("label", None)
     for place, mass in law.atoms():
-        axes.axvline(place, linestyle=":", color="black", label=f"mass {mass:.3g} at {place:.3g}")
-    axes.set_xlabel("eigenvalue")
-    axes.set_ylabel("density")
-    axes.legend()
+        axes.axvline(place, linestyle=":", color=INK, label=f"mass {mass:.3g} at {place:.3g}")
+    named(axes, "", "eigenvalue", "density")
+    legend(axes)
     return axes
 
 
@@ -39,21 +38,17 @@ def shown(law: Any, lo: float, hi: float) -> tuple[float, float]:
 
 def circle(radius: float, axes: Any, points: int) -> Any:
     """Draw a circle around 0 into axes of matplotlib, or into new ones, and return them."""
-    import matplotlib.pyplot as plt
-
-    axes = plt.subplots()[1] if axes is None else axes
+    axes = axes_of(axes)
     turn = np.linspace(0, 2 * np.pi, points)
-    axes.plot(radius * np.cos(turn), radius * np.sin(turn), label="circular law")
+    axes.plot(radius * np.cos(turn), radius * np.sin(turn), color=BLUE, label="circular law")
     axes.set_aspect("equal")
-    axes.legend()
+    legend(axes)
     return axes
 
 
 def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
     """Draw an `Overlay` into axes of matplotlib, or into new ones, and return them."""
-    import matplotlib.pyplot as plt
-
-    axes = plt.subplots()[1] if axes is None else axes
+    axes = axes_of(axes)
     law, values, p = found.law.host, found.eigenvalues, len(found.eigenvalues)
     support = np.asarray(law.support())
     inside = values[(values > 1e-9 * values[-1]) | (values < 0)] if law.atoms() else values
@@ -61,12 +56,12 @@ def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
     span = min(values[0], support[0, 0]), support[-1, 1] + 0.05 * np.ptp(support)
     counts, ends = np.histogram(inside, bins, range=span)
     width = np.diff(ends)
-    axes.bar(ends[:-1], counts / (p * width), width, align="edge", alpha=0.35, label="eigenvalues")
+    axes.bar(ends[:-1], counts / (p * width), width, align="edge", color=FAINT, label="eigenvalues")
     drawn(law, axes, 400)
     label = {"label": "edge, 95 % band"}
     for (low, high), edge in zip(found.band(), found.edges, strict=True):
         if edge.scale:
-            axes.axvspan(low, high, color="tab:green", alpha=0.3, **label)
+            axes.axvspan(low, high, color=GREEN, alpha=0.3, **label)
             label = {}
     ends = [span[0], *(each.value for each in found.outliers), *found.spikes(), span[1]]
     margin = 0.04 * (max(ends) - min(ends))
@@ -77,13 +72,13 @@ def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
             f"{each.value:.3g}",
             (each.value, 0),
             (each.value, 0.15 * top),
-            arrowprops={"arrowstyle": "->", "color": "tab:red"},
-            color="tab:red",
+            arrowprops={"arrowstyle": "->", "color": ORANGE},
+            color=ORANGE,
             ha="center",
         )
     for place in found.spikes():
-        axes.axvline(float(place), linestyle="--", color="tab:red", linewidth=1)
-    axes.legend()
+        axes.axvline(float(place), linestyle="--", color=ORANGE, linewidth=1)
+    legend(axes)
     return axes
 
 

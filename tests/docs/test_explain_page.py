@@ -14,4 +14,4 @@ def test_the_page_runs(capsys):
     told = capsys.readouterr().out
     assert "Compared with the baseline: −" in told
     assert "income" in told
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8

@@ -40,6 +40,37 @@ def named(code):
     return re.search(r"(?:import|from) (\w+)", code)[1]
 
 
+# Intervals ----------------------------------------------------------------------------------------
+
+
+def test_a_calibrated_regressor_has_intervals_that_its_file_keeps(mixed, tmp_path):
+    X, y, _ = mixed
+    model = SpectralRegressor(**SETTINGS).fit(X[:150], y[:150]).calibrate(X[150:250], y[150:250])
+    ends = model.predict_interval(X[250:], 0.8)
+    assert ends.shape == (50, 2)
+    assert 0.6 < np.mean((ends[:, 0] <= y[250:]) & (y[250:] <= ends[:, 1])) < 0.95
+    model.model_.save(tmp_path / "m.eig")
+    loaded = SpectralRegressor.from_model(tmp_path / "m.eig")
+    np.testing.assert_array_equal(loaded.predict_interval(X[250:], 0.8), ends)
+    wide = model.predict_interval(X[250:], 0.8, box={"a": 0.1})
+    assert (np.diff(wide) >= np.diff(ends)).all()
+    assert model.fit(X[:150], y[:150]).model_.calibration is None
+
+
+def test_mapie_works_with_the_estimators(mixed):
+    mapie = pytest.importorskip("mapie.regression", reason="MAPIE (pip install mapie)")
+    X, y, _ = mixed
+    numbers = X[["a"]].to_numpy()
+    model = SpectralRegressor(**SETTINGS).fit(numbers[:150], y[:150])
+    split = mapie.SplitConformalRegressor(model, confidence_level=0.8, prefit=True)
+    _, theirs = split.conformalize(numbers[150:250], y[150:250]).predict_interval(numbers[250:])
+    ours = model.calibrate(numbers[150:250], y[150:250]).predict_interval(numbers[250:], 0.8)
+    np.testing.assert_allclose(theirs[:, :, 0], ours, rtol=1e-9)
+    cross = mapie.CrossConformalRegressor(SpectralRegressor(**SETTINGS), confidence_level=0.8, cv=3)
+    _, ends = cross.fit_conformalize(numbers[:150], y[:150]).predict_interval(numbers[250:])
+    assert np.mean((ends[:, 0, 0] <= y[250:]) & (y[250:] <= ends[:, 1, 0])) > 0.6
+
+
 # Importances --------------------------------------------------------------------------------------
 
 

@@ -221,8 +221,9 @@ def test_the_estimators_have_every_option_but_those_in_their_table():
     stands_for = {option for each in DIFFERENT.values() for option in each.of}
     same = set(keywords(SpectralRegressor)) - set(DIFFERENT)
     of_tables = {name for name, option in OPTIONS.items() if option.where != "stream"}
-    # scikit-learn has columns and rows dropped before, and classes passed to partial_fit
-    elsewhere = {"drop_columns", "drop_rows_without_target", "classes"}
+    # scikit-learn has columns and rows dropped before, classes passed to partial_fit, and rows that
+    # calibrate to `calibrate`
+    elsewhere = {"drop_columns", "drop_rows_without_target", "classes", "calibration"}
     assert stands_for | same | set(FIXED) | elsewhere == of_tables
 
 

@@ -1,0 +1,1 @@
+"""Intervals that contain the target as often as promised, by split conformal prediction."""

@@ -1,0 +1,88 @@
+"""The domain around a row: which columns may change, to what, and what change counts as 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eigcore.encoding import Categories, Linear, Periodic
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.domain import Axis, fitted_range
+from eigcore.portable.description import Described
+
+
+def free_columns(model: Described, columns: Sequence[str] | None) -> list[str]:
+    """Return the columns that may change, by default all; raise InvalidInput for unknown ones."""
+    names = model.encoding.names
+    chosen = list(names) if columns is None else list(columns)
+    if isinstance(columns, str) or not chosen or not set(chosen) <= set(names):
+        raise InvalidInput(
+            f"columns is {columns!r}. Expected some of {', '.join(names)}. Write "
+            f"columns=[{names[0]!r}]."
+        )
+    return chosen
+
+
+def domain_around(
+    model: Described, row: np.ndarray, free: list[str], bounds: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the free columns may be, the row's own cell among it, and what the others are."""
+    if not set(bounds) <= set(free):
+        raise InvalidInput(
+            f"bounds names {sorted(set(bounds) - set(free))}. Expected columns that may change: "
+            f"{', '.join(free)}. Name them in columns too."
+        )
+    domain, fixed = {}, {}
+    for name, column, number in zip(model.encoding.names, model.encoding.columns, row, strict=True):
+        gone = bool(np.isnan(number))
+        if isinstance(column, Categories):
+            own = None if gone else column.levels[int(number)] if number >= 0 else "never seen"
+            given = bounds.get(name, column.levels)
+            given = [given] if isinstance(given, str) or not np.iterable(given) else list(given)
+            domain[name] = list(dict.fromkeys([own, *given]))
+        else:
+            own = None if gone else float(number)
+            ends = _numbers(name, column, own, bounds.get(name)) if name in free else ()
+            domain[name] = (None, *ends) if gone else ends
+        if name not in free:
+            fixed[name] = own
+            del domain[name]
+    return domain, fixed
+
+
+def _numbers(name: str, column: Any, own: float | None, given: Any) -> tuple[float, float]:
+    if given is None and isinstance(column, Periodic) and own is not None:
+        return own - column.period / 2, own + column.period / 2
+    ends = fitted_range(column) if given is None else tuple(np.ravel(given).astype(float))
+    if not ends:
+        raise InvalidInput(
+            f"Column {name!r} is linear and has no knots. Expected its range. Write "
+            f'bounds={{"{name}": (low, high)}}.'
+        )
+    inside = (*ends, *(() if own is None else (own,)))
+    return min(inside), max(inside)
+
+
+def place_of(axis: Axis, number: float) -> float:
+    """Return a cell of the row as the axis has it: levels by their place, the row's own first."""
+    return 0.0 if axis.categorical and not np.isnan(number) else float(number)
+
+
+def units_of(model: Described, free: list[str], given: Mapping[str, float]) -> np.ndarray:
+    """Return the change of each column that counts as 1; raise InvalidInput for wrong ones."""
+    found = []
+    for name, column in zip(model.encoding.names, model.encoding.columns, strict=True):
+        unit = float(np.std(getattr(column, "knots", (0.0,))))
+        if isinstance(column, Linear):
+            unit = column.scale
+        found.append(float(given.get(name, unit)) if column.numeric else 1.0)
+    wrong = not set(given) <= set(free) or not all(0 < float(u) < math.inf for u in given.values())
+    if wrong:
+        raise InvalidInput(
+            f"units is {dict(given)!r}. Expected positive numbers for columns among "
+            f"{', '.join(free)}. Write units={{{free[0]!r}: 1.0}}."
+        )
+    return np.array(found)

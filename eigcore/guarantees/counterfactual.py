@@ -1,0 +1,238 @@
+"""The least change of some columns that turns a decision, with a proof of its distance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigcore.dispatch.registry import get_backend
+from eigcore.errors import InvalidInput
+from eigcore.guarantees.around import domain_around, free_columns, place_of, units_of
+from eigcore.guarantees.baselines import rows_of
+from eigcore.guarantees.box import to_decision
+from eigcore.guarantees.certificate import feature_norms
+from eigcore.guarantees.domain import axes
+from eigcore.guarantees.nearest import Nearest
+from eigcore.guarantees.objective import Objective
+from eigcore.guarantees.search import Limits
+from eigcore.guarantees.text import above
+from eigcore.portable.description import Described
+from eigcore.portable.predict import forward
+from eigcore.portable.tables import predict_table
+
+NORMS = (1, 2, math.inf)
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """The least change of some columns that moves a prediction across a threshold.
+
+    Parameters
+    ----------
+    row, point : dict
+        Column name -> cell, before and after; `point` is empty if nothing was found.
+    changes : dict
+        Column name -> (before, after) of the columns that differ.
+    prediction, changed_prediction : float
+        Before and after; NaN if nothing was found.
+    threshold : float
+        In units of the prediction.
+    size : float
+        ‖(point − row) / units‖; another level counts as 1. Infinite if nothing was found.
+    bound : float
+        Proven: no change of these columns within their bounds that is smaller moves the prediction
+        across the threshold. Infinite: none at all does.
+    norm : {1, 2, inf}
+    units : dict
+        Column name -> the change that counts as 1.
+    boxes : int
+        Boxes that were bounded.
+    stopped : {"tolerance", "seconds", "boxes", "interrupted"}
+        Why the search ended.
+    """
+
+    row: dict[str, Any]
+    point: dict[str, Any]
+    changes: dict[str, tuple[Any, Any]]
+    prediction: float
+    changed_prediction: float
+    threshold: float
+    size: float
+    bound: float
+    norm: float
+    units: dict[str, float]
+    boxes: int
+    stopped: str
+
+    @property
+    def gap(self) -> float:
+        """How much smaller the least change may be than the one that was found."""
+        return self.size - self.bound if self.point else math.inf
+
+    def __str__(self) -> str:
+        if not self.point and self.bound == math.inf:
+            return (
+                "No change of these columns within their bounds moves the prediction "
+                f"{self.prediction:.6g} across {self.threshold:.6g}: proven"
+            )
+        if not self.point:
+            return (
+                f"No change found that moves the prediction {self.prediction:.6g} across "
+                f"{self.threshold:.6g}; stopped by the limit of {self.stopped}"
+            )
+        moved = "; ".join(
+            f"{n} from {_cell(a)} to {_cell(b)}" for n, (a, b) in self.changes.items()
+        )
+        return (
+            f"{moved}: the prediction goes from {self.prediction:.6g} to "
+            f"{self.changed_prediction:.6g}, across {self.threshold:.6g}. Size "
+            f"{above(self.size, 4)}; proven: at most {above(self.gap, 2)} more than the least"
+        )
+
+
+def _cell(value: Any) -> str:
+    missing = "a missing cell" if value is None else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else missing
+
+
+def counterfactual(
+    model: Described,
+    x: Any,
+    target: Any = None,
+    columns: Sequence[str] | None = None,
+    *,
+    bounds: Mapping[str, Any] | None = None,
+    units: Mapping[str, float] | None = None,
+    norm: float = 1,
+    tol: float = 0.01,
+    budget_seconds: float = 10.0,
+    max_boxes: int = 100_000,
+) -> Counterfactual:
+    """Find the least change of some columns that moves a prediction across a threshold.
+
+    Parameters
+    ----------
+    model : SpectralModel
+        With one output.
+    x : row
+    target : number or class, optional
+        The prediction to cross, from whichever side it is on; with the link "logistic" a class, or
+        a probability, default 0.5.
+    columns : sequence of str, optional
+        Which columns may change. Default: all.
+    bounds : mapping of column names, optional
+        Values that they may take, as the domain of `eigcore.guarantees.optimum.value_range`.
+        Default: all levels; numbers from the first to the last knot, and to the row's own.
+    units : mapping of column names, optional
+        The change of a numeric column that counts as 1. Default: the standard deviation of its
+        knots, or the scale of a column without knots.
+    norm : {1, 2, inf}
+        Of the changes in units. 1 prefers few columns.
+    tol : float
+        Stop when `size` is at most this part above `bound`.
+    budget_seconds, max_boxes : float, int
+        Stop there; both ends stay valid.
+
+    Returns
+    -------
+    Counterfactual
+
+    Raises
+    ------
+    InvalidInput
+        If the model has several outputs, x several rows, a column does not exist or has no bounds,
+        or the prediction is on the side of the class already.
+    """
+    if model.outputs > 1:
+        raise InvalidInput(
+            f"The model has {model.outputs} outputs. Expected one, whose threshold is crossed. For "
+            "a class of several, write model.maximize(bounds, output=..., minus=...)."
+        )
+    if norm not in NORMS:
+        raise InvalidInput(f"norm is {norm!r}. Expected 1, 2 or inf. Write norm=1.")
+    table = rows_of(model, x)
+    if len(table) != 1:
+        raise InvalidInput(f"x has {len(table)} rows. Expected one. Pass one row.")
+    free = free_columns(model, columns)
+    widths, before = units_of(model, free, units or {}), _predicted(model, table)
+    level, threshold, sign = _level(model, target, before)
+    found = axes([model], *domain_around(model, table[0], free, bounds or {}))
+    start = np.array([place_of(axis, cell) for axis, cell in zip(found, table[0], strict=True)])
+    norms = np.array(list(feature_norms(model).values()))
+    search = Nearest(
+        Objective([(model, 0, sign)], found),
+        sign * level,
+        start,
+        widths,
+        norms * np.where([axis.categorical for axis in found], 1.0, widths),
+        float(norm),
+        Limits(tol, budget_seconds, max_boxes),
+    ).run()
+    return _told(model, search, table, before, threshold, free)
+
+
+def _told(
+    model: Described,
+    search: Nearest,
+    table: np.ndarray,
+    before: float,
+    threshold: float,
+    free: list[str],
+) -> Counterfactual:
+    cells = [axis.cell(v) for axis, v in zip(search.objective.axes, search.start, strict=True)]
+    row = dict(zip(model.encoding.names, cells, strict=True))
+    point, after = {}, math.nan
+    if len(search.point):
+        pairs = zip(search.objective.axes, search.point, strict=True)
+        point = {axis.name: axis.cell(value) for axis, value in pairs}
+        after = _predicted(model, search.objective.table(0, search.point[None]))
+    changes = {n: (row[n], point[n]) for n in point if point[n] != row[n]}
+    names, kinds = model.encoding.names, model.encoding.columns
+    numeric = [n for n, c in zip(names, kinds, strict=True) if c.numeric and n in free]
+    return Counterfactual(
+        row,
+        point,
+        changes,
+        before,
+        after,
+        threshold,
+        search.best,
+        search.bound,
+        search.norm,
+        {name: float(search.units[names.index(name)]) for name in numeric},
+        search.tried,
+        search.stopped,
+    )
+
+
+def _predicted(model: Described, table: np.ndarray) -> float:
+    return float(predict_table(forward, model, table, get_backend("numpy"), codes=True)[0])
+
+
+def _level(model: Described, target: Any, before: float) -> tuple[float, float, float]:
+    """Return the decision to cross, the threshold in units of the prediction, and the direction."""
+    static = model.static
+    threshold, side = target, None
+    if static.link == "logistic":
+        if target is None or target in static.classes:
+            threshold = 0.5
+        if target is not None and target in static.classes:
+            side = 1.0 if target == static.classes[1] else -1.0
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.number)):
+        known = f", or a class, one of {list(static.classes)}" if static.classes else ""
+        raise InvalidInput(
+            f"target is {target!r}. Expected the prediction to cross{known}. Write "
+            f"target={before:.4g}, for example."
+        )
+    level = to_decision(static.link, float(threshold))
+    own = 1.0 if before <= threshold else -1.0
+    if side not in (None, own):
+        raise InvalidInput(
+            f"The prediction of x is {before:.6g}, on the side of {target!r} already. Expected a "
+            "row of the other class. Pass another row, or the other class."
+        )
+    return level, float(threshold), own

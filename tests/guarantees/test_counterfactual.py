@@ -1,0 +1,157 @@
+"""Counterfactuals: the change turns the decision, and no smaller one does."""
+
+import math
+
+import numpy as np
+import pytest
+from samples import linear_model, model, rows
+
+from eigcore import EigSpec, SpectralModel
+from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
+from eigcore.errors import InvalidInput
+
+FREE = ["age", "rooms", "town"]
+QUICK = {"budget_seconds": 2.0, "tol": 0.05}
+
+
+def sizes(found, cells, names, norm):
+    """Distances of rows from the row of a counterfactual, by its own units."""
+    costs = []
+    for name, column in zip(names, cells.T, strict=True):
+        start = found.row[name]
+        if name == "town":
+            costs.append((column != start).astype(float))
+        else:
+            costs.append(np.abs(column - start) / found.units.get(name, 1.0))
+    return np.linalg.norm(np.stack(costs, 1), norm, axis=1)
+
+
+SMOOTH = {"functional": "smooth", "alpha": 0.5}
+
+
+@pytest.mark.parametrize(("norm", "spec"), [(1, {}), (2, {}), (math.inf, {}), (2, SMOOTH)])
+def test_no_smaller_change_turns_the_decision(norm, spec):
+    m = model(3, missing=False, dims=(3,), spec=spec)
+    x = rows(1, 2, missing=False)[0]
+    x[3] = 1
+    before = m.predict(x)
+    reached = m.range({"age": (0, 3), "rooms": (-1, 2)} | _others(x)).upper
+    threshold = before + 0.5 * (reached - before)
+    found = m.counterfactual(x, threshold, columns=FREE, norm=norm, **QUICK)
+    after = np.array([found.point[name] for name in m.encoding.names])
+    side = np.sign(threshold - before)
+    assert side * (m.predict(after) - threshold) > 0
+    assert found.changed_prediction == m.predict(after)
+    np.testing.assert_allclose(found.size, sizes(found, after[None], m.encoding.names, norm)[0])
+    assert found.size * 0.7 < found.bound <= found.size
+    assert set(found.changes) <= set(FREE)
+    attack = np.repeat(x[None], 20_000, axis=0)
+    rng = np.random.default_rng(0)
+    scale = rng.uniform(0, 1.5 * found.size, 20_000)
+    attack[:, 1] += rng.normal(size=20_000) * scale * found.units["age"]
+    attack[:, 2] += rng.normal(size=20_000) * scale * found.units["rooms"]
+    attack[:, 1] = np.clip(attack[:, 1], min(0, x[1]), max(3, x[1]))
+    attack[:, 2] = np.clip(attack[:, 2], min(-1, x[2]), max(2, x[2]))
+    attack[:, 3] = np.where(rng.random(20_000) < 0.3, rng.integers(0, 3, 20_000), x[3])
+    near = sizes(found, attack, m.encoding.names, norm) < found.bound
+    assert near.sum() > 1000
+    assert (side * (m.predict(attack[near]) - threshold) <= 0).all()
+
+
+def _others(x):
+    return {"size": x[0], "town": [0, 1, 2], "hour": x[4]}
+
+
+def test_a_linear_model_has_its_closed_form():
+    spec = EigSpec(2, 1)  # f = 3a − b: the cheapest way up is a alone, or both by their slopes
+    params = np.array([[[0.0], [3.0], [-1.0]]])
+    m = SpectralModel(Encoding((Linear(), Linear()), ("a", "b")), [(spec, params)])
+    options = {"bounds": {"a": (-9, 9), "b": (-9, 9)}, "tol": 0.01}
+    x = {"a": 1.0, "b": 0.0}
+    for norm, wanted in ((1, 1.0), (2, 3 / math.sqrt(10)), (math.inf, 0.75)):
+        found = m.counterfactual(x, 6.0, norm=norm, **options)
+        assert found.bound <= wanted * (1 + 1e-12)
+        assert found.size == pytest.approx(wanted, rel=0.011)
+        assert found.size >= wanted * (1 - 1e-12)
+    down = m.counterfactual(x, 0.0, units={"a": 10.0}, columns=["a"], bounds={"a": (-9, 9)})
+    assert down.size == pytest.approx(0.1)
+    assert down.changes == {"a": (1.0, pytest.approx(0.0, abs=1e-9))}
+    assert str(down).startswith("a from 1 to ")
+
+
+def both(link="identity", missing=True):
+    """A number and a level: f = t + (10 for level b), −5 where t is missing."""
+    columns = PiecewiseLinear((0.0, 1.0, 2.0), "clamped", missing), Categories(("a", "b"))
+    e = Encoding(columns, ("t", "town"))
+    params = np.zeros((1, e.terms + 1, 1))
+    params[0, 1 : 1 + columns[0].terms, 0] = [1.0, 1.0, -5.0][: columns[0].terms]
+    params[0, -1, 0] = 10.0
+    classes = ("no", "yes") if link == "logistic" else ()
+    return SpectralModel(e, [(EigSpec(e.terms, 1), params)], link=link, classes=classes)
+
+
+def test_levels_and_missing_cells_count_as_one():
+    found = both().counterfactual({"t": 0.5, "town": "a"}, 5.0)
+    assert found.changes == {"town": ("a", "b")}
+    assert found.size == found.bound == 1.0
+    gone = both().counterfactual({"t": None, "town": "a"}, 1.5)
+    assert gone.size == gone.bound == len(gone.changes) == 1
+    come = both().counterfactual({"t": None, "town": "a"}, 1.5, columns=["t"])
+    assert come.row["t"] is None
+    assert come.point["t"] > 1.5
+    assert "from a missing cell to" in str(come)
+    none = both().counterfactual({"t": 0.5, "town": "a"}, 5.0, columns=["t"])
+    assert none.bound == none.size == none.gap == math.inf
+    assert none.point == {}
+    assert "proven" in str(none)
+
+
+def test_classes_are_targets():
+    m = both("logistic", missing=False).with_params([both(missing=False).params[0] - 3.0])
+    x = {"t": 1.0, "town": "a"}
+    start = m.decision({n: [v] for n, v in x.items()})[0]
+    wanted, other = ("yes", "no") if start <= 0 else ("no", "yes")
+    found = m.counterfactual(x, wanted)
+    assert (m.decision({n: [v] for n, v in found.point.items()})[0] > 0) == (wanted == "yes")
+    assert found.threshold == 0.5
+    assert m.counterfactual(x).changes == found.changes
+    with pytest.raises(InvalidInput, match=f"side of '{other}' already"):
+        m.counterfactual(x, other)
+
+
+def test_a_search_that_is_cut_short_stays_valid():
+    m = model(3, missing=False, dims=(4,))
+    x = rows(1, 2, missing=False)[0]
+    x[3] = 0
+    options = {"bounds": {"size": (-4, 6)}, "tol": 0.0}
+    short, long = (
+        m.counterfactual(x, m.predict(x) + 5.0, max_boxes=n, **options) for n in (300, 1500)
+    )
+    assert short.stopped == long.stopped == "boxes"
+    assert short.bound <= long.bound <= long.size <= short.size
+
+
+M = linear_model()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: M.counterfactual([1.0, 2, 3]), "target is None.*Write target="),
+        (lambda: M.counterfactual([1.0, 2, 3], 0.0), "has no knots"),
+        (lambda: M.counterfactual([1.0, 2, 3], 0.0, norm=3), "Write norm=1"),
+        (lambda: M.counterfactual(np.zeros((2, 3)), 0.0), "x has 2 rows"),
+        (lambda: M.counterfactual([1.0, 2, 3], 0.0, columns=["x9"]), "Expected some of x0"),
+        (lambda: M.counterfactual([1.0, 2, 3], 0.0, units={"x0": 0.0}), "positive numbers"),
+        (
+            lambda: M.counterfactual([1.0, 2, 3], 0.0, columns=["x0"], bounds={"x1": (0, 1)}),
+            "columns that may change",
+        ),
+        (lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, "maybe"), "or a class"),
+        (lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, 2.0), "between 0 and 1"),
+        (lambda: model(spec={"outputs": 2}).counterfactual(rows(1)[0], 0.0), "minus="),
+    ],
+)
+def test_what_has_no_counterfactual_is_refused_with_advice(call, message):
+    with pytest.raises(InvalidInput, match=message):
+        call()
