@@ -128,6 +128,9 @@ def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
 
 def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:
     """Check the dtypes, and convert those of 16 bits to float32."""
+    if len(kinds) > 1 and backend.autocasts(arrays[0]):
+        arrays = [backend.asarray(a, like=arrays[0]) for a in arrays]
+        kinds = {backend.dtype_name(arrays[0])}
     if len(kinds) > 1:
         raise InvalidInput(
             f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one dtype, since "

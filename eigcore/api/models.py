@@ -149,17 +149,23 @@ def jvp(
             f"d_params and d_x should have the shapes {tuple(params.shape)} and {tuple(x.shape)} "
             f"of params and x; got {tuple(d_params.shape)} and {tuple(d_x.shape)}."
         )
-    rule = rules.rule_of(spec)
-    values, gradient = chosen.call(_values_and_gradient, (rule,), params, x)
-    check_values(chosen, values, "x and params", x)
-    d_p = Pencil(params, x).tangent(chosen, d_params, d_x)
-    return restore(values), restore(rule.tangent(chosen, gradient, d_p))
+    found = chosen.call(_values_and_tangents, (rules.rule_of(spec),), params, x, d_params, d_x)
+    check_values(chosen, found[0], "x and params", x)
+    return restore(found[0]), restore(found[1])
 
 
 def _values_and_gradient(
     backend: Backend, rule: Rule, params: Array, x: Array
 ) -> tuple[Array, Array]:
     return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
+
+
+def _values_and_tangents(
+    backend: Backend, rule: Rule, params: Array, x: Array, d_params: Array, d_x: Array
+) -> tuple[Array, Array]:
+    values, gradient = _values_and_gradient(backend, rule, params, x)
+    d_p = Pencil(params, x).tangent(backend, d_params, d_x)
+    return values, rule.tangent(backend, gradient, d_p)
 
 
 def _pulled_back(

@@ -12,6 +12,7 @@ one or several eigenvalues of each. It adds three things to `eigcore.evaluate`:
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -90,6 +91,20 @@ class Layer:
     def outputs(self) -> int:
         """Number of values: pencil by pencil, and within a pencil in the order of the indices."""
         return self.spec.outputs * len(self.specs)
+
+    @property
+    def summary(self) -> str:
+        """The options of `layer`, in one line."""
+        spec, indices = self.spec, tuple(spec.index for spec in self.specs)
+        shown = {"dim": spec.dim, "index": indices if len(indices) > 1 else spec.index}
+        shown |= {"structure": spec.structure, "functional": spec.functional}
+        given = ("alpha", "r", "t", "weights")
+        shown |= {name: a for name in given if (a := getattr(spec, name)) is not None}
+        shown |= {"monotone": spec.monotone}
+        given = ("categories", "context")
+        shown |= {name: size for name in given if (size := getattr(self, name))}
+        texts = [f"{name}={reprlib.repr(a)}" for name, a in shown.items()]
+        return ", ".join([f"{spec.features}, {self.outputs}", *texts])
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
