@@ -38,6 +38,7 @@ class Apply:
 
     layer: Layer
     dtype: Any
+    nonfinite: str
 
     def __call__(self, params: Mapping[str, jax.Array], x: Any = None, **given: Any) -> jax.Array:
         """Return (..., outputs)."""
@@ -46,7 +47,7 @@ class Apply:
             x = x if x is None else jnp.asarray(x, self.dtype)
             real = [name for name in ("values", "context") if given.get(name) is not None]
             given |= {name: jnp.asarray(given[name], self.dtype) for name in real}
-        return self.layer.apply(params, x, **given)
+        return self.layer.apply(params, x, **{"nonfinite": self.nonfinite} | given)
 
 
 def spectral_layer(
@@ -57,6 +58,7 @@ def spectral_layer(
     dtype: Any = None,
     param_dtype: Any = None,
     gain: float = 1.0,
+    nonfinite: str = "raise",
     **options: Any,
 ) -> tuple[Init, Apply]:
     """Return (init, apply) of a layer, which maps a vector to a vector of eigenvalues.
@@ -75,6 +77,9 @@ def spectral_layer(
         Of the parameters; default: that of JAX.
     gain : float
         Standard deviation of the outputs at the start, see `eigcore.layers.start`.
+    nonfinite : {"raise", "propagate"}
+        Whether rows that are NaN or infinite are an error in eager calls, as for
+        `eigcore.evaluate`.
 
     Returns
     -------
@@ -92,4 +97,4 @@ def spectral_layer(
     """
     made = layer(features, outputs, dim, **options)
     dtype, param_dtype = (a if a is None else jnp.dtype(a) for a in (dtype, param_dtype))
-    return Init(made, param_dtype, gain), Apply(made, dtype)
+    return Init(made, param_dtype, gain), Apply(made, dtype, nonfinite)

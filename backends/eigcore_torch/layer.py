@@ -24,6 +24,9 @@ class SpectralLayer(DescribedModule):
         For the initial parameters; default: that of torch.
     gain : float
         Standard deviation of the outputs at the start, see `eigcore.layers.start`.
+    nonfinite : {"raise", "propagate"}
+        Whether rows that are NaN or infinite are an error in eager calls, as for
+        `eigcore.evaluate`. `torch.amp.GradScaler` needs "propagate": it looks for them itself.
     device, dtype : optional
         Of the parameters; default: those of torch.
 
@@ -40,7 +43,7 @@ class SpectralLayer(DescribedModule):
         If the description contradicts itself.
     """
 
-    gain: float = 1.0
+    gain, nonfinite = 1.0, "raise"
 
     def __init__(
         self,
@@ -50,12 +53,14 @@ class SpectralLayer(DescribedModule):
         *,
         generator: torch.Generator | None = None,
         gain: float = 1.0,
+        nonfinite: str = "raise",
         device: Any = None,
         dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
-        self.layer, self.gain = layer(features, outputs, dim, **options), gain
+        self.layer = layer(features, outputs, dim, **options)
+        self.gain, self.nonfinite = gain, nonfinite
         for name, shape in self.layer.shapes.items():
             values = torch.empty(shape, device=device, dtype=dtype)
             self.register_parameter(name, torch.nn.Parameter(values))
@@ -83,11 +88,12 @@ class SpectralLayer(DescribedModule):
         """
         params = {name: getattr(self, name) for name in self.layer.shapes}
         own = next(iter(params.values()))
+        given = {"ids": ids, "nonfinite": self.nonfinite}
         if not autocasts(own):
-            return self.layer.apply(params, x, ids=ids, values=values, context=context)
+            return self.layer.apply(params, x, values=values, context=context, **given)
         x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
         with torch.autocast(own.device.type, enabled=False):
-            return self.layer.apply(params, x, ids=ids, values=values, context=context)
+            return self.layer.apply(params, x, values=values, context=context, **given)
 
     def description(self) -> Any:
         """Return `layer`."""

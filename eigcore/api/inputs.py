@@ -152,26 +152,50 @@ def _same(result: Array) -> Array:
     return result
 
 
-def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int = 1) -> Array:
+def evaluated(
+    backend: Backend, rule: Rule, source: Source, what: str, nonfinite: str, core: int = 1
+) -> Array:
     """Return the values of a source, with derivatives attached.
 
     `what` names the source in errors; the last `core` axes of its last array form one matrix.
     """
+    raises = raising(nonfinite)
     values = backend.evaluate(rule, source)
-    if not backend.all_finite(values):
+    if raises and not backend.all_finite(values):
         check_values(backend, values, what, source.arrays[-1], core)
     return values
+
+
+def raising(nonfinite: str) -> bool:
+    """Whether rows that are not finite are an error, as the option of this name says."""
+    if nonfinite not in ("raise", "propagate"):
+        raise InvalidInput(
+            f'nonfinite is {nonfinite!r}; expected "raise", or "propagate" for NaN in the rows '
+            "that are not finite. Leave nonfinite out to raise."
+        )
+    return nonfinite == "raise"
 
 
 def check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
     """Raise NonFiniteInput if an eager result shows that its input was not finite."""
     if backend.all_finite(values) or not backend.is_concrete(values):
         return
-    host = backend.to_numpy(values)
-    bad = (host != host).reshape(math.prod(a.shape[:-core]), -1).any(-1).nonzero()[0]
-    if len(bad):
+    bad = bad_rows(backend, values, a, core)
+    if bad:
+        cells = "Encode missing cells (eigcore.Encoding), drop" if what.startswith("x") else "Drop"
         raise NonFiniteInput(
-            f"{what}: {len(bad)} of {math.prod(a.shape[:-core])} rows are NaN or infinite, the "
-            f"first at index {bad[0]} (leading axes flattened). Expected finite numbers. "
-            "Encode missing values (eigcore.Encoding) or drop these rows."
+            f"{what}: {bad}. Expected finite numbers. {cells} these rows, or let them through as "
+            'NaN: nonfinite="propagate"'
         )
+
+
+def bad_rows(backend: Backend, values: Array, a: Array, core: int = 1) -> str:
+    """Say which rows of `a`, of `core` axes each, have NaN among the values; empty if none has."""
+    host, count = backend.to_numpy(values), math.prod(a.shape[:-core])
+    bad = (host != host).reshape(count, -1).any(-1).nonzero()[0]
+    if not len(bad):
+        return ""
+    return (
+        f"{len(bad)} of {count} rows are NaN or infinite, the first at index {bad[0]} (leading "
+        "axes flattened)"
+    )

@@ -15,7 +15,9 @@ from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 
 
-def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Array:
+def kth_eigenvalue(
+    M: Array, k: int, backend: str | Backend | None = None, nonfinite: str = "raise"
+) -> Array:
     """Return λ_k of symmetric matrices.
 
     Parameters
@@ -26,6 +28,8 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     k : int
         Index in ascending order from zero; negative numbers count from the top.
     backend : str or Backend, optional
+    nonfinite : {"raise", "propagate"}
+        As for `evaluate`.
 
     Returns
     -------
@@ -40,17 +44,21 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     """
     chosen, (M,), restore = prepared(backend, M)
     rule = _kth_rule(chosen, M, "square", _order(M), k)
-    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
+    return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
 
 
 def smooth_kth_eigenvalue(
-    M: Array, k: int, alpha: float, backend: str | Backend | None = None
+    M: Array,
+    k: int,
+    alpha: float,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
 ) -> Array:
     """Return the Moreau-smoothed λ_k: the difference of the envelopes of two Ky Fan sums.
 
     Parameters
     ----------
-    M, k, backend
+    M, k, backend, nonfinite
         As for `kth_eigenvalue`.
     alpha : float
         α > 0. The result equals λ_k if its neighbours are at least α away; its gradient is
@@ -72,11 +80,15 @@ def smooth_kth_eigenvalue(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
         )
     rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
-    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
+    return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
 
 
 def kth_eigenvalue_tridiagonal(
-    diag: Array, off: Array, k: int, backend: str | Backend | None = None
+    diag: Array,
+    off: Array,
+    k: int,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
 ) -> Array:
     """Return λ_k of symmetric tridiagonal matrices.
 
@@ -85,7 +97,7 @@ def kth_eigenvalue_tridiagonal(
     diag : (..., d) array
     off : (..., d - 1) array
         Subdiagonal, with the leading axes of `diag`.
-    k, backend
+    k, backend, nonfinite
         As for `kth_eigenvalue`.
 
     Returns
@@ -106,7 +118,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     rule = _kth_rule(chosen, diag, "pair", d, k)
-    return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off"))
+    return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off", nonfinite))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:

@@ -144,6 +144,7 @@ class Layer:
         ids: Array | None = None,
         values: Array | None = None,
         context: Array | None = None,
+        nonfinite: str = "raise",
     ) -> Array:
         """Return the values of the layer, (..., outputs).
 
@@ -158,13 +159,15 @@ class Layer:
             Factors of the matrices of these ids; default 1. With 0, an id has no effect.
         context : (..., context) array
             z; its leading axes broadcast with those of x.
+        nonfinite : {"raise", "propagate"}
+            As for `eigcore.evaluate`.
 
         Raises
         ------
         InvalidInput, NonFiniteInput
             If an array is missing or not expected, or has a wrong shape, dtype or library; if an id
-            is unknown, or a row is not finite. Compiled functions cannot raise; they return NaN for
-            unknown ids and for rows that are not finite.
+            is unknown, or a row is not finite (see `nonfinite`). Compiled functions cannot raise;
+            they return NaN for unknown ids and for rows that are not finite.
         """
         given = {"x": x, "ids": ids, "values": values, "context": context}
         given = {name: a for name, a in given.items() if a is not None}
@@ -172,13 +175,14 @@ class Layer:
         arithmetic.check(self, params, given)
         name = backend.dtype_name(params["matrices"])
         if "16" not in name:
-            return arithmetic.outputs(self, backend, params, given)
+            return arithmetic.outputs(self, backend, params, given, nonfinite)
         wide = {
             key: a if key == "ids" else backend.asarray(a, dtype="float32")
             for key, a in {**params, **given}.items()
         }
         params, given = ({key: wide[key] for key in named} for named in (params, given))
-        return backend.asarray(arithmetic.outputs(self, backend, params, given), dtype=name)
+        y = arithmetic.outputs(self, backend, params, given, nonfinite)
+        return backend.asarray(y, dtype=name)
 
     def model(self, params: Mapping[str, Array]) -> SpectralModel:
         """Return a layer of plain features as a model, to predict, certify, explain and save.

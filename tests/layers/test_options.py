@@ -5,7 +5,7 @@ import pytest
 
 import eigcore
 from eigcore import EigSpec
-from eigcore.errors import InvalidInput, InvalidSpec
+from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput
 from eigcore.layers import layer, start
 
 torch = pytest.importorskip("torch")
@@ -140,3 +140,75 @@ def test_a_state_loads_whatever_the_gain_was():
     other.load_state_dict(made.state_dict())
     given = tensors(inputs({}))["x"].float()
     assert torch.equal(other(given), made(given))
+
+
+# -- rows that are not finite
+
+
+def spoilt(rows=4):
+    x = torch.randn(rows, FEATURES, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x[1, 0], x[3, 2] = np.nan, np.inf
+    return x
+
+
+def test_the_error_inside_a_network_names_the_array_and_speaks_of_training():
+    made = module({"outputs": 2})
+    with pytest.raises(NonFiniteInput) as raised:
+        made(spoilt())
+    message = str(raised.value)
+    assert message.startswith("x: 2 of 4 rows are NaN or infinite, the first at index 1")
+    assert "learning rate" in message
+    assert "Encod" not in message
+    with torch.no_grad():
+        made.matrices[0, 0, 0] = np.nan
+    with pytest.raises(NonFiniteInput, match="^matrices: 4 of 4 rows"):
+        made(torch.ones(4, FEATURES, dtype=torch.float64))
+    with pytest.raises(NonFiniteInput, match=r"^M\(x\), which overflows: 1 of 2 rows"):
+        module({"outputs": 1}, dtype=torch.float32)(torch.tensor([[1e38] * 3, [0.0] * 3]) * 3)
+
+
+def test_rows_that_are_not_finite_can_be_let_through():
+    made, x = module({"outputs": 2, "nonfinite": "propagate"}), spoilt()
+    y = made(x)
+    assert torch.isfinite(y).all(1).tolist() == [True, False, True, False]
+    torch.testing.assert_close(y[::2], made(x[::2]))
+    y.sum().backward()
+    assert not torch.isfinite(made.matrices.grad).all()
+    init, apply = spectral_layer(FEATURES, 2, dim=5, nonfinite="propagate")
+    params = {"matrices": made.matrices.detach().numpy()}
+    np.testing.assert_allclose(apply(params, x.numpy()), y.detach(), atol=1e-12)
+    with pytest.raises(InvalidInput, match='expected "raise"'):
+        SpectralLayer(FEATURES, 1, 2, nonfinite="nan")(x.float())
+
+
+def test_a_scaler_of_losses_skips_the_step_and_lowers_its_scale():
+    made = module({"outputs": 1, "nonfinite": "propagate"}, dtype=torch.float32)
+    before = made.matrices.detach().clone()
+    optimiser = torch.optim.SGD(made.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(made(spoilt().float()).square().mean()).backward()
+    scaler.step(optimiser)
+    scaler.update()
+    assert torch.equal(made.matrices, before)
+    assert scaler.get_scale() == 4.0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_functions_of_arrays_let_rows_through_too(backend):
+    x, M = spoilt().numpy(), np.ones((2, 3, 3))
+    M[0, 1, 1] = np.nan
+    on = eigcore.get_backend(backend).asarray
+    spec, params = EigSpec(FEATURES, 2), np.ones((1, FEATURES + 1, 3))
+    found = eigcore.evaluate(spec, on(params), on(x), nonfinite="propagate")
+    assert np.isnan(np.asarray(found)).tolist() == [False, True, False, True]
+    option = {"nonfinite": "propagate"}
+    for values in (
+        eigcore.kth_eigenvalue(on(M), 1, **option),
+        eigcore.smooth_kth_eigenvalue(on(M), 1, 0.5, **option),
+        eigcore.kth_eigenvalue_tridiagonal(on(M[:, 1]), on(M[:, 0, :2]), 1, **option),
+    ):
+        assert np.isnan(np.asarray(values)).tolist() == [True, False]
+    with pytest.raises(NonFiniteInput, match="Encode missing cells"):
+        eigcore.evaluate(spec, on(params), on(x))
+    with pytest.raises(NonFiniteInput, match='Drop these rows, or .* nonfinite="propagate"'):
+        eigcore.kth_eigenvalue(on(M), 1)
