@@ -62,9 +62,7 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
             )
 
 
-def outputs(
-    layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str
-) -> Array:
+def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
     raises = raising(nonfinite)
     p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)

@@ -161,7 +161,7 @@ def test_the_error_inside_a_network_names_the_array_and_speaks_of_training():
     assert "Encod" not in message
     with torch.no_grad():
         made.matrices[0, 0, 0] = np.nan
-    with pytest.raises(NonFiniteInput, match="^matrices: 4 of 4 rows"):
+    with pytest.raises(NonFiniteInput, match=r"^matrices: 4 of 4 rows"):
         made(torch.ones(4, FEATURES, dtype=torch.float64))
     with pytest.raises(NonFiniteInput, match=r"^M\(x\), which overflows: 1 of 2 rows"):
         module({"outputs": 1}, dtype=torch.float32)(torch.tensor([[1e38] * 3, [0.0] * 3]) * 3)
@@ -174,7 +174,7 @@ def test_rows_that_are_not_finite_can_be_let_through():
     torch.testing.assert_close(y[::2], made(x[::2]))
     y.sum().backward()
     assert not torch.isfinite(made.matrices.grad).all()
-    init, apply = spectral_layer(FEATURES, 2, dim=5, nonfinite="propagate")
+    _, apply = spectral_layer(FEATURES, 2, dim=5, nonfinite="propagate")
     params = {"matrices": made.matrices.detach().numpy()}
     np.testing.assert_allclose(apply(params, x.numpy()), y.detach(), atol=1e-12)
     with pytest.raises(InvalidInput, match='expected "raise"'):
@@ -208,7 +208,7 @@ def test_functions_of_arrays_let_rows_through_too(backend):
         eigcore.kth_eigenvalue_tridiagonal(on(M[:, 1]), on(M[:, 0, :2]), 1, **option),
     ):
         assert np.isnan(np.asarray(values)).tolist() == [True, False]
-    with pytest.raises(NonFiniteInput, match="Encode missing cells"):
+    with pytest.raises(NonFiniteInput, match=r"Encode missing cells"):
         eigcore.evaluate(spec, on(params), on(x))
-    with pytest.raises(NonFiniteInput, match='Drop these rows, or .* nonfinite="propagate"'):
+    with pytest.raises(NonFiniteInput, match=r'Drop these rows, or .* nonfinite="propagate"'):
         eigcore.kth_eigenvalue(on(M), 1)
