@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Source
+from eigcore.core.spectrum import embedded
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -19,13 +20,18 @@ COMPUTED = ("float64", "float32")
 """dtypes that are computed without conversion."""
 FLOATS = (*COMPUTED, "float16", "bfloat16")
 _UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
+_COMPLEX = (
+    "dtype is {}; expected real numbers. Eigenvalues of Hermitian matrices: "
+    "eigcore.kth_eigenvalue(M, k) and eigcore.eigenvalues(M, lo, hi)"
+)
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
-def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
+def prepared(backend: str | Backend | None, *arrays: Any, hermitian: bool = False) -> Prepared:
     """Choose the backend, and convert the arrays to one dtype for computing.
 
-    Returns the backend, the arrays, and the function that restores the dtype of the result.
+    Returns the backend, the arrays, and the function that restores the dtype of the result. Where
+    complex matrices may be Hermitian, they become their real form, of twice the order.
     """
     chosen = infer(*arrays, backend=backend)
     if len(arrays) == 1 and hasattr(arrays[0], "dtype"):  # a short call: no detour
@@ -36,11 +42,11 @@ def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
     found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
     if len(found) < len(arrays) or not kinds.issubset(FLOATS):
-        return _widened(chosen, arrays)
+        return _widened(chosen, arrays, hermitian)
     return _computing(chosen, found, kinds)
 
 
-def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
+def _widened(backend: Backend, arrays: tuple[Any, ...], hermitian: bool) -> Prepared:
     """Return floating arrays: integers become float64, lists and numbers follow the first array."""
     found, loose = [], []
     for number, a in enumerate(arrays):
@@ -53,7 +59,10 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
         a = taken(backend, a)
         name = backend.dtype_name(a)
         if "complex" in name:
-            raise InvalidInput(f"dtype is {name}; expected real numbers. Convert the arrays first.")
+            if not hermitian:
+                raise InvalidInput(_COMPLEX.format(name))
+            a = embedded(backend, a)
+            name = backend.dtype_name(a)
         if "float" in name and name not in FLOATS:
             raise InvalidInput(_UNKNOWN.format(name))
         found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
