@@ -34,7 +34,7 @@ class SpectralLayer(DescribedModule):
     ----------
     layer : eigcore.layers.Layer
         The description.
-    matrices, embedding, bias : torch.nn.Parameter
+    matrices, embedding, weights, bias : torch.nn.Parameter
         The parameters that `Layer.shapes` names.
 
     Raises
@@ -101,8 +101,8 @@ class SpectralLayer(DescribedModule):
 
     def to_model(self) -> Any:
         """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""
-        matrices: torch.Tensor = self.matrices  # pyright: ignore
-        return self.layer.model({"matrices": matrices.detach().cpu().double().numpy()})
+        params = {name: getattr(self, name) for name in self.layer.shapes}
+        return self.layer.model({n: a.detach().cpu().double().numpy() for n, a in params.items()})
 
     def extra_repr(self) -> str:
         """Return the text that ``print`` shows."""

@@ -79,10 +79,9 @@ class Several(Functional):
         number, inside = place // self.parameter[2], (place >= lo) & (place <= hi)
         chosen = (inside[:, None] | inside) & (number[:, None] != number)
         none = backend.asarray(np.where(chosen, math.nan, 0.0), like=lam)
-        xp, near = backend.xp, self.near(backend, lam)
-        return xp.where(
-            near, none, 1.0 / xp.where(near, 1.0, lam[..., None, :] - lam[..., :, None])
-        )
+        where, near = backend.xp.where, self.near(backend, lam)
+        gap = where(near, 1.0, lam[..., None, :] - lam[..., :, None])
+        return where(near, none, 1.0 / gap)
 
 
 class Spectrum(Rule):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eigcore.api import evaluate_packed
+from eigcore.api import eigenvalues, evaluate_packed
 from eigcore.api.inputs import bad_rows, raising
 from eigcore.core import rules, sources
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.layers.weights import weights
 
 if TYPE_CHECKING:
     from eigcore.core.spec import EigSpec
@@ -66,8 +67,13 @@ def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfi
     """Return the values of a layer: (..., outputs)."""
     raises = raising(nonfinite)
     p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
-    found = [evaluate_packed(spec, p, "propagate")[..., None] for spec in layer.specs]
-    y = backend.xp.concat(found, axis=-1)
+    if layer.learned is None:
+        found = [evaluate_packed(spec, p, "propagate")[..., None] for spec in layer.specs]
+        y = backend.xp.concat(found, axis=-1)
+    else:
+        lam = eigenvalues(rules.matrix(backend, layer.spec.layout, p), nonfinite="propagate")
+        w = weights(backend.xp, layer.learned, params["weights"])
+        y = backend.xp.sum(lam * w, axis=-1)[..., None]
     y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
     if raises and not backend.all_finite(y) and backend.is_concrete(y):
         _refuse(backend, params, given, y)

@@ -16,6 +16,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
+from eigcore.layers.weights import stored
 
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
@@ -128,7 +129,8 @@ def start(layer: Layer, gain: float = 1.0) -> dict[str, tuple[np.ndarray, np.nda
     """
     if isinstance(gain, bool) or not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
         raise InvalidSpec(f"gain is {gain!r}; expected a positive finite number. Write gain=0.5.")
-    spec, unit, shapes = layer.spec, scale(layer.specs, gain=gain), layer.shapes
+    spec, specs, shapes = layer.spec, layer.starts, layer.shapes
+    unit = scale(specs, gain=gain)
     # all terms have equal shares of the variance; z and the terms have one half each
     terms = spec.features + (layer.categories > 0)
     share = (0.5 if layer.context else 1.0) / max(terms, 1)
@@ -138,12 +140,12 @@ def start(layer: Layer, gain: float = 1.0) -> dict[str, tuple[np.ndarray, np.nda
     monotone = np.flatnonzero(spec.monotone) + 1
     if len(monotone):
         slope = gain * math.sqrt(share * len(monotone)) / unit.weight
-        roots = _roots(layer.specs, len(monotone), slope)[..., None]
+        roots = _roots(specs, len(monotone), slope)[..., None]
         mean[:, monotone] = roots * eye
         deviation[:, monotone] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
         # multiples of the identity shift all eigenvalues alike and do not change the gaps
         entries = 1 - share * len(monotone) + (slope * APART / unit.factor) ** 2 / spec.dim
-        unit = scale(layer.specs, math.sqrt(entries), gain)
+        unit = scale(specs, math.sqrt(entries), gain)
     shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
     mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
     if layer.context:
@@ -151,8 +153,11 @@ def start(layer: Layer, gain: float = 1.0) -> dict[str, tuple[np.ndarray, np.nda
     result = {
         "matrices": (mean, deviation),
         "embedding": (np.zeros(1), np.array([free])),
-        "bias": (np.tile(-unit.means, spec.outputs), np.zeros(1)),
+        "bias": (np.resize(-unit.means, layer.outputs), np.zeros(1)),
     }
+    if layer.learned is not None:
+        rows = stored(layer.learned, np.array([s.weights for s in specs]))
+        result["weights"] = np.resize(rows, shapes["weights"]), np.zeros(1)
     return {name: result[name] for name in shapes}
 
 
