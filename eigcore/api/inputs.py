@@ -61,6 +61,7 @@ def _widened(backend: Backend, arrays: tuple[Any, ...], hermitian: bool) -> Prep
         if "complex" in name:
             if not hermitian:
                 raise InvalidInput(_COMPLEX.format(name))
+            order(a)
             a = embedded(backend, a)
             name = backend.dtype_name(a)
         if "float" in name and name not in FLOATS:
@@ -95,6 +96,14 @@ def taken(backend: Backend, a: Any) -> Array:
                 f"{backend.switched_off('float64')} Or convert it: array.astype({name!r})"
             )
     return made
+
+
+def order(M: Array) -> int:
+    """Return the order d of matrices (..., d, d), or raise InvalidInput."""
+    shape = M.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
+    return shape[-1]
 
 
 def following(backend: Backend, a: Any, like: Array) -> Array:

@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from eigcore.api.inputs import check_values, evaluated, prepared, taken
+from eigcore.api.inputs import check_values, evaluated, order, prepared, taken
 from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
@@ -58,7 +58,7 @@ def kth_eigenvalue(
         M = _lower(backend, M)
     given = getattr(M, "shape", None)
     chosen, (M,), restore = prepared(backend, M, hermitian=True)
-    d = _order(M)
+    d = order(M)
     if given is not None and given[-1] != d:  # the real form of complex matrices
         k = _index(k, given[-1])
         return restore(_spectrum(chosen, M, k, k, 2, nonfinite)[..., 0])
@@ -102,7 +102,7 @@ def eigenvalues(
         M = _lower(backend, M)
     given = getattr(M, "shape", None)
     chosen, (M,), restore = prepared(backend, M, hermitian=True)
-    d = _order(M)
+    d = order(M)
     copies = 1 if given is None else d // given[-1]
     first, last = _index(lo, d // copies, "lo"), _index(hi, d // copies, "hi")
     if first > last:
@@ -139,7 +139,7 @@ def smooth_kth_eigenvalue(
         As for `kth_eigenvalue`, or if α is not positive.
     """
     chosen, (M,), restore = prepared(backend, M)
-    d = _order(M)
+    d = order(M)
     if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise InvalidInput(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
@@ -208,7 +208,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
         whose gradient is v vᵀ.
     """
     chosen, (M,), restore = prepared(backend, M)
-    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    rule = _kth_rule(chosen, M, "square", order(M), k)
     values, vectors = chosen.call(_eigenpair, (rule,), M)
     check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
@@ -228,16 +228,9 @@ def _lower(backend: str | Backend | None, M: Array) -> Array:
     """Return the symmetric or Hermitian matrices with the lower triangles of M."""
     chosen = infer(M, backend=backend)
     M = taken(chosen, M if hasattr(M, "dtype") else np.asarray(M))
-    kept = chosen.asarray(np.tril(np.ones((_order(M), _order(M)), bool)), like=M)
+    kept = chosen.asarray(np.tril(np.ones((order(M), order(M)), bool)), like=M)
     above = chosen.xp.conj(M.mT) if "complex" in chosen.dtype_name(M) else M.mT
     return chosen.xp.where(kept, M, above)
-
-
-def _order(M: Array) -> int:
-    shape = M.shape
-    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
-        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
-    return shape[-1]
 
 
 def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:

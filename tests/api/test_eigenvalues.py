@@ -208,6 +208,14 @@ def test_ranges_that_are_none_are_refused(arguments, message):
             eigcore.eigenvalues(M, *arguments)
 
 
+@pytest.mark.parametrize("M", [np.zeros((2, 3)), np.zeros((2, 3)) * 1j, np.array(1j), 1.0])
+@pytest.mark.parametrize("lower", [False, True])
+def test_what_is_no_square_matrix_is_refused(M, lower):
+    for function in (eigcore.eigenvalues, eigcore.kth_eigenvalue):
+        with pytest.raises(InvalidInput, match=r"M should have shape \(\.\.\., d, d\)"):
+            function(M, 0, lower=lower)
+
+
 def test_functions_of_real_matrices_name_those_of_hermitian_ones():
     with pytest.raises(InvalidInput, match=r"eigcore\.eigenvalues\(M, lo, hi\)"):
         eigcore.smooth_kth_eigenvalue(hermitian(4, 4), 1, 0.5)
