@@ -77,7 +77,7 @@ def layer(
         )
     pencils = outputs // len(indices)
     if learned is not None:  # the first pencil starts as λ_k
-        k = EigSpec(features, dim, index=indices[0]).k
+        k = EigSpec(features, dim, index=next(iter(indices))).k
         options["weights"] = tuple(weights.first(kinds, dim, k, 1)[0].tolist())
     specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
     return Layer(specs, categories, context, learned)
