@@ -21,6 +21,7 @@ _HOME = {
     "evaluate": "api",
     "vjp": "api",
     "jvp": "api",
+    "eigenvalues": "api",
     "kth_eigenvalue": "api",
     "kth_eigenpair": "api",
     "kth_eigenvalue_tridiagonal": "api",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         testing,
     )
     from eigcore.api import (
+        eigenvalues,
         evaluate,
         jvp,
         kth_eigenpair,

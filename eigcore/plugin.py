@@ -34,6 +34,7 @@ _HOME = {
     # parts of the objects of a framework
     "ModelStatic": "portable.predict",
     "forward": "portable.predict",
+    "Layer": "layers",
     "layer": "layers",
     "start": "layers",
 }
@@ -65,5 +66,5 @@ if TYPE_CHECKING:
     from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of, window
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
-    from eigcore.layers import layer, start
+    from eigcore.layers import Layer, layer, start
     from eigcore.portable.predict import ModelStatic, forward

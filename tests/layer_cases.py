@@ -15,6 +15,7 @@ CASES = {
     "two of each": {"outputs": 4, "index": (0, "convex"), "structure": "banded:2"},
     "smooth": {"outputs": 2, "functional": "smooth", "alpha": 0.5},
     "weighted": {"outputs": 2, "functional": "weighted", "weights": (-1, 0, 0, 0, 1)},
+    "learned": {"outputs": 3, "functional": "weighted", "nonnegative": True, "monotone": (1, 0, 0)},
     "diagonal": {"outputs": 2, "structure": "diagonal"},
     "categories": {"features": 0, "outputs": 3, "categories": CATEGORIES},
     "both": {"outputs": 1, "categories": CATEGORIES},

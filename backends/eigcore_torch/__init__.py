@@ -19,6 +19,7 @@ from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
 from eigcore_torch.tensors import (
     NAMES,
+    autocasts,
     is_concrete,
     is_finite,
     is_followed,
@@ -102,10 +103,14 @@ class TorchBackend(Backend):
         return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
 
     one_pass = eigcore_kernels.one_pass
+    autocasts = staticmethod(autocasts)  # pyright: ignore
 
     def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:
         if all(map(is_small, source.arrays)):
             return host.evaluate(rule, source)
+        if autocasts(source.arrays[0]):
+            with torch.autocast(source.arrays[0].device.type, enabled=False):
+                return self.evaluate(rule, source)
         if torch.compiler.is_compiling():
             nodes.refuse_compiled_gradient()
         if not any(map(is_followed, source.arrays)):
@@ -136,6 +141,9 @@ class TorchBackend(Backend):
         self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor
     ) -> Any:
         for a in arrays:
+            if autocasts(a):
+                with torch.autocast(a.device.type, enabled=False):
+                    return self.call(function, static, *arrays)
             if not is_small(a):
                 return function(self, *static, *arrays)
         return host.call(function, static, *arrays)

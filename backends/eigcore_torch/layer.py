@@ -8,6 +8,7 @@ import torch
 
 from eigcore.plugin import layer, start
 from eigcore_torch.state import DescribedModule
+from eigcore_torch.tensors import autocasts
 
 
 class SpectralLayer(DescribedModule):
@@ -21,6 +22,11 @@ class SpectralLayer(DescribedModule):
         See `eigcore.layers.layer`.
     generator : torch.Generator, optional
         For the initial parameters; default: that of torch.
+    gain : float
+        Standard deviation of the outputs at the start, see `eigcore.layers.start`.
+    nonfinite : {"raise", "propagate"}
+        Whether rows that are NaN or infinite are an error in eager calls, as for
+        `eigcore.evaluate`. `torch.amp.GradScaler` needs "propagate": it looks for them itself.
     device, dtype : optional
         Of the parameters; default: those of torch.
 
@@ -28,7 +34,7 @@ class SpectralLayer(DescribedModule):
     ----------
     layer : eigcore.layers.Layer
         The description.
-    matrices, embedding, bias : torch.nn.Parameter
+    matrices, embedding, weights, bias : torch.nn.Parameter
         The parameters that `Layer.shapes` names.
 
     Raises
@@ -37,6 +43,8 @@ class SpectralLayer(DescribedModule):
         If the description contradicts itself.
     """
 
+    gain, nonfinite = 1.0, "raise"
+
     def __init__(
         self,
         features: int,
@@ -44,12 +52,15 @@ class SpectralLayer(DescribedModule):
         dim: int,
         *,
         generator: torch.Generator | None = None,
+        gain: float = 1.0,
+        nonfinite: str = "raise",
         device: Any = None,
         dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self.layer = layer(features, outputs, dim, **options)
+        self.gain, self.nonfinite = gain, nonfinite
         for name, shape in self.layer.shapes.items():
             values = torch.empty(shape, device=device, dtype=dtype)
             self.register_parameter(name, torch.nn.Parameter(values))
@@ -58,7 +69,7 @@ class SpectralLayer(DescribedModule):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new initial parameters; `generator` as for the class."""
         with torch.no_grad():
-            for name, (mean, deviation) in start(self.layer).items():
+            for name, (mean, deviation) in start(self.layer, self.gain).items():
                 parameter = self.get_parameter(name)
                 parameter.normal_(generator=generator)
                 parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
@@ -77,12 +88,12 @@ class SpectralLayer(DescribedModule):
         """
         params = {name: getattr(self, name) for name in self.layer.shapes}
         own = next(iter(params.values()))
-        kind = own.device.type
-        if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
-            return self.layer.apply(params, x, ids=ids, values=values, context=context)
+        given = {"ids": ids, "nonfinite": self.nonfinite}
+        if not autocasts(own):
+            return self.layer.apply(params, x, values=values, context=context, **given)
         x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
-        with torch.autocast(kind, enabled=False):
-            return self.layer.apply(params, x, ids=ids, values=values, context=context)
+        with torch.autocast(own.device.type, enabled=False):
+            return self.layer.apply(params, x, values=values, context=context, **given)
 
     def description(self) -> Any:
         """Return `layer`."""
@@ -90,10 +101,9 @@ class SpectralLayer(DescribedModule):
 
     def to_model(self) -> Any:
         """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""
-        matrices: torch.Tensor = self.matrices  # pyright: ignore
-        return self.layer.model({"matrices": matrices.detach().cpu().double().numpy()})
+        params = {name: getattr(self, name) for name in self.layer.shapes}
+        return self.layer.model({n: a.detach().cpu().double().numpy() for n, a in params.items()})
 
     def extra_repr(self) -> str:
         """Return the text that ``print`` shows."""
-        spec = self.layer.spec
-        return f"{spec.features}, {self.layer.outputs}, dim={spec.dim}, {spec.structure}"
+        return self.layer.summary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -126,7 +127,7 @@ class Node:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
 
-    def shapes(self, rule: Rule) -> list[tuple[int, ...]]:
+    def shapes(self, rule: Rule) -> Sequence[tuple[int, ...]]:
         raise NotImplementedError
 
     def backward(self, nodes, ctx, *g):
@@ -144,7 +145,7 @@ class Value(Node):
     name = "value"
 
     def shapes(self, rule):
-        return [()]
+        return rule.cores[:1]
 
     def backward(self, nodes, ctx, g):
         (p,) = ctx.saved_tensors
@@ -161,14 +162,14 @@ class ValueAndGradient(Node):
     name = "value_and_gradient"
 
     def shapes(self, rule):
-        return [(), rule.layout.core]
+        return rule.cores
 
     def backward(self, nodes, ctx, g, g_gradient):
         (p, _, gradient), rule = ctx.saved_tensors, rule_from_key(ctx.rule)
         result = None if g is None else rule.cotangent(gradient, g)
         if g_gradient is not None:
             bend = nodes["curvature"](p, ctx.rule)
-            turn = rule.gradient_tangent(self.backend, bend, g_gradient)
+            turn = rule.gradient_cotangent(self.backend, bend, g_gradient)
             result = turn if result is None else result + turn
         return result, None
 

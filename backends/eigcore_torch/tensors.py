@@ -41,6 +41,12 @@ def is_watched() -> bool:
     return torch._C._len_torch_dispatch_stack() > 0  # pyright: ignore
 
 
+def autocasts(a: torch.Tensor) -> bool:
+    """Whether ``torch.autocast`` chooses the dtypes of products on the device of a tensor."""
+    kind = a.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 def is_followed(p: torch.Tensor) -> bool:
     """Whether autograd needs a derivative with respect to p, in reverse or forward mode."""
     if torch.is_grad_enabled() and p.requires_grad:

@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Source
+from eigcore.core.spectrum import embedded
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -19,23 +20,28 @@ COMPUTED = ("float64", "float32")
 """dtypes that are computed without conversion."""
 FLOATS = (*COMPUTED, "float16", "bfloat16")
 _UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
+_COMPLEX = (
+    "dtype is {}; expected real numbers. Eigenvalues of Hermitian matrices: "
+    "eigcore.kth_eigenvalue(M, k) and eigcore.eigenvalues(M, lo, hi)"
+)
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
-def prepared(backend: str | Backend | None, *arrays: Any) -> Prepared:
+def prepared(backend: str | Backend | None, *arrays: Any, hermitian: bool = False) -> Prepared:
     """Choose the backend, and convert the arrays to one dtype for computing.
 
-    Returns the backend, the arrays, and the function that restores the dtype of the result.
+    Returns the backend, the arrays, and the function that restores the dtype of the result. Where
+    complex matrices may be Hermitian, they become their real form, of twice the order.
     """
     chosen = infer(*arrays, backend=backend)
     found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
     if len(found) < len(arrays) or not kinds.issubset(FLOATS):
-        return _widened(chosen, arrays)
+        return _widened(chosen, arrays, hermitian)
     return _computing(chosen, found, kinds)
 
 
-def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
+def _widened(backend: Backend, arrays: tuple[Any, ...], hermitian: bool) -> Prepared:
     """Return floating arrays: integers become float64, lists and numbers follow the first array."""
     found, loose = [], []
     for number, a in enumerate(arrays):
@@ -48,7 +54,11 @@ def _widened(backend: Backend, arrays: tuple[Any, ...]) -> Prepared:
         a = taken(backend, a)
         name = backend.dtype_name(a)
         if "complex" in name:
-            raise InvalidInput(f"dtype is {name}; expected real numbers. Convert the arrays first.")
+            if not hermitian:
+                raise InvalidInput(_COMPLEX.format(name))
+            order(a)
+            a = embedded(backend, a)
+            name = backend.dtype_name(a)
         if "float" in name and name not in FLOATS:
             raise InvalidInput(_UNKNOWN.format(name))
         found.append(a if name in FLOATS else backend.asarray(a, dtype="float64"))
@@ -81,6 +91,14 @@ def taken(backend: Backend, a: Any) -> Array:
                 f"{backend.switched_off('float64')} Or convert it: array.astype({name!r})"
             )
     return made
+
+
+def order(M: Array) -> int:
+    """Return the order d of matrices (..., d, d), or raise InvalidInput."""
+    shape = M.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
+    return shape[-1]
 
 
 def following(backend: Backend, a: Any, like: Array) -> Array:
@@ -123,6 +141,9 @@ def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
 
 def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:
     """Check the dtypes, and convert those of 16 bits to float32."""
+    if len(kinds) > 1 and backend.autocasts(arrays[0]):
+        arrays = [backend.asarray(a, like=arrays[0]) for a in arrays]
+        kinds = {backend.dtype_name(arrays[0])}
     if len(kinds) > 1:
         raise InvalidInput(
             f"The arrays have dtypes {' and '.join(sorted(kinds))}; expected one dtype, since "
@@ -144,26 +165,50 @@ def _same(result: Array) -> Array:
     return result
 
 
-def evaluated(backend: Backend, rule: Rule, source: Source, what: str, core: int = 1) -> Array:
+def evaluated(
+    backend: Backend, rule: Rule, source: Source, what: str, nonfinite: str, core: int = 1
+) -> Array:
     """Return the values of a source, with derivatives attached.
 
     `what` names the source in errors; the last `core` axes of its last array form one matrix.
     """
+    raises = raising(nonfinite)
     values = backend.evaluate(rule, source)
-    if not backend.all_finite(values):
+    if raises and not backend.all_finite(values):
         check_values(backend, values, what, source.arrays[-1], core)
     return values
+
+
+def raising(nonfinite: str) -> bool:
+    """Whether rows that are not finite are an error, as the option of this name says."""
+    if nonfinite not in ("raise", "propagate"):
+        raise InvalidInput(
+            f'nonfinite is {nonfinite!r}; expected "raise", or "propagate" for NaN in the rows '
+            "that are not finite. Leave nonfinite out to raise."
+        )
+    return nonfinite == "raise"
 
 
 def check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
     """Raise NonFiniteInput if an eager result shows that its input was not finite."""
     if backend.all_finite(values) or not backend.is_concrete(values):
         return
-    host = backend.to_numpy(values)
-    bad = (host != host).reshape(math.prod(a.shape[:-core]), -1).any(-1).nonzero()[0]
-    if len(bad):
+    bad = bad_rows(backend, values, a, core)
+    if bad:
+        cells = "Encode missing cells (eigcore.Encoding), drop" if what.startswith("x") else "Drop"
         raise NonFiniteInput(
-            f"{what}: {len(bad)} of {math.prod(a.shape[:-core])} rows are NaN or infinite, the "
-            f"first at index {bad[0]} (leading axes flattened). Expected finite numbers. "
-            "Encode missing values (eigcore.Encoding) or drop these rows."
+            f"{what}: {bad}. Expected finite numbers. {cells} these rows, or let them through as "
+            'NaN: nonfinite="propagate"'
         )
+
+
+def bad_rows(backend: Backend, values: Array, a: Array, core: int = 1) -> str:
+    """Say which rows of `a`, of `core` axes each, have NaN among the values; empty if none has."""
+    host, count = backend.to_numpy(values), math.prod(a.shape[:-core])
+    bad = (host != host).reshape(count, -1).any(-1).nonzero()[0]
+    if not len(bad):
+        return ""
+    return (
+        f"{len(bad)} of {count} rows are NaN or infinite, the first at index {bad[0]} (leading "
+        "axes flattened)"
+    )

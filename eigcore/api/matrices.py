@@ -1,36 +1,52 @@
-"""Eigenvalues of matrices: the k-th one, its vector, and the k-th one smoothed."""
+"""Eigenvalues of matrices: the k-th one, its vector, several, and the k-th one smoothed."""
 
 from __future__ import annotations
 
 import math
 import operator
 
-from eigcore.api.inputs import check_values, evaluated, prepared
+import numpy as np
+
+from eigcore.api.inputs import check_values, evaluated, order, prepared, taken
 from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Diagonals, Matrices
+from eigcore.core.spectrum import spectrum
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
 
 
-def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Array:
-    """Return λ_k of symmetric matrices.
+def kth_eigenvalue(
+    M: Array,
+    k: int,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
+    *,
+    lower: bool = False,
+) -> Array:
+    """Return λ_k of symmetric or Hermitian matrices.
 
     Parameters
     ----------
     M : (..., d, d) array
         The symmetric part (M + Mᵀ)/2 is used, so that v vᵀ is the gradient with respect to
-        all entries.
+        all entries. Of complex matrices it is the Hermitian part.
     k : int
         Index in ascending order from zero; negative numbers count from the top.
     backend : str or Backend, optional
+    nonfinite : {"raise", "propagate"}
+        As for `evaluate`.
+    lower : bool
+        Read the lower triangle only, as ``numpy.linalg.eigh`` does. The derivative is then with
+        respect to that triangle, and zero above it.
 
     Returns
     -------
     (...) array
-        Differentiable in torch and JAX. At a tie of m eigenvalues the gradient is P/m, P the
+        Real. Differentiable in torch and JAX. At a tie of m eigenvalues the gradient is P/m, P the
         projector on their eigenspace.
 
     Raises
@@ -38,19 +54,76 @@ def kth_eigenvalue(M: Array, k: int, backend: str | Backend | None = None) -> Ar
     InvalidInput, NonFiniteInput
         As for `evaluate`, or if k is out of range.
     """
-    chosen, (M,), restore = prepared(backend, M)
-    rule = _kth_rule(chosen, M, "square", _order(M), k)
-    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
+    if lower:
+        M = _lower(backend, M)
+    given = getattr(M, "shape", None)
+    chosen, (M,), restore = prepared(backend, M, hermitian=True)
+    d = order(M)
+    if given is not None and given[-1] != d:  # the real form of complex matrices
+        k = _index(k, given[-1])
+        return restore(_spectrum(chosen, M, k, k, 2, nonfinite)[..., 0])
+    rule = _kth_rule(chosen, M, "square", d, k)
+    return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
+
+
+def eigenvalues(
+    M: Array,
+    lo: int = 0,
+    hi: int = -1,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
+    *,
+    lower: bool = False,
+) -> Array:
+    """Return λ_lo, …, λ_hi of symmetric or Hermitian matrices, from one eigensolve.
+
+    Parameters
+    ----------
+    M : (..., d, d) array
+        As for `kth_eigenvalue`.
+    lo, hi : int
+        First and last index, both included, in ascending order from zero; negative numbers count
+        from the top. Default: all.
+    backend, nonfinite, lower
+        As for `kth_eigenvalue`.
+
+    Returns
+    -------
+    (..., hi - lo + 1) array
+        Real and ascending. Differentiable twice in torch and JAX; each value has the derivative of
+        `kth_eigenvalue`. If eigenvalues lo … hi are tied with others, the second derivative is NaN.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `evaluate`, or if lo … hi is no range of indices.
+    """
+    if lower:
+        M = _lower(backend, M)
+    given = getattr(M, "shape", None)
+    chosen, (M,), restore = prepared(backend, M, hermitian=True)
+    d = order(M)
+    copies = 1 if given is None else d // given[-1]
+    first, last = _index(lo, d // copies, "lo"), _index(hi, d // copies, "hi")
+    if first > last:
+        raise InvalidInput(
+            f"lo is {lo} and hi is {hi}; expected lo <= hi, both in ascending order. Swap them."
+        )
+    return restore(_spectrum(chosen, M, first, last, copies, nonfinite))
 
 
 def smooth_kth_eigenvalue(
-    M: Array, k: int, alpha: float, backend: str | Backend | None = None
+    M: Array,
+    k: int,
+    alpha: float,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
 ) -> Array:
     """Return the Moreau-smoothed λ_k: the difference of the envelopes of two Ky Fan sums.
 
     Parameters
     ----------
-    M, k, backend
+    M, k, backend, nonfinite
         As for `kth_eigenvalue`.
     alpha : float
         α > 0. The result equals λ_k if its neighbours are at least α away; its gradient is
@@ -66,17 +139,21 @@ def smooth_kth_eigenvalue(
         As for `kth_eigenvalue`, or if α is not positive.
     """
     chosen, (M,), restore = prepared(backend, M)
-    d = _order(M)
+    d = order(M)
     if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise InvalidInput(
             f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
         )
     rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
-    return restore(evaluated(chosen, rule, Matrices(M), "M", core=2))
+    return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
 
 
 def kth_eigenvalue_tridiagonal(
-    diag: Array, off: Array, k: int, backend: str | Backend | None = None
+    diag: Array,
+    off: Array,
+    k: int,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
 ) -> Array:
     """Return λ_k of symmetric tridiagonal matrices.
 
@@ -85,7 +162,7 @@ def kth_eigenvalue_tridiagonal(
     diag : (..., d) array
     off : (..., d - 1) array
         Subdiagonal, with the leading axes of `diag`.
-    k, backend
+    k, backend, nonfinite
         As for `kth_eigenvalue`.
 
     Returns
@@ -106,7 +183,7 @@ def kth_eigenvalue_tridiagonal(
             "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
         )
     rule = _kth_rule(chosen, diag, "pair", d, k)
-    return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off"))
+    return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off", nonfinite))
 
 
 def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tuple[Array, Array]:
@@ -131,7 +208,7 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
         whose gradient is v vᵀ.
     """
     chosen, (M,), restore = prepared(backend, M)
-    rule = _kth_rule(chosen, M, "square", _order(M), k)
+    rule = _kth_rule(chosen, M, "square", order(M), k)
     values, vectors = chosen.call(_eigenpair, (rule,), M)
     check_values(chosen, values, "M", M, core=2)
     return restore(values), restore(vectors)
@@ -141,11 +218,19 @@ def _eigenpair(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
     return backend.undifferentiable(lambda M: rule.eigenpair(backend, M))(M)
 
 
-def _order(M: Array) -> int:
-    shape = M.shape
-    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
-        raise InvalidInput(f"M should have shape (..., d, d) with d >= 1; got {tuple(shape)}.")
-    return shape[-1]
+def _spectrum(backend: Backend, M: Array, lo: int, hi: int, copies: int, nonfinite: str) -> Array:
+    make = spectrum if backend.is_concrete(M) else spectrum.__wrapped__
+    rule = make(M.shape[-1], lo, hi, copies)
+    return evaluated(backend, rule, Matrices(M), "M", nonfinite, core=2)
+
+
+def _lower(backend: str | Backend | None, M: Array) -> Array:
+    """Return the symmetric or Hermitian matrices with the lower triangles of M."""
+    chosen = infer(M, backend=backend)
+    M = taken(chosen, M if hasattr(M, "dtype") else np.asarray(M))
+    kept = chosen.asarray(np.tril(np.ones((order(M), order(M)), bool)), like=M)
+    above = chosen.xp.conj(M.mT) if "complex" in chosen.dtype_name(M) else M.mT
+    return chosen.xp.where(kept, M, above)
 
 
 def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
@@ -154,11 +239,13 @@ def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
     return make(kind, d, _index(k, d))
 
 
-def _index(k: int, d: int) -> int:
+def _index(k: int, d: int, name: str = "k") -> int:
     try:
         index = operator.index(k)
     except TypeError as exc:
-        raise InvalidInput(f"k is {k!r}; expected an integer, {-d} <= k < {d}.") from exc
+        raise InvalidInput(f"{name} is {k!r}; expected an integer, {-d} <= {name} < {d}.") from exc
     if not -d <= index < d:
-        raise InvalidInput(f"k is {k}; expected {-d} <= k < {d}, the order of the matrices.")
+        raise InvalidInput(
+            f"{name} is {k}; expected {-d} <= {name} < {d}, the order of the matrices."
+        )
     return index % d

@@ -14,7 +14,13 @@ from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 
 
-def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None) -> Array:
+def evaluate(
+    spec: EigSpec,
+    params: Array,
+    x: Array,
+    backend: str | Backend | None = None,
+    nonfinite: str = "raise",
+) -> Array:
     """Return the values of an eigenvalue model.
 
     f(x) = φ(λ(A₀ + Σ xᵢ Aᵢ)); differentiable in `params` and `x` where the backend is.
@@ -30,6 +36,9 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
         become float64. In JAX without x64 float32 stands for the float64 of integers and lists.
     backend : str or Backend, optional
         Default: the library of the arrays, else the default backend.
+    nonfinite : {"raise", "propagate"}
+        Whether rows that are NaN or infinite are an error in eager calls. Otherwise, and in
+        compiled functions, such rows give NaN, and so do their derivatives.
 
     Returns
     -------
@@ -41,15 +50,15 @@ def evaluate(spec: EigSpec, params: Array, x: Array, backend: str | Backend | No
         For a wrong shape, for arrays of two libraries or float types, or for a float64 array that
         the library would shorten, as JAX without x64 does.
     NonFiniteInput
-        If rows are NaN or infinite, in eager calls; compiled functions return NaN there.
+        If rows are NaN or infinite, in eager calls; see `nonfinite`.
     """
     chosen, (params, x), restore = prepared(backend, params, x)
     _check_shapes(spec, params, x)
     source = Pencil(params, x)
-    return restore(evaluated(chosen, rules.rule_of(spec), source, "x and params"))
+    return restore(evaluated(chosen, rules.rule_of(spec), source, "x and params", nonfinite))
 
 
-def evaluate_packed(spec: EigSpec, p: Array) -> Array:
+def evaluate_packed(spec: EigSpec, p: Array, nonfinite: str = "raise") -> Array:
     """Return φ(λ(M)) of packed matrices.
 
     Parameters
@@ -58,6 +67,8 @@ def evaluate_packed(spec: EigSpec, p: Array) -> Array:
         Its `features` and `outputs` are not used.
     p : (..., K) array
         Packed like the rows of parameters, K = ``spec.packed_size``.
+    nonfinite : {"raise", "propagate"}
+        As for `evaluate`.
 
     Returns
     -------
@@ -71,7 +82,8 @@ def evaluate_packed(spec: EigSpec, p: Array) -> Array:
     chosen, (p,), restore = prepared(None, p)
     if p.ndim == 0 or p.shape[-1] != spec.packed_size:
         raise InvalidInput(f"p should have shape (..., {spec.packed_size}); got {tuple(p.shape)}.")
-    return restore(evaluated(chosen, rules.rule_of(spec), Matrices(p), "packed matrices"))
+    rule = rules.rule_of(spec)
+    return restore(evaluated(chosen, rule, Matrices(p), "packed matrices", nonfinite))
 
 
 def vjp(
@@ -149,17 +161,23 @@ def jvp(
             f"d_params and d_x should have the shapes {tuple(params.shape)} and {tuple(x.shape)} "
             f"of params and x; got {tuple(d_params.shape)} and {tuple(d_x.shape)}."
         )
-    rule = rules.rule_of(spec)
-    values, gradient = chosen.call(_values_and_gradient, (rule,), params, x)
-    check_values(chosen, values, "x and params", x)
-    d_p = Pencil(params, x).tangent(chosen, d_params, d_x)
-    return restore(values), restore(rule.tangent(chosen, gradient, d_p))
+    found = chosen.call(_values_and_tangents, (rules.rule_of(spec),), params, x, d_params, d_x)
+    check_values(chosen, found[0], "x and params", x)
+    return restore(found[0]), restore(found[1])
 
 
 def _values_and_gradient(
     backend: Backend, rule: Rule, params: Array, x: Array
 ) -> tuple[Array, Array]:
     return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
+
+
+def _values_and_tangents(
+    backend: Backend, rule: Rule, params: Array, x: Array, d_params: Array, d_x: Array
+) -> tuple[Array, Array]:
+    values, gradient = _values_and_gradient(backend, rule, params, x)
+    d_p = Pencil(params, x).tangent(backend, d_params, d_x)
+    return values, rule.tangent(backend, gradient, d_p)
 
 
 def _pulled_back(

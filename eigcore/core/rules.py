@@ -137,6 +137,11 @@ class Rule:
         found = self.solve(library, Matrices(p), "vectors")
         return found.values, found.vectors
 
+    @property
+    def cores(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Trailing axes of a value and of its gradient."""
+        return (), self.layout.core
+
     # -- first derivative: dφ = ⟨gradient, dp⟩
 
     def tangent(self, library: Library, gradient: Array, d_p: Array) -> Array:
@@ -171,16 +176,20 @@ class Rule:
         own = xp.sum(bend * eye, axis=-1)[..., None]
         divided = xp.where(equal, own - bend, slope)
         divided = xp.where(chosen[..., None, None], NAN, divided)
-        return V, _spoilt(divided, poison, 2), bend
+        return V, spoilt(divided, poison, 2), bend
 
     def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
-        """Change of ∂φ/∂p along dp, linear in dp; also its vjp, since the Hessian is symmetric."""
+        """Change of ∂φ/∂p along dp, linear in dp."""
         xp, (V, divided, bend) = library.xp, curvature
         rotated = V.mT @ matrix(library, self.layout, d_p) @ V
         eye = library.asarray(np.eye(self.layout.dim), like=V)
         own = xp.sum(rotated * eye, axis=-1)[..., None]
         change = divided * rotated * (1.0 - eye) + (bend @ own) * eye
         return packed_gradient(library, self.layout, V @ change @ V.mT)
+
+    def gradient_cotangent(self, library: Library, curvature: Curvature, g: Array) -> Array:
+        """Vjp of ∂φ/∂p: the same, since the Hessian is symmetric."""
+        return self.gradient_tangent(library, curvature, g)
 
     # -- eigenpairs of rows that may not be finite
 
@@ -197,7 +206,7 @@ class Rule:
 
     def _value(self, library: Library, p: Array) -> Array:
         p, poison = self._clean(library, p)
-        return _spoilt(self.phi.value(library, self._eigenvalues(library, p)), poison)
+        return spoilt(self.phi.value(library, self._eigenvalues(library, p)), poison)
 
     def _value_and_gradient(self, library: Library, p: Array) -> tuple[Array, Array]:
         p, poison = self._clean(library, p)
@@ -205,13 +214,13 @@ class Rule:
         w = self.phi.weights(library, lam)
         gradient = packed_gradient(library, self.layout, (V * w[..., None, :]) @ V.mT)
         values = self.phi.value(library, lam)
-        return _spoilt(values, poison), _spoilt(gradient, poison, len(self._axes))
+        return spoilt(values, poison), spoilt(gradient, poison, len(self._axes))
 
     def _eigenpair(self, library: Library, p: Array) -> tuple[Array, Array]:
         k = self.phi.parameter
         p, poison = self._clean(library, p)
         lam, V = library.eigenpairs(matrix(library, self.layout, p), k, k)
-        return _spoilt(lam[..., 0], poison), _spoilt(V[..., :, 0], poison, 1)
+        return spoilt(lam[..., 0], poison), spoilt(V[..., :, 0], poison, 1)
 
     def _clean(self, library: Library, p: Array) -> tuple[Array, Array | None]:
         """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
@@ -252,7 +261,7 @@ def _beside(a: Array, axes: int) -> Array:
     return a[..., None, None] if axes == 2 else a[..., None] if axes else a
 
 
-def _spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
+def spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
     """Add `poison` (...) to an array with further trailing `axes`."""
     return a if poison is None else a + _beside(poison, axes)
 
@@ -275,5 +284,9 @@ def kth_rule(kind: str, dim: int, k: int) -> Rule:
 @lru_cache(maxsize=1024)
 def rule_from_key(key: str) -> Rule:
     """Return the rule whose `Rule.key` this is."""
+    from eigcore.core import spectrum
+
     dim, bandwidth, kind, name, parameter = json.loads(key)
+    if name == spectrum.Several.name:
+        return spectrum.spectrum(dim, *parameter)
     return Rule(Layout(dim, bandwidth, kind), functionals.from_key(name, dim, parameter))

@@ -120,6 +120,12 @@ class EigSpec:
             value = getattr(self, name)
             if value is None:
                 continue
+            if getattr(value, "requires_grad", False):
+                raise InvalidSpec(
+                    f"{name} requires a gradient, but a spec would freeze it; expected constants. "
+                    "A layer learns weights that are left out; elsewhere, write "
+                    "(eigcore.eigenvalues(M) * weights).sum(-1)."
+                )
             try:
                 plain = tuple(map(kind, value))
                 fine = all(a == b or a != a for a, b in zip(plain, value, strict=True))

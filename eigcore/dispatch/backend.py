@@ -12,7 +12,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
-from eigcore.core.rules import Rule
+from eigcore.core.rules import Rule, matrix
 from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
@@ -157,6 +157,10 @@ class Backend(abc.ABC):
         """Whether all entries are known to be finite; False if that is unknown."""
         return self.is_concrete(a) and bool(self.xp.all(self.xp.isfinite(a)))
 
+    def autocasts(self, a: Array) -> bool:
+        """Whether the framework now chooses dtypes, where `evaluate` and `call` must not."""
+        return False
+
     def detach(self, a: Array) -> Array:
         """Return `a` detached from the differentiation of the framework."""
         return a
@@ -256,10 +260,7 @@ class Backend(abc.ABC):
         return concrete
 
     def _dense(self, diag: Array, off: Array) -> Array:
-        p = self.xp.concat((diag, off), axis=-1)
-        places = self.place(pair(diag.shape[-1]), p)
-        dense = self.xp.take(p, places.gather, axis=-1) * places.gather_factor
-        return self.xp.reshape(dense, (*diag.shape, diag.shape[-1]))
+        return matrix(self, pair(diag.shape[-1]), self.xp.concat((diag, off), axis=-1))
 
 
 def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) -> Array:

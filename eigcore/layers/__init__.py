@@ -1,6 +1,7 @@
 """Layers map a vector to a vector of eigenvalues: the common part for torch and JAX."""
 
-from eigcore.layers.description import Layer, layer
+from eigcore.layers.description import Layer
 from eigcore.layers.initialisation import start
+from eigcore.layers.making import layer
 
 __all__ = ["Layer", "layer", "start"]

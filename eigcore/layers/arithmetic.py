@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eigcore.api import evaluate_packed
+from eigcore.api import eigenvalues, evaluate_packed
+from eigcore.api.inputs import bad_rows, raising
 from eigcore.core import rules, sources
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.layers.weights import weights
 
 if TYPE_CHECKING:
     from eigcore.core.spec import EigSpec
@@ -61,13 +63,34 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
             )
 
 
-def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
+def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
+    raises = raising(nonfinite)
     p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
-    found = [evaluate_packed(spec, p)[..., None] for spec in layer.specs]
-    y = backend.xp.concat(found, axis=-1)
+    if layer.learned is None:
+        found = [evaluate_packed(spec, p, "propagate")[..., None] for spec in layer.specs]
+        y = backend.xp.concat(found, axis=-1)
+    else:
+        lam = eigenvalues(rules.matrix(backend, layer.spec.layout, p), nonfinite="propagate")
+        w = weights(backend.xp, layer.learned, params["weights"])
+        y = backend.xp.sum(lam * w, axis=-1)[..., None]
     y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
+    if raises and not backend.all_finite(y) and backend.is_concrete(y):
+        _refuse(backend, params, given, y)
     return y + params["bias"] if "bias" in params else y
+
+
+def _refuse(backend: Backend, params: Arrays, given: Arrays, y: Array) -> None:
+    """Raise NonFiniteInput for values y of a layer that are not finite."""
+    finite = {
+        name: np.isfinite(backend.to_numpy(a)).all() for name, a in {**params, **given}.items()
+    }
+    names = [name for name, fine in finite.items() if not fine] or ["M(x), which overflows"]
+    raise NonFiniteInput(
+        f"{', '.join(names)}: {bad_rows(backend, y, y)}. Expected finite numbers in a layer. In "
+        "training, lower the learning rate or the scale of the loss; to let such rows through as "
+        'NaN, as a scaler of losses needs, make the layer with nonfinite="propagate".'
+    )
 
 
 def pencils(spec: EigSpec, backend: Backend, numbers: Array) -> Array:

@@ -1,20 +1,22 @@
 """The description of a layer, the same on all backends.
 
 A layer has pencils M(x) = A_0 + Σ x_i A_i, as an `EigSpec` with one output per pencil, and takes
-one or several eigenvalues of each. It adds three things to `eigcore.evaluate`:
+one or several eigenvalues of each. It adds four things to `eigcore.evaluate`:
 
 - monotone features: the matrix of such a feature is ±L Lᵀ, and the layer stores the entries of the
   lower triangular L instead (a banded matrix has a factor in the same band);
 - categories: ids and values give M = A_0 + Σ_s value_s · C_(id_s), and only the touched C are read;
+- learned weights of the eigenvalues, Σ w_j λ_j, one w for each pencil;
 - a context z, the output of another network: all stored numbers are affine functions of z.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,15 +25,13 @@ from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidSpec, NotSupported
 from eigcore.guarantees.slopes import shape_of
-from eigcore.layers import arithmetic
+from eigcore.layers import arithmetic, weights
 from eigcore.model import SpectralModel
-
-Index: TypeAlias = Literal["middle", "convex", "concave"] | int
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The description of a layer, without parameters; hashable. `layer` makes one.
+    """The description of a layer, without parameters; hashable. `eigcore.layers.layer` makes one.
 
     Parameters
     ----------
@@ -41,6 +41,9 @@ class Layer:
         Number of further matrices, addressed by ids.
     context : int
         Size of z; 0 for none.
+    learned : tuple of {"nonnegative", "ascending"}, optional
+        What is promised of learned weights; None if the weights are constants. The weights of the
+        spec are then those with which the first pencil starts.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Layer:
     specs: tuple[EigSpec, ...]
     categories: int = 0
     context: int = 0
+    learned: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         # set here, because torch.compile cannot follow the lock of a cached property
@@ -74,7 +78,13 @@ class Layer:
                 f"context={self.context} and categories={self.categories} were given; expected one "
                 "of them. Embed the categories in the network that makes the context."
             )
-        if any(self.spec.monotone) and not shape_of(self.spec).monotone:
+        if any(self.spec.monotone) and self.learned is not None:
+            if "nonnegative" not in self.learned:
+                raise InvalidSpec(
+                    "monotone was given, but learned weights can become negative; then "
+                    "semidefinite matrices do not make the layer monotone. Write nonnegative=True."
+                )
+        elif any(self.spec.monotone) and not shape_of(self.spec).monotone:
             raise InvalidSpec(
                 "monotone was given, but a weight is negative; then semidefinite matrices do not "
                 "make the layer monotone. Expected weights >= 0. Leave monotone out, or change "
@@ -92,12 +102,37 @@ class Layer:
         return self.spec.outputs * len(self.specs)
 
     @property
+    def summary(self) -> str:
+        """The options of `layer`, in one line."""
+        spec, indices = self.spec, tuple(spec.index for spec in self.specs)
+        shown = {"dim": spec.dim, "index": indices if len(indices) > 1 else spec.index}
+        shown |= {"structure": spec.structure, "functional": spec.functional}
+        given = ("alpha", "r", "t", "weights")
+        shown |= {name: a for name in given if (a := getattr(spec, name)) is not None}
+        if self.learned is not None:
+            shown |= {"weights": None, **dict.fromkeys(self.learned, True)}
+        shown |= {"monotone": spec.monotone}
+        given = ("categories", "context")
+        shown |= {name: size for name in given if (size := getattr(self, name))}
+        texts = [f"{name}={reprlib.repr(a)}" for name, a in shown.items()]
+        return ", ".join([f"{spec.features}, {self.outputs}", *texts])
+
+    @property
+    def starts(self) -> tuple[EigSpec, ...]:
+        """The specs as which the values of the pencils start; with learned weights, they recur."""
+        if self.learned is None:
+            return self.specs
+        rows = weights.first(self.learned, self.spec.dim, self.spec.k, self.spec.outputs)
+        return tuple(replace(self.spec, weights=tuple(row)) for row in rows)
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters.
 
         "matrices" : (pencils, features + 1, K); with a context, the coefficients of each of these
             numbers, (pencils · (features + 1), context + 1, K), the constant first
         "embedding" : (categories, pencils, K), if there are categories
+        "weights" : (pencils, d), if they are learned; see `eigcore.layers.weights`
         "bias" : (outputs,), if A_0 alone cannot move the mean of each output
         """
         pencils, rows, size = self.spec.params_shape
@@ -106,6 +141,8 @@ class Layer:
             shapes["matrices"] = (pencils * rows, self.context + 1, size)
         if self.categories:
             shapes["embedding"] = (self.categories, pencils, size)
+        if self.learned is not None:
+            shapes["weights"] = (pencils, self.spec.dim)
         if len(self.specs) > 1 or self.spec.functional == "weighted":
             shapes["bias"] = (self.outputs,)
         return shapes
@@ -113,13 +150,16 @@ class Layer:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `from_dict` is the inverse."""
         specs = [json.loads(spec.to_json()) for spec in self.specs]
-        return {"specs": specs, "categories": self.categories, "context": self.context}
+        found = {"specs": specs, "categories": self.categories, "context": self.context}
+        return found | {"learned": None if self.learned is None else list(self.learned)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Layer:
         """Read what `to_dict` returned; raises InvalidSpec, KeyError, TypeError or ValueError."""
         specs = tuple(EigSpec.from_json(json.dumps(spec)) for spec in data["specs"])
-        return cls(specs, data["categories"], data["context"])
+        learned = data.get("learned")
+        learned = learned if learned is None else tuple(learned)
+        return cls(specs, data["categories"], data["context"], learned)
 
     def apply(
         self,
@@ -129,6 +169,7 @@ class Layer:
         ids: Array | None = None,
         values: Array | None = None,
         context: Array | None = None,
+        nonfinite: str = "raise",
     ) -> Array:
         """Return the values of the layer, (..., outputs).
 
@@ -143,13 +184,15 @@ class Layer:
             Factors of the matrices of these ids; default 1. With 0, an id has no effect.
         context : (..., context) array
             z; its leading axes broadcast with those of x.
+        nonfinite : {"raise", "propagate"}
+            As for `eigcore.evaluate`.
 
         Raises
         ------
         InvalidInput, NonFiniteInput
             If an array is missing or not expected, or has a wrong shape, dtype or library; if an id
-            is unknown, or a row is not finite. Compiled functions cannot raise; they return NaN for
-            unknown ids and for rows that are not finite.
+            is unknown, or a row is not finite (see `nonfinite`). Compiled functions cannot raise;
+            they return NaN for unknown ids and for rows that are not finite.
         """
         given = {"x": x, "ids": ids, "values": values, "context": context}
         given = {name: a for name, a in given.items() if a is not None}
@@ -157,85 +200,46 @@ class Layer:
         arithmetic.check(self, params, given)
         name = backend.dtype_name(params["matrices"])
         if "16" not in name:
-            return arithmetic.outputs(self, backend, params, given)
+            return arithmetic.outputs(self, backend, params, given, nonfinite)
         wide = {
             key: a if key == "ids" else backend.asarray(a, dtype="float32")
             for key, a in {**params, **given}.items()
         }
         params, given = ({key: wide[key] for key in named} for named in (params, given))
-        return backend.asarray(arithmetic.outputs(self, backend, params, given), dtype=name)
+        y = arithmetic.outputs(self, backend, params, given, nonfinite)
+        return backend.asarray(y, dtype=name)
 
     def model(self, params: Mapping[str, Array]) -> SpectralModel:
         """Return a layer of plain features as a model, to predict, certify, explain and save.
 
         Parameters
         ----------
-        params : mapping with "matrices", a NumPy array
+        params : mapping of NumPy arrays
+            The parameters of the layer. Learned weights become constants.
 
         Raises
         ------
         NotSupported
-            If the layer has categories, a context, or several eigenvalues of one pencil.
+            If the layer has categories, a context, several eigenvalues of one pencil, or weights
+            and more than one output.
         """
-        if self.context or set(self.shapes) != {"matrices"}:
+        spec, weighted = self.spec, "bias" in self.shapes and len(self.specs) == 1
+        if (
+            self.context
+            or self.categories
+            or len(self.specs) > 1
+            or (weighted and self.outputs > 1)
+        ):
             raise NotSupported(
-                "This layer has categories, a context or a bias, which a model does not have; "
-                "expected plain features and one eigenvalue per pencil. Save its parameters with "
-                "the framework."
+                "This layer has categories, a context, several eigenvalues of one pencil, or "
+                "weights and several outputs, which a model does not have; expected plain features "
+                "and one eigenvalue per pencil, or one output. Save its parameters with the "
+                "framework."
             )
-        matrices = np.asarray(params["matrices"], dtype=np.float64)
-        packed = arithmetic.pencils(self.spec, infer(matrices), matrices)
-        return SpectralModel(None, [(self.spec, packed)])
-
-
-def layer(
-    features: int,
-    outputs: int,
-    dim: int,
-    *,
-    index: Index | Sequence[Index] = "middle",
-    categories: int = 0,
-    context: int = 0,
-    **options: Any,
-) -> Layer:
-    """Describe a layer.
-
-    Parameters
-    ----------
-    features : int
-        Size n of x; 0 for a layer of categories only.
-    outputs : int
-        Number of values.
-    dim : int
-        Order d of the matrices.
-    index : {"middle", "convex", "concave"}, int, or a sequence of them
-        Which eigenvalue, see `EigSpec`. A sequence takes several from each pencil; there are then
-        outputs / len(index) pencils. With len(index) = outputs, all outputs share one pencil.
-    categories : int
-        Number of further matrices, addressed by ids.
-    context : int
-        Size of z; the pencil is then A_0(z) + Σ x_i A_i(z).
-    **options
-        structure, functional, alpha, r, t, weights and monotone, see `EigSpec`.
-
-    Raises
-    ------
-    InvalidSpec
-        If the description contradicts itself.
-    """
-    indices = (index,) if isinstance(index, str) or not isinstance(index, Sequence) else index
-    indices = tuple(indices)
-    if not indices or isinstance(outputs, bool) or outputs % len(indices):
-        raise InvalidSpec(
-            f"outputs is {outputs!r} and index is {index!r}; expected as many outputs as indices, "
-            "or a multiple of that. Write outputs=len(index) for one pencil."
-        )
-    functional = options.get("functional", "kth")
-    if len(indices) > 1 and functional not in ("kth", "smooth"):
-        raise InvalidSpec(
-            f"index is {index!r}, but the functional {functional!r} takes no index: all would be "
-            "the same. Expected one value per pencil. Leave index out."
-        )
-    pencils = outputs // len(indices)
-    specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
-    return Layer(specs, categories, context)
+        params = {name: np.asarray(a, dtype=np.float64) for name, a in params.items()}
+        if self.learned is not None:
+            w = weights.weights(np, self.learned, params["weights"][0])
+            spec = replace(spec, weights=tuple(w.tolist()))
+        packed = arithmetic.pencils(spec, infer(params["matrices"]), params["matrices"])
+        offset = float(params["bias"][0]) if weighted else 0.0
+        return SpectralModel(None, [(spec, packed)], target_offset=offset)

@@ -16,6 +16,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
+from eigcore.layers.weights import stored
 
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
@@ -37,7 +38,7 @@ class Scale(NamedTuple):
     gap : float
         Distance between neighbouring eigenvalues of A_0, before the multiplication.
     factor : float
-        The factor that gives φ variance one, averaged over the indices.
+        The factor that gives φ the deviation asked for, averaged over the indices.
     means : (indices,) float64
         Means of φ after the multiplication, for entries with the given spread.
     weight : float
@@ -51,11 +52,11 @@ class Scale(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
+def scale(specs: tuple[EigSpec, ...], spread: float = 1.0, gain: float = 1.0) -> Scale:
     """Measure φ(λ(A_0 + R)), R with independent standard normal packed entries.
 
-    The means are measured with spread · R instead of R. The seed of the draws is fixed: this is a
-    numerical integral, not a random choice.
+    The factor gives φ the deviation `gain`. The means are measured with spread · R instead of R.
+    The seed of the draws is fixed: this is a numerical integral, not a random choice.
     """
     spec, backend, gap = specs[0], get_backend("numpy"), _gap(specs)
     draws = min(max(DRAWS // spec.dim, 512), 4096)
@@ -67,7 +68,7 @@ def scale(specs: tuple[EigSpec, ...], spread: float = 1.0) -> Scale:
     lam, factor = eigenvalues(1.0), 1.0
     for _ in range(64):  # one step if φ is homogeneous; "smooth" and "softmax" need a few more
         values = np.array([s.phi.value(backend, factor * lam) for s in specs])
-        deviation = math.sqrt(values.var(axis=1).mean())
+        deviation = math.sqrt(values.var(axis=1).mean()) / gain
         if abs(deviation - 1) < 1e-6:
             break
         factor /= deviation
@@ -106,19 +107,30 @@ def _ladder(spec: EigSpec, gap: float) -> np.ndarray:
     return ladder
 
 
-def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def start(layer: Layer, gain: float = 1.0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the mean and the deviation with which each parameter starts.
 
     Parameters
     ----------
     layer : Layer
+    gain : float
+        Standard deviation of the outputs for inputs of mean 0 and variance 1. All matrices start
+        larger by this factor, so the distances of eigenvalues, in units of the outputs, remain.
 
     Returns
     -------
     dict
         The names of `Layer.shapes` -> two arrays that broadcast to these shapes.
+
+    Raises
+    ------
+    InvalidSpec
+        If `gain` is not a positive finite number.
     """
-    spec, unit, shapes = layer.spec, scale(layer.specs), layer.shapes
+    if isinstance(gain, bool) or not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
+        raise InvalidSpec(f"gain is {gain!r}; expected a positive finite number. Write gain=0.5.")
+    spec, specs, shapes = layer.spec, layer.starts, layer.shapes
+    unit = scale(specs, gain=gain)
     # all terms have equal shares of the variance; z and the terms have one half each
     terms = spec.features + (layer.categories > 0)
     share = (0.5 if layer.context else 1.0) / max(terms, 1)
@@ -127,13 +139,13 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     mean, deviation = np.zeros(spec.params_shape), np.full(spec.params_shape, free)
     monotone = np.flatnonzero(spec.monotone) + 1
     if len(monotone):
-        slope = math.sqrt(share * len(monotone)) / unit.weight
-        roots = _roots(layer.specs, len(monotone), slope)[..., None]
+        slope = gain * math.sqrt(share * len(monotone)) / unit.weight
+        roots = _roots(specs, len(monotone), slope)[..., None]
         mean[:, monotone] = roots * eye
         deviation[:, monotone] = roots * np.where(eye, MIDDLE, APART) / math.sqrt(spec.dim)
         # multiples of the identity shift all eigenvalues alike and do not change the gaps
         entries = 1 - share * len(monotone) + (slope * APART / unit.factor) ** 2 / spec.dim
-        unit = scale(layer.specs, math.sqrt(entries))
+        unit = scale(specs, math.sqrt(entries), gain)
     shift = 0.0 if "bias" in shapes else unit.means[0] / unit.weight
     mean[:, 0], deviation[:, 0] = unit.factor * _ladder(spec, unit.gap) - shift * eye, 0.0
     if layer.context:
@@ -141,8 +153,11 @@ def start(layer: Layer) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     result = {
         "matrices": (mean, deviation),
         "embedding": (np.zeros(1), np.array([free])),
-        "bias": (np.tile(-unit.means, spec.outputs), np.zeros(1)),
+        "bias": (np.resize(-unit.means, layer.outputs), np.zeros(1)),
     }
+    if layer.learned is not None:
+        rows = stored(layer.learned, np.array([s.weights for s in specs]))
+        result["weights"] = np.resize(rows, shapes["weights"]), np.zeros(1)
     return {name: result[name] for name in shapes}
 
 

@@ -207,7 +207,6 @@ def test_numpy_arrays_of_every_form_are_read_by_every_backend(backend, form):
 
 
 REFUSED = {
-    "complex": (np.eye(2) * 1j, r"complex128; expected real numbers"),
     "text": (np.eye(2).astype("S3"), r"\|S3; expected numbers"),
     "dates": (np.eye(2).astype("M8[s]"), r"datetime64\[s\]; expected numbers"),
     "masked": (np.ma.masked_array(np.eye(2), np.eye(2) > 0), r"masked.*a\.filled\(value\)"),

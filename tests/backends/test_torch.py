@@ -464,6 +464,7 @@ print(f(M).item(), M.grad.diagonal().abs().tolist())
         '[3, 1, "pair", "kth", 0]',
         '[3, 2, "packed", "smooth", [1, 0.5]]',
         '[3, 0, "packed", "softmax", 0.5]',
+        '[3, 2, "square", "several", [0, 1, 1]]',
     ],
 )
 def test_operators_pass_opcheck(name, key):

@@ -269,13 +269,21 @@ def test_modules_of_other_libraries_hold_the_parameters(module_of):
 # -- documentation
 
 
-@pytest.mark.parametrize(
-    "code", re.findall(r"```python\n(.*?)```", (ROOT / "docs/layers.md").read_text(), re.DOTALL)
-)
-def test_code_of_the_page_runs(code):
-    if "optax" in code:
-        pytest.importorskip("optax", reason="this block needs optax")
-    exec(compile(code, "docs/layers.md", "exec"), {})
+PAGES = {
+    f"{page}-{number}": code
+    for page in ("layers", "frameworks", "gradients", "crossings")
+    for number, code in enumerate(
+        re.findall(r"```python\n(.*?)```", (ROOT / f"docs/{page}.md").read_text(), re.DOTALL)
+    )
+}
+
+
+@pytest.mark.parametrize("code", PAGES.values(), ids=list(PAGES))
+def test_code_of_the_pages_runs(code):
+    for name in ("optax", "equinox", "flax", "lightning"):
+        if re.search(rf"^(import|from) {name}\b", code, re.MULTILINE):
+            pytest.importorskip(name, reason=f"this block needs {name}")
+    exec(compile(code, "a page", "exec"), {"__name__": "page"})
 
 
 def example(name):

@@ -1,0 +1,83 @@
+"""The options of a layer, as its description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from eigcore.core.spec import EigSpec
+from eigcore.errors import InvalidSpec
+from eigcore.layers import weights
+from eigcore.layers.description import Layer
+
+Index: TypeAlias = Literal["middle", "convex", "concave"] | int
+
+
+def layer(
+    features: int,
+    outputs: int,
+    dim: int,
+    *,
+    index: Index | Sequence[Index] = "middle",
+    categories: int = 0,
+    context: int = 0,
+    nonnegative: bool = False,
+    ascending: bool = False,
+    **options: Any,
+) -> Layer:
+    """Describe a layer.
+
+    Parameters
+    ----------
+    features : int
+        Size n of x; 0 for a layer of categories only.
+    outputs : int
+        Number of values.
+    dim : int
+        Order d of the matrices.
+    index : {"middle", "convex", "concave"}, int, or a sequence of them
+        Which eigenvalue, see `EigSpec`. A sequence takes several from each pencil; there are then
+        outputs / len(index) pencils. With len(index) = outputs, all outputs share one pencil.
+    categories : int
+        Number of further matrices, addressed by ids.
+    context : int
+        Size of z; the pencil is then A_0(z) + Σ x_i A_i(z).
+    nonnegative, ascending : bool
+        For ``functional="weighted"`` without `weights`, which learns the weights of each pencil:
+        promise w ≥ 0, which `monotone` needs, or w_0 ≤ w_1 ≤ …, which makes outputs convex in x.
+    **options
+        structure, functional, alpha, r, t, weights and monotone, see `EigSpec`.
+
+    Raises
+    ------
+    InvalidSpec
+        If the description contradicts itself.
+    """
+    indices = (index,) if isinstance(index, str) or not isinstance(index, Sequence) else index
+    indices = tuple(indices)
+    if not indices or isinstance(outputs, bool) or outputs % len(indices):
+        raise InvalidSpec(
+            f"outputs is {outputs!r} and index is {index!r}; expected as many outputs as indices, "
+            "or a multiple of that. Write outputs=len(index) for one pencil."
+        )
+    functional = options.get("functional", "kth")
+    if len(indices) > 1 and functional not in ("kth", "smooth"):
+        raise InvalidSpec(
+            f"index is {index!r}, but the functional {functional!r} takes no index: all would be "
+            "the same. Expected one value per pencil. Leave index out."
+        )
+    kinds = tuple(
+        kind for kind, on in zip(weights.KINDS, (nonnegative, ascending), strict=True) if on
+    )
+    learned = kinds if functional == "weighted" and options.get("weights") is None else None
+    if kinds and learned is None:
+        raise InvalidSpec(
+            f'{kinds[0]} is for learned weights; expected functional="weighted" without weights. '
+            f"Leave {kinds[0]} out, or leave weights out to learn them."
+        )
+    pencils = outputs // len(indices)
+    if learned is not None:  # the first pencil starts as λ_k
+        k = EigSpec(features, dim, index=next(iter(indices))).k
+        options["weights"] = tuple(weights.first(kinds, dim, k, 1)[0].tolist())
+    specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
+    return Layer(specs, categories, context, learned)
