@@ -25,6 +25,9 @@ _HOME = {
     "kth_eigenpair": "api",
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
+    "spectral_map": "api",
+    "matrix_function": "api",
+    "spectral_value": "api",
 }
 _ROOMS = (
     "errors",
@@ -63,7 +66,10 @@ if TYPE_CHECKING:
         kth_eigenpair,
         kth_eigenvalue,
         kth_eigenvalue_tridiagonal,
+        matrix_function,
         smooth_kth_eigenvalue,
+        spectral_map,
+        spectral_value,
         vjp,
     )
     from eigcore.core.spec import EigSpec

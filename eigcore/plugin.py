@@ -14,11 +14,11 @@ _HOME = {
     "Capabilities": "dispatch.capabilities",
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
-    "window": "dispatch.backend",
+    "window": "dispatch.parts",
     "values_of": "dispatch.backend",
     # what is differentiated
     "Rule": "core.rules",
-    "rule_from_key": "core.rules",
+    "rule_from_key": "core.keys",
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",
@@ -50,8 +50,9 @@ def __getattr__(name: str) -> Any:
 
 if TYPE_CHECKING:
     from eigcore.core.arrays import Places
+    from eigcore.core.keys import rule_from_key
     from eigcore.core.packing import Layout
-    from eigcore.core.rules import Rule, rule_from_key
+    from eigcore.core.rules import Rule
     from eigcore.core.sources import (
         Answer,
         Diagonals,
@@ -62,8 +63,9 @@ if TYPE_CHECKING:
         Source,
         Want,
     )
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of, window
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
+    from eigcore.dispatch.parts import window
     from eigcore.layers import layer, start
     from eigcore.portable.predict import ModelStatic, forward

@@ -7,6 +7,7 @@ from eigcore.api.matrices import (
     smooth_kth_eigenvalue,
 )
 from eigcore.api.models import evaluate, evaluate_packed, jvp, vjp
+from eigcore.api.spectral import matrix_function, spectral_map, spectral_value
 
 __all__ = [
     "evaluate",
@@ -15,6 +16,9 @@ __all__ = [
     "kth_eigenpair",
     "kth_eigenvalue",
     "kth_eigenvalue_tridiagonal",
+    "matrix_function",
     "smooth_kth_eigenvalue",
+    "spectral_map",
+    "spectral_value",
     "vjp",
 ]

@@ -9,7 +9,6 @@ V (..., d, d).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from eigcore.core import functionals
 from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional, Kth
 from eigcore.core.packing import SQRT_HALF, Layout
+from eigcore.core.rows import beside, clean, spoilt
 from eigcore.core.sources import Answer, Matrices, Source, Want
 from eigcore.core.spec import EigSpec
 
@@ -94,6 +94,15 @@ class Rule:
         sizes = f"{int(lay.dim)}, {int(lay.bandwidth)}"
         return f'[{sizes}, "{lay.kind}", "{self.phi.name}", {text}]'
 
+    def shapes(self, method: str) -> list[tuple[int, ...]]:
+        """Trailing axes of each output of "value", "value_and_gradient" or "curvature"."""
+        square = (self.layout.dim, self.layout.dim)
+        return {
+            "value": [()],
+            "value_and_gradient": [(), self.layout.core],
+            "curvature": [square] * 3,
+        }[method]
+
     # -- the answers for a source: from a kernel, or composed from the eigenpairs of the backend
 
     def solve(self, library: Library, source: Source, want: Want) -> Answer:
@@ -145,7 +154,7 @@ class Rule:
 
     def cotangent(self, gradient: Array, g: Array) -> Array:
         """Vjp of a value with known gradient: like p, (...) -> like p."""
-        return gradient * _beside(g, len(self._axes))
+        return gradient * beside(g, len(self._axes))
 
     # -- second derivative
 
@@ -171,7 +180,7 @@ class Rule:
         own = xp.sum(bend * eye, axis=-1)[..., None]
         divided = xp.where(equal, own - bend, slope)
         divided = xp.where(chosen[..., None, None], NAN, divided)
-        return V, _spoilt(divided, poison, 2), bend
+        return V, spoilt(divided, poison, 2), bend
 
     def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
         """Change of ∂φ/∂p along dp, linear in dp; also its vjp, since the Hessian is symmetric."""
@@ -197,7 +206,7 @@ class Rule:
 
     def _value(self, library: Library, p: Array) -> Array:
         p, poison = self._clean(library, p)
-        return _spoilt(self.phi.value(library, self._eigenvalues(library, p)), poison)
+        return spoilt(self.phi.value(library, self._eigenvalues(library, p)), poison)
 
     def _value_and_gradient(self, library: Library, p: Array) -> tuple[Array, Array]:
         p, poison = self._clean(library, p)
@@ -205,26 +214,16 @@ class Rule:
         w = self.phi.weights(library, lam)
         gradient = packed_gradient(library, self.layout, (V * w[..., None, :]) @ V.mT)
         values = self.phi.value(library, lam)
-        return _spoilt(values, poison), _spoilt(gradient, poison, len(self._axes))
+        return spoilt(values, poison), spoilt(gradient, poison, len(self._axes))
 
     def _eigenpair(self, library: Library, p: Array) -> tuple[Array, Array]:
         k = self.phi.parameter
         p, poison = self._clean(library, p)
         lam, V = library.eigenpairs(matrix(library, self.layout, p), k, k)
-        return _spoilt(lam[..., 0], poison), _spoilt(V[..., :, 0], poison, 1)
+        return spoilt(lam[..., 0], poison), spoilt(V[..., :, 0], poison, 1)
 
     def _clean(self, library: Library, p: Array) -> tuple[Array, Array | None]:
-        """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
-
-        None stands for zeros, when all rows are known to be finite.
-        """
-        if library.all_finite(p):
-            return p, None
-        xp, axes = library.xp, self._axes
-        good = xp.all(xp.isfinite(p), axis=axes)
-        safe = xp.where(_beside(good, len(axes)), p, 0.0)
-        first = safe[..., 0, 0] if len(axes) == 2 else safe[..., 0]
-        return safe, xp.where(good, 0.0 * first, NAN)
+        return clean(library, p, len(self._axes))
 
     def _eigenvalues(self, library: Library, p: Array) -> Array:
         d, width = self.layout.dim, self.layout.bandwidth
@@ -247,16 +246,6 @@ class Rule:
         return library.eigenpairs(matrix(library, self.layout, p), 0, d - 1)
 
 
-def _beside(a: Array, axes: int) -> Array:
-    """Return a (...) with further trailing axes of length one."""
-    return a[..., None, None] if axes == 2 else a[..., None] if axes else a
-
-
-def _spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
-    """Add `poison` (...) to an array with further trailing `axes`."""
-    return a if poison is None else a + _beside(poison, axes)
-
-
 def rule_of(spec: EigSpec) -> Rule:
     """Return the rule of one member of a model."""
     return Rule(spec.layout, spec.phi)
@@ -270,10 +259,3 @@ def kth_rule(kind: str, dim: int, k: int) -> Rule:
     """
     bandwidth = dim - 1 if kind == "square" else min(1, dim - 1)
     return Rule(Layout(dim, bandwidth, kind), Kth(dim, k))
-
-
-@lru_cache(maxsize=1024)
-def rule_from_key(key: str) -> Rule:
-    """Return the rule whose `Rule.key` this is."""
-    dim, bandwidth, kind, name, parameter = json.loads(key)
-    return Rule(Layout(dim, bandwidth, kind), functionals.from_key(name, dim, parameter))
