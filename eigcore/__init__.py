@@ -28,6 +28,7 @@ _HOME = {
     "spectral_map": "api",
     "matrix_function": "api",
     "spectral_value": "api",
+    "newton_schulz": "api",
 }
 _ROOMS = (
     "errors",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         kth_eigenvalue,
         kth_eigenvalue_tridiagonal,
         matrix_function,
+        newton_schulz,
         smooth_kth_eigenvalue,
         spectral_map,
         spectral_value,

@@ -1,5 +1,6 @@
 """The public functions: choose a backend, check the arrays, apply the rules."""
 
+from eigcore.api.iterative import newton_schulz
 from eigcore.api.matrices import (
     kth_eigenpair,
     kth_eigenvalue,
@@ -17,6 +18,7 @@ __all__ = [
     "kth_eigenvalue",
     "kth_eigenvalue_tridiagonal",
     "matrix_function",
+    "newton_schulz",
     "smooth_kth_eigenvalue",
     "spectral_map",
     "spectral_value",
