@@ -9,6 +9,8 @@ from typing import Any
 from eigcore.api.inputs import check_values, following, prepared
 from eigcore.api.names import function_of, functional_of
 from eigcore.core.arrays import Array
+from eigcore.core.maps import Pair
+from eigcore.core.norms import PairNorm
 from eigcore.core.packing import Whole
 from eigcore.core.singular import MapRule
 from eigcore.core.values import ValueRule
@@ -30,8 +32,7 @@ def spectral_map(
     f : str or pair of functions
         "clip" (`c`), "soft_clip" (`c`), "soft_threshold" (`tau`), "polar", "power" (`p`), "pinv"
         (`rtol`), "truncate" (`rank` or `energy`), "shrink" (`noise`): see docs/spectral-maps.md. A
-        pair (f, f′) holds functions of arrays of non-negative numbers, with f(0) = 0. Define them
-        once: JAX compiles anew for new functions.
+        pair (f, f′) holds functions of arrays of non-negative numbers, with f(0) = 0.
     backend : str or Backend, optional
         Default: the library of the array, else the default backend.
     **parameters
@@ -122,7 +123,7 @@ def vjp(
     """Return the result of one of the functions above and its pullback: `eigcore.vjp`."""
     chosen, (X,), restore = prepared(backend, X)
     rule = _RULES[_known(function)](X, f, options)
-    values, gradient = chosen.call(_values_and_gradient, (rule,), chosen.detach(X))
+    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
     _check(chosen, values, X)
 
     def pullback(g: Array) -> Array:
@@ -153,7 +154,7 @@ def jvp(
             f"{tuple(d_X.shape)}. Type: numpy.broadcast_to(direction, X.shape)"
         )
     rule = _RULES[_known(function)](X, f, options)
-    values, gradient = chosen.call(_values_and_gradient, (rule,), chosen.detach(X))
+    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
     _check(chosen, values, X)
     return restore(values), restore(rule.tangent(chosen, gradient, chosen.detach(d_X)))
 
@@ -166,9 +167,17 @@ def _called(
     parameters: dict[str, Any],
 ) -> Array:
     chosen, (X,), restore = prepared(backend, X)
-    values = chosen.call(_values, (make(X, f, parameters),), X)
+    values = _on(chosen, _values, make(X, f, parameters), X)
     _check(chosen, values, X)
     return restore(values)
+
+
+def _on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
+    """Call a function of a rule; with functions of the caller not on NumPy, and not compiled."""
+    own = rule.f if isinstance(rule, MapRule) else rule.phi
+    if isinstance(own, (Pair, PairNorm)):
+        return function(backend, rule, X)
+    return backend.call(function, (rule,), X)
 
 
 def _values(backend: Backend, rule: Any, X: Array) -> Array:
@@ -184,7 +193,9 @@ def _values_and_gradient(backend: Backend, rule: Any, X: Array) -> tuple[Array, 
 def _check(backend: Backend, values: Array, X: Array) -> None:
     if not backend.is_concrete(values) or backend.all_finite(values):
         return
-    check_values(backend, backend.xp.where(backend.xp.isfinite(X), 0.0 * X, math.nan), "X", X, 2)
+    finite = backend.xp.isfinite(X)
+    seen = backend.xp.where(finite, backend.xp.astype(finite, X.dtype), math.nan)
+    check_values(backend, seen, "X", X, 2)
     host = backend.to_numpy(values)
     if (host != host).any():
         raise InvalidInput(

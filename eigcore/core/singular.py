@@ -177,11 +177,11 @@ class MapRule(Matrices):
     ) -> tuple[Array, Array]:
         (U, s, V, copies), f = self._solved(library, X)
         F = (U * f.value(s)[..., None, :]) @ V.mT
-        minus, h = copies * f.table(s, s), f.between(s, 0.0 * s)
+        minus = copies * f.table(s, s)
         if self.layout.symmetric or copies == 2:
-            plus, h = 0.0 * minus, 0.0 * h
+            plus, h = 0.0 * minus, 0.0 * s
         else:
-            plus = f.table(s, -s)
+            plus, h = f.table(s, -s), f.between(s, 0.0 * s)
         gradient = library.xp.concat((U, V, minus, plus, h[..., None, :]), axis=-2)
         return spoilt(self._turned(F), poison, 2), spoilt(gradient, poison, 2)
 

@@ -26,6 +26,12 @@ from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     UntracedValues,
 )
 from eigcore.testing.wrapped import Wrapped
+from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)
+    NoLimitAtTies,
+    NothingOutside,
+    SquaresSingularValues,
+    VectorsNotTransposed,
+)
 
 # -- wrong eigenpairs
 
