@@ -36,9 +36,11 @@ _ROOMS = (
     "fit",
     "guarantees",
     "layers",
+    "lowrank",
     "operators",
     "plugin",
     "rmt",
+    "spectra",
     "testing",
 )
 """Modules that are imported when they are first named, such as `eigcore.fit`."""
@@ -60,7 +62,19 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from eigcore import errors, estimators, fit, guarantees, layers, operators, plugin, rmt, testing
+    from eigcore import (
+        errors,
+        estimators,
+        fit,
+        guarantees,
+        layers,
+        lowrank,
+        operators,
+        plugin,
+        rmt,
+        spectra,
+        testing,
+    )
     from eigcore.api import (
         evaluate,
         jvp,
