@@ -1,14 +1,14 @@
 """The best factors of a matrix under metrics on its rows and columns.
 
-The minimum of ‖L^{1/2}(W − BA)R^{1/2}‖_F over matrices BA of rank r is attained at the truncated singular
-value decomposition of L^{1/2} W R^{1/2}, mapped back by the pseudo-inverse roots; its square is the sum
-of the squares of the singular values left out (Eckart and Young 1936).
+The minimum of ‖L^{1/2}(W − BA)R^{1/2}‖_F over matrices BA of rank r is attained at the truncated
+singular value decomposition of L^{1/2} W R^{1/2}, mapped back by the pseudo-inverse roots; its
+square is the sum of the squares of the singular values left out (Eckart and Young 1936).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,14 @@ def low_rank(
     ----------
     W : (m, n) array of any backend
     rank, energy, error : int, float or float
-        One of them: the rank; the least share of ‖L^{1/2} W R^{1/2}‖_F² that is kept; or the largest
-        error in the metrics, relative to that norm.
+        One of them: the rank; the least share of ‖L^{1/2} W R^{1/2}‖_F² that is kept; or the
+        largest error in the metrics, relative to that norm.
     left : (m,) or (m, m) array, optional
         Metric L of the rows, the diagonal or a symmetric positive semidefinite matrix: row sums of
         squared gradients for FWSVD.
     right : (n,) or (n, n) array, optional
-        Metric R of the columns: squared activation scales for ASVD, second moments of the inputs for
-        SVD-LLM and, with W the error of a compressed layer, for EoRA.
+        Metric R of the columns: squared activation scales for ASVD, second moments of the inputs
+        for SVD-LLM and, with W the error of a compressed layer, for EoRA.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def low_rank(
         _roots(metric, size, name)
         for metric, size, name in zip((left, right), host.shape, ("left", "right"), strict=True)
     )
-    U, s, Vt = np.linalg.svd(L(host) if R is None else _right(L(host), R), full_matrices=False)
+    U, s, Vt = np.linalg.svd(R(L(host).T).T, full_matrices=False)
     tails = np.sqrt(np.r_[np.cumsum(s[::-1] ** 2)[::-1], 0.0])
     r = _rank(tails, rank, energy, error)
     root = np.sqrt(s[:r])
@@ -210,18 +210,8 @@ def split(W: Any, rank: int, columns: int) -> tuple[LowRank, np.ndarray, Array]:
     rest = host - found.B @ found.A
     norms = (rest**2).sum(axis=0)
     place = np.sort(np.argsort(-norms, kind="stable")[:columns])
-    factors = LowRank(
-        returned(found.B, W),
-        returned(found.A, W),
-        found.error,
-        found.relative_error,
-        found.singular_values,
-    )
+    factors = replace(found, B=returned(found.B, W), A=returned(found.A, W))
     return factors, place, returned(rest[:, place], W)
-
-
-def _right(a: np.ndarray, apply: Any) -> np.ndarray:
-    return apply(a.T).T
 
 
 def _roots(metric: Any, size: int, name: str) -> tuple[Any, Any]:
@@ -259,7 +249,7 @@ def _roots(metric: Any, size: int, name: str) -> tuple[Any, Any]:
 
 
 def _rank(tails: np.ndarray, rank: Any, energy: Any, error: Any) -> int:
-    """Return the rank that was asked for, from the errors of ranks 0, 1, …"""
+    """Return the rank that was asked for, from the errors of rank 0 to min(m, n)."""
     most = len(tails) - 1
     if sum(a is not None for a in (rank, energy, error)) != 1:
         raise InvalidInput(

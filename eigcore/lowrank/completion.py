@@ -9,6 +9,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
+from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 
@@ -74,7 +75,8 @@ def complete(
     U, s, Vt = np.linalg.svd(values * (seen.size / seen.sum()), full_matrices=False)
     A, B = Vt[:rank], U[:, :rank] * s[:rank]
     size, before, made = float(np.linalg.norm(values)), np.inf, 0
-    for made in range(1, sweeps + 1):
+    while made < sweeps:
+        made += 1
         B = _solved(values, seen, A, ridge)
         A = _solved(values.T, seen.T, B.T, ridge).T
         left = float(np.linalg.norm((values - B @ A) * seen)) / max(size, np.finfo(float).tiny)
@@ -86,8 +88,6 @@ def complete(
 
 
 def _zeroed(M: Any, seen: np.ndarray) -> np.ndarray:
-    from eigcore.dispatch.registry import infer
-
     backend = infer(M)
     host = np.asarray(backend.to_numpy(backend.asarray(M)), np.float64)
     if host.shape != seen.shape:

@@ -1,7 +1,7 @@
 """Low rank of matrices side by side: bounds of the error before the decomposition, and groups.
 
-For M = [A_1 … A_N], err_r = √((‖M‖_F² − Σ_{j≤r} σ_j²)/‖M‖_F²). Bounds of Σ_{j≤r} σ_j²(M) from below give bounds
-of err_r from above ("Concatenated Matrix SVD", January 2026).
+For M = [A_1 … A_N], err_r = √((‖M‖_F² − Σ_{j≤r} σ_j²)/‖M‖_F²). Bounds of Σ_{j≤r} σ_j²(M) from
+below give bounds of err_r from above ("Concatenated Matrix SVD", January 2026).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from eigcore.api.hosted import hosted
 from eigcore.errors import InvalidInput
 from eigcore.lowrank.approximation import LowRank, low_rank
 
-BOUNDS = ("weyl", "residual", "incremental")
+BOUNDS = ("whole", "residual", "incremental")
 _EXTRA = 5
 """Columns beyond the rank that the incremental decomposition keeps."""
 
@@ -51,10 +51,10 @@ def error_bounds(blocks: Sequence[Any], rank: int) -> dict[str, float]:
     Returns
     -------
     dict
-        "weyl": blocks of total width up to r are kept whole, the largest first. "residual": the r
+        "whole": blocks of total width up to r are kept whole, the largest first. "residual": the r
         largest singular values of A_1 and of the parts of the others outside the basis so far.
-        "incremental": a decomposition that is extended block by block and cut to r + 5 values, exact
-        while nothing is cut.
+        "incremental": a decomposition that is extended block by block and cut to r + 5 values,
+        exact while nothing is cut.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def error_bounds(blocks: Sequence[Any], rank: int) -> dict[str, float]:
     whole = sum(float((a**2).sum()) for a in parts)
     if whole == 0:
         return dict.fromkeys(BOUNDS, 0.0)
-    kept = {"weyl": _whole(parts, rank), "residual": _outside(parts, rank)}
+    kept = {"whole": _whole(parts, rank), "residual": _outside(parts, rank)}
     basis = None
     for a in parts:
         basis = _extended(basis, a, rank)
@@ -157,8 +157,8 @@ def _checked(blocks: Sequence[Any], rank: int) -> list[np.ndarray]:
     parts = [hosted(a, f"Block {i}") for i, a in enumerate(blocks)]
     if not parts or len({len(a) for a in parts}) > 1:
         raise InvalidInput(
-            f"The blocks have {[len(a) for a in parts]} rows; expected at least one block, and equal "
-            "numbers. Transpose them if they share columns."
+            f"The blocks have {[len(a) for a in parts]} rows; expected at least one block, and "
+            "equal numbers. Transpose them if they share columns."
         )
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
         raise InvalidInput(f"rank is {rank!r}; expected an integer above 0. Write rank=8.")

@@ -71,7 +71,7 @@ class _Power:
         z = np.random.default_rng(seed).normal(size=size)
         self.z, self.product = z / np.linalg.norm(z), np.zeros(size)
         self.kept = np.zeros((0, size))
-        self.seen, self.inside, self.squares = 0, 0, 0.0
+        self.seen, self.inside, self.squares, self.light = 0, 0, 0.0, 0.0
 
     def add(self, part: np.ndarray) -> None:
         while len(part):
@@ -88,14 +88,19 @@ class _Power:
                 self._step()
 
     def _step(self) -> None:
-        scale = self.rows / max(self.inside, 1)
+        scale, before = self.rows / max(self.inside, 1), self.z
         image = scale * self.product + self.kept.T @ (self.kept @ self.z)
         norm = float(np.linalg.norm(image))
         if norm > 0:
             self.z = image / norm
+        self.light = scale * max(0.0, float(self.product @ before))
         self.product, self.inside = np.zeros(self.size), 0
 
     def found(self) -> np.ndarray:
         if self.inside > self.length // 2 or self.seen == self.inside:
             self._step()
-        return self.z
+        if not len(self.kept):
+            return self.z
+        # rows that came last had one step only: the light rows count as √light · zᵀ
+        rows = np.concatenate((self.kept, self.light**0.5 * self.z[None]))
+        return np.linalg.svd(rows, full_matrices=False)[2][0]

@@ -10,7 +10,7 @@ import pytest
 import eigcore
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("spectral-maps.md",)
+PAGES = ("spectral-maps.md", "spectra.md", "lowrank.md")
 
 
 @pytest.mark.parametrize("name", PAGES)
