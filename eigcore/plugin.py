@@ -19,6 +19,10 @@ _HOME = {
     # what is differentiated
     "Rule": "core.rules",
     "rule_from_key": "core.keys",
+    # steps of optimisers
+    "clipped": "core.steps",
+    "clipped_step": "core.steps",
+    "residual_weights": "core.steps",
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",

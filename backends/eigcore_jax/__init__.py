@@ -36,6 +36,8 @@ from eigcore.plugin import (
 )
 from eigcore_jax import host, solvers
 from eigcore_jax.layer import spectral_layer as spectral_layer
+from eigcore_jax.optimisers import spectral_clip as spectral_clip
+from eigcore_jax.optimisers import sven_step as sven_step
 
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
@@ -285,7 +287,10 @@ def _refuse(primals: Any, tangents: Any) -> NoReturn:
     )
 
 
+BACKEND = JaxBackend()
+
+
 @hookimpl
 def eigcore_backend() -> Backend:
     """Return the backend."""
-    return JaxBackend()
+    return BACKEND

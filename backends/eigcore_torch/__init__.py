@@ -17,6 +17,8 @@ from eigcore_torch import host, namespace, nodes
 from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
+from eigcore_torch.optimisers import SpectralClip as SpectralClip
+from eigcore_torch.optimisers import Sven as Sven
 from eigcore_torch.tensors import (
     NAMES,
     is_concrete,

@@ -15,12 +15,18 @@ PAGES = ("spectral-maps.md", "spectra.md", "lowrank.md")
 
 @pytest.mark.parametrize("name", PAGES)
 def test_examples(name):
-    text = (DOCS / name).read_text().replace("```", "")
+    text = re.sub(r"```python.*?```|```", "", (DOCS / name).read_text(), flags=re.DOTALL)
     test = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
     assert len(test.examples) > 5
     said = []
     doctest.DocTestRunner(verbose=False).run(test, out=said.append)
     assert not said, "".join(said)
+
+
+def test_the_optimisers_of_the_page_run():
+    pytest.importorskip("torch")
+    [code] = re.findall(r"```python\n(.*?)```", (DOCS / PAGES[0]).read_text(), re.DOTALL)
+    exec(compile(code, PAGES[0], "exec"), {})
 
 
 def test_the_calls_of_the_table_run():
