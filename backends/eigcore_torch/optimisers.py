@@ -62,9 +62,9 @@ class SpectralClip(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        if self.first is not None:
-            for _, p in self._matrices():
-                p.grad.copy_(_flat(p.grad, lambda M: clipped(_backend(), M, self.first)))
+        for p, slope, c in [(p, p.grad, self.first) for _, p in self._matrices()]:
+            if c is not None and slope is not None:
+                p.grad = clipped(_backend(), slope.flatten(1), c).reshape(slope.shape)
         before = [(group, p, p.clone()) for group, p in self._matrices()]
         self.optimizer.step()
         c, scale, decay = self.numbers
@@ -152,10 +152,6 @@ class Sven(torch.optim.Optimizer):
             if move is not None:
                 p.add_(move, alpha=-rate)
         return r.detach().square().sum() / 2
-
-
-def _flat(a: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    return function(a.flatten(1)).reshape(a.shape)
 
 
 def _backend() -> Backend:

@@ -88,19 +88,16 @@ class SoftClip(Function):
 
     name, takes = "soft_clip", ("c",)
 
-    def _root(self, xp: Namespace, s: Array) -> tuple[Array, Array]:
-        """1/√(1 + u²) and u/√(1 + u²) for u = s/c, without overflow."""
-        u = s / self.parameters[0]
-        large = xp.where(u > 1, u, 1.0)
-        small = xp.where(u > 1, 1.0, u)
-        sine = xp.where(u > 1, (1 + large**-2) ** -0.5, small * (1 + small**2) ** -0.5)
-        return xp.where(u > 1, sine / large, (1 + small**2) ** -0.5), sine
-
     def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
-        return self.parameters[0] * self._root(xp, s)[1]
+        # √(1 + u²) overflows for large u, u√(1 + u⁻²) does not
+        u = s / self.parameters[0]
+        large, small = xp.where(u > 1, u, 1.0), xp.where(u > 1, 1.0, u)
+        sine = xp.where(u > 1, (1 + large**-2) ** -0.5, small * (1 + small**2) ** -0.5)
+        return self.parameters[0] * sine
 
     def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
-        return self._root(xp, s)[0] ** 3
+        w = 1 + (s / self.parameters[0]) ** 2
+        return 1 / (w * w**0.5)
 
 
 @final
