@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         Source,
         Want,
     )
+    from eigcore.core.steps import clipped, clipped_step, residual_weights
     from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
