@@ -18,6 +18,7 @@ LARGE = 32
 SHORT = 1024
 """Up to this many numbers, the overhead of a call exceeds its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
+SVD = partial(np.linalg.svd, full_matrices=False)
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -73,6 +74,9 @@ class NumpyArrays(Backend):
         if M.size == M.shape[-1] ** 2:
             return window(self.solve("scipy.linalg.lapack.syevd", _values_of_one, M), lo, hi)
         return window(self.solve("numpy.linalg.eigvalsh", np.linalg.eigvalsh, M), lo, hi)
+
+    def svd(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return tuple(self.solve("numpy.linalg.svd", SVD, X))
 
     def eigenpairs_tridiagonal(self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int) -> Pairs:
         if diag.shape[-1] < LARGE:

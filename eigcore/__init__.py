@@ -26,6 +26,10 @@ _HOME = {
     "kth_eigenpair": "api",
     "kth_eigenvalue_tridiagonal": "api",
     "smooth_kth_eigenvalue": "api",
+    "spectral_map": "api",
+    "matrix_function": "api",
+    "spectral_value": "api",
+    "newton_schulz": "api",
 }
 _ROOMS = (
     "errors",
@@ -33,11 +37,13 @@ _ROOMS = (
     "fit",
     "guarantees",
     "layers",
+    "lowrank",
     "operators",
     "plots",
     "plugin",
     "report",
     "rmt",
+    "spectra",
     "testing",
 )
 """Modules that are imported when they are first named, such as `eigcore.fit`."""
@@ -65,11 +71,13 @@ if TYPE_CHECKING:
         fit,
         guarantees,
         layers,
+        lowrank,
         operators,
         plots,
         plugin,
         report,
         rmt,
+        spectra,
         testing,
     )
     from eigcore.api import (
@@ -79,7 +87,11 @@ if TYPE_CHECKING:
         kth_eigenpair,
         kth_eigenvalue,
         kth_eigenvalue_tridiagonal,
+        matrix_function,
+        newton_schulz,
         smooth_kth_eigenvalue,
+        spectral_map,
+        spectral_value,
         vjp,
     )
     from eigcore.core.spec import EigSpec

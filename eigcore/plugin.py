@@ -14,11 +14,15 @@ _HOME = {
     "Capabilities": "dispatch.capabilities",
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
-    "window": "dispatch.backend",
+    "window": "dispatch.parts",
     "values_of": "dispatch.backend",
     # what is differentiated
     "Rule": "core.rules",
-    "rule_from_key": "core.rules",
+    "rule_from_key": "core.keys",
+    # steps of optimisers
+    "clipped": "core.steps",
+    "clipped_step": "core.steps",
+    "residual_weights": "core.steps",
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",
@@ -51,8 +55,9 @@ def __getattr__(name: str) -> Any:
 
 if TYPE_CHECKING:
     from eigcore.core.arrays import Places
+    from eigcore.core.keys import rule_from_key
     from eigcore.core.packing import Layout
-    from eigcore.core.rules import Rule, rule_from_key
+    from eigcore.core.rules import Rule
     from eigcore.core.sources import (
         Answer,
         Diagonals,
@@ -63,8 +68,10 @@ if TYPE_CHECKING:
         Source,
         Want,
     )
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of, window
+    from eigcore.core.steps import clipped, clipped_step, residual_weights
+    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
+    from eigcore.dispatch.parts import window
     from eigcore.layers import Layer, layer, start
     from eigcore.portable.predict import ModelStatic, forward

@@ -37,7 +37,7 @@ ORDER = [
     {"core"},
     {"dispatch"},
     {"api", "operators", "rmt"},
-    {"encoding"},
+    {"encoding", "lowrank", "spectra"},
     {"portable"},
     {"guarantees"},
     {"calibration"},

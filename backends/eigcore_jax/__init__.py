@@ -34,8 +34,10 @@ from eigcore.plugin import (
     values_of,
     window,
 )
-from eigcore_jax import host
+from eigcore_jax import host, solvers
 from eigcore_jax.layer import spectral_layer as spectral_layer
+from eigcore_jax.optimisers import spectral_clip as spectral_clip
+from eigcore_jax.optimisers import sven_step as sven_step
 
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
@@ -102,13 +104,16 @@ class JaxBackend(Backend):
 
     def eigenpairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
         found = host.eigenpairs(self, M, lo, hi, vectors=True)
-        return found or window(self.solve("jax.numpy.linalg.eigh", _eigh, M), lo, hi)
+        return found or window(self.solve("jax.numpy.linalg.eigh", solvers.eigh, M), lo, hi)
 
     def eigenvalues(self, M: jax.Array, lo: int, hi: int) -> jax.Array:
         found = host.eigenpairs(self, M, lo, hi, vectors=False)
         if found:
             return found[0]
-        return window(self.solve("jax.numpy.linalg.eigvalsh", _eigvalsh, M), lo, hi)
+        return window(self.solve("jax.numpy.linalg.eigvalsh", solvers.eigvalsh, M), lo, hi)
+
+    def svd(self, X: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        return self.solve("jax.numpy.linalg.svd", solvers.svd, X)
 
     def map_rows(
         self, function: Callable[[jax.Array], Any], p: jax.Array, core: int, entries: int
@@ -282,19 +287,10 @@ def _refuse(primals: Any, tangents: Any) -> NoReturn:
     )
 
 
-def _eigh(M: jax.Array) -> Pairs:
-    if 0 in M.shape:
-        return jnp.zeros(M.shape[:-1], M.dtype), jnp.zeros_like(M)
-    return tuple(jnp.linalg.eigh(M, symmetrize_input=False))
-
-
-def _eigvalsh(M: jax.Array) -> jax.Array:
-    if 0 in M.shape:
-        return jnp.zeros(M.shape[:-1], M.dtype)
-    return jnp.linalg.eigvalsh(M, symmetrize_input=False)
+BACKEND = JaxBackend()
 
 
 @hookimpl
 def eigcore_backend() -> Backend:
     """Return the backend."""
-    return JaxBackend()
+    return BACKEND

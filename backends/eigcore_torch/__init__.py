@@ -17,6 +17,8 @@ from eigcore_torch import host, namespace, nodes
 from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
+from eigcore_torch.optimisers import SpectralClip as SpectralClip
+from eigcore_torch.optimisers import Sven as Sven
 from eigcore_torch.tensors import (
     NAMES,
     autocasts,
@@ -30,6 +32,7 @@ from eigcore_torch.tensors import (
 )
 
 Pairs = tuple[torch.Tensor, torch.Tensor]
+SVD = partial(torch.linalg.svd, full_matrices=False)
 _DEPTH = ContextVar("eigcore_torch_depth", default=0)
 
 
@@ -130,6 +133,9 @@ class TorchBackend(Backend):
     def eigenvalues(self, M: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
         found = host.eigenpairs(M, lo, hi, vectors=False)
         return window(self._solved("eigvalsh", M), lo, hi) if found is None else found[0]
+
+    def svd(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return tuple(self.solve("torch.linalg.svd", SVD, X))
 
     def _solved(self, routine: str, M: torch.Tensor) -> Any:
         library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
-from eigcore.plugin import Rule, rule_from_key
+from eigcore.plugin import rule_from_key
 
 aten = torch.ops.aten
 
@@ -24,7 +24,7 @@ def solves(matrices: int, d: int, vectors: bool) -> int:
     return matrices * each
 
 
-def _of_rule(rule: Rule, p_shape: tuple[int, ...], vectors: bool) -> int:
+def _of_rule(rule: Any, p_shape: tuple[int, ...], vectors: bool) -> int:
     layout = rule.layout
     matrices = prod(p_shape[: len(p_shape) - len(layout.core)])
     return solves(matrices, layout.dim, vectors) if layout.bandwidth else 0

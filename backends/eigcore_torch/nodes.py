@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +46,8 @@ def kernel_node(backend: Backend, rule: Rule, source: Source) -> torch.Tensor | 
 def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tensor:
     """Return ``rule.value(backend, p)`` with the derivatives of the rule attached."""
     compiling = torch.compiler.is_compiling()
+    if compiling:
+        refuse_compiled_gradient()
     wrapped = not compiling and is_functorch_wrapped_tensor(p)
     forward = forward_ad._current_level >= 0
     if wrapped and forward:
@@ -54,7 +55,7 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
     functions = wrapped or is_concrete(p) or (forward and not compiling)
     node = FUNCTIONS if functions else OPERATORS
     if not forward and (wrapped or is_followed(p)):
-        found = kernel_node(backend, rule, Matrices(p))
+        found = kernel_node(backend, rule, Matrices(p)) if isinstance(rule, Rule) else None
         return node["value_and_gradient"](p, rule.key)[0] if found is None else found
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)
@@ -118,17 +119,14 @@ FUNCTIONS: dict[str, Any] = {}
 class Node:
     """A method of `Rule` that torch differentiates; subclasses define how.
 
-    ``shapes(rule)`` returns the trailing shape of each output; ``backward(nodes, ctx, *g)`` uses
-    nodes of its own kind; ``forward(ctx, d_p, _)`` is the forward mode of eager calls.
+    ``backward(nodes, ctx, *g)`` uses nodes of its own kind; ``forward(ctx, d_p, _)`` is the forward
+    mode of eager calls.
     """
 
     name: str
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-
-    def shapes(self, rule: Rule) -> Sequence[tuple[int, ...]]:
-        raise NotImplementedError
 
     def backward(self, nodes, ctx, *g):
         raise NotDifferentiable(ORDER)
@@ -144,9 +142,6 @@ class Node:
 class Value(Node):
     name = "value"
 
-    def shapes(self, rule):
-        return rule.cores[:1]
-
     def backward(self, nodes, ctx, g):
         (p,) = ctx.saved_tensors
         _, gradient = nodes["value_and_gradient"](p, ctx.rule)
@@ -160,9 +155,6 @@ class Value(Node):
 
 class ValueAndGradient(Node):
     name = "value_and_gradient"
-
-    def shapes(self, rule):
-        return rule.cores
 
     def backward(self, nodes, ctx, g, g_gradient):
         (p, _, gradient), rule = ctx.saved_tensors, rule_from_key(ctx.rule)
@@ -183,9 +175,6 @@ class ValueAndGradient(Node):
 class Curvature(Node):
     name = "curvature"
 
-    def shapes(self, rule):
-        return [(rule.layout.dim, rule.layout.dim)] * 3
-
 
 def define(backend: Backend) -> None:
     """Define the operators and functions of a backend."""
@@ -203,7 +192,7 @@ def _define(node: Node) -> None:
     def fake(p, rule):
         made = rule_from_key(rule)
         lead = p.shape[: p.ndim - len(made.layout.core)]
-        result = tuple(p.new_empty((*lead, *shape)) for shape in node.shapes(made))
+        result = tuple(p.new_empty((*lead, *shape)) for shape in made.shapes(name))
         return result if outputs > 1 else result[0]
 
     def keep(ctx, inputs, output):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from eigcore.api import spectral
 from eigcore.api.inputs import check_values, evaluated, following, prepared
 from eigcore.core import rules
 from eigcore.core.arrays import Array
@@ -87,27 +89,35 @@ def evaluate_packed(spec: EigSpec, p: Array, nonfinite: str = "raise") -> Array:
 
 
 def vjp(
-    spec: EigSpec, params: Array, x: Array, backend: str | Backend | None = None
-) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
-    """Return the values of a model and their pullback, on any backend.
+    spec: Any, params: Array, x: Any, backend: str | Backend | None = None, **parameters: Any
+) -> tuple[Array, Callable[[Array], Any]]:
+    """Return the values of a model, or a spectral map, and their pullback, on any backend.
+
+    ``vjp(spec, params, x)`` is of a model, ``vjp(eigcore.spectral_map, X, "clip", c=1.0)`` of a
+    map.
 
     Parameters
     ----------
     spec, params, x, backend
-        As for `evaluate`.
+        As for `evaluate`. Or `spec` is `spectral_map`, `matrix_function` or `spectral_value`, and
+        the others are its arguments.
+    **parameters
+        The numbers that the map takes.
 
     Returns
     -------
     values : (...) or (..., m) array
     pullback : callable
         Takes a cotangent g of the shape of `values`; returns (d_params, d_x) of the shapes of
-        `params` and `x`.
+        `params` and `x`, or d_X of the shape of the matrices.
 
     Raises
     ------
     InvalidInput, NonFiniteInput
         As for `evaluate`.
     """
+    if not isinstance(spec, EigSpec):
+        return spectral.vjp(spec, params, x, backend, **parameters)
     chosen, (params, x), restore = prepared(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
@@ -128,21 +138,25 @@ def vjp(
 
 
 def jvp(
-    spec: EigSpec,
+    spec: Any,
     params: Array,
-    x: Array,
+    x: Any,
     d_params: Array,
-    d_x: Array,
+    d_x: Array = None,
     backend: str | Backend | None = None,
+    **parameters: Any,
 ) -> tuple[Array, Array]:
-    """Return the values of a model and their directional derivative.
+    """Return the values of a model, or a spectral map, and their directional derivative.
+
+    ``jvp(spec, params, x, d_params, d_x)`` is of a model,
+    ``jvp(eigcore.spectral_map, X, "clip", d_X, c=1.0)`` of a map.
 
     Parameters
     ----------
-    spec, params, x, backend
-        As for `evaluate`.
+    spec, params, x, backend, **parameters
+        As for `vjp`.
     d_params, d_x : arrays of the shapes of `params` and `x`
-        The direction of the derivative.
+        The direction of the derivative; for a map d_X alone.
 
     Returns
     -------
@@ -153,6 +167,8 @@ def jvp(
     InvalidInput, NonFiniteInput
         As for `evaluate`.
     """
+    if not isinstance(spec, EigSpec):
+        return spectral.jvp(spec, params, x, d_params, backend, **parameters)
     chosen, arrays, restore = prepared(backend, params, x, d_params, d_x)
     _check_shapes(spec, *arrays[:2])
     params, x, d_params, d_x = map(chosen.detach, arrays)

@@ -86,6 +86,10 @@ class Library(Protocol):
         """Return the eigenvalues lo … hi of tridiagonal matrices."""
         ...
 
+    def svd(self, X: Array) -> tuple[Array, Array, Array] | None:
+        """Return U, s and Vt of matrices (..., m, n), m ≥ n, or None."""
+        ...
+
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         """Return what one kernel computes for a rule and a source, or None."""
         ...

@@ -91,6 +91,31 @@ class Layout:
         )
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Matrices (..., m, n) as they are; of symmetric ones the symmetric part is used."""
+
+    rows: int
+    columns: int
+    symmetric: bool = False
+    kind = "whole"
+
+    @property
+    def core(self) -> tuple[int, int]:
+        """(m, n)."""
+        return self.rows, self.columns
+
+    @property
+    def dim(self) -> int:
+        """The smaller of both."""
+        return min(self.rows, self.columns)
+
+    @property
+    def bandwidth(self) -> int:
+        """Of a full matrix."""
+        return self.dim - 1
+
+
 def packed(dim: int, bandwidth: int) -> Layout:
     """Return the isometric packing of parameters (`eigcore.core.spec.CONVENTION`)."""
     return Layout(dim, bandwidth)

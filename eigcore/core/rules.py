@@ -9,7 +9,6 @@ V (..., d, d).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from eigcore.core import functionals
 from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional, Kth
 from eigcore.core.packing import SQRT_HALF, Layout
+from eigcore.core.rows import beside, clean, spoilt
 from eigcore.core.sources import Answer, Matrices, Source, Want
 from eigcore.core.spec import EigSpec
 
@@ -94,6 +94,15 @@ class Rule:
         sizes = f"{int(lay.dim)}, {int(lay.bandwidth)}"
         return f'[{sizes}, "{lay.kind}", "{self.phi.name}", {text}]'
 
+    def shapes(self, method: str) -> list[tuple[int, ...]]:
+        """Trailing axes of each output of "value", "value_and_gradient" or "curvature"."""
+        square = (self.layout.dim, self.layout.dim)
+        return {
+            "value": [()],
+            "value_and_gradient": [(), self.layout.core],
+            "curvature": [square] * 3,
+        }[method]
+
     # -- the answers for a source: from a kernel, or composed from the eigenpairs of the backend
 
     def solve(self, library: Library, source: Source, want: Want) -> Answer:
@@ -137,11 +146,6 @@ class Rule:
         found = self.solve(library, Matrices(p), "vectors")
         return found.values, found.vectors
 
-    @property
-    def cores(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Trailing axes of a value and of its gradient."""
-        return (), self.layout.core
-
     # -- first derivative: dφ = ⟨gradient, dp⟩
 
     def tangent(self, library: Library, gradient: Array, d_p: Array) -> Array:
@@ -150,7 +154,7 @@ class Rule:
 
     def cotangent(self, gradient: Array, g: Array) -> Array:
         """Vjp of a value with known gradient: like p, (...) -> like p."""
-        return gradient * _beside(g, len(self._axes))
+        return gradient * beside(g, len(self._axes))
 
     # -- second derivative
 
@@ -223,17 +227,7 @@ class Rule:
         return spoilt(lam[..., 0], poison), spoilt(V[..., :, 0], poison, 1)
 
     def _clean(self, library: Library, p: Array) -> tuple[Array, Array | None]:
-        """Replace bad rows by zeros; the second array is NaN on them and 0 elsewhere: (...).
-
-        None stands for zeros, when all rows are known to be finite.
-        """
-        if library.all_finite(p):
-            return p, None
-        xp, axes = library.xp, self._axes
-        good = xp.all(xp.isfinite(p), axis=axes)
-        safe = xp.where(_beside(good, len(axes)), p, 0.0)
-        first = safe[..., 0, 0] if len(axes) == 2 else safe[..., 0]
-        return safe, xp.where(good, 0.0 * first, NAN)
+        return clean(library, p, len(self._axes))
 
     def _eigenvalues(self, library: Library, p: Array) -> Array:
         d, width = self.layout.dim, self.layout.bandwidth
@@ -256,16 +250,6 @@ class Rule:
         return library.eigenpairs(matrix(library, self.layout, p), 0, d - 1)
 
 
-def _beside(a: Array, axes: int) -> Array:
-    """Return a (...) with further trailing axes of length one."""
-    return a[..., None, None] if axes == 2 else a[..., None] if axes else a
-
-
-def spoilt(a: Array, poison: Array | None, axes: int = 0) -> Array:
-    """Add `poison` (...) to an array with further trailing `axes`."""
-    return a if poison is None else a + _beside(poison, axes)
-
-
 def rule_of(spec: EigSpec) -> Rule:
     """Return the rule of one member of a model."""
     return Rule(spec.layout, spec.phi)
@@ -279,14 +263,3 @@ def kth_rule(kind: str, dim: int, k: int) -> Rule:
     """
     bandwidth = dim - 1 if kind == "square" else min(1, dim - 1)
     return Rule(Layout(dim, bandwidth, kind), Kth(dim, k))
-
-
-@lru_cache(maxsize=1024)
-def rule_from_key(key: str) -> Rule:
-    """Return the rule whose `Rule.key` this is."""
-    from eigcore.core import spectrum
-
-    dim, bandwidth, kind, name, parameter = json.loads(key)
-    if name == spectrum.Several.name:
-        return spectrum.spectrum(dim, *parameter)
-    return Rule(Layout(dim, bandwidth, kind), functionals.from_key(name, dim, parameter))

@@ -20,7 +20,8 @@ from eigcore.core import functionals
 from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional
 from eigcore.core.packing import square
-from eigcore.core.rules import Curvature, Rule, matrix, spoilt
+from eigcore.core.rows import spoilt
+from eigcore.core.rules import Curvature, Rule, matrix
 
 
 @final
@@ -89,10 +90,12 @@ class Spectrum(Rule):
 
     phi: Several
 
-    @property
-    def cores(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Trailing axes of the values and of the frame."""
-        return (self.phi.size,), (self.layout.dim + self.phi.size, self.layout.dim)
+    def shapes(self, method: str) -> list[tuple[int, ...]]:
+        """Trailing axes of each output of a method; the gradient is the frame."""
+        d, m = self.layout.dim, self.phi.size
+        if method == "curvature":
+            return [(d, d)] * 3
+        return [(m,), (d + m, d)][: 1 + (method != "value")]
 
     def tangent(self, library: Library, gradient: Array, d_p: Array) -> Array:
         """Jvp of the values with known frame: (..., d + m, d), like p -> (..., m)."""

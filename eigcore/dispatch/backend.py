@@ -16,6 +16,7 @@ from eigcore.core.rules import Rule, matrix
 from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
+from eigcore.dispatch.parts import join
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 2
@@ -92,9 +93,7 @@ class Backend(abc.ABC):
     def dtype_name(self, a: Array) -> str:
         """Name the element type of an array, such as float64 or int32."""
         name = self._names.get(a.dtype)
-        if name is None:
-            name = self._names[a.dtype] = str(a.dtype).rsplit(".", 1)[-1]
-        return name
+        return name or self._names.setdefault(a.dtype, str(a.dtype).rsplit(".", 1)[-1])
 
     def switched_off(self, dtype: str) -> str:
         """Return why a declared dtype is not available in this process, and what to type.
@@ -116,6 +115,23 @@ class Backend(abc.ABC):
     def eigenvalues_tridiagonal(self, diag: Array, off: Array, lo: int, hi: int) -> Array:
         """Return the values of `eigenpairs_tridiagonal` only."""
         return self.eigenvalues(self._dense(diag, off), lo, hi)
+
+    def svd(self, X: Array) -> tuple[Array, Array, Array] | None:
+        """Return the thin singular value decomposition of matrices, or None: there is no own one.
+
+        Without it singular values come from `eigenpairs` of [[0, X], [Xᵀ, 0]], equally accurate.
+
+        Parameters
+        ----------
+        X : (..., m, n) array
+            Finite, m ≥ n, float64 or float32.
+
+        Returns
+        -------
+        U : (..., m, n) array;  s : (..., n) array, descending;  Vt : (..., n, n) array
+            X = U diag(s) Vt, as from ``numpy.linalg.svd(X, full_matrices=False)``.
+        """
+        return None
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         """Return what one kernel computes for a rule and a source of matrices.
@@ -269,23 +285,6 @@ def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) 
     if not backend.capabilities.autodiff:
         return rule.solve(backend, source, "values").values
     return backend.differentiable(rule)(source.assembled(backend))
-
-
-def window(solution: Any, lo: int, hi: int) -> Any:
-    """Cut the result of a full solve, values or (values, vectors), down to lo … hi."""
-    values, *vectors = solution if isinstance(solution, tuple) else (solution,)
-    if hi - lo + 1 == values.shape[-1]:
-        return solution
-    cut = [a[..., lo : hi + 1] for a in (values, *vectors)]
-    return tuple(cut) if vectors else cut[0]
-
-
-def join(xp: Namespace, parts: list[Any], batch: tuple[int, ...]) -> Any:
-    """Concatenate the results of chunks, arrays or tuples of arrays, under the batch shape."""
-    if isinstance(parts[0], tuple):
-        return tuple(join(xp, list(column), batch) for column in zip(*parts, strict=True))
-    whole = xp.concat(parts, axis=0)
-    return xp.reshape(whole, (*batch, *whole.shape[1:]))
 
 
 @lru_cache(maxsize=512)

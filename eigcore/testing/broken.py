@@ -17,7 +17,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Answer, Ensemble, Pencil, Source
-from eigcore.dispatch.backend import window
+from eigcore.dispatch.parts import window
 from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     HidesAKernel,
     SolvesUnseen,
@@ -26,6 +26,12 @@ from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     UntracedValues,
 )
 from eigcore.testing.wrapped import Wrapped
+from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)
+    NoLimitAtTies,
+    NothingOutside,
+    SquaresSingularValues,
+    VectorsNotTransposed,
+)
 
 # -- wrong eigenpairs
 

@@ -12,7 +12,8 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Answer, Source, Want
-from eigcore.dispatch.backend import Backend, window
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.parts import window
 from eigcore.testing.wrapped import Wrapped
 
 

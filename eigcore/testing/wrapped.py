@@ -46,6 +46,9 @@ class Wrapped(Backend):
     def eigenpairs(self, M: Array, lo: int, hi: int) -> tuple[Array, Array]:
         return self.good.eigenpairs(M, lo, hi)
 
+    def svd(self, X: Array) -> tuple[Array, Array, Array] | None:
+        return self.good.svd(X)
+
     def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
         if self.capabilities.autodiff:
             return self.good.differentiable(rule)

@@ -468,7 +468,7 @@ print(f(M).item(), M.grad.diagonal().abs().tolist())
     ],
 )
 def test_operators_pass_opcheck(name, key):
-    from eigcore.core.rules import rule_from_key
+    from eigcore.core.keys import rule_from_key
 
     core = rule_from_key(key).layout.core
     operator = getattr(torch.ops.eigcore, name).default

@@ -9,6 +9,7 @@ from eigcore.testing.laws import (
     inputs,
     nonfinite,
     smoothing,
+    spectral,
     symmetries,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "inputs",
     "nonfinite",
     "smoothing",
+    "spectral",
     "symmetries",
 ]

@@ -1,0 +1,112 @@
+"""Transformations for optax, and steps J⁺ r, that are functions of singular values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from eigcore.errors import InvalidInput
+from eigcore.plugin import Backend, clipped, residual_weights
+
+
+def spectral_clip(c: float = 1.0, scale: float = 1.0, decay: float = 0.0) -> Any:
+    """Return a transformation of optax that clips the singular values of updates (SPECTRA).
+
+    Put it before the rate: ``optax.chain(optax.scale_by_adam(), spectral_clip(1.0, decay=0.1),
+    optax.scale_by_learning_rate(1e-3))`` moves X by −λη X − a η H_c(U), which keeps ‖X‖₂ ≤ ac/λ
+    (arXiv 2603.14315). First in a chain, it clips gradients. Arrays with one axis stay as they are.
+
+    Parameters
+    ----------
+    c, scale, decay : float
+        Largest singular value of an update, a and λ.
+
+    Returns
+    -------
+    optax.GradientTransformation
+
+    Raises
+    ------
+    InvalidInput
+        A number that is not positive, or a negative `decay`.
+    """
+    import optax
+
+    if not (c > 0 and scale > 0 and decay >= 0):
+        raise InvalidInput(
+            f"c, scale and decay are {c!r}, {scale!r} and {decay!r}; expected c > 0, scale > 0 and "
+            "decay >= 0. Write c=1.0."
+        )
+
+    def moved(update: jax.Array, X: jax.Array | None) -> jax.Array:
+        if update.ndim < 2:
+            return update
+        flat = jnp.reshape(update, (update.shape[0], -1))
+        own = scale * jnp.reshape(clipped(_backend(), flat, c), update.shape)
+        return own if X is None else own + decay * X
+
+    def change(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        if decay and params is None:
+            raise InvalidInput(
+                "spectral_clip with decay needs the parameters. "
+                "Type: update(gradients, state, params)"
+            )
+        if not decay:
+            return jax.tree.map(partial(moved, X=None), updates), state
+        return jax.tree.map(moved, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), change)
+
+
+def sven_step(
+    residuals: Callable[[Any], jax.Array],
+    params: Any,
+    rate: float = 1.0,
+    k: int | None = None,
+    rtol: float = 1e-6,
+) -> tuple[Any, jax.Array]:
+    """Return the parameters after the step −η J_k⁺ r, and r (arXiv 2604.01279).
+
+    Parameters
+    ----------
+    residuals : function
+        Parameters -> r (B,).
+    params : pytree of arrays
+    rate : float
+        η.
+    k : int, optional
+        Number of singular values; default all.
+    rtol : float
+        Singular values below this share of the largest are left out.
+
+    Returns
+    -------
+    params : pytree
+    r : (B,) array, before the step
+
+    Raises
+    ------
+    InvalidInput
+        If the residuals have other than one axis.
+    """
+    r, pull = jax.vjp(residuals, params)
+    if r.ndim != 1:
+        raise InvalidInput(
+            f"The residuals have shape {r.shape}; expected (B,). Return (model(x) - y).ravel()"
+        )
+    rows = jax.vmap(lambda e: pull(e)[0])(jnp.eye(len(r), dtype=r.dtype))
+    flat = [jnp.reshape(a, (len(r), -1)) for a in jax.tree.leaves(rows)]
+    gram = sum(jnp.tensordot(a, a, axes=(1, 1)) for a in flat)
+    w = residual_weights(_backend(), gram, r, k or len(r), rtol)
+    moves = pull(w)[0]
+    return jax.tree.map(lambda p, move: p - rate * move, params, moves), r
+
+
+def _backend() -> Backend:
+    from eigcore_jax import BACKEND
+
+    return BACKEND

@@ -1,0 +1,249 @@
+"""Functions of singular values: spectral maps, functions of symmetric matrices, norms and ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from eigcore.api.inputs import check_values, following, prepared
+from eigcore.api.names import function_of, functional_of
+from eigcore.core.arrays import Array
+from eigcore.core.maps import Pair
+from eigcore.core.norms import PairNorm
+from eigcore.core.packing import Whole
+from eigcore.core.singular import MapRule
+from eigcore.core.values import ValueRule
+from eigcore.dispatch.backend import Backend
+from eigcore.errors import InvalidInput
+
+Name = str | tuple[Callable[[Array], Array], Callable[[Array], Array]]
+"""The name of a function, or a pair of functions of arrays: itself and its derivative."""
+
+
+def spectral_map(
+    X: Array, f: Name, backend: str | Backend | None = None, **parameters: Any
+) -> Array:
+    """Return F(X) = U diag(f(σ)) Vᵀ of matrices X = U diag(σ) Vᵀ.
+
+    Parameters
+    ----------
+    X : (..., m, n) array
+    f : str or pair of functions
+        "clip" (`c`), "soft_clip" (`c`), "soft_threshold" (`tau`), "polar", "power" (`p`), "pinv"
+        (`rtol`), "truncate" (`rank` or `energy`), "shrink" (`noise`): see docs/spectral-maps.md. A
+        pair (f, f′) holds functions of arrays of non-negative numbers, with f(0) = 0.
+    backend : str or Backend, optional
+        Default: the library of the array, else the default backend.
+    **parameters
+        The numbers that f takes.
+
+    Returns
+    -------
+    (..., m, n) array
+        Of the library and dtype of X; 16-bit floats are computed in float32. Differentiable in
+        torch and JAX, with `eigcore.vjp` and `eigcore.jvp` everywhere (Daleckii & Krein 1965), also
+        at equal singular values and at zero; there, "polar", "pinv" and powers below one have the
+        derivative along matrices of the same rank. Second derivatives raise `NotDifferentiable`.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown function or parameter, a wrong shape or dtype.
+    NonFiniteInput
+        If matrices are NaN or infinite, in eager calls; compiled functions return NaN there.
+    """
+    return _called(_map_rule, X, f, backend, parameters)
+
+
+def matrix_function(
+    A: Array, f: Name, backend: str | Backend | None = None, **parameters: Any
+) -> Array:
+    """Return f(A) = V diag(f(λ)) Vᵀ of symmetric matrices A = V diag(λ) Vᵀ.
+
+    Parameters
+    ----------
+    A : (..., d, d) array
+        The symmetric part (A + Aᵀ)/2 is used.
+    f : str or pair of functions
+        As for `spectral_map`, except "shrink"; also "exp", "log" and "positive", which is
+        max(λ, 0). The functions of `spectral_map` are odd: "polar" is the sign, "power"
+        sign(λ)·|λ|^p. A pair (f, f′) holds functions of arrays of any numbers.
+    backend : str or Backend, optional
+    **parameters
+        The numbers that f takes.
+
+    Returns
+    -------
+    (..., d, d) array
+        Symmetric, differentiable as `spectral_map` is.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `spectral_map`, or for "log" of a matrix that is not positive definite.
+    """
+    return _called(_matrix_rule, A, f, backend, parameters)
+
+
+def spectral_value(
+    X: Array, phi: Name, backend: str | Backend | None = None, **parameters: Any
+) -> Array:
+    """Return φ(σ) of the singular values of matrices.
+
+    Parameters
+    ----------
+    X : (..., m, n) array
+    phi : str or pair of functions
+        "nuclear", "spectral", "ky_fan" (`k`), "schatten" (`p`), "log_det" (Σ log σ, half of
+        log det XᵀX), "entropy_rank" (exp −Σ p log p, p = σ/Σσ) or "stable_rank" (‖X‖_F²/‖X‖₂²). A
+        pair (φ, ∂φ/∂σ) holds functions of arrays (..., min(m, n)) of ascending numbers; the first
+        returns (...), the second the same shape.
+    backend : str or Backend, optional
+    **parameters
+        The number that φ takes.
+
+    Returns
+    -------
+    (...) array
+        Differentiable as `spectral_map` is; the gradient is U diag(∂φ/∂σ) Vᵀ, and at a kink the
+        element of least norm: the average of ∂φ/∂σ over equal singular values, 0 for σ = 0.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `spectral_map`.
+    """
+    return _called(_value_rule, X, phi, backend, parameters)
+
+
+def vjp(
+    function: Callable[..., Array], X: Array, f: Name, backend: str | Backend | None, **options: Any
+) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the result of one of the functions above and its pullback: `eigcore.vjp`."""
+    chosen, (X,), restore = prepared(backend, X)
+    rule = _RULES[_known(function)](X, f, options)
+    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
+    _check(chosen, values, X)
+
+    def pullback(g: Array) -> Array:
+        g = chosen.detach(following(chosen, g, values))
+        if tuple(g.shape) != tuple(values.shape):
+            raise InvalidInput(
+                f"The cotangent should have the shape {tuple(values.shape)} of the result; got "
+                f"{tuple(g.shape)}. Write numpy.ones(result.shape) for the gradient of its sum."
+            )
+        return restore(rule.cotangent(gradient, g))
+
+    return restore(values), pullback
+
+
+def jvp(
+    function: Callable[..., Array],
+    X: Array,
+    f: Name,
+    d_X: Array,
+    backend: str | Backend | None,
+    **options: Any,
+) -> tuple[Array, Array]:
+    """Return the result of one of the functions above and its change along d_X: `eigcore.jvp`."""
+    chosen, (X, d_X), restore = prepared(backend, X, d_X)
+    if tuple(d_X.shape) != tuple(X.shape):
+        raise InvalidInput(
+            f"The direction should have the shape {tuple(X.shape)} of the matrices; got "
+            f"{tuple(d_X.shape)}. Type: numpy.broadcast_to(direction, X.shape)"
+        )
+    rule = _RULES[_known(function)](X, f, options)
+    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
+    _check(chosen, values, X)
+    return restore(values), restore(rule.tangent(chosen, gradient, chosen.detach(d_X)))
+
+
+def _called(
+    make: Callable[..., MapRule | ValueRule],
+    X: Array,
+    f: Name,
+    backend: str | Backend | None,
+    parameters: dict[str, Any],
+) -> Array:
+    chosen, (X,), restore = prepared(backend, X)
+    values = _on(chosen, _values, make(X, f, parameters), X)
+    _check(chosen, values, X)
+    return restore(values)
+
+
+def _on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
+    """Call a function of a rule; with functions of the caller not on NumPy, and not compiled."""
+    own = rule.f if isinstance(rule, MapRule) else rule.phi
+    if isinstance(own, (Pair, PairNorm)):
+        return function(backend, rule, X)
+    return backend.call(function, (rule,), X)
+
+
+def _values(backend: Backend, rule: Any, X: Array) -> Array:
+    if not backend.capabilities.autodiff:
+        return rule.value(backend, X)
+    return backend.differentiable(rule)(X)
+
+
+def _values_and_gradient(backend: Backend, rule: Any, X: Array) -> tuple[Array, Array]:
+    return rule.value_and_gradient(backend, X)
+
+
+def _check(backend: Backend, values: Array, X: Array) -> None:
+    if not backend.is_concrete(values) or backend.all_finite(values):
+        return
+    finite = backend.xp.isfinite(X)
+    seen = backend.xp.where(finite, backend.xp.astype(finite, X.dtype), math.nan)
+    check_values(backend, seen, "X", X, 2)
+    host = backend.to_numpy(values)
+    if (host != host).any():
+        raise InvalidInput(
+            "The function is not a number at some of the singular values or eigenvalues; expected "
+            'numbers in its domain. Use "positive" first where they must not be negative, or '
+            "another function."
+        )
+
+
+def _map_rule(X: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
+    m, n = _sizes(X)
+    return MapRule(Whole(m, n), function_of(f, parameters, (m, n), symmetric=False))
+
+
+def _matrix_rule(A: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
+    m, n = _sizes(A)
+    if m != n:
+        raise InvalidInput(
+            f"A has shape {tuple(A.shape)}; expected (..., d, d). Type: spectral_map(A, f)"
+        )
+    return MapRule(Whole(m, n, True), function_of(f, parameters, (m, n), symmetric=True))
+
+
+def _value_rule(X: Array, phi: Name, parameters: dict[str, Any]) -> ValueRule:
+    m, n = _sizes(X)
+    return ValueRule(Whole(m, n), functional_of(phi, parameters, min(m, n)))
+
+
+_RULES: dict[Any, Callable[..., Any]] = {
+    spectral_map: _map_rule,
+    matrix_function: _matrix_rule,
+    spectral_value: _value_rule,
+}
+
+
+def _known(function: Any) -> Any:
+    if function not in _RULES:
+        raise InvalidInput(
+            f"{function!r} has no rule; expected an EigSpec, or spectral_map, matrix_function or "
+            "spectral_value. Type: eigcore.vjp(eigcore.spectral_map, X, f)"
+        )
+    return function
+
+
+def _sizes(X: Array) -> tuple[int, int]:
+    if X.ndim < 2 or 0 in X.shape[-2:]:
+        raise InvalidInput(
+            f"The matrices have shape {tuple(X.shape)}; expected (..., m, n), m and n at least 1. "
+            "Type X[None, :] for one row."
+        )
+    return X.shape[-2], X.shape[-1]

@@ -1,0 +1,39 @@
+"""Steps of optimisers that are functions of singular values.
+
+Shapes: a parameter X (..., m, n) and its update; residuals r (B,), their Gram matrix (B, B).
+"""
+
+from __future__ import annotations
+
+from eigcore.core.arrays import Array, Library
+from eigcore.core.iterations import soft_clip
+
+
+def clipped(library: Library, X: Array, c: float, steps: int = 14) -> Array:
+    """Return X with soft-clipped singular values, σ/√(1 + σ²/c²), by Newton–Schulz."""
+    tall = X.shape[-2] >= X.shape[-1]
+    F, _ = soft_clip(library, X if tall else X.mT, c, steps)
+    return F if tall else F.mT
+
+
+def clipped_step(
+    library: Library, X: Array, move: Array, rate: float, c: float, scale: float, decay: float
+) -> Array:
+    """Return (1 − λη) X − a η H_c(U) for the move −ηU of another optimiser (arXiv 2603.14315).
+
+    A step of Frank and Wolfe for λη ≤ 1: ‖X‖₂ ≤ ac/λ stays true (λ = `decay`, a = `scale`).
+    """
+    return (1 - decay * rate) * X - scale * rate * clipped(library, move / -rate, c)
+
+
+def residual_weights(library: Library, gram: Array, r: Array, k: int, rtol: float) -> Array:
+    """Return w = U_k S_k⁻² U_kᵀ r for the residuals r and their Gram matrix JJᵀ = U S² Uᵀ.
+
+    The gradient of Σ w_i r_i is then J_k⁺ r, the step of Sven (arXiv 2604.01279); singular values
+    below rtol times the largest are left out.
+    """
+    size = gram.shape[-1]
+    lam, U = library.eigenpairs(0.5 * (gram + gram.mT), size - min(k, size), size - 1)
+    kept = lam > max(rtol**2, 8 * size * float(library.xp.finfo(lam.dtype).eps)) * lam[..., -1:]
+    inverse = library.xp.where(kept, 1.0 / library.xp.where(kept, lam, 1.0), 0.0)
+    return (U @ (inverse * (U.mT @ r[..., None])[..., 0])[..., None])[..., 0]

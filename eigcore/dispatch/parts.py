@@ -1,0 +1,24 @@
+"""Parts of results: a window of eigenpairs, and chunks of a batch put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eigcore.core.arrays import Namespace
+
+
+def window(solution: Any, lo: int, hi: int) -> Any:
+    """Cut the result of a full solve, values or (values, vectors), down to lo … hi."""
+    values, *vectors = solution if isinstance(solution, tuple) else (solution,)
+    if hi - lo + 1 == values.shape[-1]:
+        return solution
+    cut = [a[..., lo : hi + 1] for a in (values, *vectors)]
+    return tuple(cut) if vectors else cut[0]
+
+
+def join(xp: Namespace, parts: list[Any], batch: tuple[int, ...]) -> Any:
+    """Concatenate the results of chunks, arrays or tuples of arrays, under the batch shape."""
+    if isinstance(parts[0], tuple):
+        return tuple(join(xp, list(column), batch) for column in zip(*parts, strict=True))
+    whole = xp.concat(parts, axis=0)
+    return xp.reshape(whole, (*batch, *whole.shape[1:]))

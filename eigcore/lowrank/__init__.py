@@ -1,0 +1,22 @@
+"""Matrices replaced by smaller ones: factors under any metric, ranks, completion, sketches."""
+
+from eigcore.lowrank.approximation import LowRank, low_rank, ranks, split
+from eigcore.lowrank.completion import Completion, complete
+from eigcore.lowrank.concatenation import Group, concatenate, error_bounds
+from eigcore.lowrank.kernels import Nystrom, effective_dimension, nystrom, ridge_leverage
+
+__all__ = [
+    "Completion",
+    "Group",
+    "LowRank",
+    "Nystrom",
+    "complete",
+    "concatenate",
+    "effective_dimension",
+    "error_bounds",
+    "low_rank",
+    "nystrom",
+    "ranks",
+    "ridge_leverage",
+    "split",
+]

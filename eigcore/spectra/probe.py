@@ -1,0 +1,108 @@
+"""Linear probes on principal components: where the signal of features ends.
+
+"The malignant tail" (arXiv 2603.02293): components beyond the signal let a probe memorise wrong
+labels, and cutting them off afterwards undoes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigcore.api.hosted import hosted, returned
+from eigcore.core.arrays import Array
+from eigcore.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Accuracies of linear probes on the first j principal components.
+
+    Parameters
+    ----------
+    train, test : (k + 1,) arrays
+        Accuracy for j = 0 … k; `test` is None without test rows.
+    mean, components : (D,) and (D, k) arrays
+        Mean of the features, and the principal directions.
+    """
+
+    train: np.ndarray
+    test: np.ndarray | None
+    mean: np.ndarray
+    components: np.ndarray
+
+    @property
+    def best(self) -> int:
+        """The smallest number of components with the best accuracy, on test rows if there are."""
+        return int(np.argmax(self.train if self.test is None else self.test))
+
+    def truncate(self, F: Array, components: int | None = None) -> Array:
+        """Return features (…, D) with the first components only; default: the best number."""
+        j = self.best if components is None else components
+        V = self.components[:, :j]
+        return returned(self.mean + (hosted(F, "F") - self.mean) @ V @ V.T, F)
+
+
+def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Probe:
+    """Return the accuracy of a linear probe as a function of the number of principal components.
+
+    One singular value decomposition: in the basis of principal components the coefficients of least
+    squares do not depend on one another. With all components it is the interpolant of least norm
+    where there is one.
+
+    Parameters
+    ----------
+    F : (N, D) array of any backend
+        Features.
+    y : (N,) array of classes
+    F_test, y_test : arrays, optional
+        Rows that the probe is not fitted to.
+
+    Returns
+    -------
+    Probe
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        Other lengths, or features that are not finite.
+    """
+    X = hosted(F, "F")
+    kinds, own = _classes(y, len(X))
+    mean = X.mean(axis=0)
+    U, s, Vt = np.linalg.svd(X - mean, full_matrices=False)
+    rank = int((s > 8 * max(X.shape) * np.finfo(float).eps * s[0]).sum())
+    U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
+    target = np.eye(len(kinds))[own]
+    slopes = U.T @ (target - target.mean(axis=0))
+
+    def accuracy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        parts = scores[:, :, None] * slopes[None]
+        summed = np.cumsum(np.concatenate((0 * parts[:, :1], parts), axis=1), axis=1)
+        guess = (target.mean(axis=0) + summed).argmax(axis=-1)
+        return (kinds[guess] == labels[:, None]).mean(axis=0)
+
+    test = None
+    if F_test is not None:
+        scores = (hosted(F_test, "F_test") - mean) @ Vt.T / s
+        labels = np.asarray(y_test)
+        if labels.shape != (len(scores),):
+            raise InvalidInput(
+                f"y_test has shape {labels.shape}; expected ({len(scores)},), one class per row of "
+                "F_test. Type: y_test.ravel()"
+            )
+        test = accuracy(scores, labels)
+    return Probe(accuracy(U, kinds[own]), test, mean, Vt.T)
+
+
+def _classes(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise InvalidInput(
+            f"y has shape {labels.shape}; expected ({rows},), one class per row of F. "
+            "Type: y.ravel()"
+        )
+    kinds, own = np.unique(labels, return_inverse=True)
+    return kinds, own

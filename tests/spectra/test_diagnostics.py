@@ -1,0 +1,139 @@
+"""Metrics of models, outliers of matrices, probes of features, streams of rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+import eigcore
+from eigcore.errors import InvalidInput
+from eigcore.spectra import metrics, outliers, smoothed, spectral_probe, top_vector, trend
+
+
+def test_metrics_of_a_pytree_and_of_a_torch_module_agree():
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.Linear(40, 30), torch.nn.Conv2d(3, 16, 3))
+    found = metrics(model, "median")
+    tree = {name: p.detach().numpy() for name, p in model.named_parameters()}
+    assert metrics(tree, "median").json() == found.json()
+    first, second = found.layers
+    assert (first["name"], first["shape"], second["shape"]) == ("0.weight", [30, 40], [16, 27])
+    squares = np.linalg.svd(tree["0.weight"].astype(float))[1] ** 2
+    law = eigcore.spectra.power_law(squares, "median")
+    assert first["alpha_weighted"] == pytest.approx(law.alpha * np.log10(squares[0]))
+    assert first["log_frobenius"] == pytest.approx(np.log10(squares.sum()))
+    assert first["stable_rank"] == pytest.approx(squares.sum() / squares[0])
+    assert found.mean("alpha") == pytest.approx(np.mean([x["alpha"] for x in found.layers]))
+    assert str(found).count("\n") == 2
+    assert json.loads(found.json())[1]["name"] == "1.weight"
+    nested = metrics({"a": [np.ones((2, 3)), np.ones(4)]})
+    assert [layer["name"] for layer in nested.layers] == ["a.0"]
+    assert nested.layers[0]["alpha"] is None
+    with pytest.raises(InvalidInput, match="no array with two axes"):
+        metrics({"bias": np.ones(3)})
+
+
+def test_a_plot_has_a_point_for_each_layer():
+    pytest.importorskip("matplotlib").use("Agg")
+    rng = np.random.default_rng(0)
+    axes = metrics([rng.normal(size=(20, 20)), rng.normal(size=(30, 20))], "median").plot()
+    assert len(axes.lines[0].get_xdata()) == 2
+
+
+def test_smoothing_keeps_a_share_of_the_singular_values():
+    W = np.random.default_rng(0).normal(size=(30, 20))
+    assert np.linalg.matrix_rank(smoothed(W, 0.2)) == 4
+    with pytest.raises(InvalidInput, match=r"share=0\.2"):
+        smoothed(W, 2)
+
+
+def test_a_paradox_of_simpson_is_seen():
+    x = np.array([1.0, 2, 3, 11, 12, 13])
+    y = np.array([3.0, 2, 1, 13, 12, 11])
+    found = trend(x, y, list("aaabbb"))
+    assert found["simpson"]
+    assert found["within"] == pytest.approx(-1)
+    assert found["overall"] > 0
+    assert not trend(x, -x, list("aaabbb"))["simpson"]
+
+
+def test_outliers_of_noise_are_rare_and_a_signal_is_found():
+    rng = np.random.default_rng(0)
+    false = [len(outliers(rng.normal(size=(60, 40)), level=0.05).values) for _ in range(40)]
+    assert sum(map(bool, false)) <= 7  # 2 expected; 8 have probability .001
+    u, v = (a / np.linalg.norm(a) for a in (rng.normal(size=300), rng.normal(size=200)))
+    signal = 40 * np.outer(u, v)
+    found = outliers(signal + 0.5 * rng.normal(size=(300, 200)))
+    assert found.noise == pytest.approx(0.5, rel=0.02)
+    [value] = found.values
+    # a spike θ is seen at √((θ² + σ²m)(θ² + σ²n))/θ
+    assert value == pytest.approx(np.sqrt((1600 + 75) * (1600 + 50)) / 40, rel=0.03)
+    assert found.p_values[0] < 1e-6
+    off = np.linalg.norm(found.denoised - signal)
+    assert off < np.linalg.norm(
+        eigcore.spectral_map(found.denoised, "truncate", rank=1) * 1.1 - signal
+    )
+    assert off < 0.3 * 40
+    with pytest.raises(InvalidInput, match="larger matrix"):
+        outliers(np.outer(u, v))
+
+
+def test_shrinkage_of_a_square_matrix_is_the_published_one():
+    """η(y) = √(y² − 4) for y > 2, in units of noise·√n."""
+    y = np.array([3.0, 2.5, 2.1, 1.9])
+    shrunk = eigcore.spectral_map(np.diag(y * 2), "shrink", noise=1.0)
+    np.testing.assert_allclose(np.diag(shrunk), 2 * np.sqrt(np.maximum(y**2 - 4, 0)), atol=1e-12)
+
+
+def planted(noise, rows, seed):
+    """Four classes at the corners of a simplex in three of 300 directions; labels partly wrong."""
+    rng, k = np.random.default_rng(seed), 3
+    corners = np.linalg.qr(np.random.default_rng(9).normal(size=(300, k)))[0]
+    centres = (np.eye(4) - 0.25) @ np.linalg.qr(np.r_[np.ones((1, 4)), np.eye(4)[1:]].T)[0][:, 1:]
+    y = rng.integers(4, size=rows)
+    F = 8 * centres[y] @ corners.T + 0.3 * rng.normal(size=(rows, 300))
+    return F, np.where(rng.random(rows) < noise, rng.integers(4, size=rows), y)
+
+
+def test_the_malignant_tail_is_seen_with_wrong_labels_only():
+    F, y = planted(0.4, 150, 1)
+    clean, truth = planted(0.0, 500, 2)
+    found = spectral_probe(F, y, clean, truth)
+    assert found.best == 3
+    assert found.train[-1] == 1.0  # the interpolant has learned the wrong labels
+    assert found.test[3] > found.test[-1] + 0.1
+    np.testing.assert_allclose(found.truncate(F), found.truncate(F, 3))
+    assert np.linalg.matrix_rank(found.truncate(F) - F.mean(0)) == 3
+    F, y = planted(0.0, 150, 1)
+    found = spectral_probe(F, y, clean, truth)
+    assert found.test[-1] > found.test[3] - 0.01
+    with pytest.raises(InvalidInput, match="one class per row of F"):
+        spectral_probe(F, y[:-1])
+
+
+def test_with_all_components_the_probe_is_the_interpolant_of_least_norm():
+    F, y = planted(0.3, 60, 3)
+    other, truth = planted(0.0, 40, 4)
+    found = spectral_probe(F, y, other, truth)
+    target, centred = np.eye(4)[y], F - F.mean(0)
+    guess = (other - F.mean(0)) @ np.linalg.pinv(centred) @ (target - target.mean(0))
+    assert found.test[-1] == ((guess + target.mean(0)).argmax(1) == truth).mean()
+
+
+def test_the_top_vector_of_a_stream():
+    rng = np.random.default_rng(4)
+    direction = np.eye(60)[7]
+    A = rng.normal(size=(6000, 60)) + np.outer(3 * rng.normal(size=6000), direction)
+    _, s, Vt = np.linalg.svd(A, full_matrices=False)
+    found = top_vector(np.array_split(A, 23), rows=6000)
+    assert 1 - (found @ Vt[0]) ** 2 < (s[1] / s[0]) ** 2
+    # one heavy row decides, and is not lost wherever it comes
+    A[5] += 400 * np.eye(60)[11]
+    _, s, Vt = np.linalg.svd(A, full_matrices=False)
+    for order in (A, A[::-1]):
+        found = top_vector(np.array_split(order, 23), rows=6000)
+        assert 1 - (found @ Vt[0]) ** 2 < (s[1] / s[0]) ** 2
+    with pytest.raises(InvalidInput, match="no rows"):
+        top_vector([], rows=3)
+    with pytest.raises(InvalidInput, match="columns"):
+        top_vector([A, A[:, :3]], rows=3)
