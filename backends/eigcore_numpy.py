@@ -11,7 +11,17 @@ import eigcore_kernels
 import numpy as np
 import scipy.linalg
 
-from eigcore.plugin import Answer, Backend, Capabilities, Rule, Source, Want, hookimpl, window
+from eigcore.plugin import (
+    Answer,
+    Backend,
+    Capabilities,
+    Ensemble,
+    Rule,
+    Source,
+    Want,
+    hookimpl,
+    window,
+)
 
 LARGE = 32
 """From this order on, one SciPy call per tridiagonal matrix beats a dense batch of LAPACK."""
@@ -59,7 +69,8 @@ class NumpyArrays(Backend):
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         return eigcore_kernels.kernel(self, rule, source, want)
 
-    one_pass = eigcore_kernels.one_pass
+    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
+        return eigcore_kernels.one_pass(self, model)
 
     def eigenpairs(self, M: np.ndarray, lo: int, hi: int) -> Pairs:
         found = eigcore_kernels.eigenpairs(self, M, lo, hi, vectors=True)

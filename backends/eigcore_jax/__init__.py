@@ -21,6 +21,7 @@ from eigcore.plugin import (
     Backend,
     Capabilities,
     Encoded,
+    Ensemble,
     Layout,
     Matrices,
     ModelStatic,
@@ -140,7 +141,8 @@ class JaxBackend(Backend):
         gradient = found.gradient
         return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
 
-    one_pass = eigcore_kernels.one_pass
+    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
+        return eigcore_kernels.one_pass(self, model)
 
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
         """Return the answer of the kernel inside compiled code, chosen during lowering."""

@@ -12,7 +12,17 @@ import numpy as np
 import torch
 
 from eigcore.errors import NotDifferentiable
-from eigcore.plugin import Answer, Backend, Capabilities, Rule, Source, Want, hookimpl, window
+from eigcore.plugin import (
+    Answer,
+    Backend,
+    Capabilities,
+    Ensemble,
+    Rule,
+    Source,
+    Want,
+    hookimpl,
+    window,
+)
 from eigcore_torch import host, namespace, nodes
 from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
@@ -105,7 +115,9 @@ class TorchBackend(Backend):
             return Answer(values, shared(vectors), gradient=shared(gradient))
         return Answer(values, pullback=lambda g, *own: tuple(map(shared, pull(viewed(g), *own))))
 
-    one_pass = eigcore_kernels.one_pass
+    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
+        return eigcore_kernels.one_pass(self, model)
+
     autocasts = staticmethod(autocasts)  # pyright: ignore
 
     def evaluate(self, rule: Rule, source: Source) -> torch.Tensor:

@@ -64,7 +64,7 @@ def one_pass_equals_the_members(backend, case):
         return
     bent = PiecewiseLinear((-0.5, 0.0, 0.5), "clamped")
     encoding = Encoding((bent, *(Linear() for _ in range(case.spec.features - 2))))
-    rule, params = rules.rule_of(case.spec), np.float64(case.params)
+    rule, params = rules.rule_of(case.spec), np.asarray(case.params, np.float64)
     told = ensemble(encoding, (rule, rule), (params, -params), (0.75, 0.25))
     one_pass = told and backend.one_pass(told)
     if one_pass is None:
