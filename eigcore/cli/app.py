@@ -24,6 +24,7 @@ from eigcore.cli.places import (
     table_file,
     written_file,
 )
+from eigcore.cli.plot import plot_command
 from eigcore.cli.predict import predict_command
 from eigcore.cli.prove import certify_command, verify_command
 from eigcore.cli.reading import READING
@@ -159,6 +160,7 @@ app.command("show")(show_command)
 app.command("certify")(certify_command)
 app.command("verify")(verify_command)
 app.command("explain")(explain_command)
+app.command("plot")(plot_command)
 app.command("report")(report_command)
 app.command("spectrum")(spectrum_command)
 app.add_typer(backends.app, name="backends")

@@ -11,12 +11,12 @@ import typer
 
 from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
-from eigcore.cli.reading import READING, table_for
+from eigcore.cli.reading import READING, output_named, table_for
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
 from eigcore.guarantees.baselines import CASES
-from eigcore.guarantees.contributions import METHODS, Contributions, contributions
+from eigcore.guarantees.contributions import METHODS, contributions
 from eigcore.model import SpectralModel
 
 
@@ -63,7 +63,9 @@ def explain_command(
         other = rows.slice(_number(baseline, len(rows)), 1)
     own = rows.slice(row, 1)
     found = contributions(loaded, own, other, method, sample=rows, backend=backend)
-    output = _output(found, of)
+    output = output_named(loaded, of)
+    if output is None and loaded.outputs > 1:
+        output = int(np.argmax(found.prediction[0]))
     if as_json:
         record = found.to_dict() | {"row": row, "output": output}
         record["reasons"] = [each._asdict() for each in found.reasons(reasons, None, output)[0]]
@@ -85,19 +87,3 @@ def _number(baseline: str, count: int) -> int:
         raise InvalidOption("baseline", baseline, expected, CASES[0]) from exc
     _check_row("baseline", row, count)
     return row
-
-
-def _output(found: Contributions, of: str | None) -> int | None:
-    """Return the number of the output to explain; None if there is only one."""
-    count = found.model.outputs
-    names = [*map(str, found.model.static.classes)] if count > 1 else []
-    names = names if len(names) == count else [str(number) for number in range(count)]
-    if count == 1:
-        if of is not None:
-            raise InvalidOption("of", of, "nothing: the model has one output")
-        return None
-    if of is None:
-        return int(np.argmax(found.prediction[0]))
-    if of not in names:
-        raise InvalidOption("of", of, f"one of {', '.join(names)}", names[0])
-    return names.index(of)

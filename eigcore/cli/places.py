@@ -18,6 +18,8 @@ from eigcore.model import SpectralModel
 from eigcore.writing import check_folder
 
 STANDARD = Path("-")
+PICTURES = (".png", ".svg", ".pdf")
+"""How the names of pictures end."""
 _BEGINNINGS = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"\x1f\x8b": ".csv.gz"}
 """First bytes of the kinds of tables; any other is CSV."""
 
@@ -113,6 +115,14 @@ def check_model_file(output: Path) -> None:
             f"is {str(output)!r}, the name of a table",
         )
     check_folder(output)
+
+
+def check_picture(option: str, path: Path) -> None:
+    """Raise where a picture cannot be written; option: that named it."""
+    if path.suffix.lower() not in PICTURES:
+        wanted = f"a file ending in {', '.join(PICTURES)}"
+        raise InvalidOption(option, str(path), wanted, "picture.svg")
+    check_folder(path)
 
 
 def save_model(model: SpectralModel, output: Path) -> None:

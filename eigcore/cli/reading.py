@@ -10,6 +10,7 @@ from eigcore.cli.places import table_file
 from eigcore.encoding import Categories
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
+from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.model import SpectralModel
 
@@ -48,3 +49,22 @@ def table_for(
     name = model.static.target_name if target is None else target
     with table_file(path) as file:
         return read_table(file, reading_for(options, model, name, model.static.classes))
+
+
+def output_named(model: SpectralModel, of: str | None) -> int | None:
+    """Return the number of an output from its class or number; None for none.
+
+    Raises
+    ------
+    InvalidOption
+        If the model has no such output, or only one.
+    """
+    count, classes = model.outputs, model.static.classes
+    if of is None:
+        return None
+    if count == 1:
+        raise InvalidOption("of", of, "nothing: the model has one output")
+    names = [str(each) for each in classes or range(count)]
+    if of not in names:
+        raise InvalidOption("of", of, f"one of {', '.join(names)}", names[0])
+    return names.index(of)

@@ -77,3 +77,35 @@ def test_what_cannot_be_explained_says_so(run, model, houses, capfd):
     for words, told in expected.items():
         assert run("explain", model, houses, *words) == 2
         assert told in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_picture_is_drawn(run, model, houses, capfd):
+    pytest.importorskip("matplotlib")
+    asked = {
+        "importance": [],
+        "shape": ["--column", "area"],
+        "spectrum": ["--column", "area"],
+        "waterfall": ["--row", 3],
+        "calibration": [],
+        "residuals": [],
+    }
+    for kind, words in asked.items():
+        path = houses.with_name(f"{kind}.svg")
+        assert run("plot", model, houses, "-o", path, "--kind", kind, *words) == 0, kind
+        assert "</svg>" in path.read_text("utf-8")
+        assert f"{kind}.svg" in capfd.readouterr().out.replace("\n", "")
+    path = houses.with_name("shape.png")
+    assert run("plot", model, houses, "-o", path, "--kind", "shape", "-c", "code", "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record == {"output": str(path), "kind": "shape", "columns": ["code"]}
+    wrong = {
+        ("--kind", "shap"): "--kind is 'shap'; expected one of importance, shape",
+        ("--kind", "shape"): "--column is left out; expected 1 for --kind shape. Type --column a",
+        ("--kind", "shape", "-c", "aera"): "(did you mean 'area'?)",
+        ("--kind", "waterfall", "--row", 90): "expected a number from 0 to 89",
+        ("--target", "prize", "--kind", "residuals"): "(did you mean 'price'?)",
+        ("-o", houses.with_name("picture.gif")): "expected a file ending in .png, .svg, .pdf",
+    }
+    for words, told in wrong.items():
+        assert run("plot", model, houses, "-o", path, *words) == 2
+        assert told in " ".join(capfd.readouterr().err.split())

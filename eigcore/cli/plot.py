@@ -1,0 +1,109 @@
+"""`eigcore plot`: one picture of a model, into a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from eigcore import plots
+from eigcore.cli import show
+from eigcore.cli.options import Json, has_flags, numbers
+from eigcore.cli.places import PICTURES, check_apart, check_picture
+from eigcore.cli.reading import READING, output_named, table_for
+from eigcore.encoding.cells import read_columns
+from eigcore.errors import InvalidOption
+from eigcore.fit import FitOptions
+from eigcore.fit.data.names import check_names
+from eigcore.model import SpectralModel
+
+COLUMNS = {"shape": 1, "spectrum": 1, "levels": 2}
+"""Kinds of pictures that are of columns, and of how many."""
+ACCURACY = ("calibration", "residuals")
+"""Kinds of pictures that need the target."""
+WHOLE = ("importance", "residuals")
+"""Kinds of pictures that are of all outputs."""
+KINDS: dict[str, Callable[..., Any]] = {
+    "importance": plots.ImportanceDisplay.from_model,
+    "shape": plots.ShapeDisplay.from_model,
+    "levels": plots.LevelsDisplay.from_model,
+    "spectrum": plots.SpectrumDisplay.from_model,
+    "waterfall": plots.WaterfallDisplay.from_model,
+    "calibration": plots.CalibrationDisplay.from_model,
+    "residuals": plots.ResidualsDisplay.from_model,
+}
+
+
+@has_flags(*READING)
+def plot_command(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    table: Annotated[
+        Path, typer.Argument(help="Table with the model's columns; -: standard input.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=f"File to write: {', '.join(PICTURES)}.")
+    ],
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="|".join(KINDS), help="What to draw.")
+    ] = "importance",
+    column: Annotated[
+        Optional[list[str]],  # noqa: UP045 (typer reads the annotation at run time)
+        typer.Option("--column", "-c", metavar="F", help="Column to draw; twice for levels."),
+    ] = None,
+    row: Annotated[int, typer.Option("--row", "-r", help="Row of a waterfall, from 0.")] = 0,
+    of: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="CLASS", help="Class, or output, to draw. Default: the first."),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--target", "-t", help="Column with the true values. Default: the model's."),
+    ] = None,
+    as_json: Json = False,
+    **options: Any,
+) -> None:
+    """Draw what a column does, which columns matter, one prediction, or how good predictions are.
+
+    Example: `eigcore plot cars.eig cars.csv --kind shape --column weight -o weight.svg`
+    """
+    chosen = FitOptions(**numbers(options))
+    check_apart(output, "picture.svg", table=table, model=model)
+    check_picture("output", output)
+    loaded = SpectralModel.load(model)
+    columns = _checked(kind, list(column or []), loaded)
+    given: dict[str, Any] = {} if kind in WHOLE else {"output": output_named(loaded, of) or 0}
+    rows = table_for(chosen, loaded, table, target)
+    if kind in COLUMNS:
+        wanted = tuple(columns) if COLUMNS[kind] > 1 else columns[0]
+        made = KINDS[kind](loaded, wanted, rows, **given)
+    elif kind == "waterfall":
+        if not 0 <= row < len(rows):
+            raise InvalidOption("row", row, f"a number from 0 to {len(rows) - 1}", 0)
+        made = KINDS[kind](loaded, rows.slice(row, 1), sample=rows, **given)
+    elif kind in ACCURACY:
+        name = loaded.static.target_name if target is None else target
+        check_names("target", [name], rows.column_names)
+        made = KINDS[kind](loaded, rows, read_columns(rows)[name], **given)
+    else:
+        made = KINDS[kind](loaded, rows)
+    made.figure_.savefig(output)
+    if as_json:
+        typer.echo(json.dumps({"output": str(output), "kind": kind, "columns": columns}))
+    else:
+        show.line(f"Saved: {output}")
+
+
+def _checked(kind: str, columns: list[str], model: SpectralModel) -> list[str]:
+    """Return the columns of a picture; raise InvalidOption if they, or the kind, are wrong."""
+    if kind not in KINDS:
+        raise InvalidOption("kind", kind, f"one of {', '.join(KINDS)}", "shape")
+    check_names("column", columns, model.encoding.names)
+    wanted = COLUMNS.get(kind, 0)
+    if len(columns) != wanted:
+        example = list(model.encoding.names[:wanted])
+        expected = f"{wanted} for --kind {kind}" if wanted else f"none for --kind {kind}"
+        raise InvalidOption("column", columns, expected, example[0] if example else None)
+    return columns
