@@ -8,6 +8,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from eigcore.fit.balance import balanced
 from eigcore.fit.context import Context
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
@@ -37,6 +38,7 @@ def fit_table(
         train = without_useless(train, plan[0])
         found = fit_members(train, plan)
     model = with_meaning(found.model(), found.problem.moments.mean, options)
+    model = balanced(model, found.problem)
     whole = replace(whole, notes=(*whole.notes, *_notes(found)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.rows import Rows
+from eigcore.fit.balance import decisions
 from eigcore.fit.linear import linear_decisions
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Targets
 from eigcore.fit.members.member import Settings
@@ -120,19 +120,9 @@ def report(
     )
 
 
-def _mean_values(model: SpectralModel, problem: Problem) -> np.ndarray:
-    """Mean (rows,) or (rows, outputs) of the members' values."""
-    context = problem.context
-    rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
-    values = [rows.values(*member) for member in model.members]
-    return np.asarray(np.mean(values, axis=0, dtype=np.float64))
-
-
 def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Errors:
     """Errors of a model on the rows of a problem; fitted: (rows,) bool."""
-    scale, offset = problem.target.scaling
-    value = offset + scale * _mean_values(model, problem)
-    return _errors(value, problem.target.observed, fitted, problem.loss)
+    return _errors(decisions(model, problem), problem.target.observed, fitted, problem.loss)
 
 
 def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss) -> Errors:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.balance import balanced, unbalanced
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.table import Table
@@ -67,6 +68,7 @@ def resume(
         An option that does not exist.
     """
     _check_model(model)
+    before, model = model, unbalanced(model)
     if not Flag().accepts(remember):
         raise InvalidOption("remember", remember, Flag().expected(), True)
     known = origin(model)
@@ -95,7 +97,8 @@ def resume(
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
-    return found.with_params(averaged_again(found, problem.moments.mean, whole)), tuple(solutions)
+    found = found.with_params(averaged_again(found, problem.moments.mean, whole))
+    return balanced(found, problem, before if remember else None, hold), tuple(solutions)
 
 
 def _check_model(model: Any) -> None:

@@ -12,6 +12,7 @@ from eigcore.encoding import LARGEST
 from eigcore.encoding.cells import Cells
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidInput
+from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
@@ -65,7 +66,7 @@ class Sampled:
         static = start.model.static
         note = ("Rows without a target are left out.",) if dropped else ()
         return cls(
-            start.model,
+            unbalanced(start.model),
             (*start.report.notes, *note),
             found.counts,
             static.encoding.table(found.cells),
