@@ -74,6 +74,10 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         """Options of `eigcore.fit.fit` that determine the loss."""
         raise NotImplementedError
 
+    def _notes(self, y: np.ndarray) -> list[str]:
+        """Say what was assumed of a target y (rows,)."""
+        return []
+
     @property
     def _parameters(self) -> dict[str, Any]:
         return self.get_params(deep=False)
@@ -113,7 +117,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             categories=categories(parameters["categorical_features"], names, X),
         )
         result = fit_with(data.columns, data.y, data.weights, options, tell)
-        self.report_ = replace(result.report, rows=data.count)
+        notes = (*result.report.notes, *self._notes(data.y))
+        self.report_ = replace(result.report, rows=data.count, notes=notes)
         self._fixed = deepcopy(kept(self._parameters))
         self._keep(result.model, result.solutions, data, data.count)
 

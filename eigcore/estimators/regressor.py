@@ -6,12 +6,16 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import _check_sample_weight
 
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
 from eigcore.estimators.parameters import COMMON, has_parameters
+from eigcore.fit.losses import LOSSES, Loss, Targets
+from eigcore.fit.metrics import explained
+from eigcore.fit.origin import origin
 from eigcore.model import SpectralModel
 
 
@@ -84,6 +88,35 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         """Predictions (rows,) in units of the target; float32 if X is."""
         return self._values(X, "predict")
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """D² of the predictions: the part of the deviance of the loss that the model explains.
+
+        For squared loss it is R². See `eigcore.fit.metrics.metrics`.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+        y : (rows,) numbers
+        sample_weight : (rows,) non-negative, default None
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit, or for a table that does not match the model.
+        """
+        decision = self._values(X, "decision").astype(np.float64)
+        target = self._target(y, first=False)
+        check_consistent_length(decision, target)
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return explained(self._measure(), decision, Targets(target, weights))
+
+    def _measure(self) -> Loss:
+        """Loss of the model; of one that `eigcore.fit` did not make, that of its link."""
+        try:
+            return origin(self.model_).loss
+        except InvalidInput:
+            return LOSSES["poisson" if self.model_.static.link == "log" else "squared"]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.positive_only = self._parameters["loss"] == "poisson"
@@ -92,6 +125,14 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
         options: Any = {"ensure_2d": False, "dtype": np.float64, "input_name": "y"}
         return column_or_1d(check_array(y, **options), warn=True)
+
+    def _notes(self, y: np.ndarray) -> list[str]:
+        if self._parameters["loss"] != "squared" or not set(y) <= {0.0, 1.0}:
+            return []
+        return [
+            "y holds the numbers 0 and 1, and was fitted as a number (loss='squared'): predictions "
+            "can leave the range from 0 to 1. For probabilities, write SpectralClassifier(...)."
+        ]
 
     def _loss(self) -> dict[str, Any]:
         return {"loss": self._parameters["loss"]}

@@ -2,8 +2,8 @@
 
 Each member of a fit with a log, logistic or softmax link is balanced, or nearly so. Their average
 before the link is not: it is a geometric mean, which is smaller. A shift δ of the decision, one for
-each output, corrects this; slopes, and with them all certificates of the decision, stay. δ is the
-minimum of the convex function Σ w A(f + δ) − δ Σ w y, where the inverse link is the derivative of A.
+each output, corrects this; slopes, and with them all certificates of the decision, stay. δ is where
+the convex function Σ w A(f + δ) − δ Σ w y is least; the inverse link is the derivative of A.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def balanced(
         Not balanced yet.
     problem : Problem
     before : SpectralModel, optional
-        Balanced on earlier rows. These count as well, and are taken to be like those of the problem.
+        Balanced on earlier rows. These count too, and are taken to be like those of the problem.
     hold : float
         Their weight, divided by that of the problem.
     """

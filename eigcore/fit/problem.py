@@ -80,7 +80,7 @@ class Problem:
             constraints,
             options,
             context,
-            notes=(*read.notes, *notes),
+            notes=(*read.notes, *own.notes(options), *notes),
             fast=kernel_serves(spec, context.backend),
         )
 

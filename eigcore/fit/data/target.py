@@ -62,6 +62,16 @@ class Target:
         found = cls(*own, classes=classes, unit=table.unit)
         return replace(found, scaling=found.own_scaling)
 
+    def notes(self, options: FitOptions) -> list[str]:
+        """Note that numbers 0 and 1 are fitted as numbers, because no loss was asked for."""
+        if options.loss is not None or self.classes or not set(self.values) <= {0.0, 1.0}:
+            return []
+        return [
+            f"Target {self.name!r} holds the numbers 0 and 1, and was fitted as a number (loss "
+            "squared): predictions can leave the range from 0 to 1. For probabilities, choose the "
+            'loss logistic: loss="logistic", or --loss logistic.'
+        ]
+
     @property
     def own_scaling(self) -> Scaling:
         """Scaling that these rows determine."""

@@ -103,8 +103,18 @@ class Loss:
         """Numbers (N,) or (N, outputs) that least squares fits in place of the targets."""
         return targets.target
 
+    def constant(self, targets: Targets) -> float | np.ndarray:
+        """Best constant decision, () or (outputs,), in the unit of the target."""
+        return self.scaling(*targets).offset
+
+    def deviance(
+        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
+        """Mean deviance; value = offset + scale · f, and target (N,) in its own unit."""
+        return self(value, target, weights)[0]
+
     def error(
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Mean error; value = offset + scale · f, and target (N,) in its own unit."""
-        return self(value, target, weights)[0]
+        """Mean error, as `metric` names it; see `deviance` for the arguments."""
+        return self.deviance(value, target, weights)

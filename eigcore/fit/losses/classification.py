@@ -30,6 +30,12 @@ class Logistic(Loss):
         rate = float(np.clip(np.average(targets.target, weights=targets.weights), 0.01, 0.99))
         return np.log(rate / (1.0 - rate)) + (targets.target - rate) / (rate * (1.0 - rate))
 
+    def constant(self, targets: Targets) -> float:
+        """Log-odds of the rate of the second class."""
+        rate = np.average(targets.target, weights=targets.weights)
+        with np.errstate(divide="ignore"):
+            return float(np.log(rate) - np.log1p(-rate))
+
     def right(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Whether the more probable class (N,) is the right one."""
         return (value > 0.0) == (target > 0.5)
@@ -64,6 +70,11 @@ class Multinomial(Loss):
         chosen = self._indicators(targets.target)
         rate = np.clip(np.average(chosen, axis=0, weights=targets.weights), 0.01, 0.99)
         return np.log(rate) + (chosen - rate) / rate
+
+    def constant(self, targets: Targets) -> np.ndarray:
+        """Logarithms (classes,) of the rates of the classes."""
+        rates = np.average(self._indicators(targets.target), axis=0, weights=targets.weights)
+        return np.log(np.maximum(rates, np.finfo(np.float64).tiny))
 
     def right(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Whether the most probable class (N,) is the right one."""

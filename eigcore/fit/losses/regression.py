@@ -31,7 +31,7 @@ class Squared(Loss):
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
         """Root mean square error."""
-        return float(np.sqrt(self(value, target, weights)[0]))
+        return float(np.sqrt(self.deviance(value, target, weights)))
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class Huber(Loss):
         """Scale to unit variance around the median."""
         return Absolute().scaling(target, weights)
 
-    def error(
+    def deviance(
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Mean absolute error."""
-        return Absolute().error(value, target, weights)
+        """Mean absolute error: the unit of δ is not that of the target."""
+        return Absolute().deviance(value, target, weights)
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,16 @@ class Poisson(Loss):
             f"is {self.name!r}, and the target has {found}",
         )
 
+    def constant(self, targets: Targets) -> float:
+        """Logarithm of the mean."""
+        mean = float(np.average(targets.target, weights=targets.weights))
+        return float(np.log(max(mean, np.finfo(np.float64).tiny)))
+
     def working(self, targets: Targets) -> np.ndarray:
         """Logarithm, to first order around the mean 1."""
         return targets.target - 1.0
 
-    def error(
+    def deviance(
         self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
         """Mean of 2 (y log(y/μ) − y + μ)."""
