@@ -138,7 +138,8 @@ def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss)
     parts = [(value[part], targets.part(part)) for part in (fitted, ~fitted)]
     plain = [loss.error(own, *wanted) if len(own) else float("nan") for own, wanted in parts]
     measured = [metrics(loss, *each) if len(each[0]) else {} for each in parts]
-    named = {name: tuple(m.get(name, float("nan")) for m in measured) for name in measured[0]}
+    known, held = measured
+    named = {name: (each, held.get(name, float("nan"))) for name, each in known.items()}
     if not isinstance(loss, (Logistic, Multinomial)):
         return Errors(*plain, metrics=named)
     right = [(loss.right(own, wanted.target), wanted.weights) for own, wanted in parts]

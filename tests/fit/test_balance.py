@@ -36,10 +36,8 @@ def test_sums_of_predictions_and_targets_agree_also_after_a_resumed_fit(rows, lo
     table, targets, weights = rows
     target = targets[loss]
     options = QUICK | {"loss": loss, "weights": weights}
-    assert (
-        np.unique(target, return_counts=True)[1].max()
-        > (0.8 if loss != "multinomial" else 0.3) * ROWS
-    )
+    if loss != "multinomial":  # 3 % bads, and many zeros
+        assert np.unique(target, return_counts=True)[1].max() > 0.8 * ROWS
     result = fit(table, target, **options)
     model = result.model
     assert ratios(model, table, target, weights) == pytest.approx(1.0, rel=1e-6)
@@ -64,8 +62,9 @@ def test_a_small_batch_moves_the_balance_little(rows):
     alone, _ = resume(model, few, np.full(8, 3), max_iter=2)
     assert 0.95 < ratios(after, table, target, np.ones(ROWS)) < 1.3
     assert ratios(alone, few | table, target, np.ones(ROWS)) > 3.0
-    nothing, _ = resume(model, few, np.zeros(8), max_iter=1)
-    assert np.isfinite(nothing.predict(table)).all() and (shift_of(nothing) == 0.0).all()
+    scored = fit(table, targets["logistic"], **QUICK).model
+    one_class, _ = resume(scored, few, ["0 good"] * 8, max_iter=1)
+    assert (shift_of(one_class) == 0.0).all()
 
 
 def test_budgets_and_streams_balance_on_all_their_rows(rows):
