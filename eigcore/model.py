@@ -20,7 +20,7 @@ from eigcore.guarantees.methods import Guaranteed
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
 from eigcore.portable.predict import Forward, decision, forward, link_inverse
-from eigcore.portable.tables import is_table, predict_table
+from eigcore.portable.tables import beside, is_table, predict_table
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
@@ -122,7 +122,13 @@ class SpectralModel(Guaranteed):
         return self.from_static(self.static, params, self.provenance)
 
     def predict(
-        self, X: Any, backend: str | Backend | None = None, *, codes: bool = False
+        self,
+        X: Any,
+        backend: str | Backend | None = None,
+        *,
+        codes: bool = False,
+        exposure: Any = None,
+        offset: Any = None,
     ) -> Array:
         """Predictions in units of the target, or probabilities of ``classes[1]`` or of each class.
 
@@ -137,6 +143,10 @@ class SpectralModel(Guaranteed):
         codes : bool
             Whether category columns of an array hold codes, as from ``encoding.table(data)``;
             otherwise they hold levels.
+        exposure : numbers (...), or the name of a column of X, optional
+            Multiplies each prediction: a total over the exposure. Default: per unit of exposure.
+        offset : numbers (...), or the name of a column of X, optional
+            Added to each decision, before the link. Default: zeros.
 
         Returns
         -------
@@ -147,7 +157,14 @@ class SpectralModel(Guaranteed):
         InvalidInput, NonFiniteInput
             See `Encoding.table` and `eigcore.evaluate`.
         """
-        return self._run(forward, X, backend, codes)
+        if offset is None and exposure is None:
+            return self._run(forward, X, backend, codes)
+        found = self._run(forward if offset is None else decision, X, backend, codes)
+        chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
+        if offset is not None:
+            found = found + beside(X, "offset", offset, found, chosen)
+            found = link_inverse(self.static.link, found, chosen)
+        return found if exposure is None else found * beside(X, "exposure", exposure, found, chosen)
 
     def decision(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False

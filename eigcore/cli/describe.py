@@ -56,11 +56,20 @@ def describe(model: SpectralModel) -> dict[str, Any]:
     neutral = model.provenance.get("neutral", ())
     return {
         "target": static.target_name or "a number",
-        "prediction": _LINKS[static.link].format(classes=static.classes, listed=listed),
+        "prediction": _prediction(model).format(classes=static.classes, listed=listed),
         "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
         "members": [f"{count} of {spec}" for spec, count in specs.items()],
         "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
     }
+
+
+def _prediction(model: SpectralModel) -> str:
+    """Say what a prediction is, with fields for the classes."""
+    static, exposure = model.static, model.provenance.get("exposure")
+    found = _LINKS[static.link]
+    if static.link == "logistic" and not static.classes:
+        found = "a proportion"
+    return found + (", per unit of exposure" if exposure else "")
 
 
 def _short(value: Any) -> str:

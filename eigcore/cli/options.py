@@ -11,8 +11,9 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, File, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.checks import Choice, Flag, Kind, Like, Names, Number, Whole
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
+from eigcore.fit.texts import File
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -22,6 +22,7 @@ from eigcore.encoding.write import check_output, write_table
 from eigcore.errors import InvalidInput, InvalidOption, UnseenLevels
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import check_names
 from eigcore.model import SpectralModel
 
@@ -53,6 +54,14 @@ def predict_command(
         Optional[list[str]],  # noqa: UP045 (typer reads the annotation at run time)
         typer.Option(metavar="COLUMN ...", help="Columns of the table to write as well, first."),
     ] = None,
+    exposure: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COLUMN", help="Predict totals over it, not per unit of exposure."),
+    ] = None,
+    offset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COLUMN", help="Column that is added to decisions, before the link."),
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
@@ -74,6 +83,9 @@ def predict_command(
         reading = _reading(chosen, loaded.encoding)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
+        more = {"exposure": exposure, "offset": offset}
+        for option, column in more.items():
+            check_names(option, [] if column is None else [column], rows.column_names)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
     unseen = loaded.encoding.unseen(rows)
     if unseen and strict:
@@ -82,10 +94,14 @@ def predict_command(
             "leave --strict out."
         )
     with warnings.catch_warnings(action="ignore", category=UnseenLevels):
-        values = np.asarray(loaded.predict(rows, backend=backend))
+        given: dict[str, Any] = {
+            name: _numbers(name, column, rows) for name, column in more.items()
+        }
+        values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded.static.classes), place)
-        record = {"output": str(output), "rows": len(values), "backend": backend}
+        record: dict[str, Any] = {"output": str(output), "rows": len(values), "backend": backend}
+        record["per"] = loaded.provenance.get("exposure") if exposure is None else None
         record["unseen"] = {
             name: {str(level): count for level, count in levels.items()}
             for name, levels in unseen.items()
@@ -100,6 +116,11 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
     else:
         place = "standard output" if record["output"] == str(STANDARD) else record["output"]
         show.line(f"{record['rows']} predictions by {record['backend']}, saved: {place}")
+        if record["per"]:
+            show.line(
+                "Predictions are per unit of exposure, as the model was fitted. For totals, type "
+                "--exposure COLUMN."
+            )
         if record["unseen"]:
             show.line(unseen_message(record["unseen"]))
 
@@ -113,6 +134,13 @@ def _reading(options: FitOptions, encoding: Encoding) -> Reading:
     given = {name: getattr(options, name) for name in READING}
     numbers = tuple(name for name in encoding.names if name not in text)
     return Reading(**given, codes=codes, text=text, numbers=numbers)
+
+
+def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:
+    """Cells (rows,) of the column for an option; None: no column."""
+    if column is None:
+        return None
+    return getattr(Beside(**{option: rows.column(column)}).read(rows.num_rows), option)
 
 
 def _check_kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> None:

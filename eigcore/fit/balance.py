@@ -49,6 +49,7 @@ class Sums(NamedTuple):
     def of(cls, link: str, decision: np.ndarray, target: Target) -> Sums:
         """Sums over rows with these decisions (rows,) or (rows, outputs)."""
         value = decision.reshape(len(decision), -1)
+        value = value if target.offset is None else value + target.offset[:, None]
         with np.errstate(over="ignore"):
             p = link_inverse(link, value, get_backend("numpy"))
         w = np.ones(len(value)) if target.weights is None else target.weights
@@ -62,7 +63,12 @@ class Sums(NamedTuple):
 
     def plus(self, other: Sums) -> Sums:
         """Return the sums over both."""
-        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+        return Sums(
+            self.weight + other.weight,
+            self.wanted + other.wanted,
+            self.predicted + other.predicted,
+            self.curvature + other.curvature,
+        )
 
     def can_balance(self, link: str) -> bool:
         """Whether a finite shift balances: not if every target is 0, or a class has no rows."""

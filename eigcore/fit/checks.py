@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import math
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -171,71 +169,22 @@ class Fields(Kind):
 
 
 @dataclass(frozen=True)
-class Text(Kind):
-    """Any text: a name that is looked up later."""
+class ClassWeights(Kind):
+    """The word balanced, or a positive number for some classes."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "a name"
+        return "balanced, or a mapping of classes to positive numbers"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        return isinstance(value, str)
+        if isinstance(value, Mapping):
+            return all(Number(positive=True).accepts(each) for each in value.values())
+        return isinstance(value, str) and value == "balanced"
 
-
-@dataclass(frozen=True)
-class File(Kind):
-    """A path."""
-
-    def expected(self) -> str:
-        """See `Kind.expected`."""
-        return "a path"
-
-    def accepts(self, value: Any) -> bool:
-        """See `Kind.accepts`."""
-        return isinstance(value, (str, os.PathLike))
-
-    def plain(self, value: Any) -> str:
+    def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
-        return os.fspath(value)
-
-
-@dataclass(frozen=True)
-class Character(Kind):
-    """One character between cells; a tabulator may be written as a backslash and t."""
-
-    def expected(self) -> str:
-        """See `Kind.expected`."""
-        return "one character, such as a comma, a semicolon or \\t"
-
-    def accepts(self, value: Any) -> bool:
-        """See `Kind.accepts`."""
-        plain = isinstance(value, str) and value.isascii() and not value.isalnum()
-        return plain and (value == r"\t" or (len(value) == 1 and value not in "\r\n\"'+-"))
-
-    def plain(self, value: Any) -> str:
-        """See `Kind.plain`."""
-        return "\t" if value == r"\t" else value
-
-
-@dataclass(frozen=True)
-class Codec(Kind):
-    """The name of an encoding of text that Python knows."""
-
-    def expected(self) -> str:
-        """See `Kind.expected`."""
-        return "the name of an encoding of text"
-
-    def accepts(self, value: Any) -> bool:
-        """See `Kind.accepts`."""
-        try:
-            return isinstance(value, str) and isinstance(codecs.decode(b"", value), str)
-        except (LookupError, TypeError, ValueError):
-            return False
-
-    def plain(self, value: Any) -> str:
-        """See `Kind.plain`."""
-        return codecs.lookup(value).name
+        return value if isinstance(value, str) else {k: float(w) for k, w in value.items()}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from eigcore.fit.balance import balanced
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
 from eigcore.fit.options import FitOptions
@@ -21,14 +22,14 @@ from eigcore.fit.search.selection import without_useless
 
 
 def fit_table(
-    table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+    table: Any, target: Any, beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit the rows that are not held out; for the parameters see `eigcore.fit.fit`."""
     try:
         context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     except KeyboardInterrupt:
         context.interrupted = True
-    whole = Problem.of(table, target, weights, options, context)
+    whole = Problem.of(table, target, beside, options, context)
     whole, fitted = whole.split()
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores

@@ -34,7 +34,7 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
     found = {"R²" if loss.name == "squared" else "D²": explained(loss, value, targets)}
     if loss.link not in ("log", "logistic"):
         return found
-    y = targets.target
+    y, value = targets.target, targets.moved(value)
     w = np.ones(len(y)) if targets.weights is None else targets.weights
     with np.errstate(over="ignore"):
         mean = np.exp(value) if loss.link == "log" else 0.5 * (1.0 + np.tanh(0.5 * value))

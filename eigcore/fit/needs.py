@@ -43,6 +43,18 @@ NEEDS = (
         "a delta of {o.delta}",
     ),
     Need(
+        "variance_power",
+        lambda o: o.loss == "tweedie",
+        ("loss", "tweedie there", "tweedie"),
+        "a variance_power of {o.variance_power}",
+    ),
+    Need(
+        "class_weight",
+        lambda o: o.loss is None or LOSSES[o.loss].classified,
+        ("loss", "logistic or multinomial there", "logistic"),
+        "weights of classes",
+    ),
+    Need(
         "classes",
         lambda o: o.loss is None or LOSSES[o.loss].classified,
         ("loss", "multinomial there", "multinomial"),

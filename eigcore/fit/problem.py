@@ -18,6 +18,7 @@ from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
 from eigcore.fit.constraints import USUAL_DIM, Constraints
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.encode import Sum, encode
 from eigcore.fit.data.kinds import column_notes
 from eigcore.fit.data.moments import Moments
@@ -41,6 +42,7 @@ class Problem:
     notes : sentences about what was done to the table
     fast : whether a kernel computes a pass over encoded rows
     sampled_from : number of rows of which these are a sample; None: these are all rows
+    beside : names of the exposure and the offset, if they were given
     """
 
     encoding: Encoding
@@ -53,10 +55,11 @@ class Problem:
     notes: tuple[str, ...] = ()
     fast: bool = False
     sampled_from: int | None = None
+    beside: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(
-        cls, table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+        cls, table: Any, target: Any, beside: Beside, options: FitOptions, context: Context
     ) -> Problem:
         """Read and check a table, as for `eigcore.fit.fit`.
 
@@ -65,7 +68,7 @@ class Problem:
         InvalidInput
             A table, column, target or option that cannot be used.
         """
-        read = Table.of(table, target, weights, options)
+        read = Table.of(table, target, beside, options)
         columns = read.columns(options.keep_constant)
         encoding = Encoding(tuple(columns), tuple(read.cells))
         own = Target.of(read, options)
@@ -80,8 +83,9 @@ class Problem:
             constraints,
             options,
             context,
-            notes=(*read.notes, *own.notes(options), *notes),
+            notes=(*read.notes, *own.notes(options, beside), *notes),
             fast=kernel_serves(spec, context.backend),
+            beside=tuple(beside.told.items()),
         )
 
     def __len__(self) -> int:
@@ -108,9 +112,15 @@ class Problem:
         """Return the problem of some of the rows."""
         return replace(self, numbers=self.numbers[rows], target=self.target.part(rows))
 
-    def batch(self, numbers: np.ndarray, values: np.ndarray) -> Problem:
-        """Return the problem with other rows: numbers (n, columns), target values (n,)."""
-        return replace(self, numbers=numbers, target=replace(self.target, values=values))
+    def batch(
+        self,
+        numbers: np.ndarray,
+        values: np.ndarray,
+        weights: np.ndarray | None,
+        offset: np.ndarray | None,
+    ) -> Problem:
+        """Return the problem with other rows: numbers (n, columns), and as in the target (n,)."""
+        return replace(self, numbers=numbers, target=self.target.of_rows(values, weights, offset))
 
     def split(self) -> tuple[Problem, np.ndarray]:
         """Return the problem scaled by the rows to fit, and a mask (rows,) bool of these rows.

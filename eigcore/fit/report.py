@@ -142,7 +142,9 @@ def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss)
     named = {name: (each, held.get(name, float("nan"))) for name, each in known.items()}
     if not isinstance(loss, (Logistic, Multinomial)):
         return Errors(*plain, metrics=named)
-    right = [(loss.right(own, wanted.target), wanted.weights) for own, wanted in parts]
+    right = [
+        (loss.right(wanted.moved(own), wanted.target), wanted.weights) for own, wanted in parts
+    ]
     return Errors(*plain, *(_accuracy(*each) for each in right), metrics=named)
 
 

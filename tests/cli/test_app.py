@@ -88,8 +88,8 @@ def test_fit_of_a_stream_goes_on_from_its_checkpoint(cars, capfd):
 def test_options_of_a_stream_and_of_a_table_do_not_mix(cars, capfd):
     assert fit(cars, "--stream", "--budget", "5") == 2
     assert "--budget cannot be used with --stream. Leave --budget out." in capfd.readouterr().err
-    assert fit(cars, "--stream", "--weights", "weight") == 2
-    assert "--weights cannot be used with --stream. Leave --weights" in capfd.readouterr().err
+    assert fit(cars, "--stream", "--weights", "wait") == 2
+    assert "--weights names 'wait', which is not a column" in capfd.readouterr().err
     assert fit(cars, "--epochs", "2") == 2
     assert (
         "--epochs cannot be used without --stream. Leave --epochs out, or add --stream"
@@ -145,6 +145,24 @@ def test_many_classes_are_predicted_with_the_probability_of_each(cars):
     assert (found["prediction"] == kinds).mean() > 0.8
     probability = found[[f"probability of {kind}" for kind in ("low", "middle", "top")]]
     assert np.allclose(probability.sum(axis=1), 1.0)
+
+
+def test_an_exposure_of_the_command_gives_rates_and_on_request_totals(cars, capfd):
+    options = ["--loss", "gamma", "--exposure", "power", "--dim", "2", "--json", *QUICK]
+    assert fit(cars, *options) == 0
+    report = json.loads(capfd.readouterr().out)["report"]
+    assert {"D²", "Gini", "observed/expected"} <= set(report["model"]["metrics"])
+    assert any("per unit of exposure" in note for note in report["notes"])
+    model, rates, totals = (str(cars.with_name(n)) for n in ("cars.eig", "r.csv", "t.csv"))
+    assert main(["predict", model, str(cars), "-o", rates]) == 0
+    assert "For totals, type --exposure COLUMN" in capfd.readouterr().out
+    assert main(["predict", model, str(cars), "-o", totals, "--exposure", "power"]) == 0
+    assert "per unit" not in capfd.readouterr().out
+    one, other, power = (read(each) for each in (rates, totals, cars))
+    ratio = other["prediction"].to_numpy() / one["prediction"].to_numpy()
+    assert np.allclose(ratio, power["power"].to_numpy())
+    assert main(["predict", model, str(cars), "-o", totals, "--exposure", "pow"]) == 2
+    assert "--exposure names 'pow', which is not a column" in capfd.readouterr().err
 
 
 def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):

@@ -81,7 +81,7 @@ def test_budgets_and_streams_balance_on_all_their_rows(rows):
 
 def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
     class Target:
-        weights = None
+        weights = offset = None
 
         def __init__(self, values):
             self.values = np.array(values, float)

@@ -156,12 +156,9 @@ class Descent:
             return found
 
     def _sums(self, model: SpectralModel, rows: np.ndarray, shift: np.ndarray) -> Sums:
-        problem = self._batch(rows)
+        problem = self.sampled.batch(self.problem, rows)
         value = decisions(model, problem).reshape(len(rows), -1) + shift
         return Sums.of(model.static.link, value, problem.target)
-
-    def _batch(self, rows: np.ndarray) -> Problem:
-        return self.problem.batch(np.ascontiguousarray(rows[:, :-1]), rows[:, -1])
 
     def _block(self, rows: np.ndarray) -> None:
         context, at = self.context, self.state.at
@@ -189,7 +186,7 @@ class Descent:
         return (at.epoch + float(inside / self.ends[-1])) / self.epochs
 
     def _step(self, batch: np.ndarray, done: float) -> None:
-        rows = self._batch(batch)
+        rows = self.sampled.batch(self.problem, batch)
         at, levels = self.state.at, []
         at.count, at.batch = at.count + 1, at.batch + 1
         length = rate(self.options.learning_rate, done)
