@@ -101,7 +101,8 @@ def predict_command(
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded.static.classes), place)
         record: dict[str, Any] = {"output": str(output), "rows": len(values), "backend": backend}
-        record["per"] = loaded.provenance.get("exposure") if exposure is None else None
+        if exposure is None and "exposure" in loaded.provenance:
+            record["per"] = loaded.provenance["exposure"]
         record["unseen"] = {
             name: {str(level): count for level, count in levels.items()}
             for name, levels in unseen.items()
@@ -116,7 +117,7 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
     else:
         place = "standard output" if record["output"] == str(STANDARD) else record["output"]
         show.line(f"{record['rows']} predictions by {record['backend']}, saved: {place}")
-        if record["per"]:
+        if "per" in record:
             show.line(
                 "Predictions are per unit of exposure, as the model was fitted. For totals, type "
                 "--exposure COLUMN."

@@ -148,21 +148,21 @@ def test_many_classes_are_predicted_with_the_probability_of_each(cars):
 
 
 def test_an_exposure_of_the_command_gives_rates_and_on_request_totals(cars, capfd):
-    options = ["--loss", "gamma", "--exposure", "power", "--dim", "2", "--json", *QUICK]
-    assert fit(cars, *options) == 0
+    path = changed(cars, years=np.linspace(0.5, 2.0, 120))
+    options = ["--loss", "gamma", "--exposure", "years", "--drop-columns", "thirsty", "--json"]
+    assert fit(path, *options) == 0
     report = json.loads(capfd.readouterr().out)["report"]
     assert {"D²", "Gini", "observed/expected"} <= set(report["model"]["metrics"])
     assert any("per unit of exposure" in note for note in report["notes"])
-    model, rates, totals = (str(cars.with_name(n)) for n in ("cars.eig", "r.csv", "t.csv"))
-    assert main(["predict", model, str(cars), "-o", rates]) == 0
+    model, rates, totals = (cars.with_name(n) for n in ("cars.eig", "r.csv", "t.csv"))
+    assert run("predict", model, path, "-o", rates) == 0
     assert "For totals, type --exposure COLUMN" in capfd.readouterr().out
-    assert main(["predict", model, str(cars), "-o", totals, "--exposure", "power"]) == 0
+    assert run("predict", model, path, "-o", totals, "--exposure", "years") == 0
     assert "per unit" not in capfd.readouterr().out
-    one, other, power = (read(each) for each in (rates, totals, cars))
-    ratio = other["prediction"].to_numpy() / one["prediction"].to_numpy()
-    assert np.allclose(ratio, power["power"].to_numpy())
-    assert main(["predict", model, str(cars), "-o", totals, "--exposure", "pow"]) == 2
-    assert "--exposure names 'pow', which is not a column" in capfd.readouterr().err
+    ratio = pd.read_csv(totals).prediction / pd.read_csv(rates).prediction
+    assert np.allclose(ratio, np.linspace(0.5, 2.0, 120))
+    assert run("predict", model, path, "-o", totals, "--exposure", "yers") == 2
+    assert "--exposure names 'yers', which is not a column" in capfd.readouterr().err
 
 
 def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):
