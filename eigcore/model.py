@@ -19,7 +19,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.methods import Guaranteed
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
-from eigcore.portable.predict import Forward, decision, forward, link_inverse
+from eigcore.portable.predict import Forward, answer, decision, forward, link_inverse
 from eigcore.portable.tables import beside, is_table, predict_table
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
@@ -44,6 +44,7 @@ class SpectralModel(Guaranteed):
         of the second; one per output for link "softmax", where it holds the probability of each
     provenance : mapping of JSON values: versions, seed, rows and other facts about the fit
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
+    clip : (float, float), least and largest prediction, infinite for no bound. Default: none
 
     Raises
     ------
@@ -63,6 +64,7 @@ class SpectralModel(Guaranteed):
         classes: Sequence[Any] = (),
         provenance: Mapping[str, Any] | None = None,
         weights: Sequence[float] | None = None,
+        clip: tuple[float, float] | None = None,
     ) -> None:
         specs = tuple(spec for spec, _ in members)
         if encoding is None:
@@ -76,6 +78,7 @@ class SpectralModel(Guaranteed):
             link,
             target_name,
             tuple(c.item() if isinstance(c, np.generic) else c for c in classes),
+            clip,
         )
         self.params = tuple(checked_params(spec, params) for spec, params in members)
         self.provenance = plain_json(provenance or {})
@@ -100,6 +103,7 @@ class SpectralModel(Guaranteed):
             classes=static.classes,
             provenance=provenance,
             weights=static.weights,
+            clip=static.clip,
         )
 
     @property
@@ -163,7 +167,7 @@ class SpectralModel(Guaranteed):
         chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
         if offset is not None:
             found = found + beside(X, "offset", offset, found, chosen)
-            found = link_inverse(self.static.link, found, chosen)
+            found = answer(self.static, found, chosen)
         return found if exposure is None else found * beside(X, "exposure", exposure, found, chosen)
 
     def decision(

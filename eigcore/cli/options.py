@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -27,6 +27,7 @@ _METAVARS = {
     "budget_seconds": "SECONDS",
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
+    "clip": "LOW,HIGH",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -72,6 +73,8 @@ class Flags(Dialect):
 
 
 def _typed(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
+        return ",".join(f"{each:g}" for each in value)
     values = value if isinstance(value, (list, tuple)) else [value]
     return " ".join("$'\\t'" if each == "\t" else shlex.quote(str(each)) for each in values)
 
@@ -112,6 +115,8 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(kind: Kind, value: Any) -> Any:
+    if isinstance(kind, Ends) and value is not None:
+        return tuple(value.split(","))
     number = _NUMBERS.get(type(kind))
     if number is None or value is None:
         return value

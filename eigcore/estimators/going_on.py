@@ -87,6 +87,7 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
     found |= {name: _common([getattr(s, name) for s in known.settings]) for name in _SETTINGS}
     return found | {
         "loss": loss.name,
+        "clip": model.static.clip,
         "n_estimators": len(model.members),
         "shape": constraints.shape,
         "monotone": _signed(constraints.increasing, constraints.decreasing),

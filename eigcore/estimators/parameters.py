@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Number, Whole
+from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
@@ -183,6 +183,8 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield StrOptions(set(kind.words))
     elif isinstance(kind, Text):
         yield str
+    elif isinstance(kind, Ends):
+        yield from (tuple, list)
     elif isinstance(kind, ClassWeights):
         yield from (Mapping, StrOptions({"balanced"}))
     if option.optional:

@@ -20,7 +20,7 @@ from eigcore.fit.origin import origin
 from eigcore.model import SpectralModel
 
 
-@has_parameters("loss", "quantile", "delta", "variance_power", *COMMON)
+@has_parameters("loss", "quantile", "delta", "variance_power", "clip", *COMMON)
 class SpectralRegressor(RegressorMixin, SpectralEstimator):
     """Regression with an average of eigenvalue neurons; see `eigcore.fit.fit`.
 

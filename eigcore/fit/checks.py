@@ -188,6 +188,33 @@ class ClassWeights(Kind):
 
 
 @dataclass(frozen=True)
+class Ends(Kind):
+    """A lower and an upper end, or None for an open end; also as the text LOW,HIGH."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a lower and a larger upper end, one of which may be left open"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if isinstance(value, str) or not isinstance(value, Collection) or len(value) != 2:
+            return False
+        if any(isinstance(end, (bool, np.bool_)) for end in value):
+            return False
+        try:
+            low, high = self.plain(value)
+        except (TypeError, ValueError):
+            return False
+        return low < high and (low > -math.inf or high < math.inf)
+
+    def plain(self, value: Any) -> tuple[float, float]:
+        """See `Kind.plain`."""
+        low, high = value
+        open_ = (None, "")
+        return -math.inf if low in open_ else float(low), math.inf if high in open_ else float(high)
+
+
+@dataclass(frozen=True)
 class Like(Kind):
     """An object of the class that ``make`` returns; True means a default one, False means None."""
 

@@ -18,6 +18,7 @@ from eigcore.errors import MisplacedOption
 from eigcore.fit.checks import (
     Choice,
     ClassWeights,
+    Ends,
     Fields,
     Flag,
     Kind,
@@ -134,6 +135,12 @@ class FitOptions:
         "balanced",
         "Factors of the weights of rows by their class, or balanced: all classes get the same sum "
         "of weights. Probabilities are those of the weighted rows; None: 1.",
+    )
+    clip: tuple[float, float] | None = _option(
+        None,
+        Ends(),
+        (0.0, 100.0),
+        "Least and largest prediction, in units of the target; None at either end: no bound there.",
     )
     classes: Sequence[Any] | None = _option(
         None,

@@ -16,6 +16,7 @@ from eigcore.fit.metrics import metrics
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel
+from eigcore.portable.predict import decision_ends
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,11 @@ def report(
 
 def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Errors:
     """Errors of a model on the rows of a problem; fitted: (rows,) bool."""
-    return _errors(decisions(model, problem), problem.target.observed, fitted, problem.loss)
+    targets, (low, high) = problem.target.observed, decision_ends(model.static)
+    value = np.clip(targets.moved(decisions(model, problem)), low, high)
+    return _errors(
+        value if targets.offset is None else value - targets.offset, targets, fitted, problem.loss
+    )
 
 
 def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss) -> Errors:

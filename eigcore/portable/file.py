@@ -22,8 +22,8 @@ from eigcore.errors import InvalidInput, ModelFileError
 from eigcore.writing import write_whole
 
 FORMAT = "eigcore-model"
-VERSION = "1.2"
-"""Version 1.1 added the link "softmax", 1.2 added projections."""
+VERSION = "1.3"
+"""Version 1.1 added the link "softmax", 1.2 projections, 1.3 clip and outside."""
 KEY = "eigcore"
 """The only entry of the metadata: with more, equal models could give different files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}

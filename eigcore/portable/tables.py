@@ -20,7 +20,7 @@ from eigcore.encoding.levels import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
 from eigcore.errors import InvalidInput, NonFiniteInput, UnseenLevels
 from eigcore.portable.description import Described, ModelStatic
-from eigcore.portable.predict import Forward, combine, forward, link_inverse
+from eigcore.portable.predict import Forward, answer, combine, forward
 
 CELLS = 2**20
 """Number of encoded numbers per chunk of rows."""
@@ -52,8 +52,7 @@ def predict_table(
         params = [own for _, own in model.members]
         chunks = _chunks(static, flat, backend)
         found = np.concatenate([rows_decision(static, params, rows) for rows in chunks])
-    link = static.link if function is forward else "identity"
-    whole = link_inverse(link, found, get_backend("numpy"))
+    whole = answer(static, found, get_backend("numpy")) if function is forward else found
     return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
 
 

@@ -218,3 +218,37 @@ def test_frameworks_take_exposure_and_offset(policies):
     assert np.allclose(found.detach().numpy(), wanted)
     found.sum().backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_predictions_have_the_bounds_that_were_asked_for(policies, tmp_path):
+    table, _, claims, _ = policies
+    free = fit(table, claims, loss="poisson", **QUICK).model
+    least, most = clip = tuple(np.quantile(free.predict(table), (0.2, 0.8)).tolist())
+    model = fit(table, claims, loss="poisson", clip=clip, **QUICK).model
+    wanted = np.clip(free.predict(table), *clip)
+    assert (wanted == least).any()
+    assert (wanted == most).any()
+    model.save(tmp_path / "m.eig")
+    again = SpectralModel.load(tmp_path / "m.eig")
+    assert np.array_equal(again.predict(table), wanted)
+    assert again.to_bytes() == model.to_bytes()
+    assert np.array_equal(model.decision(table), free.decision(table))
+    assert np.allclose(model.explain(table).prediction, wanted, rtol=1e-12)
+    box = {"age": 3.0, "power": 10.0}
+    own, other = (m.certify(x=table, radius=box).local for m in (model, free))
+    assert np.array_equal(own.lower, np.clip(other.lower, *clip))
+    assert np.array_equal(own.upper, np.clip(other.upper, *clip))
+    ends = model.range({"age": (18, 80), "power": (40, 200)}, budget_seconds=0.2)
+    assert least <= ends.predicted_lower <= ends.predicted_upper <= most
+    low, high = model.change("age", 20, 70).prediction
+    assert low <= 1.0 <= high
+    half, _ = resume(again, table, claims, max_iter=0)
+    assert half.static.clip == clip
+    with pytest.raises(InvalidOption, match="clip is given; expected none for three classes"):
+        fit(table, np.array(["a", "b", "c"])[claims % 3], clip=(0, 0.5), **QUICK)
+    for kind in ("torch", "jax"):
+        pytest.importorskip(kind)
+    X = np.stack(list(table.values()), 1)[:20]
+    net, (params, apply) = model.to("torch"), model.to("jax")
+    assert np.allclose(net(__import__("torch").tensor(X)).detach().numpy(), wanted[:20])
+    assert np.allclose(np.asarray(apply(params, X)), wanted[:20])

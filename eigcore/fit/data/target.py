@@ -71,6 +71,9 @@ class Target:
             if given is not None and (loss.outputs > 1 or (classes and option == "exposure")):
                 expected = "none for a target of classes, which no number divides or moves"
                 raise InvalidOption(option, given, expected, None, "is given")
+        if options.clip is not None and loss.outputs > 1:
+            expected = "none for three classes or more, whose probabilities have the sum 1"
+            raise InvalidOption("clip", options.clip, expected, None, "is given")
         if exposure is not None:
             values = values / exposure
         shares = class_weights(options, table.target_name, values, weights, classes)

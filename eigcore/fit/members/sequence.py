@@ -58,6 +58,7 @@ class Ensemble(NamedTuple):
             link=target.loss.link,
             target_name=target.name,
             classes=target.classes,
+            clip=problem.options.clip,
             provenance=provenance(problem, self.settings, pieces),
         )
 
