@@ -93,7 +93,9 @@ def _column(column: Column, neutral: bool) -> dict[str, Any]:
     elif isinstance(column, PiecewiseLinear):
         holds = f"numbers, {len(column.knots) - 1} pieces"
         values = f"{column.knots[0]:g} … {column.knots[-1]:g}"
+        values += ", goes on" * (column.tails == "linear")
     elif isinstance(column, Linear):
         holds = "numbers, linear"
+    values += ", others refused" * (column.outside == "refuse")
     absent = absent if column.missing else "an error"
     return {"holds": holds, "values": values, "missing": absent, "unseen": unseen}

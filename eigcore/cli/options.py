@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Tails, Whole
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -28,6 +28,7 @@ _METAVARS = {
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
     "clip": "LOW,HIGH",
+    "tails": "WORD|F=WORD,...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -73,6 +74,8 @@ class Flags(Dialect):
 
 
 def _typed(value: Any) -> str:
+    if isinstance(value, dict):
+        return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
         return ",".join(f"{each:g}" for each in value)
     values = value if isinstance(value, (list, tuple)) else [value]
@@ -117,6 +120,8 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Ends) and value is not None:
         return tuple(value.split(","))
+    if isinstance(kind, Tails) and value is not None and "=" in value:
+        return dict(each.rpartition("=")[::2] for each in value.split(","))
     number = _NUMBERS.get(type(kind))
     if number is None or value is None:
         return value

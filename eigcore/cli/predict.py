@@ -18,6 +18,7 @@ from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import as_written, read_table
 from eigcore.encoding.levels import unseen_message
+from eigcore.encoding.read import outside_message
 from eigcore.encoding.write import check_output, write_table
 from eigcore.errors import InvalidInput, InvalidOption, UnseenLevels
 from eigcore.fit import FitOptions
@@ -87,7 +88,7 @@ def predict_command(
         for option, column in more.items():
             check_names(option, [] if column is None else [column], rows.column_names)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
-    unseen = loaded.encoding.unseen(rows)
+    unseen, outside = loaded.encoding.unseen(rows), loaded.encoding.outside(rows)
     if unseen and strict:
         raise InvalidInput(
             f"{unseen_message(unseen)} Expected levels of the fitted rows. Correct the table, or "
@@ -107,6 +108,9 @@ def predict_command(
             name: {str(level): count for level, count in levels.items()}
             for name, levels in unseen.items()
         }
+        record["outside"] = outside
+        if outside and not as_json:
+            show.line(outside_message(loaded.encoding, outside))
         _report(record, as_json)
 
 

@@ -103,7 +103,7 @@ def balancing(
 def decisions(model: SpectralModel, problem: Problem) -> np.ndarray:
     """Decisions (rows,) or (rows, outputs) float64 of a model on the rows of a problem."""
     context = problem.context
-    rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
+    rows = Rows(model.encoding.permissive, problem.numbers, context.backend, context.dtype(0))
     return rows_decision(model.static, model.params, rows)
 
 

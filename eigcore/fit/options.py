@@ -26,6 +26,7 @@ from eigcore.fit.checks import (
     Names,
     Number,
     Option,
+    Tails,
     Values,
     Where,
     Whole,
@@ -135,6 +136,14 @@ class FitOptions:
         "balanced",
         "Factors of the weights of rows by their class, or balanced: all classes get the same sum "
         "of weights. Probabilities are those of the weighted rows; None: 1.",
+    )
+    tails: Any = _option(
+        None,
+        Tails(),
+        "linear",
+        "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
+        "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. None: "
+        "constant, or linear with a shape.",
     )
     clip: tuple[float, float] | None = _option(
         None,

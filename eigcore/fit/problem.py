@@ -7,6 +7,7 @@ derive others from it: other rows, another encoding, further constraints.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,13 +16,14 @@ import numpy as np
 
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
-from eigcore.errors import InvalidTable
+from eigcore.errors import InvalidOption, InvalidTable
 from eigcore.fit.constraints import USUAL_DIM, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.encode import Sum, encode
 from eigcore.fit.data.kinds import column_notes
 from eigcore.fit.data.moments import Moments
+from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Loss
@@ -71,6 +73,7 @@ class Problem:
         read = Table.of(table, target, beside, options)
         columns = read.columns(options.keep_constant)
         encoding = Encoding(tuple(columns), tuple(read.cells))
+        _check_tails(options, encoding)
         own = Target.of(read, options)
         constraints = Constraints.of(options, encoding, own.loss.outputs)
         pairs = zip(read.cells.items(), columns, strict=True)
@@ -145,10 +148,14 @@ class Problem:
         scaling = self.target.part(fitted).own_scaling
         return replace(self, target=replace(self.target, scaling=scaling)), fitted
 
-    def encoded(self, knots: int, linear_tails: bool = False) -> Problem:
+    def encoded(self, knots: int) -> Problem:
         """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""
-        tails = linear_tails or self.constraints.shape is not None
-        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, tails))
+        shaped = self.constraints.shape is not None
+
+        def linear(name: str) -> bool:
+            return shaped or tails_of(self.options, name) == "linear"
+
+        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, linear))
 
     def without(self, labels: tuple[str, ...]) -> Problem:
         """Return the problem with columns that must have no effect."""
@@ -158,3 +165,26 @@ class Problem:
     def moments(self) -> Moments:
         """Moments of the terms and of the working target over these rows."""
         return Moments.of(self.encoding, self.numbers, self.target.working, self.target.weights)
+
+
+def _check_tails(options: FitOptions, encoding: Encoding) -> None:
+    """Raise InvalidOption for tails of what is no numeric column."""
+    if not isinstance(options.tails, Mapping):
+        return
+    pairs = zip(encoding.names, encoding.columns, strict=True)
+    numeric = [name for name, column in pairs if column.numeric]
+    for name, word in options.tails.items():
+        if name not in numeric:
+            near = nearest(name, numeric)
+            hint = f" (did you mean {near!r}?)" if near else ""
+            example = {near or numeric[0]: word} if numeric else None
+            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
+            expected = f"some of {listed(numeric)}" if numeric else "none, for no column is numeric"
+            raise InvalidOption("tails", options.tails, expected, example, problem)
+
+
+def tails_of(options: FitOptions, name: str) -> str:
+    """Name what numbers outside the fitted range mean in a column."""
+    usual = "linear" if options.shape else "constant"
+    given = options.tails or usual
+    return given.get(name, usual) if isinstance(given, Mapping) else given

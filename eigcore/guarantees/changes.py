@@ -141,8 +141,11 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
         low, high = low - far, high + far
     low, high = rounded_sum(low, high)
     each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
-    static, ends = model.static, (cells[a], cells[b], *each)
-    return Change(column, *ends, static.link, anywhere=True, clipped=static.clip is not None)
+    static = model.static
+    clipped = static.clip is not None
+    return Change(
+        column, cells[a], cells[b], each[0], each[1], static.link, anywhere=True, clipped=clipped
+    )
 
 
 def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:

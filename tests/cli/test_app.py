@@ -118,7 +118,13 @@ def test_predict_writes_one_row_per_row(cars, capfd, ending):
         {".parquet": table.to_parquet}.get(ending, table.to_feather)(source)
     assert run("predict", cars.with_name("cars.eig"), source, "-o", out, "--json") == 0
     record = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert record == {"output": str(out), "rows": 120, "backend": "numpy", "unseen": {}}
+    assert record == {
+        "output": str(out),
+        "rows": 120,
+        "backend": "numpy",
+        "unseen": {},
+        "outside": {},
+    }
     read = {".parquet": pd.read_parquet}.get(ending, pd.read_feather)
     read = pd.read_csv if ending.startswith(".csv") else read
     model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))

@@ -104,6 +104,7 @@ USELESS = {
     "quantile": ({"quantile": 0.9, "loss": "huber"}, "loss is 'huber' beside a quantile of 0.9"),
     "delta": ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
     "variance_power": ({"variance_power": 1.2}, "loss is left out beside a variance_power of 1.2"),
+    "tails": ({"tails": "refuse", "shape": "convex"}, "tails is 'refuse' beside shape convex"),
     "class_weight": (
         {"class_weight": "balanced", "loss": "squared"},
         "loss is 'squared' beside weights of classes",
