@@ -142,8 +142,8 @@ class FitOptions:
         Tails(),
         "linear",
         "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
-        "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. None: "
-        "constant, or linear with a shape.",
+        "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
+        "None: constant, or linear with a shape.",
     )
     clip: tuple[float, float] | None = _option(
         None,
