@@ -61,6 +61,7 @@ def _is_plain(encoding: Encoding, X: Any, codes: bool) -> bool:
     if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
         return False
     numeric = codes or all(column.numeric for column in encoding.columns)
+    numeric &= not any(column.outside for column in encoding.columns)
     return numeric and X.shape[1] == len(encoding.columns)
 
 

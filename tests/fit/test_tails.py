@@ -37,6 +37,8 @@ def test_each_column_goes_on_stays_or_refuses_as_it_was_told(slopes, knots, tmp_
     result.model.save(tmp_path / "m.eig")
     model = SpectralModel.load(tmp_path / "m.eig")
     assert at(model, a=9.0) == at(model, a=1.0)
+    with pytest.raises(InvalidInput, match=r"'b' holds 9"):
+        model.predict(np.array([[0.5, 9.0]]))
     with pytest.raises(InvalidInput, match=r"'b' holds 9 in row 0, one of 1 number\(s\) out"):
         at(model, b=9.0)
     assert np.isfinite(result.report.model.held_out)
