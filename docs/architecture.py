@@ -31,6 +31,7 @@ CAPTIONS = {
     "fit": "how a model is trained",
     "layers": "vectors to vectors",
     "cli": "the command eigcore",
+    "report": "one page about a model",
     "estimators": "scikit-learn",
     "plugin": "all that a backend may import",
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
@@ -39,7 +40,7 @@ COLOURS = {
     "#e8eef7": ("errors", "writing", "core", "dispatch", "api", "operators", "rmt"),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees",),
-    "#fbe9e4": ("fit", "estimators", "cli"),
+    "#fbe9e4": ("fit", "estimators", "report", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
 ORDER = [
@@ -52,6 +53,7 @@ ORDER = [
     "layers",
     "cli",
     "estimators",
+    "report",
     "plugin",
 ]
 """Rooms on the same floor from left to right: those with a long arrow stand at an edge."""

@@ -34,6 +34,7 @@ _ROOMS = (
     "layers",
     "operators",
     "plugin",
+    "report",
     "rmt",
     "testing",
 )
@@ -56,7 +57,18 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from eigcore import errors, estimators, fit, guarantees, layers, operators, plugin, rmt, testing
+    from eigcore import (
+        errors,
+        estimators,
+        fit,
+        guarantees,
+        layers,
+        operators,
+        plugin,
+        report,
+        rmt,
+        testing,
+    )
     from eigcore.api import (
         evaluate,
         jvp,

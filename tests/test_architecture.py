@@ -42,7 +42,7 @@ ORDER = [
     {"guarantees"},
     {"model"},
     {"fit", "layers"},
-    {"testing", "estimators", "plugin"},
+    {"testing", "estimators", "plugin", "report"},
     {"cli"},
     {"__main__"},
 ]

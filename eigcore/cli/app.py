@@ -13,6 +13,7 @@ import typer
 import eigcore
 from eigcore.cli import backends, demo, show
 from eigcore.cli.describe import show_command
+from eigcore.cli.explain import explain_command
 from eigcore.cli.options import FLAGS, Json, has_flags, numbers
 from eigcore.cli.places import (
     STANDARD,
@@ -23,8 +24,10 @@ from eigcore.cli.places import (
     table_file,
     written_file,
 )
-from eigcore.cli.predict import READING, predict_command
+from eigcore.cli.predict import predict_command
 from eigcore.cli.prove import certify_command, verify_command
+from eigcore.cli.reading import READING
+from eigcore.cli.report import report_command
 from eigcore.cli.spectrum import spectrum_command
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
@@ -152,6 +155,8 @@ app.command("predict")(predict_command)
 app.command("show")(show_command)
 app.command("certify")(certify_command)
 app.command("verify")(verify_command)
+app.command("explain")(explain_command)
+app.command("report")(report_command)
 app.command("spectrum")(spectrum_command)
 app.add_typer(backends.app, name="backends")
 

@@ -14,8 +14,7 @@ import typer
 from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file, written_file
-from eigcore.encoding import Categories, Encoding
-from eigcore.encoding.csv import Reading
+from eigcore.cli.reading import READING, reading_for
 from eigcore.encoding.files import as_written, read_table
 from eigcore.encoding.levels import unseen_message
 from eigcore.encoding.read import outside_message
@@ -26,9 +25,6 @@ from eigcore.fit.context import backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import check_names
 from eigcore.model import SpectralModel
-
-READING = ("sep", "decimal", "encoding")
-"""Options of a fit that say how a table is read."""
 
 
 @has_flags("backend", *READING)
@@ -81,7 +77,7 @@ def predict_command(
     loaded = SpectralModel.load(model)
     backend = backend_named(chosen.backend)
     with table_file(table) as file:
-        reading = _reading(chosen, loaded.encoding)
+        reading = reading_for(chosen, loaded)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
         more = {"exposure": exposure, "offset": offset}
@@ -128,17 +124,6 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
             )
         if record["unseen"]:
             show.line(unseen_message(record["unseen"]))
-
-
-def _reading(options: FitOptions, encoding: Encoding) -> Reading:
-    """Return how to read a table of the columns of a model: levels that are text stay text."""
-    kinds = zip(encoding.names, encoding.columns, strict=True)
-    levels = {name: each.levels for name, each in kinds if isinstance(each, Categories)}
-    text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
-    codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
-    given = {name: getattr(options, name) for name in READING}
-    numbers = tuple(name for name in encoding.names if name not in text)
-    return Reading(**given, codes=codes, text=text, numbers=numbers)
 
 
 def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:

@@ -1,0 +1,50 @@
+"""How the command reads a table of the columns of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eigcore.cli.places import table_file
+from eigcore.encoding import Categories
+from eigcore.encoding.csv import Reading
+from eigcore.encoding.files import read_table
+from eigcore.fit import FitOptions
+from eigcore.model import SpectralModel
+
+READING = ("sep", "decimal", "encoding")
+"""Options of a fit that say how a table is read."""
+
+
+def reading_for(
+    options: FitOptions,
+    model: SpectralModel,
+    target: str | None = None,
+    classes: Sequence[Any] = (),
+) -> Reading:
+    """Return how to read a table of the columns of a model: levels that are text stay text.
+
+    options : `READING` is used
+    target, classes : a column with true values, and its classes if it has any
+    """
+    encoding = model.encoding
+    kinds = zip(encoding.names, encoding.columns, strict=True)
+    levels = {name: each.levels for name, each in kinds if isinstance(each, Categories)}
+    if target is not None and classes:
+        levels[target] = tuple(classes)
+    text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
+    codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
+    given = {name: getattr(options, name) for name in READING}
+    wanted = (*encoding.names, target) if target is not None else encoding.names
+    numbers = tuple(name for name in wanted if name not in text)
+    return Reading(**given, codes=codes, text=text, numbers=numbers)
+
+
+def table_for(
+    options: FitOptions, model: SpectralModel, path: Path, target: str | None = None
+) -> Any:
+    """Read a table of the columns of a model, from a file or standard input."""
+    name = model.static.target_name if target is None else target
+    with table_file(path) as file:
+        return read_table(file, reading_for(options, model, name, model.static.classes))

@@ -1,0 +1,83 @@
+"""What a model holds, in words: for `eigcore show` and the report."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+from eigcore.encoding import Categories, Column, Linear, PiecewiseLinear
+from eigcore.model import SpectralModel
+
+_LEVELS = 8
+"""Largest number of levels to print."""
+_LINKS = {
+    "identity": "a number in its units",
+    "log": "a positive number in its units",
+    "logistic": "the probability of {classes[1]}, otherwise {classes[0]}",
+    "softmax": "the probabilities of {listed}",
+}
+
+
+def describe(model: SpectralModel) -> dict[str, Any]:
+    """Describe a model in words.
+
+    Returns
+    -------
+    dict
+        target, prediction: text. columns: list of dicts of text with name, holds, values, missing
+        and unseen. members: list of text. provenance: name -> text.
+    """
+    static, encoding = model.static, model.encoding
+    pairs = zip(encoding.names, encoding.columns, strict=True)
+    specs = collections.Counter(
+        f"order {spec.dim}, {spec.structure}, functional {spec.functional}, eigenvalue {spec.k}"
+        for spec in static.specs
+    )
+    classes = static.classes or tuple(range(max(2, model.outputs)))
+    listed = ", ".join(map(str, classes))
+    neutral = model.provenance.get("neutral", ())
+    return {
+        "target": static.target_name or "a number",
+        "prediction": _LINKS[static.link].format(classes=classes, listed=listed),
+        "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
+        "members": [f"{count} of {spec}" for spec, count in specs.items()],
+        "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
+    }
+
+
+def _prediction(model: SpectralModel) -> str:
+    """Say what a prediction is, with fields for the classes."""
+    static, exposure = model.static, model.provenance.get("exposure")
+    found = _LINKS[static.link]
+    if static.link == "logistic" and not static.classes:
+        found = "a proportion"
+    return found + (", per unit of exposure" if exposure else "")
+
+
+def _short(value: Any) -> str:
+    """Write a value of the provenance; equal values of all members are written once."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items() if each not in ([], {}))
+    if isinstance(value, list):
+        counts = collections.Counter(map(_short, value))
+        return "; ".join(f"{each} (of {count})" for each, count in counts.items())
+    return str(value)
+
+
+def _column(column: Column, neutral: bool) -> dict[str, Any]:
+    holds, values, unseen = type(column).__name__.lower(), "", ""
+    absent = "neutral" if neutral else "a matrix"
+    if isinstance(column, Categories):
+        holds = f"{len(column.levels)} categories"
+        values = ", ".join(map(str, column.levels[:_LEVELS]))
+        values += ", …" if len(column.levels) > _LEVELS else ""
+        unseen = "an error" if column.unseen == "refuse" else "neutral"
+    elif isinstance(column, PiecewiseLinear):
+        holds = f"numbers, {len(column.knots) - 1} pieces"
+        values = f"{column.knots[0]:g} … {column.knots[-1]:g}"
+        values += ", goes on" * (column.tails == "linear")
+    elif isinstance(column, Linear):
+        holds = "numbers, linear"
+    values += ", others refused" * (column.outside == "refuse")
+    absent = absent if column.missing else "an error"
+    return {"holds": holds, "values": values, "missing": absent, "unseen": unseen}

@@ -1,0 +1,139 @@
+"""The report: one page that needs no network and no server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import eigcore
+from eigcore.errors import EigcoreError, InvalidInput
+from eigcore.model import SpectralModel
+from eigcore.report import facts, figures
+from eigcore.report.cases import cases
+from eigcore.report.describe import describe
+from eigcore.report.live import live_data
+from eigcore.report.numerals import plain
+from eigcore.report.private import LEAST
+from eigcore.report.scores import FOLDS, Seen, errors
+
+LONGEST, LONGEST_LIVE = 300_000, 1_500_000
+"""Bytes of a page, and of a page that computes."""
+_HERE = Path(__file__).parent
+
+
+def report(
+    model: SpectralModel,
+    table: Any,
+    target: str | None = None,
+    *,
+    live: bool = False,
+    show_rows: bool = False,
+    file: str = "model.eig",
+    source: Mapping[str, str] | None = None,
+) -> str:
+    """Return a page about a model and a table: errors, guarantees, pictures, predictions explained.
+
+    The page is one HTML document without scripts, unless `live`, and loads nothing. It holds no row
+    of the table: cells are told as bins of at least five rows. The same model and table always give
+    the same page.
+
+    Parameters
+    ----------
+    model : SpectralModel
+    table : table
+        See `Encoding.table`; with the target for errors and residuals.
+    target : str, optional
+        Column with the true values. Default: the one that the model was fitted to, if it is there.
+    live : bool
+        Whether the page computes predictions, spectra, proven slopes and contributions of the row
+        that its reader chooses. It then holds the model file.
+    show_rows : bool
+        Whether the rows of the best and worst predictions are shown as they are.
+    file : str
+        Name of the model file, for the code in the page.
+    source : mapping of str to str, optional
+        Facts about the table, such as its name, to print.
+
+    Returns
+    -------
+    str
+        HTML of at most 300 KB; 1.5 MB if `live`.
+
+    Raises
+    ------
+    InvalidInput
+        If the table lacks columns or a target that was named, or has fewer than five rows without
+        `show_rows`; or if the page would be too long.
+    EigcoreError
+        If Jinja2 is not installed.
+    """
+    seen, data = Seen.of(model, table, target), model.to_bytes()
+    if len(seen) < LEAST and not show_rows:
+        raise InvalidInput(
+            f"The table has {len(seen)} row(s); expected at least {LEAST}, so that means tell of "
+            "no single one. Add rows, or ask for a report that may show rows."
+        )
+    certificate = model.certify()
+    importance, order = figures.importance(seen)
+    names = tuple(map(str, seen.classes)) if model.outputs > 1 else ()
+    if model.outputs > 1 and not names:
+        names = tuple(f"output {number}" for number in range(model.outputs))
+    text = _template().render(
+        version=eigcore.__version__,
+        title=seen.target or "the prediction",
+        rows=len(seen),
+        source=dict(source or {}),
+        notes=seen.notes,
+        described=describe(model),
+        fitted=_fitted(model),
+        decision=facts.DECISIONS[model.static.link],
+        link=model.static.link,
+        errors=None if seen.observed is None else errors(seen),
+        folds=FOLDS,
+        guarantees=facts.guarantees(model, certificate, data),
+        importance=importance,
+        shapes=list(figures.shapes(seen, order, names)),
+        quality=list(figures.quality(seen)),
+        cases=cases(seen, certificate, show_rows),
+        show_rows=show_rows,
+        codes=facts.codes(model, file),
+        hashes=facts.hashes(model, data),
+        live=live_data(seen, certificate, data) if live else None,
+    )
+    return _checked(text, live)
+
+
+def _fitted(model: SpectralModel) -> Mapping[str, Any]:
+    """Return rows, loss and seed of the fit; nothing for a model that no fit made."""
+    told = model.provenance
+    return told if {"rows", "loss", "seed"} <= set(told) else {}
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+        import markupsafe
+    except ImportError as exc:
+        raise EigcoreError(
+            'A report needs Jinja2, which is not installed. Type: pip install "eigcore[report]"'
+        ) from exc
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = plain
+    environment.globals["own"] = lambda name: markupsafe.Markup((_HERE / name).read_text("utf-8"))
+    environment.filters["drawn"] = markupsafe.Markup
+    return environment.get_template("page.html")
+
+
+def _checked(text: str, live: bool) -> str:
+    size, most = len(text.encode()), LONGEST_LIVE if live else LONGEST
+    if size <= most:
+        return text
+    advice = "Ask for a page without live, or fit fewer members." if live else "Leave out columns."
+    raise InvalidInput(f"The page would have {size} bytes; expected at most {most}. {advice}")

@@ -1,0 +1,237 @@
+"""What stands in a report: true numbers, every name as it is, and no row of the table."""
+
+import html
+import re
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import samples
+
+from eigcore import SpectralModel
+from eigcore.encoding import Encoding, Linear
+from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
+from eigcore.fit import fit
+from eigcore.report import describe, page, private, report
+from eigcore.report.scores import Seen, errors
+
+pytest.importorskip("jinja2")
+EVIL = "<script>alert('1')</script> & \"x\""
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.said, self.links = set(), "", set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.links |= {value for name, value in attrs if name in ("href", "src")}
+
+    def handle_data(self, data):
+        self.said += data
+
+
+@pytest.fixture(scope="module")
+def houses():
+    """A model of numbers, with names that are no markup, and its table."""
+    rng = np.random.default_rng(0)
+    area, age = rng.uniform(30, 200, 90), rng.uniform(1, 80, 90)
+    town = rng.choice([EVIL, "north"], 90).astype(object)
+    town[0] = "alone"
+    price = 3 * area - age + 10 * (town == "north") + rng.normal(size=90)
+    age[5:10] = np.nan
+    table = {EVIL: area, "age": age, "town": town, "price": price}
+    settings = {"members": 1, "dim": 3, "knots": 4, "penalty": 1e-3, "validation": 0.0}
+    return fit(table, "price", increasing=[EVIL], **settings).model, table
+
+
+@pytest.fixture(scope="module")
+def text(houses):
+    return report(*houses)
+
+
+def test_names_are_text_and_nothing_is_loaded(houses, text):
+    seen = Tags(text)
+    assert "script" not in seen.tags
+    assert seen.said.count(EVIL) >= 5
+    assert all(link.startswith("#") for link in seen.links)
+    assert "http" not in re.sub(r"http-equiv", "", text)
+    assert "url(" not in text
+    live = Tags(report(*houses, live=True))
+    assert "script" in live.tags
+    assert all(link.startswith("#") for link in live.links)
+
+
+def test_a_page_is_the_same_each_time_and_short(houses, text):
+    assert report(*houses) == text
+    assert len(text.encode()) < page.LONGEST / 3
+
+
+def test_a_page_holds_no_cell_unless_asked_to(houses, text):
+    model, table = houses
+    live = report(model, table, live=True)
+    for name in (EVIL, "age", "price"):
+        cells = table[name][np.isfinite(table[name])]
+        # the model itself has the least and the largest cell as its outer knots
+        inner = [f"{cell:.6g}" for cell in np.sort(cells)[1:-1]]
+        for each in (text, live):
+            assert not set(inner) & set(re.findall(r"\d+\.\d+", Tags(each).said))
+    bins = r"(below .+|.+ or more|.+ to .+|missing|north|a rare cell|&lt;script.*)"
+    told = re.findall(r"<th>[^<]*: ([^<]*)<span", text)
+    assert len(told) > 10
+    assert all(re.fullmatch(bins, each) for each in told)
+    shown = report(model, table, show_rows=True)
+    worst = int(np.argmax(Seen.of(model, table, None).sizes))
+    assert f": {table[EVIL][worst]:.4g}" in Tags(shown).said
+    assert f"Observed: {table['price'][worst]:.4g}" in Tags(shown).said
+
+
+def test_bins_have_enough_rows():
+    rng = np.random.default_rng(1)
+    samples_ = [rng.normal(size=n) for n in (0, 5, 9, 10, 37, 500)]
+    samples_ += [rng.integers(0, 4, 60).astype(float), np.full(50, 2.0), 1e6 * rng.random(80)]
+    for values in samples_:
+        ends = private.edges(values)
+        counts = np.histogram(values, [-np.inf, *ends, np.inf])[0]
+        assert not ends or counts.min() >= private.LEAST
+        assert len(set(ends)) == len(ends)
+        told = [private.number(values, value, ends) for value in values]
+        assert len(set(told)) <= len(ends) + 1
+    assert len(private.edges(samples_[5])) == 9
+    some = np.array([1.0, np.nan])
+    assert [private.number(some, each, []) for each in some] == ["a number", "a rare cell"]
+    codes = np.array([0.0] * 5 + [1.0] * 4 + [np.nan] * 5 + [-1.0] * 5)
+    words = [private.level(codes, code, ("a", "b")) for code in (0.0, 1.0, np.nan, -1.0)]
+    assert words == ["a", "a rare cell", "missing", "a level never seen"]
+
+
+def test_errors_are_those_of_the_model_and_of_simple_ones(houses):
+    model, table = houses
+    found = errors(Seen.of(model, table, None))
+    off = table["price"] - model.predict(table)
+    own = found["this model"]
+    assert np.isclose(own["RMSE"], np.sqrt(np.mean(off**2)))
+    assert np.isclose(own["MAE"], np.abs(off).mean())
+    assert np.isclose(own["R²"], 1 - np.var(off) / np.var(table["price"]), atol=1e-3)
+    assert 1.0 < found["best constant"]["RMSE"] / table["price"].std() < 1.1
+    assert own["RMSE"] < 4
+    straight = {"x": np.arange(30.0), "y": 2.0 * np.arange(30.0) + 1}
+    plain = samples.small(Linear(), [(0, 0, 1, 1.0)], dim=1)
+    plain = SpectralModel(Encoding((Linear(),), ("x",)), list(plain.members), target_name="y")
+    assert errors(Seen.of(plain, straight, None))["linear model"]["RMSE"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"link": "logistic", "classes": ("no", "yes")}, ("log loss", "accuracy", "yes with prob")),
+        ({"link": "logistic"}, ("log loss", "log-odds")),
+        ({"link": "log", "target_scale": 0.2}, ("Poisson", "R²", "Residuals by prediction")),
+        (
+            {"spec": {"outputs": 3}, "link": "softmax", "classes": ("low", "middle", "<top>")},
+            ("share of right predictions", "<top>", "the score of a class"),
+        ),
+        ({"spec": {"outputs": 2}}, ("nothing is said of errors", "output 1")),
+    ],
+    ids=["classes", "probability", "log", "softmax", "outputs"],
+)
+def test_every_link_has_a_page(options, words):
+    model = samples.model(3, dims=(3,), **options)
+    numbers = samples.rows(60, 3)
+    table = dict(zip(samples.NAMES, numbers.T, strict=True))
+    table["town"] = [None if np.isnan(c) else int(c) for c in numbers[:, 3]]
+    predicted = model.predict(numbers, codes=True)
+    classes, link = model.static.classes, model.static.link
+    value = predicted.argmax(-1) if link == "softmax" else np.round(predicted)
+    table["price"] = [classes[int(v)] for v in value] if classes else value
+    seen = Tags(report(model, table))
+    for each in words:
+        assert each in seen.said
+    assert "script" not in seen.tags
+
+
+def test_a_table_without_its_target_still_has_a_page(houses):
+    model, table = houses
+    said = Tags(report(model, {name: table[name] for name in (EVIL, "age", "town")})).said
+    assert "has no column 'price'" in said
+    assert "Lowest 1" in said
+    assert "RMSE" not in said
+
+
+def test_rows_without_a_target_are_left_out(houses):
+    model, table = houses
+    price = table["price"].copy()
+    price[:7] = np.nan
+    assert "7 row(s) without a target are left out" in report(model, table | {"price": price})
+
+
+def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):
+    model, table = houses
+    with pytest.raises(
+        InvalidOption, match=r"not a column of the table \(did you mean 'price'\?\)"
+    ):
+        report(model, table, "prise")
+    with pytest.raises(InvalidInput, match="has no rows"):
+        report(model, {name: cells[:0] for name, cells in table.items()})
+    with pytest.raises(InvalidInput, match=r"4 row.* at least 5, so that means tell of no single"):
+        report(model, {name: cells[:4] for name, cells in table.items()})
+    assert "<figure>" in report(model, {n: c[:4] for n, c in table.items()}, show_rows=True)
+    classes = samples.model(0, dims=(2,), link="logistic", classes=("no", "yes"))
+    rows = dict(zip(samples.NAMES, samples.rows(3, missing=False).T, strict=True))
+    with pytest.raises(InvalidInput, match="holds 'maybe'; expected the classes of the model, no"):
+        report(classes, rows | {"price": ["yes", "maybe", "no"]})
+    monkeypatch.setattr(page, "LONGEST_LIVE", 1000)
+    with pytest.raises(InvalidInput, match=r"expected at most 1000\. Ask for a page without live"):
+        report(model, table, live=True)
+
+
+def test_a_missing_package_is_named(houses, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(EigcoreError, match=r'pip install "eigcore\[report\]"'):
+        report(*houses)
+
+
+def test_guarantees_are_proven_and_rounded_up(houses, text):
+    model, _ = houses
+    said, proof = Tags(text).said, model.prove().sentences()
+    assert all(sentence in said for sentence in proof)
+    assert f"{len(proof)} claims" in said
+    for column in model.certify().columns:
+        row = re.search(rf"<th>{column.name}</th><td class=\"n\">([\d.]+)</td>", text)
+        if row:
+            assert column.bound <= float(row[1]) <= column.bound * 1.001
+    assert "more never lowers it" in said
+
+
+def test_many_columns_and_members_still_fit_on_a_page():
+    count = 40
+    table = dict(zip([f"column number {j}" for j in range(count)], np.eye(count), strict=True))
+    model = samples.linear_model(2, count, 2)
+    model = SpectralModel(Encoding((Linear(),) * count, tuple(table)), list(model.members))
+    text = report(model, table | {"": np.arange(float(count))}, "")
+    assert len(text.encode()) < page.LONGEST
+    assert "from a sample of the orders of the columns" in text
+    assert text.count("<figure>") == 1 + 3 + 12
+
+
+def test_the_code_of_a_page_runs(houses, text, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    model, _ = houses
+    monkeypatch.chdir(tmp_path)
+    model.save("model.eig")
+    blocks = re.findall(r"<h3>(Python|PyTorch)</h3>\n<pre><code>(.*?)</code>", text, re.DOTALL)
+    assert len(blocks) == 2
+    for _, code in blocks:
+        exec(html.unescape(code), {})
+    numbers = re.findall(r"\d+\.\d+", capsys.readouterr().out)
+    assert np.isclose(float(numbers[0]), float(numbers[1]), rtol=1e-3)
+
+
+def test_a_model_is_described_even_without_names_of_classes():
+    told = describe(samples.model(0, dims=(2,), link="logistic"))
+    assert told["prediction"] == "the probability of 1, otherwise 0"
