@@ -38,7 +38,7 @@ def describe(model: SpectralModel) -> dict[str, Any]:
     neutral = model.provenance.get("neutral", ())
     return {
         "target": static.target_name or "a number",
-        "prediction": _LINKS[static.link].format(classes=classes, listed=listed),
+        "prediction": _prediction(model).format(classes=classes, listed=listed),
         "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
         "members": [f"{count} of {spec}" for spec, count in specs.items()],
         "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
