@@ -47,11 +47,9 @@ def describe(model: SpectralModel) -> dict[str, Any]:
 
 def _prediction(model: SpectralModel) -> str:
     """Say what a prediction is, with fields for the classes."""
-    static, exposure = model.static, model.provenance.get("exposure")
-    found = _LINKS[static.link]
-    if static.link == "logistic" and not static.classes:
-        found = "a proportion"
-    return found + (", per unit of exposure" if exposure else "")
+    told = model.provenance
+    found = "a proportion" if told.get("loss") == "binomial" else _LINKS[model.static.link]
+    return found + ", per unit of exposure" * ("exposure" in told)
 
 
 def _short(value: Any) -> str:
