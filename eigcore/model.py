@@ -21,8 +21,8 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.methods import Guaranteed
 from eigcore.portable import file as modelfile
 from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
-from eigcore.portable.predict import Forward, decision, forward, link_inverse
-from eigcore.portable.tables import is_table, predict_table
+from eigcore.portable.predict import Forward, answer, decision, forward, link_inverse
+from eigcore.portable.tables import beside, is_table, predict_table
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
@@ -46,6 +46,7 @@ class SpectralModel(Guaranteed, Calibrated):
         of the second; one per output for link "softmax", where it holds the probability of each
     provenance : mapping of JSON values: versions, seed, rows and other facts about the fit
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
+    clip : (float, float), least and largest prediction, infinite for no bound. Default: none
 
     Raises
     ------
@@ -65,6 +66,7 @@ class SpectralModel(Guaranteed, Calibrated):
         classes: Sequence[Any] = (),
         provenance: Mapping[str, Any] | None = None,
         weights: Sequence[float] | None = None,
+        clip: tuple[float, float] | None = None,
     ) -> None:
         specs = tuple(spec for spec, _ in members)
         if encoding is None:
@@ -78,6 +80,7 @@ class SpectralModel(Guaranteed, Calibrated):
             link,
             target_name,
             tuple(c.item() if isinstance(c, np.generic) else c for c in classes),
+            clip,
         )
         self.params = tuple(checked_params(spec, params) for spec, params in members)
         self.provenance = plain_json(provenance or {})
@@ -102,6 +105,7 @@ class SpectralModel(Guaranteed, Calibrated):
             classes=static.classes,
             provenance=provenance,
             weights=static.weights,
+            clip=static.clip,
         )
 
     @property
@@ -132,7 +136,13 @@ class SpectralModel(Guaranteed, Calibrated):
         return found
 
     def predict(
-        self, X: Any, backend: str | Backend | None = None, *, codes: bool = False
+        self,
+        X: Any,
+        backend: str | Backend | None = None,
+        *,
+        codes: bool = False,
+        exposure: Any = None,
+        offset: Any = None,
     ) -> Array:
         """Predictions in units of the target, or probabilities of ``classes[1]`` or of each class.
 
@@ -147,6 +157,10 @@ class SpectralModel(Guaranteed, Calibrated):
         codes : bool
             Whether category columns of an array hold codes, as from ``encoding.table(data)``;
             otherwise they hold levels.
+        exposure : numbers (...), or the name of a column of X, optional
+            Multiplies each prediction: a total over the exposure. Default: per unit of exposure.
+        offset : numbers (...), or the name of a column of X, optional
+            Added to each decision, before the link. Default: zeros.
 
         Returns
         -------
@@ -157,7 +171,14 @@ class SpectralModel(Guaranteed, Calibrated):
         InvalidInput, NonFiniteInput
             See `Encoding.table` and `eigcore.evaluate`.
         """
-        return self._run(forward, X, backend, codes)
+        if offset is None and exposure is None:
+            return self._run(forward, X, backend, codes)
+        found = self._run(forward if offset is None else decision, X, backend, codes)
+        chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
+        if offset is not None:
+            found = found + beside(X, "offset", offset, found, chosen)
+            found = answer(self.static, found, chosen)
+        return found if exposure is None else found * beside(X, "exposure", exposure, found, chosen)
 
     def decision(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False

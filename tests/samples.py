@@ -17,6 +17,7 @@ from eigcore.encoding import (
     Projection,
 )
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.members.design import Design
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
@@ -141,7 +142,7 @@ def problem_for(table=None, target="y", context=None, **options) -> Problem:
     options = FitOptions(**{"validation": 0.0} | options)
     table = smooth_table() if table is None else table
     context = context or Context(options.backend or "numpy", options.seed)
-    return Problem.of(table, target, None, options, context)
+    return Problem.of(table, target, Beside(), options, context)
 
 
 def design_for(pieces: int = 4, knots: int = 6, **options) -> Design:

@@ -33,7 +33,7 @@ from eigcore.cli.spectrum import spectrum_command
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
 from eigcore.fit import FitOptions, FitResult
-from eigcore.fit.data.names import check_names
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.options import OPTIONS
 from eigcore.fit.stream.source import reading_of
 from eigcore.fit.train import fit_with
@@ -88,6 +88,16 @@ def fit_command(
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
         typer.Option(metavar="F", help="Column of row weights; it is not an input of the model."),
     ] = None,
+    exposure: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="F", help="Column that the target is a total over; predictions are per unit."
+        ),
+    ] = None,
+    offset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="F", help="Column that is added to decisions, before the link."),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Read a file or folder larger than memory.")
     ] = False,
@@ -110,12 +120,9 @@ def fit_command(
     chosen.check_for("stream" if stream else "table")
     with table_file(table) as file:
         rows: Any = file if stream else read_table(file, reading)
-        own: Any = weights
-        if weights is not None and not stream:
-            _check_weights(weights, rows.column_names, target, chosen)
-            own, rows = rows.column(weights), rows.drop_columns(weights)
+        beside = Beside(weights, exposure, offset)
         with show.progress() as callback:
-            result = fit_with(rows, target, own, chosen, callback)
+            result = fit_with(rows, target, beside, chosen, callback)
     with written_file(output, "model.eig") as place:
         _finish(result, place, as_json, "standard output" if output == STANDARD else str(output))
 
@@ -126,16 +133,6 @@ def _reading(options: FitOptions, stream: bool) -> tuple[Reading, FitOptions]:
         return Reading(), options
     usual = {name: OPTIONS[name].default for name in READING}
     return reading_of(options), replace(options, **usual)
-
-
-def _check_weights(weights: str, columns: Any, target: str, options: FitOptions) -> None:
-    """Raise unless the weights are a column, and one that nothing else names."""
-    elsewhere = {target: "the target"}
-    check_names("weights", [weights], columns, elsewhere)
-    elsewhere |= {weights: "the weights"}
-    for option in ("increasing", "decreasing", "categories", "drop_columns"):
-        given = [name for name in getattr(options, option) if name == weights]
-        check_names(option, given, columns, elsewhere)
 
 
 def _finish(result: FitResult, output: Path, as_json: bool, place: str) -> None:

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, File, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Tails, Whole
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
+from eigcore.fit.texts import File
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,6 +27,8 @@ _METAVARS = {
     "budget_seconds": "SECONDS",
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
+    "clip": "LOW,HIGH",
+    "tails": "WORD|F=WORD,...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -71,6 +74,10 @@ class Flags(Dialect):
 
 
 def _typed(value: Any) -> str:
+    if isinstance(value, dict):
+        return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
+    if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
+        return ",".join(f"{each:g}" for each in value)
     values = value if isinstance(value, (list, tuple)) else [value]
     return " ".join("$'\\t'" if each == "\t" else shlex.quote(str(each)) for each in values)
 
@@ -111,6 +118,10 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(kind: Kind, value: Any) -> Any:
+    if isinstance(kind, Ends) and value is not None:
+        return tuple(value.split(","))
+    if isinstance(kind, Tails) and value is not None and "=" in value:
+        return dict(each.rpartition("=")[::2] for each in value.split(","))
     number = _NUMBERS.get(type(kind))
     if number is None or value is None:
         return value

@@ -17,10 +17,12 @@ from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file
 from eigcore.cli.reading import READING, reading_for
 from eigcore.encoding.files import as_written, read_table
 from eigcore.encoding.levels import unseen_message
+from eigcore.encoding.read import outside_message
 from eigcore.encoding.write import check_output, write_table
 from eigcore.errors import InvalidInput, InvalidOption, UnseenLevels
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import check_names
 from eigcore.model import SpectralModel
 
@@ -49,6 +51,14 @@ def predict_command(
         Optional[list[str]],  # noqa: UP045 (typer reads the annotation at run time)
         typer.Option(metavar="COLUMN ...", help="Columns of the table to write as well, first."),
     ] = None,
+    exposure: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COLUMN", help="Predict totals over it, not per unit of exposure."),
+    ] = None,
+    offset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="COLUMN", help="Column that is added to decisions, before the link."),
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
@@ -70,22 +80,33 @@ def predict_command(
         reading = reading_for(chosen, loaded)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
+        more = {"exposure": exposure, "offset": offset}
+        for option, column in more.items():
+            check_names(option, [] if column is None else [column], rows.column_names)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
-    unseen = loaded.encoding.unseen(rows)
+    unseen, outside = loaded.encoding.unseen(rows), loaded.encoding.outside(rows)
     if unseen and strict:
         raise InvalidInput(
             f"{unseen_message(unseen)} Expected levels of the fitted rows. Correct the table, or "
             "leave --strict out."
         )
     with warnings.catch_warnings(action="ignore", category=UnseenLevels):
-        values = np.asarray(loaded.predict(rows, backend=backend))
+        given: dict[str, Any] = {
+            name: _numbers(name, column, rows) for name, column in more.items()
+        }
+        values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded.static.classes), place)
-        record = {"output": str(output), "rows": len(values), "backend": backend}
+        record: dict[str, Any] = {"output": str(output), "rows": len(values), "backend": backend}
+        if exposure is None and "exposure" in loaded.provenance:
+            record["per"] = loaded.provenance["exposure"]
         record["unseen"] = {
             name: {str(level): count for level, count in levels.items()}
             for name, levels in unseen.items()
         }
+        record["outside"] = outside
+        if outside and not as_json:
+            show.line(outside_message(loaded.encoding, outside))
         _report(record, as_json)
 
 
@@ -96,8 +117,20 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
     else:
         place = "standard output" if record["output"] == str(STANDARD) else record["output"]
         show.line(f"{record['rows']} predictions by {record['backend']}, saved: {place}")
+        if "per" in record:
+            show.line(
+                "Predictions are per unit of exposure, as the model was fitted. For totals, type "
+                "--exposure COLUMN."
+            )
         if record["unseen"]:
             show.line(unseen_message(record["unseen"]))
+
+
+def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:
+    """Cells (rows,) of the column for an option; None: no column."""
+    if column is None:
+        return None
+    return getattr(Beside(**{option: rows.column(column)}).read(rows.num_rows), option)
 
 
 def _check_kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> None:

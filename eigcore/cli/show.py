@@ -81,6 +81,8 @@ def _errors(report: Any) -> Table:
         if model.train_accuracy is not None:
             held = model.held_out_accuracy
             table.add_row(f"{name}, accuracy", _percent(model.train_accuracy), _percent(held))
+        for metric, pair in model.metrics.items():
+            table.add_row(f"{name}, {metric}", *map(_number, pair))
     return table
 
 

@@ -11,7 +11,7 @@ from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.encoding.categories import Categories
 from eigcore.encoding.columns import Periodic
 from eigcore.encoding.levels import lost_level
-from eigcore.encoding.terms import HAT, LEVEL, Term
+from eigcore.encoding.terms import HAT, LEVEL, Column, Term
 
 if TYPE_CHECKING:
     from eigcore.encoding.encoding import Encoding
@@ -45,22 +45,28 @@ def encoded(encoding: Encoding, x: Array, backend: Library, codes: bool) -> Arra
         out = xp.where(row["form"] == HAT, _hats(xp, t, row), out)
     out = xp.where(t != t, row["fill"], out)
     out = xp.where(infinite, float("nan"), out)
-    return _refused(encoding, xp, x, out) if levels else out
+    return _refused(encoding, xp, x, out)
 
 
 def _refused(encoding: Encoding, xp: Namespace, x: Array, out: Array) -> Array:
-    """Make the terms of levels never seen NaN where a column refuses these."""
-    pairs = zip(encoding.parts, encoding.slices, strict=True)
-    if not any(isinstance(column, Categories) and column.unseen == "refuse" for column, _ in pairs):
+    """Make the terms of levels never seen, and of numbers outside, NaN where these are refused."""
+    if not any(_refuses(column) for column in encoding.parts):
         return out
     terms = []
     for j, (column, where) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
         own, t = out[..., where], x[..., j : j + 1]
-        if isinstance(column, Categories) and column.unseen == "refuse":
+        if isinstance(column, Categories) and _refuses(column):
             known = xp.sum(own, axis=-1, keepdims=True) > 0.0
             own = xp.where(known | (t != t), own, float("nan"))
+        elif column.range is not None and _refuses(column):
+            low, high = column.range
+            own = xp.where((t < low) | (t > high), float("nan"), own)
         terms.append(own)
     return xp.concat(terms, axis=-1)
+
+
+def _refuses(column: Column) -> bool:
+    return "refuse" in (column.outside, getattr(column, "unseen", None))
 
 
 def _check_levels(encoding: Encoding, dtype: str) -> None:

@@ -16,6 +16,7 @@ from eigcore.encoding.terms import (
     Pieces,
     Term,
     blank,
+    check_outside,
     increasing,
     numbers_of,
     positive,
@@ -35,6 +36,8 @@ class Linear(Column):
         Whether missing cells have a term of their own; otherwise they are an error.
     limits : (float, float), optional
         Increasing, in units of the column: beyond them, φ stays constant. Default: none.
+    outside : "refuse", optional
+        Numbers beyond the limits are an error. Default: allowed.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Linear(Column):
     scale: float = 1.0
     missing: bool = False
     limits: tuple[float, ...] | None = None
+    outside: str | None = None
     kind: ClassVar[str] = "linear"
 
     def __post_init__(self) -> None:
@@ -55,6 +59,12 @@ class Linear(Column):
         if self.limits is not None:
             limits = increasing(self.limits, "Linear.limits", 2)
             object.__setattr__(self, "limits", (limits[0], limits[-1]))
+        check_outside(self.outside, self.limits is not None)
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """See `Column`."""
+        return None if self.limits is None else (self.limits[0], self.limits[-1])
 
     @property
     def affine(self) -> bool:
@@ -99,6 +109,8 @@ class PiecewiseLinear(Column):
         Beyond the knots, A_j goes on linearly or stays constant.
     missing : bool
         Whether missing cells have a term of their own; otherwise they are an error.
+    outside : "refuse", optional
+        Numbers beyond the knots are an error. Default: allowed.
 
     Raises
     ------
@@ -109,6 +121,7 @@ class PiecewiseLinear(Column):
     knots: tuple[float, ...]
     tails: str = "linear"
     missing: bool = False
+    outside: str | None = None
     kind: ClassVar[str] = "piecewise_linear"
 
     def __post_init__(self) -> None:
@@ -119,6 +132,12 @@ class PiecewiseLinear(Column):
                 f'PiecewiseLinear.tails is {self.tails!r}. Expected "linear" or "clamped". Write '
                 'tails="linear" to continue beyond the knots.'
             )
+        check_outside(self.outside, True)
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """See `Column`."""
+        return self.knots[0], self.knots[-1]
 
     def constants(self) -> list[Term]:
         """See `Column.constants`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.encoding.arithmetic import derivative, encoded
 from eigcore.encoding.columns import column_from_dict
 from eigcore.encoding.projection import Projection
-from eigcore.encoding.read import to_table, unseen_levels
+from eigcore.encoding.read import outside_range, to_table, unseen_levels
 from eigcore.encoding.terms import Column, Pieces
 from eigcore.errors import InvalidInput, InvalidSpec
 
@@ -232,6 +232,27 @@ class Encoding:
         data : as for `table`
         """
         return unseen_levels(self, data)
+
+    def outside(self, data: Any) -> dict[str, int]:
+        """Return column name -> number of cells outside the range of the fitted rows.
+
+        Columns count whose range is known: those with knots or limits.
+
+        Parameters
+        ----------
+        data : as for `table`
+        """
+        return outside_range(self, data)
+
+    @property
+    def permissive(self) -> Encoding:
+        """The same encoding, but numbers outside the fitted range are no error."""
+        return self.replaced(
+            tuple(
+                replace(cast(Any, part), outside=None) if part.outside else part
+                for part in self.parts
+            )
+        )
 
     def pieces(self, j: int, matrices: np.ndarray) -> Pieces:
         """Return the pieces of part j.

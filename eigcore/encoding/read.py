@@ -176,6 +176,8 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
         )
         fit = "on_missing", "neutral", "at a fit of a table in memory"
         _check_none(np.isnan(numbers), name, "missing cell(s)", advice, fit)
+    if column.outside == "refuse" and column.range is not None:
+        _check_range(column.range, name, numbers)
     if not isinstance(column, Categories):
         return
     top = len(column.levels) - 1
@@ -193,6 +195,37 @@ def check_numbers(column: Column, name: str, numbers: np.ndarray) -> None:
             f"array of codes a category is a code from 0 to {top}, or -1 for a level never seen; "
             "leave codes=True out to pass levels."
         )
+
+
+def _check_range(ends: tuple[float, float], name: str, numbers: np.ndarray) -> None:
+    """Raise InvalidInput for numbers (rows,) outside the range of a column that refuses them."""
+    beyond = (numbers < ends[0]) | (numbers > ends[1])
+    if beyond.any():
+        row = int(np.argmax(beyond))
+        raise InvalidInput(
+            f"Column {name!r} holds {numbers[row]:g} in row {row}, one of {int(beyond.sum())} "
+            f"number(s) outside the range. Expected numbers from {ends[0]:g} to {ends[1]:g}, as in "
+            "the fitted rows, since the model was fitted with tails='refuse'. Leave these rows out."
+        )
+
+
+def outside_range(encoding: Encoding, data: Any) -> dict[str, int]:
+    """See `Encoding.outside`."""
+    numbers = to_table(encoding.permissive, data).reshape(-1, len(encoding.columns))
+    found = {}
+    for name, column, cells in zip(encoding.names, encoding.columns, numbers.T, strict=True):
+        if column.range is not None:
+            found[name] = int(((cells < column.range[0]) | (cells > column.range[1])).sum())
+    return {name: count for name, count in found.items() if count}
+
+
+def outside_message(encoding: Encoding, found: dict[str, int]) -> str:
+    """Return a sentence about numbers outside the range, from `Encoding.outside`."""
+    told = []
+    for name, count in found.items():
+        low, high = encoding.columns[encoding.names.index(name)].range or (0.0, 0.0)
+        told.append(f"{count} cell(s) of column {name!r} (fitted from {low:g} to {high:g})")
+    return f"Numbers outside the range of the fitted rows: {'; '.join(told)}."
 
 
 def _check_none(

@@ -100,6 +100,14 @@ def positive(value: Any, what: str) -> float:
     return number
 
 
+def check_outside(outside: str | None, known: bool) -> None:
+    """Raise InvalidSpec unless numbers outside the range may be treated so; known: the range."""
+    if outside not in (None, "refuse") or (outside and not known):
+        raise InvalidSpec(
+            f'outside is {outside!r}. Expected None, or "refuse" for a column with knots or limits.'
+        )
+
+
 def blank(missing: bool) -> tuple[float, list[Term]]:
     """Return the value of ordinary terms at a missing cell, and the term for missing cells."""
     return (0.0, [Term(low=0.0, high=0.0, fill=1.0)]) if missing else (NAN, [])
@@ -118,11 +126,21 @@ class Column:
         Whether A_j(t) is affine on the whole line.
     missing : bool
         Whether the column has a term for missing cells.
+    outside : str or None
+        "refuse": numbers outside the range are an error.
+    range : (float, float) or None
+        The range of the fitted rows, as far as the column knows it.
     """
 
     kind: ClassVar[str]
     numeric: ClassVar[bool] = True
     missing: bool
+    outside: str | None = None
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """See the attributes."""
+        return None
 
     @property
     def affine(self) -> bool:

@@ -32,6 +32,7 @@ from eigcore.estimators.going_on import check_unchanged, kept
 from eigcore.estimators.parameters import fit_options, stopping_of
 from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.origin import origin
 from eigcore.fit.train import fit_with
 from eigcore.guarantees.importance import importances
@@ -74,14 +75,18 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         """Options of `eigcore.fit.fit` that determine the loss."""
         raise NotImplementedError
 
+    def _notes(self, y: np.ndarray) -> list[str]:
+        """Say what was assumed of a target y (rows,)."""
+        return []
+
     @property
     def _parameters(self) -> dict[str, Any]:
         return self.get_params(deep=False)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+    def _fit(self, X: Any, y: Any, beside: Beside) -> Self:
         again = self._parameters["warm_start"] and hasattr(self, "model_")
         with in_own_words():
-            data = self._data(X, y, sample_weight, first=not again)
+            data = self._data(X, y, beside, first=not again)
             with Callbacks(self, X, y) as tell:
                 if again:
                     steps = self._parameters["max_iter"]
@@ -92,10 +97,10 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
                     self._begin(X, data, tell)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+    def _partial_fit(self, X: Any, y: Any, beside: Beside, classes: Any = None) -> Self:
         first = not hasattr(self, "model_")
         with in_own_words():
-            data = self._data(X, y, sample_weight, first=first, classes=classes)
+            data = self._data(X, y, beside, first=first, classes=classes)
             with Callbacks(self, X, y) as tell:
                 if first:
                     self._begin(X, data, tell)
@@ -112,8 +117,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),
         )
-        result = fit_with(data.columns, data.y, data.weights, options, tell)
-        self.report_ = replace(result.report, rows=data.count)
+        result = fit_with(data.columns, data.y, data.beside, options, tell)
+        notes = (*result.report.notes, *self._notes(data.y))
+        self.report_ = replace(result.report, rows=data.count, notes=notes)
         self._fixed = deepcopy(kept(self._parameters))
         self._keep(result.model, result.solutions, data, data.count)
 
@@ -124,16 +130,14 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         check_unchanged(self, X)
         if hasattr(self, "report_"):
             del self.report_
-        options |= {"weights": data.weights, "backend": self._parameters["backend"]}
+        options |= data.beside._asdict() | {"backend": self._parameters["backend"]}
         rows = data.count + origin(self.model_).rows * remember
         found = resume(
             self.model_, data.columns, data.y, remember=remember, callback=tell, **options
         )
         self._keep(*found, data, rows)
 
-    def _data(
-        self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
-    ) -> Data:
+    def _data(self, X: Any, y: Any, beside: Beside, *, first: bool, classes: Any = None) -> Data:
         """Return named columns, target and weights, checked and with equal rows merged."""
         self._validate_params()
         if y is None:
@@ -146,11 +150,12 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         rows = next(iter(columns.values()))
         target = self._target(y, first, classes)
         check_consistent_length(rows, target)
-        weights = sample_weight
+        weights = beside.weights
         if weights is not None:
             options: Any = {"dtype": np.float64, "ensure_non_negative": True}
             weights = _check_sample_weight(weights, rows, **options)
-        return counted(columns, target, weights)
+        beside._replace(weights=None).read(len(target))
+        return counted(columns, target, beside._replace(weights=weights))
 
     def _keep(
         self, model: SpectralModel, solutions: Sequence[Solution], data: Data, rows: int
@@ -173,17 +178,18 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         most = max(1, min(SOME_ROWS, SOME_TERMS // model.encoding.terms))
         step = max(1, len(data.y) // most)
         some = {name: cells[::step] for name, cells in data.columns.items()}
-        weights = None if data.weights is None else data.weights[::step]
+        weights = data.beside.weights
+        weights = None if weights is None else weights[::step]
         shares = importances(model, some, weights)
         self.feature_importances_ = np.array(list(shares.values()))
         self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
 
-    def _values(self, X: Any, function: str) -> np.ndarray:
+    def _values(self, X: Any, function: str, **beside: Any) -> np.ndarray:
         """``predict`` or ``decision`` of the model, in float32 where X is."""
         check_is_fitted(self, "model_")
         columns = read(self, X, reset=False)
         backend = self._parameters["backend"]
-        values = np.asarray(getattr(self.model_, function)(columns, backend=backend))
+        values = np.asarray(getattr(self.model_, function)(columns, backend=backend, **beside))
         return values.astype(np.float32) if is_single(columns) else values
 
     def transform(self, X: Any) -> np.ndarray:

@@ -14,10 +14,11 @@ from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
 from eigcore.estimators.parameters import COMMON, has_parameters
+from eigcore.fit.data.beside import Beside
 from eigcore.model import SpectralModel
 
 
-@has_parameters(*COMMON)
+@has_parameters("class_weight", *COMMON)
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     """Classification with an average of eigenvalue neurons; see `eigcore.fit.fit`.
 
@@ -79,7 +80,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         InvalidInput, ValueError
             A table or a parameter that cannot be used.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, Beside(sample_weight))
 
     @managed
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -90,7 +91,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         X, y, sample_weight : see `fit`
         classes : all labels that will ever occur; required in the first call, the same ones later
         """
-        return self._partial_fit(X, y, sample_weight, classes)
+        return self._partial_fit(X, y, Beside(sample_weight), classes)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds (rows,) of the second of two classes, or scores (rows, classes) of more."""

@@ -20,6 +20,7 @@ from eigcore.encoding.cells import (
     unmasked,
 )
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import listed, nearest
 
 if TYPE_CHECKING:
@@ -225,39 +226,42 @@ class Data(NamedTuple):
 
     columns : by name
     y : (rows,) target
-    weights : (rows,); None: all 1
+    beside : weights (rows,), None for all 1; exposure and offset
     count : number of rows before equal ones were merged, without those of weight zero
     """
 
     columns: Cells
     y: np.ndarray
-    weights: np.ndarray | None
+    beside: Beside
     count: int
 
 
-def counted(columns: Cells, y: np.ndarray, weights: np.ndarray | None) -> Data:
+def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
     only those of weight zero are removed.
     """
+    weights, *others = beside
+    others = [None if each is None else np.asarray(each, np.float64) for each in others]
     if weights is None:
         weights = np.ones(len(y))
     elif weights.max(initial=0.0) > _HEAVY:
         weights = np.ldexp(weights, -_FEWER)
-    kept = weights > 0.0
-    columns = {name: cells[kept] for name, cells in columns.items()}
-    y, weights = y[kept], weights[kept]
-    count = len(y)
-    if 0 < len(y) <= MERGED:
-        keys = np.stack([_ranks(cells) for cells in (y, *columns.values())])
+    chosen = np.flatnonzero(weights > 0.0)
+    weights, count = weights[chosen], len(chosen)
+    if 0 < count <= MERGED:
+        given = (y, *columns.values(), *(each for each in others if each is not None))
+        keys = np.stack([_ranks(cells[chosen]) for cells in given])
         order = np.lexsort(keys)
         changes = (np.diff(keys[:, order], axis=1) != 0).any(0)
         first = np.flatnonzero(np.concatenate([[True], changes]))
         weights = np.add.reduceat(weights[order], first)
-        chosen = order[first]
-        columns, y = {name: cells[chosen] for name, cells in columns.items()}, y[chosen]
-    return Data(columns, y, None if (weights == 1.0).all() else weights, count)
+        chosen = chosen[order[first]]
+    columns = {name: cells[chosen] for name, cells in columns.items()}
+    others = [None if each is None else each[chosen] for each in others]
+    beside = Beside(None if (weights == 1.0).all() else weights, *others)
+    return Data(columns, y[chosen], beside, count)
 
 
 def _ranks(cells: np.ndarray) -> np.ndarray:

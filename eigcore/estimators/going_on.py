@@ -24,6 +24,7 @@ FREE = frozenset(
 """Parameters that may change when a fit is resumed."""
 _REASON = "because a resumed fit keeps the encoding, settings and constraints"
 _SETTINGS = ("dim", "knots", "penalty")
+_OF_LOSSES = ("quantile", "delta", "variance_power")
 _UNKNOWN = object()
 
 
@@ -82,10 +83,11 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
     columns = zip(model.encoding.names, model.encoding.columns, strict=True)
     levels = {name: column for name, column in columns if isinstance(column, Categories)}
     fields = {name: getattr(spec, name) for name in FUNCTIONAL_PARAMS}
-    found: dict[str, Any] = {name: getattr(loss, name, None) for name in ("quantile", "delta")}
+    found: dict[str, Any] = {name: getattr(loss, name, None) for name in _OF_LOSSES}
     found |= {name: _common([getattr(s, name) for s in known.settings]) for name in _SETTINGS}
     return found | {
         "loss": loss.name,
+        "clip": model.static.clip,
         "n_estimators": len(model.members),
         "shape": constraints.shape,
         "monotone": _signed(constraints.increasing, constraints.decreasing),

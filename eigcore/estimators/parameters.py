@@ -13,10 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, Number, Text, Whole
+from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Tails, Whole
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
+from eigcore.fit.texts import Text
 
 Class = TypeVar("Class", bound=type)
 
@@ -152,7 +153,15 @@ _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
     *("monotone", "shape", "dim", "index", "structure", "functional", "functional_params"),
     *_SHARED,
-    *("n_estimators", "categorical_features", "on_unseen", "on_missing", "max_iter", *_STEPS),
+    *(
+        "n_estimators",
+        "categorical_features",
+        "on_unseen",
+        "on_missing",
+        "tails",
+        "max_iter",
+        *_STEPS,
+    ),
     *("budget", "warm_start", "backend", "callback", "random_state"),
 )
 """Parameters of every estimator, in the order of its signature."""
@@ -182,6 +191,12 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield StrOptions(set(kind.words))
     elif isinstance(kind, Text):
         yield str
+    elif isinstance(kind, Tails):
+        yield from (StrOptions(set(kind.words)), Mapping)
+    elif isinstance(kind, Ends):
+        yield from (tuple, list)
+    elif isinstance(kind, ClassWeights):
+        yield from (Mapping, StrOptions({"balanced"}))
     if option.optional:
         yield None
 

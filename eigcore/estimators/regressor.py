@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from eigcore.errors import InvalidInput
@@ -14,10 +14,15 @@ from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
 from eigcore.estimators.columns import plain_target, read
 from eigcore.estimators.parameters import COMMON, has_parameters
+from eigcore.estimators.words import in_own_words
+from eigcore.fit.data.beside import Beside
+from eigcore.fit.losses import LOSSES, Loss, Targets
+from eigcore.fit.metrics import explained
+from eigcore.fit.origin import origin
 from eigcore.model import SpectralModel
 
 
-@has_parameters("loss", "quantile", "delta", *COMMON)
+@has_parameters("loss", "quantile", "delta", "variance_power", "clip", *COMMON)
 class SpectralRegressor(RegressorMixin, SpectralEstimator):
     """Regression with an average of eigenvalue neurons; see `eigcore.fit.fit`.
 
@@ -56,7 +61,14 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     """
 
     @managed
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> Self:
         """Fit to a table.
 
         Parameters
@@ -65,6 +77,10 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         y : (rows,) numbers
         sample_weight : (rows,) non-negative, default None
             A weight of 2 counts like the row twice.
+        exposure : (rows,) positive, default None
+            The target is a total over it; predictions are per unit of exposure.
+        offset : (rows,), default None
+            Added to the decision of each row.
 
         Returns
         -------
@@ -75,16 +91,69 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         InvalidInput, ValueError
             A table or a parameter that cannot be used.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, Beside(sample_weight, exposure, offset))
 
     @managed
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> Self:
         """Resume the fit with further rows; the first call is a fit. See `fit`."""
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, Beside(sample_weight, exposure, offset))
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows,) in units of the target; float32 if X is."""
-        return self._values(X, "predict")
+    def predict(self, X: Any, exposure: Any = None, offset: Any = None) -> np.ndarray:
+        """Predictions (rows,) in units of the target; float32 if X is.
+
+        exposure : (rows,) default None
+            Totals over it; None: per unit of exposure.
+        offset : (rows,) default None
+            Added to the decision of each row; None: zeros.
+        """
+        return self._values(X, "predict", exposure=exposure, offset=offset)
+
+    def score(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> float:
+        """D² of the predictions: the part of the deviance of the loss that the model explains.
+
+        For squared loss it is R². See `eigcore.fit.metrics.metrics`.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+        y : (rows,) numbers
+        sample_weight, exposure, offset : as for `fit`
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit, or for a table that does not match the model.
+        """
+        decision = self._values(X, "decision").astype(np.float64)
+        target = self._target(y, first=False)
+        check_consistent_length(decision, target)
+        with in_own_words():
+            beside = Beside(sample_weight, exposure, offset).read(len(target))
+        target = target if beside.exposure is None else target / beside.exposure
+        targets = Targets(target, beside.weights, beside.offset)
+        return explained(self._measure(), decision, targets)
+
+    def _measure(self) -> Loss:
+        """Loss of the model; of one that `eigcore.fit` did not make, that of its link."""
+        try:
+            return origin(self.model_).loss
+        except InvalidInput:
+            usual = {"log": "poisson", "logistic": "binomial"}
+            return LOSSES[usual.get(self.model_.static.link, "squared")]
 
     def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:
         """Calibrate intervals on rows that the fit has not used; a fit discards the calibration.
@@ -134,12 +203,21 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = self._parameters["loss"] == "poisson"
+        positive = ("poisson", "gamma", "tweedie", "binomial")
+        tags.target_tags.positive_only = self._parameters["loss"] in positive
         return tags
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
         options: Any = {"ensure_2d": False, "dtype": np.float64, "input_name": "y"}
         return column_or_1d(check_array(y, **options), warn=True)
+
+    def _notes(self, y: np.ndarray) -> list[str]:
+        if self._parameters["loss"] != "squared" or not set(y) <= {0.0, 1.0}:
+            return []
+        return [
+            "y holds the numbers 0 and 1, and was fitted as a number (loss='squared'): predictions "
+            "can leave the range from 0 to 1. For probabilities, write SpectralClassifier(...)."
+        ]
 
     def _loss(self) -> dict[str, Any]:
         return {"loss": self._parameters["loss"]}

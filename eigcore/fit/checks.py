@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import math
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -171,71 +169,69 @@ class Fields(Kind):
 
 
 @dataclass(frozen=True)
-class Text(Kind):
-    """Any text: a name that is looked up later."""
+class ClassWeights(Kind):
+    """The word balanced, or a positive number for some classes."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "a name"
+        return "balanced, or a mapping of classes to positive numbers"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        return isinstance(value, str)
+        if isinstance(value, Mapping):
+            return all(Number(positive=True).accepts(each) for each in value.values())
+        return isinstance(value, str) and value == "balanced"
 
-
-@dataclass(frozen=True)
-class File(Kind):
-    """A path."""
-
-    def expected(self) -> str:
-        """See `Kind.expected`."""
-        return "a path"
-
-    def accepts(self, value: Any) -> bool:
-        """See `Kind.accepts`."""
-        return isinstance(value, (str, os.PathLike))
-
-    def plain(self, value: Any) -> str:
+    def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
-        return os.fspath(value)
+        return value if isinstance(value, str) else {k: float(w) for k, w in value.items()}
 
 
 @dataclass(frozen=True)
-class Character(Kind):
-    """One character between cells; a tabulator may be written as a backslash and t."""
+class Tails(Kind):
+    """A word for all numeric columns, or a mapping of names of columns to words."""
+
+    words: tuple[str, ...] = ("constant", "linear", "refuse")
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "one character, such as a comma, a semicolon or \\t"
+        return f"one of {', '.join(self.words)}, or a mapping of columns to them"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        plain = isinstance(value, str) and value.isascii() and not value.isalnum()
-        return plain and (value == r"\t" or (len(value) == 1 and value not in "\r\n\"'+-"))
+        values = value.values() if isinstance(value, Mapping) else [value]
+        return all(isinstance(each, str) and each in self.words for each in values)
 
-    def plain(self, value: Any) -> str:
+    def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
-        return "\t" if value == r"\t" else value
+        return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True)
-class Codec(Kind):
-    """The name of an encoding of text that Python knows."""
+class Ends(Kind):
+    """A lower and an upper end, or None for an open end; also as the text LOW,HIGH."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "the name of an encoding of text"
+        return "a lower and a larger upper end, one of which may be left open"
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        try:
-            return isinstance(value, str) and isinstance(codecs.decode(b"", value), str)
-        except (LookupError, TypeError, ValueError):
+        if isinstance(value, str) or not isinstance(value, Collection) or len(value) != 2:
             return False
+        if any(isinstance(end, (bool, np.bool_)) for end in value):
+            return False
+        try:
+            low, high = self.plain(value)
+        except (TypeError, ValueError):
+            return False
+        return low < high and (low > -math.inf or high < math.inf)
 
-    def plain(self, value: Any) -> str:
+    def plain(self, value: Any) -> tuple[float, float]:
         """See `Kind.plain`."""
-        return codecs.lookup(value).name
+        low, high = value
+        open_ = (None, "")
+        return -math.inf if low in open_ else float(low), math.inf if high in open_ else float(high)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eigcore.calibration.interval import calibration_of
+from eigcore.fit.balance import balanced
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
 from eigcore.fit.options import FitOptions
@@ -23,14 +25,14 @@ from eigcore.model import SpectralModel
 
 
 def fit_table(
-    table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+    table: Any, target: Any, beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit the rows that are not held out; for the parameters see `eigcore.fit.fit`."""
     try:
         context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     except KeyboardInterrupt:
         context.interrupted = True
-    whole, kept = Problem.of(table, target, weights, options, context).set_aside()
+    whole, kept = Problem.of(table, target, beside, options, context).set_aside()
     whole, fitted = whole.split()
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
@@ -40,6 +42,7 @@ def fit_table(
         train = without_useless(train, plan[0])
         found = fit_members(train, plan)
     model = with_meaning(found.model(), found.problem.moments.mean, options)
+    model = balanced(model, found.problem)
     if len(kept):
         model = calibrated(model, kept.numbers, kept.target.values)
     whole = replace(whole, notes=(*whole.notes, *_notes(found)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from eigcore.errors import InvalidOption
@@ -29,6 +29,10 @@ def _one_eigenvalue(o: Any) -> bool:
     return "index" not in neuron or neuron.get("functional", "kth") in ("kth", "smooth")
 
 
+def _words(tails: Any) -> list[str]:
+    return list(tails.values()) if isinstance(tails, Mapping) else [tails]
+
+
 NEEDS = (
     Need(
         "quantile",
@@ -41,6 +45,24 @@ NEEDS = (
         lambda o: o.loss == "huber",
         ("loss", "huber there", "huber"),
         "a delta of {o.delta}",
+    ),
+    Need(
+        "tails",
+        lambda o: not o.shape or set(_words(o.tails)) <= {"linear"},
+        ("tails", "linear there, since a constant end is neither convex nor concave", "linear"),
+        "shape {o.shape}",
+    ),
+    Need(
+        "variance_power",
+        lambda o: o.loss == "tweedie",
+        ("loss", "tweedie there", "tweedie"),
+        "a variance_power of {o.variance_power}",
+    ),
+    Need(
+        "class_weight",
+        lambda o: o.loss is None or LOSSES[o.loss].classified,
+        ("loss", "logistic or multinomial there", "logistic"),
+        "weights of classes",
     ),
     Need(
         "classes",

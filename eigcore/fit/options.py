@@ -16,50 +16,29 @@ from typing import Any, Literal, cast
 
 from eigcore.errors import MisplacedOption
 from eigcore.fit.checks import (
-    Character,
     Choice,
-    Codec,
+    ClassWeights,
+    Ends,
     Fields,
-    File,
     Flag,
     Kind,
     Like,
     Names,
     Number,
     Option,
-    Text,
+    Tails,
     Values,
     Where,
     Whole,
 )
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
+from eigcore.fit.stopping import EarlyStopping
+from eigcore.fit.texts import Character, Codec, File, Text
 
 Shape = Literal["convex", "concave"]
-_STOPPING = {"part": Number(0.0, 1.0, positive=True), "steps": Whole(1), "tolerance": Number()}
 _MOST_DIM, _MOST_MEMBERS = 4096, 100_000
 """No memory holds more."""
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop a descent when its loss on validation rows no longer falls, and keep the best point.
-
-    part : part of the rows used for validation, at least one row
-    steps : number of steps without a gain after which the descent stops
-    tolerance : least gain that counts, relative to the loss
-    """
-
-    part: float = 0.1
-    steps: int = 10
-    tolerance: float = 1e-4
-
-    def __post_init__(self) -> None:
-        for each in dataclasses.fields(self):
-            option = Option(
-                each.name, each.default, _STOPPING[each.name], each.default, "", "table"
-            )
-            object.__setattr__(self, each.name, option.check(getattr(self, each.name)))
 
 
 def _option(default: Any, kind: Kind, example: Any, meaning: str, where: Where = "any") -> Any:
@@ -143,6 +122,34 @@ class FitOptions:
         Number(positive=True),
         0.5,
         "Standard deviations of the target from which the loss huber is linear.",
+    )
+    variance_power: float = _option(
+        1.5,
+        Number(1.0, 2.0, positive=True),
+        1.7,
+        "Exponent p of the variance φ μ^p of the loss tweedie: near 1 as for counts, near 2 as for "
+        "gamma amounts.",
+    )
+    class_weight: Any = _option(
+        None,
+        ClassWeights(),
+        "balanced",
+        "Factors of the weights of rows by their class, or balanced: all classes get the same sum "
+        "of weights. Probabilities are those of the weighted rows; None: 1.",
+    )
+    tails: Any = _option(
+        None,
+        Tails(),
+        "linear",
+        "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
+        "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
+        "None: constant, or linear with a shape.",
+    )
+    clip: tuple[float, float] | None = _option(
+        None,
+        Ends(),
+        (0.0, 100.0),
+        "Least and largest prediction, in units of the target; None at either end: no bound there.",
     )
     classes: Sequence[Any] | None = _option(
         None,

@@ -23,6 +23,8 @@ class Origin(NamedTuple):
     seed, rows : seed of the fit, rows fitted so far
     weight : sum of their weights
     settings, pieces : of each member
+    beside : names of the exposure and the offset, if the fit had any
+    class_weights : of each class; empty: all 1
     """
 
     loss: Loss
@@ -32,6 +34,8 @@ class Origin(NamedTuple):
     weight: float
     settings: list[Settings]
     pieces: list[int]
+    beside: dict[str, str]
+    class_weights: list[float]
 
 
 def provenance(
@@ -42,6 +46,7 @@ def provenance(
     problem : the rows fitted
     settings, pieces : of each member
     """
+    shares = problem.target.class_weights
     return {
         "seed": problem.context.seed,
         "rows": problem.rows,
@@ -52,6 +57,8 @@ def provenance(
         "settings": [each._asdict() for each in settings],
         "pieces": list(pieces),
         _CONSTRAINTS: problem.constraints.to_dict(),
+        **dict(problem.beside),
+        **({"class_weights": list(shares)} if shares else {}),
     }
 
 
@@ -74,6 +81,8 @@ def origin(model: SpectralModel) -> Origin:
             float(told.get("weight", told["rows"])),
             [Settings(**each) for each in told["settings"]],
             list(told["pieces"]),
+            {name: str(told[name]) for name in ("exposure", "offset") if name in told},
+            list(told.get("class_weights", ())),
         )
     except (KeyError, TypeError) as exc:
         raise InvalidInput(

@@ -7,6 +7,7 @@ derive others from it: other rows, another encoding, further constraints.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,12 +16,14 @@ import numpy as np
 
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
-from eigcore.errors import InvalidTable
+from eigcore.errors import InvalidOption, InvalidTable
 from eigcore.fit.constraints import USUAL_DIM, Constraints
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.encode import Sum, encode
 from eigcore.fit.data.kinds import column_notes
 from eigcore.fit.data.moments import Moments
+from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Loss
@@ -41,6 +44,7 @@ class Problem:
     notes : sentences about what was done to the table
     fast : whether a kernel computes a pass over encoded rows
     sampled_from : number of rows of which these are a sample; None: these are all rows
+    beside : names of the exposure and the offset, if they were given
     """
 
     encoding: Encoding
@@ -53,10 +57,11 @@ class Problem:
     notes: tuple[str, ...] = ()
     fast: bool = False
     sampled_from: int | None = None
+    beside: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(
-        cls, table: Any, target: Any, weights: Any, options: FitOptions, context: Context
+        cls, table: Any, target: Any, beside: Beside, options: FitOptions, context: Context
     ) -> Problem:
         """Read and check a table, as for `eigcore.fit.fit`.
 
@@ -65,9 +70,10 @@ class Problem:
         InvalidInput
             A table, column, target or option that cannot be used.
         """
-        read = Table.of(table, target, weights, options)
+        read = Table.of(table, target, beside, options)
         columns = read.columns(options.keep_constant)
         encoding = Encoding(tuple(columns), tuple(read.cells))
+        _check_tails(options, encoding)
         own = Target.of(read, options)
         constraints = Constraints.of(options, encoding, own.loss.outputs)
         pairs = zip(read.cells.items(), columns, strict=True)
@@ -80,8 +86,9 @@ class Problem:
             constraints,
             options,
             context,
-            notes=(*read.notes, *notes),
+            notes=(*read.notes, *own.notes(options, beside), *notes),
             fast=kernel_serves(spec, context.backend),
+            beside=tuple(beside.told.items()),
         )
 
     def __len__(self) -> int:
@@ -108,9 +115,15 @@ class Problem:
         """Return the problem of some of the rows."""
         return replace(self, numbers=self.numbers[rows], target=self.target.part(rows))
 
-    def batch(self, numbers: np.ndarray, values: np.ndarray) -> Problem:
-        """Return the problem with other rows: numbers (n, columns), target values (n,)."""
-        return replace(self, numbers=numbers, target=replace(self.target, values=values))
+    def batch(
+        self,
+        numbers: np.ndarray,
+        values: np.ndarray,
+        weights: np.ndarray | None,
+        offset: np.ndarray | None,
+    ) -> Problem:
+        """Return the problem with other rows: numbers (n, columns), and as in the target (n,)."""
+        return replace(self, numbers=numbers, target=self.target.of_rows(values, weights, offset))
 
     def set_aside(self) -> tuple[Problem, Problem]:
         """Return the problem without the rows that calibrate intervals, and that of these rows.
@@ -163,10 +176,14 @@ class Problem:
         scaling = self.target.part(fitted).own_scaling
         return replace(self, target=replace(self.target, scaling=scaling)), fitted
 
-    def encoded(self, knots: int, linear_tails: bool = False) -> Problem:
+    def encoded(self, knots: int) -> Problem:
         """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""
-        tails = linear_tails or self.constraints.shape is not None
-        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, tails))
+        shaped = self.constraints.shape is not None
+
+        def linear(name: str) -> bool:
+            return shaped or tails_of(self.options, name) == "linear"
+
+        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, linear))
 
     def without(self, labels: tuple[str, ...]) -> Problem:
         """Return the problem with columns that must have no effect."""
@@ -176,3 +193,26 @@ class Problem:
     def moments(self) -> Moments:
         """Moments of the terms and of the working target over these rows."""
         return Moments.of(self.encoding, self.numbers, self.target.working, self.target.weights)
+
+
+def _check_tails(options: FitOptions, encoding: Encoding) -> None:
+    """Raise InvalidOption for tails of what is no numeric column."""
+    if not isinstance(options.tails, Mapping):
+        return
+    pairs = zip(encoding.names, encoding.columns, strict=True)
+    numeric = [name for name, column in pairs if column.numeric]
+    for name, word in options.tails.items():
+        if name not in numeric:
+            near = nearest(name, numeric)
+            hint = f" (did you mean {near!r}?)" if near else ""
+            example = {near or numeric[0]: word} if numeric else None
+            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
+            expected = f"some of {listed(numeric)}" if numeric else "none, for no column is numeric"
+            raise InvalidOption("tails", options.tails, expected, example, problem)
+
+
+def tails_of(options: FitOptions, name: str) -> str:
+    """Name what numbers outside the fitted range mean in a column."""
+    usual = "linear" if options.shape else "constant"
+    given = options.tails or usual
+    return given.get(name, usual) if isinstance(given, Mapping) else given

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.rows import Rows
+from eigcore.fit.balance import decisions
 from eigcore.fit.linear import linear_decisions
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Targets
 from eigcore.fit.members.member import Settings
+from eigcore.fit.metrics import metrics
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.model import SpectralModel
+from eigcore.portable.predict import decision_ends
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of one model on fitted and on held-out rows; NaN without such rows."""
+    """Errors of one model on fitted and on held-out rows; NaN without such rows.
+
+    train, held_out : what `Report.metric` names
+    train_accuracy, held_out_accuracy : part of the rows with the right class; None: no classes
+    metrics : name -> (on fitted rows, on held-out rows), see `eigcore.fit.metrics.metrics`
+    """
 
     train: float
     held_out: float
     train_accuracy: float | None = None
     held_out_accuracy: float | None = None
+    metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,10 @@ class Report:
         """Plain values for JSON; NaN becomes None."""
         record = asdict(self) | {"settings": self.settings._asdict(), "notes": list(self.notes)}
         for name in ("model", "linear"):
-            record[name] = {
-                k: None if v is None or np.isnan(v) else v for k, v in record[name].items()
-            }
+            known = {key: _plain(value) for key, value in record[name].items() if key != "metrics"}
+            pairs = record[name]["metrics"].items()
+            named = {k: {"train": _plain(p[0]), "held_out": _plain(p[1])} for k, p in pairs}
+            record[name] = known | {"metrics": named}
         return record
 
 
@@ -120,30 +129,33 @@ def report(
     )
 
 
-def _mean_values(model: SpectralModel, problem: Problem) -> np.ndarray:
-    """Mean (rows,) or (rows, outputs) of the members' values."""
-    context = problem.context
-    rows = Rows(model.encoding, problem.numbers, context.backend, context.dtype(0))
-    values = [rows.values(*member) for member in model.members]
-    return np.asarray(np.mean(values, axis=0, dtype=np.float64))
-
-
 def errors_of(model: SpectralModel, problem: Problem, fitted: np.ndarray) -> Errors:
     """Errors of a model on the rows of a problem; fitted: (rows,) bool."""
-    scale, offset = problem.target.scaling
-    value = offset + scale * _mean_values(model, problem)
-    return _errors(value, problem.target.observed, fitted, problem.loss)
+    targets, (low, high) = problem.target.observed, decision_ends(model.static)
+    value = np.clip(targets.moved(decisions(model, problem)), low, high)
+    return _errors(
+        value if targets.offset is None else value - targets.offset, targets, fitted, problem.loss
+    )
 
 
 def _errors(value: np.ndarray, targets: Targets, fitted: np.ndarray, loss: Loss) -> Errors:
     """Compare decisions (rows,) or (rows, outputs) with the target, both in its unit."""
     parts = [(value[part], targets.part(part)) for part in (fitted, ~fitted)]
     plain = [loss.error(own, *wanted) if len(own) else float("nan") for own, wanted in parts]
+    measured = [metrics(loss, *each) if len(each[0]) else {} for each in parts]
+    known, held = measured
+    named = {name: (each, held.get(name, float("nan"))) for name, each in known.items()}
     if not isinstance(loss, (Logistic, Multinomial)):
-        return Errors(*plain)
-    right = [(loss.right(own, wanted.target), wanted.weights) for own, wanted in parts]
-    return Errors(*plain, *(_accuracy(*each) for each in right))
+        return Errors(*plain, metrics=named)
+    right = [
+        (loss.right(wanted.moved(own), wanted.target), wanted.weights) for own, wanted in parts
+    ]
+    return Errors(*plain, *(_accuracy(*each) for each in right), metrics=named)
 
 
 def _accuracy(right: np.ndarray, weights: np.ndarray | None) -> float:
     return float(np.average(right, weights=weights)) if len(right) else float("nan")
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else value

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.balance import balanced, unbalanced
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
@@ -36,6 +38,8 @@ def resume(
     target: Any,
     *,
     weights: Any = None,
+    exposure: Any = None,
+    offset: Any = None,
     max_iter: int = 120,
     remember: bool = False,
     early_stopping: EarlyStopping | None = None,
@@ -48,7 +52,8 @@ def resume(
     ----------
     model : SpectralModel
         Made by `fit` or `resume`; a model read from its file will do.
-    table, target, weights, early_stopping, backend, callback : as for `fit`
+    table, target, weights, exposure, offset, early_stopping, backend, callback : as for `fit`;
+        exposure and offset are needed if the fit had them. Weights of classes stay
     max_iter : L-BFGS steps per member
     remember : count these rows, by their weights, beside those the model was fitted to before. The
         mean loss on the earlier rows then joins the objective, to second order: a change Δ of W_b
@@ -67,6 +72,7 @@ def resume(
         An option that does not exist.
     """
     _check_model(model)
+    before, model = model, unbalanced(model)
     if not Flag().accepts(remember):
         raise InvalidOption("remember", remember, Flag().expected(), True)
     known = origin(model)
@@ -78,7 +84,8 @@ def resume(
         keep_constant=True,
     )
     context = Context(backend_named(backend), known.seed, callback)
-    problem = _problem(model, known, Table.of(table, target, weights, options), options, context)
+    read = Table.of(table, target, _beside(known, weights, exposure, offset), options)
+    problem = _problem(model, known, read, options, context)
     # earlier rows that weigh more than a float can tell let nothing move
     hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
     solutions, members = [], []
@@ -95,7 +102,8 @@ def resume(
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
-    return found.with_params(averaged_again(found, problem.moments.mean, whole)), tuple(solutions)
+    found = found.with_params(averaged_again(found, problem.moments.mean, whole))
+    return balanced(found, problem, before if remember else None, hold), tuple(solutions)
 
 
 def _check_model(model: Any) -> None:
@@ -108,12 +116,29 @@ def _check_model(model: Any) -> None:
     raise InvalidInput(f"model is {what}; expected a SpectralModel. {advice}")
 
 
+def _beside(known: Origin, weights: Any, exposure: Any, offset: Any) -> Beside:
+    """Return what is beside the rows; raise InvalidOption unless it is of the kinds of the fit."""
+    given = Beside(weights, exposure, offset)
+    for option in ("exposure", "offset"):
+        before, now = option in known.beside, getattr(given, option)
+        if before and now is None:
+            problem = "is left out, and the model was fitted with one"
+            expected = "one number for each row"
+            raise InvalidOption(option, None, expected, known.beside[option], problem)
+        if now is not None and not before:
+            problem = "is given, and the model was fitted without one"
+            raise InvalidOption(option, now, "none", None, problem)
+    return given
+
+
 def _problem(
     model: SpectralModel, known: Origin, table: Table, options: FitOptions, context: Context
 ) -> Problem:
     """Return a table as a problem with the encoding, loss and scaling of a fitted model."""
     static = model.static
-    own = replace(options, loss=known.loss.name, classes=static.classes or None)
+    shares = dict(zip(static.classes, known.class_weights, strict=False)) or None
+    told = {"loss": known.loss.name, "classes": static.classes or None, "class_weight": shares}
+    own = replace(options, **told)
     values = Target.of(table, own)
     scaling = Scaling(static.scale, static.offset)
     return Problem(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eigcore.errors import MisplacedOption
 from eigcore.fit.context import Callback, Context, backend_named
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
 from eigcore.fit.options import FitOptions
 from eigcore.fit.report import FitResult
@@ -20,6 +20,8 @@ def fit(
     target: Any,
     *,
     weights: Any = None,
+    exposure: Any = None,
+    offset: Any = None,
     callback: Callback | None = None,
     **options: Any,
 ) -> FitResult:
@@ -38,8 +40,14 @@ def fit(
         a path, a folder or a list of paths of .parquet, .arrow, .feather, .csv, .csv.gz files; a
         list of batches (record batches, data frames or mappings of columns); or a function that
         returns an iterator of batches, the same ones whenever it is called.
-    target : name of a column, or values (rows,) where the table is in memory
-    weights : (rows,) non-negative row weights, for a table in memory; None: all equal
+    target : name of a column, or values (rows,) where the table is in memory; the same holds for
+        weights, exposure and offset
+    weights : (rows,) non-negative row weights, or the name of a column; None: all equal
+    exposure : (rows,) positive, such as years or numbers of trials, or the name of a column. The
+        target is a total over it: the model predicts the target per unit of exposure, and the row
+        weighs as much as its exposure. None: no exposure
+    offset : (rows,) added to the decision of each row, before the link, or the name of a column;
+        None: zeros
     callback : called with a `Progress` when the fit begins, and after every step; returning True
         ends the fit
     {options}
@@ -55,11 +63,12 @@ def fit(
     TypeError
         An option that does not exist.
     """
-    return fit_with(table, target, weights, make_options("fit", options), callback)
+    beside = Beside(weights, exposure, offset)
+    return fit_with(table, target, beside, make_options("fit", options), callback)
 
 
 def fit_with(
-    table: Any, target: Any, weights: Any, options: FitOptions, callback: Callback | None
+    table: Any, target: Any, beside: Beside, options: FitOptions, callback: Callback | None
 ) -> FitResult:
     """Fit with options that are already checked; see `fit`."""
     context = Context(
@@ -67,8 +76,6 @@ def fit_with(
     )
     if not is_source(table):
         options.check_for("table")
-        return fit_table(table, target, weights, options, context)
+        return fit_table(table, target, beside, options, context)
     options.check_for("stream")
-    if weights is not None:
-        raise MisplacedOption("weights", weights, "stream")
-    return fit_source(table, target, options, context)
+    return fit_source(table, target, beside, options, context)

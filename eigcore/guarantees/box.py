@@ -12,7 +12,7 @@ from eigcore.encoding import LARGEST, Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
-from eigcore.guarantees.units import prediction_ends
+from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -87,7 +87,7 @@ def local(
         below = above = np.broadcast_to(radii, table.shape)
     low, high = (_squeeze(a) for a in decision_interval(model, table, below, above))
     link = model.static.link
-    lower, upper = prediction_ends(link, low, high)
+    lower, upper = clipped_ends(model.static, low, high)
     if threshold is None and link == "logistic":
         threshold = 0.5
     settled = settled_by(link, threshold)

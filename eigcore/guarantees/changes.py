@@ -35,6 +35,8 @@ class Change:
     link : str
     anywhere : bool
         Whether the ends hold for any two values of the column; they are largest from start to end.
+    clipped : bool
+        Whether predictions have bounds: beyond them a change of the decision changes nothing.
     """
 
     column: str
@@ -44,11 +46,15 @@ class Change:
     high: Any
     link: str
     anywhere: bool = False
+    clipped: bool = False
 
     @property
     def prediction(self) -> tuple[Any, Any]:
         """Proven ends of the change of the prediction; of its ratio for the link "log"."""
         low, high = prediction_change(self.link, np.asarray(self.low), np.asarray(self.high))
+        if self.clipped:
+            none = 1.0 if self.link == "log" else 0.0
+            low, high = np.minimum(low, none), np.maximum(high, none)
         return (float(low), float(high)) if low.ndim == 0 else (low, high)
 
     @property
@@ -93,7 +99,8 @@ def change(model: Described, column: str, start: Any, end: Any) -> Change:
     low, high = rounded_sum(low, high)
     single = model.outputs == 1
     ends = (float(low[0]), float(high[0])) if single else (low, high)
-    return Change(column, start, end, *ends, model.static.link)
+    static = model.static
+    return Change(column, start, end, *ends, static.link, clipped=static.clip is not None)
 
 
 def largest_change(model: Described, column: str, over: Any = None) -> Change:
@@ -134,7 +141,11 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
         low, high = low - far, high + far
     low, high = rounded_sum(low, high)
     each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
-    return Change(column, cells[a], cells[b], *each, model.static.link, anywhere=True)
+    static = model.static
+    clipped = static.clip is not None
+    return Change(
+        column, cells[a], cells[b], each[0], each[1], static.link, anywhere=True, clipped=clipped
+    )
 
 
 def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:

@@ -21,7 +21,7 @@ from eigcore.guarantees.baselines import baseline_rows, rows_of
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
 from eigcore.portable.description import Described
-from eigcore.portable.predict import decision, link_inverse
+from eigcore.portable.predict import answer, decision
 from eigcore.portable.tables import predict_table
 
 METHODS = ("shapley", "integrated")
@@ -234,7 +234,7 @@ def contributions(
     return Contributions(
         model.encoding.names,
         method,
-        link_inverse(model.static.link, own, get_backend("numpy")),
+        answer(model.static, own, get_backend("numpy")),
         own,
         _decisions(model, base, chosen).mean(0),
         parts[:, 0] if model.outputs == 1 else parts,

@@ -16,7 +16,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import rows_of
 from eigcore.guarantees.slopes import EPS, ROUNDING
 from eigcore.portable.description import Described
-from eigcore.portable.predict import decision, link_inverse
+from eigcore.portable.predict import answer, decision
 from eigcore.portable.tables import predict_table
 
 POINTS = 50
@@ -92,7 +92,7 @@ def curve(
     j, count = encoding.names.index(column), len(shown)
     points = cells[:count, j]
     found = predict_table(decision, model, cells, get_backend(backend), codes=True)
-    predicted = link_inverse(model.static.link, found, get_backend("numpy"))
+    predicted = answer(model.static, found, get_backend("numpy"))
     each, other = (a.reshape(len(table), count, *a.shape[1:]) for a in (found, predicted))
     one = 0 if model.outputs == 1 else slice(None)
     low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))

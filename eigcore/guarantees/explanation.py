@@ -18,7 +18,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
 from eigcore.guarantees.slopes import part_norms
 from eigcore.portable.description import Described
-from eigcore.portable.predict import link_inverse
+from eigcore.portable.predict import answer
 from eigcore.portable.tables import overflowing
 
 ENTRIES = 2**22
@@ -167,7 +167,7 @@ def explain(model: Described, X: Any) -> Explanation:
     one = 0 if model.outputs == 1 else slice(None)
     return Explanation(
         encoding.labels,
-        link_inverse(static.link, decision, get_backend("numpy"))[:, one],
+        answer(static, decision, get_backend("numpy"))[:, one],
         decision[:, one],
         intercept[:, one],
         local[:, one],

@@ -13,9 +13,9 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
-from eigcore.guarantees.units import prediction_ends
+from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
-from eigcore.portable.predict import link_inverse
+from eigcore.portable.predict import answer
 
 Domain = Mapping[str, Any]
 """Column name -> (low, high), levels, or one value; None among them allows a missing cell."""
@@ -149,7 +149,7 @@ def value_range(
     minima, maxima = (tuple(side) for side in zip(*pairs, strict=True))
     low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
     single = model.outputs == 1
-    ends = prediction_ends(model.static.link, low, high)
+    ends = clipped_ends(model.static, low, high)
     a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
     return Range(a, b, c, d, minima, maxima)
 
@@ -285,11 +285,11 @@ def _optimum(
         boxes=search.tried,
         stopped=search.stopped,
     )
-    link = terms[0][0].static.link
-    if link == "softmax" or len(terms) > 1:
+    static = terms[0][0].static
+    if static.link == "softmax" or len(terms) > 1:
         return result
     numpy, bound = get_backend("numpy"), np.array([result.bound])
-    ends = prediction_ends(link, bound, bound)
-    predicted = link_inverse(link, np.array([result.value]), numpy)[0]
+    ends = clipped_ends(static, bound, bound)
+    predicted = answer(static, np.array([result.value]), numpy)[0]
     outer = ends[1][0] if kind == "maximum" else ends[0][0]
     return replace(result, predicted=float(predicted), predicted_bound=float(outer))

@@ -74,7 +74,7 @@ class Search:
         if not len(finite):
             term = column.constants()[0]
             return term.origin + SCALES * term.width * np.array([-1.0, 1.0])
-        if isinstance(column, Periodic):
+        if isinstance(column, Periodic) or column.outside == "refuse":
             return finite
         return np.array([2 * finite[0] - finite[1], *finite, 2 * finite[-1] - finite[-2]])
 

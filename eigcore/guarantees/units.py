@@ -11,6 +11,7 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.guarantees.slopes import EPS
+from eigcore.portable.description import ModelStatic
 from eigcore.portable.predict import link_inverse
 
 Ends = tuple[np.ndarray, np.ndarray]
@@ -37,6 +38,14 @@ def prediction_ends(link: str, low: np.ndarray, high: np.ndarray) -> Ends:
         lower, upper = outward(lower * (1 - slip), upper * (1 + slip))
     lower = np.maximum(lower, 0.0)
     return lower, upper if link == "log" else np.minimum(upper, 1.0)
+
+
+def clipped_ends(static: ModelStatic, low: np.ndarray, high: np.ndarray) -> Ends:
+    """Return ends of the prediction of a model, between the ends of its `clip`."""
+    lower, upper = prediction_ends(static.link, low, high)
+    if static.clip is None:
+        return lower, upper
+    return np.clip(lower, *static.clip), np.clip(upper, *static.clip)
 
 
 def prediction_change(link: str, low: np.ndarray, high: np.ndarray) -> Ends:

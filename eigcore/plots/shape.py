@@ -25,7 +25,7 @@ from eigcore.plots.display import (
     typical,
 )
 from eigcore.plots.spectrum import places_of
-from eigcore.portable.predict import link_inverse
+from eigcore.portable.predict import answer
 
 STRIP = 0.1
 """Height of the strip that shows where the data are, as a part of the picture."""
@@ -104,7 +104,7 @@ class ShapeDisplay(Display):
         name = decision_name(model, own)
         if model.static.link != "softmax":  # the others keep the order of decisions
             low, high = prediction_ends(model.static.link, low, high)
-            value = link_inverse(model.static.link, value, get_backend("numpy"))
+            value = answer(model.static, value, get_backend("numpy"))
             name = prediction_name(model, own)
         shown = cls(
             curve=found, start=start, value=value, low=low, high=high,

@@ -36,6 +36,8 @@ class ModelStatic:
     classes : tuple
         Two for the link "logistic", where the prediction is the probability of the second; one per
         output for "softmax", where it holds the probability of each.
+    clip : (float, float), optional
+        Least and largest prediction, infinite for no bound. Default: none.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class ModelStatic:
     link: str = "identity"
     target_name: str = ""
     classes: tuple[str | float | bool, ...] = ()
+    clip: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         outputs, features = ([getattr(s, n) for s in self.specs] for n in ("outputs", "features"))
@@ -72,6 +75,21 @@ class ModelStatic:
                 "matrices."
             )
         self._check_link(outputs[0])
+        self._check_clip()
+
+    def _check_clip(self) -> None:
+        if self.clip is None:
+            return
+        low, high = self.clip
+        least, most = {"log": (0.0, math.inf), "logistic": (0.0, 1.0)}.get(
+            self.link, (-math.inf, math.inf)
+        )
+        if self.link == "softmax" or not low < high or not (low < most and high > least):
+            raise InvalidSpec(
+                f"clip is {self.clip} with link {self.link!r}. Expected a lower and a larger upper "
+                "end among the values that a prediction can take, and none for several classes. "
+                "Leave clip out."
+            )
 
     def _check_link(self, outputs: int) -> None:
         if self.link not in LINKS:
@@ -98,6 +116,13 @@ class ModelStatic:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `from_dict` is the inverse."""
+        target: dict[str, Any] = {
+            "name": self.target_name,
+            "scale": self.scale,
+            "offset": self.offset,
+        }
+        if self.clip is not None:
+            target["clip"] = [end if math.isfinite(end) else None for end in self.clip]
         return {
             "encoding": self.encoding.to_dict(),
             "members": [
@@ -105,7 +130,7 @@ class ModelStatic:
                 for spec, weight in zip(self.specs, self.weights, strict=True)
             ],
             "link": self.link,
-            "target": {"name": self.target_name, "scale": self.scale, "offset": self.offset},
+            "target": target,
             "classes": list(self.classes),
         }
 
@@ -131,7 +156,16 @@ class ModelStatic:
             str(data["link"]),
             str(target["name"]),
             tuple(data["classes"]),
+            _ends(target.get("clip")),
         )
+
+
+def _ends(clip: Sequence[float | None] | None) -> tuple[float, float] | None:
+    """Return the ends of a file, where None is infinite."""
+    if clip is None:
+        return None
+    low, high = clip
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
 
 class Described(Protocol):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from eigcore.api import evaluate
@@ -89,7 +90,27 @@ def forward(
 ) -> Array:
     """Return the prediction, the inverse link of `decision`; same arguments and shapes."""
     chosen = get_backend(backend)
-    return link_inverse(static.link, decision(static, params, x, chosen, codes), chosen)
+    return answer(static, decision(static, params, x, chosen, codes), chosen)
+
+
+def answer(static: ModelStatic, z: Array, backend: Backend) -> Array:
+    """Return the prediction from the decision z: the inverse link, between the ends of `clip`."""
+    found = link_inverse(static.link, z, backend)
+    if static.clip is None:
+        return found
+    xp, (low, high) = backend.xp, static.clip
+    return xp.where(found < low, low, xp.where(found > high, high, found))
+
+
+def decision_ends(static: ModelStatic) -> tuple[float, float]:
+    """Return the decisions from which on `clip` has an effect; infinite where it has none."""
+    low, high = static.clip or (-math.inf, math.inf)
+    if static.link == "log":
+        return (math.log(low) if low > 0.0 else -math.inf), math.log(high)
+    if static.link == "logistic":
+        least = math.log(low / (1.0 - low)) if low > 0.0 else -math.inf
+        return least, (math.log(high / (1.0 - high)) if high < 1.0 else math.inf)
+    return low, high
 
 
 def link_inverse(link: str, z: Array, backend: Backend) -> Array:

@@ -9,17 +9,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from eigcore.core.arrays import Array
 from eigcore.core.rules import rule_of
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.bins import ensemble
-from eigcore.encoding.cells import column_labels
+from eigcore.encoding.cells import column_labels, read_columns
 from eigcore.encoding.levels import UNSEEN_CODE, unseen_message
 from eigcore.encoding.rows import Rows, kernel_serves
-from eigcore.errors import NonFiniteInput, UnseenLevels
+from eigcore.errors import InvalidInput, NonFiniteInput, UnseenLevels
 from eigcore.portable.description import Described, ModelStatic
-from eigcore.portable.predict import Forward, combine, forward, link_inverse
+from eigcore.portable.predict import Forward, answer, combine, forward
 
 CELLS = 2**20
 """Number of encoded numbers per chunk of rows."""
@@ -51,8 +52,7 @@ def predict_table(
         params = [own for _, own in model.members]
         chunks = _chunks(static, flat, backend)
         found = np.concatenate([rows_decision(static, params, rows) for rows in chunks])
-    link = static.link if function is forward else "identity"
-    whole = link_inverse(link, found, get_backend("numpy"))
+    whole = answer(static, found, get_backend("numpy")) if function is forward else found
     return whole.reshape((*table.shape[:-1], *whole.shape[1:]))
 
 
@@ -61,6 +61,7 @@ def _is_plain(encoding: Encoding, X: Any, codes: bool) -> bool:
     if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
         return False
     numeric = codes or all(column.numeric for column in encoding.columns)
+    numeric &= not any(column.outside for column in encoding.columns)
     return numeric and X.shape[1] == len(encoding.columns)
 
 
@@ -88,6 +89,43 @@ def _in_one_pass(model: Described, flat: np.ndarray, backend: Backend) -> np.nda
         return None
     values = model.static.offset + model.static.scale * sums
     return values[:, 0] if model.outputs == 1 else values
+
+
+def beside(X: Any, option: str, given: Any, like: Array, backend: Backend) -> Array:
+    """Return numbers that stand beside the rows of X, in the library of their predictions.
+
+    Parameters
+    ----------
+    X : as for `eigcore.SpectralModel.predict`
+    option : "exposure" or "offset"
+    given : numbers, or the name of a column of X
+    like : (...) array of predictions, one number per row
+    backend : Backend of `like`
+
+    Raises
+    ------
+    InvalidInput
+        Several outputs, a column that X does not have, cells that are not finite numbers, or
+        another number of rows.
+    """
+    try:
+        if isinstance(given, str):
+            given = read_columns(X)[given]
+        if not isinstance(like, np.ndarray) and isinstance(given, type(like)):
+            return given
+        numbers = np.asarray(given, dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"{option} cannot be read: {exc!r}. Expected one number for each row, or the name of a "
+            f"column of the table. Write predict(table, {option}=values)."
+        ) from exc
+    shape = tuple(like.shape)
+    if numbers.shape not in ((), shape) or not np.isfinite(numbers).all():
+        raise InvalidInput(
+            f"{option} has the shape {numbers.shape}, or cells that are not finite. Expected one "
+            f"finite number for each row, in the shape {shape} of the predictions. Pass those."
+        )
+    return backend.asarray(numbers, like=like)
 
 
 def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:

@@ -38,11 +38,18 @@ def describe(model: SpectralModel) -> dict[str, Any]:
     neutral = model.provenance.get("neutral", ())
     return {
         "target": static.target_name or "a number",
-        "prediction": _LINKS[static.link].format(classes=classes, listed=listed),
+        "prediction": _prediction(model).format(classes=classes, listed=listed),
         "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
         "members": [f"{count} of {spec}" for spec, count in specs.items()],
         "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
     }
+
+
+def _prediction(model: SpectralModel) -> str:
+    """Say what a prediction is, with fields for the classes."""
+    told = model.provenance
+    found = "a proportion" if told.get("loss") == "binomial" else _LINKS[model.static.link]
+    return found + ", per unit of exposure" * ("exposure" in told)
 
 
 def _short(value: Any) -> str:
@@ -66,7 +73,9 @@ def _column(column: Column, neutral: bool) -> dict[str, Any]:
     elif isinstance(column, PiecewiseLinear):
         holds = f"numbers, {len(column.knots) - 1} pieces"
         values = f"{column.knots[0]:g} … {column.knots[-1]:g}"
+        values += ", goes on" * (column.tails == "linear")
     elif isinstance(column, Linear):
         holds = "numbers, linear"
+    values += ", others refused" * (column.outside == "refuse")
     absent = absent if column.missing else "an error"
     return {"holds": holds, "values": values, "missing": absent, "unseen": unseen}

@@ -22,7 +22,7 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
-from eigcore.portable.predict import link_inverse
+from eigcore.portable.predict import answer, link_inverse
 
 FOLDS = 5
 """Parts of the table; simple models predict each part from the others."""
@@ -84,7 +84,7 @@ class Seen:
         if not len(numbers):
             raise InvalidInput("The table has no rows. Expected at least one. Pass another table.")
         decision = np.asarray(model.decision(numbers, codes=True))
-        predicted = link_inverse(model.static.link, decision, get_backend("numpy"))
+        predicted = answer(model.static, decision, get_backend("numpy"))
         return cls(model, cells, numbers, decision, predicted, name, values, loss_of(model), notes)
 
     def __len__(self) -> int:

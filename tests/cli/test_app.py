@@ -88,8 +88,8 @@ def test_fit_of_a_stream_goes_on_from_its_checkpoint(cars, capfd):
 def test_options_of_a_stream_and_of_a_table_do_not_mix(cars, capfd):
     assert fit(cars, "--stream", "--budget", "5") == 2
     assert "--budget cannot be used with --stream. Leave --budget out." in capfd.readouterr().err
-    assert fit(cars, "--stream", "--weights", "weight") == 2
-    assert "--weights cannot be used with --stream. Leave --weights" in capfd.readouterr().err
+    assert fit(cars, "--stream", "--weights", "wait") == 2
+    assert "--weights names 'wait', which is not a column" in capfd.readouterr().err
     assert fit(cars, "--epochs", "2") == 2
     assert (
         "--epochs cannot be used without --stream. Leave --epochs out, or add --stream"
@@ -118,7 +118,13 @@ def test_predict_writes_one_row_per_row(cars, capfd, ending):
         {".parquet": table.to_parquet}.get(ending, table.to_feather)(source)
     assert run("predict", cars.with_name("cars.eig"), source, "-o", out, "--json") == 0
     record = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert record == {"output": str(out), "rows": 120, "backend": "numpy", "unseen": {}}
+    assert record == {
+        "output": str(out),
+        "rows": 120,
+        "backend": "numpy",
+        "unseen": {},
+        "outside": {},
+    }
     read = {".parquet": pd.read_parquet}.get(ending, pd.read_feather)
     read = pd.read_csv if ending.startswith(".csv") else read
     model = eigcore.SpectralModel.load(cars.with_name("cars.eig"))
@@ -145,6 +151,24 @@ def test_many_classes_are_predicted_with_the_probability_of_each(cars):
     assert (found["prediction"] == kinds).mean() > 0.8
     probability = found[[f"probability of {kind}" for kind in ("low", "middle", "top")]]
     assert np.allclose(probability.sum(axis=1), 1.0)
+
+
+def test_an_exposure_of_the_command_gives_rates_and_on_request_totals(cars, capfd):
+    path = changed(cars, years=np.linspace(0.5, 2.0, 120))
+    options = ["--loss", "gamma", "--exposure", "years", "--drop-columns", "thirsty", "--json"]
+    assert fit(path, *options) == 0
+    report = json.loads(capfd.readouterr().out)["report"]
+    assert {"D²", "Gini", "observed/expected"} <= set(report["model"]["metrics"])
+    assert any("per unit of exposure" in note for note in report["notes"])
+    model, rates, totals = (cars.with_name(n) for n in ("cars.eig", "r.csv", "t.csv"))
+    assert run("predict", model, path, "-o", rates) == 0
+    assert "For totals, type --exposure COLUMN" in capfd.readouterr().out
+    assert run("predict", model, path, "-o", totals, "--exposure", "years") == 0
+    assert "per unit" not in capfd.readouterr().out
+    ratio = pd.read_csv(totals).prediction / pd.read_csv(rates).prediction
+    assert np.allclose(ratio, np.linspace(0.5, 2.0, 120))
+    assert run("predict", model, path, "-o", totals, "--exposure", "yers") == 2
+    assert "--exposure names 'yers', which is not a column" in capfd.readouterr().err
 
 
 def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):

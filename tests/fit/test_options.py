@@ -18,6 +18,7 @@ from eigcore.fit.options import OPTIONS
 PAGES = Path(__file__).parents[2] / "docs"
 BESIDE = {
     "quantile": {"loss": "quantile"},
+    "variance_power": {"loss": "tweedie"},
     "sep": {"decimal": ","},
     "decimal": {"sep": ";"},
 }
@@ -31,9 +32,10 @@ def keywords(function):
 
 def test_fit_has_the_options_with_their_defaults():
     defaults = {name: option.default for name, option in OPTIONS.items()}
-    assert keywords(fit) == {"weights": None, "callback": None} | defaults
+    beside = dict.fromkeys(("weights", "exposure", "offset", "callback"))
+    assert keywords(fit) == beside | defaults
     stream = {name: defaults[name] for name, each in OPTIONS.items() if each.where != "table"}
-    assert keywords(fit_stream) == {"callback": None} | stream
+    assert keywords(fit_stream) == beside | stream
 
 
 @ALL
@@ -101,6 +103,12 @@ def test_early_stopping_is_checked_when_it_is_made(name, wrong):
 USELESS = {
     "quantile": ({"quantile": 0.9, "loss": "huber"}, "loss is 'huber' beside a quantile of 0.9"),
     "delta": ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
+    "variance_power": ({"variance_power": 1.2}, "loss is left out beside a variance_power of 1.2"),
+    "tails": ({"tails": "refuse", "shape": "convex"}, "tails is 'refuse' beside shape convex"),
+    "class_weight": (
+        {"class_weight": "balanced", "loss": "squared"},
+        "loss is 'squared' beside weights of classes",
+    ),
     "classes": ({"classes": [1, 2], "loss": "squared"}, "loss is 'squared' beside classes"),
     "projections": ({"projections": 2, "knots": 0}, "knots is 0 beside 2 projections"),
     "early_stopping": ({"early_stopping": True, "max_iter": 0}, "max_iter is 0 beside early stop"),
@@ -194,7 +202,7 @@ def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
     assert _LISTS == LISTS
     command = typer.main.get_command(app).commands["fit"]
     found = {parameter.name: parameter for parameter in command.params}
-    own = {"table", "target", "output", "weights", "stream", "as_json"}
+    own = {"table", "target", "output", "weights", "exposure", "offset", "stream", "as_json"}
     assert set(found) - own == set(OPTIONS) - set(NO_FLAGS)
     assert set(NAMES) <= set(OPTIONS)
     for name in set(OPTIONS) - set(NO_FLAGS):
@@ -219,7 +227,8 @@ def test_the_estimators_have_every_option_but_those_in_their_table():
             else:
                 assert default == OPTIONS[name].default
     stands_for = {option for each in DIFFERENT.values() for option in each.of}
-    same = set(keywords(SpectralRegressor)) - set(DIFFERENT)
+    both = set(keywords(SpectralRegressor)) | set(keywords(SpectralClassifier))
+    same = both - set(DIFFERENT)
     of_tables = {name for name, option in OPTIONS.items() if option.where != "stream"}
     # scikit-learn has columns and rows dropped before, classes passed to partial_fit, and rows that
     # calibrate to `calibrate`

@@ -8,7 +8,7 @@ slopes agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -43,7 +43,11 @@ class Sum(NamedTuple):
 
 
 def encode(
-    encoding: Encoding, numbers: np.ndarray, sums: Sequence[Sum], knots: int, linear_tails: bool
+    encoding: Encoding,
+    numbers: np.ndarray,
+    sums: Sequence[Sum],
+    knots: int,
+    linear: Callable[[str], bool],
 ) -> Encoding:
     """Give each numeric column and each sum knots at quantiles of some rows.
 
@@ -53,20 +57,20 @@ def encode(
     numbers : (rows, columns) float64
     sums : weighted sums that get terms of their own
     knots : number of pieces per numeric column; 0 keeps numeric columns linear
-    linear_tails : go on linearly beyond the outer knots; otherwise stay constant
+    linear : whether a column, by name, goes on linearly beyond the outer knots; otherwise it stays
+        constant. A sum goes on if all of its columns do
     """
     columns = [
-        _with_knots(numbers[:, j], column.missing, knots, linear_tails)
+        _with_knots(numbers[:, j], column.missing, knots, linear(name))
         if column.numeric
         else column
-        for j, column in enumerate(encoding.columns)
+        for j, (name, column) in enumerate(zip(encoding.names, encoding.columns, strict=True))
     ]
     missing = dict(zip(encoding.names, (column.missing for column in columns), strict=True))
     projections = []
     for each in sums:
-        column = _with_knots(
-            each.of(encoding, numbers), any(missing[n] for n in each.names), knots, linear_tails
-        )
+        some, goes_on = any(missing[n] for n in each.names), all(map(linear, each.names))
+        column = _with_knots(each.of(encoding, numbers), some, knots, goes_on)
         projections.append(Projection(each.names, each.weights, column, each.centers))
     return Encoding(tuple(columns), encoding.names, projections=tuple(projections))
 

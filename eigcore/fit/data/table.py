@@ -15,9 +15,9 @@ import numpy as np
 from eigcore.encoding import Column
 from eigcore.encoding.cells import Cells, cells_of, declared_categories, missing, read_columns
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
+from eigcore.fit.data.beside import Beside, Read
 from eigcore.fit.data.kinds import check_column, describe
 from eigcore.fit.data.names import check_names, listed, nearest
-from eigcore.fit.data.weights import read_weights
 from eigcore.fit.options import FitOptions
 
 
@@ -28,8 +28,7 @@ class Table:
     cells : cells (rows,) of each column by name, without the target
     target : cells (rows,) of the target, none of them missing
     target_name : name of the target; "y" where values were passed
-    weights : (rows,) float64, positive; None: all equal
-    unit : the weight of a row of weight 1, as it was given
+    beside : weights, all positive, exposure and offset of the rows
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
     """
@@ -37,51 +36,48 @@ class Table:
     cells: Cells
     target: np.ndarray
     target_name: str
-    weights: np.ndarray | None
+    beside: Read
     categories: frozenset[str]
     notes: tuple[str, ...]
-    unit: float = 1.0
 
     @classmethod
-    def of(cls, table: Any, target: Any, weights: Any, options: FitOptions) -> Table:
+    def of(cls, table: Any, target: Any, beside: Beside, options: FitOptions) -> Table:
         """Read a mapping, data frame or two-dimensional array, and its target.
 
         Parameters
         ----------
-        table, target, weights : as for `eigcore.fit.fit`
+        table, target : as for `eigcore.fit.fit`
+        beside : weights, exposure and offset, as given there
         options : drop_columns, categories and drop_rows_without_target are used
 
         Raises
         ------
         InvalidInput
-            A table, target or weights that cannot be used.
+            A table or target, or what is beside them, that cannot be used.
         """
         cells = read_columns(table)
         declared = [
             key for key, is_one in zip(cells, declared_categories(table), strict=False) if is_one
         ]
         cells, values, name = _split(cells, target)
+        used = {name: "the target"} if isinstance(target, str) else {}
+        cells, beside = beside.taken(cells, used)
         dropped = options.drop_columns
-        _check_named(cells, target, options)
+        _check_named(cells, used, options)
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
         keep, left_out = _with_target(values, name, options.drop_rows_without_target)
-        unit = 1.0
-        if weights is not None:
-            weights, unit = read_weights(weights, len(values))
-            keep &= weights > 0.0
-            weights = weights[keep]
-            if len(weights) and np.ptp(weights) == 0.0:
-                weights, unit = None, unit * float(weights[0])
+        read = beside.read(len(values))
+        if read.weights is not None:
+            keep &= read.weights > 0.0
         return cls(
             {key: column[keep] for key, column in cells.items()},
             values[keep],
             name,
-            weights,
+            read.part(keep),
             frozenset((*options.categories, *declared)),
             (*notes, *left_out),
-            unit,
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
@@ -120,9 +116,8 @@ def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     return {name: each for name, each in cells.items() if name != target}, cells[target], target
 
 
-def _check_named(cells: Cells, target: Any, options: FitOptions) -> None:
-    """Check the names of columns in the options of a fit."""
-    elsewhere = {target: "the target"} if isinstance(target, str) else {}
+def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -> None:
+    """Check the names of columns in the options of a fit; elsewhere: uses of other columns."""
     check_names("drop_columns", options.drop_columns, cells, elsewhere)
     elsewhere |= dict.fromkeys(options.drop_columns, "left out on request")
     if cells and set(cells) <= set(elsewhere):

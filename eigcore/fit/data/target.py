@@ -11,6 +11,7 @@ import numpy as np
 
 from eigcore.encoding import is_constant
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
 from eigcore.fit.data.scale import check_target
 from eigcore.fit.data.table import Table
@@ -26,12 +27,15 @@ class Target:
     """The target of some rows.
 
     name : of the target
-    values : (rows,) float64 in its own unit, or class indices 0, 1, … where there are classes
+    values : (rows,) float64 in its own unit, per unit of exposure, or class indices 0, 1, … where
+        there are classes
     weights : (rows,) row weights; None: all equal
     loss : loss to minimise
     scaling : how decisions relate to values
     classes : values of a target of classes, sorted; otherwise empty
     unit : the weight of a row of weight 1, as it was given
+    offset : (rows,) added to the decision, in the unit of the target; None: zeros
+    class_weights : the weight of each class, which `weights` contain; empty: all 1
     """
 
     name: str
@@ -41,6 +45,8 @@ class Target:
     scaling: Scaling = Scaling(1.0, 0.0)  # noqa: RUF009 (immutable)
     classes: tuple[Any, ...] = ()
     unit: float = 1.0
+    offset: np.ndarray | None = None
+    class_weights: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, table: Table, options: FitOptions) -> Target:
@@ -57,25 +63,66 @@ class Target:
             quantile=options.quantile,
             delta=options.delta,
             classes=len(classes),
+            variance_power=options.variance_power,
         )
-        own = table.target_name, values, table.weights, loss
-        found = cls(*own, classes=classes, unit=table.unit)
+        weights, exposure, offset, unit = table.beside
+        for option in ("exposure", "offset"):
+            given = getattr(table.beside, option)
+            if given is not None and (loss.outputs > 1 or (classes and option == "exposure")):
+                expected = "none for a target of classes, which no number divides or moves"
+                raise InvalidOption(option, given, expected, None, "is given")
+        if options.clip is not None and loss.outputs > 1:
+            expected = "none for three classes or more, whose probabilities have the sum 1"
+            raise InvalidOption("clip", options.clip, expected, None, "is given")
+        if exposure is not None:
+            values = values / exposure
+        shares = class_weights(options, table.target_name, values, weights, classes)
+        if shares:
+            own = np.take(shares, values.astype(np.int64))
+            weights = own if weights is None else own * weights
+        found = cls(
+            table.target_name,
+            values,
+            weights,
+            loss,
+            classes=classes,
+            unit=unit,
+            offset=offset,
+            class_weights=shares,
+        )
         return replace(found, scaling=found.own_scaling)
+
+    def notes(self, options: FitOptions, beside: Beside) -> list[str]:
+        """Note what an exposure means, and that numbers 0 and 1 are fitted as numbers."""
+        if beside.exposure is not None:
+            return [
+                f"Target {self.name!r} is divided by the exposure, which weighs the rows: errors "
+                "and predictions are per unit of exposure. For totals, write "
+                "predict(..., exposure=...), or type --exposure."
+            ]
+        if options.loss is not None or self.classes or not set(self.values) <= {0.0, 1.0}:
+            return []
+        return [
+            f"Target {self.name!r} holds the numbers 0 and 1, and was fitted as a number (loss "
+            "squared): predictions can leave the range from 0 to 1. For probabilities, choose the "
+            'loss logistic: loss="logistic", or --loss logistic.'
+        ]
 
     @property
     def own_scaling(self) -> Scaling:
         """Scaling that these rows determine."""
-        return self.loss.scaling(self.values, self.weights)
+        return self.loss.scaling(self.values, self.weights, self.offset)
 
     @cached_property
     def targets(self) -> Targets:
         """Values in the coordinates of the loss, and weights."""
-        return Targets(self.loss.scaled(self.values, self.scaling), self.weights)
+        offset = None if self.offset is None else self.offset / self.scaling.scale
+        return Targets(self.loss.scaled(self.values, self.scaling), self.weights, offset)
 
     @property
     def observed(self) -> Targets:
-        """Values in their own unit, and weights."""
-        return Targets(self.values, self.weights)
+        """Values in their own unit, weights, and offsets."""
+        return Targets(self.values, self.weights, self.offset)
 
     @cached_property
     def working(self) -> np.ndarray:
@@ -84,8 +131,39 @@ class Target:
 
     def part(self, rows: np.ndarray | slice) -> Target:
         """Return the target of some of the rows, in the same scaling."""
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, values=self.values[rows], weights=weights)
+        return self.of_rows(*self.observed.part(rows))
+
+    def of_rows(
+        self, values: np.ndarray, weights: np.ndarray | None, offset: np.ndarray | None
+    ) -> Target:
+        """Return the target of other rows (n,), in the same scaling."""
+        return replace(self, values=values, weights=weights, offset=offset)
+
+
+def class_weights(
+    options: FitOptions,
+    name: str,
+    codes: np.ndarray,
+    weights: np.ndarray | None,
+    classes: Sequence[Any],
+) -> tuple[float, ...]:
+    """Return the weight of each class, of codes (rows,); empty without `class_weight`."""
+    given = options.class_weight
+    if given is None:
+        return ()
+    if not classes:
+        expected = "none for a target of numbers"
+        problem = f"is given, and target {name!r} holds numbers"
+        raise InvalidOption("class_weight", given, expected, None, problem)
+    if given == "balanced":
+        sums = np.bincount(codes.astype(np.int64), weights, len(classes))
+        return tuple((sums.sum() / (len(classes) * np.where(sums > 0.0, sums, np.inf))).tolist())
+    unknown = [label for label in given if label not in classes]
+    if unknown:
+        problem = f"names {unknown[0]!r}, which is no class of target {name!r}"
+        example = dict.fromkeys(classes[-1:], 2.0)
+        raise InvalidOption("class_weight", given, f"some of {list(classes)}", example, problem)
+    return tuple(float(given.get(label, 1.0)) for label in classes)
 
 
 def usual_loss(classes: int) -> str:

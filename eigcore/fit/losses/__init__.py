@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
-from eigcore.fit.losses.classification import Logistic, Multinomial
-from eigcore.fit.losses.regression import Absolute, Huber, Poisson, Quantile, Squared
+from eigcore.fit.losses.classification import Binomial, Logistic, Multinomial
+from eigcore.fit.losses.rates import Gamma, Poisson, Tweedie
+from eigcore.fit.losses.regression import Absolute, Huber, Quantile, Squared
 
-_KINDS = (Squared, Absolute, Huber, Quantile, Poisson, Logistic, Multinomial)
+_NUMBERS = (Squared, Absolute, Huber, Quantile, Poisson, Gamma, Tweedie, Binomial)
+_KINDS = (*_NUMBERS, Logistic, Multinomial)
 LOSSES: dict[str, Loss] = {kind.name: kind() for kind in _KINDS}
 """One loss of each kind, with its default parameter."""
 
 
-def make_loss(name: str, *, quantile: float = 0.5, delta: float = 0.5, classes: int = 2) -> Loss:
+def make_loss(
+    name: str,
+    *,
+    quantile: float = 0.5,
+    delta: float = 0.5,
+    classes: int = 2,
+    variance_power: float = 1.5,
+) -> Loss:
     """Return the loss with a name in `LOSSES` and its parameter (`eigcore.fit.options`)."""
-    own = {"quantile": Quantile(quantile), "huber": Huber(delta)}
-    return own.get(name) or (Multinomial(classes) if name == "multinomial" else LOSSES[name])
+    own: dict[str, Loss] = {
+        "quantile": Quantile(quantile),
+        "huber": Huber(delta),
+        "tweedie": Tweedie(variance_power),
+        "multinomial": Multinomial(classes),
+    }
+    return own.get(name) or LOSSES[name]
 
 
 __all__ = [
     "LOSSES",
     "Absolute",
+    "Binomial",
+    "Gamma",
     "Huber",
     "Logistic",
     "Loss",
@@ -30,5 +46,6 @@ __all__ = [
     "Scaling",
     "Squared",
     "Targets",
+    "Tweedie",
     "make_loss",
 ]

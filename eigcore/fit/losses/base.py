@@ -6,8 +6,9 @@ predictions are link⁻¹(offset + scale · f) (`Scaling`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -37,14 +38,28 @@ class Targets(NamedTuple):
 
     target : (N,) in the coordinates of a loss
     weights : (N,) row weights; None: all equal
+    offset : (N,) added to the decision of each row; None: zeros
     """
 
     target: np.ndarray
     weights: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
     def part(self, rows: np.ndarray | slice) -> Targets:
         """Return the targets of some of the rows."""
-        return Targets(self.target[rows], None if self.weights is None else self.weights[rows])
+        target, weights, offset = (None if each is None else each[rows] for each in self)
+        return Targets(cast(np.ndarray, target), weights, offset)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Targets]) -> Targets:
+        """Return the targets of all rows of the parts, one after the other."""
+        fields: Any = zip(*parts, strict=True)
+        found: Any = (None if each[0] is None else np.concatenate(each) for each in fields)
+        return cls(*found)
+
+    def moved(self, value: np.ndarray) -> np.ndarray:
+        """Decisions with the offset of each row."""
+        return value if self.offset is None else value + self.offset
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,11 @@ class Loss:
         raise NotImplementedError
 
     def __call__(
-        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+        self,
+        value: np.ndarray,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
         """Weighted mean over the rows, and its derivative by each decision.
 
@@ -81,18 +100,24 @@ class Loss:
         value : (N,) or, with several decisions per row, (N, outputs)
         target : (N,)
         weights : (N,) non-negative, with a positive sum; None: all equal
+        offset : (N,) added to the decisions; None: zeros
         """
         # a value too large to exponentiate is an infinite loss, which shortens the step
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, slope = self.rows(value, target)
+            loss, slope = self.rows(value if offset is None else value + offset, target)
         if weights is None:
             # not a dot product: waiting for the threads of BLAS takes longer than this
             return float(loss.mean()), slope / len(loss)
         share = weights / weights.sum()
         return float((share * loss).sum()), (slope.T * share).T
 
-    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Relate decisions to the unit of the target; target (N,) in its own unit."""
+    def scaling(
+        self,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> Scaling:
+        """Relate decisions to the unit of the target; target, offset (N,) in their own unit."""
         return Scaling(1.0, 0.0)
 
     def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
@@ -101,10 +126,34 @@ class Loss:
 
     def working(self, targets: Targets) -> np.ndarray:
         """Numbers (N,) or (N, outputs) that least squares fits in place of the targets."""
-        return targets.target
+        return targets.target if targets.offset is None else targets.target - targets.offset
+
+    def constant(self, targets: Targets) -> float | np.ndarray:
+        """Best constant decision, () or (outputs,), in the unit of the target."""
+        return self.scaling(*targets).offset
+
+    def deviances(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Deviance (N,) of each row; value and target in the unit of the target."""
+        return self.rows(value, target)[0]
+
+    def deviance(
+        self,
+        value: np.ndarray,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> float:
+        """Mean deviance; value = offset + scale · f, and target (N,) in its own unit."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            each = self.deviances(value if offset is None else value + offset, target)
+            return float(np.average(each, weights=weights))
 
     def error(
-        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+        self,
+        value: np.ndarray,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
     ) -> float:
-        """Mean error; value = offset + scale · f, and target (N,) in its own unit."""
-        return self(value, target, weights)[0]
+        """Mean error, as `metric` names it; see `deviance` for the arguments."""
+        return self.deviance(value, target, weights, offset)

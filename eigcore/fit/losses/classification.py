@@ -1,4 +1,4 @@
-"""Losses for targets of classes."""
+"""Losses for targets of classes and of proportions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import xlogy
 
-from eigcore.fit.losses.base import Loss, Pair, Targets
+from eigcore.errors import InvalidOption
+from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
+
+_STEPS = 60
+"""Steps of Newton's method, none longer than 0.5."""
 
 
 @dataclass(frozen=True)
-class Logistic(Loss):
-    """log(1 + eᶠ) − y f for y in {0, 1}; f is the log-odds of the second class."""
+class Binomial(Loss):
+    """log(1 + eᶠ) − y f for proportions y in [0, 1]; f is the log-odds."""
 
-    name: ClassVar[str] = "logistic"
-    metric: ClassVar[str] = "log loss"
+    name: ClassVar[str] = "binomial"
+    metric: ClassVar[str] = "binomial deviance"
     link: ClassVar[str] = "logistic"
-    classified: ClassVar[bool] = True
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
         """See `Loss.rows`."""
@@ -25,10 +29,55 @@ class Logistic(Loss):
         probability = 0.5 * (1.0 + np.tanh(0.5 * value))
         return np.logaddexp(0.0, value) - target * value, probability - target
 
+    def deviances(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """2 (y log(y/p) + (1 − y) log((1 − y)/(1 − p)))."""
+        entropy = xlogy(target, target) + xlogy(1.0 - target, 1.0 - target)
+        return 2.0 * (self.rows(value, target)[0] + entropy)
+
+    def scaling(
+        self,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> Scaling:
+        """No scale. Raises InvalidOption for numbers that are no proportions."""
+        if not ((target >= 0.0) & (target <= 1.0)).all():
+            found = f"values from {target.min():.6g} to {target.max():.6g}"
+            problem = f"is {self.name!r}, and the target has {found}"
+            expected = "proportions from 0 to 1, or counts of successes with exposure= their trials"
+            raise InvalidOption("loss", self.name, expected, "squared", problem)
+        return Scaling(1.0, 0.0)
+
     def working(self, targets: Targets) -> np.ndarray:
         """Log-odds, to first order around the rate of the second class."""
         rate = float(np.clip(np.average(targets.target, weights=targets.weights), 0.01, 0.99))
-        return np.log(rate / (1.0 - rate)) + (targets.target - rate) / (rate * (1.0 - rate))
+        found = np.log(rate / (1.0 - rate)) + (targets.target - rate) / (rate * (1.0 - rate))
+        return found if targets.offset is None else found - targets.offset
+
+    def constant(self, targets: Targets) -> float:
+        """Log-odds of the rate; with offsets, by Newton's method from there."""
+        rate = float(np.average(targets.target, weights=targets.weights))
+        with np.errstate(divide="ignore"):
+            found = np.log(rate) - np.log1p(-rate)
+        for _ in range(_STEPS if targets.offset is not None and np.isfinite(found) else 0):
+            p = 0.5 * (1.0 + np.tanh(0.5 * targets.moved(np.full(len(targets.target), found))))
+            bend = float(np.average(p * (1.0 - p), weights=targets.weights))
+            apart = rate - float(np.average(p, weights=targets.weights))
+            found += float(np.clip(apart / max(bend, 1e-12), -0.5, 0.5))
+        return float(found)
+
+
+@dataclass(frozen=True)
+class Logistic(Binomial):
+    """log(1 + eᶠ) − y f for y in {0, 1}; f is the log-odds of the second class."""
+
+    name: ClassVar[str] = "logistic"
+    metric: ClassVar[str] = "log loss"
+    classified: ClassVar[bool] = True
+
+    def deviances(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Log loss, in nats."""
+        return self.rows(value, target)[0]
 
     def right(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Whether the more probable class (N,) is the right one."""
@@ -64,6 +113,11 @@ class Multinomial(Loss):
         chosen = self._indicators(targets.target)
         rate = np.clip(np.average(chosen, axis=0, weights=targets.weights), 0.01, 0.99)
         return np.log(rate) + (chosen - rate) / rate
+
+    def constant(self, targets: Targets) -> np.ndarray:
+        """Logarithms (classes,) of the rates of the classes."""
+        rates = np.average(self._indicators(targets.target), axis=0, weights=targets.weights)
+        return np.log(np.maximum(rates, np.finfo(np.float64).tiny))
 
     def right(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Whether the most probable class (N,) is the right one."""

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from eigcore.errors import InvalidOption
-from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
+from eigcore.fit.losses.base import Loss, Pair, Scaling
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,25 @@ class Squared(Loss):
         residual = value - target
         return np.square(residual), 2.0 * residual
 
-    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+    def scaling(
+        self,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> Scaling:
         """Scale to unit variance around the mean."""
+        target = target if offset is None else target - offset
         return Scaling.around(np.average(target, weights=weights), target, weights)
 
     def error(
-        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+        self,
+        value: np.ndarray,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
     ) -> float:
         """Root mean square error."""
-        return float(np.sqrt(self(value, target, weights)[0]))
+        return float(np.sqrt(self.deviance(value, target, weights, offset)))
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,14 @@ class Quantile(Loss):
         slope = np.where(residual > 0.0, 1.0 - self.quantile, -self.quantile) * (residual != 0.0)
         return slope * residual, slope
 
-    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+    def scaling(
+        self,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> Scaling:
         """Scale to unit variance around the quantile."""
+        target = target if offset is None else target - offset
         center = np.quantile(target, self.quantile, method="inverted_cdf", weights=weights)
         return Scaling.around(float(center), target, weights)
 
@@ -87,63 +102,16 @@ class Huber(Loss):
         slope = np.clip(residual, -self.delta, self.delta)
         return slope * (residual - 0.5 * slope), slope
 
-    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+    def scaling(
+        self,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> Scaling:
         """Scale to unit variance around the median."""
+        target = target if offset is None else target - offset
         return Absolute().scaling(target, weights)
 
-    def error(
-        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
-    ) -> float:
-        """Mean absolute error."""
-        return Absolute().error(value, target, weights)
-
-
-@dataclass(frozen=True)
-class Poisson(Loss):
-    """eᶠ − y f, for counts and other y ≥ 0 with mean eᶠ; y and eᶠ in units of the mean target."""
-
-    name: ClassVar[str] = "poisson"
-    metric: ClassVar[str] = "Poisson deviance"
-    link: ClassVar[str] = "log"
-
-    def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
-        """See `Loss.rows`."""
-        mean = np.exp(value)
-        return mean - target * value, mean - target
-
-    def scaling(self, target: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
-        """Shift by the logarithm of the mean. Raises InvalidOption for negative targets."""
-        mean = float(np.average(target, weights=weights))
-        if not (target >= 0.0).all() or mean <= 0.0:
-            raise self._misused(target)
-        return Scaling(1.0, float(np.log(mean)))
-
-    def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
-        """Target (N,) in units of the mean."""
-        if not (target >= 0.0).all():
-            raise self._misused(target)
-        return target / np.exp(scaling.offset)
-
-    def _misused(self, target: np.ndarray) -> InvalidOption:
-        found = f"values from {target.min():.6g} to {target.max():.6g}"
-        return InvalidOption(
-            "loss",
-            self.name,
-            "values of at least 0, not all of them 0",
-            "squared",
-            f"is {self.name!r}, and the target has {found}",
-        )
-
-    def working(self, targets: Targets) -> np.ndarray:
-        """Logarithm, to first order around the mean 1."""
-        return targets.target - 1.0
-
-    def error(
-        self, value: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
-    ) -> float:
-        """Mean of 2 (y log(y/μ) − y + μ)."""
-        with np.errstate(over="ignore"):
-            mean = np.exp(value)
-        ratio = np.log(np.where(target > 0.0, target, 1.0)) - value
-        deviance = 2.0 * (np.where(target > 0.0, target * ratio, 0.0) - target + mean)
-        return float(np.average(deviance, weights=weights))
+    def deviances(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Absolute errors: the unit of δ is not that of the target."""
+        return np.abs(value - target)

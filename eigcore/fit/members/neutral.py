@@ -16,6 +16,7 @@ import numpy as np
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
 from eigcore.fit.options import FitOptions
+from eigcore.fit.problem import tails_of
 from eigcore.model import SpectralModel
 
 
@@ -40,7 +41,7 @@ def with_meaning(model: SpectralModel, mean: np.ndarray, options: FitOptions) ->
     mean : (terms,) float64
         Average of each term over the fitted rows.
     options : FitOptions
-        on_unseen and on_missing are used.
+        on_unseen, on_missing and tails are used.
     """
     params = [centred(model.encoding, p) for p in model.params]
     whole = [column.missing for column in model.encoding.columns]
@@ -49,11 +50,21 @@ def with_meaning(model: SpectralModel, mean: np.ndarray, options: FitOptions) ->
     encoding = _encoding(model.encoding, names, options.on_unseen)
     if names:
         params = [_averaged(model.encoding, encoding, p, mean) for p in params]
+    encoding = _refusing(encoding, options)
     kept = _kept(model.encoding, encoding)
     specs = [_longer(spec, kept) for spec in model.static.specs]
     static = replace(model.static, encoding=encoding, specs=tuple(specs))
     told = model.provenance | ({"neutral": names} if names else {})
     return SpectralModel.from_static(static, params, told)
+
+
+def _refusing(encoding: Encoding, options: FitOptions) -> Encoding:
+    """Return an encoding that refuses numbers outside the range where the options say so."""
+    parts = list(encoding.parts)
+    for j, (name, column) in enumerate(zip(encoding.names, encoding.columns, strict=True)):
+        if tails_of(options, name) == "refuse" and column.range is not None:
+            parts[j] = replace(cast(Any, column), outside="refuse")
+    return encoding.replaced(tuple(parts))
 
 
 def averaged_again(

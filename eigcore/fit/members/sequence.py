@@ -58,6 +58,7 @@ class Ensemble(NamedTuple):
             link=target.loss.link,
             target_name=target.name,
             classes=target.classes,
+            clip=problem.options.clip,
             provenance=provenance(problem, self.settings, pieces),
         )
 
@@ -68,8 +69,7 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
     Returns the members with the problem in their shared encoding.
     """
     context, sizes = problem.context, piece_counts(plan)
-    # A linear member is one piece that goes on beyond the knots; then all members go on.
-    problem = problem.encoded(max(sizes), linear_tails=min(sizes) == 0)
+    problem = problem.encoded(max(sizes))
     found: list[Fitted] = []
     ended: list[Solution] = []
     took = 0.0

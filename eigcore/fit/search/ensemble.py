@@ -30,14 +30,14 @@ def shares(
     that improves its average most. This way, no few rows decide alone.
     """
     rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
-    values, (target, weights) = values[:, rows], targets.part(rows)
+    values, (target, weights, offset) = values[:, rows], targets.part(rows)
     odds = None if weights is None else weights / weights.sum()
     counts = np.zeros(len(values))
     for _ in range(_BAGS):
         drawn = np.bincount(rng.choice(len(rows), len(rows), p=odds), minlength=len(rows))
         total = np.zeros_like(values[0])
         for size in range(1, _PICKS + 1):
-            scores = [loss((total + each) / size, target, drawn)[0] for each in values]
+            scores = [loss((total + each) / size, target, drawn, offset)[0] for each in values]
             best = int(np.argmin(scores))
             counts[best] += 1.0
             total = total + values[best]
@@ -49,8 +49,9 @@ def gain(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) ->
 
     If a single row of a heavy tail makes the whole difference, the gain is one standard error.
     """
-    target, weights = targets
-    each = loss.rows(other, target)[0] - loss.rows(values, target)[0]
+    target, weights, _ = targets
+    before, after = (loss.rows(targets.moved(v), target)[0] for v in (other, values))
+    each = before - after
     mean = np.average(each, weights=weights)
     variance = np.average((each - mean) ** 2, weights=weights)
     return float(mean / max(np.sqrt(variance / len(each)), np.finfo(np.float64).tiny))

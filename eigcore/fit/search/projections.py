@@ -123,8 +123,8 @@ class Pursuit:
         first, second = self.halves
         folds = [Fold(*pair, len(self.problem)) for pair in ((first, second), (second, first))]
         seen = [self._decisions(fold, look, self.sums) for fold in folds]
-        target = self.rows.target.targets.target
-        rest = self.problem.loss.rows(np.concatenate(seen), target)[1]
+        targets = self.rows.target.targets
+        rest = self.problem.loss.rows(targets.moved(np.concatenate(seen)), targets.target)[1]
         ranked = [each for each in _ranked(self.columns, rest) if each[1] not in self.sums]
         return tuple(each for part, each in ranked[:step] if part > self.least)
 

@@ -97,12 +97,7 @@ class Race:
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
         self.folds, self.neurons = folds_of(problem), averaged(problem)
-        hidden = [fold.hidden.target.targets for fold in self.folds]
-        weights = [each.weights for each in hidden if each.weights is not None]
-        self.hidden = Targets(
-            np.concatenate([each.target for each in hidden]),
-            np.concatenate(weights) if weights else None,
-        )
+        self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
         self.trials: dict[Settings, Trial] = {}
 
     def run(self, plan: list[Stage]) -> None:

@@ -34,7 +34,7 @@ def blocks(
 
     Returns
     -------
-    iterator of (rows, columns + 1) float64, see `Sampled.encoded`; without held-out rows
+    iterator of (rows, columns + 3) float64, see `Sampled.encoded`; without held-out rows
 
     Raises
     ------

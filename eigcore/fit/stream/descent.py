@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from eigcore.errors import InvalidInput
+from eigcore.fit.balance import Sums, balanced, balancing, decisions, shift_of, shifted
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult
 from eigcore.fit.solvers.adam import Adam, rate
@@ -17,9 +19,12 @@ from eigcore.fit.stream.blocks import blocks, bounds
 from eigcore.fit.stream.checkpoint import Checkpoint
 from eigcore.fit.stream.sampled import Record, Sampled
 from eigcore.fit.stream.source import Source
+from eigcore.model import SpectralModel
 
 _ENOUGH, _MOST = 10_000_000, 100
 """Rows to read by default, and the largest number of epochs for that."""
+_PASSES = 4
+"""Most passes over all rows to balance predictions."""
 _LEVEL = 0.05
 """Weight of a new batch in the running mean of the objective."""
 
@@ -126,10 +131,34 @@ class Descent:
             Solution(x, level, at.count, at.count, reason, tuple(values))
             for x, level, values in zip(vectors, levels, at.history, strict=True)
         ]
-        model = self.sampled.model(self.members, vectors)
+        model = self._balanced(self.sampled.model(self.members, vectors))
         report = self.sampled.report(self.problem, model)
         report = replace(report, notes=(*report.notes, *self.unwritten))
         return FitResult(model, report, tuple(solutions))
+
+    def _balanced(self, model: SpectralModel) -> SpectralModel:
+        """Balance the model on the sample, then on all rows if there are more and there is time."""
+        link = model.static.link
+        found = balanced(model, self.problem.part(~self.sampled.held))
+        whole = self.sampled.rows == int((~self.sampled.held).sum())
+        if link == "identity" or whole or self.context.interrupted or self.context.stopped:
+            return found
+
+        def at(shift: np.ndarray) -> Sums:
+            shuffle = (self.context.seed, self.epochs)
+            each = blocks(self.data, self.sampled, self.ends, shuffle)
+            return reduce(Sums.plus, (self._sums(model, rows, shift) for rows in each))
+
+        try:
+            return shifted(model, balancing(link, at, shift_of(found), _PASSES))
+        except KeyboardInterrupt:
+            self.context.interrupted = True
+            return found
+
+    def _sums(self, model: SpectralModel, rows: np.ndarray, shift: np.ndarray) -> Sums:
+        problem = self.sampled.batch(self.problem, rows)
+        value = decisions(model, problem).reshape(len(rows), -1) + shift
+        return Sums.of(model.static.link, value, problem.target)
 
     def _block(self, rows: np.ndarray) -> None:
         context, at = self.context, self.state.at
@@ -157,8 +186,7 @@ class Descent:
         return (at.epoch + float(inside / self.ends[-1])) / self.epochs
 
     def _step(self, batch: np.ndarray, done: float) -> None:
-        numbers, values = np.ascontiguousarray(batch[:, :-1]), batch[:, -1]
-        rows = self.problem.batch(numbers, values)
+        rows = self.sampled.batch(self.problem, batch)
         at, levels = self.state.at, []
         at.count, at.batch = at.count + 1, at.batch + 1
         length = rate(self.options.learning_rate, done)

@@ -12,7 +12,9 @@ from eigcore.encoding import LARGEST
 from eigcore.encoding.cells import Cells
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidInput
+from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.target import Target
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
@@ -26,6 +28,8 @@ from eigcore.fit.stream.survey import Survey
 from eigcore.model import ModelStatic, SpectralModel
 
 _ARRAYS = ("counts", "numbers", "target", "places", "held")
+_LATER = ("weights", "offset")
+"""Arrays that may be absent."""
 Record = tuple[dict[str, Any], dict[str, np.ndarray]]
 """JSON values and arrays of a checkpoint."""
 
@@ -42,6 +46,8 @@ class Sampled:
     target : (k,) their target values, or class indices
     places : (k,) number of each row in the source
     held : (k,) bool, whether it is held out
+    weights, offset : (k,) of the sampled rows, the weights with exposure and class; None: none
+    beside : names of the columns of weights, exposure and offset
     """
 
     def __init__(
@@ -53,25 +59,36 @@ class Sampled:
         target: np.ndarray,
         places: np.ndarray,
         held: np.ndarray,
+        weights: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+        beside: Mapping[str, str] | None = None,
     ):
         self.start, self.notes, self.counts = start, tuple(notes), counts
         self.numbers, self.target, self.places, self.held = numbers, target, places, held
+        self.weights, self.offset, self.beside = weights, offset, Beside(**(beside or {}))
         self.origin = origin(start)
         self.settings = max(self.origin.settings, key=self.origin.settings.count)
 
     @classmethod
-    def of(cls, found: Survey, start: FitResult, dropped: bool) -> Sampled:
+    def of(
+        cls, found: Survey, start: FitResult, dropped: bool, beside: Beside | None = None
+    ) -> Sampled:
         """Keep what training needs; dropped: rows without a target were left out."""
-        static = start.model.static
+        model, known = start.model, beside or Beside()
         note = ("Rows without a target are left out.",) if dropped else ()
+        shares = origin(model).class_weights
+        values, weights, offset = _beside(model.static, found.cells, known, shares)
         return cls(
-            start.model,
+            unbalanced(model),
             (*start.report.notes, *note),
             found.counts,
-            static.encoding.table(found.cells),
-            _values(static, found.cells[static.target_name]),
+            model.encoding.table(found.cells),
+            values,
             found.places,
             found.held,
+            weights,
+            offset,
+            known.names,
         )
 
     @property
@@ -90,10 +107,12 @@ class Sampled:
         target = Target(
             static.target_name,
             self.target,
-            None,
+            self.weights,
             known.loss,
             Scaling(static.scale, static.offset),
             static.classes,
+            offset=self.offset,
+            class_weights=tuple(known.class_weights),
         )
         return Problem(
             self.start.encoding,
@@ -108,7 +127,7 @@ class Sampled:
         )
 
     def encoded(self, cells: Cells) -> np.ndarray:
-        """Numbers (rows, columns + 1) of a batch; the last column holds the target values.
+        """Numbers (rows, columns + 3) of a batch; then weight, offset and target value.
 
         Raises
         ------
@@ -116,8 +135,21 @@ class Sampled:
             Cells that do not match the encoding or the classes, or a target that is not finite.
         """
         static = self.start.static
-        values = _values(static, cells[static.target_name])
-        return np.column_stack([static.encoding.table(cells), values])
+        values, weights, offset = _beside(static, cells, self.beside, self.origin.class_weights)
+        if weights is not None:  # a row of weight 0 is left out like one that is held out
+            values = np.where(weights > 0.0, values, np.nan)
+        rows = len(values)
+        extra = (
+            (np.ones(rows) if weights is None else weights),
+            (np.zeros(rows) if offset is None else offset),
+        )
+        return np.column_stack([static.encoding.table(cells), *extra, values])
+
+    def batch(self, problem: Problem, rows: np.ndarray) -> Problem:
+        """Return the problem of rows (n, columns + 3), as `encoded` returns them."""
+        weights = None if self.weights is None else rows[:, -3]
+        offset = None if self.offset is None else rows[:, -2]
+        return problem.batch(np.ascontiguousarray(rows[:, :-3]), rows[:, -1], weights, offset)
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
         """Design and coordinates of each member; equal at every call."""
@@ -136,7 +168,9 @@ class Sampled:
             centred(encoding, design.member(coordinates, x)[1])
             for (design, coordinates), x in pairs
         ]
-        provenance = self.start.provenance | {"rows": self.rows, "weight": float(self.rows)}
+        sampled = float((~self.held).sum())
+        weight = self.origin.weight / sampled * self.rows
+        provenance = self.start.provenance | {"rows": self.rows, "weight": weight}
         return SpectralModel.from_static(self.start.static, found, provenance)
 
     def report(self, problem: Problem, model: SpectralModel) -> Report:
@@ -159,9 +193,11 @@ class Sampled:
 
     def record(self) -> Record:
         """Return JSON values and arrays; `from_record` is the inverse."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        found = {name: getattr(self, name) for name in (*_ARRAYS, *_LATER)}
+        arrays = {name: array for name, array in found.items() if array is not None}
         arrays |= {f"start.{m}": params for m, params in enumerate(self.start.params)}
-        return {"start": self.start.to_dict(), "notes": self.notes}, arrays
+        values = {"start": self.start.to_dict(), "notes": self.notes, "beside": self.beside.names}
+        return values, arrays
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sampled:
@@ -169,7 +205,24 @@ class Sampled:
         static = ModelStatic.from_dict(values["start"])
         params = [arrays[f"start.{m}"] for m in range(len(static.specs))]
         start = SpectralModel.from_static(static, params, values["start"]["provenance"])
-        return cls(start, values["notes"], *(arrays[name] for name in _ARRAYS))
+        given: Any = [arrays[name] for name in _ARRAYS]
+        later: Any = {name: arrays.get(name) for name in _LATER}
+        return cls(start, values["notes"], *given, **later, beside=values.get("beside"))
+
+
+def _beside(
+    static: ModelStatic, cells: Cells, beside: Beside, shares: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Target values, weights and offset (rows,) of a batch; shares: weights of the classes."""
+    values = _values(static, cells[static.target_name])
+    read = beside.taken(cells, {})[1].read(len(values))
+    weights = None if read.weights is None else read.weights * read.unit
+    if read.exposure is not None:
+        values = values / read.exposure
+    if shares:
+        own = np.take(shares, values.astype(np.int64))
+        weights = own if weights is None else own * weights
+    return values, weights, read.offset
 
 
 def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:

@@ -9,7 +9,9 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from eigcore.errors import InvalidOption
 from eigcore.fit.context import Callback, Context, backend_named
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
 from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
@@ -31,11 +33,18 @@ _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target"}
 
 @takes_options("any", "stream")
 def fit_stream(
-    source: Any, target: str, *, callback: Callback | None = None, **options: Any
+    source: Any,
+    target: str,
+    *,
+    weights: str | None = None,
+    exposure: str | None = None,
+    offset: str | None = None,
+    callback: Callback | None = None,
+    **options: Any,
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
-    Memory: four blocks of rows, block_rows · (columns + 1) · 8 bytes each; the sample; the
+    Memory: four blocks of rows, block_rows · (columns + 3) · 8 bytes each; the sample; the
     covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
     with the number of rows.
 
@@ -44,6 +53,7 @@ def fit_stream(
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
         of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
     target : name of the column to predict
+    weights, exposure, offset : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
 
@@ -62,22 +72,28 @@ def fit_stream(
     made = make_options("fit_stream", options)
     made.check_for("stream")
     context = Context(backend_named(made.backend), made.seed, callback)
-    return fit_source(source, target, made, context)
+    return fit_source(source, target, Beside(weights, exposure, offset), made, context)
 
 
-def fit_source(source: Any, target: str, options: FitOptions, context: Context) -> FitResult:
+def fit_source(
+    source: Any, target: str, beside: Beside, options: FitOptions, context: Context
+) -> FitResult:
     """Fit a source; see `fit_stream`."""
+    for option, given in beside._asdict().items():
+        if given is not None and not isinstance(given, str):
+            problem = "has one value for each row, and the table is read in batches"
+            raise InvalidOption(option, given, "the name of a column of the table", None, problem)
     steps = _STEPS if options.max_iter is None else options.max_iter
     options = replace(options, members=options.members or _MEMBERS, max_iter=steps)
     data = Source.of(source, target, options.drop_rows_without_target, reading_of(options))
     if options.checkpoint is not None:
         check_checkpoint(Path(options.checkpoint), data.files)
-    file = _checkpoint(data, options, context)
+    file = _checkpoint(data, beside, options, context)
     record = file.load() if file else None
     if record:
         sampled, state = Sampled.from_record(*record), State.from_record(*record)
     else:
-        sampled, state = _first_model(data, options, context), None
+        sampled, state = _first_model(data, beside, options, context), None
     problem = sampled.problem(options, context)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if problem.fast else None, "blas"):
@@ -86,26 +102,28 @@ def fit_source(source: Any, target: str, options: FitOptions, context: Context) 
         return descent.result()
 
 
-def _checkpoint(data: Source, options: FitOptions, context: Context) -> Checkpoint | None:
+def _checkpoint(
+    data: Source, beside: Beside, options: FitOptions, context: Context
+) -> Checkpoint | None:
     """Return the file to resume from; it records the data and options, which must not change."""
     if options.checkpoint is None:
         return None
     names = [name for name in OPTIONS if name not in _APART]
     made_with = {name: getattr(options, name) for name in names}
-    made_with |= {"backend": context.backend, "data": data.fingerprint()}
-    usual = {name: OPTIONS[name].default for name in names}
+    made_with |= beside._asdict() | {"backend": context.backend, "data": data.fingerprint()}
+    usual = {name: OPTIONS[name].default for name in names} | Beside()._asdict()
     return Checkpoint(Path(options.checkpoint), options.checkpoint_seconds, made_with, usual)
 
 
-def _first_model(data: Source, options: FitOptions, context: Context) -> Sampled:
+def _first_model(data: Source, beside: Beside, options: FitOptions, context: Context) -> Sampled:
     """Read everything once, and fit the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
     declared = data.declared - {data.target, *options.drop_columns, *options.categories}
     options = replace(options, categories=[*options.categories, *sorted(declared)])
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
-    first = fit_table(table, data.target, None, _first_options(found, options), context)
-    return Sampled.of(found, first, options.drop_rows_without_target)
+    first = fit_table(table, data.target, beside, _first_options(found, options), context)
+    return Sampled.of(found, first, options.drop_rows_without_target, beside)
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:

@@ -138,7 +138,7 @@ NAMES = np.array([f"v{i}" for i in range(200)])
             "alpha is -1; .*Write neuron={'functional': 'smooth', 'alpha': 0.1}",
         ),
         ({}, {"callback": 3}, "callback is 3; expected a function of a Progress or None"),
-        ({}, {"weights": "a"}, "weights are not numbers.*; expected one finite number"),
+        ({}, {"weights": ["x"] * 200}, "weights are not numbers.*; expected one finite number"),
         ({}, {"weights": np.ones(3)}, "weights have the shape .3,.; expected .* 200 rows"),
         ({}, {"weights": -np.ones(200)}, "weights hold -1; expected"),
         ({}, {"weights": np.full(200, np.nan)}, "weights hold missing or infinite ones; expected"),

@@ -192,8 +192,6 @@ def test_a_class_never_sampled_is_an_error():
         fit_stream(batches, "y", **QUICK | {"loss": "logistic", "sample_rows": 50})
 
 
-def test_weights_are_for_tables_in_memory():
-    with pytest.raises(
-        InvalidOption, match="weights cannot be used with a table that is read in batches"
-    ):
+def test_weights_of_a_stream_are_a_column():
+    with pytest.raises(InvalidOption, match="weights has one value for each row, and the table is"):
         fit(cut(table(50)), "y", weights=np.ones(50), **QUICK)

@@ -1,0 +1,118 @@
+"""What stands beside the columns of each row: its weight, its exposure, its offset."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eigcore.encoding.cells import Cells, unmasked
+from eigcore.errors import InvalidOption
+from eigcore.fit.data.names import check_names
+
+_RANGES = {
+    "weights": (0.0, np.inf, "of at least 0, not all of them 0"),
+    "exposure": (np.finfo(np.float64).tiny, np.inf, "more than 0"),
+    "offset": (-700.0, 700.0, "from -700 to 700"),
+}
+"""Least and largest value of each; e^700 is nearly the largest number."""
+
+
+class Beside(NamedTuple):
+    """One number for each row, under three names: values (rows,), or the name of a column.
+
+    weights : non-negative
+    exposure : positive; the target is a total over it. A row counts as its target per unit of
+        exposure, with the exposure as a further weight
+    offset : added to the decision of the row
+    """
+
+    weights: Any = None
+    exposure: Any = None
+    offset: Any = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Option -> column, for those that are names of columns."""
+        given = self._asdict().items()
+        return {option: name for option, name in given if isinstance(name, str)}
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Option -> column, or "values", for exposure and offset; what a file records."""
+        given = {"exposure": self.exposure, "offset": self.offset}
+        names = {option: v for option, v in given.items() if v is not None}
+        return {option: v if isinstance(v, str) else "values" for option, v in names.items()}
+
+    def taken(self, cells: Cells, elsewhere: dict[str, str]) -> tuple[Cells, Beside]:
+        """Separate the columns that are named: return the others, and values.
+
+        elsewhere : what other columns are used for, by name
+        """
+        for option, name in self.names.items():
+            check_names(option, [name], cells, elsewhere)
+            elsewhere[name] = f"the {option}"
+        values = {option: cells[name] for option, name in self.names.items()}
+        rest = {name: each for name, each in cells.items() if name not in self.names.values()}
+        return rest, self._replace(**values)
+
+    def read(self, rows: int) -> Read:
+        """Check and convert the values of so many rows. Raises InvalidOption."""
+        given = self._asdict().items()
+        values = {o: None if v is None else _numbers(o, v, rows) for o, v in given}
+        both = [_scaled(values[o]) for o in ("weights", "exposure") if values[o] is not None]
+        unit = math.prod(unit for _, unit in both)
+        weights: Any = math.prod(own for own, _ in both) if both else None
+        return Read(weights, values["exposure"], values["offset"], unit)
+
+
+class Read(NamedTuple):
+    """Values (rows,) float64, or None.
+
+    weights : those given, times the exposure, in a unit
+    unit : the weight of a row of weight 1, as it was given
+    """
+
+    weights: np.ndarray | None
+    exposure: np.ndarray | None
+    offset: np.ndarray | None
+    unit: float
+
+    def part(self, rows: np.ndarray) -> Read:
+        """Return the values of some of the rows; equal weights become None."""
+        weights, exposure, offset = (None if each is None else each[rows] for each in self[:3])
+        if weights is None or not len(weights) or np.ptp(weights) > 0.0:
+            return Read(weights, exposure, offset, self.unit)
+        return Read(None, exposure, offset, self.unit * float(weights[0]))
+
+
+def _scaled(weights: Any) -> tuple[Any, float]:
+    """Return weights below 2, and their unit: a power of two, which changes no digit of a mean."""
+    power = int(np.frexp(weights.max())[1]) - 1
+    return np.ldexp(weights, -power), math.ldexp(1.0, power)
+
+
+def _numbers(option: str, given: Any, rows: int) -> np.ndarray:
+    """Return the values (rows,) of an option; raise InvalidOption for what cannot be used."""
+    low, high, words = _RANGES[option]
+    plural = option == "weights"
+    problem = None
+    try:
+        array = np.asarray(unmasked(given), dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        array, problem = np.zeros(0), f"{'are' if plural else 'is'} not numbers ({exc})"
+    hold = "hold" if plural else "holds"
+    if not problem and array.shape != (rows,):
+        problem = f"{'have' if plural else 'has'} the shape {array.shape}"
+    elif not problem and not np.isfinite(array).all():
+        problem = f"{hold} missing or infinite ones"
+    elif not problem and plural and not array.any():
+        problem = "are all 0"
+    elif not problem and not (low <= array.min() and array.max() <= high):
+        wrong = array.min() if array.min() < low else array.max()
+        problem = f"{hold} {wrong:.6g}"
+    if problem:
+        expected = f"one finite number for each of the {rows} rows, {words}"
+        raise InvalidOption(option, given, expected, None, problem)
+    return array

@@ -1,0 +1,78 @@
+"""Metrics of a model, by their names: those that suit the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eigcore.fit.losses import Loss, Targets
+
+_LEAST = 1e-300
+"""A deviance up to this is that of a constant target."""
+
+
+def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]:
+    """Measure decisions against targets, both in the unit of the target.
+
+    Parameters
+    ----------
+    loss : Loss
+    value : (rows,) or (rows, outputs)
+    targets : Targets of these rows
+
+    Returns
+    -------
+    Name -> number, by the link of the loss. NaN where a number does not exist, such as AUC with one
+    class:
+
+    - all: D² = 1 − deviance / deviance of the best constant, called R² for squared loss;
+    - "log" and "logistic": observed/expected, the ratio of the sums of targets and predictions;
+    - "log": Gini, 1 − 2 · the area under the Lorenz curve of the targets, in the order of the
+      predictions;
+    - "logistic": AUC, Brier (mean squared error of the probability), and KS, the largest distance
+      of the distributions of the decisions in the two classes.
+    """
+    found = {"R²" if loss.name == "squared" else "D²": explained(loss, value, targets)}
+    if loss.link not in ("log", "logistic"):
+        return found
+    y, value = targets.target, targets.moved(value)
+    w = np.ones(len(y)) if targets.weights is None else targets.weights
+    with np.errstate(over="ignore"):
+        mean = np.exp(value) if loss.link == "log" else 0.5 * (1.0 + np.tanh(0.5 * value))
+    found["observed/expected"] = _ratio(float(w @ y), float(w @ mean))
+    if loss.link == "log":
+        return found | {"Gini": 2.0 * _area(value, w, w * y) - 1.0}
+    brier = float(np.average((mean - y) ** 2, weights=w))
+    distance = _distance(value, w * (1.0 - y), w * y)
+    return found | {"AUC": _area(value, w * (1.0 - y), w * y), "Brier": brier, "KS": distance}
+
+
+def explained(loss: Loss, value: np.ndarray, targets: Targets) -> float:
+    """D², the explained part of the deviance; see `metrics`. For a constant target: 1 or 0."""
+    constant = np.broadcast_to(loss.constant(targets), value.shape)
+    own, most = (loss.deviance(each, *targets) for each in (value, constant))
+    if most > _LEAST:
+        return 1.0 - own / most
+    return 1.0 if own == 0.0 else 0.0
+
+
+def _shares(value: np.ndarray, *masses: np.ndarray) -> list[np.ndarray]:
+    """Distributions of masses (rows,) over increasing values, from 0 to 1, ties together."""
+    place = np.unique(value, return_inverse=True)[1]
+    with np.errstate(invalid="ignore"):
+        sums = [np.concatenate([[0.0], np.cumsum(np.bincount(place, each))]) for each in masses]
+        return [each / each[-1] for each in sums]
+
+
+def _area(value: np.ndarray, below: np.ndarray, above: np.ndarray) -> float:
+    """Chance that a row drawn by `above` has a larger value than one by `below`, ties by half."""
+    low, high = _shares(value, below, above)
+    return float(np.sum(np.diff(high) * (low[:-1] + low[1:])) / 2.0)
+
+
+def _distance(value: np.ndarray, below: np.ndarray, above: np.ndarray) -> float:
+    low, high = _shares(value, below, above)
+    return float(np.abs(low - high).max())
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other if other > 0.0 else float("nan")
