@@ -91,13 +91,16 @@ def test_a_model_is_certified_and_explained_as_it_was(name, record):
         if column.numeric
     }
     certificate = model.certify(x=X, radius=radius)
-    found = certificate.to_dict()
-    assert found.keys() == record["certificate"].keys()
-    close(found, record["certificate"], 0.02)  # `scale` is a bisection to one per cent
+    found, was = certificate.to_dict(), record["certificate"]
+    for each in (found, was, *found["columns"]):  # what rows reach is newer than the files
+        for newer in ("rounding", "reached", "l2_reached"):
+            each.pop(newer, None)
+    assert found.keys() == was.keys()
+    close(found, was, 0.02)  # `scale` is a bisection to one per cent
     for part in ("columns", "l1", "l2", "l2_simple", "convex", "concave"):
-        close(found[part], record["certificate"][part], 1e-9)
+        close(found[part], was[part], 1e-9)
     for part in ("lower", "upper"):
-        close(found["local"][part], record["certificate"]["local"][part], 1e-8)
+        close(found["local"][part], was["local"][part], 1e-8)
     close(model.certify(radius=radius).box, record["box"], 1e-9)
     close(model.feature_norms, record["norms"], 1e-9)
     explanation = model.explain(X)
@@ -105,8 +108,9 @@ def test_a_model_is_certified_and_explained_as_it_was(name, record):
     close(explanation.contributions, record["contributions"], 1e-7)
     close(explanation.slopes, record["slopes"], 1e-7)
     close([p.sum() for p in model.canonical().params], record["canonical"], 1e-7)
-    text = str(certificate).splitlines()
-    assert [line.split()[:1] for line in text] == [
+    first = [line.split()[:1] for line in str(certificate).splitlines()]
+    newer = (["float64"], ["float32"])
+    assert [each for each in first if each not in newer] == [
         line.split()[:1] for line in record["text"].splitlines()
     ]
 
