@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.initialisation import gapped
@@ -116,7 +117,7 @@ def started(design: Design, coordinates: Parametrisation, seed: int) -> np.ndarr
 def prepare(problem: Problem, way: str) -> Design:
     """Terms of the problem as the way needs them, and the standardised target."""
     columns = {f"x{j}": column for j, column in enumerate(problem.columns.T)}
-    rows = Rows.of(columns, problem.target, None, problem.options(way), Context("numpy"))
+    rows = Rows.of(columns, problem.target, Beside(), problem.options(way), Context("numpy"))
     return Design(rows.encoded(problem.knots), max(problem.knots, 1))
 
 

@@ -5,7 +5,7 @@
 `eigcore.estimators.parameters`.
 """
 
-# ruff: noqa: RUF009 (`_option` makes fields of dataclasses)
+# ruff: noqa: RUF009 (`option` makes fields of dataclasses)
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from eigcore.fit.checks import (
     Ends,
     Fields,
     Flag,
-    Kind,
     Like,
     Names,
     Number,
@@ -34,20 +33,16 @@ from eigcore.fit.checks import (
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
 from eigcore.fit.stopping import EarlyStopping
-from eigcore.fit.texts import Character, Codec, File, Text
+from eigcore.fit.streaming import STREAM, StreamOptions, option
+from eigcore.fit.texts import Text
 
 Shape = Literal["convex", "concave"]
 _MOST_DIM, _MOST_MEMBERS = 4096, 100_000
 """No memory holds more."""
 
 
-def _option(default: Any, kind: Kind, example: Any, meaning: str, where: Where = "any") -> Any:
-    told = {"kind": kind, "example": example, "meaning": meaning, "where": where}
-    return dataclasses.field(default=default, metadata=told)
-
-
 @dataclass(frozen=True, kw_only=True)
-class FitOptions:
+class FitOptions(StreamOptions):
     """All options of a fit, checked when they are made.
 
     Raises
@@ -56,50 +51,50 @@ class FitOptions:
         A value of the wrong kind or outside its range.
     """
 
-    increasing: Sequence[str] = _option(
+    increasing: Sequence[str] = option(
         (), Names(), ["size"], "Numeric columns in which the model never falls."
     )
-    decreasing: Sequence[str] = _option(
+    decreasing: Sequence[str] = option(
         (), Names(), ["age"], "Numeric columns in which the model never rises."
     )
-    shape: Shape | None = _option(
+    shape: Shape | None = option(
         None,
         Choice(("convex", "concave")),
         "convex",
         "Shape of the model, jointly in all numeric columns; None: free.",
     )
-    neuron: dict[str, Any] | None = _option(
+    neuron: dict[str, Any] | None = option(
         None,
         Fields(("index", "structure", "functional", "alpha", "r", "t", "weights")),
         {"structure": "tridiagonal"},
         "Further fields of `eigcore.EigSpec`: index, structure, functional and its parameter.",
     )
-    dim: int | None = _option(None, Whole(1, _MOST_DIM), 5, "Order of the matrices; None: chosen.")
-    knots: int | None = _option(
+    dim: int | None = option(None, Whole(1, _MOST_DIM), 5, "Order of the matrices; None: chosen.")
+    knots: int | None = option(
         None, Whole(0), 16, "Pieces per numeric column, 0 for linear columns; None: chosen."
     )
-    members: int | None = _option(
+    members: int | None = option(
         None,
         Whole(1, _MOST_MEMBERS),
         5,
         "How many neurons are averaged; None: twelve, or four without a kernel and for streams, "
         "or one where a linear model is as good, or as many as a budget allows.",
     )
-    penalty: float | None = _option(
+    penalty: float | None = option(
         None,
         Number(),
         0.004,
         "Weight of the squared norms of the matrices, in units of the loss on a standardised "
         "target; None: chosen.",
     )
-    selection: float = _option(
+    selection: float = option(
         0.0,
         Number(),
         0.1,
         "Weight of the columns' spectral norms: columns whose norm becomes zero are left out, "
         "exactly. Try 0.1; 0 keeps all columns.",
     )
-    projections: int | None = _option(
+    projections: int | None = option(
         None,
         Whole(0),
         4,
@@ -107,37 +102,37 @@ class FitOptions:
         "function of their own; None: as many as validation keeps, from 2500 rows on and without "
         "selection.",
     )
-    loss: str | None = _option(
+    loss: str | None = option(
         None,
         Choice(tuple(LOSSES)),
         "squared",
         "What is minimised; None: squared for numbers, logistic for a target of two texts or "
         "booleans, multinomial for more.",
     )
-    quantile: float = _option(
+    quantile: float = option(
         0.5, Number(0.0, 1.0, positive=True), 0.9, "Which quantile the loss quantile estimates."
     )
-    delta: float = _option(
+    delta: float = option(
         0.5,
         Number(positive=True),
         0.5,
         "Standard deviations of the target from which the loss huber is linear.",
     )
-    variance_power: float = _option(
+    variance_power: float = option(
         1.5,
         Number(1.0, 2.0, positive=True),
         1.7,
         "Exponent p of the variance φ μ^p of the loss tweedie: near 1 as for counts, near 2 as for "
         "gamma amounts.",
     )
-    class_weight: Any = _option(
+    class_weight: Any = option(
         None,
         ClassWeights(),
         "balanced",
         "Factors of the weights of rows by their class, or balanced: all classes get the same sum "
         "of weights. Probabilities are those of the weighted rows; None: 1.",
     )
-    tails: Any = _option(
+    tails: Any = option(
         None,
         Tails(),
         "linear",
@@ -145,29 +140,29 @@ class FitOptions:
         "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
         "None: constant, or linear with a shape.",
     )
-    clip: tuple[float, float] | None = _option(
+    clip: tuple[float, float] | None = option(
         None,
         Ends(),
         (0.0, 100.0),
         "Least and largest prediction, in units of the target; None at either end: no bound there.",
     )
-    classes: Sequence[Any] | None = _option(
+    classes: Sequence[Any] | None = option(
         None,
         Values(),
         ["no", "yes"],
         "All values that a target of classes may take; None: those that occur.",
     )
-    categories: Sequence[str] = _option(
+    categories: Sequence[str] = option(
         (), Names(), ["code"], "Columns whose numbers are categories; text always is."
     )
-    on_unseen: str = _option(
+    on_unseen: str = option(
         "neutral",
         Choice(("neutral", "refuse")),
         "refuse",
         "What a level never seen means in predictions: neutral, the average of the levels' "
         "matrices, with a warning; or refuse, an error.",
     )
-    on_missing: str = _option(
+    on_missing: str = option(
         "refuse",
         Choice(("refuse", "neutral")),
         "neutral",
@@ -175,20 +170,20 @@ class FitOptions:
         "average of the column's matrices over the fitted rows.",
         "table",
     )
-    drop_columns: Sequence[str] = _option((), Names(), ["id"], "Columns to leave out.")
-    drop_rows_without_target: bool = _option(
+    drop_columns: Sequence[str] = option((), Names(), ["id"], "Columns to leave out.")
+    drop_rows_without_target: bool = option(
         False, Flag(), True, "Leave out rows whose target is missing, instead of raising."
     )
-    keep_constant: bool = _option(
+    keep_constant: bool = option(
         False,
         Flag(),
         True,
         "Keep columns without information, and a constant target, instead of raising.",
     )
-    validation: float = _option(
+    validation: float = option(
         0.15, Number(0.0, 0.9), 0.2, "Part of the rows that is held out, for the report only."
     )
-    calibration: float = _option(
+    calibration: float = option(
         0.0,
         Number(0.0, 0.9),
         0.2,
@@ -196,20 +191,20 @@ class FitOptions:
         "`SpectralModel.interval`; for a target of numbers without row weights.",
         "table",
     )
-    seed: int = _option(0, Whole(0), 0, "Everything random follows from it.")
-    backend: str | None = _option(
+    seed: int = option(0, Whole(0), 0, "Everything random follows from it.")
+    backend: str | None = option(
         None,
         Text(),
         "numpy",
         "Name of the backend that computes values and gradients; None: the default one.",
     )
-    max_iter: int | None = _option(
+    max_iter: int | None = option(
         None,
         Whole(0),
         120,
         "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them.",
     )
-    early_stopping: EarlyStopping | None = _option(
+    early_stopping: EarlyStopping | None = option(
         None,
         Like(EarlyStopping, "True or EarlyStopping(part, steps, tolerance)"),
         True,
@@ -217,7 +212,7 @@ class FitOptions:
         "on.",
         "table",
     )
-    budget_seconds: float | None = _option(
+    budget_seconds: float | None = option(
         None,
         Number(positive=True),
         30,
@@ -225,62 +220,10 @@ class FitOptions:
         "are cut short instead. The result then depends on the machine; None: no limit.",
         "table",
     )
-    sep: str = _option(
-        ",", Character(), ";", "Character between the cells of a CSV file.", "stream"
-    )
-    decimal: str = _option(
-        ".", Character(), ",", "Character before the decimals in a CSV file.", "stream"
-    )
-    encoding: str | None = _option(
-        None,
-        Codec(),
-        "latin-1",
-        "How text is written in a CSV file, and in columns of bytes; None: UTF-8, or what a mark "
-        "at the beginning of the file says.",
-        "stream",
-    )
-    epochs: int | None = _option(
-        None,
-        Whole(1),
-        2,
-        "How often a stream reads all rows for training; None: until it has seen ten million "
-        "rows, at most 100 times.",
-        "stream",
-    )
-    learning_rate: float = _option(
-        0.02,
-        Number(positive=True),
-        0.02,
-        "Longest step of Adam, reached after 2 % of the way; half a cosine follows.",
-        "stream",
-    )
-    batch_rows: int = _option(4096, Whole(1), 4096, "Rows per step of Adam.", "stream")
-    block_rows: int = _option(
-        262_144,
-        Whole(1),
-        262_144,
-        "Rows that are shuffled together. Row groups and record batches of files come in random "
-        "order; rows of a CSV file or of a function come as they stand, and should not be sorted.",
-        "stream",
-    )
-    sample_rows: int = _option(
-        60_000, Whole(2), 60_000, "Rows in the sample that a stream starts from.", "stream"
-    )
-    checkpoint: str | None = _option(
-        None,
-        File(),
-        "run.checkpoint",
-        "File from which a stream goes on if it exists, and to which it writes. A run that was "
-        "killed and goes on gives the same model, bit by bit, on the same machine.",
-        "stream",
-    )
-    checkpoint_seconds: float = _option(
-        60.0, Number(), 60.0, "Seconds between two writes of the checkpoint.", "stream"
-    )
 
     def __post_init__(self) -> None:
-        for option in OPTIONS.values():
-            object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
+        for each in OPTIONS.values():
+            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
         check_needs(self, self.changed())
 
     def changed(self) -> dict[str, Any]:
@@ -300,5 +243,6 @@ def _read(field: dataclasses.Field[Any]) -> Option:
     return Option(field.name, field.default, **told)
 
 
-OPTIONS: dict[str, Option] = {each.name: _read(each) for each in dataclasses.fields(FitOptions)}
+_FIELDS = sorted(dataclasses.fields(FitOptions), key=lambda each: each.name in STREAM)
+OPTIONS: dict[str, Option] = {each.name: _read(each) for each in _FIELDS}
 """All options by name, in their order."""

@@ -213,6 +213,8 @@ def _check_tails(options: FitOptions, encoding: Encoding) -> None:
 
 def tails_of(options: FitOptions, name: str) -> str:
     """Name what numbers outside the fitted range mean in a column."""
-    usual = "linear" if options.shape else "constant"
+    neuron: Mapping[str, Any] = options.neuron or {}
+    shape = options.shape or neuron.get("index")
+    usual = "linear" if shape in ("convex", "concave") else "constant"
     given = options.tails or usual
     return given.get(name, usual) if isinstance(given, Mapping) else given
