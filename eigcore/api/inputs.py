@@ -34,6 +34,11 @@ def prepared(backend: str | Backend | None, *arrays: Any, hermitian: bool = Fals
     complex matrices may be Hermitian, they become their real form, of twice the order.
     """
     chosen = infer(*arrays, backend=backend)
+    if len(arrays) == 1 and hasattr(arrays[0], "dtype"):  # a short call: no detour
+        a = taken(chosen, arrays[0])
+        kind = chosen.dtype_name(a)
+        if kind in COMPUTED and kind in chosen.capabilities.dtypes:
+            return chosen, (a,), _same
     found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
     if len(found) < len(arrays) or not kinds.issubset(FLOATS):
@@ -172,7 +177,7 @@ def evaluated(
 
     `what` names the source in errors; the last `core` axes of its last array form one matrix.
     """
-    raises = raising(nonfinite)
+    raises = nonfinite == "raise" or raising(nonfinite)
     values = backend.evaluate(rule, source)
     if raises and not backend.all_finite(values):
         check_values(backend, values, what, source.arrays[-1], core)

@@ -56,14 +56,13 @@ def kth_eigenvalue(
     """
     if lower:
         M = _lower(backend, M)
-    given = getattr(M, "shape", None)
-    chosen, (M,), restore = prepared(backend, M, hermitian=True)
-    d = order(M)
-    if given is not None and given[-1] != d:  # the real form of complex matrices
-        k = _index(k, given[-1])
-        return restore(_spectrum(chosen, M, k, k, 2, nonfinite)[..., 0])
-    rule = _kth_rule(chosen, M, "square", d, k)
-    return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
+    chosen, (p,), restore = prepared(backend, M, hermitian=True)
+    d = order(p)
+    if p is not M and (own := getattr(M, "shape", (d,))[-1]) != d:  # complex: p is its real form
+        k = _index(k, own)
+        return restore(_spectrum(chosen, p, k, k, 2, nonfinite)[..., 0])
+    rule = _kth_rule(chosen, p, "square", d, k)
+    return restore(evaluated(chosen, rule, Matrices(p), "M", nonfinite, core=2))
 
 
 def eigenvalues(
