@@ -276,6 +276,7 @@ def check(data, proof, tell=lambda sentence: None, kinds=CLAIMS):
         raise Rejected(f"a file cannot be read: {type(exc).__name__}: {exc}") from exc
     for number, (claim, text) in enumerate(zip(claims, texts), 1):
         try:
+            require(claim["kind"] in kinds, "a kind for another checker, such as box_checker.py")
             prove, words, *options = kinds[claim["kind"]]
             prove(model, claim, *options)
         except (Rejected, *MALFORMED) as exc:
