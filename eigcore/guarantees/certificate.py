@@ -175,6 +175,7 @@ def certify(
             "certify got threshold without x. Expected the rows to compare with it. Write "
             f"model.certify(x=..., radius=0.1, threshold={threshold!r})."
         )
+    near = None if x is None else local(model, x, radii, threshold, (lower, upper))
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     each, together = reached(model, members)
     columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
@@ -195,7 +196,7 @@ def certify(
         target=model.static.target_name,
         rounding={dtype: largest_rounding(model, members, dtype) for dtype in DTYPES},
         box=box,
-        local=None if x is None else local(model, x, radii, threshold, (lower, upper)),
+        local=near,
     )
 
 
