@@ -158,8 +158,7 @@ def certify(
         unknown, or radii are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
-    radii = radii_of(encoding, radius)
-    ends = lower is not None or upper is not None
+    radii, ends = radii_of(encoding, radius), lower is not None or upper is not None
     if ends and (x is None or radii is not None):
         raise InvalidInput(
             f"certify got ends {'without x' if x is None else 'beside radius'}. Expected rows, and "
