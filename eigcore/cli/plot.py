@@ -103,7 +103,8 @@ def _checked(kind: str, columns: list[str], model: SpectralModel) -> list[str]:
     check_names("column", columns, model.encoding.names)
     wanted = COLUMNS.get(kind, 0)
     if len(columns) != wanted:
-        example = list(model.encoding.names[:wanted])
+        others = [name for name in model.encoding.names if name not in columns]
         expected = f"{wanted} for --kind {kind}" if wanted else f"none for --kind {kind}"
-        raise InvalidOption("column", columns, expected, example[0] if example else None)
+        expected += ", each after a --column of its own" * (wanted > 1)
+        raise InvalidOption("column", columns, expected, others[0] if wanted and others else None)
     return columns

@@ -119,6 +119,13 @@ def _check_names(wanted: Sequence[str], given: list[str]) -> None:
 
 def _check_lengths(names: Sequence[str], cells: list[np.ndarray]) -> None:
     shapes = {name: cell.shape for name, cell in zip(names, cells, strict=True)}
+    if shapes and not any(shapes.values()):
+        example = {name: [cell.item()] for name, cell in zip(names, cells, strict=True)}
+        raise InvalidInput(
+            "The table has one cell in place of each column; expected columns. Write a row as "
+            f"columns of one cell: {', '.join(f'{k!r}: {v}' for k, v in list(example.items())[:2])}"
+            f"{f', {DOTS}' if len(example) > 2 else ''}."
+        )
     if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
         raise InvalidInput(
             f"The columns have the shapes {shapes}; expected one axis each, all of one length. "

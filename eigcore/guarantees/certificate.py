@@ -158,8 +158,7 @@ def certify(
         unknown, or radii are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
-    radii = radii_of(encoding, radius)
-    ends = lower is not None or upper is not None
+    radii, ends = radii_of(encoding, radius), lower is not None or upper is not None
     if ends and (x is None or radii is not None):
         raise InvalidInput(
             f"certify got ends {'without x' if x is None else 'beside radius'}. Expected rows, and "
@@ -175,6 +174,7 @@ def certify(
             "certify got threshold without x. Expected the rows to compare with it. Write "
             f"model.certify(x=..., radius=0.1, threshold={threshold!r})."
         )
+    near = None if x is None else local(model, x, radii, threshold, (lower, upper))
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     each, together = reached(model, members)
     columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
@@ -195,7 +195,7 @@ def certify(
         target=model.static.target_name,
         rounding={dtype: largest_rounding(model, members, dtype) for dtype in DTYPES},
         box=box,
-        local=None if x is None else local(model, x, radii, threshold, (lower, upper)),
+        local=near,
     )
 
 

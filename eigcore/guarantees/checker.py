@@ -270,19 +270,19 @@ def check(data, proof, tell=lambda sentence: None, kinds=CLAIMS):
         require(record["format"] == "eigcore-proof/1", "the proof has another format")
         same = record["model_sha256"] == hashlib.sha256(data).hexdigest()
         require(same, "the proof is of another model file")
-        model, claims = Model.read(data), record["claims"]
-        texts = json.loads(proof, parse_float=str)["claims"]
+        model, texts = Model.read(data), json.loads(proof, parse_float=str)["claims"]
     except (*MALFORMED, struct.error, RecursionError) as exc:
         raise Rejected(f"a file cannot be read: {type(exc).__name__}: {exc}") from exc
-    for number, (claim, text) in enumerate(zip(claims, texts), 1):
+    for number, (claim, text) in enumerate(zip(record["claims"], texts), 1):
         try:
+            require(claim["kind"] in kinds, "a kind for another checker, such as box_checker.py")
             prove, words, *options = kinds[claim["kind"]]
             prove(model, claim, *options)
         except (Rejected, *MALFORMED) as exc:
             words = exc if isinstance(exc, Rejected) else f"{type(exc).__name__}: {exc}"
             raise Rejected(f"claim {number}, {json.dumps(text)[:99]}: {words}") from exc
         tell(words.format(**text))
-    return len(claims)
+    return len(texts)
 
 
 def main(model, proof, kinds=CLAIMS):

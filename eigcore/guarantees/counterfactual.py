@@ -223,10 +223,13 @@ def _level(model: Described, target: Any, before: float) -> tuple[float, float, 
         if target is not None and target in static.classes:
             side = 1.0 if target == static.classes[1] else -1.0
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.number)):
-        known = f", or a class, one of {list(static.classes)}" if static.classes else ""
+        known, example = "", f"{before * 1.1 or 1.0:.4g}"
+        if static.classes:
+            known = f"a class, one of {list(static.classes)}, or "
+            example = repr(static.classes[int(before < 0.5)])
         raise InvalidInput(
-            f"target is {target!r}. Expected the prediction to cross{known}. Write "
-            f"target={before:.4g}, for example."
+            f"target is {target!r}. Expected {known}a number for the prediction to cross. Write "
+            f"target={example}, for example."
         )
     level = to_decision(static.link, float(threshold))
     own = 1.0 if before <= threshold else -1.0

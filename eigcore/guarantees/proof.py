@@ -45,6 +45,9 @@ class Proof:
     model: bytes
     claims: tuple[Claim, ...]
 
+    def __repr__(self) -> str:
+        return f"<Proof of {len(self.claims)} claims: sentences() checks and tells, save() writes>"
+
     def to_json(self) -> str:
         """Return the document that `eigcore verify` reads."""
         record = {

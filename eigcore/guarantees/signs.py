@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +25,7 @@ def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, floa
         If `proven`: the largest slope of the wrong sign that the matrices allow, in units of the
         decision per unit of the part. It is 0.0 if every matrix is semidefinite.
     """
-    slack = 0.0
+    slack, exact = 0.0, _exact_slopes(members, j)
     for m in members:
         S, rounding = sign * m.slopes[j], m.rounding[j][:, None]
         if not S.size or not m.shape.monotone:
@@ -32,7 +35,7 @@ def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, floa
             return False, 0.0
         largest = 0.0
         for piece, output in np.argwhere(low <= rounding + own).tolist():
-            if _exact(m, m.exact().slopes(j)[piece], output, sign):
+            if _exact(m, exact()[piece], output, sign):
                 continue
             if low[piece, output] < -own[piece, output]:
                 return False, 0.0
@@ -47,6 +50,7 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 
     If so, sign · A_j is matrix-convex. With `period`, the first piece follows the last.
     """
+    exact = _exact_slopes(members, j)
     for m in members:
         S, unit = m.slopes[j], m.rounding[j]
         after, later = (np.roll(S, -1, 0), np.roll(unit, -1)) if period else (S[1:], unit[1:])
@@ -56,11 +60,16 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
         if (low < -window).any():
             return False
         for piece, output in np.argwhere(low <= window).tolist():
-            slopes = m.exact().slopes(j)
+            slopes = exact()
             turn = checker.turn(slopes[piece], slopes[(piece + 1) % len(slopes)])
             if not _exact(m, turn, output, sign):
                 return False
     return True
+
+
+def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:
+    """Return a function for the exact slopes of part j, the same for all members; computed once."""
+    return cache(lambda: members[0].exact().slopes(j))
 
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

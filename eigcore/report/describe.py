@@ -41,8 +41,19 @@ def describe(model: SpectralModel) -> dict[str, Any]:
         "prediction": _prediction(model).format(classes=classes, listed=listed),
         "columns": [{"name": name, **_column(column, name in neutral)} for name, column in pairs],
         "members": [f"{count} of {spec}" for spec, count in specs.items()],
-        "provenance": {n: _short(each) for n, each in model.to_dict()["provenance"].items()},
+        "provenance": {
+            **{n: _short(each) for n, each in model.to_dict()["provenance"].items()},
+            **_intervals(model),
+        },
     }
+
+
+def _intervals(model: SpectralModel) -> dict[str, str]:
+    """Say from which rows the model has intervals, if it has."""
+    own = model.calibration
+    if own is None:
+        return {}
+    return {"intervals": f"{own.rows} calibration rows{f' by {own.column}' * bool(own.column)}"}
 
 
 def _prediction(model: SpectralModel) -> str:

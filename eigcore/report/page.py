@@ -74,6 +74,8 @@ def report(
             f"The table has {len(seen)} row(s); expected at least {LEAST}, so that means tell of "
             "no single one. Add rows, or ask for a report that may show rows."
         )
+    if live:
+        _check_size(len(data) * 4 // 3, live)  # in base64
     certificate = model.certify()
     importance, order = figures.importance(seen)
     names = tuple(map(str, seen.classes)) if model.outputs > 1 else ()
@@ -101,7 +103,8 @@ def report(
         hashes=facts.hashes(model, data),
         live=live_data(seen, certificate, data) if live else None,
     )
-    return _checked(text, live)
+    _check_size(len(text.encode()), live)
+    return text
 
 
 def _fitted(model: SpectralModel) -> Mapping[str, Any]:
@@ -131,9 +134,11 @@ def _template() -> Any:
     return environment.get_template("page.html")
 
 
-def _checked(text: str, live: bool) -> str:
-    size, most = len(text.encode()), LONGEST_LIVE if live else LONGEST
+def _check_size(size: int, live: bool) -> None:
+    most = LONGEST_LIVE if live else LONGEST
     if size <= most:
-        return text
+        return
     advice = "Ask for a page without live, or fit fewer members." if live else "Leave out columns."
-    raise InvalidInput(f"The page would have {size} bytes; expected at most {most}. {advice}")
+    raise InvalidInput(
+        f"The page would have at least {size} bytes; expected at most {most}. {advice}"
+    )

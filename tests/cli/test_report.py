@@ -101,6 +101,7 @@ def test_a_picture_is_drawn(run, model, houses, capfd):
     wrong = {
         ("--kind", "shap"): "--kind is 'shap'; expected one of importance, shape",
         ("--kind", "shape"): "--column is left out; expected 1 for --kind shape. Type --column a",
+        ("--kind", "levels", "-c", "area"): "2 for --kind levels, each after a --column of its own",
         ("--kind", "shape", "-c", "aera"): "(did you mean 'area'?)",
         ("--kind", "waterfall", "--row", 90): "expected a number from 0 to 89",
         ("--target", "prize", "--kind", "residuals"): "(did you mean 'price'?)",

@@ -145,6 +145,8 @@ def test_arrays_have_columns_by_place():
 
 
 def test_tables_that_are_none():
+    with pytest.raises(InvalidInput, match=r"columns of one cell: 'x0': \[1.0\], 'x1': \[2\]\."):
+        Encoding((Linear(), Linear())).table({"x0": 1.0, "x1": 2})
     with pytest.raises(InvalidInput, match=r"shape \(3,\); expected \(rows, columns\)"):
         read_columns(np.zeros(3))
     pd = pytest.importorskip("pandas")

@@ -155,3 +155,5 @@ def test_copies_of_both_files_need_python_alone(tmp_path):
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:-1] == [f"proven: {each}" for each in proof.sentences()]
+    with pytest.raises(checker.Rejected, match="a kind for another checker, such as box_checker"):
+        checker.check(proof.model, proof.to_json().encode())

@@ -147,7 +147,10 @@ M = linear_model()
             lambda: M.counterfactual([1.0, 2, 3], 0.0, columns=["x0"], bounds={"x1": (0, 1)}),
             "columns that may change",
         ),
-        (lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, "maybe"), "or a class"),
+        (
+            lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, "maybe"),
+            "a class, one",
+        ),
         (lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, 2.0), "between 0 and 1"),
         (lambda: model(spec={"outputs": 2}).counterfactual(rows(1)[0], 0.0), "minus="),
     ],

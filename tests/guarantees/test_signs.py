@@ -7,6 +7,7 @@ from samples import params, small
 from eigcore import EigSpec, SpectralModel
 from eigcore.core.canonical import matrices, pack
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
+from eigcore.guarantees import checker
 from eigcore.guarantees.text import above, below
 
 HUGE = (0, 0, 0, 1e15)
@@ -27,6 +28,16 @@ def test_a_small_bend_beside_a_huge_constant_keeps_its_sign(constant):
     column = certificate.columns[0]
     assert (column.convex, column.concave, column.decreasing) == (False, True, True)
     assert not certificate.convex
+
+
+def test_exact_slopes_are_computed_once_for_all_pieces_and_members(monkeypatch):
+    e, asked = Encoding((PiecewiseLinear(tuple(map(float, range(9)))),)), []
+    spec = EigSpec(e.terms, 2)
+    m = SpectralModel(e, [(spec, np.zeros((1, e.terms + 1, 3)))] * 3)
+    slopes = checker.Model.slopes
+    monkeypatch.setattr(checker.Model, "slopes", lambda *a: asked.append(a) or slopes(*a))
+    assert m.certify().columns[0].increasing
+    assert len(asked) == 3  # upward, downward, convex
 
 
 def test_a_projected_matrix_is_told_with_its_slack():

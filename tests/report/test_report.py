@@ -10,6 +10,7 @@ import pytest
 import samples
 
 from eigcore import SpectralModel
+from eigcore.calibration.scores import Calibration
 from eigcore.encoding import Encoding, Linear
 from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
 from eigcore.fit import fit
@@ -235,3 +236,11 @@ def test_the_code_of_a_page_runs(houses, text, tmp_path, monkeypatch, capsys):
 def test_a_model_is_described_even_without_names_of_classes():
     told = describe(samples.model(0, dims=(2,), link="logistic"))
     assert told["prediction"] == "the probability of 1, otherwise 0"
+    assert "intervals" not in told["provenance"]
+
+
+def test_a_description_tells_the_calibration():
+    by_level = Calibration("absolute", ((1.0, 2.0), (3.0,), (), (), ()), samples.NAMES[3])
+    for scores, words in [(by_level, f"3 calibration rows by {samples.NAMES[3]}")]:
+        told = describe(samples.model(0, dims=(2,)).with_calibration(scores))
+        assert told["provenance"]["intervals"] == words
