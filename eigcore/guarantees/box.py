@@ -10,6 +10,7 @@ import numpy as np
 
 from eigcore.encoding import LARGEST, Categories
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.box_checker import NEVER_SEEN
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
 from eigcore.guarantees.units import clipped_ends
@@ -17,7 +18,6 @@ from eigcore.portable.description import Described
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
-NEVER_SEEN = "a level never seen"
 DOUBLINGS, BISECTIONS = 30, 20
 """Largest number of steps in the search for the largest box."""
 

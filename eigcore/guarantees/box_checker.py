@@ -17,6 +17,8 @@ except ImportError:  # a copy beside a copy
     import checker  # pyright: ignore[reportMissingImports]
 
 require, semidefinite, sign = checker.require, checker.semidefinite, checker.sign
+NEVER_SEEN = "a level never seen"
+"""Stands for every level that is not among those of its column."""
 
 
 def values(model, p, t):
@@ -41,8 +43,10 @@ def places_of(model, row, radius):
         t, r = row[name], Fraction(radius.get(name, 0))
         if column["kind"] == "categories":
             require(r == 0, f"{name} holds categories, which do not move")
-            seen, levels = t is not None, column["levels"]
-            t = levels.index(t) if t in levels else -1 if seen else None
+            levels = [*map(str, column["levels"]), NEVER_SEEN]
+            name = str(float(t)) if isinstance(t, Fraction) else str(t)
+            require(t is None or levels.count(name) == 1, f"{name!r} is not one level of a column")
+            t = None if t is None else levels.index(name)
         require(r >= 0, "a half-width is negative")
         places.append((None if t is None else t + Fraction(0), r))
     for each in model.projections:
@@ -118,6 +122,7 @@ def box(model, claim):
     """T4: A(x) − F ⪯ A(x') ⪯ A(x) + R in the box, so the eigenvalues lie between theirs (T2)."""
     places, low, high = places_of(model, claim["row"], claim["radius"]), model.offset, model.offset
     require(len(claim["members"]) == len(model.members), "no witness")
+    require(claim["output"] in range(model.members[0].outputs), "there is no such output")
     for member, witness in zip(model.members, claim["members"]):
         require(member.weights, "a functional is not linear in the eigenvalues")
         both = (

@@ -44,7 +44,13 @@ def box_claims(model: Described, exact: checker.Model, rows: Any, radius: Any) -
 
 def _claim(exact: checker.Model, row: Claim, radius: dict[str, float], output: int) -> Claim:
     decimal = {name: _decimal(cell) for name, cell in row.items()}
-    places = box_checker.places_of(exact, decimal, {n: _decimal(r) for n, r in radius.items()})
+    try:
+        places = box_checker.places_of(exact, decimal, {n: _decimal(r) for n, r in radius.items()})
+    except checker.Rejected as exc:
+        raise InvalidInput(
+            f"A row of boxes cannot be named in a proof: {exc}. Expected levels of different text. "
+            "Rename them in the table, and fit again."
+        ) from exc
     low = high = exact.offset
     members = []
     for member in exact.members:

@@ -113,12 +113,13 @@ class Model:
         self.parts = [*self.columns, *(each["column"] for each in self.projections)]
         self.counts = [len(self.values(p, Fraction(0))) for p in range(len(self.parts))]
         self.first = [1 + sum(self.counts[:p]) for p in range(len(self.parts))]
-        self.members, self.offset = [], Fraction(target["offset"])
-        for each, values in zip(record["members"], arrays):
-            share = Fraction(each["weight"]) * Fraction(target["scale"])
-            require(share >= 0, "a weight or the scale is negative")
+        self.offset, scale = Fraction(target["offset"]), Fraction(target["scale"])
+        self.members, shares = [], [Fraction(each["weight"]) for each in record["members"]]
+        require(min([*shares, scale]) >= 0, "a weight or the scale is negative")
+        require(abs(sum(shares) - 1) <= 1e-12, "the weights do not add up to 1")
+        for each, values, share in zip(record["members"], arrays, shares):
             require(each["spec"]["features"] == sum(self.counts), "terms differ in number")
-            self.members.append(Member(each["spec"], values, share))
+            self.members.append(Member(each["spec"], values, share * scale))
 
     @classmethod
     def read(cls, data):
@@ -268,8 +269,7 @@ def check(data, proof, tell=lambda sentence: None, kinds=CLAIMS):
     try:
         record = json.loads(proof, parse_float=exact, parse_constant=exact)
         require(record["format"] == "eigcore-proof/1", "the proof has another format")
-        same = record["model_sha256"] == hashlib.sha256(data).hexdigest()
-        require(same, "the proof is of another model file")
+        require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
         model, texts = Model.read(data), json.loads(proof, parse_float=str)["claims"]
     except (*MALFORMED, struct.error, RecursionError) as exc:
         raise Rejected(f"a file cannot be read: {type(exc).__name__}: {exc}") from exc
@@ -281,7 +281,7 @@ def check(data, proof, tell=lambda sentence: None, kinds=CLAIMS):
         except (Rejected, *MALFORMED) as exc:
             words = exc if isinstance(exc, Rejected) else f"{type(exc).__name__}: {exc}"
             raise Rejected(f"claim {number}, {json.dumps(text)[:99]}: {words}") from exc
-        tell(words.format(**text))
+        tell("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words.format(**text)))
     return len(texts)
 
 

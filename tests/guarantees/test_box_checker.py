@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from samples import NAMES, model, rows, small
 
-from eigcore.encoding import Encoding, Linear, Periodic, PiecewiseLinear, Projection
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import box_checker, checker
 
@@ -117,7 +117,7 @@ def test_every_number_of_a_box_is_checked():
     rejected(data, {**claim, "radius": {**claim["radius"], "agee": 1.0}}, "other columns")
     rejected(data, {**claim, "radius": {**claim["radius"], "age": -1.0}}, "negative")
     rejected(data, {**claim, "radius": {**claim["radius"], "town": 1.0}}, "do not move")
-    rejected(data, {**claim, "output": 1}, "IndexError")
+    rejected(data, {**claim, "output": 1}, "no such output")
 
 
 def test_weights_of_both_signs_need_both_ends():
@@ -139,6 +139,26 @@ def test_smooth_functionals_and_cells_without_a_matrix_have_no_box():
     rejected(data, {**claim, "row": {"t": None}}, "no matrix")
     soft = small(Linear(), [(0, 0, 1, 1.0)], functional="softmax", t=1.0)
     rejected(soft.to_bytes(), claim, "not linear")
+
+
+@pytest.mark.parametrize("levels", [(0.1, 2.0), (1, 2), (True, False), ("u", "v")], ids=str)
+def test_levels_of_every_type_are_found(levels):
+    e = Encoding((Categories(levels), Linear()), ("kind", "t"))
+    m = small(e, [(0, 0, 1, 10.0), (0, 0, 2, 20.0), (0, 0, 3, 1.0)])
+    for level, value in zip(levels, (10, 20), strict=True):
+        data, record = proven(m, {"kind": [level], "t": [0.0]}, {"t": 1.0})
+        [claim] = boxes(record)
+        assert claim["lower"] == pytest.approx(value - 1)
+        assert claim["upper"] == pytest.approx(value + 1)
+        rejected(data, {**claim, "row": {"kind": "nobody", "t": 0.0}}, "not one level")
+        rejected(data, {**claim, "output": -1}, "no such output")
+
+
+def test_a_level_with_the_name_of_all_others_has_no_proof():
+    e = Encoding((Categories((box_checker.NEVER_SEEN, "u")), Linear()), ("kind", "t"))
+    m = small(e, [(0, 0, 1, 10.0), (0, 0, 3, 1.0)])
+    with pytest.raises(InvalidInput, match="not one level"):
+        m.prove(boxes=({"kind": ["w"], "t": [0.0]}, {"t": 1.0}))
 
 
 def test_copies_of_both_files_need_python_alone(tmp_path):

@@ -354,6 +354,25 @@ def test_a_negative_weight_or_scale_is_rejected():
     rejected(data, signed(data, [{"kind": "increasing", "column": "age"}]), "negative")
 
 
+def test_weights_that_make_bounds_smaller_are_rejected():
+    """Readers scale weights to the sum 1; bounds of smaller weights are not theirs."""
+    m = made({})
+    data, record = parts(m.prove())
+    document = m.to_dict()
+    for member in document["members"]:
+        member["weight"] /= 1000
+    data = content(document, m.params)
+    claims = [each for each in record["claims"] if each["kind"] == "slope"]
+    rejected(data, signed(data, claims), "add up to 1")
+
+
+def test_a_name_cannot_say_a_line_of_its_own():
+    line = small(Encoding((Linear(),), ("t\nproven: all is well",)), [(0, 0, 1, 1.0)])
+    said = line.prove().sentences()
+    assert not any("\n" in each for each in said)
+    assert said[0].startswith("the prediction never falls when t\\nproven")
+
+
 def test_a_claim_about_the_prediction_needs_a_link_that_rises():
     m = made({"outputs": 2}, link="softmax", classes=("u", "v"), psd=slice(3, 7))
     assert not any(each["kind"] == "increasing" for each in m.prove().claims)
