@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -162,9 +163,12 @@ def _ends(kind: str, below: Any, above: Any, wide: Any, backend: Backend) -> Int
     """Return the ends, by a rounding error further out, so that no score on the end is lost."""
     xp = backend.xp
     if kind == "relative":
-        low, high = below * (1.0 - wide), above * (1.0 + wide)
-        low, high = low - 4 * EPS * below, high + 4 * EPS * high
-        return Interval(xp.where(low > 0.0, low, 0.0 * low), high)
+        zero = xp.zeros_like(above)
+        wide = wide + zero
+        low = below * (1.0 - xp.where(wide < 1.0, wide, zero + 1.0)) - 4 * EPS * below
+        whole = above * (1.0 + xp.where(wide < math.inf, wide, zero)) * (1 + 4 * EPS)
+        high = xp.where(wide < math.inf, whole, wide)
+        return Interval(xp.where(low > 0.0, low, zero), high)
     low = below - wide - 4 * EPS * (abs(below) + abs(wide))
     high = above + wide + 4 * EPS * (abs(above) + abs(wide))
     crossed = low > high  # of two quantile models; the empty interval becomes that between them

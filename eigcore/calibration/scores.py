@@ -46,7 +46,7 @@ class Calibration:
     def __post_init__(self) -> None:
         for own in self.scores:
             values = np.asarray(own, dtype=np.float64)
-            if np.isnan(values).any() or (np.diff(values) < 0).any():
+            if np.isnan(values).any() or (values[1:] < values[:-1]).any():
                 raise InvalidSpec("calibration scores are not ascending numbers")
         if self.kind not in KINDS or (self.kind == "quantiles") != bool(self.lower):
             raise InvalidSpec(f"a calibration of kind {self.kind!r} cannot be read")

@@ -10,7 +10,7 @@ import numpy as np
 
 from eigcore.encoding import Categories, Linear, Periodic
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.domain import Axis, fitted_range
+from eigcore.guarantees.domain import UNSEEN, Axis, fitted_range
 from eigcore.portable.description import Described
 
 
@@ -39,7 +39,7 @@ def domain_around(
     for name, column, number in zip(model.encoding.names, model.encoding.columns, row, strict=True):
         gone = bool(np.isnan(number))
         if isinstance(column, Categories):
-            own = None if gone else column.levels[int(number)] if number >= 0 else "never seen"
+            own = None if gone else column.levels[int(number)] if number >= 0 else UNSEEN
             given = bounds.get(name, column.levels)
             given = [given] if isinstance(given, str) or not np.iterable(given) else list(given)
             domain[name] = list(dict.fromkeys([own, *given]))
@@ -56,13 +56,15 @@ def domain_around(
 def _numbers(name: str, column: Any, own: float | None, given: Any) -> tuple[float, float]:
     if given is None and isinstance(column, Periodic) and own is not None:
         return own - column.period / 2, own + column.period / 2
-    ends = fitted_range(column) if given is None else tuple(np.ravel(given).astype(float))
+    ends = fitted_range(column) if given is None else tuple(np.ravel(given).astype(float).tolist())
     if not ends:
         raise InvalidInput(
             f"Column {name!r} is linear and has no knots. Expected its range. Write "
             f'bounds={{"{name}": (low, high)}}.'
         )
     inside = (*ends, *(() if own is None else (own,)))
+    if isinstance(column, Periodic) and own is not None and np.ptp(inside) >= column.period:
+        return _numbers(name, column, own, None)  # all values: nearest to the row's own
     return min(inside), max(inside)
 
 

@@ -94,7 +94,7 @@ def _top(E: np.ndarray) -> np.ndarray:
     for other in others:
         values, V = np.linalg.eigh(other - first)
         first = first + (V * np.maximum(values, 0)) @ V.T
-    digits = DIGITS - math.floor(math.log10(size))
+    digits = min(300, DIGITS - math.floor(math.log10(size)))
     margin = d * (10.0**-digits + ROUNDING * len(E) * d * EPS * size)
     return np.round(first + margin * np.eye(d), digits)
 
@@ -108,6 +108,9 @@ def up(value: float | Fraction, digits: int = DIGITS) -> float:
     """Round up to so many decimal digits; Fraction(str(result)) is not below the value."""
     if value == 0:
         return 0.0
-    places = digits - math.floor(math.log10(abs(float(value)))) - 1
+    size = max(abs(float(value)), math.ulp(0.0))
+    places = digits - math.floor(math.log10(size)) - 1
     scaled = Fraction(value) * Fraction(10) ** places
-    return float(f"{math.ceil(scaled)}e{-places}")
+    found = float(f"{math.ceil(scaled)}e{-places}")
+    # the decimals of the smallest floats are fewer
+    return found if Fraction(str(found)) >= value else math.nextafter(found, math.inf)

@@ -96,6 +96,8 @@ class Certificate:
         Bound of |change of the decision| for changes within the radii, anywhere; None without
         radius.
     local : LocalCertificate or None
+    clipped : bool
+        Whether predictions have bounds; what is said of the decision holds before them.
     """
 
     columns: tuple[ColumnCertificate, ...]
@@ -110,6 +112,7 @@ class Certificate:
     rounding: dict[str, float]
     box: float | None = None
     local: LocalCertificate | None = None
+    clipped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; arrays become lists."""
@@ -182,7 +185,8 @@ def certify(
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
     box = None
     if x is None and radii is not None:
-        box = _anywhere(encoding, members, numeric, bounds, radii)
+        box = _anywhere(encoding, members, numeric, radii)
+        box = float(min(bounds @ radii[numeric], box))
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),
@@ -196,21 +200,17 @@ def certify(
         rounding={dtype: largest_rounding(model, members, dtype) for dtype in DTYPES},
         box=box,
         local=near,
+        clipped=model.static.clip is not None,
     )
 
 
 def _anywhere(
-    encoding: Encoding,
-    members: list[MemberSlopes],
-    numeric: list[int],
-    bounds: np.ndarray,
-    radii: np.ndarray,
+    encoding: Encoding, members: list[MemberSlopes], numeric: list[int], radii: np.ndarray
 ) -> float:
     """Return a bound of the change of the decision inside a box around any row."""
     projections = range(len(encoding.columns), len(encoding.parts))
     reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
-    sharp = box_constant(members, reach, [*numeric, *projections])
-    return float(min(bounds @ radii[numeric], sharp))
+    return box_constant(members, reach, [*numeric, *projections])
 
 
 def _column(

@@ -126,7 +126,8 @@ def counterfactual(
         Which columns may change. Default: all.
     bounds : mapping of column names, optional
         Values that they may take, as the domain of `eigcore.guarantees.optimum.value_range`.
-        Default: all levels; numbers from the first to the last knot, and to the row's own.
+        Default: all levels; numbers from the first to the last knot. Numbers between them and the
+        row's own are allowed too.
     units : mapping of column names, optional
         The change of a numeric column that counts as 1. Default: the standard deviation of its
         knots, or the scale of a column without knots.
@@ -185,12 +186,13 @@ def _told(
 ) -> Counterfactual:
     cells = [axis.cell(v) for axis, v in zip(search.objective.axes, search.start, strict=True)]
     row = dict(zip(model.encoding.names, cells, strict=True))
-    point, after = {}, math.nan
+    point, after, moved = {}, math.nan, ()
     if len(search.point):
         pairs = zip(search.objective.axes, search.point, strict=True)
         point = {axis.name: axis.cell(value) for axis, value in pairs}
         after = _predicted(model, search.objective.table(0, search.point[None]))
-    changes = {n: (row[n], point[n]) for n in point if point[n] != row[n]}
+        moved = search.moved(search.point)
+    changes = {n: (row[n], point[n]) for n, own in zip(point, moved, strict=True) if own}
     names, kinds = model.encoding.names, model.encoding.columns
     numeric = [n for n, c in zip(names, kinds, strict=True) if c.numeric and n in free]
     return Counterfactual(
@@ -233,6 +235,12 @@ def _level(model: Described, target: Any, before: float) -> tuple[float, float, 
         )
     level = to_decision(static.link, float(threshold))
     own = 1.0 if before <= threshold else -1.0
+    if static.clip is not None and own * threshold >= own * static.clip[own > 0]:
+        raise InvalidInput(
+            f"target is {target!r}, but the predictions of this model stay between "
+            f"{static.clip[0]:g} and {static.clip[1]:g}. Expected a number between them. Write "
+            f"target={before:.4g}, for example."
+        )
     if side not in (None, own):
         raise InvalidInput(
             f"The prediction of x is {before:.6g}, on the side of {target!r} already. Expected a "

@@ -16,6 +16,21 @@ from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.portable.description import Described
 
 
+class _Unseen:
+    """A level never seen, which no level equals."""
+
+    def __repr__(self) -> str:
+        return "a level never seen"
+
+
+UNSEEN = _Unseen()
+"""Stands for a level never seen among the levels of a domain."""
+
+
+TURNS = 1000
+"""Largest number of periods in a domain."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """The values that one column may take.
@@ -55,7 +70,8 @@ class Axis:
         """Return a value as the caller writes it."""
         if math.isnan(value):
             return None
-        return self.atoms[int(value)] if self.categorical else float(value)
+        found = self.atoms[int(value)] if self.categorical else float(value)
+        return str(found) if found is UNSEEN else found
 
 
 def axes(
@@ -152,7 +168,14 @@ def _default(name: str, columns: list[Column]) -> Any:
             f'{{"{name}": (low, high)}}.'
         )
     lows, highs = zip(*(end for end in ends if end), strict=True)
-    return (min(lows), max(highs))
+    first, last = _legal(columns)
+    return max(min(lows), first), min(max(highs), last)
+
+
+def _legal(columns: list[Column]) -> tuple[float, float]:
+    """Return between which numbers no model refuses them."""
+    ends = [c.range for c in columns if c.outside == "refuse" and c.range is not None]
+    return max([-math.inf, *(a for a, _ in ends)]), min([math.inf, *(b for _, b in ends)])
 
 
 def fitted_range(column: Column) -> tuple[float, float] | None:
@@ -179,8 +202,11 @@ def _is_missing(value: Any) -> bool:
 def _codes(name: str, columns: list[Column], atoms: tuple[Any, ...]) -> np.ndarray:
     cells = np.empty(len(atoms), dtype=object)
     cells[:] = atoms
+    seen = np.array([atom is not UNSEEN for atom in atoms])
+    codes = np.full((len(columns), len(atoms)), -1.0)
     try:
-        return np.array([column_numbers(column, name, cells) for column in columns])
+        codes[:, seen] = [column_numbers(column, name, cells[seen]) for column in columns]
+        return codes
     except NonFiniteInput as exc:
         raise InvalidInput(
             f"The domain allows missing cells in column {name!r}, for which the model has no term. "
@@ -199,11 +225,16 @@ def _cuts(
         raise _unusable(name, given, "numbers") from None
     if any(isinstance(value, str) for value in values) or not abs(low) + abs(high) <= LARGEST:
         raise _unusable(name, given, f"numbers below {LARGEST:g}")
+    first, last = _legal(columns)
+    if low < first or high > last:
+        raise _unusable(name, given, f"numbers from {first:g} to {last:g}; others are refused")
     if low > high:
         raise _unusable(name, given, "low ≤ high")
     periods = {column.period for column in columns if isinstance(column, Periodic)}
     if not mixed and len(periods) == 1 and all(isinstance(c, Periodic) for c in columns):
         high = min(high, low + periods.pop())
+    if any((high - low) / period > TURNS for period in periods):
+        raise _unusable(name, given, f"at most {TURNS} periods")
     inside = np.concatenate([_knots(column, low, high) for column in columns])
     return np.unique([low, high, *inside[(inside > low) & (inside < high)]])
 

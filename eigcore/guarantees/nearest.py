@@ -159,6 +159,10 @@ class Nearest:
         """Return the distance of points from the row: (n, axes) -> (n,)."""
         return self._norm(np.stack([self._cost(j, t) for j, t in enumerate(points.T)], axis=1))
 
+    def moved(self, point: np.ndarray) -> np.ndarray:
+        """Whether a point differs from the row: (axes,) bool."""
+        return (point != self.start) & ~(np.isnan(point) & np.isnan(self.start))
+
     def _norm(self, costs: np.ndarray) -> np.ndarray:
         return np.linalg.norm(costs, self.norm, axis=1) if costs.shape[1] else np.zeros(len(costs))
 

@@ -11,7 +11,7 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import certified_scale, largest, local_table, settled_by
 from eigcore.guarantees.interval import decision_interval, reach_of
-from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms
+from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, power_of
 from eigcore.portable.description import Described
 
 STEPS = 30
@@ -139,10 +139,12 @@ def _constants(
         reach = reach_of(encoding, p, here, far)
         met.append(((reach.right + reach.left) > 0) & ~np.isnan(part)[:, None])
     total = np.zeros((len(table), model.outputs))
+    unit = power_of(widths)
     for m in members:
+        power = power_of(*m.slopes)
         squares = np.zeros((len(table), m.spec.outputs, m.spec.dim, m.spec.dim))
         sizes = [
-            np.where(hit[..., None], norms(S), 0.0).max(1, initial=0.0)
+            np.where(hit[..., None], norms(S), 0.0).max(1, initial=0.0) / power
             for hit, S in zip(met, m.slopes, strict=True)
         ]
         for j in np.flatnonzero(widths):
@@ -151,9 +153,10 @@ def _constants(
                 (abs(w) * sizes[len(encoding.columns) + p] for p, w in enumerate(weights)), 0.0
             )
             plain = (met[j].sum(1) <= 1) & ~weights.any()
-            S = np.einsum("nb,boij->noij", met[j].astype(float), m.slopes[j])
+            S = np.einsum("nb,boij->noij", met[j].astype(float), m.slopes[j] / power)
             size = (sizes[j] + through)[..., None, None] ** 2 * np.eye(m.spec.dim)
             one = plain[:, None, None, None]
-            squares = squares + widths[j] ** 2 * np.where(one, S @ S, size)
-        total = total + m.lipschitz * np.sqrt(norms(squares)) * (1 + 16 * EPS)
+            squares = squares + (widths[j] / unit) ** 2 * np.where(one, S @ S, size)
+        largest = power * unit * np.sqrt(norms(squares))
+        total = total + m.lipschitz * largest * (1 + 16 * EPS)
     return total

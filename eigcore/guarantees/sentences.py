@@ -82,6 +82,9 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     compared = "the baseline" if count == 1 else f"the average of {count} baseline rows"
     total = float(given.of_output(output)[row].sum())
     unit = f" in {SCALES[static.link]}" if static.link in SCALES else ""
+    if static.clip is not None:
+        low, high = static.clip
+        unit += f", before predictions are kept between {low:.{DIGITS}g} and {high:.{DIGITS}g}"
     first = f"{target[0].upper()}{target[1:]} is {float(value):.{DIGITS}g}."
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
 

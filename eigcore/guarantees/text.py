@@ -17,7 +17,8 @@ ROWS = 10
 """Largest number of rows of a local certificate to print."""
 SCALES = {"identity": "", "logistic": "log-odds", "log": "logarithm", "softmax": "score of a class"}
 """Names of the decision, where it is not the prediction."""
-
+UNCLIPPED = "before its bounds"
+"""What is said of a prediction that `clip` keeps between two numbers."""
 
 WAYS = ("falls", "rises")
 
@@ -76,7 +77,13 @@ def tightness(bound: float, reached: Reached) -> str:
 
 def scale(certificate: Certificate) -> str:
     """Return the unit of slopes and bounds."""
-    return SCALES[certificate.link] or certificate.target or "the prediction"
+    target = certificate.target or "the prediction"
+    return SCALES[certificate.link] or (f"{target} {UNCLIPPED}" if certificate.clipped else target)
+
+
+def decision_name(certificate: Certificate) -> str:
+    """Return what slopes and shapes are of, where that is not the prediction."""
+    return SCALES[certificate.link] or UNCLIPPED * certificate.clipped
 
 
 def joint(certificate: Certificate) -> str:
@@ -84,14 +91,15 @@ def joint(certificate: Certificate) -> str:
     shapes = [name for name in ("convex", "concave") if getattr(certificate, name)]
     if not shapes:
         return ""
-    where = ", before the link" if SCALES[certificate.link] else ""
+    where = ", before the link" if SCALES[certificate.link] else f", {UNCLIPPED}"
+    where = where if decision_name(certificate) else ""
     return f"jointly {' and '.join(shapes)} in the numeric columns{where}"
 
 
 def text(certificate: Certificate) -> str:
     """Return the certificate as lines of text."""
     target = certificate.target or "the prediction"
-    unit = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
+    unit = decision_name(certificate) and f" ({decision_name(certificate)})"
     lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{unit}.", ""]
     rows = guarantees(certificate)
     width = max([len(row.column) for row in rows] + [6])

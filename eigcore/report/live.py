@@ -11,7 +11,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Column, Linear, Periodic
 from eigcore.guarantees.baselines import baseline_rows
 from eigcore.guarantees.certificate import Certificate, ColumnCertificate
-from eigcore.guarantees.text import SCALES
+from eigcore.guarantees.text import decision_name
 from eigcore.report.numerals import most
 from eigcore.report.scores import Seen
 
@@ -30,7 +30,7 @@ def live_data(seen: Seen, certificate: Certificate, data: bytes) -> dict[str, An
     encoding = seen.model.encoding
     start = baseline_rows(seen.model, "mean", seen.table, get_backend("numpy"))[0]
     three = zip(encoding.columns, certificate.columns, start.tolist(), strict=True)
-    scale = SCALES[certificate.link] and f" ({SCALES[certificate.link]})"
+    scale = decision_name(certificate) and f" ({decision_name(certificate)})"
     columns = [
         {"name": own.name, "proven": _words(own, scale), "start": None if value != value else value}
         | _control(column)

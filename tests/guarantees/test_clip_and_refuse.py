@@ -1,0 +1,94 @@
+"""What is said of models whose predictions have bounds, or whose columns refuse numbers."""
+
+import numpy as np
+import pytest
+from samples import small
+
+from eigcore import SpectralModel
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
+from eigcore.errors import InvalidInput
+
+
+def ramp(tails="linear", clip=None, **options):
+    """f(t) = t, for knots 0, 1, 30."""
+    beyond = [1.0, 1.0, 29.0, 29.0] if tails == "linear" else [1.0, 29.0]
+    own = [(0, 0, row, value) for row, value in enumerate(beyond, 1)]
+    m = small(PiecewiseLinear((0.0, 1.0, 30.0), tails, **options), own)
+    return SpectralModel(m.encoding, m.members, clip=clip)
+
+
+@pytest.mark.parametrize(("start", "target"), [(5.0, 20.0), (15.0, 10.0), (15.0, 20.0), (5.0, 0.0)])
+def test_no_change_moves_a_prediction_out_of_its_bounds(start, target):
+    with pytest.raises(InvalidInput, match="stay between 0 and 10"):
+        ramp(clip=(0.0, 10.0)).counterfactual({"t": start}, target)
+
+
+def test_a_change_within_the_bounds_is_found():
+    found = ramp(clip=(0.0, 10.0)).counterfactual({"t": 15.0}, 5.0)
+    assert found.point["t"] == pytest.approx(5.0)
+    assert found.changed_prediction < 5.0 < found.prediction == 10.0
+
+
+def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
+    m = ramp(clip=(0.0, 10.0))
+    told = m.explain({"t": [25.0]}, baseline={"t": [2.0]}).text()
+    assert "+23, before predictions are kept between 0 and 10." in told
+    assert "jointly convex and concave in the numeric columns, before its bounds" in str(
+        m.certify()
+    )
+    assert "before its bounds" not in str(ramp().certify())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda m: m.range({"t": (-5, 50)}),
+        lambda m: m.maximize(fixed={"t": 31}),
+        lambda m: m.change("t", 5, 31),
+        lambda m: m.largest_change("t", (-5, 50)),
+        lambda m: m.difference(ramp(), {"t": (0, 50)}),
+        lambda m: m.counterfactual({"t": 5.0}, 20.0, bounds={"t": (0, 60)}),
+    ],
+)
+def test_domains_hold_no_number_that_is_refused(ask):
+    with pytest.raises(InvalidInput, match="from 0 to 30; others are refused"):
+        ask(ramp("clamped", outside="refuse"))
+
+
+def test_the_default_domain_of_two_models_holds_what_neither_refuses():
+    wide = ramp("clamped", outside="refuse")
+    narrow = small(PiecewiseLinear((2.0, 3.0), "clamped", outside="refuse"), [(0, 0, 1, 1.0)])
+    found = wide.difference(narrow)
+    assert found.lower == pytest.approx(2.0)
+    assert found.upper == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("levels", [(0, 1), ("never seen", "a level never seen")], ids=str)
+def test_a_level_never_seen_is_where_a_counterfactual_may_start(levels):
+    e = Encoding((Categories(levels), Linear()), ("kind", "t"))
+    m = small(e, [(0, 0, 1, 10.0), (0, 0, 2, 20.0), (0, 0, 3, 1.0)])
+    row = {"kind": 7 if levels[0] == 0 else "else", "t": 0.0}
+    found = m.counterfactual(row, 5.0, columns=["t"], bounds={"t": (-9, 9)})
+    assert found.point["t"] == pytest.approx(5.0)
+    assert found.row["kind"] == "a level never seen"
+    assert set(m.counterfactual(row, 15.0, columns=["kind"]).changes) == {"kind"}
+
+
+def test_a_row_many_turns_away_turns_back_the_shorter_way():
+    circle = small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)])
+    found = circle.counterfactual({"t": 28.0}, 0.25, bounds={"t": (0, 5)}, norm=2, tol=0.001)
+    assert found.point["t"] == pytest.approx(27.0, abs=0.01)
+    assert found.bound == pytest.approx(found.size, rel=0.002)
+    with pytest.raises(InvalidInput, match="1000 periods"):
+        small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]).difference(
+            small(Periodic(25.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]), {"t": (0.0, 1e12)}
+        )
+
+
+def test_a_margin_without_end_has_an_interval_without_end():
+    line = small(Linear(), [(0, 0, 1, 1.0)])
+    m = SpectralModel(line.encoding, line.members, link="log")
+    t = np.array([-800.0, -800.0, *np.zeros(8)])  # e^-800 is 0 in floating point
+    ends = m.calibrate({"t": t}, np.ones(10)).interval({"t": [-800.0, 0.0]}, coverage=0.9)
+    assert (ends.lower == 0).all()
+    assert (ends.upper == np.inf).all()
