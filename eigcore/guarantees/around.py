@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.encoding import Categories, Linear, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.domain import UNSEEN, Axis, fitted_range
+from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 
@@ -18,7 +19,7 @@ def free_columns(model: Described, columns: Sequence[str] | None) -> list[str]:
     """Return the columns that may change, by default all; raise InvalidInput for unknown ones."""
     names = model.encoding.names
     chosen = list(names) if columns is None else list(columns)
-    if isinstance(columns, str) or not chosen or not set(chosen) <= set(names):
+    if isinstance(columns, str) or not chosen or not all(name in names for name in chosen):
         raise InvalidInput(
             f"columns is {columns!r}. Expected some of {', '.join(names)}. Write "
             f"columns=[{names[0]!r}]."
@@ -30,9 +31,9 @@ def domain_around(
     model: Described, row: np.ndarray, free: list[str], bounds: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the free columns may be, the row's own cell among it, and what the others are."""
-    if not set(bounds) <= set(free):
+    if not isinstance(bounds, Mapping) or not set(bounds) <= set(free):
         raise InvalidInput(
-            f"bounds names {sorted(set(bounds) - set(free))}. Expected columns that may change: "
+            f"bounds names {list(bounds)}. Expected values of columns that may change: "
             f"{', '.join(free)}. Name them in columns too."
         )
     domain, fixed = {}, {}
@@ -42,7 +43,7 @@ def domain_around(
             own = None if gone else column.levels[int(number)] if number >= 0 else UNSEEN
             given = bounds.get(name, column.levels)
             given = [given] if isinstance(given, str) or not np.iterable(given) else list(given)
-            domain[name] = list(dict.fromkeys([own, *given]))
+            domain[name] = [own, *given]
         else:
             own = None if gone else float(number)
             ends = _numbers(name, column, own, bounds.get(name)) if name in free else ()
@@ -56,16 +57,21 @@ def domain_around(
 def _numbers(name: str, column: Any, own: float | None, given: Any) -> tuple[float, float]:
     if given is None and isinstance(column, Periodic) and own is not None:
         return own - column.period / 2, own + column.period / 2
-    ends = fitted_range(column) if given is None else tuple(np.ravel(given).astype(float).tolist())
+    ends = fitted_range(column) if given is None else tuple(floats(given).ravel().tolist())
     if not ends:
         raise InvalidInput(
             f"Column {name!r} is linear and has no knots. Expected its range. Write "
             f'bounds={{"{name}": (low, high)}}.'
         )
     inside = (*ends, *(() if own is None else (own,)))
+    if np.isnan(inside).any():
+        raise InvalidInput(
+            f"bounds has {given!r} for column {name!r}. Expected numbers. Write "
+            f'bounds={{"{name}": (low, high)}}.'
+        )
     if isinstance(column, Periodic) and own is not None and np.ptp(inside) >= column.period:
         return _numbers(name, column, own, None)  # all values: nearest to the row's own
-    return min(inside), max(inside)
+    return float(np.min(inside)), float(np.max(inside))
 
 
 def place_of(axis: Axis, number: float) -> float:
@@ -75,16 +81,16 @@ def place_of(axis: Axis, number: float) -> float:
 
 def units_of(model: Described, free: list[str], given: Mapping[str, float]) -> np.ndarray:
     """Return the change of each column that counts as 1; raise InvalidInput for wrong ones."""
+    sizes = floats(list(given.values()))
+    if not set(given) <= set(free) or not ((sizes > 0) & (sizes < math.inf)).all():
+        raise InvalidInput(
+            f"units is {dict(given)!r}. Expected positive numbers for columns among "
+            f"{', '.join(free)}. Write units={{{free[0]!r}: 1.0}}."
+        )
     found = []
     for name, column in zip(model.encoding.names, model.encoding.columns, strict=True):
         unit = float(np.std(getattr(column, "knots", (0.0,))))
         if isinstance(column, Linear):
             unit = column.scale
         found.append(float(given.get(name, unit)) if column.numeric else 1.0)
-    wrong = not set(given) <= set(free) or not all(0 < float(u) < math.inf for u in given.values())
-    if wrong:
-        raise InvalidInput(
-            f"units is {dict(given)!r}. Expected positive numbers for columns among "
-            f"{', '.join(free)}. Write units={{{free[0]!r}: 1.0}}."
-        )
     return np.array(found)

@@ -12,6 +12,7 @@ from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, projections_of
 from eigcore.guarantees.support import added, column_index, part_change, rounded_sum, slope_ends
+from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 
@@ -118,7 +119,7 @@ def dominance(model: Described, column: str, over: str, factor: float = 1.0) -> 
     """Bound slope in `column` − factor · slope in `over` from below; see `Dominance`."""
     encoding = model.encoding
     a, b = (column_index(model, name, numeric=True) for name in (column, over))
-    if a == b or not np.isfinite(factor):
+    if a == b or not np.isfinite(floats(factor)).all():
         raise InvalidInput(
             f"dominance compares {column!r} with {over!r} times {factor!r}. Expected two different "
             'columns and a finite factor. Write model.dominance("age", "income", factor=1.0).'

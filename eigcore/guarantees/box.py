@@ -13,7 +13,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.box_checker import NEVER_SEEN
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
-from eigcore.guarantees.units import clipped_ends
+from eigcore.guarantees.units import clipped_ends, floats
 from eigcore.portable.description import Described
 
 Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -239,13 +239,14 @@ def _squeeze(values: np.ndarray) -> np.ndarray:
 
 def to_decision(link: str, threshold: float) -> float:
     """Return the decision whose prediction is `threshold`; raise InvalidInput if there is none."""
-    legal = {"identity": True, "log": threshold > 0, "logistic": 0 < threshold < 1}[link]
-    if not legal:
+    number = floats(threshold)
+    low, high = {"log": (0.0, np.inf), "logistic": (0.0, 1.0)}.get(link, (-np.inf, np.inf))
+    if number.ndim or not low < number < high:
         raise InvalidInput(
-            f"threshold is {threshold}, but the link is {link!r}. Expected a value that the "
+            f"threshold is {threshold!r}, but the link is {link!r}. Expected a value that the "
             'prediction can take: between 0 and 1 for "logistic", positive for "log". Write '
             "threshold=0.5, for example."
         )
     if link == "log":
-        return float(np.log(threshold))
-    return float(np.log(threshold / (1 - threshold))) if link == "logistic" else float(threshold)
+        return float(np.log(number))
+    return float(np.log(number / (1 - number))) if link == "logistic" else float(number)

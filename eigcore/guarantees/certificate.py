@@ -31,6 +31,7 @@ from eigcore.guarantees.slopes import (
     member_slopes,
     projections_of,
 )
+from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 __all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
@@ -273,9 +274,9 @@ def radii_of(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
                 f"radius names the column(s) {unknown}, which the model does not have. Expected "
                 f"names among {', '.join(names)}."
             )
-        radii = np.array([float(radius.get(name, 0.0)) for name in names])
+        radii = floats([radius.get(name, 0.0) for name in names])
     else:
-        radii = np.asarray(radius, dtype=np.float64)
+        radii = floats(radius)
         radii = radii * numeric if radii.ndim == 0 else radii
     if radii.shape != (len(names),) or not ((radii >= 0) & (radii <= LARGEST)).all():
         raise InvalidInput(

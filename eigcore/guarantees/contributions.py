@@ -112,7 +112,7 @@ class Contributions:
         InvalidInput
             If k is no positive number, side has another value, or output is missing or none.
         """
-        if k < 1 or side not in (*SIDES, None):
+        if not isinstance(k, (int, np.integer)) or k < 1 or side not in (*SIDES, None):
             raise InvalidInput(
                 f"reasons got k={k!r} and side={side!r}. Expected k of at least 1, and "
                 f'side="lower", side="higher" or none. Write reasons(k=4).'

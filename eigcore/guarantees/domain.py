@@ -104,6 +104,12 @@ def axes(
             f"The models have the columns {[model.encoding.names for model in models]}. Expected "
             "the same names in both. Fit both models on the same columns."
         )
+    for given in (domain, fixed):
+        if not isinstance(given or {}, Mapping):
+            raise InvalidInput(
+                f"The domain is {given!r}. Expected a mapping of column names to values. Write "
+                f"{{{names[0]!r}: (low, high)}}."
+            )
     asked = {str(name): value for name, value in (domain or {}).items()}
     only = {str(name): value for name, value in (fixed or {}).items()}
     unknown = sorted((set(asked) | set(only)) - set(names))
@@ -140,6 +146,8 @@ def _axis(name: str, columns: list[Column], given: Any, mixed: bool) -> Axis:
     missing = (None,) if any(_is_missing(value) for value in values) else ()
     values = [value for value in values if not _is_missing(value)]
     if isinstance(columns[0], Categories):
+        if not all(value is UNSEEN or isinstance(value, (str, int, float)) for value in values):
+            raise _unusable(name, given, "levels")
         atoms = (*dict.fromkeys(values), *missing)
         if not atoms:
             raise _unusable(name, given, "at least one level")

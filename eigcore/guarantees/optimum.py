@@ -141,7 +141,7 @@ def value_range(
         If the domain names unknown columns or impossible values, or leaves out a column without
         knots.
     """
-    limits = _limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes)
     pairs = [
         [_optimum([(model, o, 1.0)], domain, None, limits, kind) for kind in ("minimum", "maximum")]
         for o in range(model.outputs)
@@ -185,7 +185,7 @@ def difference(
             f"The models have (link, outputs) {kinds}. Expected the same for both. Fit them with "
             "the same link and targets."
         )
-    limits = _limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes)
     pairs = [
         [
             _optimum([(model, o, 1.0), (other, o, -1.0)], domain, None, limits, kind)
@@ -244,7 +244,7 @@ def optimum(
     terms: list[Term] = [(model, chosen, 1.0)]
     if minus is not None:
         terms.append((model, _output(model, minus, "minus", None), -1.0))
-    limits = _limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes)
     return _optimum(terms, bounds, fixed, limits, kind)
 
 
@@ -256,15 +256,6 @@ def _output(model: Described, output: int | None, name: str, default: int | None
             f"them, from 0. Write {name}=0."
         )
     return int(found)
-
-
-def _limits(tol: float, budget_seconds: float, max_boxes: int) -> Limits:
-    if not (tol >= 0 and budget_seconds >= 0 and max_boxes >= 1):
-        raise InvalidInput(
-            f"tol is {tol}, budget_seconds {budget_seconds} and max_boxes {max_boxes}. Expected "
-            "numbers of at least 0, and a box. Leave them out for the default ones."
-        )
-    return Limits(tol, budget_seconds, max_boxes)
 
 
 def _optimum(

@@ -105,6 +105,10 @@ def prove(model: Described, data: bytes, boxes: tuple[Any, Any] | None = None) -
     exact = checker.Model.read(data)
     found = list(_claims(model, exact))
     if boxes is not None:
+        if not isinstance(boxes, (tuple, list)) or len(boxes) != 2:
+            raise InvalidInput(
+                "boxes is no pair. Expected rows and half-widths. Write boxes=(rows, 0.1)."
+            )
         found += box_claims(model, exact, *boxes)
     return Proof(data, tuple(found))
 

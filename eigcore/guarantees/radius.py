@@ -12,6 +12,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.box import certified_scale, largest, local_table, settled_by
 from eigcore.guarantees.interval import decision_interval, reach_of
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, power_of
+from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 STEPS = 30
@@ -95,7 +96,8 @@ def _widths(model: Described, units: float | Mapping[str, float]) -> np.ndarray:
     encoding = model.encoding
     numeric = [n for n, c in zip(encoding.names, encoding.columns, strict=True) if c.numeric]
     given = units if isinstance(units, Mapping) else dict.fromkeys(numeric, units)
-    if not set(given) <= set(numeric) or not all(0 <= float(u) < np.inf for u in given.values()):
+    sizes = floats(list(given.values()))
+    if not set(given) <= set(numeric) or not ((sizes >= 0) & (sizes < np.inf)).all():
         raise InvalidInput(
             f"units is {units!r}. Expected non-negative numbers for columns among "
             f"{', '.join(numeric)}. Write units={{{(numeric or ['x0'])[0]!r}: 1.0}}."

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from eigcore.errors import InvalidInput
 from eigcore.guarantees.cells import Cells
 from eigcore.guarantees.domain import Axis
 from eigcore.guarantees.ends import upper_ends
 from eigcore.guarantees.objective import Objective
+from eigcore.guarantees.units import floats
 
 BATCH, SAMPLES, STARTS, SWEEPS = 256, 256, 3, 8
 """Boxes per step; points tried first; those improved column by column, and how often."""
@@ -37,6 +39,14 @@ class Limits:
     tol: float = 1e-6
     budget_seconds: float = 10.0
     max_boxes: int = 200_000
+
+    def __post_init__(self) -> None:
+        if not (floats([self.tol, self.budget_seconds, self.max_boxes]) >= [0, 0, 1]).all():
+            raise InvalidInput(
+                f"tol is {self.tol!r}, budget_seconds {self.budget_seconds!r} and max_boxes "
+                f"{self.max_boxes!r}. Expected numbers of at least 0, and a box. Leave them out "
+                "for the default ones."
+            )
 
 
 @dataclass

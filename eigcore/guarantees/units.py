@@ -7,6 +7,8 @@ the change of its own score minus the least change of another one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
@@ -16,6 +18,14 @@ from eigcore.portable.predict import link_inverse
 
 Ends = tuple[np.ndarray, np.ndarray]
 """Lower and upper ends."""
+
+
+def floats(value: Any) -> np.ndarray:
+    """Return numbers as float64; NaN for what holds none, so that checks of ranges refuse it."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
 
 
 def prediction_ends(link: str, low: np.ndarray, high: np.ndarray) -> Ends:

@@ -1,4 +1,4 @@
-"""What is said of models whose predictions have bounds, or whose columns refuse numbers."""
+"""What is said is true: predictions with bounds, refused numbers, names of levels, huge numbers."""
 
 import numpy as np
 import pytest
@@ -92,3 +92,40 @@ def test_a_margin_without_end_has_an_interval_without_end():
     ends = m.calibrate({"t": t}, np.ones(10)).interval({"t": [-800.0, 0.0]}, coverage=0.9)
     assert (ends.lower == 0).all()
     assert (ends.upper == np.inf).all()
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda m: m.certify(x=[[1.0]], radius="wide"), "radius is 'wide'"),
+        (lambda m: m.certify(x=[[1.0]], radius={"t": None}), "radius is"),
+        (lambda m: m.certify(x=[[1.0]], radius=0.1, threshold="high"), "threshold is 'high'"),
+        (lambda m: m.certify(x=[[1.0]], radius=0.1, threshold=np.nan), "threshold is nan"),
+        (lambda m: m.radius([[1.0]], threshold=1.0, units={"t": "m"}), "units is"),
+        (lambda m: m.counterfactual({"t": 1.0}, np.nan), "threshold is nan"),
+        (lambda m: m.counterfactual({"t": 1.0}, 2.0, units={"t": "m"}), "units is"),
+        (lambda m: m.counterfactual({"t": 1.0}, 2.0, bounds={"t": (None, 3)}), "bounds has"),
+        (lambda m: m.counterfactual({"t": 1.0}, 2.0, bounds=["t"]), "bounds names"),
+        (lambda m: m.counterfactual({"t": 1.0}, 2.0, columns=[["t"]]), "columns is"),
+        (lambda m: m.counterfactual({"t": 1.0}, 2.0, tol=np.nan), "tol is nan"),
+        (lambda m: m.range(tol="small"), "tol is 'small'"),
+        (lambda m: m.range([("t", 1)]), "a mapping"),
+        (lambda m: m.prove(boxes=[[1.0]]), "no pair"),
+        (lambda m: m.explain([1.0], baseline=[2.0]).reasons(k="all"), "k='all'"),
+    ],
+)
+def test_what_is_no_number_is_a_clear_error(ask, words):
+    with pytest.raises(InvalidInput, match=words):
+        ask(ramp())
+
+
+def test_a_ball_of_huge_matrices_is_found():
+    e = Encoding((Linear(), Linear()), ("a", "b"))
+    m = small(e, [(0, 0, 1, 1e300), (0, 0, 2, 1e300)])
+    found = m.radius({"a": [1.0], "b": [0.0]}, threshold=0.0)
+    np.testing.assert_allclose(found.radius, 0.5**0.5, rtol=1e-6)
+
+
+def test_boxes_of_tiny_matrices_are_proven():
+    m = small(Linear(), [(0, 0, 1, 1e-310)])
+    assert "decision 0 is between" in m.prove(boxes=([[1.0]], 0.5)).sentences()[-1]
