@@ -167,7 +167,7 @@ def _points(column: Column, grid: Any) -> np.ndarray:
         ends = edges[[0, -1]] if len(edges) else np.zeros(2)
         if isinstance(column, Linear) and column.affine:
             ends = column.center + 3 * column.scale * np.array([-1.0, 1.0])
-        elif isinstance(column, PiecewiseLinear) and column.tails == "linear":
+        elif getattr(column, "tails", "") == "linear" and column.outside != "refuse":
             ends = np.array([2 * edges[0] - edges[1], 2 * edges[-1] - edges[-2]])
         grid = np.linspace(ends[0], ends[-1], POINTS)
     grid = np.unique(np.asarray(grid, dtype=np.float64))

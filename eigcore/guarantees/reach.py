@@ -28,7 +28,8 @@ def reach(
     Returns
     -------
     low, high : (points,) float64
-        They hold for the rows of the curve, and for all rows if the column is in no projection.
+        They hold for the mean over the rows of the curve, and for all rows if the column is in no
+        projection.
         Slopes between neighbouring points add up; from level to level the change is bounded at
         once (`eigcore.guarantees.changes.change`). Rounding included.
     """

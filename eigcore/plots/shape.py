@@ -13,7 +13,7 @@ from eigcore.encoding import Categories
 from eigcore.guarantees.baselines import rows_of
 from eigcore.guarantees.curve import Curve
 from eigcore.guarantees.reach import reach
-from eigcore.guarantees.units import prediction_ends
+from eigcore.guarantees.units import clipped_ends
 from eigcore.plots.display import (
     Display,
     decision_name,
@@ -103,7 +103,7 @@ class ShapeDisplay(Display):
         low, high = value[start] + low, value[start] + high
         name = decision_name(model, own)
         if model.static.link != "softmax":  # the others keep the order of decisions
-            low, high = prediction_ends(model.static.link, low, high)
+            low, high = clipped_ends(model.static, low, high)
             value = answer(model.static, value, get_backend("numpy"))
             name = prediction_name(model, own)
         shown = cls(

@@ -23,8 +23,9 @@ const Engine = (() => {
       const [from, to] = header[`member.${m}`].data_offsets;
       return member(spec, weight, new Float64Array(bytes.slice(8 + length + from, 8 + length + to).buffer));
     });
-    const { scale, offset } = model.target;
-    return { columns, parts, mixed, members, terms: first, link: model.link, scale, offset, outputs: members[0].outputs };
+    const { scale, offset, clip: ends } = model.target, { link } = model;
+    const bounds = [ends?.[0] ?? -Infinity, ends?.[1] ?? Infinity], same = link === "identity" && !ends;
+    return { columns, parts, mixed, members, terms: first, link, bounds, same, scale, offset, outputs: members[0].outputs };
   }
 
   function member(spec, weight, params) {
@@ -195,10 +196,11 @@ const Engine = (() => {
     model.offset + model.scale * sum(model.members.map((own, m) => own.weight * value(own, found[m][o]))));
   const decision = (model, row) => combined(model, solved(model, row));
 
-  function linked(link, z) {
-    if (link === "log") return z.map(Math.exp);
-    if (link === "logistic") return z.map((t) => t < 0 ? Math.exp(t) / (1 + Math.exp(t)) : 1 / (1 + Math.exp(-t)));
-    if (link !== "softmax") return z;
+  const logistic = (t) => (t < 0 ? Math.exp(t) / (1 + Math.exp(t)) : 1 / (1 + Math.exp(-t)));
+  const inverses = { identity: (t) => t, log: Math.exp, logistic };
+
+  function linked({ link, bounds }, z) {
+    if (link !== "softmax") return z.map((t) => clip(inverses[link](t), ...bounds));
     const powers = z.map((t) => Math.exp(t - Math.max(...z)));
     return powers.map((each) => each / sum(powers));
   }
@@ -207,7 +209,7 @@ const Engine = (() => {
   function evaluate(model, row) {
     const found = solved(model, row), z = combined(model, found);
     const spectrum = found.map((own, m) => own.map((values) => ({ values, weights: weights(model.members[m], values) })));
-    return { decision: z, prediction: linked(model.link, z), spectrum };
+    return { decision: z, prediction: linked(model, z), spectrum };
   }
 
   // -- certified slopes

@@ -63,7 +63,7 @@ def _control(column: Column) -> dict[str, Any]:
     low, high = (edges[0], edges[-1]) if len(edges) else (0.0, 0.0)
     if isinstance(column, Linear) and column.affine:
         low, high = column.center - 3 * column.scale, column.center + 3 * column.scale
-    elif not isinstance(column, (Linear, Periodic)):
+    elif not isinstance(column, (Linear, Periodic)) and column.outside != "refuse":
         room = 0.1 * (high - low)
         low, high = low - room, high + room
     return {"missing": column.missing, "low": float(low), "high": float(high)}

@@ -134,7 +134,7 @@
   }
 
   // what is drawn along a column: predictions, or scores where a prediction depends on all of them
-  const drawn = (z) => (model.link === "softmax" ? z : Engine.linked(model.link, z));
+  const drawn = (z) => (model.link === "softmax" ? z : Engine.linked(model, z));
 
   function curve(now) {
     const column = columns[along], start = row[along];
@@ -184,7 +184,7 @@
     const n = Math.min(here, all.length - 2), ends = Engine.slopes(model, row, along, all[n], all[n + 1]);
     const told = ends.slice(0, OUTPUTS).map(([low, high], o) =>
       `${model.outputs > 1 ? `${names[o]}: ` : ""}${under(low)} to ${over(high)}`).join("; ");
-    const what = model.link === "identity" ? "prediction" : "decision";
+    const what = model.same ? "prediction" : "decision";
     at("slopes").dataset.values = JSON.stringify({ from: all[n], to: all[n + 1], ends });
     return `Proven: here the ${what} changes by ${told} per unit of ${columns[along].name}, whatever the other columns are. ` +
       "Area: what the column alone can do from here.";
@@ -192,11 +192,11 @@
 
   function levelCurve(column, now) {
     const codes = [...column.levels.map((_, code) => code), ...(column.missing ? [NaN] : [])].slice(0, 20);
-    const output = best(Engine.linked(model.link, now)), list = codes.map((code) => ({
+    const output = best(Engine.linked(model, now)), list = codes.map((code) => ({
       name: Number.isNaN(code) ? "missing" : column.levels[code], value: Engine.decision(model, replaced(code))[output] - now[output] }));
     const ends = codes.map((code) => Engine.change(model, along, row[along], code)[output]);
     const low = Math.min(...ends.map((each) => each[0])), high = Math.max(...ends.map((each) => each[1]));
-    at("slopes").textContent = `Change of the ${model.link === "identity" ? "prediction" : "decision"} with another level. ` +
+    at("slopes").textContent = `Change of the ${model.same ? "prediction" : "decision"} with another level. ` +
       `Proven: ${under(low)} to ${over(high)}, whatever the other columns are.`;
     return bars(`Levels of ${column.name}`, list);
   }
@@ -255,7 +255,8 @@
       target.dataset.values = JSON.stringify(found.map((each) => [...each]));
       const total = found[output].reduce((all, each, j) => all + each - middle(j), 0);
       const units = { identity: "", logistic: " in log-odds", log: " in the logarithm", softmax: ` in the score of ${names[output]} beside the mean score` };
-      target.replaceChildren(node("p", { class: "small" }, `Together ${signed(total)}${units[model.link]}.`), bars("Contributions", list));
+      const kept = model.bounds.some(Number.isFinite) ? ", before predictions are kept between their bounds" : "";
+      target.replaceChildren(node("p", { class: "small" }, `Together ${signed(total)}${units[model.link]}${kept}.`), bars("Contributions", list));
     };
     go();
   }

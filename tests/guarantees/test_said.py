@@ -55,6 +55,11 @@ def test_domains_hold_no_number_that_is_refused(ask):
         ask(ramp("clamped", outside="refuse"))
 
 
+def test_a_curve_stays_where_numbers_are_not_refused():
+    found = ramp(outside="refuse").curve("t")
+    assert (found.grid[0], found.grid[-1]) == (0.0, 30.0)
+
+
 def test_the_default_domain_of_two_models_holds_what_neither_refuses():
     wide = ramp("clamped", outside="refuse")
     narrow = small(PiecewiseLinear((2.0, 3.0), "clamped", outside="refuse"), [(0, 0, 1, 1.0)])

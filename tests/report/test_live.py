@@ -28,7 +28,7 @@ KINDS = [
 LINKS = {
     "identity": {"weights": range(1, 8)},
     "logistic": {"classes": ("no", "<b>yes</b>")},
-    "log": {"target_scale": 0.2},
+    "log": {"target_scale": 0.2, "clip": (0.9, 1.5)},
     "softmax": {"classes": ("low", "middle", "top"), "target_scale": 0.3},
     "several": {"link": "identity"},
 }
