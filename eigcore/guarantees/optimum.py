@@ -171,7 +171,7 @@ def difference(
     Parameters
     ----------
     model, other : SpectralModel
-        With the same column names, link and number of outputs; knots and levels may differ.
+        With the same column names, link, clip and number of outputs; knots and levels may differ.
     domain, tol, budget_seconds, max_boxes : see `value_range`
 
     Raises
@@ -179,11 +179,11 @@ def difference(
     InvalidInput
         If the two models cannot be compared; or as for `value_range`.
     """
-    kinds = [(m.static.link, m.outputs) for m in (model, other)]
+    kinds = [(m.static.link, m.outputs, m.static.clip) for m in (model, other)]
     if kinds[0] != kinds[1]:
         raise InvalidInput(
-            f"The models have (link, outputs) {kinds}. Expected the same for both. Fit them with "
-            "the same link and targets."
+            f"The models have (link, outputs, clip) {kinds}. Expected the same for both. Fit them "
+            "with the same link, targets and clip."
         )
     limits = Limits(tol, budget_seconds, max_boxes)
     pairs = [

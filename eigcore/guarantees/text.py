@@ -101,6 +101,7 @@ def text(certificate: Certificate) -> str:
     target = certificate.target or "the prediction"
     unit = decision_name(certificate) and f" ({decision_name(certificate)})"
     lines = [f"Guarantees for {target}, proven from the matrices. Slopes are per unit{unit}.", ""]
+    of = f"the {scale(certificate)}" if SCALES[certificate.link] else scale(certificate)
     rows = guarantees(certificate)
     width = max([len(row.column) for row in rows] + [6])
     lines.append(f"  {'column':<{width}}  {'largest slope':>13}  {'/ reached':>9}  guarantee")
@@ -110,7 +111,7 @@ def text(certificate: Certificate) -> str:
     ]
     lines += [
         "",
-        f"  sum of |changes|       change of {target} at most {above(certificate.l1)} per unit",
+        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit",
         f"  root of squares        at most {above(certificate.l2)} per unit "
         f"(two rows reach {below(certificate.l2_reached.value)})",
     ]

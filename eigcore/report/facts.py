@@ -13,6 +13,7 @@ from eigcore.guarantees import text as words
 from eigcore.guarantees.certificate import Certificate
 from eigcore.guarantees.proof import prove
 from eigcore.model import SpectralModel
+from eigcore.portable.description import ModelStatic
 from eigcore.portable.file import parameters_sha256
 from eigcore.report.numerals import most
 
@@ -23,6 +24,12 @@ DECISIONS = {
     "softmax": "the score of a class",
 }
 """What slopes and contributions are counted in."""
+
+
+def decision_of(static: ModelStatic) -> str:
+    """Return what slopes and contributions of a model are counted in."""
+    found = DECISIONS[static.link]
+    return found if static.clip is None else f"{found} before its bounds"
 
 
 def guarantees(model: SpectralModel, certificate: Certificate, data: bytes) -> dict[str, Any]:

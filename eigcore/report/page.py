@@ -89,7 +89,7 @@ def report(
         notes=seen.notes,
         described=describe(model),
         fitted=_fitted(model),
-        decision=facts.DECISIONS[model.static.link],
+        decision=facts.decision_of(model.static),
         link=model.static.link,
         errors=None if seen.observed is None else errors(seen),
         folds=FOLDS,

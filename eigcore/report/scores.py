@@ -22,7 +22,7 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
-from eigcore.portable.predict import answer, link_inverse
+from eigcore.portable.predict import answer, decision_ends, link_inverse
 
 FOLDS = 5
 """Parts of the table; simple models predict each part from the others."""
@@ -107,11 +107,16 @@ class Seen:
         return tuple(range(max(2, self.model.outputs))) if self.loss.classified else ()
 
     @property
+    def bounded(self) -> np.ndarray:
+        """The decision of the prediction, which `clip` keeps between its bounds."""
+        return np.clip(self.decision, *decision_ends(self.model.static))
+
+    @property
     def sizes(self) -> np.ndarray:
         """How wrong each row is (rows,): |observed − predicted|, or the loss of its class."""
         assert self.observed is not None
         if self.classes:
-            return self.loss.rows(self.decision, self.observed)[0]
+            return self.loss.rows(self.bounded, self.observed)[0]
         return np.abs(self.observed - self.prediction)
 
 
@@ -155,7 +160,7 @@ def errors(seen: Seen) -> dict[str, dict[str, float]]:
     The constant and the linear model predict each fifth of the table from the other four; below
     `ENOUGH` rows there are none.
     """
-    found = {"this model": _measures(seen, seen.decision)}
+    found = {"this model": _measures(seen, seen.bounded)}
     if len(seen) >= ENOUGH:
         own = _problem(seen)
         empty = replace(own, encoding=Encoding(()), numbers=own.numbers[:, :0])

@@ -37,6 +37,9 @@ def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
         m.certify()
     )
     assert "before its bounds" not in str(ramp().certify())
+    log = SpectralModel(m.encoding, m.members, link="log", target_name="price")
+    assert "change of the logarithm at most" in str(log.certify())
+    assert "change of price" not in str(log.certify())
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,11 @@ def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
 def test_domains_hold_no_number_that_is_refused(ask):
     with pytest.raises(InvalidInput, match="from 0 to 30; others are refused"):
         ask(ramp("clamped", outside="refuse"))
+
+
+def test_models_with_other_bounds_are_not_compared():
+    with pytest.raises(InvalidInput, match="same link, targets and clip"):
+        ramp().difference(ramp(clip=(0.0, 10.0)))
 
 
 def test_a_curve_stays_where_numbers_are_not_refused():

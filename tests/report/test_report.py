@@ -123,8 +123,13 @@ def test_errors_are_those_of_the_model_and_of_simple_ones(houses):
     assert own["RMSE"] < 4
     straight = {"x": np.arange(30.0), "y": 2.0 * np.arange(30.0) + 1}
     plain = samples.small(Linear(), [(0, 0, 1, 1.0)], dim=1)
-    plain = SpectralModel(Encoding((Linear(),), ("x",)), list(plain.members), target_name="y")
+    line = Encoding((Linear(),), ("x",))
+    plain = SpectralModel(line, list(plain.members), target_name="y")
     assert errors(Seen.of(plain, straight, None))["linear model"]["RMSE"] < 1e-3
+    bounded = SpectralModel(line, list(plain.members), target_name="y", clip=(0.0, 10.0))
+    far = np.mean(straight["y"] - np.minimum(straight["x"], 10))
+    assert np.isclose(errors(Seen.of(bounded, straight, None))["this model"]["MAE"], far)
+    assert "which is the prediction before its bounds" in report(bounded, straight)
 
 
 @pytest.mark.parametrize(
