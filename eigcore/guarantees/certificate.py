@@ -184,10 +184,7 @@ def certify(
     columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
-    box = None
-    if x is None and radii is not None:
-        box = _anywhere(encoding, members, numeric, radii)
-        box = float(min(bounds @ radii[numeric], box))
+    box = None if x is not None or radii is None else _anywhere(encoding, members, bounds, radii)
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),
@@ -206,12 +203,14 @@ def certify(
 
 
 def _anywhere(
-    encoding: Encoding, members: list[MemberSlopes], numeric: list[int], radii: np.ndarray
+    encoding: Encoding, members: list[MemberSlopes], bounds: np.ndarray, radii: np.ndarray
 ) -> float:
     """Return a bound of the change of the decision inside a box around any row."""
+    numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     projections = range(len(encoding.columns), len(encoding.parts))
     reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
-    return box_constant(members, reach, [*numeric, *projections])
+    sharp = box_constant(members, reach, [*numeric, *projections])
+    return float(min(bounds @ radii[numeric], sharp))
 
 
 def _column(
