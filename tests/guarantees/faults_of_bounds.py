@@ -276,8 +276,8 @@ DOMAINS = [
     # ball: first member only
     (
         "radius.py",
-        "for m in members:\n        squares",
-        "for m in members[:1]:\n        squares",
+        "for m in members:\n        power",
+        "for m in members[:1]:\n        power",
         BOX,
     ),
     # box: sum margin dropped
