@@ -98,6 +98,16 @@ def fit_command(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="F", help="Column that is added to decisions, before the link."),
     ] = None,
+    groups: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="F", help="Column of units, whose rows are fitted or hidden together; no input."
+        ),
+    ] = None,
+    time: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="F", help="Column of times: hidden rows are the newest; no input."),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Read a file or folder larger than memory.")
     ] = False,
@@ -120,7 +130,7 @@ def fit_command(
     chosen.check_for("stream" if stream else "table")
     with table_file(table) as file:
         rows: Any = file if stream else read_table(file, reading)
-        beside = Beside(weights, exposure, offset)
+        beside = Beside(weights, exposure, offset, groups, time)
         with show.progress() as callback:
             result = fit_with(rows, target, beside, chosen, callback)
     with written_file(output, "model.eig") as place:

@@ -85,6 +85,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, beside: Beside) -> Self:
         again = self._parameters["warm_start"] and hasattr(self, "model_")
+        beside = beside._replace(cv=self._parameters["cv"])
         with in_own_words():
             data = self._data(X, y, beside, first=not again)
             with Callbacks(self, X, y) as tell:
@@ -149,7 +150,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         y = plain_target(y)
         rows = next(iter(columns.values()))
         target = self._target(y, first, classes)
-        check_consistent_length(rows, target)
+        check_consistent_length(rows, target, beside.groups, beside.time)
         weights = beside.weights
         if weights is not None:
             options: Any = {"dtype": np.float64, "ensure_non_negative": True}

@@ -61,7 +61,9 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     """
 
     @managed
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None
+    ) -> Self:
         """Fit to a table.
 
         Parameters
@@ -70,6 +72,11 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         y : (rows,) labels: text, whole numbers or booleans
         sample_weight : (rows,) non-negative, default None
             A weight of 2 counts like the row twice.
+        groups : (rows,), default None
+            Rows of a group are fitted or hidden together, where settings are chosen and descents
+            stop early: for predictions of new groups.
+        time : (rows,) numbers or dates, default None
+            Hidden rows are newer than fitted ones.
 
         Returns
         -------
@@ -80,7 +87,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         InvalidInput, ValueError
             A table or a parameter that cannot be used.
         """
-        return self._fit(X, y, Beside(sample_weight))
+        return self._fit(X, y, Beside(sample_weight, groups=groups, time=time))
 
     @managed
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

@@ -226,7 +226,7 @@ class Data(NamedTuple):
 
     columns : by name
     y : (rows,) target
-    beside : weights (rows,), None for all 1; exposure and offset
+    beside : weights (rows,), None for all 1, and the rest
     count : number of rows before equal ones were merged, without those of weight zero
     """
 
@@ -240,17 +240,19 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
-    only those of weight zero are removed.
+    only those of weight zero are removed. A splitter sees the rows as they are.
     """
-    weights, *others = beside
-    others = [None if each is None else np.asarray(each, np.float64) for each in others]
+    weights, *others, cv = beside
+    others = [None if each is None else cells_of(each) for each in others]
     if weights is None:
         weights = np.ones(len(y))
     elif weights.max(initial=0.0) > _HEAVY:
         weights = np.ldexp(weights, -_FEWER)
     chosen = np.flatnonzero(weights > 0.0)
-    weights, count = weights[chosen], len(chosen)
-    if 0 < count <= MERGED:
+    count = len(chosen)
+    chosen = chosen if cv is None else np.arange(len(y))
+    weights = weights[chosen]
+    if cv is None and 0 < count <= MERGED:
         given = (y, *columns.values(), *(each for each in others if each is not None))
         keys = np.stack([_ranks(cells[chosen]) for cells in given])
         order = np.lexsort(keys)
@@ -260,7 +262,7 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
         chosen = chosen[order[first]]
     columns = {name: cells[chosen] for name, cells in columns.items()}
     others = [None if each is None else each[chosen] for each in others]
-    beside = Beside(None if (weights == 1.0).all() else weights, *others)
+    beside = Beside(None if (weights == 1.0).all() else weights, *others, cv)
     return Data(columns, y[chosen], beside, count)
 
 

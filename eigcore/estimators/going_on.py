@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from eigcore.estimators.base import SpectralEstimator
 
 FREE = frozenset(
-    {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "budget"}
-    | {"warm_start", "backend", "callback", "random_state"}
+    {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "cv"}
+    | {"budget", "warm_start", "backend", "callback", "random_state"}
 )
 """Parameters that may change when a fit is resumed."""
 _REASON = "because a resumed fit keeps the encoding, settings and constraints"

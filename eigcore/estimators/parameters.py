@@ -117,6 +117,14 @@ DIFFERENT: dict[str, Difference] = {
         "number of at least 0",
         "See early_stopping.",
     ),
+    "cv": Difference(
+        (),
+        None,
+        (),
+        "a splitter of scikit-learn, or pairs of row numbers",
+        "Rows to hide where settings are chosen and descents stop early; None: random ones, or as "
+        "`fit` is told by groups and time.",
+    ),
     "budget": Difference(("budget_seconds",), None, (), "", ""),
     "warm_start": Difference(
         (),
@@ -161,6 +169,7 @@ COMMON = (
         "tails",
         "max_iter",
         *_STEPS,
+        "cv",
     ),
     *("budget", "warm_start", "backend", "callback", "random_state"),
 )

@@ -68,6 +68,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         sample_weight: Any = None,
         exposure: Any = None,
         offset: Any = None,
+        groups: Any = None,
+        time: Any = None,
     ) -> Self:
         """Fit to a table.
 
@@ -81,6 +83,11 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
             The target is a total over it; predictions are per unit of exposure.
         offset : (rows,), default None
             Added to the decision of each row.
+        groups : (rows,), default None
+            Rows of a group are fitted or hidden together, where settings are chosen and descents
+            stop early: for predictions of new groups.
+        time : (rows,) numbers or dates, default None
+            Hidden rows are newer than fitted ones.
 
         Returns
         -------
@@ -91,7 +98,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         InvalidInput, ValueError
             A table or a parameter that cannot be used.
         """
-        return self._fit(X, y, Beside(sample_weight, exposure, offset))
+        return self._fit(X, y, Beside(sample_weight, exposure, offset, groups, time))
 
     @managed
     def partial_fit(
@@ -101,9 +108,11 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         sample_weight: Any = None,
         exposure: Any = None,
         offset: Any = None,
+        groups: Any = None,
+        time: Any = None,
     ) -> Self:
         """Resume the fit with further rows; the first call is a fit. See `fit`."""
-        return self._partial_fit(X, y, Beside(sample_weight, exposure, offset))
+        return self._partial_fit(X, y, Beside(sample_weight, exposure, offset, groups, time))
 
     def predict(self, X: Any, exposure: Any = None, offset: Any = None) -> np.ndarray:
         """Predictions (rows,) in units of the target; float32 if X is.

@@ -13,6 +13,7 @@ from eigcore.calibration.interval import calibration_of
 from eigcore.fit.balance import balanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
+from eigcore.fit.data.twins import twin_notes
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
 from eigcore.fit.options import FitOptions
@@ -45,7 +46,7 @@ def fit_table(
     model = balanced(model, found.problem)
     if len(kept):
         model = calibrated(model, kept.numbers, kept.target.values)
-    whole = replace(whole, notes=(*whole.notes, *_notes(found)))
+    whole = replace(whole, notes=(*whole.notes, *_notes(found), *twin_notes(train)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 
 

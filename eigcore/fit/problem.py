@@ -26,6 +26,7 @@ from eigcore.fit.data.moments import Moments
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
+from eigcore.fit.data.together import Together
 from eigcore.fit.losses import Loss
 from eigcore.fit.options import FitOptions
 
@@ -37,6 +38,7 @@ class Problem:
     encoding : of the columns; at first without knots, see `encoded`
     numbers : (rows, columns) float64, from ``encoding.table``
     target : of these rows
+    together : which of them are fitted, or hidden, together
     constraints : shapes that the model must have
     options : of the fit, checked
     context : backend, callback, budget and seed, shared by all parts of a problem
@@ -50,6 +52,7 @@ class Problem:
     encoding: Encoding
     numbers: np.ndarray
     target: Target
+    together: Together
     constraints: Constraints
     options: FitOptions
     context: Context
@@ -83,6 +86,7 @@ class Problem:
             encoding,
             encoding.table(read.cells),
             own,
+            read.together,
             constraints,
             options,
             context,
@@ -113,7 +117,12 @@ class Problem:
 
     def part(self, rows: np.ndarray | slice) -> Problem:
         """Return the problem of some of the rows."""
-        return replace(self, numbers=self.numbers[rows], target=self.target.part(rows))
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            target=self.target.part(rows),
+            together=self.together.part(rows),
+        )
 
     def batch(
         self,
@@ -123,7 +132,8 @@ class Problem:
         offset: np.ndarray | None,
     ) -> Problem:
         """Return the problem with other rows: numbers (n, columns), and as in the target (n,)."""
-        return replace(self, numbers=numbers, target=self.target.of_rows(values, weights, offset))
+        target = self.target.of_rows(values, weights, offset)
+        return replace(self, numbers=numbers, target=target, together=Together(len(numbers)))
 
     def set_aside(self) -> tuple[Problem, Problem]:
         """Return the problem without the rows that calibrate intervals, and that of these rows.
@@ -149,12 +159,16 @@ class Problem:
                     0.0,
                     "for no intervals",
                 )
-        kept = np.zeros(len(self), dtype=bool)
-        kept[self.context.rng("calibration").permutation(len(self))[:count]] = True
-        return self.part(~kept), self.part(kept)
+        if not count:
+            return self, self.part(slice(0))
+        fitted, kept = self.together.apart(count, self.context.rng("calibration"))
+        rest = self.part(fitted)
+        return replace(rest, together=rest.together.rest()), self.part(kept)
 
     def split(self) -> tuple[Problem, np.ndarray]:
         """Return the problem scaled by the rows to fit, and a mask (rows,) bool of these rows.
+
+        Rows that a pair of a splitter neither fits nor hides are left out.
 
         Raises
         ------
@@ -171,10 +185,15 @@ class Problem:
                 0.0,
                 "to hold none out",
             )
-        fitted = np.ones(rows, dtype=bool)
-        fitted[self.context.rng("held out").permutation(rows)[:held]] = False
-        scaling = self.target.part(fitted).own_scaling
-        return replace(self, target=replace(self.target, scaling=scaling)), fitted
+        whole, fitted = self, np.ones(rows, dtype=bool)
+        if held:
+            known, hidden = self.together.apart(held, self.context.rng("held out"))
+            used = np.union1d(known, hidden)
+            whole, fitted = self.part(used), np.isin(used, known)
+            whole = replace(whole, together=whole.together.rest())
+        target = whole.target
+        scaling = target.part(fitted).own_scaling
+        return replace(whole, target=replace(target, scaling=scaling)), fitted
 
     def encoded(self, knots: int) -> Problem:
         """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""

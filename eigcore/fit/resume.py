@@ -40,6 +40,9 @@ def resume(
     weights: Any = None,
     exposure: Any = None,
     offset: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    cv: Any = None,
     max_iter: int = 120,
     remember: bool = False,
     early_stopping: EarlyStopping | None = None,
@@ -54,6 +57,7 @@ def resume(
         Made by `fit` or `resume`; a model read from its file will do.
     table, target, weights, exposure, offset, early_stopping, backend, callback : as for `fit`;
         exposure and offset are needed if the fit had them. Weights of classes stay
+    groups, time, cv : as for `fit`, for early stopping
     max_iter : L-BFGS steps per member
     remember : count these rows, by their weights, beside those the model was fitted to before. The
         mean loss on the earlier rows then joins the objective, to second order: a change Δ of W_b
@@ -84,7 +88,9 @@ def resume(
         keep_constant=True,
     )
     context = Context(backend_named(backend), known.seed, callback)
-    read = Table.of(table, target, _beside(known, weights, exposure, offset), options)
+    given = Beside(weights, exposure, offset, groups, time, cv)
+    _check_beside(known, given)
+    read = Table.of(table, target, given, options)
     problem = _problem(model, known, read, options, context)
     # earlier rows that weigh more than a float can tell let nothing move
     hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
@@ -116,9 +122,8 @@ def _check_model(model: Any) -> None:
     raise InvalidInput(f"model is {what}; expected a SpectralModel. {advice}")
 
 
-def _beside(known: Origin, weights: Any, exposure: Any, offset: Any) -> Beside:
-    """Return what is beside the rows; raise InvalidOption unless it is of the kinds of the fit."""
-    given = Beside(weights, exposure, offset)
+def _check_beside(known: Origin, given: Beside) -> None:
+    """Raise InvalidOption unless exposure and offset are given as they were to the fit."""
     for option in ("exposure", "offset"):
         before, now = option in known.beside, getattr(given, option)
         if before and now is None:
@@ -128,7 +133,6 @@ def _beside(known: Origin, weights: Any, exposure: Any, offset: Any) -> Beside:
         if now is not None and not before:
             problem = "is given, and the model was fitted without one"
             raise InvalidOption(option, now, "none", None, problem)
-    return given
 
 
 def _problem(
@@ -145,6 +149,7 @@ def _problem(
         model.encoding,
         model.encoding.table(table.cells),
         replace(values, loss=known.loss, scaling=scaling),
+        table.together,
         known.constraints,
         options,
         context,

@@ -22,6 +22,9 @@ def fit(
     weights: Any = None,
     exposure: Any = None,
     offset: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    cv: Any = None,
     callback: Callback | None = None,
     **options: Any,
 ) -> FitResult:
@@ -41,13 +44,21 @@ def fit(
         list of batches (record batches, data frames or mappings of columns); or a function that
         returns an iterator of batches, the same ones whenever it is called.
     target : name of a column, or values (rows,) where the table is in memory; the same holds for
-        weights, exposure and offset
+        weights, exposure, offset, groups and time
     weights : (rows,) non-negative row weights, or the name of a column; None: all equal
     exposure : (rows,) positive, such as years or numbers of trials, or the name of a column. The
         target is a total over it: the model predicts the target per unit of exposure, and the row
         weighs as much as its exposure. None: no exposure
     offset : (rows,) added to the decision of each row, before the link, or the name of a column;
         None: zeros
+    groups : (rows,) the unit that each row belongs to, or the name of a column, which is then no
+        input. Rows of a group are fitted or hidden together where settings are chosen, descents
+        stop early, rows are held out or calibrate intervals: errors are those on new groups
+    time : (rows,) numbers or dates, or the name of a column, which is then no input. The rows that
+        are hidden are newer than those that are fitted
+    cv : splitter of scikit-learn (it sees target and ``groups``), or pairs of row numbers: those
+        to fit, those to hide. The last pair is that of the report, unless ``validation=0``; the
+        others choose settings and stop descents
     callback : called with a `Progress` when the fit begins, and after every step; returning True
         ends the fit
     {options}
@@ -63,7 +74,7 @@ def fit(
     TypeError
         An option that does not exist.
     """
-    beside = Beside(weights, exposure, offset)
+    beside = Beside(weights, exposure, offset, groups, time, cv)
     return fit_with(table, target, beside, make_options("fit", options), callback)
 
 

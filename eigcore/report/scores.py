@@ -16,6 +16,7 @@ from eigcore.fit.constraints import Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.target import Target
+from eigcore.fit.data.together import Together
 from eigcore.fit.linear import linear_decisions
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Poisson, Squared
 from eigcore.fit.options import FitOptions
@@ -187,7 +188,8 @@ def _problem(seen: Seen) -> Problem:
     options, encoding = FitOptions(validation=0.0, keep_constant=True), seen.model.encoding
     target = Target(seen.target, seen.observed, None, seen.loss, classes=seen.classes)
     constraints = Constraints.of(options, encoding, seen.loss.outputs)
-    return Problem(encoding, seen.table, target, constraints, options, Context("numpy"))
+    own = Together(len(seen.table))
+    return Problem(encoding, seen.table, target, own, constraints, options, Context("numpy"))
 
 
 def _crossed(problem: Problem) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What stands beside the columns of each row: its weight, its exposure, its offset."""
+"""What stands beside the columns of each row: weight, exposure, offset, and what it belongs to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigcore.encoding.cells import Cells, unmasked
-from eigcore.errors import InvalidOption
+from eigcore.errors import InvalidOption, MisplacedOption
 from eigcore.fit.data.names import check_names
 
 _RANGES = {
@@ -20,23 +20,34 @@ _RANGES = {
 
 
 class Beside(NamedTuple):
-    """One number for each row, under three names: values (rows,), or the name of a column.
+    """What is told of each row: values (rows,), or the name of a column.
 
     weights : non-negative
     exposure : positive; the target is a total over it. A row counts as its target per unit of
         exposure, with the exposure as a further weight
     offset : added to the decision of the row
+    groups, time : rows of the same group, or newer ones, are hidden together
+    cv : a splitter, or pairs of row numbers; see `eigcore.fit.data.together.Together`
     """
 
     weights: Any = None
     exposure: Any = None
     offset: Any = None
+    groups: Any = None
+    time: Any = None
+    cv: Any = None
 
     @property
     def names(self) -> dict[str, str]:
         """Option -> column, for those that are names of columns."""
         given = self._asdict().items()
-        return {option: name for option, name in given if isinstance(name, str)}
+        return {o: name for o, name in given if isinstance(name, str) and o != "cv"}
+
+    def check_for_stream(self) -> None:
+        """Raise MisplacedOption for what only a table in memory can have."""
+        for option in ("groups", "time", "cv"):
+            if getattr(self, option) is not None:
+                raise MisplacedOption(option, getattr(self, option), "stream")
 
     @property
     def told(self) -> dict[str, str]:
@@ -59,8 +70,8 @@ class Beside(NamedTuple):
 
     def read(self, rows: int) -> Read:
         """Check and convert the values of so many rows. Raises InvalidOption."""
-        given = self._asdict().items()
-        values = {o: None if v is None else _numbers(o, v, rows) for o, v in given}
+        given = {option: getattr(self, option) for option in _RANGES}
+        values = {o: None if v is None else _numbers(o, v, rows) for o, v in given.items()}
         both = [_scaled(values[o]) for o in ("weights", "exposure") if values[o] is not None]
         unit = math.prod(unit for _, unit in both)
         weights: Any = math.prod(own for own, _ in both) if both else None

@@ -18,6 +18,7 @@ from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
 from eigcore.fit.data.kinds import check_column, describe
 from eigcore.fit.data.names import check_names, listed, nearest
+from eigcore.fit.data.together import Together
 from eigcore.fit.options import FitOptions
 
 
@@ -29,6 +30,7 @@ class Table:
     target : cells (rows,) of the target, none of them missing
     target_name : name of the target; "y" where values were passed
     beside : weights, all positive, exposure and offset of the rows
+    together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
     """
@@ -37,6 +39,7 @@ class Table:
     target: np.ndarray
     target_name: str
     beside: Read
+    together: Together
     categories: frozenset[str]
     notes: tuple[str, ...]
 
@@ -47,7 +50,7 @@ class Table:
         Parameters
         ----------
         table, target : as for `eigcore.fit.fit`
-        beside : weights, exposure and offset, as given there
+        beside : what stands beside the rows, as given there
         options : drop_columns, categories and drop_rows_without_target are used
 
         Raises
@@ -76,6 +79,7 @@ class Table:
             values[keep],
             name,
             read.part(keep),
+            Together.of(beside, values, keep),
             frozenset((*options.categories, *declared)),
             (*notes, *left_out),
         )

@@ -127,7 +127,7 @@ def fit_member(
     known, watched = problem, None
     stopping = problem.options.early_stopping
     if stopping:
-        rows, hidden = split(stopping, len(problem), rng)
+        rows, hidden = split(stopping, problem.together, rng, member)
         known, encoded = problem.part(rows), None
     objective = design.objective(
         coordinates,

@@ -44,17 +44,32 @@ def shares(
     return counts / counts.sum()
 
 
-def gain(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:
+def gain(
+    loss: Loss,
+    values: np.ndarray,
+    other: np.ndarray,
+    targets: Targets,
+    clusters: np.ndarray | None = None,
+) -> float:
     """Standard errors by which the mean loss of ``values`` is below that of ``other``.
 
     If a single row of a heavy tail makes the whole difference, the gain is one standard error.
+
+    Parameters
+    ----------
+    clusters : (rows,) int, rows whose errors are not independent; None: all are. The variance of
+        the mean is then Σ_c (Σ_{i∈c} w_i (e_i − ē))² / (Σw)² (Liang & Zeger, Biometrika 1986)
     """
     target, weights, _ = targets
     before, after = (loss.rows(targets.moved(v), target)[0] for v in (other, values))
     each = before - after
     mean = np.average(each, weights=weights)
-    variance = np.average((each - mean) ** 2, weights=weights)
-    return float(mean / max(np.sqrt(variance / len(each)), np.finfo(np.float64).tiny))
+    if clusters is None:
+        variance = np.average((each - mean) ** 2, weights=weights) / len(each)
+    else:
+        own = np.ones(len(each)) if weights is None else weights
+        variance = (np.bincount(clusters, own * (each - mean)) ** 2).sum() / own.sum() ** 2
+    return float(mean / max(np.sqrt(variance), np.finfo(np.float64).tiny))
 
 
 def sequence(parts: np.ndarray, count: int) -> list[int]:

@@ -62,16 +62,11 @@ class Fold:
 
 def folds_of(problem: Problem) -> list[Fold]:
     """Split the rows of a problem into rows to fit and hidden rows."""
-    rows = len(problem)
-    shuffled = problem.context.rng("folds").permutation(rows)
+    rows, rng = len(problem), problem.context.rng("folds")
     if rows > SOME:
-        sample = shuffled[: _FAST_SAMPLE if is_fast(problem) else _SAMPLE]
-        cut = len(sample) * 3 // 4
-        return [Fold(problem.part(sample[:cut]), problem.part(sample[cut:]), rows)]
-    count = 10 if rows <= FEWEST else 5 if rows <= FEW else 3
-    parts = np.array_split(shuffled, count)
-    known = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(count)]
-    pairs = zip(known, parts, strict=True)
+        pairs = [problem.together.once(_FAST_SAMPLE if is_fast(problem) else _SAMPLE, rng)]
+    else:
+        pairs = problem.together.folds(10 if rows <= FEWEST else 5 if rows <= FEW else 3, rng)
     return [Fold(problem.part(rest), problem.part(own), rows) for rest, own in pairs]
 
 

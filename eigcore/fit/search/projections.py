@@ -100,10 +100,11 @@ class Pursuit:
         """Take sums as long as they clearly lower the loss on hidden rows."""
         fold, many = folds_of(self.problem)[0], averaged(self.problem)
         hidden, loss = fold.hidden.target.targets, self.problem.loss
+        clusters = fold.hidden.together.clusters
         values = self._decisions(fold, self.settings, self.sums, many)
         while sums := self._next():
             before, values = values, self._decisions(fold, self.settings, self.sums + sums, many)
-            if ensemble.gain(loss, values, before, hidden) < _ERRORS:
+            if ensemble.gain(loss, values, before, hidden, clusters) < _ERRORS:
                 break
             self.sums += sums
 

@@ -13,7 +13,7 @@ averages of six, and all members take the best candidate.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Stage, fixed, mos
 from eigcore.fit.search.folds import (
     CHOOSING,
     FEW,
+    Fold,
     Judged,
     TimeUp,
     average_loss,
@@ -98,6 +99,7 @@ class Race:
         self.problem, self.context, self.best = problem, problem.context, usual
         self.folds, self.neurons = folds_of(problem), averaged(problem)
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
+        self.clusters = _clusters(self.folds)
         self.trials: dict[Settings, Trial] = {}
 
     def run(self, plan: list[Stage]) -> None:
@@ -200,12 +202,20 @@ class Race:
         values = np.stack([trials[each].values for each in known])
         parts = ensemble.shares(loss, values, self.hidden, self.context.rng("ensemble"))
         lines = [each for each in known if _is_line(each)]
-        if lines and len(self.problem) <= FEW:
+        if lines and self.problem.together.count <= FEW:
             line = min(lines, key=lambda each: trials[each].loss)
             mean = np.tensordot(parts, values, 1)
-            if ensemble.gain(loss, mean, trials[line].values, self.hidden) < _ERRORS:
+            own = trials[line].values
+            if ensemble.gain(loss, mean, own, self.hidden, self.clusters) < _ERRORS:
                 return [line] * (self.problem.options.members or 1)
         return [known[place] for place in ensemble.sequence(parts, members)]
+
+
+def _clusters(folds: Sequence[Fold]) -> np.ndarray | None:
+    """Groups of all hidden rows; None: each row stands for itself."""
+    own = [fold.hidden.together.clusters for fold in folds]
+    found = [each for each in own if each is not None]
+    return np.unique(np.concatenate(found), return_inverse=True)[1] if found else None
 
 
 def _is_line(settings: Settings) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from eigcore.encoding.rows import Rows
 from eigcore.errors import InvalidOption
+from eigcore.fit.data.together import Together
 from eigcore.fit.losses import Targets
 from eigcore.fit.options import EarlyStopping
 from eigcore.fit.solvers.lbfgs import Solution
@@ -15,15 +16,18 @@ from eigcore.fit.solvers.objective import Objective
 
 
 def split(
-    stopping: EarlyStopping, rows: int, rng: np.random.Generator
+    stopping: EarlyStopping, together: Together, rng: np.random.Generator, member: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the rows into rows to fit and validation rows.
+    """Split the rows into rows to fit and validation rows of a member.
 
     Raises
     ------
     InvalidOption
         Fewer than two rows.
+    InvalidTable
+        Rows that all belong together.
     """
+    rows = together.rows
     if rows < 2:
         raise InvalidOption(
             "early_stopping",
@@ -31,9 +35,7 @@ def split(
             "at least 2 rows, one of them for validation",
             problem=f"hides rows, and there is {rows} sample",
         )
-    order = rng.permutation(rows)
-    hidden = min(max(1, round(stopping.part * rows)), rows - 1)
-    return np.sort(order[hidden:]), np.sort(order[:hidden])
+    return together.apart(min(max(1, round(stopping.part * rows)), rows - 1), rng, member)
 
 
 class Watch:

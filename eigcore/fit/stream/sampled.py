@@ -16,6 +16,7 @@ from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.target import Target
+from eigcore.fit.data.together import Together
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.neutral import centred
@@ -118,6 +119,7 @@ class Sampled:
             self.start.encoding,
             self.numbers,
             target,
+            Together(len(self.numbers)),
             known.constraints,
             options,
             context,

@@ -79,6 +79,7 @@ def fit_source(
     source: Any, target: str, beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit a source; see `fit_stream`."""
+    beside.check_for_stream()
     for option, given in beside._asdict().items():
         if given is not None and not isinstance(given, str):
             problem = "has one value for each row, and the table is read in batches"
