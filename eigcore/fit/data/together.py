@@ -27,16 +27,18 @@ Split = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """The units of some rows: a unit is fitted, or hidden, as a whole.
+    """The groups of some rows: a group is fitted, or hidden, as a whole.
+
+    What has the same time is a group as well.
 
     rows : how many there are
-    units : (rows,) int, number of the unit of each row; None: every row is one
-    forward : units are in the order of time; only older ones are fitted beside hidden ones
+    groups : (rows,) int, number of the group of each row; None: every row stands for itself
+    forward : groups are in the order of time; only older ones are fitted beside hidden ones
     roles : (rows, pairs) int8, what each pair of a splitter does with a row: 1 fits, 2 hides it
     """
 
     rows: int
-    units: np.ndarray | None = None
+    groups: np.ndarray | None = None
     forward: bool = False
     roles: np.ndarray | None = None
 
@@ -58,15 +60,15 @@ class Together:
         for other in ("groups", "cv"):
             if forward and getattr(beside, other) is not None:
                 raise InvalidOption(other, None, "one of them", None, "is given beside time")
-        units = None
+        groups = None
         if forward:
-            units = _codes("time", _times(beside.time), len(keep))[keep]
+            groups = _codes("time", _times(beside.time), len(keep))[keep]
         elif beside.groups is not None:
-            units = _codes("groups", cells_of(beside.groups), len(keep))[keep]
+            groups = _codes("groups", cells_of(beside.groups), len(keep))[keep]
         if beside.cv is None:
-            return cls(int(keep.sum()), units, forward)
-        roles = _roles(beside.cv, target, units, keep)
-        return cls(len(roles), np.arange(len(roles)) if units is None else units, False, roles)
+            return cls(int(keep.sum()), groups, forward)
+        roles = _roles(beside.cv, target, groups, keep)
+        return cls(len(roles), np.arange(len(roles)) if groups is None else groups, False, roles)
 
     @property
     def option(self) -> str:
@@ -80,14 +82,14 @@ class Together:
 
     @property
     def clusters(self) -> np.ndarray | None:
-        """Number (rows,) of the unit of each row; None: errors of all rows are independent."""
-        return None if self.forward else self.units
+        """Number (rows,) of the group of each row; None: errors of all rows are independent."""
+        return None if self.forward else self.groups
 
     def part(self, rows: np.ndarray | slice) -> Together:
         """Return what is said of some of the rows."""
         count = len(np.arange(self.rows)[rows])
-        units, roles = (None if each is None else each[rows] for each in (self.units, self.roles))
-        return Together(count, units, self.forward, roles)
+        groups, roles = (None if each is None else each[rows] for each in (self.groups, self.roles))
+        return Together(count, groups, self.forward, roles)
 
     def apart(self, count: int, rng: np.random.Generator, number: int | None = None) -> Split:
         """Split off about ``count`` rows: random ones, random groups, or the newest ones.
@@ -98,7 +100,7 @@ class Together:
         Raises
         ------
         InvalidTable
-            If all rows are one unit, or no pair is left.
+            If all rows are one group, or no pair is left.
         """
         if self.roles is not None:
             pairs = self._pairs()
@@ -140,17 +142,17 @@ class Together:
         ]
 
     def _listed(self, rng: np.random.Generator, newest: bool = False) -> Split:
-        """Rows (rows,), unit by unit, at random or by time; and the place of the unit of each."""
-        if self.units is None:
+        """Rows (rows,), group by group, at random or by time; and the place of each group."""
+        if self.groups is None:
             return rng.permutation(self.rows), np.arange(self.rows)
-        found, codes = np.unique(self.units, return_inverse=True)
+        found, codes = np.unique(self.groups, return_inverse=True)
         places = codes if self.forward else rng.permutation(len(found))[codes]
         places = -places if newest and self.forward else places
         listed = np.argsort(places, kind="stable")
         return listed, places[listed]
 
     def _cuts(self, places: np.ndarray, wanted: Iterable[int]) -> list[int]:
-        """Return where to cut rows of units: between two units, near each place wanted inside."""
+        """Return where to cut rows of groups: between two groups, near each place wanted inside."""
         between = np.flatnonzero(np.diff(places)) + 1
         if not len(between):
             words = "the same time" if self.forward else "the same group"
@@ -207,13 +209,13 @@ def _times(given: Any) -> np.ndarray:
         raise InvalidOption("time", given, expected, None, f"cannot be sorted ({exc})") from exc
 
 
-def _roles(cv: Any, target: np.ndarray, units: np.ndarray | None, keep: np.ndarray) -> np.ndarray:
+def _roles(cv: Any, target: np.ndarray, groups: np.ndarray | None, keep: np.ndarray) -> np.ndarray:
     """Return the roles (kept rows, pairs) of a splitter of kept rows, or of pairs of all rows."""
     splits = hasattr(cv, "split")
     rows = int(keep.sum()) if splits else len(keep)
     problem = "is neither a splitter nor pairs"
     try:
-        pairs = list(cv.split(np.zeros((rows, 1)), target[keep], units) if splits else cv)
+        pairs = list(cv.split(np.zeros((rows, 1)), target[keep], groups) if splits else cv)
         roles = np.zeros((rows, len(pairs)), dtype=np.int8)
         for own, pair in zip(roles.T, pairs, strict=True):
             for role, chosen in zip((_KNOWN, _HIDDEN), pair, strict=True):

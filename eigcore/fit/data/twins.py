@@ -2,7 +2,7 @@
 
 A row has twins if its k-th neighbour is at most an eighth as far as its 2k-th, for some power k of
 two. Where rows fill D dimensions smoothly, that distance grows as k^(1/D), so that few rows have
-twins; where units were seen several times, most have. Columns may be equal by chance, such as
+twins; where cases were seen several times, most have. Columns may be equal by chance, such as
 a few levels: then rows have twins as well after each column is shuffled on its own.
 """
 
@@ -21,13 +21,13 @@ _FEW = 20
 _APART, _MANY = 8.0, 0.5
 """Ratio of distances, and the part of the rows with twins from which on they are told of."""
 _REPEATED = 0.5
-"""Columns with at most this many values per row may belong to units."""
+"""Columns with at most this many values per row may tell cases apart."""
 
 
 def twin_notes(problem: Problem) -> list[str]:
     """Say if rows are split at random, and most of them have twins in all or some columns."""
     together, rng = problem.together, np.random.default_rng(problem.context.seed)
-    if together.units is not None or len(problem) < _FEW:
+    if together.groups is not None or len(problem) < _FEW:
         return []
     numbers = problem.numbers[rng.permutation(len(problem))[:_OTHERS], :_COLUMNS]
     values = [len(np.unique(column)) for column in numbers.T]
@@ -36,14 +36,16 @@ def twin_notes(problem: Problem) -> list[str]:
         if chosen.sum() < 2:
             continue
         some = _standard(numbers[:, chosen])
-        found = _twins(some)
-        if found > _MANY and _twins(rng.permuted(some, axis=0)) < found / 2.0:
+        found, chance = _twins(some), _twins(rng.permuted(some, axis=0))
+        clear = (found > _MANY) & (chance < found / 2.0)
+        if clear.any():
             names = np.array(problem.encoding.names)[:_COLUMNS][chosen]
             where = "all columns" if chosen.all() else listed(names, 5)
+            part = found[clear].max()
             return [
-                f"{found:.0%} of the rows nearly equal others in {where}, and rows were hidden at "
-                "random to choose settings and to report on: if such rows belong to one unit, "
-                "errors on new units are larger. Name the column of units: groups=, or --groups."
+                f"{part:.0%} of the rows nearly equal others in {where}, and rows were hidden at "
+                "random to choose settings and to report on. If they show a few cases, each seen "
+                "several times, errors on new cases are larger: name them by groups=, or --groups."
             ]
     return []
 
@@ -57,8 +59,9 @@ def _standard(numbers: np.ndarray) -> np.ndarray:
     return np.nan_to_num(some, nan=10.0, posinf=0.0, neginf=0.0)
 
 
-def _twins(some: np.ndarray) -> float:
-    """Part of the rows (rows, columns) that have twins."""
+def _twins(some: np.ndarray) -> np.ndarray:
+    """Part of the rows (rows, columns) that have 1, 2, 4, 8, … twins or more."""
     near = 2 ** np.arange(int(np.log2(len(some) - 1)) + 1)
     distances = np.partition(cdist(some[:_ROWS], some), near, axis=1)[:, near]
-    return float((distances[:, 1:] > _APART * distances[:, :-1]).any(1).mean())
+    gaps = distances[:, 1:] > _APART * distances[:, :-1]
+    return np.logical_or.accumulate(gaps[:, ::-1], axis=1)[:, ::-1].mean(0)
