@@ -171,6 +171,24 @@ def test_an_exposure_of_the_command_gives_rates_and_on_request_totals(cars, capf
     assert "--exposure names 'yers', which is not a column" in capfd.readouterr().err
 
 
+def test_groups_and_times_of_the_command_govern_what_is_hidden(cars, capfd):
+    path = changed(cars, make=np.repeat(list("abcdefghij"), 12), day=np.arange(120))
+    held = ["--holdout", "0.2", "--json"]
+    for options in (
+        ["--groups", "make", "--drop-columns", "day"],
+        ["--time", "day", "--drop-columns", "make"],
+    ):
+        assert fit(path, *held, *options) == 0
+        printed = json.loads(capfd.readouterr().out)
+        assert printed["report"]["rows_held_out"] == 24
+        assert not {"make", "day"} & set(printed["feature_norms"])
+    assert fit(path, "--groups", "mak") == 2
+    assert "--groups names 'mak', which is not a column" in capfd.readouterr().err
+    assert fit(path, "--stream", "--time", "day") == 2
+    told = "--time cannot be used with --stream. Leave --time out"
+    assert told in capfd.readouterr().err
+
+
 def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):
     path = changed(cars, trust=np.where(np.arange(120) < 60, 0.0, 1.0))
     options = ["--drop-columns", "thirsty", "--weights", "trust", "--json"]

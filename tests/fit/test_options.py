@@ -33,7 +33,7 @@ def keywords(function):
 def test_fit_has_the_options_with_their_defaults():
     defaults = {name: option.default for name, option in OPTIONS.items()}
     beside = dict.fromkeys(("weights", "exposure", "offset", "callback"))
-    assert keywords(fit) == beside | defaults
+    assert keywords(fit) == beside | dict.fromkeys(("groups", "time", "cv")) | defaults
     stream = {name: defaults[name] for name, each in OPTIONS.items() if each.where != "table"}
     assert keywords(fit_stream) == beside | stream
 
@@ -202,7 +202,8 @@ def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
     assert _LISTS == LISTS
     command = typer.main.get_command(app).commands["fit"]
     found = {parameter.name: parameter for parameter in command.params}
-    own = {"table", "target", "output", "weights", "exposure", "offset", "stream", "as_json"}
+    own = {"table", "target", "output", "weights", "exposure", "offset", "groups", "time"}
+    own |= {"stream", "as_json"}
     assert set(found) - own == set(OPTIONS) - set(NO_FLAGS)
     assert set(NAMES) <= set(OPTIONS)
     for name in set(OPTIONS) - set(NO_FLAGS):
