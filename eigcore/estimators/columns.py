@@ -242,8 +242,8 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
     only those of weight zero are removed. A splitter sees the rows as they are.
     """
-    weights, *others, cv = beside
-    others = [None if each is None else cells_of(each) for each in others]
+    weights, cv, given = beside.weights, beside.cv, beside._replace(weights=None, cv=None)
+    others = {o: cells_of(each) for o, each in given._asdict().items() if each is not None}
     if weights is None:
         weights = np.ones(len(y))
     elif weights.max(initial=0.0) > _HEAVY:
@@ -253,16 +253,16 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     chosen = chosen if cv is None else np.arange(len(y))
     weights = weights[chosen]
     if cv is None and 0 < count <= MERGED:
-        given = (y, *columns.values(), *(each for each in others if each is not None))
-        keys = np.stack([_ranks(cells[chosen]) for cells in given])
+        every = (y, *columns.values(), *others.values())
+        keys = np.stack([_ranks(cells[chosen]) for cells in every])
         order = np.lexsort(keys)
         changes = (np.diff(keys[:, order], axis=1) != 0).any(0)
         first = np.flatnonzero(np.concatenate([[True], changes]))
         weights = np.add.reduceat(weights[order], first)
         chosen = chosen[order[first]]
     columns = {name: cells[chosen] for name, cells in columns.items()}
-    others = [None if each is None else each[chosen] for each in others]
-    beside = Beside(None if (weights == 1.0).all() else weights, *others, cv)
+    others = {option: each[chosen] for option, each in others.items()}
+    beside = beside._replace(weights=None if (weights == 1.0).all() else weights, **others)
     return Data(columns, y[chosen], beside, count)
 
 

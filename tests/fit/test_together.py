@@ -113,7 +113,7 @@ def test_a_panel_is_fitted_no_worse_than_by_a_linear_model_and_without_groups_th
     monkeypatch,
 ):
     monkeypatch.setattr("eigcore.fit.search.folds._STEPS", 6)  # short fits, for a short test
-    table, y = panel(10, 30, 21)
+    table, y = panel(22, 30, 21)
     result = fit(table, y, groups="unit", validation=0, members=1, max_iter=40)
     table.pop("unit")
     linear = fit(table, y, **QUICK | {"validation": 0})

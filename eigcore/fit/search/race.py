@@ -129,7 +129,7 @@ class Race:
     def plan(self) -> list[Settings]:
         """Settings of each member."""
         members = self.best.members
-        if is_fast(self.problem) or len(self.trials) < 2 or members == 1:
+        if is_fast(self.problem) or len(self.trials) < 2:
             return [self.lowest() if self.trials else self.best] * members
         return self._ensemble(members)
 
@@ -200,7 +200,10 @@ class Race:
         near = least + _NEAR * abs(least)
         known = [each for each in trials if trials[each].loss <= near or _is_line(each)]
         values = np.stack([trials[each].values for each in known])
-        parts = ensemble.shares(loss, values, self.hidden, self.context.rng("ensemble"))
+        if members > 1:
+            parts = ensemble.shares(loss, values, self.hidden, self.context.rng("ensemble"))
+        else:
+            parts = 1.0 * np.array([each == self.lowest() for each in known])
         lines = [each for each in known if _is_line(each)]
         if lines and self.problem.together.count <= FEW:
             line = min(lines, key=lambda each: trials[each].loss)

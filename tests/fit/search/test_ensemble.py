@@ -66,3 +66,21 @@ def test_every_beginning_of_the_sequence_has_the_parts(count):
         taken = np.bincount(order[:size], minlength=4)
         assert np.abs(taken - parts * size).max() <= 1.0 + 1e-9
     assert 3 not in order
+
+
+def test_rows_of_a_group_count_as_one_for_standard_errors():
+    rng = np.random.default_rng(4)
+    target, weights = rng.normal(size=50), rng.uniform(0.5, 2.0, 50)
+    values, other = target + 0.9 * errors_of(rng, 1, 50)[0], target + errors_of(rng, 1, 50)[0]
+    for own in (None, weights):
+        once = Targets(target, own)
+        twenty = Targets(np.tile(target, 20), None if own is None else np.tile(own, 20))
+        both = np.tile(values, 20), np.tile(other, 20)
+        group = np.tile(np.arange(50), 20)
+        alone = ensemble.gain(SQUARED, values, other, once, np.arange(50))
+        assert ensemble.gain(SQUARED, *both, twenty, group) == pytest.approx(alone)
+        plain = ensemble.gain(SQUARED, *both, twenty)
+        assert plain == pytest.approx(ensemble.gain(SQUARED, values, other, once) * 20**0.5)
+    assert alone != pytest.approx(ensemble.gain(SQUARED, values, other, once))
+    one = ensemble.gain(SQUARED, values, other, Targets(target), np.arange(50))
+    assert one == pytest.approx(ensemble.gain(SQUARED, values, other, Targets(target)))
