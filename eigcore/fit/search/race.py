@@ -5,9 +5,9 @@ Candidates are validated by short fits: first a grid of knots and orders, by suc
 penalties, as long as they help. Few rows are cross-validated, and a fit with another penalty starts
 where the one with the nearest penalty ended; many rows are split once, on a sample. The members
 then share out several candidates so that their average is best on the hidden rows
-(`eigcore.fit.search.ensemble`). On few rows they are one linear model instead, unless that average
-is clearly better. With a kernel, candidates are averages of three neurons; on many rows they are
-averages of six, and all members take the best candidate.
+(`eigcore.fit.search.ensemble`). On few rows, or groups, they are one linear model instead, unless
+that average is clearly better. With a kernel, candidates are averages of three neurons; on many
+rows they are averages of six, and all members take the best candidate.
 """
 
 from __future__ import annotations
