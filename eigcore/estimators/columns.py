@@ -22,6 +22,7 @@ from eigcore.encoding.cells import (
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import listed, nearest
+from eigcore.fit.data.together import Together
 
 if TYPE_CHECKING:
     from eigcore.estimators.base import SpectralEstimator
@@ -240,9 +241,9 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
-    only those of weight zero are removed. A splitter sees the rows as they are.
+    only those of weight zero are removed. A splitter sees all others before, in their order.
     """
-    weights, cv, given = beside.weights, beside.cv, beside._replace(weights=None, cv=None)
+    weights, given = beside.weights, beside._replace(weights=None, cv=None)
     others = {o: cells_of(each) for o, each in given._asdict().items() if each is not None}
     if weights is None:
         weights = np.ones(len(y))
@@ -250,19 +251,22 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
         weights = np.ldexp(weights, -_FEWER)
     chosen = np.flatnonzero(weights > 0.0)
     count = len(chosen)
-    chosen = chosen if cv is None else np.arange(len(y))
+    together = Together.of(beside, y, weights > 0.0)
     weights = weights[chosen]
-    if cv is None and 0 < count <= MERGED:
-        every = (y, *columns.values(), *others.values())
-        keys = np.stack([_ranks(cells[chosen]) for cells in every])
+    if 0 < count <= MERGED:
+        every = [cells[chosen] for cells in (y, *columns.values(), *others.values())]
+        roles = () if together.roles is None else together.roles.T
+        keys = np.stack([_ranks(cells) for cells in (*every, *roles)])
         order = np.lexsort(keys)
         changes = (np.diff(keys[:, order], axis=1) != 0).any(0)
         first = np.flatnonzero(np.concatenate([[True], changes]))
         weights = np.add.reduceat(weights[order], first)
-        chosen = chosen[order[first]]
+        together, chosen = together.part(order[first]), chosen[order[first]]
     columns = {name: cells[chosen] for name, cells in columns.items()}
     others = {option: each[chosen] for option, each in others.items()}
-    beside = beside._replace(weights=None if (weights == 1.0).all() else weights, **others)
+    cv = None if together.roles is None else together.pairs()
+    weights = None if (weights == 1.0).all() else weights
+    beside = beside._replace(weights=weights, cv=cv, **others)
     return Data(columns, y[chosen], beside, count)
 
 

@@ -61,13 +61,13 @@ def test_a_splitter_sees_rows_as_they_are_given(rows, splits):
     twice = np.concatenate([X, X]), np.concatenate([y, y])
     model = SpectralRegressor(cv=selection.TimeSeriesSplit(3), **STOP)
     sklearn.clone(model).fit(*twice, sample_weight=np.repeat([1.0, 2.0], ROWS))
-    _, (known, hidden) = splits[0]
-    assert np.array_equal(known, np.arange(90))
-    assert np.array_equal(hidden, np.arange(90, 120))
+    own, (known, hidden) = splits[0]
+    assert (own.rows, len(known), len(hidden)) == (120, 90, 30)
+    assert own.roles[known, 2].tolist() == [1] * 90
     grouped = SpectralRegressor(cv=selection.GroupKFold(5), **STOP).fit(X, y, groups=GROUPS)
-    known, hidden = splits[1][1]
-    assert len(set(GROUPS[hidden])) == 2
-    assert not set(GROUPS[hidden]) & set(GROUPS[known])
+    own, (known, hidden) = splits[1]
+    assert len(set(own.groups[hidden])) == 2
+    assert not set(own.groups[hidden]) & set(own.groups[known])
     with pytest.raises(InvalidOption, match=r"cv cannot split the 60 rows \(The 'groups'"):
         grouped.fit(X, y)
 

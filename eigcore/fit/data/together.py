@@ -103,7 +103,7 @@ class Together:
             If all rows are one group, or no pair is left.
         """
         if self.roles is not None:
-            pairs = self._pairs()
+            pairs = self.pairs()
             most = max(len(known) for known, _ in pairs)
             large = [pair for pair in pairs if len(pair[0]) >= _NEARLY * most]
             return pairs[-1] if number is None else large[number % len(large)]
@@ -118,7 +118,7 @@ class Together:
     def once(self, rows: int, rng: np.random.Generator) -> Split:
         """Split at most so many rows: fit three quarters of them, and hide the others."""
         if self.roles is not None:
-            return self._pairs()[-1]
+            return self.pairs()[-1]
         if self.forward:
             some = np.sort(rng.permutation(self.rows)[:rows])
             listed, places = self.part(some)._listed(rng)
@@ -131,7 +131,7 @@ class Together:
     def folds(self, count: int, rng: np.random.Generator) -> list[Split]:
         """Split the rows about ``count`` times: each is hidden once, or each of the newer half."""
         if self.roles is not None:
-            return self._pairs()
+            return self.pairs()
         listed, places = self._listed(rng)
         begin = len(listed) // 2 if self.forward else 0
         sizes = [len(part) for part in np.array_split(listed[begin:], count)]
@@ -165,7 +165,7 @@ class Together:
         inside = [place for place in wanted if 0 < place < len(places)]
         return sorted({int(between[np.abs(between - place).argmin()]) for place in inside})
 
-    def _pairs(self) -> list[Split]:
+    def pairs(self) -> list[Split]:
         """Pairs of a splitter in these rows; raise InvalidTable if there is none."""
         assert self.roles is not None
         split = [

@@ -23,6 +23,9 @@ _APART, _MANY = 8.0, 0.5
 _REPEATED = 0.5
 """Columns with at most this many values per row may tell cases apart."""
 
+_MISSING = 10.0
+"""Where missing cells are, in standard deviations from the mean."""
+
 
 def twin_notes(problem: Problem) -> list[str]:
     """Say if rows are split at random, and most of them have twins in all or some columns."""
@@ -52,11 +55,13 @@ def twin_notes(problem: Problem) -> list[str]:
 
 def _standard(numbers: np.ndarray) -> np.ndarray:
     """Columns (rows, columns) in standard deviations; missing cells are a value of their own."""
-    with np.errstate(all="ignore"):
-        spread = np.nanmax(np.abs(numbers), axis=0)
-        some = numbers / np.where(spread > 0.0, spread, 1.0)
-        some = (some - np.nanmean(some, axis=0)) / np.nanstd(some, axis=0)
-    return np.nan_to_num(some, nan=10.0, posinf=0.0, neginf=0.0)
+    known = ~np.isnan(numbers)
+    count = np.maximum(known.sum(0), 1)
+    some = np.where(known, numbers, 0.0)
+    some /= np.maximum(np.abs(some).max(0), np.finfo(np.float64).tiny)
+    some = np.where(known, some - some.sum(0) / count, 0.0)
+    deviation = np.sqrt((some**2).sum(0) / count)
+    return np.where(known, some / np.where(deviation > 0.0, deviation, 1.0), _MISSING)
 
 
 def _twins(some: np.ndarray) -> np.ndarray:
