@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 from eigcore.estimators.callbacks import Callbacks, CallbackSupport
 from eigcore.estimators.columns import (
     Data,
+    as_numbers,
     categories,
     counted,
     is_single,
@@ -188,9 +189,10 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
     def _values(self, X: Any, function: str, **beside: Any) -> np.ndarray:
         """``predict`` or ``decision`` of the model, in float32 where X is."""
         check_is_fitted(self, "model_")
-        columns = read(self, X, reset=False)
-        backend = self._parameters["backend"]
-        values = np.asarray(getattr(self.model_, function)(columns, backend=backend, **beside))
+        columns, predict = read(self, X, reset=False), getattr(self.model_, function)
+        numbers = as_numbers(columns, self.model_.encoding.names)
+        table = columns if numbers is None else numbers
+        values = np.asarray(predict(table, backend=vars(self)["backend"], **beside))
         return values.astype(np.float32) if is_single(columns) else values
 
     def transform(self, X: Any) -> np.ndarray:

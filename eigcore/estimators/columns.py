@@ -51,7 +51,7 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
         X = in_memory(X)
         columns = _labelled(estimator, X, reset)
     else:
-        free = estimator.get_params(deep=False)["categorical_features"] is not None
+        free = vars(estimator)["categorical_features"] is not None
         free |= not reset and not all(c.numeric for c in estimator.model_.encoding.columns)
         dtype: Any = None if free else [np.float64, np.float32]
         options: Any = {"dtype": dtype, "ensure_all_finite": "allow-nan"}
@@ -275,6 +275,13 @@ def _ranks(cells: np.ndarray) -> np.ndarray:
     if cells.dtype == object:
         cells = np.array([repr(cell) for cell in cells.tolist()])
     return np.unique(cells, return_inverse=True)[1]
+
+
+def as_numbers(columns: Cells, names: Sequence[str]) -> np.ndarray | None:
+    """Return the columns as one array, if they have these names in this order and are float64."""
+    if tuple(columns) != tuple(names) or any(c.dtype != np.float64 for c in columns.values()):
+        return None
+    return np.stack(list(columns.values()), axis=-1)
 
 
 def is_single(columns: Cells) -> bool:

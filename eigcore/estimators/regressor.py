@@ -213,7 +213,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         positive = ("poisson", "gamma", "tweedie", "binomial")
-        tags.target_tags.positive_only = self._parameters["loss"] in positive
+        tags.target_tags.positive_only = vars(self)["loss"] in positive
         return tags
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
