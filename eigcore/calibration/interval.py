@@ -59,7 +59,7 @@ def calibration_of(
     model : SpectralModel
     X : table
         See `Encoding.table`.
-    y : (rows,) numbers
+    y : (rows,) numbers; per unit of exposure, if the model was fitted with one
         In units of the target.
     groups : str, optional
         A category column: each of its levels gets intervals of its own, with the coverage of its

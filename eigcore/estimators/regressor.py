@@ -111,7 +111,10 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         groups: Any = None,
         time: Any = None,
     ) -> Self:
-        """Resume the fit with further rows; the first call is a fit. See `fit`."""
+        """Resume the fit with further rows; the first call is a fit. See `fit`.
+
+        Later calls hide no rows, so `groups` and `time` matter in the first one only.
+        """
         return self._partial_fit(X, y, Beside(sample_weight, exposure, offset, groups, time))
 
     def predict(self, X: Any, exposure: Any = None, offset: Any = None) -> np.ndarray:

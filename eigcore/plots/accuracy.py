@@ -56,7 +56,7 @@ class CalibrationDisplay(Display):
         Parameters
         ----------
         model : SpectralModel, fitted estimator, or result of a fit
-        X, y : table and target (rows,)
+        X, y : table and target (rows,); per unit of exposure, if the fit had one
             For a model of classes, y holds labels.
         bins : int
         output : int, optional
@@ -143,7 +143,7 @@ class ResidualsDisplay(Display):
         Parameters
         ----------
         model : SpectralModel, fitted estimator, or result of a fit
-        X, y : table and target (rows,)
+        X, y : table and target (rows,); per unit of exposure, if the fit had one
         column : str, optional
             A numeric column for the horizontal axis. Default: the prediction.
         bins : int
@@ -220,7 +220,7 @@ class CoverageDisplay(Display):
         Parameters
         ----------
         model : SpectralModel with a calibration, fitted estimator, or result of a fit
-        X, y : table and target (rows,)
+        X, y : table and target (rows,); per unit of exposure, if the fit had one
             Neither of the fit nor of the calibration.
         coverages : sequence of float
         lower : SpectralModel, optional

@@ -121,7 +121,7 @@ def quality(seen: Seen) -> Iterator[Figure]:
         own = expected.argmax(-1)
         expected, observed = expected.max(-1), (own == observed).astype(float)
         what = "share of right predictions"
-    yield _deciles(expected, observed, what)
+    yield _deciles(expected, observed, seen.weights, what)
     if not seen.classes:
         yield from _residuals(seen.prediction, seen.observed - seen.prediction, seen.target)
 
@@ -132,9 +132,14 @@ def _parts(expected: np.ndarray) -> list[np.ndarray]:
     return np.array_split(np.argsort(expected, kind="stable"), count)
 
 
-def _deciles(expected: np.ndarray, observed: np.ndarray, what: str) -> Figure:
-    parts = _parts(expected)
-    x, y = (np.array([values[part].mean() for part in parts]) for values in (expected, observed))
+def _deciles(
+    expected: np.ndarray, observed: np.ndarray, weights: np.ndarray | None, what: str
+) -> Figure:
+    parts, w = _parts(expected), np.ones(len(expected)) if weights is None else weights
+    x, y = (
+        np.array([np.average(values[part], weights=w[part]) for part in parts])
+        for values in (expected, observed)
+    )
     ends = span(x, y)
     picture = Chart("Observed beside expected by decile", ends, ends, ("expected", "observed"))
     picture.line(ends, ends, "even")

@@ -14,6 +14,7 @@ from eigcore.encoding.read import column_numbers
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.context import Context
+from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.data.target import Target
 from eigcore.fit.data.together import Together
@@ -46,7 +47,9 @@ class Seen:
     target : str
         Name of the target.
     observed : (rows,) float64 or None
-        Its values, or numbers of classes; None if the table does not have it.
+        Its values, per unit of exposure, or numbers of classes; None if the table does not tell.
+    weights : (rows,) float64 or None
+        The exposure of each row; None for a model without.
     loss : Loss
         The loss that the model was fitted with, or the usual one of its link.
     notes : tuple of str
@@ -60,6 +63,7 @@ class Seen:
     prediction: np.ndarray
     target: str
     observed: np.ndarray | None
+    weights: np.ndarray | None
     loss: Loss
     notes: tuple[str, ...]
 
@@ -75,18 +79,23 @@ class Seen:
         cells = read_columns(table)
         name = target if target is not None else model.static.target_name
         values, notes = _values(model, cells, name, target is not None)
+        exposure = None
+        if values is not None:
+            values, exposure, notes = _per_unit(model, cells, values)
         numbers = np.atleast_2d(model.encoding.table(cells))
         cells = {each: cells[each] for each in model.encoding.names}
         if values is not None and np.isnan(values).any():
             known = ~np.isnan(values)
             notes += (f"{int((~known).sum())} row(s) without a target are left out.",)
             numbers, values = numbers[known], values[known]
+            exposure = exposure if exposure is None else exposure[known]
             cells = {each: own[known] for each, own in cells.items()}
         if not len(numbers):
             raise InvalidInput("The table has no rows. Expected at least one. Pass another table.")
         decision = np.asarray(model.decision(numbers, codes=True))
         predicted = answer(model.static, decision, get_backend("numpy"))
-        return cls(model, cells, numbers, decision, predicted, name, values, loss_of(model), notes)
+        own = values, exposure, loss_of(model), notes
+        return cls(model, cells, numbers, decision, predicted, name, *own)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -155,6 +164,35 @@ def _values(
     return values, ()
 
 
+def _per_unit(
+    model: SpectralModel, cells: Cells, values: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
+    """Return targets per unit of exposure, the exposure and notes, as the fit had them.
+
+    Without targets if the table does not have what stood beside the rows of the fit.
+
+    Raises
+    ------
+    InvalidOption
+        An exposure that is not positive.
+    """
+    try:
+        beside = origin(model).beside
+    except InvalidInput:
+        return values, None, ()
+    name = beside.get("exposure")
+    if not beside:
+        return values, None, ()
+    if "offset" in beside or name not in cells:
+        options = " and an ".join(f"{option} ({column})" for option, column in beside.items())
+        reason = "which the page does not read" if "offset" in beside else "which the table lacks"
+        return None, None, (f"The fit had an {options}, {reason}; nothing is said of errors.",)
+    exposure = Beside(exposure=cells[name]).read(len(values)).exposure
+    assert exposure is not None
+    note = f"Targets are per unit of exposure, the column {name!r}, by which errors are weighted."
+    return values / exposure, exposure, (note,)
+
+
 def errors(seen: Seen) -> dict[str, dict[str, float]]:
     """Return name of each model -> name of each measure -> error on the table.
 
@@ -172,21 +210,24 @@ def errors(seen: Seen) -> dict[str, dict[str, float]]:
 
 def _measures(seen: Seen, decision: np.ndarray) -> dict[str, float]:
     """Return the loss that was minimised, and measures that everybody knows."""
-    y, loss = seen.observed, seen.loss
+    y, w, loss = seen.observed, seen.weights, seen.loss
     assert y is not None
-    found = {loss.metric: loss.error(decision, y)}
+    found = {loss.metric: loss.error(decision, y, w)}
     if isinstance(loss, (Logistic, Multinomial)):
         return found | {"accuracy": float(np.mean(loss.right(decision, y)))}
     off = y - link_inverse(seen.model.static.link, decision, get_backend("numpy"))
-    spread = float(np.mean((y - y.mean()) ** 2))
-    found |= {"RMSE": float(np.sqrt(np.mean(off**2))), "MAE": float(np.mean(np.abs(off)))}
-    return found | ({"R²": 1 - float(np.mean(off**2)) / spread} if spread else {})
+    square, size, spread = (
+        float(np.average(each, weights=w))
+        for each in (off**2, np.abs(off), (y - np.average(y, weights=w)) ** 2)
+    )
+    found |= {"RMSE": float(np.sqrt(square)), "MAE": size}
+    return found | ({"R²": 1 - square / spread} if spread else {})
 
 
 def _problem(seen: Seen) -> Problem:
     assert seen.observed is not None
     options, encoding = FitOptions(validation=0.0, keep_constant=True), seen.model.encoding
-    target = Target(seen.target, seen.observed, None, seen.loss, classes=seen.classes)
+    target = Target(seen.target, seen.observed, seen.weights, seen.loss, classes=seen.classes)
     constraints = Constraints.of(options, encoding, seen.loss.outputs)
     own = Together(len(seen.table))
     return Problem(encoding, seen.table, target, own, constraints, options, Context("numpy"))

@@ -169,6 +169,27 @@ def test_a_table_without_its_target_still_has_a_page(houses):
     assert "RMSE" not in said
 
 
+def test_totals_over_an_exposure_are_judged_per_unit():
+    rng = np.random.default_rng(0)
+    x, years = rng.normal(size=300), rng.uniform(0.2, 3.0, 300)
+    claims = rng.poisson(years * np.exp(0.5 * x + 1)).astype(float)
+    table = {"x": x, "years": years, "claims": claims}
+    settings = {"loss": "poisson", "members": 1, "dim": 2, "knots": 0, "validation": 0.0}
+    model = fit(table, "claims", exposure="years", **settings).model
+    found = errors(Seen.of(model, table, None))
+    off = claims / years - model.predict(x[:, None])
+    by_hand = np.sqrt(np.average(off**2, weights=years))
+    np.testing.assert_allclose(found["this model"]["RMSE"], by_hand, rtol=1e-12)
+    assert found["this model"]["R²"] > 0.3 > found["best constant"]["R²"]
+    assert "per unit of exposure, the column 'years'" in Tags(report(model, table)).said
+    del table["years"]
+    said = Tags(report(model, table)).said
+    assert "exposure (years), which the table lacks; nothing is said of errors" in said
+    assert "RMSE" not in said
+    moved = fit({"x": x, "y": claims}, "y", offset=0.1 * x, **settings).model
+    assert "offset (values), which the page does not read" in report(moved, {"x": x, "y": claims})
+
+
 def test_rows_without_a_target_are_left_out(houses):
     model, table = houses
     price = table["price"].copy()
