@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 import eigcore  # noqa: E402
 from eigcore.errors import InvalidInput, ModelFileError, NonFiniteInput, UnseenLevels  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
+from eigcore.estimators.columns import as_numbers
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}
 SETTINGS = QUICK | {"random_state": 0}
@@ -521,3 +522,10 @@ def test_a_parameter_that_does_not_exist_is_named_beside_the_nearest():
 def test_tables_that_scikit_learn_does_not_read_are_one_clear_error(table):
     with pytest.raises(InvalidInput, match=r"^X is a (dict|record array); .*pandas\.DataFrame"):
         SpectralRegressor().fit(table, [1.0, 2.0, 3.0])
+
+
+def test_only_float64_columns_in_the_order_of_the_model_become_one_array():
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    np.testing.assert_array_equal(as_numbers({"a": a, "b": b}, ("a", "b")), [[1, 3], [2, 4]])
+    assert as_numbers({"b": b, "a": a}, ("a", "b")) is None
+    assert as_numbers({"a": a, "b": b.astype(np.float32)}, ("a", "b")) is None
