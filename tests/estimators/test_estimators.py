@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 import eigcore  # noqa: E402
 from eigcore.errors import InvalidInput, ModelFileError, NonFiniteInput, UnseenLevels  # noqa: E402
 from eigcore.estimators import SpectralClassifier, SpectralRegressor  # noqa: E402
-from eigcore.estimators.columns import as_numbers
+from eigcore.estimators.columns import as_numbers  # noqa: E402
 
 QUICK = {"dim": 3, "knots": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 60}
 SETTINGS = QUICK | {"random_state": 0}
