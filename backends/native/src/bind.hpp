@@ -3,9 +3,11 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "parallel.hpp"
 
@@ -28,6 +30,49 @@ std::int64_t size_from_end(const A& a, std::size_t axis) {
   return a.ndim() < axis ? -1 : (std::int64_t)a.shape(a.ndim() - axis);
 }
 
+// A thread that asks for the GIL when the interpreter has ended is unwound by CPython up to 3.13, through functions that
+// may not be unwound, and the process aborts (https://github.com/python/cpython/issues/87135). So from `close` on, which
+// Python calls at its exit, every other thread sleeps instead, as CPython does from 3.14 on.
+class Lock {
+  static inline std::atomic<bool> closed_{false};
+  static inline std::atomic<int> asking_{0};
+  static inline std::thread::id closer_;
+
+ public:
+  template <class Acquire>
+  static auto acquire(Acquire acquire) {
+    ++asking_;
+    if (closed_ && std::this_thread::get_id() != closer_) {
+      nb::set_leak_warnings(false);  // what this thread holds is never given back
+      --asking_;
+      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+    const auto state = acquire();
+    --asking_;
+    return state;
+  }
+  static void close() {
+    closer_ = std::this_thread::get_id();
+    closed_ = true;
+    nb::gil_scoped_release unlocked;
+    while (asking_) std::this_thread::yield();
+  }
+};
+
+class Unlocked {
+  PyThreadState* state_ = PyEval_SaveThread();
+
+ public:
+  Unlocked() = default;
+  Unlocked(const Unlocked&) = delete;
+  ~Unlocked() {
+    Lock::acquire([this] {
+      PyEval_RestoreThread(state_);
+      return true;
+    });
+  }
+};
+
 // Ctrl-C: asked for every 20 milliseconds, by the thread Python called.
 class SignalCheck {
   using Clock = std::chrono::steady_clock;
@@ -38,15 +83,18 @@ class SignalCheck {
     const auto now = Clock::now();
     if (now - last_ < std::chrono::milliseconds(20)) return true;
     last_ = now;
-    nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
+    const PyGILState_STATE gil = Lock::acquire(PyGILState_Ensure);
+    const bool fine = PyErr_CheckSignals() == 0;
+    PyGILState_Release(gil);
+    return fine;
   }
 };
 
 template <class F>
-void interruptible(F f) {
+void interruptible(int threads, F f) {
+  if (threads < 0) refuse("threads >= 0");
   try {
-    nb::gil_scoped_release unlocked;
+    Unlocked unlocked;
     f();
   } catch (const Interrupted&) {
     throw nb::python_error();

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 namespace eigcore {
 
@@ -31,23 +32,26 @@ Isa best() {
   return baseline_isa;
 }
 
+const char* const names[] = {"baseline", "avx2", "avx512"};
+bool wish_is_known = true;
+
 // EIGCORE_NATIVE_ISA = baseline, avx2 or avx512 asks for less than the machine has, never for more.
 Isa choose() {
   const Isa have = best();
   const char* wish = std::getenv("EIGCORE_NATIVE_ISA");
-  if (!wish) return have;
-  Isa asked = have;
-  if (!std::strcmp(wish, "baseline")) asked = baseline_isa;
-  if (!std::strcmp(wish, "avx2")) asked = avx2_isa;
-  if (!std::strcmp(wish, "avx512")) asked = avx512_isa;
-  return asked < have ? asked : have;
+  if (!wish || !*wish) return have;
+  for (const Isa isa : {baseline_isa, avx2_isa, avx512_isa})
+    if (!std::strcmp(wish, names[isa])) return isa < have ? isa : have;
+  wish_is_known = false;
+  return have;
 }
 
 const Isa chosen = choose();
 
 }  // namespace
 
-const char* isa_name() { return chosen == avx512_isa ? "avx512" : chosen == avx2_isa ? "avx2" : "baseline"; }
+const char* isa_name() { return names[chosen]; }
+bool isa_wish_is_known() { return wish_is_known; }
 
 #ifdef EIGCORE_X86
 #define EIG_TABLE(type)                                     \

@@ -5,6 +5,7 @@
 namespace eigcore {
 
 const char* isa_name();
+bool isa_wish_is_known();
 template <class T>
 const Kernels<T>& kernels();
 

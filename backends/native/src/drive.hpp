@@ -19,7 +19,8 @@ double cost_of_one(const Job<T>& job) {
 }
 
 inline int useful_threads(double total_ns, int threads) {
-  if (threads <= 0) threads = available_cores();
+  static const int most = std::max(8, (int)std::thread::hardware_concurrency());
+  threads = threads <= 0 ? available_cores() : std::min(threads, most);
   const double worth = total_ns / 12e3;  // waking a thread costs some 5 microseconds
   return worth < 2 ? 1 : worth < threads ? (int)worth : threads;
 }

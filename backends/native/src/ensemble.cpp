@@ -57,7 +57,7 @@ bool sum(Ensemble& self, In<double> numbers, Out<double> sums, int threads) {
   const auto rows = (std::int64_t)numbers.shape(0);
   if ((std::int64_t)sums.size() != rows * self.outputs()) refuse("sums (N, outputs)");
   bool fine = true;
-  interruptible([&] { fine = self.sum(numbers.data(), rows, sums.data(), threads, SignalCheck()); });
+  interruptible(threads, [&] { fine = self.sum(numbers.data(), rows, sums.data(), threads, SignalCheck()); });
   return fine;
 }
 

@@ -121,7 +121,7 @@ class Matrices {
     job_.values = values.data(), job_.vectors = pointer(vectors), job_.gradient = pointer(gradient);
     if (vectors) tied_.assign((std::size_t)job_.count, 0);
     job_.tied = vectors ? tied_.data() : nullptr;
-    interruptible([&] { eigcore::solve(job_, threads, SignalCheck()); });
+    interruptible(threads, [&] { eigcore::solve(job_, threads, SignalCheck()); });
     any_tied_ = vectors && std::memchr(tied_.data(), 1, tied_.size());
     if (job_.source == Source::rows) let_go_of_rows();
   }
@@ -143,7 +143,7 @@ class Matrices {
     if (job_.source == Source::rows) p.d_rows = first->data();
     p.d_x = pointer(second);
     T* d_params = job_.source == Source::rows ? nullptr : pointer(first);
-    interruptible([&] { eigcore::pullback(p, tables_, d_params, threads, SignalCheck()); });
+    interruptible(threads, [&] { eigcore::pullback(p, tables_, d_params, threads, SignalCheck()); });
   }
 
   static void bind(nb::module_& m, const char* name) {
@@ -172,7 +172,7 @@ void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values,
   if (vectors && (std::int64_t)vectors->size() != job.count * d * m) refuse("vectors (..., d, hi - lo + 1)");
   job.set_rows(matrices.data());
   job.values = values.data(), job.vectors = pointer(vectors);
-  interruptible([&] { eigcore::solve(job, threads, SignalCheck()); });
+  interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
 template <class T>
@@ -212,7 +212,12 @@ std::int64_t multiply_adds(std::int64_t steps) {
 
 NB_MODULE(_core, m) {
   using namespace eigcore;
+  if (!isa_wish_is_known())
+    throw nb::import_error(
+        "EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512. Unset it to take the best of the machine.");
   m.attr("isa") = isa_name();
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Lock::close));
+  m.def("take_at_most", [](int cores) { most_cores = cores; }, "cores"_a);
   m.def("take_path", [](const std::string& name) {
     path = name == "full" ? Path::full : name == "one_precision" ? Path::one_precision : Path::best;
   });

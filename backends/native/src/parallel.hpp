@@ -1,6 +1,8 @@
 // Fork and join over blocks of the batch.
 #pragma once
+#include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <exception>
 #include <new>
@@ -18,7 +20,9 @@
 
 namespace eigcore {
 
-inline int available_cores() {
+inline std::atomic<int> most_cores{INT_MAX};  // what the quota of a container leaves
+
+inline int cores_by_affinity() {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
@@ -26,6 +30,8 @@ inline int available_cores() {
   const int n = (int)std::thread::hardware_concurrency();
   return n > 0 ? n : 1;
 }
+
+inline int available_cores() { return std::min(cores_by_affinity(), most_cores.load()); }
 
 // Frameworks flush denormals on their threads; a kernel computes with IEEE arithmetic wherever it is called from.
 class StandardArithmetic {
@@ -59,7 +65,7 @@ inline void prefer_huge_pages(void* memory, std::size_t bytes) {
 }
 
 // Memory of the calling thread, kept for its next call: to get a megabyte from the system and give it back takes as
-// long as a few matrices do.
+// long as a few matrices do. What matrices of order 400 and more need is given back.
 class ThreadMemory {
   void* memory_ = nullptr;
   std::size_t size_ = 0;
@@ -70,6 +76,9 @@ class ThreadMemory {
     if (memory_) ::operator delete(memory_, std::align_val_t(64));
     memory_ = nullptr;
     size_ = 0;
+  }
+  void trim(std::size_t kept) {
+    if (size_ > kept) release();
   }
   void* at_least(std::size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -84,10 +93,12 @@ class ThreadMemory {
   }
 };
 
-inline void* thread_memory(std::size_t bytes) {
+inline ThreadMemory& memory_of_thread() {
   static thread_local ThreadMemory memory;
-  return memory.at_least(bytes);
+  return memory;
 }
+inline void* thread_memory(std::size_t bytes) { return memory_of_thread().at_least(bytes); }
+inline void trim_thread_memory() { memory_of_thread().trim((std::size_t)8 << 20); }
 
 struct Interrupted {};
 
@@ -102,6 +113,9 @@ void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, 
   std::atomic<bool> stop{false};
   bool interrupted = false;
   std::vector<std::exception_ptr> errors(threads > 0 ? threads : 1);
+  const auto ask = [&] {
+    if (!stop && !go_on()) interrupted = stop = true;
+  };
   const auto loop = [&](int thread) {
     StandardArithmetic arithmetic;
     try {
@@ -109,18 +123,15 @@ void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, 
            !stop.load(std::memory_order_relaxed) && (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
         const std::int64_t first = b * grain;
         work(thread, first, count - first < grain ? count - first : grain);
-        if (thread == 0 && !go_on()) {
-          interrupted = true;
-          stop = true;
-        }
+        if (thread == 0) ask();
       }
     } catch (...) {
       errors[thread] = std::current_exception();
       stop = true;
     }
+    trim_thread_memory();
   };
-  // When the calling thread has no block left, the others are in their last one: blocks are short, it need not ask.
-  together(threads, loop);
+  together(threads, loop, ask);
   for (auto& e : errors)
     if (e) std::rethrow_exception(e);
   if (interrupted) throw Interrupted{};
@@ -137,17 +148,20 @@ inline std::int64_t part(std::int64_t count, std::int64_t grain, int threads, in
 template <class Work, class GoOn>
 void for_parts(std::int64_t count, std::int64_t grain, int threads, Work work, GoOn go_on) {
   std::atomic<bool> stop{false};
+  const auto ask = [&] {
+    if (!stop && !go_on()) stop = true;
+    return !stop;
+  };
   for_blocks(
       threads, 1, threads,
-      [&](int, std::int64_t who, std::int64_t) {
-        const bool asks = threads == 1;
+      [&](int thread, std::int64_t who, std::int64_t) {
         const std::int64_t end = part(count, grain, threads, (int)who + 1);
         for (std::int64_t n = part(count, grain, threads, (int)who); n < end && !stop; n += grain) {
           work((int)who, n, end - n < grain ? end - n : grain);
-          if (asks && !go_on()) stop = true;
+          if (thread == 0) ask();
         }
       },
-      [&] { return !stop && go_on(); });
+      ask);
   if (stop) throw Interrupted{};
 }
 

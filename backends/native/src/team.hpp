@@ -99,11 +99,16 @@ class Helper {
 
   // Where the machine is busy a helper may not have begun when all is done: it is not waited for. Otherwise both sides
   // end within a block of each other, so look for some microseconds before going to sleep.
-  void finish() {
+  template <class Meanwhile>
+  void finish(Meanwhile meanwhile) {
     look([&] { return state_ == running; }, std::chrono::microseconds(20));
     std::unique_lock<std::mutex> lock(mutex_);
     if (state_ == asked) state_ = idle;
-    changed_.wait(lock, [&] { return state_ == idle; });
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(20), [&] { return state_ == idle; })) {
+      lock.unlock();
+      meanwhile();
+      lock.lock();
+    }
   }
 };
 
@@ -159,16 +164,17 @@ class Team {
   }
 };
 
-// work(0) on the calling thread and work(1) ... on as many helpers as there are, up to threads - 1. work must not throw.
-template <class Work>
-void together(int threads, Work work) {
+// work(0) on the calling thread and work(1) ... on as many helpers as there are, up to threads - 1; meanwhile() now and
+// then while the calling thread waits for them. Neither may throw.
+template <class Work, class Meanwhile>
+void together(int threads, Work work, Meanwhile meanwhile) {
   if (threads <= 1) return work(0);
   Team& team = Team::of_process();
   const std::vector<Helper*> helpers = team.take((std::size_t)threads - 1);
   int number = 0;
   for (Helper* h : helpers) h->ask([](void* w, int n) { (*static_cast<Work*>(w))(n); }, &work, ++number);
   work(0);
-  for (Helper* h : helpers) h->finish();
+  for (Helper* h : helpers) h->finish(meanwhile);
   team.give_back(helpers);
 }
 

@@ -249,6 +249,22 @@ def test_interruption():
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.usefixtures("ctrl_c")
+def test_interruption_of_parts_of_a_sum():
+    rng = np.random.default_rng(0)
+    params, x = rng.standard_normal((1, 301, 465)), rng.standard_normal((20_000, 300))
+    answer = kernel(rule("packed", 30, 3), "pencil", (params, x), "pullback", 2)
+    g = np.ones(len(x))
+    start = time.perf_counter()
+    answer.pullback(g)
+    whole = time.perf_counter() - start
+    threading.Timer(whole / 20, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        answer.pullback(g)
+    assert time.perf_counter() - start < 0.7 * whole
+
+
 @pytest.mark.slow
 @pytest.mark.skipif("EIGCORE_SLOW" not in os.environ, reason="needs 9 GiB; set EIGCORE_SLOW=1")
 def test_batches_beyond_two_to_the_31_elements():

@@ -33,3 +33,10 @@ def test_with_less_than_the_machine_has(isa):
         text=True,
     )
     assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_an_unknown_instruction_set_is_refused():
+    environment = os.environ | {"EIGCORE_NATIVE_ISA": "foo"}
+    command = [sys.executable, "-c", "import eigcore_native"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "ImportError: EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512." in done.stderr

@@ -41,6 +41,44 @@ for core in sorted(two) * 2:
     assert len(allowed) == 1 and allowed < two, (core, allowed)
 """
 
+DAEMON = """
+import threading
+import time
+import numpy as np
+from door import eigenpair
+
+m = np.random.default_rng(0).standard_normal((4096, 5, 5))
+inside = threading.Event()
+
+
+def work():
+    while True:
+        eigenpair(m, 2, threads=2)
+        inside.set()
+
+
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+inside.wait()
+"""
+
+MEMORY = """
+import numpy as np
+import eigcore_native as en
+
+
+def megabytes():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096 / 2**20
+
+
+m = np.random.default_rng(0).standard_normal((1, 1200, 1200))
+en.eigenpairs(m[:, :50, :50], 0, 1)
+before = megabytes()
+en.eigenpairs(m, 0, 1)
+assert megabytes() - before < 10, megabytes() - before
+"""
+
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_results_do_not_depend_on_the_number_of_threads(dtype):
@@ -64,6 +102,23 @@ def test_a_forked_child_makes_its_own_threads():
     command = [sys.executable, "-W", "ignore", "-c", FORK]
     done = subprocess.run(command, timeout=60, capture_output=True, text=True, cwd=HERE)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("script", [DAEMON, MEMORY], ids=["daemon", "memory"])
+def test_what_a_call_leaves(script):
+    """Python ends while daemon threads compute; large matrices leave no memory in the threads."""
+    if script is MEMORY and not os.path.exists("/proc/self/statm"):
+        pytest.skip("needs Linux")
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, cwd=HERE)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_numbers_of_threads():
+    m = np.zeros((4096, 5, 5))
+    np.testing.assert_array_equal(eigenpair(m, 2, threads=500)[0], 0)
+    with pytest.raises(ValueError, match="threads >= 0"):
+        eigenpair(m, 2, threads=-1)
 
 
 def test_a_helper_stays_off_the_core_of_its_caller():

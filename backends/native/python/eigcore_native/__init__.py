@@ -1,14 +1,17 @@
 """One eigenvalue of many small symmetric matrices, and what it is differentiated with.
 
 `kernel` is the door from NumPy; `eigcore_native.jax` is the same inside ``jax.jit``. ``threads=0``
-means the cores available to the process. Matrices with NaN or infinity give NaN and leave the
-others alone.
+means the cores available to the process, by its affinity and by the quota of its container.
+Matrices with NaN or infinity give NaN and leave the others alone.
 """
 
+from eigcore_native import _core, quota
 from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
 from eigcore_native.types import Answer
+
+_core.take_at_most(quota.cores() or 2**31 - 1)
 
 __version__ = "0.2.0"
 INTERFACE = 2
