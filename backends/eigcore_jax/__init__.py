@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NoReturn, final
 
@@ -24,19 +23,19 @@ from eigcore.plugin import (
     Ensemble,
     Layout,
     Matrices,
-    ModelStatic,
     Pencil,
     Places,
     Rule,
     Source,
     Want,
-    forward,
     hookimpl,
     values_of,
     window,
 )
 from eigcore_jax import host, solvers
 from eigcore_jax.layer import spectral_layer as spectral_layer
+from eigcore_jax.model import Apply as Apply
+from eigcore_jax.model import frozen
 from eigcore_jax.optimisers import spectral_clip as spectral_clip
 from eigcore_jax.optimisers import sven_step as sven_step
 
@@ -209,33 +208,16 @@ class JaxBackend(Backend):
         apply = Apply(model.static, dict(model.provenance))
         return [self.asarray(p) for p in model.params], apply
 
+    def program(self, model: Any) -> bytes:
+        params, apply = self.wrap(model)
+        return frozen(params, apply)
+
     def unwrap(self, obj: Any) -> tuple[Any, list[np.ndarray], dict[str, Any]] | None:
         pair = isinstance(obj, tuple) and len(obj) == 2
         if not pair or not isinstance(obj[1], Apply):
             return None
         params, apply = obj
         return apply.static, [self.to_numpy(p) for p in params], apply.provenance
-
-
-@dataclass(frozen=True)
-class Apply:
-    """The pure function of a model: apply(params, x) returns predictions (...), after the link.
-
-    With ``codes=True``, category columns of x hold codes instead of levels.
-
-    Parameters
-    ----------
-    static : ModelStatic
-        Everything but the parameters.
-    provenance : dict
-        Where the model comes from.
-    """
-
-    static: ModelStatic
-    provenance: dict[str, Any] = field(default_factory=dict, compare=False)
-
-    def __call__(self, params: Sequence[jax.Array], x: jax.Array, codes: bool = False) -> jax.Array:
-        return forward(self.static, params, x, "jax", codes)
 
 
 def _answer(want: Want, found: tuple[jax.Array, ...]) -> Answer:

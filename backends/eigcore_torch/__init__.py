@@ -27,6 +27,7 @@ from eigcore_torch import host, namespace, nodes
 from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
+from eigcore_torch.module import frozen
 from eigcore_torch.optimisers import SpectralClip as SpectralClip
 from eigcore_torch.optimisers import Sven as Sven
 from eigcore_torch.tensors import (
@@ -216,6 +217,9 @@ class TorchBackend(Backend):
 
     def wrap(self, model: Any) -> SpectralModule:
         return SpectralModule(model)
+
+    def program(self, model: Any) -> bytes:
+        return frozen(self.wrap(model))
 
     def unwrap(self, obj: Any) -> tuple[Any, list[np.ndarray], dict[str, Any]] | None:
         if not isinstance(obj, SpectralModule):

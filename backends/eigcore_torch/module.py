@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import torch
@@ -46,3 +47,24 @@ class SpectralModule(DescribedModule):
     def description(self) -> ModelStatic:
         """Return `static`."""
         return self.static
+
+
+class _Codes(torch.nn.Module):
+    """Predictions where category columns hold codes."""
+
+    def __init__(self, module: SpectralModule) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.module(x, codes=True)
+
+
+def frozen(module: SpectralModule) -> bytes:
+    """Return what `torch.export.save` writes: any number of rows, float64, codes for categories."""
+    x = torch.zeros(2, len(module.static.encoding.columns), dtype=torch.float64)
+    rows = {0: torch.export.Dim("rows")}
+    program = torch.export.export(_Codes(module), (x,), dynamic_shapes={"x": rows})
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue()

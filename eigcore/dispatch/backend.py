@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +15,7 @@ from eigcore.core.rules import Rule, matrix
 from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
-from eigcore.dispatch.parts import join
+from eigcore.dispatch.parts import join, places
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 2
@@ -219,9 +218,13 @@ class Backend(abc.ABC):
         """Return (static, params, provenance) of an object made by `wrap`; None for others."""
         return None
 
+    def program(self, model: Any) -> bytes:
+        """Return a frozen program of a model: cells (rows, columns), codes for categories."""
+        raise NotSupported(f'Backend "{self.name}" has no programs; use "torch" or "jax".')
+
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""
-        make = _places if self.is_concrete(like) else _places.__wrapped__
+        make = places if self.is_concrete(like) else places.__wrapped__
         return make(self, lay, like.dtype, like.device)
 
     def chunk(self, p: Array, entries: int) -> int:
@@ -285,15 +288,3 @@ def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) 
     if not backend.capabilities.autodiff:
         return rule.solve(backend, source, "values").values
     return backend.differentiable(rule)(source.assembled(backend))
-
-
-@lru_cache(maxsize=512)
-def _places(backend: Backend, lay: Layout, dtype: Any, device: Any) -> Places:
-    gather, gather_factor = lay.gather
-    scatter, scatter_factor = lay.scatter
-    return Places(
-        backend.asarray(gather, device=device),
-        backend.asarray(gather_factor, dtype=dtype, device=device),
-        backend.asarray(scatter, device=device),
-        backend.asarray(scatter_factor, dtype=dtype, device=device),
-    )

@@ -1,10 +1,12 @@
-"""Parts of results: a window of eigenpairs, and chunks of a batch put together."""
+"""Parts of backends: index arrays, a window of eigenpairs, chunks of a batch put together."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from eigcore.core.arrays import Namespace
+from eigcore.core.arrays import Library, Namespace, Places
+from eigcore.core.packing import Layout
 
 
 def window(solution: Any, lo: int, hi: int) -> Any:
@@ -22,3 +24,15 @@ def join(xp: Namespace, parts: list[Any], batch: tuple[int, ...]) -> Any:
         return tuple(join(xp, list(column), batch) for column in zip(*parts, strict=True))
     whole = xp.concat(parts, axis=0)
     return xp.reshape(whole, (*batch, *whole.shape[1:]))
+
+@lru_cache(maxsize=512)
+def places(backend: Library, lay: Layout, dtype: Any, device: Any) -> Places:
+    """Return the index arrays of a layout on a device."""
+    gather, gather_factor = lay.gather
+    scatter, scatter_factor = lay.scatter
+    return Places(
+        backend.asarray(gather, device=device),
+        backend.asarray(gather_factor, dtype=dtype, device=device),
+        backend.asarray(scatter, device=device),
+        backend.asarray(scatter_factor, dtype=dtype, device=device),
+    )
