@@ -37,6 +37,7 @@ CAPTIONS = {
     "layers": "vectors to vectors",
     "cli": "the command eigcore",
     "report": "one page about a model",
+    "convert": "models for other worlds",
     "estimators": "scikit-learn",
     "plugin": "all that a backend may import",
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",
@@ -56,7 +57,7 @@ COLOURS = {
     ),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees", "calibration"),
-    "#fbe9e4": ("fit", "plots", "estimators", "report", "cli"),
+    "#fbe9e4": ("fit", "plots", "estimators", "report", "convert", "cli"),
     "#f0eaf6": ("layers", "plugin", "testing", "backends"),
 }
 ORDER = [
@@ -72,6 +73,7 @@ ORDER = [
     "cli",
     "estimators",
     "report",
+    "convert",
     "plugin",
 ]
 """Rooms on the same floor from left to right: those with a long arrow stand at an edge."""

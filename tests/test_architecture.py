@@ -43,7 +43,7 @@ ORDER = [
     {"calibration"},
     {"model"},
     {"fit", "layers", "plots"},
-    {"testing", "estimators", "plugin", "report"},
+    {"testing", "estimators", "plugin", "report", "convert"},
     {"cli"},
     {"__main__"},
 ]

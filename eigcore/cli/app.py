@@ -12,6 +12,7 @@ import typer
 
 import eigcore
 from eigcore.cli import backends, demo, show
+from eigcore.cli.convert import convert_command
 from eigcore.cli.describe import show_command
 from eigcore.cli.explain import explain_command
 from eigcore.cli.options import FLAGS, Json, has_flags, numbers
@@ -169,6 +170,7 @@ app.command("verify")(verify_command)
 app.command("explain")(explain_command)
 app.command("plot")(plot_command)
 app.command("report")(report_command)
+app.command("convert")(convert_command)
 app.command("spectrum")(spectrum_command)
 app.add_typer(backends.app, name="backends")
 

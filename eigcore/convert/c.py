@@ -38,7 +38,7 @@ def source(model: SpectralModel, name: str, about: str) -> str:
     ----------
     model : SpectralModel
     name : str
-        The name of the prediction function, and the beginning of all others.
+        What the names of all functions begin with: name_predict, name_decision, name_code.
     about : str
         What the first line says.
 
@@ -48,7 +48,7 @@ def source(model: SpectralModel, name: str, about: str) -> str:
         If name is no name of C.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        wanted = "letters, digits and _, a letter first, as the name of the C function"
+        wanted = "letters, digits and _, a letter first: functions of C are named after it"
         raise InvalidOption("output", name, wanted, "model.c", f"has the name {name!r}")
     encoding, static = model.encoding, model.static
     columns = enumerate(zip(encoding.names, encoding.columns, strict=True))

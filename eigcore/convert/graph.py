@@ -73,7 +73,9 @@ class Graph:
         """Return the value, or the nearer end."""
         return self.where(value < low, low, self.where(value < high, value, high))
 
-    def repeat(self, times: int, start: Value, step: Callable[[Graph, Value, Value], Value]) -> Value:
+    def repeat(
+        self, times: int, start: Value, step: Callable[[Graph, Value, Value], Value]
+    ) -> Value:
         """Return step(graph, i, value), taken `times` times from i = 0."""
         helper, double = onnx().helper, onnx().TensorProto.DOUBLE
         body = Graph(f"{self.prefix}{self._name()}_")

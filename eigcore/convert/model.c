@@ -197,7 +197,7 @@ int ${name}_decision(const double *row, double *out) {
 }
 
 /* The predictions (OUTPUTS). Returns 0, or 1 + the place of the column whose cell is refused; then they are NAN. */
-int $name(const double *row, double *out) {
+int ${name}_predict(const double *row, double *out) {
   const int refused = ${name}_decision(row, out);
   if (refused) return refused;
 $link
@@ -223,7 +223,7 @@ int main(void) {
   for (;;) {
     for (int j = 0; j < COLUMNS; ++j)
       if (scanf("%lf%*[ ,;]", &row[j]) != 1) return j ? 1 : 0;
-    $name(row, out);
+    ${name}_predict(row, out);
     for (int i = 0; i < OUTPUTS; ++i) printf("%.17g%c", out[i], i + 1 < OUTPUTS ? ' ' : '\n');
   }
 }

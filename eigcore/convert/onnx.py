@@ -86,7 +86,9 @@ def _encoded(graph: Graph, encoding: Encoding, cells: Value) -> tuple[Value, Val
         same = graph("Cast", graph("Equal", known, row["origin"]), to=onnx().TensorProto.DOUBLE)
         out = graph.where(graph.constant(row["form"] == LEVEL, np.bool_), same, out)
     if (row["form"] == HAT).any():
-        out = graph.where(graph.constant(row["form"] == HAT, np.bool_), _hats(graph, known, row), out)
+        out = graph.where(
+            graph.constant(row["form"] == HAT, np.bool_), _hats(graph, known, row), out
+        )
     out = graph.where(missing, row["fill"], out)
     wrong = _refusals(graph, encoding, columns, out)
     return graph.where(graph("IsNaN", out), 0.0, out), wrong
@@ -127,7 +129,9 @@ def _values(
     matrices = np.concatenate(whole).transpose(1, 0, 2).reshape(terms_of(params) + 1, -1)
     flat = terms @ matrices[1:] + matrices[0]
     a = graph("Reshape", flat, graph.shape(-1, members * outputs, d, d))
-    found = _phi(graph, [spec.phi for spec in specs for _ in range(outputs)], _eigenvalues(graph, a, d))
+    found = _phi(
+        graph, [spec.phi for spec in specs for _ in range(outputs)], _eigenvalues(graph, a, d)
+    )
     return graph("Reshape", found, graph.shape(-1, members, outputs))
 
 

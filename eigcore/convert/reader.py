@@ -1,8 +1,9 @@
-"""Predict with an eigcore model file; needs NumPy alone. Documented in docs/model-file.md.
+"""Predict with an eigcore model file (docs/model-file.md); needs NumPy alone.
 
-    python reader.py model.eig < rows.csv        rows of numbers, codes for categories
+Rows of numbers, codes for categories::
 
-"""  # noqa: D400
+    python reader.py model.eig < rows.csv
+"""
 
 import json
 import sys
@@ -26,7 +27,8 @@ def terms(column, t):
     kind, known = column["kind"], ~np.isnan(t)
     x = np.where(known, t, 0.0)[:, None]
     if kind == "linear":
-        found = (np.clip(x, *column.get("limits", (None, None))) - column["center"]) / column["scale"]
+        inside = np.clip(x, *column.get("limits", (None, None)))
+        found = (inside - column["center"]) / column["scale"]
     elif kind == "categories":
         found = 1.0 * (x == np.arange(len(column["levels"])))
     elif kind == "periodic":
@@ -61,8 +63,10 @@ def matrices(packed, d):
 def phi(spec, lam):
     """Return the functional of eigenvalues (..., d) in ascending order."""
     d, kind, index = spec["dim"], spec["functional"], spec["index"]
+    named = {"middle": d // 2, "convex": d - 1, "concave": 0}
+    k = named[index] if index in named else index % d
     if kind == "kth":
-        return lam[..., {"middle": d // 2, "convex": d - 1, "concave": 0}.get(index, index)]
+        return lam[..., k]
     if kind == "softmax":
         top, t = lam[..., -1], spec["t"]
         return top + t * np.log(np.exp((lam - top[..., None]) / t).sum(-1))
@@ -70,7 +74,21 @@ def phi(spec, lam):
         return lam @ np.array(spec["weights"])
     if kind in ("top_sum", "bottom_sum"):
         return (lam[..., d - spec["r"] :] if kind == "top_sum" else lam[..., : spec["r"]]).sum(-1)
-    raise ValueError(f"This reader does not know the functional {kind!r}; eigcore does.")
+    alpha = spec["alpha"]
+    q, p = maximiser(lam, k, alpha, d - k), maximiser(lam, k, alpha, d - k - 1)
+    return ((q - p) * (lam - alpha / 2 * (q + p))).sum(-1) + alpha / 2
+
+
+def maximiser(lam, k, alpha, r):
+    """Return q in [0, 1]^d of sum r that maximises <q, lam> - alpha / 2 |q|^2."""
+    u = np.clip(lam - lam[..., k : k + 1], -alpha, alpha) / alpha
+    nu = np.sort(np.concatenate([-u, 1 - u], -1), -1)
+    sums = np.clip(u[..., None, :] + nu[..., :, None], 0, 1).sum(-1)
+    at = np.maximum((sums <= r).sum(-1, keepdims=True) - 1, 0)
+    to = np.minimum(at + 1, nu.shape[-1] - 1)
+    (a, b), (low, high) = ([np.take_along_axis(v, i, -1) for i in (at, to)] for v in (sums, nu))
+    rise = np.where(b > a, b - a, np.inf)
+    return np.clip(u + low + (high - low) * np.clip((r - a) / rise, 0, 1), 0, 1)
 
 
 def decision(model, members, X):

@@ -25,6 +25,7 @@ def join(xp: Namespace, parts: list[Any], batch: tuple[int, ...]) -> Any:
     whole = xp.concat(parts, axis=0)
     return xp.reshape(whole, (*batch, *whole.shape[1:]))
 
+
 @lru_cache(maxsize=512)
 def places(backend: Library, lay: Layout, dtype: Any, device: Any) -> Places:
     """Return the index arrays of a layout on a device."""
