@@ -13,7 +13,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures release-check clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -103,6 +103,10 @@ $(DEV)/installed: pyproject.toml
 $(DEV)/native: $(DEV)/installed $(NATIVE_SOURCES)
 	CMAKE_BUILD_PARALLEL_LEVEL=2 $(DEV)/bin/python -m pip install --quiet --no-deps ./$(NATIVE)
 	touch $@
+
+# distributions, in empty environments
+release-check:
+	.ci/release-check
 
 clean:
 	rm -rf $(DEMO) $(DEV) .venv-scikit-rmt $(NATIVE)/build $(NATIVE)/build-sanitize
