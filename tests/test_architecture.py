@@ -37,7 +37,7 @@ ORDER = [
     {"core"},
     {"dispatch"},
     {"api", "operators", "rmt"},
-    {"encoding", "lowrank", "spectra"},
+    {"encoding", "lowrank", "spectra", "dynamics", "graph"},
     {"portable"},
     {"guarantees"},
     {"calibration"},
