@@ -109,8 +109,8 @@ def perturb_then_diagonalise(
         )
     norm = float(np.linalg.norm(host, 2))
     share = float(np.linalg.norm(E, 2)) / norm if norm > 0 else 0.0
-    parts = (complex_like(a, A) for a in (lam, V, np.linalg.inv(V)))
-    return Diagonalised(*parts, returned(E, A), condition, share)
+    lam, W, inverse = (complex_like(a, A) for a in (lam, V, np.linalg.inv(V)))
+    return Diagonalised(lam, W, inverse, returned(E, A), condition, share)
 
 
 def transfer(

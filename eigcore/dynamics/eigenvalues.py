@@ -107,8 +107,8 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
     -------
     (..., n) array, complex
         By decreasing modulus, of conjugate pairs the one above the real axis first. Differentiable
-        once in torch and JAX; the derivative is NaN where an eigenvalue is not simple to working
-        precision, as in `Eigen`.
+        once in torch and JAX. The change along a direction is NaN for eigenvalues that are not
+        simple to working precision, as in `Eigen`; a gradient is NaN if one of them is not.
 
     Raises
     ------
