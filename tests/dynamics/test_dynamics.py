@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from arrays import BACKENDS, KINDS, host, jnp, name_of, on, torch
 
 import eigcore
-from arrays import BACKENDS, KINDS, host, jnp, name_of, on, torch
 from eigcore.dynamics import (
     banded,
     dmd,
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:Deprecation
 JORDAN = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
 
 
-@pytest.fixture(scope="module")
-def A():
+@pytest.fixture(name="A", scope="module")
+def square():
     return np.random.default_rng(0).normal(size=(5, 5))
 
 
