@@ -1,4 +1,7 @@
-"""Draw the pictures of docs/dynamics.md and docs/graph.md: python docs/spectra_pictures.py"""
+"""Draw the pictures of docs/dynamics.md and docs/graph.md.
+
+Type: python docs/spectra_pictures.py
+"""
 
 from __future__ import annotations
 

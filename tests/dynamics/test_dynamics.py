@@ -111,6 +111,8 @@ def test_a_defective_matrix_has_no_derivative_where_it_is_defective():
     eigenvalues(T).real[0].backward()
     assert np.isnan(T.grad.numpy()).all()  # 0 · NaN: the two others are in the sum
     assert not eig(np.eye(3)).simple.any()
+    nilpotent = eig(np.array([[0.0, 1.0], [0.0, 0.0]]))
+    assert np.isnan(nilpotent.derivative(np.eye(2))).all()
 
 
 @pytest.mark.parametrize("call", [eig, eigenvalues, perturb_then_diagonalise, pseudospectrum])
