@@ -170,11 +170,11 @@ def transfer(
 def _descended(A: np.ndarray, E: np.ndarray, size: float) -> np.ndarray:
     """Return E with ‖E‖₂ ≤ size and a smaller sum of condition numbers, by projected gradients."""
     step = 0.25 * size * len(A) ** 0.5
-    value, slope = _conditions(A + E)
+    value, slope = conditions(A + E)
     for _ in range(STEPS):
         moved = E - step * slope / np.linalg.norm(slope)
         moved = spectral_map(moved, "clip", c=size)
-        found, turned = _conditions(A + moved)
+        found, turned = conditions(A + moved)
         if found < value:
             E, value, slope, step = moved, found, turned, 1.3 * step
         elif step > 1e-6 * size:
@@ -184,7 +184,7 @@ def _descended(A: np.ndarray, E: np.ndarray, size: float) -> np.ndarray:
     return E
 
 
-def _conditions(A: np.ndarray) -> tuple[float, np.ndarray]:
+def conditions(A: np.ndarray) -> tuple[float, np.ndarray]:
     """Return Σ κ_i and its gradient, for unit eigenvectors X and Yᴴ = X⁻¹: κ_i² = (YᴴY)_ii.
 
     Along E, dX = X C and dYᴴ = −C Yᴴ with C_ij = (Yᴴ E X)_ij/(λ_j − λ_i), so that

@@ -16,6 +16,7 @@ from eigcore.dynamics import (
     pseudospectrum,
     transfer,
 )
+from eigcore.dynamics.diagonal import conditions
 from eigcore.errors import InvalidInput, NonFiniteInput, NotDifferentiable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
@@ -159,6 +160,14 @@ def test_a_small_perturbation_makes_eigenvectors_well_conditioned(robust):
         perturb_then_diagonalise(A, relative=-1)
 
 
+def test_the_gradient_of_the_sum_of_condition_numbers(A):
+    E, step = np.random.default_rng(1).normal(size=(5, 5)), 1e-6
+    value, slope = conditions(A)
+    assert value == pytest.approx(eig(A).condition.sum())
+    ends = [conditions(A + sign * step * E)[0] for sign in (1, -1)]
+    assert (ends[0] - ends[1]) / (2 * step) == pytest.approx((slope * E).sum(), rel=1e-6)
+
+
 def test_diagonal_forms_come_back_in_the_library_of_the_matrix():
     found = perturb_then_diagonalise(torch.tensor(hippo(4).A), optimise=False)
     other = perturb_then_diagonalise(jnp.asarray(hippo(4).A), optimise=False)
@@ -177,6 +186,11 @@ def test_the_transfer_function_moves_less_than_the_bounds(n):
     exact = transfer(A, B, C, s)
     assert exact[3] == pytest.approx(C @ np.linalg.solve(s[3] * np.eye(n) - A, B))
     G, bound = transfer(near, B, C, s, near=A)
+    whole = A + near.perturbation
+    assert abs(G - transfer(whole, B, C, s)).max() < 1e-10
+    first, second = (np.linalg.inv(s[3] * np.eye(n) - M) for M in (A, whole))
+    product = np.linalg.norm(C @ first) * size * np.linalg.norm(second @ B)
+    assert bound[3] == pytest.approx(product, rel=1e-6)
     moved = abs(G - exact)
     assert (moved <= bound).all()
     assert bound.max() <= 2 * size / (1 - 2 * size)
