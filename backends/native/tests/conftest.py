@@ -1,5 +1,9 @@
 import os
 
+os.environ.setdefault(
+    "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
+)  # compiled code should be right, not fast
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core; threads that wait would spin
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
