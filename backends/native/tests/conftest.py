@@ -1,8 +1,7 @@
 import os
 
-os.environ.setdefault(
-    "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
-)  # compiled code should be right, not fast
+# compiled code should be right, not fast
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core; threads that wait would spin
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
