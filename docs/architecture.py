@@ -6,6 +6,7 @@ Rooms, modules and arrows are read from the code. Type: make picture
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import textwrap
 from pathlib import Path
@@ -104,6 +105,7 @@ def rooms() -> dict[str, list[Path]]:
     return found | {"backends": sorted(files)}
 
 
+@functools.cache
 def imports() -> dict[str, set[str]]:
     """Room -> rooms that it imports, at the top of a file or inside a function."""
     code = (ROOT / "eigcore" / "__init__.py").read_text()
