@@ -100,10 +100,8 @@ class SampleCovariance(EquationLaw):
         for curve in self.curves:
             here = (np.imag(z) == 0) & (np.real(z) > curve.lo) & (np.real(z) < curve.hi)
             if here.any():
-                w, close = curve.nearby(np.real(z)[here])
-                d[here] = w / z[here] - 1.0
-                close = np.flatnonzero(here)[close]
-                d[close] = self.solved(z[close], d[close], promised=1e-8)
+                near = curve.nearby(np.real(z)[here])
+                d[here] = self.solved(z[here], near / z[here] - 1.0, promised=1e-8)
         left = np.isnan(d)
         if left.any():
             d[left] = super().started(z[left], promised)

@@ -121,21 +121,23 @@ class Curve:
         self.ends = (self._refined(start), end)
         self.lo, self.hi = self._place(np.array(self.ends), np.zeros(2))
 
-    def nearby(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return w(x + i0) for x (k,) inside the interval, and where it is only close: indices."""
+    def nearby(self, x: np.ndarray) -> np.ndarray:
+        """Return w close to w(x + i0), for x (k,) inside the interval."""
         angle, w = self._points
         u, v = CubicSpline(angle, np.stack((np.real(w), np.imag(w)), axis=-1))(self._angle(x)).T
         w = u + 1j * np.maximum(v, 1e-12 * np.abs(u))
         # near 0 the map is a parabola, with its top or bottom at the start
-        parabola = self.ends[0] + 1j * np.sqrt((x - self.lo) / (self.c * (1 / self.t).mean()))
-        w = np.where(np.abs(parabola) < 0.1 * self.t.min(), parabola, w)
+        parabola = self.ends[0] + 1j * np.sqrt(
+            np.maximum(x - self.lo, 0.0) / (self.c * (1 / self.t).mean())
+        )
+        central = np.abs(parabola) < 0.1 * self.t.min()
+        w = np.where(central, parabola, w)
         lost = self._improve(w, x, np.arange(len(x)))
+        lost = lost[~central[lost]]
         if len(lost):
-            other, near = self._bracketed(x[lost]), w[lost]
-            self._improve(other, x[lost], np.arange(len(lost)))
-            gaps = [np.abs(self._map(each)[0] - x[lost]) for each in (other, near)]
-            w[lost] = np.where(gaps[0] < gaps[1], other, near)
-        return w, lost
+            w[lost] = self._bracketed(x[lost])
+            self._improve(w, x, lost)
+        return w
 
     def _improve(self, w: np.ndarray, x: np.ndarray, active: np.ndarray) -> np.ndarray:
         """Move w towards w(x + i0) by Newton's method, in place; return those still on the way."""
