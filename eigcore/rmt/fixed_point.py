@@ -135,12 +135,12 @@ class _Solver:
         self.backend, self.xp = backend, backend.xp
         self.step = lambda d: step(d, *fixed)
         self.slope = slope and (lambda d: slope(d, *fixed))
-        self.system, self.inside = system, inside
+        self.system, self.inside, self.largest = system, inside, LARGEST
 
     def solve(self, d: Array, tol: float, promised: float, most: int, what: str) -> Array:
         """Return the solution from an initial δ, or raise."""
-        self.largest = LARGEST * (1.0 + self._largest(self.xp.abs(d)))
         self._check(image := self.step(d))
+        self.largest = LARGEST * (1.0 + self._largest(self.xp.abs(d)))
         left = self.residual(d, image)
         best, since = float("inf"), 0
         for _ in range(most):
