@@ -30,7 +30,8 @@ class Operator:
     like : array of the backend, any shape
         Vectors get its dtype and device.
     products : function
-        (m, P) array of row vectors -> (m, P) array, row i is H times vector i.
+        (m, P) array of row vectors -> (m, P) array, row i is H times vector i. The result is a new
+        array: Lanczos writes into it.
     """
 
     size: int
@@ -96,7 +97,7 @@ def operator(a: Any, size: int | None = None, backend: str | Backend | None = No
     if isinstance(a, scipy.sparse.linalg.LinearOperator):
         _check_square(a.shape)
         like = np.zeros(0, "float32" if a.dtype == np.float32 else "float64")
-        made = Operator(a.shape[0], get_backend("numpy"), like, lambda v: a.matmat(v.T).T)
+        made = Operator(a.shape[0], get_backend("numpy"), like, lambda v: np.array(a.matmat(v.T).T))
         return _symmetric(made)
     if callable(a):
         return _function(a, size, get_backend(backend))
