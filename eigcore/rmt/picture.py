@@ -96,12 +96,11 @@ def told(found: Any) -> str:
     lines.append(f"Outliers at level {found.level:g}: {listed or 'none'}{more}")
     if len(found.spikes()):
         lines.append("Spikes predicted: " + ", ".join(f"{x:.6g}" for x in found.spikes()))
-    bulk = found.bulk
     lines.append(
-        "Bulk: not tested; the law's population was fitted to it, or its fluctuation is not known"
-        if bulk is None
-        else f"Bulk: p-value of the linear statistics {bulk.p_value:.3g}"
-        + "".join(f"; {name} {z:+.2f} standard deviations" for name, z in bulk.z.items())
+        f"Bulk: not tested; {found.untested}"
+        if found.bulk is None
+        else f"Bulk: p-value of the linear statistics {found.bulk.told}"
+        + "".join(f"; {name} {z:+.2f} standard deviations" for name, z in found.bulk.z.items())
     )
     lines.append(f"Distance of the distribution functions {found.distance:.3g}")
     return "\n".join(lines)
