@@ -1,4 +1,4 @@
-"""The test of a bulk: do Σ λᵢ, Σ λᵢ² and Σ log λᵢ lie where the law puts them?
+"""The test of a bulk: whether Σ λᵢ, Σ λᵢ² and Σ log λᵢ lie where the law puts them.
 
 Their limit is Gaussian (`fluctuations`), but the part of Σ log λᵢ that the other two do not explain
 has heavier tails in small matrices. There the p-value comes from simulated matrices.
@@ -59,7 +59,7 @@ def tested(found: Any) -> Bulk | str:
         return "its fluctuation is known for correlation matrices of independent columns only"
     out, order = np.array([each.value for each in found.outliers]), len(found.eigenvalues)
     # k large eigenvalues leave (p − k)(n − k)/n for Σ λᵢ; k²/n is of second order
-    if len(out) ** 2 * np.sqrt(model.c / 2) / order > SHARE:
+    if 2 * len(out) > order or len(out) ** 2 * np.sqrt(model.c / 2) / order > SHARE:
         return f"{len(out)} outliers among {order} eigenvalues leave no bulk of this law"
     return _tested(found, model, out)
 

@@ -124,6 +124,14 @@ def fit_law(
             f"The smallest eigenvalue is {values[0]:.3g}; expected none below 0 in a covariance. "
             'Write family="semicircle" for a symmetric matrix.'
         )
+    low, high = np.quantile(values, [0.2, 0.8])
+    if values[-1] <= 0 if family != "semicircle" else low == high:
+        raise InvalidInput(
+            f"The eigenvalues between the quantiles 20 % and 80 % reach from {low:.6g} to "
+            f"{high:.6g}; expected {'different' if family == 'semicircle' else 'positive'} ones, "
+            "from which the law gets its scale. Type: eigcore.rmt.discrete(eigenvalues) for a law "
+            "without noise."
+        )
     return _judged(values, family, ratio, method, np.random.default_rng(seed))
 
 

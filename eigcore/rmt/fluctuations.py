@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.errors import NotSupported
+from eigcore.errors import InvalidInput, NotSupported
 from eigcore.rmt.classical import MarchenkoPastur
 from eigcore.rmt.covariance import SampleCovariance
+from eigcore.rmt.inputs import check_count
 from eigcore.rmt.law import Law
 
 Function = Callable[[Any], Any]
@@ -89,9 +90,17 @@ def linear_statistics(
 
     Raises
     ------
+    InvalidInput
+        Without a function, or with an order below 1.
     NotSupported
         If the law is no law of sample covariances.
     """
+    check_count("order", order, 1)
+    if not functions or not all(map(callable, functions)):
+        raise InvalidInput(
+            f"functions is {functions!r:.60}; expected functions of arrays, at least one. Write "
+            "functions=[numpy.log]."
+        )
     model, support = population_of(law), np.asarray(law.host.support())
     lo, hi = (0.0 if model.c >= 1 else float(support[0, 0])), float(support[-1, 1])
     z1, w1, z2, w2 = _contours(lo, hi)

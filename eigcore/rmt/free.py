@@ -225,7 +225,7 @@ def free_product(a: Law, b: Law) -> FreeProduct:
             )
         if law.host._hull()[1] == 0:
             raise InvalidInput(
-                f"The {law.name} has no eigenvalue but 0, and so has the product; expected positive "
-                "ones. Type: eigcore.rmt.discrete([0.0])"
+                f"The {law.name} has no eigenvalue but 0, and so has the product; expected "
+                "positive ones. Type: eigcore.rmt.discrete([0.0])"
             )
     return FreeProduct(a, b)
