@@ -19,6 +19,9 @@ from eigcore.rmt.empirical import distance, on_numpy
 from eigcore.rmt.law import Law
 
 FAMILIES = ("marchenko_pastur", "sample_covariance", "semicircle")
+_NAMES = dict(
+    zip(FAMILIES, ("Marchenko–Pastur law", "Sample covariance law", "Semicircle law"), strict=True)
+)
 METHODS = ("inversion", "moments")
 DRAWS, LARGEST, GRID = 9, 400, 80
 """Matrices drawn to judge a fit, their largest order, and places of a fitted population."""
@@ -67,7 +70,7 @@ class Fit:
         )
         ratio = "" if np.isnan(self.ratio) else f", ratio p/n {self.ratio:.4g}"
         return (
-            f"{self.family}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; of "
+            f"{_NAMES[self.family]}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; of "
             f"matrices drawn from this law {low:.2g} to {high:.2g}: {verdict}."
         )
 

@@ -180,6 +180,16 @@ def test_a_p_value_that_no_simulation_reaches_is_a_bound():
     assert "statistics at most 0.00025" in str(found)
 
 
+def test_a_picture_names_outliers_that_have_room():
+    pytest.importorskip("matplotlib").use("Agg")
+    values = np.append(drawn(36, 288, 1), [0.01, 0.011, 0.012, 5.0, 60.0, 300.0])
+    axes = overlay(values, marchenko_pastur(0.125)).plot()
+    texts = [each.get_text() for each in axes.texts]
+    assert [text for text in texts if text] == ["5", "0.012", "beyond: 300, 60"]
+    assert axes.get_xlim()[1] < 10
+    axes.figure.clear()
+
+
 @pytest.mark.parametrize(
     "call",
     [
