@@ -70,8 +70,8 @@ class Fit:
         )
         ratio = "" if np.isnan(self.ratio) else f", ratio p/n {self.ratio:.4g}"
         return (
-            f"{_NAMES[self.family]}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; of "
-            f"matrices drawn from this law {low:.2g} to {high:.2g}: {verdict}."
+            f"{_NAMES[self.family]}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; "
+            f"of matrices drawn from this law {low:.2g} to {high:.2g}: {verdict}."
         )
 
 
