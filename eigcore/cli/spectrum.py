@@ -31,7 +31,8 @@ def spectrum_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="Matrix with samples as rows, all columns of numbers: .csv, .parquet, .arrow, .npy or .safetensors; or "
+            help="Matrix with samples as rows: all columns of numbers of a .csv, .parquet, .arrow, "
+            ".npy or .safetensors file; or "
             "module:function, which returns an array, a model, an operator or (loss, parameters)."
         ),
     ],

@@ -202,7 +202,7 @@ class Law(abc.ABC):
         flat = xp.reshape(x, (-1,))
         inside = self.inside(on_host(self.backend, flat))
         if not inside.any():
-            return 0.0 * x + 0.0  # not −0
+            return 0.0 * x + 0.0
         chosen = self.backend.asarray(np.flatnonzero(inside))
         m = xp.imag(self._boundary(xp.take(flat, chosen, axis=0))) / math.pi
         back = self.backend.asarray(np.maximum(np.cumsum(inside) - 1, 0))
@@ -245,11 +245,10 @@ class Law(abc.ABC):
             )
         check_bounded(self.name, self._hull(), "quantile")
         lo, hi = (np.full(asked.shape, end) for end in self._hull())
-        lo = np.where(asked == 1, hi, lo)
         hi = np.where(self.host.cdf(lo) >= asked - 1e-13, lo, hi)
         for _ in range(70):
             middle = 0.5 * (lo + hi)
-            enough = self.host.cdf(middle) >= asked - 1e-13
+            enough = (self.host.cdf(middle) >= asked - 1e-13) & (asked < 1)
             lo, hi = np.where(enough, lo, middle), np.where(enough, middle, hi)
         x = self.backend.asarray(hi)
         if not self.backend.capabilities.autodiff:
