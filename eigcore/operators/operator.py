@@ -93,6 +93,8 @@ def operator(a: Any, size: int | None = None, backend: str | Backend | None = No
     if isinstance(a, Operator):
         return a
     if scipy.sparse.issparse(a):
+        if a.dtype.kind == "c":
+            raise _complex()
         return _sparse(a)
     if isinstance(a, scipy.sparse.linalg.LinearOperator):
         _check_square(a.shape)
@@ -140,6 +142,8 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
 
 def _floating(backend: Backend, a: Any) -> Array:
     a = backend.asarray(a)
+    if "complex" in backend.dtype_name(a):
+        raise _complex()
     return a if backend.dtype_name(a) in _DTYPES else backend.asarray(a, dtype="float64")
 
 
@@ -180,6 +184,11 @@ def _function(function: Callable[[Array], Array], size: int | None, backend: Bac
 
     def products(vectors: Array) -> Array:
         rows = [function(vectors[row, :]) for row in range(vectors.shape[0])]
+        if (found := {tuple(np.shape(row)) for row in rows}) - {(size,), (1, size), (size, 1)}:
+            raise InvalidInput(
+                f"The function returned an array of shape {found.pop()}; expected ({size},), as "
+                "its argument. Check size."
+            )
         return xp.concat([xp.reshape(row, (1, size)) for row in rows], axis=0)
 
     return _symmetric(Operator(size, backend, backend.asarray(np.zeros(0)), products))
@@ -207,6 +216,13 @@ def _check_square(shape: Any) -> None:
             f"The matrix has shape {tuple(shape)}; expected (P, P). Type gram(X) for XᵀX/n of a "
             "table X (n, P)."
         )
+
+
+def _complex() -> InvalidInput:
+    return InvalidInput(
+        "The matrix is complex; expected a real symmetric one. Type M.real if its imaginary part "
+        "is 0."
+    )
 
 
 def _asymmetric() -> InvalidInput:

@@ -147,7 +147,11 @@ class Discrete(Law):
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`."""
         values, weights = self.parameters
-        return [(values[j], weights[j]) for j in range(values.shape[0])]
+        masses: dict[float, tuple[Array, Array]] = {}
+        for j, place in enumerate(self.host.parameters[0].tolist()):
+            known, mass = masses.get(place, (values[j], 0.0))
+            masses[place] = known, mass + weights[j]
+        return list(masses.values())
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         values, weights = self.parameters

@@ -124,6 +124,11 @@ class SampleCovariance(EquationLaw):
         cube = 1.0 + c * self.backend.xp.mean((t / (w - t)) ** 3, axis=-1)
         return self.support()[-1, 1], w * (cube ** (1 / 3)) * n ** (-2 / 3)
 
+    def __repr__(self) -> str:
+        own, found = self.host.parameters[0], super().__repr__()
+        white = own.min() == own.max()
+        return found.replace(self.name, "scaled Marchenko–Pastur law") if white else found
+
     def _order(self, n: int) -> int:
         return max(1, round(float(self.host.parameters[1]) * n))
 

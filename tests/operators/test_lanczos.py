@@ -240,3 +240,17 @@ def test_products_that_turn_nan_are_told():
     H = operator(lambda v: product(v) * np.arange(5), size=5)
     with pytest.raises(NonFiniteInput, match="Product 2 with the operator"):
         lanczos(H, np.ones((1, 5)), 5)
+
+
+def test_a_plain_array_is_an_operator():
+    assert extreme_eigenvalues(np.diag([1.0, 2.0, 5.0]), 1).values == pytest.approx([5.0])
+    found = spectral_density(np.diag([-1.0, 2.0, 5.0]), 3, 4)
+    assert found.moments(1).value == pytest.approx([2.0])
+    for call, said in (
+        (lambda: found.density(1.0, -1), "positive width"),
+        (lambda: found.density(1.0, 0), "positive width"),
+        (lambda: found.density(np.nan), "holds NaN"),
+        (lambda: found.trace(np.log), "not finite at eigenvalues from -1"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            call()
