@@ -11,7 +11,7 @@ import typer
 from eigcore.cli import show
 from eigcore.cli.options import Json
 from eigcore.errors import InvalidInput
-from eigcore.guarantees import box_checker, checker
+from eigcore.guarantees import checker
 from eigcore.guarantees.proof import Proof, prove
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder
@@ -67,7 +67,7 @@ def verify_command(
     Example: `eigcore verify cars.eig cars.proof.json`
     """
     try:
-        checker.main(model, proof, box_checker.CLAIMS)
+        checker.main(model, proof)
     except SystemExit as exc:
         typer.echo(exc.code, err=True)
         raise typer.Exit(1) from exc

@@ -69,7 +69,7 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 
 def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:
     """Return a function for the exact slopes of part j, the same for all members; computed once."""
-    return cache(lambda: members[0].exact().slopes(j))
+    return cache(lambda: members[0].exact().parts[j].changes)
 
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,5 +79,4 @@ def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _exact(m: MemberSlopes, factors: dict[int, Any], output: int, sign: int) -> bool:
     """Whether sign · Σ factor · A_row ⪰ 0 for the stored matrices of an output."""
-    found = list(m.exact().members[m.number].matrices(factors))
-    return checker.semidefinite(found[output], sign)
+    return checker.ordered(m.exact().members[m.number].matrix(output, factors), 0, -sign)

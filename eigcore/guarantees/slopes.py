@@ -116,7 +116,7 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
 
     @cache
     def exact() -> checker.Model:
-        return checker.Model(static.to_dict(), [p.ravel().tolist() for _, p in model.members])
+        return checker.Model(model.to_bytes())
 
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)
