@@ -22,7 +22,8 @@ def check_complete(x: Any, radius: Any, lower: Any, upper: Any, method: str) -> 
     if ends and (x is None or radius is not None):
         raise InvalidInput(
             f"{method} got ends {'without x' if x is None else 'beside radius'}. Expected rows, "
-            f"and either ends or a radius. Write model.{method}(x=..., lower={{...}}, upper={{...}})."
+            "and either ends or a radius. Write "
+            f"model.{method}(x=..., lower={{...}}, upper={{...}})."
         )
     if x is not None and radius is None and not ends:
         raise InvalidInput(

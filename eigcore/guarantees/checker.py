@@ -45,12 +45,12 @@ def ordered(M, R, side=1, spare=0, bits=80):
         for i in live:
             for j in live:
                 A[i, j] -= A[i, p] * A[p, j] // (A[p, p] or 1)
-    return left >= 0 or (bits < 3000 and ordered(M, R, side, spare, 6 * bits))
+    return left >= 0 or (bits < 2000 and ordered(M, R, side, spare, 6 * bits))
 
 
 def turn(before, after):
-    """Return after − before, for {row: factor}."""
-    return {row: after.get(row, 0) - before.get(row, 0) for row in {**before, **after}}
+    """Return after − before, for {row: factor}, without zeros."""
+    return {r: f for r in before | after if (f := after.get(r, 0) - before.get(r, 0))}
 
 
 class Part:
@@ -63,7 +63,7 @@ class Part:
             self.levels, self.end = [*map(str, c["levels"]), NEVER_SEEN], first + len(c["levels"])
             self.at = [*({row: 1} for row in range(first, self.end)), {}]
             rows = [*self.at, *[{self.end: 1}] * self.missing]
-            self.changes = [turn(b, a) for i, a in enumerate(rows) for b in rows[:i]]
+            self.changes = lambda: [turn(b, a) for i, a in enumerate(rows) for b in rows[:i]]
             return
         k, left, right = [*map(Fraction, c.get("knots") or c.get("limits") or (0, 1))], {}, {}
         if self.kind == "linear":
@@ -83,7 +83,7 @@ class Part:
         inner = [{row: f / (b - a) for row, f in step} for step, a, b in zip(steps, k, k[1:])]
         self.knots, self.slopes = k, [left, *inner, right]
         self.end = first + len({row for each in [*self.at, *self.slopes] for row in each})
-        self.changes = inner if self.kind == "periodic" or left == inner[0] else self.slopes
+        self.changes = lambda: inner if self.kind == "periodic" or left == inner[0] else self.slopes
 
     def span(self, box):
         """Return the lowest and highest value in a box of cells or [low, high]; None if missing."""
@@ -197,7 +197,7 @@ class Model:
         require(levels == bool(self.parts[self.names.index(name)].levels), "of another kind")
         for part in (each for each in self.parts if name in each.own):
             weight, found = part.own[name][0], []
-            for o, E in ((o, E) for o in range(self.outputs) for E in part.changes):
+            for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
                     low, high = map(Fraction, next(witness))
@@ -216,7 +216,7 @@ class Model:
         require(wanted <= set(self.names), "there are no such columns")
         for part in (each for each in self.parts if wanted & set(each.own)):
             require(not part.levels, "a column of another kind")
-            slopes = part.changes + part.changes[:1] * (part.kind == "periodic")
+            slopes = part.changes() + part.changes()[: int(part.kind == "periodic")]
             for member in self.members:
                 able = getattr(member, name) and (member.increasing or len(slopes) == 1)
                 require(able, f"a functional does not guarantee {name}")

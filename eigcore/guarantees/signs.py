@@ -69,7 +69,7 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 
 def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:
     """Return a function for the exact slopes of part j, the same for all members; computed once."""
-    return cache(lambda: members[0].exact().parts[j].changes)
+    return cache(lambda: members[0].exact().parts[j].changes())
 
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ def changes(exact: checker.Model, column: str) -> list[list[float]]:
     found = []
     for part in (each for each in exact.parts if column in each.own):
         for output in range(exact.outputs):
-            for factors in part.changes:
+            for factors in part.changes():
                 found += [_ends(member.matrix(output, factors)) for member in exact.members]
     return found
 

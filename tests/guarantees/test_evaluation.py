@@ -47,8 +47,8 @@ def exact(m, row):
 def unpacked(M):
     d = math.isqrt(2 * len(M))
     found = mpmath.matrix(d, d)
-    for n, (i, j) in enumerate((i, j) for i in range(d) for j in range(i + 1)):
-        found[i, j] = found[j, i] = number(M[n]) / (1 if i == j else mpmath.sqrt(2))
+    for x, i, j in zip(M, *np.tril_indices(d), strict=True):
+        found[i, j] = found[j, i] = number(x) / (1 if i == j else mpmath.sqrt(2))
     return found
 
 
