@@ -40,11 +40,12 @@ def ordered(M, R, side=1, spare=0, bits=80):
         A[i, j] = A[j, i] = n - d * d - d if i == j else beside
     while live and left >= 0:
         p = max(live, key=lambda i: abs(A[i, i]))
-        left -= A[p, p] < 0 or (A[p, p] == 0) * len(live)
+        pivot = A[p, p] or 1
+        left -= pivot < 0
         live.remove(p)
         for i in live:
             for j in live:
-                A[i, j] -= A[i, p] * A[p, j] // (A[p, p] or 1)
+                A[i, j] -= A[i, p] * A[p, j] // pivot
     return left >= 0 or (bits < 2000 and ordered(M, R, side, spare, 6 * bits))
 
 

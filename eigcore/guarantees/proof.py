@@ -1,4 +1,4 @@
-"""Proofs that a program without eigcore checks in exact arithmetic (math.md, section 9).
+"""Proofs that a program without eigcore checks (math.md, section 9; docs/proofs.md).
 
 A proof is a JSON document: claims about one model file, each with the numbers that make it easy to
 check. `eigcore.guarantees.checker` is the program, and decides here too what is claimed.
@@ -73,7 +73,7 @@ class Proof:
         write_whole(path, self.to_json().encode())
 
     def sentences(self) -> list[str]:
-        """Check every claim in exact arithmetic, and return them as sentences.
+        """Check every claim, and return them as sentences.
 
         Raises
         ------

@@ -111,7 +111,7 @@ def up(value: float) -> float:
     return found if found >= value else math.nextafter(found, math.inf)
 
 
-def outward(low: Fraction, high: Fraction) -> dict[str, float]:
+def outward(low: Fraction | int, high: Fraction | int) -> dict[str, float]:
     """Return the float64 ends that enclose rational ones as narrowly as possible."""
     lower, upper = float(low), float(high)
     return {

@@ -29,7 +29,6 @@ BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
 
 FAULTS = [
     # the checker: eigenvalues and their number
-    (CHECKER, "(A[p, p] == 0) * len(live)", "0", PROOFS),
     (CHECKER, "math.isqrt(n * n // 2)", "abs(n)", PROOFS),
     (
         CHECKER,
@@ -39,8 +38,8 @@ FAULTS = [
     ),
     (CHECKER, "n - d * d - d if i == j", "n + d * d + d if i == j", PROOFS),
     (CHECKER, "bits < 2000 and ordered", "bits < 200 and ordered", PROOFS),
-    (CHECKER, "left -= A[p, p] < 0", "left -= 0", PROOFS),
-    (CHECKER, "for x in zip(places, rest) if x for", "for x in zip(places, rest) for", PROOFS),
+    (CHECKER, "left -= pivot < 0", "left -= 0", PROOFS),
+    (CHECKER, "zip(places, rest) if x for i in", "zip(places, rest) for i in", PROOFS),
     # what a file says
     (CHECKER, "(output * (self.terms + 1) + row)", "row", PROOFS),
     (CHECKER, "self.increasing = min(self.weights) >= 0", "self.increasing = True", PROOFS),

@@ -110,6 +110,7 @@ def test_a_matrix_of_zeros_on_the_diagonal_is_not_semidefinite():
     assert not checker.ordered([0, Fraction(1, 10**30), 0], 0)
     assert checker.ordered([0, Fraction(1, 10**30), 0], 0, 1, 1)
     assert checker.ordered([0, 0, 0], 0)
+    assert not checker.ordered([Fraction(6), Fraction(2**80), Fraction(6)], 0, -1)  # pivot 0
 
 
 # -- the exact model is the model
