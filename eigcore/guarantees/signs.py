@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.guarantees import checker
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, norms
+from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, MemberSlopes, norms
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
@@ -74,7 +74,8 @@ def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest eigenvalues of S (..., d, d), and the rounding of the eigensolve."""
-    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * m.spec.dim * EPS * norms(S)
+    d = m.spec.dim
+    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * d * (EPS * norms(S) + d * SMALLEST)
 
 
 def _exact(m: MemberSlopes, factors: dict[int, Any], output: int, sign: int) -> bool:

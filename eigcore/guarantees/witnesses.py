@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.guarantees import checker
-from eigcore.guarantees.slopes import EPS, ROUNDING, lengths
+from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, lengths
 
 DIGITS = 9
 """Decimal digits of a witness."""
@@ -59,7 +59,7 @@ def box(exact: checker.Model, cells: dict[str, Any], output: int) -> list[Any]:
                 R = _top(side * E)
                 found.append(R)
                 total, size = total + full(R), size + lengths(full(R))
-            margin = ROUNDING * (member.d + len(spans)) * EPS * size
+            margin = ROUNDING * (member.d + len(spans)) * (EPS * size + member.d * SMALLEST)
             above = np.linalg.eigvalsh(total) + margin
             found.append((side * above[::side]).tolist())
     return found
@@ -99,7 +99,7 @@ def full(packed: Any) -> np.ndarray:
 
 def _eigenvalues(M: np.ndarray) -> tuple[np.ndarray, float]:
     values = np.linalg.eigvalsh(M)
-    return values, ROUNDING * len(M) * EPS * float(np.abs(values).max())
+    return values, ROUNDING * len(M) * (EPS * float(np.abs(values).max()) + len(M) * SMALLEST)
 
 
 def up(value: float) -> float:

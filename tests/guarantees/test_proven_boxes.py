@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from samples import NAMES, model, rows, small
 
+from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import checker
@@ -200,3 +201,18 @@ def test_a_graded_matrix_is_decided_by_its_small_end():
         said = m.with_params([own]).prove().sentences()[0]
         assert words in said
         assert ("never falls" in said) == (least > 0)
+
+
+@pytest.mark.parametrize("size", [1e-323, 1e-318, 1e-310])
+def test_bounds_of_denormal_matrices_are_proven(size):
+    """Their rounding is no part of their size: exact arithmetic finds no larger slope or jump."""
+    e = Encoding((Linear(), Categories(("u", "v"))), ("a", "b"))
+    for seed in range(3):
+        values = np.random.default_rng(seed).normal(size=(1, e.terms + 1, 6)) * size
+        m = SpectralModel(e, [(EigSpec(e.terms, 3), values)])
+        bounds, exact = m.feature_norms, checker.Model(m.to_bytes())
+        for part in exact.parts:
+            [name] = part.own
+            blocks = [exact.members[0].matrix(0, E) for E in part.changes()]
+            assert all(checker.ordered(M, bounds[name], side) for M in blocks for side in (-1, 1))
+        assert m.prove(x=[[0.5, "u"]], radius={"a": 1.0}).sentences()
