@@ -1,4 +1,4 @@
-"""Proofs and a box: CPU seconds to make and to check, and bytes. Run: python -m benchmarks.proofs"""
+"""Proofs and a box: CPU seconds to make and check, and bytes. Run: python -m benchmarks.proofs"""
 
 import time
 
