@@ -124,10 +124,13 @@ def ends_of(
 
 def around(table: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return table − radii and table + radii, (rows, columns) each, rounded outward."""
-    low, high = table - radii, table + radii
-    still = np.isnan(table) | (radii == 0)
-    low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
-    return np.where(still, table, low), np.where(still, table, high)
+    ends = []
+    for side in (-1, 1):
+        moved = table + side * radii
+        back = moved - table
+        lost = (table - (moved - back)) + (side * radii - back)  # exactly (Knuth, TwoSum)
+        ends.append(np.where(side * lost > 0, np.nextafter(moved, side * np.inf), moved))
+    return ends[0], ends[1]
 
 
 def _end(model: Described, table: np.ndarray, end: Any, name: str) -> np.ndarray:

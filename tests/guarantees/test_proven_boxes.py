@@ -12,6 +12,7 @@ from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.guarantees import checker
+from eigcore.guarantees.asked import around
 
 HALF = {"size": 0.2, "age": 0.6, "rooms": 0.4, "hour": 9.0}
 SPECS = [
@@ -73,6 +74,15 @@ def test_a_box_has_any_ends():
     for end, moved in zip(("lower", "upper"), claim["box"]["age"], strict=True):
         at = m.decision(np.where(np.arange(5) == 1, moved, x[0])[None])[0]
         assert claim[end] == pytest.approx(at, rel=1e-7)
+
+
+def test_half_widths_are_rounded_outward():
+    x, half = np.random.default_rng(0).uniform(-1, 1, (2, 200, 3)) * [1.0, 1e-9, 1e9]
+    low, high = around(x, np.abs(half))
+    for t, r, a, b in zip(*(each.ravel().tolist() for each in (x, half, low, high)), strict=True):
+        assert Fraction(a) <= Fraction(t) - abs(Fraction(r))
+        assert Fraction(b) >= Fraction(t) + abs(Fraction(r))
+    assert [each.tolist() for each in around(np.array([70.0]), np.array([5.0]))] == [[65], [75]]
 
 
 @pytest.mark.parametrize(("functional", "most"), [("smooth", 1.0), ("softmax", np.log(4) * 1.01)])
