@@ -87,7 +87,7 @@ FAULTS = [
     (CHECKER, "c if c.isprintable() else ascii(c)[1:-1] for c", "c for c", PROOFS),
     # making proofs
     (WITNESSES, "math.ceil(Fraction", "math.floor(Fraction", PROOFS),
-    (WITNESSES, "checker.ordered(packed, 0, -1)", "True", PROOFS),
+    (WITNESSES, "checker.ordered(packed, 0, -1)", "True", ("test_signs.py",)),
     (WITNESSES, "if lower <= low else math", "if True else math", PROOFS),
     (PROOF, "if len(numbers) > 1 else []", "if len(numbers) > 99 else []", PROOFS),
     # slopes and their signs

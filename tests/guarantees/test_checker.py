@@ -321,14 +321,22 @@ def test_a_claim_holds_in_every_member_and_output_or_not_at_all():
     assert small(Linear(), rising, members=2).certify().columns[0].increasing
     claimed(small(Linear(), [(0, 0, 1, 1.0), (1, 0, 1, -1.0)], members=2), "increasing")
     claimed(small(Linear(), [(0, 0, 1, 1.0), (0, 1, 1, -1.0)], outputs=2), "increasing")
+    hinge = PiecewiseLinear((0.0, 1.0, 2.0), "clamped")
+    claimed(small(hinge, [(1, 0, 1, 1.0)], members=2), "convex")
 
 
 def test_the_norm_of_every_output_is_checked():
     data, record = parts(small(Linear(), [(0, 0, 1, 2.0), (0, 1, 1, 1.0)], outputs=2).prove())
     accepted(data, record)
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
+    assert (claim["lower"], claim["upper"]) == pytest.approx((1.0, 2.0), rel=1e-8)
     claim["witness"][1] = [0.5, 0.5]
     rejected(data, record, "a change leaves its ends")
+
+
+def test_levels_change_by_as_much_downward_as_upward():
+    [claim] = small(Categories(("u", "v")), [(0, 0, 1, 5.0)]).prove().claims
+    assert (claim["lower"], claim["upper"]) == pytest.approx((-5.0, 5.0), rel=1e-8)
 
 
 def test_a_sum_of_eigenvalues_changes_by_the_sum_of_their_weights():

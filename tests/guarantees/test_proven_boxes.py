@@ -106,6 +106,10 @@ def test_every_kink_inside_a_box_counts():
     turned = small(Encoding((Linear(), Linear()), ("a", "b"), (), sums), [(0, 0, 3, 1.0)])
     [claim] = boxes(proven(turned, [[0.0, 0.0]], 0.5)[1])
     assert (claim["lower"], claim["upper"]) == pytest.approx((-1.0, 1.0), rel=1e-7)
+    back = (Projection(("t",), (-1.0,), PiecewiseLinear((-1.0, 0.0, 1.0), "clamped")),)
+    e = Encoding((Linear(),), ("t",), (), back)
+    [claim] = boxes(proven(small(e, [(0, 0, 2, 5.0), (0, 0, 3, -5.0)]), [[0.1]], 3.0)[1])
+    assert claim["upper"] == pytest.approx(5.0, rel=1e-7)
     circle = small(Periodic(24.0, (0.0, 6.0, 12.0)), [(0, 0, 2, 5.0)])
     for row, half in ((29.0, 1.5), (-19.5, 2.0), (0.0, 500.0)):
         [claim] = boxes(proven(circle, [[row]], half)[1])
