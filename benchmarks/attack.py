@@ -18,7 +18,6 @@ import numpy as np
 from eigcore import EigSpec, SpectralModel, get_backend
 from eigcore.core.canonical import matrices, pack
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
-from eigcore.errors import EigcoreError
 from eigcore.fit import fit
 from eigcore.guarantees.evaluation import decision_rounding
 from eigcore.guarantees.slopes import member_slopes
@@ -292,12 +291,9 @@ def box_claims(target, rng, fixed):
 
     yield "box anywhere", into, everywhere
     sources = [("box around a row", local.decision_lower, local.decision_upper)]
-    try:
-        claims = [c for c in model.prove(boxes=(table, radius)).claims if c["kind"] == "box"]
-        low, high = ([c[end] for c in claims] for end in ("lower", "upper"))
-        sources.append(("box with an exact proof", low, high))
-    except EigcoreError:  # smooth functionals have none
-        pass
+    claims = [c for c in model.prove(x=table, radius=radius).claims if c["kind"] == "box"]
+    low, high = ([c[end] for c in claims] for end in ("lower", "upper"))
+    sources.append(("box with a proof", low, high))
     for name, *ends in sources:
         lower, upper = (np.reshape(end, (8, -1)) for end in ends)
 

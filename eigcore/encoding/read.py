@@ -93,13 +93,15 @@ def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
 
 
 def _named(names: Sequence[str], data: Any) -> list[Any]:
-    """Return columns of a container by their names, as text."""
+    """Return columns of a container by their names, as text; single cells are one row."""
     labels = column_labels(data) or []
     check_labels(labels)
     given = list(map(str, labels))
     _check_names(names, given)
     columns = dict(zip(given, columns_of(data), strict=True))
-    return [columns[name] for name in names]
+    found = [columns[name] for name in names]
+    single = all(isinstance(each, str) or not np.iterable(each) for each in found)
+    return [[cell] for cell in found] if single else found
 
 
 def _check_names(wanted: Sequence[str], given: list[str]) -> None:
@@ -119,13 +121,6 @@ def _check_names(wanted: Sequence[str], given: list[str]) -> None:
 
 def _check_lengths(names: Sequence[str], cells: list[np.ndarray]) -> None:
     shapes = {name: cell.shape for name, cell in zip(names, cells, strict=True)}
-    if shapes and not any(shapes.values()):
-        example = {name: [cell.item()] for name, cell in zip(names, cells, strict=True)}
-        raise InvalidInput(
-            "The table has one cell in place of each column; expected columns. Write a row as "
-            f"columns of one cell: {', '.join(f'{k!r}: {v}' for k, v in list(example.items())[:2])}"
-            f"{f', {DOTS}' if len(example) > 2 else ''}."
-        )
     if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
         raise InvalidInput(
             f"The columns have the shapes {shapes}; expected one axis each, all of one length. "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.guarantees import checker
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, norms
+from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, MemberSlopes, norms
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
@@ -69,15 +69,15 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 
 def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:
     """Return a function for the exact slopes of part j, the same for all members; computed once."""
-    return cache(lambda: members[0].exact().slopes(j))
+    return cache(lambda: members[0].exact().parts[j].changes())
 
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest eigenvalues of S (..., d, d), and the rounding of the eigensolve."""
-    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * m.spec.dim * EPS * norms(S)
+    d = m.spec.dim
+    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * d * (EPS * norms(S) + d * SMALLEST)
 
 
 def _exact(m: MemberSlopes, factors: dict[int, Any], output: int, sign: int) -> bool:
     """Whether sign · Σ factor · A_row ⪰ 0 for the stored matrices of an output."""
-    found = list(m.exact().members[m.number].matrices(factors))
-    return checker.semidefinite(found[output], sign)
+    return checker.ordered(m.exact().members[m.number].matrix(output, factors), 0, -sign)

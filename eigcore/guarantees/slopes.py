@@ -23,6 +23,8 @@ from eigcore.portable.description import Described
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
 """The error of an eigensolve of order d is assumed to be at most ROUNDING · d · ε · ‖M‖."""
+SMALLEST = math.ulp(0.0)
+"""What rounding changes at least, in numbers of any size but 0."""
 PAIRS = 64
 """Up to this many levels, the change between levels is bounded pair by pair."""
 
@@ -67,7 +69,9 @@ def norms(S: np.ndarray) -> np.ndarray:
     """Return upper bounds of ‖S‖₂, rounding included: symmetric S (..., d, d) -> (...)."""
     if not S.size:
         return np.zeros(S.shape[:-2])
-    return np.abs(np.linalg.eigvalsh(S)).max(-1) * (1 + ROUNDING * S.shape[-1] * EPS)
+    d = S.shape[-1]
+    found = np.abs(np.linalg.eigvalsh(S)).max(-1) * (1 + ROUNDING * d * EPS)
+    return found + ROUNDING * d**2 * SMALLEST * S.any((-2, -1))
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
 
     @cache
     def exact() -> checker.Model:
-        return checker.Model(static.to_dict(), [p.ravel().tolist() for _, p in model.members])
+        return checker.Model(model.to_bytes())
 
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)

@@ -157,7 +157,8 @@ def _local(local: LocalCertificate) -> list[str]:
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
         spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
-        lines.append(f"  row {row}: {spans}{_decided(local, row)}")
+        name = f"row {row}" if len(local.lower) > 1 else "prediction"
+        lines.append(f"  {name}: {spans}{_decided(local, row)}")
     if len(local.lower) > ROWS:
         lines.append(f"  … and {len(local.lower) - ROWS} more rows")
     return lines

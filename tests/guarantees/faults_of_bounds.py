@@ -257,9 +257,9 @@ DOMAINS = [
     ),
     # box ends x 0.99
     (
-        "box.py",
-        "below, above = table - low, high - table",
-        "below, above = 0.99 * (table - low), 0.99 * (high - table)",
+        "asked.py",
+        "np.nan_to_num(table - low), np.nan_to_num(high - table)",
+        "0.99 * np.nan_to_num(table - low), 0.99 * np.nan_to_num(high - table)",
         BOX,
     ),
     # scale x 1.02
