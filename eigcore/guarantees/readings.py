@@ -107,7 +107,7 @@ def game(model: Described, x: Any) -> Game:
     other = [spec.functional for spec, _ in model.members if spec.functional != "kth"]
     if other:
         raise InvalidInput(
-            f"The model takes the functional {other[0]!r}. Expected one eigenvalue, \"kth\", which "
+            f'The model takes the functional {other[0]!r}. Expected one eigenvalue, "kth", which '
             "two players settle on. Write model.convex_parts() for another reading."
         )
     terms = model.encoding(table, get_backend("numpy"), codes=True)[0]
