@@ -364,7 +364,8 @@ def main():
         for claims in (column_claims(target), joint_claims(target, rng))
         for claim, pair, ratio in claims
     ]
-    rounds = max(2, options.pairs // (BATCH * (len(jobs) + len(BACKENDS) * len(targets))))
+    each_round = BATCH * (len(jobs) + len(BACKENDS) * len(targets))
+    rounds = max(2, -(-options.pairs // each_round))
     for name, claim, target, pair, ratio in jobs:
         found = attack(target, pair, ratio, rng, rounds)
         worst.setdefault(claim, []).append((found, name))

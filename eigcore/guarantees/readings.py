@@ -16,7 +16,6 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import rows_of
 from eigcore.guarantees.explanation import by_part
-from eigcore.guarantees.text import above, below
 from eigcore.portable.description import Described
 
 Member = tuple[EigSpec, np.ndarray]
