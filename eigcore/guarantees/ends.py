@@ -19,7 +19,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.guarantees.cells import Cells, directed, weighted_norm
 from eigcore.guarantees.interval import reach_of
 from eigcore.guarantees.objective import Group, Objective, Projected
-from eigcore.guarantees.slopes import EPS, ROUNDING, lengths
+from eigcore.guarantees.slopes import EPS, ROUNDING, lengths, value_rounding
 
 ENTRIES = 2**22
 """Largest number of matrix entries in memory at a time."""
@@ -89,7 +89,8 @@ def _chunk(objective: Objective, cells: list[Cells], boxes: np.ndarray) -> Ends:
         T, B = group.of(sides.top), group.of(sides.bottom)
         above, own = _values(group, np.linalg.eigvalsh(T), B), objective.signed(group)
         unit = 4 * ROUNDING * (group.dim + terms) * EPS
-        error = group.shape.lipschitz * (unit * sides.size + sides.slip)
+        error = unit * sides.size + sides.slip + value_rounding(group.phi, sides.size)
+        error = group.shape.lipschitz * error
         margin = margin + error[:, None] * np.abs(own).sum(0)
         loewner = loewner + above @ own
         slopes = np.moveaxis(group.of(sides.slopes), 1, 2)

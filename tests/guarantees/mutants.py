@@ -116,8 +116,9 @@ FAULTS = [
     ),
     (SLOPES, "return float(np.max(total, initial=0.0))", "return float(np.mean(total))", BOUNDS),
     (SLOPES, "np.concatenate([levels, np.zeros_like(levels[:1])])", "levels", BOUNDS),
-    (SLOPES, "return float(total.max())", "return float(total.max()) * 0.9", BOUNDS),
-    (SLOPES, "radius[:, None] + radius", "radius[:, None]", BOUNDS),
+    (SLOPES, "float(max(np.max(changes", "0.9 * float(max(np.max(changes", BOUNDS),
+    (SLOPES, "radii[rest[0]] + radii[near[0]]", "radii[rest[0]]", BOUNDS),
+    (SLOPES, "else 0.0\n    return float(max(", "else 0.0\n    return float(min(", BOUNDS),
     (
         SLOPES,
         "float(np.sqrt(norms(squares).max()))",
