@@ -92,8 +92,8 @@ DOMAINS = [
     # linear part x 0.99
     (
         "ends.py",
-        "(np.abs(linear) * half).sum(1)",
-        "(np.abs(linear) * half).sum(1) * 0.99",
+        "(np.abs(linear) * half[..., None]).sum(1)",
+        "(np.abs(linear) * half[..., None]).sum(1) * 0.99",
         ROUNDING + OPTIMUM,
     ),
     # gap not reduced

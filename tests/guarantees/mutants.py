@@ -15,6 +15,7 @@ from pathlib import Path
 
 from faults import EXPLANATIONS, PROVEN_BOXES, SEEN
 from faults_of_bounds import DOMAINS
+from faults_of_readings import READINGS
 
 ROOT = Path(__file__).parents[2]
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
@@ -86,7 +87,7 @@ FAULTS = [
         PROOFS,
     ),
     # making proofs
-    (PROOF, "math.ceil(scaled)", "math.floor(scaled)", PROOFS),
+    ("box_proof.py", "math.ceil(scaled)", "math.floor(scaled)", PROOFS),
     (PROOF, "norms(m.slopes[p]).T + m.rounding[p]", "norms(m.slopes[p]).T * 1.001", PROOFS),
     (PROOF, "total += abs(Fraction(weight)) * max(sums)", "total += max(sums)", PROOFS),
     (PROOF, "np.concatenate([levels, np.zeros_like(levels[:1])])", "levels", PROOFS),
@@ -175,6 +176,7 @@ FAULTS = [
     *PROVEN_BOXES,
     *SEEN,
     *DOMAINS,
+    *READINGS,
 ]
 
 
