@@ -57,6 +57,16 @@ def test_a_calibrated_regressor_has_intervals_that_its_file_keeps(mixed, tmp_pat
     assert model.fit(X[:150], y[:150]).model_.calibration is None
 
 
+def test_a_calibrated_classifier_has_sets(mixed):
+    X, _, labels = mixed
+    model = SpectralClassifier(**SETTINGS).fit(X[:150], labels[:150])
+    model = model.calibrate(X[150:250], labels[150:250])
+    sets = model.predict_set(X[250:], 0.8)
+    assert (sets.shape, sets.dtype) == ((50, 3), bool)
+    assert sets[np.arange(50), np.searchsorted(model.classes_, labels[250:])].mean() > 0.65
+    assert (model.predict_set(X[250:], 0.8, box={"a": 0.1}) >= sets).all()
+
+
 def test_mapie_works_with_the_estimators(mixed):
     mapie = pytest.importorskip("mapie.regression", reason="MAPIE (pip install mapie)")
     X, y, _ = mixed
