@@ -81,6 +81,20 @@ def test_mapie_works_with_the_estimators(mixed):
     assert np.mean((ends[:, 0, 0] <= y[250:]) & (y[250:] <= ends[:, 1, 0])) > 0.6
 
 
+def test_mapie_finds_the_same_sets(mixed):
+    mapie = pytest.importorskip("mapie.classification", reason="MAPIE (pip install mapie)")
+    X, _, labels = mixed
+    numbers = X[["a"]].to_numpy()
+    model = SpectralClassifier(**SETTINGS).fit(numbers[:150], labels[:150])
+    split = mapie.SplitConformalClassifier(model, 0.8, prefit=True, conformity_score="lac")
+    _, theirs = split.conformalize(numbers[150:250], labels[150:250]).predict_set(numbers[250:])
+    ours = model.calibrate(numbers[150:250], labels[150:250]).predict_set(numbers[250:], 0.8)
+    theirs = theirs[:, :, 0]
+    alone = ~theirs.any(1)  # where MAPIE's set is empty, ours has the most probable class
+    np.testing.assert_array_equal(theirs[~alone], ours[~alone])
+    assert (ours[alone].sum(1) == 1).all()
+
+
 # Importances --------------------------------------------------------------------------------------
 
 
