@@ -155,8 +155,8 @@ def _split(spec: EigSpec) -> tuple[EigSpec, EigSpec]:
     if spec.functional == "smooth" and spec.k < spec.dim - 1:
         raise InvalidInput(
             f'The model takes the functional "smooth" of eigenvalue {spec.k} of {spec.dim}. '
-            "Expected one that is a difference of weighted sums. Fit with smoothing off, or "
-            'index="convex".'
+            "Expected sums of eigenvalues, or the smoothed largest one. Fit with functional="
+            '"kth", or index="convex".'
         )
     if spec.functional in ("smooth", "softmax"):
         return spec, _weighted(spec, np.zeros(spec.dim))
