@@ -215,7 +215,7 @@ def survives(number: int) -> str:
         run = FORKS.Process(target=run_tests, args=(folder, places))
         run.start()
         run.join()
-    return {0: f"SURVIVED  {name}", 1: ""}.get(run.exitcode or 0, f"broken    {name}")
+    return {0: f"SURVIVED  {name}", 1: ""}.get(run.exitcode, f"broken {run.exitcode:>2} {name}")
 
 
 def main() -> None:
