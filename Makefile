@@ -71,7 +71,7 @@ sanitize: $(DEV)/installed
 mutants: $(DEV)/installed
 	$(DEV)/bin/python tests/guarantees/mutants.py
 
-# ten million pairs of rows against everything that is proven; hours, so see also --pairs
+# ten million pairs of rows against everything that is proven; three minutes of an idle core
 attack: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.attack
 

@@ -24,6 +24,7 @@ from eigcore.guarantees.slopes import (
     lengths,
     member_slopes,
     norms,
+    value_rounding,
 )
 from eigcore.portable.description import Described
 
@@ -173,6 +174,7 @@ def _member(
     size = size + lengths(packed[0]) + _size(rises) + _size(falls)
     tiny = m.spec.dim * SMALLEST * (size > 0)
     margin = ROUNDING * (m.spec.dim + len(packed)) * (EPS * size + tiny) + extra
+    margin = margin + value_rounding(m.spec.phi, size)
     low, high = _values(m, A, rises, falls)
     return low - m.shape.lipschitz * margin, high + m.shape.lipschitz * margin
 

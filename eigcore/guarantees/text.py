@@ -109,9 +109,11 @@ def text(certificate: Certificate) -> str:
         f"  {row.column:<{width}}  {above(row.bound):>13}  {row.tightness:>9}  {row.words}"
         for row in rows
     ]
+    steepest = max([c.reached.value for c in certificate.columns if c.kind != "categories"] + [0.0])
     lines += [
         "",
-        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit",
+        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit "
+        f"(two rows reach {below(steepest)})",
         f"  root of squares        at most {above(certificate.l2)} per unit "
         f"(two rows reach {below(certificate.l2_reached.value)})",
     ]
