@@ -5,7 +5,7 @@ import pytest
 from samples import linear_model, model, small
 
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
-from eigcore.guarantees.box import NEVER_SEEN
+from eigcore.guarantees.checker import NEVER_SEEN
 from eigcore.guarantees.reached import reached
 from eigcore.guarantees.slopes import member_slopes
 from eigcore.guarantees.text import tightness
