@@ -11,7 +11,7 @@ from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
 from eigcore.errors import InvalidInput
 
 FREE = ["age", "rooms", "town"]
-QUICK = {"budget_seconds": 2.0, "tol": 0.05}
+QUICK = {"budget_seconds": 60.0, "max_boxes": 3000, "tol": 0.05}
 
 
 def sizes(found, cells, names, norm):
