@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Tails, Whole
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -28,7 +28,6 @@ _METAVARS = {
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
     "clip": "LOW,HIGH",
-    "tails": "WORD|F=WORD,...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -120,7 +119,7 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Ends) and value is not None:
         return tuple(value.split(","))
-    if isinstance(kind, Tails) and value is not None and "=" in value:
+    if isinstance(kind, Words) and value is not None and "=" in value:
         return dict(each.rpartition("=")[::2] for each in value.split(","))
     number = _NUMBERS.get(type(kind))
     if number is None or value is None:
@@ -160,5 +159,7 @@ def _type(kind: Kind) -> Any:
 def _metavar(option: Option) -> str | None:
     if isinstance(option.kind, Choice):
         return "|".join(option.kind.words)
+    if isinstance(option.kind, Words):
+        return "WORD|F=WORD,..."
     usual = {Whole: "INTEGER", Number: "FLOAT", Names: "F ..."}.get(type(option.kind))
     return _METAVARS.get(option.name, usual)

@@ -9,7 +9,8 @@ import numpy as np
 
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.estimators.columns import categories, names_of, signs
+from eigcore.estimators.columns import names_of
+from eigcore.estimators.labels import categories, named, signs
 from eigcore.estimators.parameters import FUNCTIONAL_PARAMS
 from eigcore.fit.origin import Origin, origin
 from eigcore.model import SpectralModel
@@ -59,7 +60,7 @@ def _check_loaded(estimator: SpectralEstimator, now: Mapping[str, Any], X: Any) 
     known = origin(model)
     recorded = _recorded(model, known)
     usual = type(estimator)().get_params(deep=False)
-    for name, value in now.items():
+    for name, value in {**now, **named(now, names, X)}.items():
         if _same(value, usual[name]):
             continue
         own = recorded.get(name, _UNKNOWN)
@@ -89,7 +90,8 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
         "loss": loss.name,
         "clip": model.static.clip,
         "n_estimators": len(model.members),
-        "shape": constraints.shape,
+        "shape": constraints.shapes,
+        "additive": constraints.additive,
         "monotone": _signed(constraints.increasing, constraints.decreasing),
         "index": dict(constraints.neuron).get("index"),
         "structure": spec.structure,

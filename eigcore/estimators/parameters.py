@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Tails, Whole
+from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole, Words
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
@@ -159,7 +159,16 @@ FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
-    *("monotone", "shape", "dim", "index", "structure", "functional", "functional_params"),
+    *(
+        "monotone",
+        "shape",
+        "additive",
+        "dim",
+        "index",
+        "structure",
+        "functional",
+        "functional_params",
+    ),
     *_SHARED,
     *(
         "n_estimators",
@@ -200,7 +209,7 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield StrOptions(set(kind.words))
     elif isinstance(kind, Text):
         yield str
-    elif isinstance(kind, Tails):
+    elif isinstance(kind, Words):
         yield from (StrOptions(set(kind.words)), Mapping)
     elif isinstance(kind, Ends):
         yield from (tuple, list)

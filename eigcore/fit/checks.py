@@ -188,10 +188,10 @@ class ClassWeights(Kind):
 
 
 @dataclass(frozen=True)
-class Tails(Kind):
+class Words(Kind):
     """A word for all numeric columns, or a mapping of names of columns to words."""
 
-    words: tuple[str, ...] = ("constant", "linear", "refuse")
+    words: tuple[str, ...]
 
     def expected(self) -> str:
         """See `Kind.expected`."""
@@ -204,7 +204,9 @@ class Tails(Kind):
 
     def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
-        return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return value
+        return {str(name): word for name, word in value.items()} or None
 
 
 @dataclass(frozen=True)

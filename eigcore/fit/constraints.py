@@ -1,4 +1,4 @@
-"""Constraints: monotone columns, a shape, the eigenvalue to use, columns left out."""
+"""Constraints: monotone columns, shapes, additive columns, the eigenvalue, columns left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidOption, InvalidSpec
-from eigcore.fit.data.names import check_names
+from eigcore.fit.data.names import check_keys, check_names
 from eigcore.fit.options import FitOptions, Shape
 from eigcore.guarantees.slopes import shape_of
 
@@ -36,6 +36,8 @@ class Constraints:
     shape : None, "convex" or "concave", jointly in all numeric columns
     neuron : further fields of the members' EigSpec: index, structure, functional, its parameter
     without : labels of columns and projections without any effect; their matrices are zero
+    convex, concave : names of columns with a shape of their own, whatever the others are
+    additive : names of columns that are summands of their own
     """
 
     increasing: tuple[str, ...] = ()
@@ -43,6 +45,9 @@ class Constraints:
     shape: Shape | None = None
     neuron: tuple[tuple[str, Any], ...] = ()
     without: tuple[str, ...] = ()
+    convex: tuple[str, ...] = ()
+    concave: tuple[str, ...] = ()
+    additive: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: FitOptions, encoding: Encoding, outputs: int) -> Constraints:
@@ -57,14 +62,23 @@ class Constraints:
         kinds = zip(encoding.names, encoding.columns, strict=True)
         numeric = {name: column.numeric for name, column in kinds}
         _check_monotone(options, numeric)
+        check_keys("shape", options.shape, [name for name, own in numeric.items() if own])
+        check_names("additive", options.additive, numeric)
         _check_outputs(options, outputs)
         neuron = {} if options.neuron is None else options.neuron
+        several = isinstance(options.shape, Mapping)
+        own: Mapping[str, Shape] = options.shape if several else {}
+        joint: Shape | None = None if several else options.shape
         found = cls(
             tuple(options.increasing),
             tuple(options.decreasing),
-            options.shape,
+            joint,
             tuple((key, _hashable(value)) for key, value in neuron.items()),
+            convex=tuple(name for name, each in own.items() if each == "convex"),
+            concave=tuple(name for name, each in own.items() if each == "concave"),
+            additive=tuple(options.additive),
         )
+        found = replace(found, additive=(*found.additive, *found.unlike))
         _check_neuron(found, options)
         return found
 
@@ -73,13 +87,60 @@ class Constraints:
         """Names of all monotone columns."""
         return frozenset((*self.increasing, *self.decreasing))
 
+    @property
+    def alone(self) -> frozenset[str]:
+        """Names of columns with a constraint of their own, which are in no sum of columns."""
+        return self.monotone.union(self.convex, self.concave, self.additive)
+
+    @property
+    def shapes(self) -> Shape | dict[str, Shape] | None:
+        """Shapes as the option `shape` has them."""
+        own: dict[str, Shape] = dict.fromkeys(self.convex, "convex")
+        return self.shape or {**own, **dict.fromkeys(self.concave, "concave")} or None
+
+    @property
+    def curved(self) -> Shape | None:
+        """The shape that φ must have: that of the columns that are not additive; None: any."""
+        if self.shape:
+            return self.shape
+        both = (self.convex, self.concave)
+        convex, concave = (set(each).difference(self.additive) for each in both)
+        if not convex and not concave:
+            return None
+        asked = dict(self.neuron).get("index")
+        if convex and concave and asked in ("convex", "concave"):
+            return asked
+        return "convex" if len(convex) >= len(concave) else "concave"
+
+    @property
+    def unlike(self) -> tuple[str, ...]:
+        """Names of columns whose shape φ cannot have beside that of the others.
+
+        φ(A + p·I) = φ(A) + p·Σw has the shape of p, whatever φ is: these columns must be additive.
+        """
+        curved = self.curved
+        other = {"convex": self.concave, "concave": self.convex}.get(curved or "", ())
+        return tuple(name for name in other if name not in self.additive)
+
     def sign(self, name: str) -> int:
         """Return −1 for a decreasing column, 0 for a free one, +1 for an increasing one."""
         return (name in self.increasing) - (name in self.decreasing)
 
+    def bend(self, name: str) -> int:
+        """Return −1 for a concave column or projection, 0 for a free one, +1 for a convex one."""
+        if self.shape:
+            return SIGNS[self.shape]
+        return (name in self.convex) - (name in self.concave)
+
+    def notes(self, options: FitOptions) -> list[str]:
+        """Return a sentence about columns that became additive, if any did."""
+        names = ", ".join(name for name in self.additive if name not in options.additive)
+        told = f"Additive: {names}, since no eigenvalue bends both up and down."
+        return [told] if names else []
+
     def spec(self, features: int, dim: int) -> EigSpec:
         """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec."""
-        fields: dict[str, Any] = {"index": self.shape or "middle"} | dict(self.neuron)
+        fields: dict[str, Any] = {"index": self.curved or "middle"} | dict(self.neuron)
         return EigSpec(features=features, dim=dim, **fields)
 
     def allows(self, dim: int) -> bool:
@@ -108,6 +169,7 @@ class Constraints:
             data["shape"],
             tuple((key, _hashable(value)) for key, value in data["neuron"].items()),
             tuple(data["without"]),
+            *(tuple(data.get(name, ())) for name in ("convex", "concave", "additive")),
         )
 
 
@@ -154,19 +216,20 @@ def _check_outputs(options: FitOptions, outputs: int) -> None:
 def _check_neuron(found: Constraints, options: FitOptions) -> None:
     """Raise InvalidOption if φ does not keep the required monotonicity or shape."""
     neuron = dict(found.neuron)
-    if found.shape and neuron.get("index", found.shape) != found.shape:
+    curved = found.curved
+    if curved and neuron.get("index", curved) != curved:
         raise InvalidOption(
             "neuron",
             neuron,
             "the index that the shape determines, or none",
-            neuron | {"index": found.shape},
-            f"has the index {neuron['index']!r} and the shape is {found.shape!r}",
+            neuron | {"index": curved},
+            f"has the index {neuron['index']!r} and the shape is {options.shape!r}",
         )
     spec = _spec_of(found, options)
     known = shape_of(spec)
-    needed = (found.monotone or found.shape is not None) and not known.monotone
-    if needed or (found.shape and not getattr(known, found.shape)):
-        asked = "monotone" if found.monotone else found.shape
+    needed = (found.monotone or found.shapes is not None) and not known.monotone
+    if needed or (curved and not getattr(known, curved)):
+        asked = "monotone" if found.monotone else curved or "convex"
         raise InvalidOption(
             "neuron",
             neuron,

@@ -25,10 +25,10 @@ from eigcore.fit.checks import (
     Names,
     Number,
     Option,
-    Tails,
     Values,
     Where,
     Whole,
+    Words,
 )
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
@@ -57,11 +57,18 @@ class FitOptions(StreamOptions):
     decreasing: Sequence[str] = option(
         (), Names(), ["age"], "Numeric columns in which the model never rises."
     )
-    shape: Shape | None = option(
+    shape: Any = option(
         None,
-        Choice(("convex", "concave")),
+        Words(("convex", "concave")),
         "convex",
-        "Shape of the model, jointly in all numeric columns; None: free.",
+        "Shape of the model: one word for all numeric columns jointly, or by name for some "
+        "columns, each whatever the others are; None: free.",
+    )
+    additive: Sequence[str] = option(
+        (),
+        Names(),
+        ["size"],
+        "Columns that are summands of their own: their effect does not depend on other columns.",
     )
     neuron: dict[str, Any] | None = option(
         None,
@@ -98,9 +105,9 @@ class FitOptions(StreamOptions):
         None,
         Whole(0),
         4,
-        "How many weighted sums of two numeric columns, neither of them monotone, get a shape "
-        "function of their own; None: as many as validation keeps, from 2500 rows on and without "
-        "selection.",
+        "How many weighted sums of two numeric columns, neither of them constrained by name, get a "
+        "shape function of their own; None: as many as validation keeps, from 2500 rows on and "
+        "without selection.",
     )
     loss: str | None = option(
         None,
@@ -134,7 +141,7 @@ class FitOptions(StreamOptions):
     )
     tails: Any = option(
         None,
-        Tails(),
+        Words(("constant", "linear", "refuse")),
         "linear",
         "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
         "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "

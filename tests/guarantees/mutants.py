@@ -18,10 +18,8 @@ from faults_of_bounds import DOMAINS
 
 ROOT = Path(__file__).parents[2]
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
-SIGNS, CERTIFICATE, BOX, INTERVAL, TEXT = (
-    *("signs.py", "certificate.py", "box.py"),
-    *("interval.py", "text.py"),
-)
+SIGNS, CERTIFICATE, COLUMN = "signs.py", "certificate.py", "column.py"
+BOX, INTERVAL, TEXT = "box.py", "interval.py", "text.py"
 PROOFS = ("test_checker.py",)
 BOXES = ("test_rounding.py", "test_box.py")
 BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
@@ -153,9 +151,12 @@ FAULTS = [
         BOUNDS,
     ),
     (SIGNS, "slack += m.lipschitz * largest", "slack += 0.0", BOUNDS),
-    (CERTIFICATE, 'model.static.link == "softmax" and up != down', "False", PROOFS),
-    (CERTIFICATE, "sign if w > 0 else -sign", "sign", BOUNDS),
-    (CERTIFICATE, "and (affine or all(ordered", "or (affine or all(ordered", BOUNDS),
+    (COLUMN, 'model.static.link == "softmax" and up != down', "False", PROOFS),
+    (COLUMN, "sign if w > 0 else -sign", "sign", BOUNDS),
+    (COLUMN, "and (affine or all(ordered", "or (affine or all(ordered", BOUNDS),
+    (COLUMN, "len(through) == 1 and scalar", "scalar", BOUNDS),
+    (COLUMN, "what) or additive)", "what) or True)", BOUNDS),
+    (SIGNS, "full == full[..., :1, :1] * np.eye", "full == full * np.eye", BOUNDS),
     (CERTIFICATE, "return shapes and all(each)", "return shapes", BOUNDS),
     (CERTIFICATE, "math.hypot(*bounds.tolist())", "max([0.0, *bounds.tolist()])", BOUNDS),
     (CERTIFICATE, "np.abs(encoding.mixing) @ radii", "encoding.mixing @ radii", BOUNDS),

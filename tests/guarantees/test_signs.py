@@ -37,7 +37,7 @@ def test_exact_slopes_are_computed_once_for_all_pieces_and_members(monkeypatch):
     slopes = checker.Model.slopes
     monkeypatch.setattr(checker.Model, "slopes", lambda *a: asked.append(a) or slopes(*a))
     assert m.certify().columns[0].increasing
-    assert len(asked) == 3  # upward, downward, convex
+    assert len(asked) == 4  # upward, downward, convex, concave: zeros are additive
 
 
 def test_a_projected_matrix_is_told_with_its_slack():
@@ -99,3 +99,24 @@ def test_printed_bounds_are_rounded_outward():
     assert "0.333333 per" not in text
     assert "[-0.666667, 0.666667]" in text
     assert (above(1 / 3), below(1 / 3), above(-1 / 3, 2)) == ("0.333334", "0.333333", "-0.33")
+
+
+def test_multiples_of_the_identity_are_additive_and_nothing_else_is():
+    values = [(0, 0, 1, 2.0), (0, 0, 2, 3.0)]
+    bent = PiecewiseLinear((0.0, 1.0, 2.0))
+    model = small(bent, values, dim=3, index=1)
+    column = model.certify().columns[0]
+    assert (column.additive, column.convex, column.concave) == (True, False, False)
+    rising = small(bent, [(0, 0, row, float(row)) for row in range(1, 5)], dim=3, index=1)
+    column = rising.certify().columns[0]
+    assert (column.additive, column.convex) == (True, True)
+    assert "convex, additive" in str(rising.certify())
+    assert not any(claim["kind"] == "convex" for claim in rising.prove().claims)
+    for place, off in ((1, 1e-300), (2, 2.0 + 2**-51)):  # off the diagonal, on it
+        moved = [own.copy() for own in rising.params]
+        moved[0][0, 2, place] = off
+        column = rising.with_params(moved).certify().columns[0]
+        assert (column.additive, column.convex) == (False, False)
+    through = Projection(("t",), (1.0,), bent)
+    mixed = small(Encoding((Linear(),), ("t",), projections=(through,)), [], dim=2)
+    assert not mixed.certify().columns[0].additive

@@ -9,7 +9,6 @@ import numpy as np
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Column, Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.rows import Rows
-from eigcore.fit.constraints import SIGNS
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
 from eigcore.fit.members.parametrisation import Parametrisation
@@ -74,9 +73,13 @@ class Design:
 
     def _maps(self, encoding: Encoding) -> list[ColumnMap]:
         constraints = self.problem.constraints
-        bend = SIGNS[constraints.shape]
-        pairs = zip(encoding.labels, encoding.parts, strict=True)
-        return [_map(column, constraints.sign(name), bend) for name, column in pairs]
+        return [
+            replace(
+                _map(column, constraints.sign(name), constraints.bend(name)),
+                additive=name in constraints.additive,
+            )
+            for name, column in zip(encoding.labels, encoding.parts, strict=True)
+        ]
 
     @property
     def neighbours(self) -> np.ndarray:
@@ -92,11 +95,11 @@ class Design:
         return self.problem.constraints.spec(self.coarse.terms, dim)
 
     def parametrisation(
-        self, dim: int, power: float = POWER, factored: bool = True
+        self, dim: int, power: float = POWER, plain: bool = False
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
         scales = self.deviation, self.signal, self.moments
-        return Parametrisation(self.spec(dim), self.maps, *scales, power, factored)
+        return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
 
     def rows(self, problem: Problem) -> Rows:
         """Encode the rows of a problem for its backend, in the type of this design."""
@@ -164,6 +167,8 @@ class Design:
         diagonal = (spec.rows == spec.cols).astype(np.float64)
         for where, limits in zip(shared.slices, maps, strict=True):
             terms[where] += limits.margin(terms[where], spec.dim)[:, None] * diagonal
+            if limits.additive:  # the sums of one diagonal entry may be rounded unlike another's
+                terms[where] = terms[where][:, :1] * diagonal
         return np.concatenate([params[:1], terms])
 
     def vector(self, coordinates: Parametrisation, params: np.ndarray) -> np.ndarray:

@@ -130,5 +130,6 @@ def _averaged(
         own = params[:, 1 + terms.start : 1 + terms.stop]
         rows.append(own)
         if new.terms > old.terms:
-            rows.append(np.einsum("b,obk->ok", mean[terms], own)[:, None])
+            # row by row, so that a sum of multiples of I is one, to the last bit
+            rows.append((mean[terms][:, None] * own).sum(1, keepdims=True))
     return np.concatenate(rows, axis=1)

@@ -63,12 +63,15 @@ class ColumnMap:
     widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
         (a category, a missing cell) is not a piece
     lift : (terms,) what each term gains when every PSD part gains the identity
+    additive : whether every block is a multiple of the identity, so that φ(A + p·I) = φ(A) + p·Σw
+        makes the column a summand of its own
     """
 
     to_terms: np.ndarray
     psd: np.ndarray
     widths: np.ndarray
     lift: np.ndarray
+    additive: bool = False
 
     def signs(self) -> np.ndarray:
         """−1, 0 or +1 per term: the sign of its matrix that holds by construction."""

@@ -15,6 +15,8 @@ CONSTRAINTS = [
     {"shape": "convex"},
     {"increasing": ["a"], "decreasing": ["b"], "shape": "convex"},
     {"increasing": ["a"], "decreasing": ["b"], "shape": "concave"},
+    {"increasing": ["a"], "additive": ["a", "b", "kind"]},
+    {"increasing": ["a"], "shape": {"a": "convex", "b": "concave", "c": "convex"}},
 ]
 
 
@@ -59,18 +61,23 @@ def check_slopes(problem, spec, params):
     full, constraints = matrices(spec, params[0, 1:]), problem.constraints
     pairs = zip(problem.encoding.names, problem.encoding.columns, strict=True)
     for j, (name, column) in enumerate(pairs):
+        if name in constraints.additive:
+            own = full[problem.encoding.slices[j]]
+            assert (own == own[:, :1, :1] * np.eye(spec.dim)).all(), name
+            assert own.any()
         if not column.numeric:
             continue
         slopes, sign = problem.encoding.pieces(j, full).slopes, constraints.sign(name)
         if sign:
             assert np.linalg.eigvalsh(sign * slopes).min() >= 0.0, name
-        if constraints.shape and len(slopes) > 1:
-            bend = 1 if constraints.shape == "convex" else -1
+        bend = constraints.bend(name)
+        if bend and len(slopes) > 1:
             assert np.linalg.eigvalsh(bend * np.diff(slopes, axis=0)).min() >= 0.0, name
 
 
-def test_a_member_goes_back_to_its_vector():
-    design = design_for(increasing=["a"])
+@pytest.mark.parametrize("constraints", [{}, {"additive": ["a", "b"]}], ids=str)
+def test_a_member_goes_back_to_its_vector(constraints):
+    design = design_for(increasing=["a"], **constraints)
     coordinates = design.parametrisation(3)
     point = np.random.default_rng(5).normal(size=coordinates.size)
     _, params = design.member(coordinates, point)

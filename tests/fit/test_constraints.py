@@ -1,0 +1,149 @@
+"""Additive columns and shapes of single columns: fitted, certified, saved, resumed, streamed."""
+
+import numpy as np
+import pytest
+
+from eigcore import SpectralModel
+from eigcore.errors import InvalidOption
+from eigcore.estimators import SpectralRegressor
+from eigcore.fit import FitOptions, fit, fit_stream, resume
+from eigcore.fit.data.beside import Beside
+from eigcore.fit.problem import Problem
+
+QUICK = {"knots": 4, "dim": 3, "members": 2, "penalty": 1e-3, "max_iter": 20, "validation": 0}
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """load bends up, temp bends down, and z turns the effect of load."""
+    rng = np.random.default_rng(0)
+    rows = 200
+    load, temp, z = rng.uniform(-2, 2, (3, rows))
+    kind = rng.choice(["a", "b", "c"], rows)
+    y = load**2 - temp**2 + z * load + (kind == "a") + 0.05 * rng.normal(size=rows)
+    return {"load": load, "temp": temp, "z": z, "kind": kind}, y
+
+
+def proven(model):
+    return {column.name: column for column in model.certify().columns}
+
+
+def effects(model, table, name, values):
+    """Change of the prediction along one column, for ten settings of the others: (10, values)."""
+    count = len(values)
+    rows = {n: np.repeat(np.asarray(each)[:10], count) for n, each in table.items()}
+    found = model.predict(rows | {name: np.tile(values, 10)}).reshape(10, count)
+    return found - found[:, :1]
+
+
+def test_an_additive_column_has_one_effect_everywhere(bent, tmp_path):
+    table, y = bent
+    free = fit(table, y, **QUICK).model
+    fit(table, y, **QUICK, additive=["z", "kind"]).model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    again = resume(model, {n: c[::-1] for n, c in table.items()}, y[::-1], max_iter=3)[0]
+    for name, values in (("z", np.linspace(-3, 3, 9)), ("kind", np.array(["c", "a", "b"]))):
+        assert np.ptp(effects(free, table, name, values), axis=0).max() > 0.1
+        for each in (model, again):
+            assert np.ptp(effects(each, table, name, values), axis=0).max() < 1e-9
+            assert each.interaction(name).bound == 0.0
+    assert [each.additive for each in proven(model).values()] == [False, False, True, True]
+    assert "slope bound only" in str(model.certify())
+    assert "between two levels, additive" in str(model.certify())
+
+
+def test_one_column_is_convex_and_another_concave_whatever_the_rest(bent, tmp_path):
+    table, y = bent
+    result = fit(table, y, **QUICK, shape={"load": "convex", "temp": "concave"})
+    result.model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    again = resume(model, table, y, max_iter=2)[0]
+    grid = np.linspace(-3, 3, 25)
+    for each in (model, again):
+        assert np.diff(effects(each, table, "load", grid), 2).min() > -1e-9
+        assert np.diff(effects(each, table, "temp", grid), 2).max() < 1e-9
+        assert np.diff(effects(each, table, "load", grid), 2).max() > 0.1
+        columns = proven(each)
+        assert (columns["load"].convex, columns["load"].additive) == (True, False)
+        assert (columns["temp"].concave, columns["temp"].additive) == (True, True)
+        assert not columns["z"].convex
+        assert not each.certify().convex
+    assert any(note.startswith("Additive: temp, since") for note in result.report.notes)
+    assert np.sqrt(np.mean((model.predict(table) - y) ** 2)) < 0.5
+    assert {claim["kind"] for claim in model.prove().claims} >= {"convex"}
+
+
+def test_a_column_can_rise_and_bend_and_others_stay_free(bent):
+    table, y = bent
+    options = QUICK | {"max_iter": 5}
+    shape = {"load": "concave"}
+    model = fit(
+        table, y, **options, shape=shape, increasing=["load"], tails={"z": "constant"}
+    ).model
+    columns = proven(model)
+    assert columns["load"].increasing
+    assert columns["load"].concave
+    assert columns["z"].convex is columns["z"].concave is False
+    inside = model.predict({n: c[:1] for n, c in table.items()} | {"z": [2.0]})
+    assert inside == model.predict({n: c[:1] for n, c in table.items()} | {"z": [9.0]})
+
+
+def test_additive_columns_keep_any_shape_beside_any_eigenvalue(bent):
+    table, y = bent
+    shape = {"load": "convex", "temp": "concave"}
+    told = {"shape": shape, "additive": ["load", "temp"], "neuron": {"index": "middle"}}
+    columns = proven(fit(table, y, **QUICK | {"max_iter": 5}, **told).model)
+    assert columns["load"].convex
+    assert columns["temp"].concave
+    assert columns["load"].additive
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"shape": {"lod": "convex"}}, r"shape names 'lod', .* \(did you mean 'load'\?\)"),
+        ({"shape": {"kind": "convex"}}, "shape names 'kind', which is not a numeric column"),
+        ({"shape": {"load": "round"}}, "shape is .*; expected one of convex, concave, or a mapp"),
+        ({"additive": ["q"]}, "additive names 'q'"),
+        (
+            {"shape": {"load": "convex"}, "neuron": {"index": "middle"}},
+            "neuron has the index 'middle' and the shape is",
+        ),
+        (
+            {"shape": {"load": "convex"}, "neuron": {"functional": "bottom_sum", "r": 1}},
+            "neuron has the functional 'bottom_sum'",
+        ),
+        ({"shape": {"load": "convex"}, "tails": {"load": "constant"}}, "tails is .* beside shape"),
+        ({"shape": {"load": "convex"}, "tails": "constant"}, "tails is 'constant' beside shape"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused(bent, told, words):
+    with pytest.raises(InvalidOption, match=words):
+        Problem.of(*bent, Beside(), FitOptions(**told), None)
+
+
+def test_a_stream_keeps_additive_and_shaped_columns(bent):
+    table, y = bent
+    options = {"dim": 3, "knots": 4, "penalty": 1e-3, "members": 1, "epochs": 1, "batch_rows": 50}
+    told = {"shape": {"load": "convex"}, "additive": ["z", "kind"]}
+    result = fit_stream([table | {"y": y}], "y", **options, **told)
+    columns = proven(result.model)
+    assert columns["load"].convex
+    assert columns["z"].additive
+    assert columns["kind"].additive
+
+
+def test_estimators_name_columns_by_label_or_place(bent):
+    table, y = bent
+    X = np.stack([table[name] for name in ("load", "temp", "z")], 1)
+    told = {"knots": 3, "dim": 2, "n_estimators": 1, "penalty": 1e-3, "max_iter": 3}
+    model = SpectralRegressor(**told, shape={0: "convex"}, additive=[-1], tails={2: "linear"})
+    columns = proven(model.fit(X, y).model_)
+    assert columns["x0"].convex
+    assert columns["x2"].additive
+    again = SpectralRegressor.from_model(model.model_).set_params(warm_start=True, max_iter=1)
+    again.set_params(shape={"x0": "convex"}, additive=["x2"]).fit(X, y)
+    with pytest.raises(ValueError, match="additive is"):
+        again.set_params(additive=["x1"]).fit(X, y)
+    with pytest.raises(ValueError, match=r"shape .*names 7"):
+        SpectralRegressor(shape={7: "convex"}).fit(X, y)
