@@ -159,16 +159,8 @@ FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
-    *(
-        "monotone",
-        "shape",
-        "additive",
-        "dim",
-        "index",
-        "structure",
-        "functional",
-        "functional_params",
-    ),
+    *("monotone", "shape", "additive", "missing", "dim"),
+    *("index", "structure", "functional", "functional_params"),
     *_SHARED,
     *(
         "n_estimators",

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Encoding
-from eigcore.errors import InvalidOption, InvalidSpec
+from eigcore.errors import InvalidSpec
+from eigcore.fit.combinations import check_monotone, check_neuron, check_outputs, places_of
 from eigcore.fit.data.names import check_keys, check_names
 from eigcore.fit.options import FitOptions, Shape
-from eigcore.guarantees.slopes import shape_of
 
 SIGNS = {None: 0, "convex": 1, "concave": -1}
 """Sign of the second derivative of each shape."""
 _MOST_DIM = 64
 """Largest order tried when an index or functional does not allow the usual ones."""
-USUAL_DIM = 5
-_PARAMETERS: dict[str, dict[str, Any]] = {
-    "smooth": {"alpha": 0.1},
-    "softmax": {"t": 1.0},
-    "top_sum": {"r": 1},
-    "bottom_sum": {"r": 1},
-}
-"""Parameters of functionals that would do."""
-_FIELDS = ("alpha", "r", "t", "weights")
+INSIDE = 1.0 / 64.0
+"""A value that a missing cell stands for is at least this part of the range away from its ends."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,8 @@ class Constraints:
     without : labels of columns and projections without any effect; their matrices are zero
     convex, concave : names of columns with a shape of their own, whatever the others are
     additive : names of columns that are summands of their own
+    missing : where a missing cell of a monotone column stands in the order of predictions: lowest,
+        highest, or as the value given; "between" until that value is known
     """
 
     increasing: tuple[str, ...] = ()
@@ -48,6 +43,7 @@ class Constraints:
     convex: tuple[str, ...] = ()
     concave: tuple[str, ...] = ()
     additive: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str | float], ...] = ()
 
     @classmethod
     def of(cls, options: FitOptions, encoding: Encoding, outputs: int) -> Constraints:
@@ -61,10 +57,10 @@ class Constraints:
         """
         kinds = zip(encoding.names, encoding.columns, strict=True)
         numeric = {name: column.numeric for name, column in kinds}
-        _check_monotone(options, numeric)
+        check_monotone(options, numeric)
         check_keys("shape", options.shape, [name for name, own in numeric.items() if own])
         check_names("additive", options.additive, numeric)
-        _check_outputs(options, outputs)
+        check_outputs(options, outputs)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)
         own: Mapping[str, Shape] = options.shape if several else {}
@@ -77,9 +73,10 @@ class Constraints:
             convex=tuple(name for name, each in own.items() if each == "convex"),
             concave=tuple(name for name, each in own.items() if each == "concave"),
             additive=tuple(options.additive),
+            missing=places_of(options, [name for name, is_one in numeric.items() if is_one]),
         )
         found = replace(found, additive=(*found.additive, *found.unlike))
-        _check_neuron(found, options)
+        check_neuron(found, options)
         return found
 
     @property
@@ -97,6 +94,12 @@ class Constraints:
         """Shapes as the option `shape` has them."""
         own: dict[str, Shape] = dict.fromkeys(self.convex, "convex")
         return self.shape or {**own, **dict.fromkeys(self.concave, "concave")} or None
+
+    @property
+    def places(self) -> dict[str, str] | None:
+        """Places of missing cells as the option `missing` has them."""
+        told = {n: w if isinstance(w, str) else "between" for n, w in self.missing}
+        return told or None
 
     @property
     def curved(self) -> Shape | None:
@@ -158,7 +161,7 @@ class Constraints:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` is the inverse."""
-        return asdict(self) | {"neuron": dict(self.neuron)}
+        return asdict(self) | {"neuron": dict(self.neuron), "missing": dict(self.missing)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Constraints:
@@ -169,101 +172,12 @@ class Constraints:
             data["shape"],
             tuple((key, _hashable(value)) for key, value in data["neuron"].items()),
             tuple(data["without"]),
-            *(tuple(data.get(name, ())) for name in ("convex", "concave", "additive")),
+            convex=tuple(data.get("convex", ())),
+            concave=tuple(data.get("concave", ())),
+            additive=tuple(data.get("additive", ())),
+            missing=tuple(data.get("missing", {}).items()),
         )
 
 
 def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _check_monotone(options: FitOptions, numeric: Mapping[str, bool]) -> None:
-    for option in ("increasing", "decreasing"):
-        names: Sequence[str] = getattr(options, option)
-        check_names(option, names, numeric)
-        text = [name for name in names if not numeric[name]]
-        if text:
-            raise InvalidOption(
-                option,
-                list(names),
-                "numeric columns, because categories have no order",
-                [name for name in names if numeric[name]] or None,
-                f"names {text[0]!r}, which holds categories",
-            )
-    both = sorted({*options.increasing} & {*options.decreasing})
-    if both:
-        raise InvalidOption(
-            "decreasing",
-            list(options.decreasing),
-            "each column in one of the two lists",
-            [name for name in options.decreasing if name not in both] or None,
-            f"names {both[0]!r}, which is also among the increasing columns",
-        )
-
-
-def _check_outputs(options: FitOptions, outputs: int) -> None:
-    for option in ("increasing", "decreasing", "shape"):
-        if outputs > 1 and getattr(options, option):
-            raise InvalidOption(
-                option,
-                getattr(options, option),
-                "none with the loss multinomial: the probability of a class depends on the "
-                "decisions of all classes, so a constraint on the decisions guarantees nothing "
-                "about a probability. Two classes, or one against the rest, allow it",
-            )
-
-
-def _check_neuron(found: Constraints, options: FitOptions) -> None:
-    """Raise InvalidOption if φ does not keep the required monotonicity or shape."""
-    neuron = dict(found.neuron)
-    curved = found.curved
-    if curved and neuron.get("index", curved) != curved:
-        raise InvalidOption(
-            "neuron",
-            neuron,
-            "the index that the shape determines, or none",
-            neuron | {"index": curved},
-            f"has the index {neuron['index']!r} and the shape is {options.shape!r}",
-        )
-    spec = _spec_of(found, options)
-    known = shape_of(spec)
-    needed = (found.monotone or found.shapes is not None) and not known.monotone
-    if needed or (curved and not getattr(known, curved)):
-        asked = "monotone" if found.monotone else curved or "convex"
-        raise InvalidOption(
-            "neuron",
-            neuron,
-            f"a functional that keeps a model {asked} (math.md, section 2)",
-            {"functional": "kth"},
-            f"has the functional {spec.functional!r}, which cannot guarantee a monotone, convex "
-            "or concave model",
-        )
-
-
-def _spec_of(found: Constraints, options: FitOptions) -> EigSpec:
-    """Return the spec of a pencil of one term; raise with an example where there is none."""
-    dim = options.dim or found.order(USUAL_DIM)
-    try:
-        return found.spec(1, dim)
-    except InvalidSpec as exc:
-        problem = f"cannot be made ({str(exc).rstrip('.')})"
-        told = dict(found.neuron), "fields that go together", _example(found, dim), problem
-        raise InvalidOption("neuron", *told) from exc
-
-
-def _example(found: Constraints, dim: int) -> dict[str, Any]:
-    """Return fields that would do, of those that are wrong."""
-    neuron = dict(found.neuron)
-    for name, value in (("index", "middle"), ("structure", "tridiagonal")):
-        if replace(found, neuron=tuple((neuron | {name: value}).items())).allows(dim):
-            return {name: value}
-    functional = neuron.get("functional", "kth")
-    parameters = _PARAMETERS | {"weighted": {"weights": [1.0] * dim}}
-    if functional == "kth":  # the functional that has the parameter which was given
-        functional = next((f for f, own in parameters.items() if own.keys() & neuron.keys()), "kth")
-        given = {"functional": functional} | {n: neuron[n] for n in _FIELDS if n in neuron}
-        if replace(found, neuron=tuple(given.items())).allows(dim):
-            return given
-    if functional not in parameters:
-        return {"functional": "kth"}
-    return {"functional": functional, **parameters[functional]}

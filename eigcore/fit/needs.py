@@ -57,6 +57,12 @@ NEEDS = (
         "shape {o.shape}",
     ),
     Need(
+        "missing",
+        lambda o: bool(o.increasing or o.decreasing),
+        ("increasing", "columns in which predictions have an order", ["size"]),
+        "a place of missing cells",
+    ),
+    Need(
         "variance_power",
         lambda o: o.loss == "tweedie",
         ("loss", "tweedie there", "tweedie"),

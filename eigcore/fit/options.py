@@ -70,6 +70,14 @@ class FitOptions(StreamOptions):
         ["size"],
         "Columns that are summands of their own: their effect does not depend on other columns.",
     )
+    missing: Any = option(
+        None,
+        Words(("lowest", "highest", "between")),
+        "lowest",
+        "Where a prediction with a missing cell stands among those with known values, in all "
+        "increasing and decreasing columns or by name: lowest, highest, or between, as with a "
+        "value that the fitted rows tell; None: anywhere.",
+    )
     neuron: dict[str, Any] | None = option(
         None,
         Fields(("index", "structure", "functional", "alpha", "r", "t", "weights")),

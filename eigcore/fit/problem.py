@@ -7,17 +7,18 @@ derive others from it: other rows, another encoding, further constraints.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
-from eigcore.fit.constraints import USUAL_DIM, Constraints
+from eigcore.fit.combinations import USUAL_DIM, tails_of
+from eigcore.fit.constraints import INSIDE, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.encode import Sum, encode
@@ -207,7 +208,30 @@ class Problem:
         def linear(name: str) -> bool:
             return bool(self.constraints.bend(name)) or tails_of(self.options, name) == "linear"
 
-        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, linear))
+        known = replace(self.constraints, missing=tuple(map(self._place, self.constraints.missing)))
+        encoding = encode(self.encoding, self.numbers, self.sums, knots, linear)
+        return replace(self, encoding=encoding, constraints=known)
+
+    def _place(self, told: tuple[str, str | float]) -> tuple[str, str | float]:
+        """Return the place of missing cells, as the value with the nearest mean target if between.
+
+        The mean target over the values is that of isotonic regression.
+        """
+        name, place = told
+        cells = self.numbers[:, self.encoding.names.index(name)]
+        gone, weights = np.isnan(cells), self.target.targets.weights
+        if place != "between" or gone.all() or not gone.any():
+            return told
+        target = self.target.working.reshape(len(cells), -1)[:, 0]
+        weights = np.ones(len(cells)) if weights is None else weights
+        order = np.argsort(np.where(gone, np.inf, cells), kind="stable")[: np.sum(~gone)]
+        rising = self.constraints.sign(name) > 0
+        fitted = isotonic_regression(target[order], weights=weights[order], increasing=rising).x
+        far = np.abs(fitted - np.average(target[gone], weights=weights[gone]))
+        nearest = cells[order][far == far.min()]
+        low, high = cells[order][[0, -1]]
+        inside = INSIDE * (high - low)
+        return name, float(np.clip(np.median(nearest), low + inside, high - inside))
 
     def without(self, labels: tuple[str, ...]) -> Problem:
         """Return the problem with columns that must have no effect."""
@@ -217,13 +241,3 @@ class Problem:
     def moments(self) -> Moments:
         """Moments of the terms and of the working target over these rows."""
         return Moments.of(self.encoding, self.numbers, self.target.working, self.target.weights)
-
-
-def tails_of(options: FitOptions, name: str) -> str:
-    """Name what numbers outside the fitted range mean in a column."""
-    neuron: Mapping[str, Any] = options.neuron or {}
-    own = options.shape
-    shape = (own.get(name) if isinstance(own, Mapping) else own) or neuron.get("index")
-    usual = "linear" if shape in ("convex", "concave") else "constant"
-    given = options.tails or usual
-    return given.get(name, usual) if isinstance(given, Mapping) else given

@@ -115,6 +115,12 @@ def test_additive_columns_keep_any_shape_beside_any_eigenvalue(bent):
         ),
         ({"shape": {"load": "convex"}, "tails": {"load": "constant"}}, "tails is .* beside shape"),
         ({"shape": {"load": "convex"}, "tails": "constant"}, "tails is 'constant' beside shape"),
+        ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
+        ({"missing": {"z": "lowest"}, "increasing": ["load"]}, "missing names 'z', which is neith"),
+        (
+            {"missing": "highest", "increasing": ["z"], "tails": "linear"},
+            "missing names 'z', whose predictions go on without end",
+        ),
     ],
 )
 def test_what_cannot_be_combined_is_refused(bent, told, words):
@@ -122,12 +128,70 @@ def test_what_cannot_be_combined_is_refused(bent, told, words):
         Problem.of(*bent, Beside(), FitOptions(**told), None)
 
 
+@pytest.fixture(scope="module")
+def gaps():
+    """y rises with a and falls with b; missing cells are like a = 1 and b = 0.3."""
+    rng = np.random.default_rng(1)
+    a, b = rng.uniform(-2, 2, (2, 240))
+    y = a - b + 0.3 * a * (b > 0) + 0.05 * rng.normal(size=240)
+    y[:40] += 1.0 - a[:40]
+    y[40:90] += b[40:90] - 0.3
+    a[:40], b[40:90] = np.nan, np.nan
+    return {"a": a, "b": b}, y
+
+
+WAYS = {"increasing": ["a"], "decreasing": ["b"]}
+
+
+@pytest.mark.parametrize("knots", [0, 5])
+def test_missing_cells_stand_where_they_were_told(gaps, knots, tmp_path):
+    table, y = gaps
+    told = QUICK | WAYS | {"knots": knots, "missing": {"a": "highest", "b": "between"}}
+    fit(table, y, **told).model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    again = resume(model, table, y, max_iter=2)[0]
+    grid = np.append(np.linspace(-9, 9, 30), np.nan)
+    for each in (model, again):
+        a, b = (effects(each, table, name, grid) for name in ("a", "b"))
+        assert (a[:, -1] >= a[:, -2]).all()
+        assert (b[:, -1] > b[:, -2]).all()
+        assert (b[:, -1] < b[:, 0]).all()
+        columns = proven(each)
+        assert columns["a"].missing.highest
+        assert columns["b"].missing.between
+        moved = b[:, -1] - b[:, -2]  # from the largest b, where predictions are lowest
+        assert (columns["b"].missing.low <= moved).all()
+        assert (moved <= columns["b"].missing.high).all()
+    text = str(model.certify())
+    assert "never falls among known values; missing: never below them" in text
+    assert "never rises among known values; missing: between them" in text
+    # the place between is that of a value with the same target
+    assert model.provenance["constraints"]["missing"]["b"] == pytest.approx(0.3, abs=0.5)
+
+
+def test_the_text_says_how_far_a_free_missing_cell_is(gaps):
+    table, y = gaps
+    model = fit(table, y, **QUICK, **WAYS, additive=["a"]).model
+    place = proven(model)["a"].missing
+    moved = model.predict({"a": [np.nan], "b": [0.0]}) - model.predict({"a": [-2.0], "b": [0.0]})
+    assert place.low <= moved[0] <= place.high
+    assert place.high - place.low < 1e-9  # additive: known exactly
+    assert place.between
+    assert moved[0] == pytest.approx(3.0, abs=0.5)
+    free = proven(model)["b"].missing
+    assert free.lowest is free.highest is False
+    assert free.between or f"from {free.start:g}" in str(model.certify())
+
+
 def test_a_stream_keeps_additive_and_shaped_columns(bent):
     table, y = bent
     options = {"dim": 3, "knots": 4, "penalty": 1e-3, "members": 1, "epochs": 1, "batch_rows": 50}
     told = {"shape": {"load": "convex"}, "additive": ["z", "kind"]}
-    result = fit_stream([table | {"y": y}], "y", **options, **told)
+    told |= {"decreasing": ["temp"], "missing": {"temp": "lowest"}}
+    temp = np.where(np.arange(len(y)) % 5, table["temp"], np.nan)
+    result = fit_stream([table | {"temp": temp, "y": y}], "y", **options, **told)
     columns = proven(result.model)
+    assert columns["temp"].missing.lowest
     assert columns["load"].convex
     assert columns["z"].additive
     assert columns["kind"].additive
@@ -137,10 +201,13 @@ def test_estimators_name_columns_by_label_or_place(bent):
     table, y = bent
     X = np.stack([table[name] for name in ("load", "temp", "z")], 1)
     told = {"knots": 3, "dim": 2, "n_estimators": 1, "penalty": 1e-3, "max_iter": 3}
+    X[:9, 1] = np.nan
+    told |= {"monotone": {1: -1}, "missing": {1: "highest"}}
     model = SpectralRegressor(**told, shape={0: "convex"}, additive=[-1], tails={2: "linear"})
     columns = proven(model.fit(X, y).model_)
     assert columns["x0"].convex
     assert columns["x2"].additive
+    assert columns["x1"].missing.highest
     again = SpectralRegressor.from_model(model.model_).set_params(warm_start=True, max_iter=1)
     again.set_params(shape={"x0": "convex"}, additive=["x2"]).fit(X, y)
     with pytest.raises(ValueError, match="additive is"):

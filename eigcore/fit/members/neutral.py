@@ -15,8 +15,8 @@ import numpy as np
 
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
+from eigcore.fit.combinations import tails_of
 from eigcore.fit.options import FitOptions
-from eigcore.fit.problem import tails_of
 from eigcore.model import SpectralModel
 
 

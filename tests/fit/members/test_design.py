@@ -17,6 +17,10 @@ CONSTRAINTS = [
     {"increasing": ["a"], "decreasing": ["b"], "shape": "concave"},
     {"increasing": ["a"], "additive": ["a", "b", "kind"]},
     {"increasing": ["a"], "shape": {"a": "convex", "b": "concave", "c": "convex"}},
+    {"increasing": ["c"], "missing": "lowest"},
+    {"decreasing": ["c"], "missing": "lowest", "additive": ["c"]},
+    {"decreasing": ["c"], "missing": {"c": "highest"}},
+    {"increasing": ["c"], "missing": "between"},
 ]
 
 
@@ -54,7 +58,20 @@ def test_constraints_hold_exactly_for_any_vector(constraints):
     coordinates = design.parametrisation(4)
     for scale in (1e-8, 1.0, 1e8):
         point = scale * np.random.default_rng(4).normal(size=coordinates.size)
-        check_slopes(design.problem, *design.member(coordinates, point))
+        member = design.member(coordinates, point)
+        check_slopes(design.problem, *member)
+        check_places(design.problem, member)
+
+
+def check_places(problem, member):
+    model = eigcore.SpectralModel(problem.encoding, [member])
+    proven = {column.name: column.missing for column in model.certify().columns}
+    for name, place in problem.constraints.missing:
+        found = proven[name]
+        told = {"lowest": found.lowest, "highest": found.highest, "between": found.between}
+        assert [word for word, holds in told.items() if holds] == [
+            place if isinstance(place, str) else "between"
+        ]
 
 
 def check_slopes(problem, spec, params):
@@ -68,6 +85,7 @@ def check_slopes(problem, spec, params):
         if not column.numeric:
             continue
         slopes, sign = problem.encoding.pieces(j, full).slopes, constraints.sign(name)
+        assert slopes.any(), name
         if sign:
             assert np.linalg.eigvalsh(sign * slopes).min() >= 0.0, name
         bend = constraints.bend(name)
