@@ -132,7 +132,7 @@ def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -
             list(options.drop_columns[1:]) or None,
             "names all columns beside the target",
         )
-    for option in ("categories", "increasing", "decreasing"):
+    for option in ("categories", "increasing", "decreasing", "additive"):
         check_names(option, getattr(options, option), cells, elsewhere)
 
 
