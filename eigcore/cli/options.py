@@ -11,7 +11,8 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole, Words
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.of_columns import Orders, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -28,6 +29,7 @@ _METAVARS = {
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
     "clip": "LOW,HIGH",
+    "order": "F=LEVEL<LEVEL,...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -74,6 +76,7 @@ class Flags(Dialect):
 
 def _typed(value: Any) -> str:
     if isinstance(value, dict):
+        value = {n: "<".join(map(str, w)) if isinstance(w, list) else w for n, w in value.items()}
         return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
         return ",".join(f"{each:g}" for each in value)
@@ -121,6 +124,9 @@ def _read(kind: Kind, value: Any) -> Any:
         return tuple(value.split(","))
     if isinstance(kind, Words) and value is not None and "=" in value:
         return dict(each.rpartition("=")[::2] for each in value.split(","))
+    if isinstance(kind, Orders) and value is not None and "=" in value:
+        pairs = [each.rpartition("=") for each in value.split(",")]
+        return {name: levels.split("<") for name, _, levels in pairs}
     number = _NUMBERS.get(type(kind))
     if number is None or value is None:
         return value

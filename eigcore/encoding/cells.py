@@ -256,5 +256,19 @@ def declared_categories(data: Any) -> list[bool]:
     return [_declares_categories(column) for column in columns_of(in_memory(data))]
 
 
+def declared_orders(data: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the levels of each column that its container declares to be ordered, in that order.
+
+    These are ordered categoricals of pandas, and polars.Enum.
+    """
+    found = {}
+    for label, column in zip(column_labels(data) or (), columns_of(in_memory(data)), strict=False):
+        dtype = getattr(column, "dtype", None)
+        if getattr(dtype, "ordered", False) or _kind(column).startswith("enum"):
+            levels: Any = getattr(dtype, "categories", ())
+            found[str(label)] = tuple(_plain(np.array(list(levels), dtype=object)).tolist())
+    return found
+
+
 def _declares_categories(column: Any) -> bool:
     return _kind(column).startswith(CATEGORIES)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.cells import column_labels, declared_categories
+from eigcore.encoding.cells import column_labels, declared_categories, declared_orders
 from eigcore.errors import InvalidOption
 from eigcore.fit.checks import Names
 from eigcore.fit.data.names import listed, nearest
@@ -48,6 +48,11 @@ def named(parameters: Mapping[str, Any], names: Sequence[str], X: Any) -> dict[s
         given = parameters[option]
         if isinstance(given, Mapping):
             found[option] = {find(option, key): word for key, word in given.items()}
+    monotone = {n for each in signs(parameters["monotone"], names, X).values() for n in each}
+    orders = {n: each for n, each in declared_orders(X).items() if n in monotone}
+    if isinstance(parameters["order"], Mapping):
+        orders |= {find("order", key): each for key, each in parameters["order"].items()}
+    found["order"] = orders or None
     additive = parameters["additive"]
     if Names().accepts(additive):
         found["additive"] = tuple(find("additive", key) for key in additive)

@@ -13,8 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole, Words
+from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
+from eigcore.fit.of_columns import Orders, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
 from eigcore.fit.texts import Text
@@ -165,6 +166,7 @@ COMMON = (
     *(
         "n_estimators",
         "categorical_features",
+        "order",
         "on_unseen",
         "on_missing",
         "tails",
@@ -203,6 +205,8 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield str
     elif isinstance(kind, Words):
         yield from (StrOptions(set(kind.words)), Mapping)
+    elif isinstance(kind, Orders):
+        yield Mapping
     elif isinstance(kind, Ends):
         yield from (tuple, list)
     elif isinstance(kind, ClassWeights):

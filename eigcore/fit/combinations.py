@@ -26,18 +26,19 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 _FIELDS = ("alpha", "r", "t", "weights")
 
 
-def check_monotone(options: FitOptions, numeric: Mapping[str, bool]) -> None:
-    """Raise InvalidOption unless monotone columns are numeric, each with one direction."""
+def check_monotone(options: FitOptions, ordered: Mapping[str, bool]) -> None:
+    """Raise InvalidOption unless monotone columns have an order, and one direction each."""
     for option in ("increasing", "decreasing"):
         names: Sequence[str] = getattr(options, option)
-        check_names(option, names, numeric)
-        text = [name for name in names if not numeric[name]]
+        check_names(option, names, ordered)
+        text = [name for name in names if not ordered[name]]
         if text:
             raise InvalidOption(
                 option,
                 list(names),
-                "numeric columns, because categories have no order",
-                [name for name in names if numeric[name]] or None,
+                "numeric columns, or categories whose order is given (order), because others have "
+                "no order",
+                [name for name in names if ordered[name]] or None,
                 f"names {text[0]!r}, which holds categories",
             )
     both = sorted({*options.increasing} & {*options.decreasing})

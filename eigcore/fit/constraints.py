@@ -55,11 +55,12 @@ class Constraints:
             Names that are not numeric columns, constraints that contradict each other, or fields
             of ``neuron`` that no EigSpec may have.
         """
-        kinds = zip(encoding.names, encoding.columns, strict=True)
-        numeric = {name: column.numeric for name, column in kinds}
-        check_monotone(options, numeric)
-        check_keys("shape", options.shape, [name for name, own in numeric.items() if own])
-        check_names("additive", options.additive, numeric)
+        kinds = dict(zip(encoding.names, encoding.columns, strict=True))
+        numeric = [name for name, column in kinds.items() if column.numeric]
+        rising = {n: c.numeric or getattr(c, "ordered", False) for n, c in kinds.items()}
+        check_monotone(options, rising)
+        check_keys("shape", options.shape, numeric)
+        check_names("additive", options.additive, kinds)
         check_outputs(options, outputs)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)
@@ -73,7 +74,7 @@ class Constraints:
             convex=tuple(name for name, each in own.items() if each == "convex"),
             concave=tuple(name for name, each in own.items() if each == "concave"),
             additive=tuple(options.additive),
-            missing=places_of(options, [name for name, is_one in numeric.items() if is_one]),
+            missing=places_of(options, numeric),
         )
         found = replace(found, additive=(*found.additive, *found.unlike))
         check_neuron(found, options)

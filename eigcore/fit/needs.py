@@ -51,6 +51,12 @@ NEEDS = (
         "a delta of {o.delta}",
     ),
     Need(
+        "order",
+        lambda o: set(o.order or ()) <= {*o.increasing, *o.decreasing},
+        ("increasing", "every column whose levels have an order, or in decreasing", ["grade"]),
+        "levels in an order",
+    ),
+    Need(
         "tails",
         lambda o: not o.shape or _goes_on(o),
         ("tails", "linear there, since a constant end is neither convex nor concave", "linear"),

@@ -28,10 +28,10 @@ from eigcore.fit.checks import (
     Values,
     Where,
     Whole,
-    Words,
 )
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
+from eigcore.fit.of_columns import Orders, Words
 from eigcore.fit.stopping import EarlyStopping
 from eigcore.fit.streaming import STREAM, StreamOptions, option
 from eigcore.fit.texts import Text
@@ -52,10 +52,16 @@ class FitOptions(StreamOptions):
     """
 
     increasing: Sequence[str] = option(
-        (), Names(), ["size"], "Numeric columns in which the model never falls."
+        (),
+        Names(),
+        ["size"],
+        "Numeric columns, or ordered categories, in which the model never falls.",
     )
     decreasing: Sequence[str] = option(
-        (), Names(), ["age"], "Numeric columns in which the model never rises."
+        (),
+        Names(),
+        ["age"],
+        "Numeric columns, or ordered categories, in which the model never rises.",
     )
     shape: Any = option(
         None,
@@ -169,6 +175,13 @@ class FitOptions(StreamOptions):
     )
     categories: Sequence[str] = option(
         (), Names(), ["code"], "Columns whose numbers are categories; text always is."
+    )
+    order: Any = option(
+        None,
+        Orders(),
+        {"grade": ["C", "B", "A"]},
+        "Levels of categories in their order, for increasing and decreasing; None: as data frames "
+        "declare it.",
     )
     on_unseen: str = option(
         "neutral",

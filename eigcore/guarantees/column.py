@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Periodic
+from eigcore.encoding import Categories, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.changes import change
 from eigcore.guarantees.reached import Reached
@@ -30,7 +31,7 @@ class Missing:
     lowest, highest, between : bool
         Proven: the prediction with a missing cell is never above (never below) that with any known
         value; it is never outside what known values give.
-    start : float
+    start : number, or a level
         The known value at the end of the range where predictions are lowest.
     low, high : float
         Proven ends of the change of the decision from `start` to a missing cell; infinite where a
@@ -40,7 +41,7 @@ class Missing:
     lowest: bool
     highest: bool
     between: bool
-    start: float
+    start: Any
     low: float
     high: float
 
@@ -58,7 +59,8 @@ class ColumnCertificate:
     reached : Reached
         A quotient of that kind, and the two rows; it shows how tight the bound is.
     increasing, decreasing : bool
-        Proven: the prediction never falls (never rises) when the column grows.
+        Proven: the prediction never falls (never rises) when the column grows; for ordered
+        categories, from level to level.
     slack : float
         If one of these is proven: the largest slope of the wrong sign that the matrices allow. It
         is 0.0 for a model made by `fit`, and of the size of rounding for one whose matrices were
@@ -93,10 +95,12 @@ def column_of(
     column, name, unit = encoding.columns[j], encoding.names[j], encoding.units[j]
     through = [(j, 1.0), *projections_of(encoding, j)]
     additive = len(through) == 1 and scalar(members, encoding.slices[j])
-    if not column.numeric:
+    if isinstance(column, Categories):
         bound = category_change(encoding, members, j)
-        never = (False, False, 0.0, False, False, additive)
-        return ColumnCertificate(name, unit, column.kind, bound, found, *never)
+        up, down = (_steps(model, members, j, sign) for sign in (1, -1))
+        place = _missing(model, members, j, up) if column.missing and (up or down) else None
+        proven = (up, down, 0.0, False, False, additive, place)
+        return ColumnCertificate(name, unit, column.kind, bound, found, *proven)
     bound = column_slopes(encoding, members, j)
     up, slack_up = _one_way(members, through, +1)
     down, slack_down = _one_way(members, through, -1)
@@ -125,23 +129,38 @@ def _one_way(
     return all(proven for proven, _ in each), slack
 
 
+def _steps(model: Described, members: list[MemberSlopes], j: int, sign: int) -> bool:
+    """Whether sign · (A_{i+1} − A_i) ⪰ 0 for all neighbouring levels i of ordered categories."""
+    column: Any = model.encoding.columns[j]
+    able = column.ordered and model.static.link != "softmax"
+    if not able or not all(m.shape.monotone for m in members):
+        return False
+    levels = [cell_terms(members, j, float(place)) for place in range(len(column.levels))]
+    pairs = pairwise(levels[::sign])
+    return all(above(members, later, sooner) for sooner, later in pairs)
+
+
 def _missing(model: Described, members: list[MemberSlopes], j: int, up: bool) -> Missing:
     """Return where a missing cell stands beside the known values of column j."""
     encoding = model.encoding
     column: Any = encoding.columns[j]
-    ends = column.range or (column.center, column.center)
-    start, end = ends if up else ends[::-1]
+    if isinstance(column, Categories):
+        values, ends = (column.levels[0], column.levels[-1]), (0.0, len(column.levels) - 1.0)
+    else:
+        values = ends = column.range or (column.center, column.center)
+    way = 1 if up else -1
+    (start, _), (least, most) = values[::way], ends[::way]
     try:
         moved = change(model, encoding.names[j], start, None)
         low, high = float(np.min(moved.low)), float(np.max(moved.high))
     except InvalidInput:  # through a projection that goes on without end
         low, high = -np.inf, np.inf
     # beyond the ends the column must be constant: its first and last slopes are zero
-    slopes = [m.slopes[j] for m in members]
+    slopes = [m.slopes[j] for m in members if column.numeric]
     bounded = not any(S[[0, -1]].any() for S in slopes) and not projections_of(encoding, j)
     below = over = lowest = highest = False
     if bounded:
-        least, most, gone = (cell_terms(members, j, cell) for cell in (start, end, None))
-        over, below = above(members, gone, least), above(members, most, gone)
-        lowest, highest = above(members, least, gone), above(members, gone, most)
+        first, last, gone = (cell_terms(members, j, cell) for cell in (least, most, None))
+        over, below = above(members, gone, first), above(members, last, gone)
+        lowest, highest = above(members, first, gone), above(members, gone, last)
     return Missing(lowest, highest, over and below, start, low, high)

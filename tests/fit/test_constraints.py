@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from samples import problem_for
 
 from eigcore import SpectralModel
+from eigcore.encoding.cells import declared_orders
 from eigcore.errors import InvalidOption
 from eigcore.estimators import SpectralRegressor
-from eigcore.fit import FitOptions, fit, fit_stream, resume
-from eigcore.fit.data.beside import Beside
-from eigcore.fit.problem import Problem
+from eigcore.fit import fit, fit_stream, resume
 
 QUICK = {"knots": 4, "dim": 3, "members": 2, "penalty": 1e-3, "max_iter": 20, "validation": 0}
 
@@ -125,7 +125,7 @@ def test_additive_columns_keep_any_shape_beside_any_eigenvalue(bent):
 )
 def test_what_cannot_be_combined_is_refused(bent, told, words):
     with pytest.raises(InvalidOption, match=words):
-        Problem.of(*bent, Beside(), FitOptions(**told), None)
+        problem_for(*bent, **told)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,70 @@ def test_the_text_says_how_far_a_free_missing_cell_is(gaps):
     free = proven(model)["b"].missing
     assert free.lowest is free.highest is False
     assert free.between or f"from {free.start:g}" in str(model.certify())
+
+
+@pytest.fixture(scope="module")
+def grades():
+    rng = np.random.default_rng(2)
+    names = ["low", "mid", "high", "top", "unused"]
+    grade, z = rng.integers(0, 4, 160), rng.normal(size=160)
+    y = np.array([0.0, 2.0, 1.5, 3.0])[grade] * (1 + 0.3 * z)
+    return names, {"grade": np.array(names, object)[grade], "z": z}, y
+
+
+def test_ordered_levels_rise_one_after_another(grades, tmp_path):
+    names, table, y = grades
+    told = QUICK | {"increasing": ["grade"], "order": {"grade": names}}
+    fit(table, y, **told).model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    again = resume(model, table, y, max_iter=2)[0]
+    for each in (model, again):
+        steps = np.diff(effects(each, table, "grade", np.array(names, object)))
+        assert steps.min() >= 0.0
+        assert steps.max() > 1.0
+        assert steps[:, -1].max() < 1e-9  # no row tells the last level from the one before
+        assert proven(each)["grade"].increasing
+        assert not proven(each)["grade"].decreasing
+    assert "never falls from level to level" in str(model.certify())
+    free = fit(table, y, **QUICK).model
+    assert np.diff(effects(free, table, "grade", np.array(names[:4], object))).min() < -0.1
+    assert not proven(free)["grade"].increasing
+
+
+def test_data_frames_declare_an_order(grades):
+    pd = pytest.importorskip("pandas")
+    names, table, y = grades
+    frame = pd.DataFrame(table)
+    frame["grade"] = pd.Categorical(frame["grade"], categories=names, ordered=True)
+    short = QUICK | {"members": 1, "max_iter": 2}
+    model = fit(frame, y, **short, decreasing=["grade"], additive=["grade"]).model
+    column = proven(model)["grade"]
+    assert model.encoding.columns[0].levels == tuple(names)
+    assert (column.decreasing, column.additive) == (True, True)
+    assert not fit(frame, y, **short).model.encoding.columns[0].ordered
+    told = {"knots": 2, "dim": 2, "n_estimators": 1, "penalty": 1e-3, "max_iter": 2}
+    one = SpectralRegressor(**told, monotone={"grade": 1}).fit(frame, y)
+    assert proven(one.model_)["grade"].increasing
+    batches = [frame[:80].assign(y=y[:80]), frame[80:].assign(y=y[80:])]
+    streamed = {"knots": 2, "dim": 2, "members": 1, "penalty": 1e-3, "epochs": 1}
+    result = fit_stream(batches, "y", increasing=["grade"], **streamed)
+    assert proven(result.model)["grade"].increasing
+    polars = pytest.importorskip("polars")
+    enum = polars.DataFrame({"g": polars.Series(list(table["grade"]), dtype=polars.Enum(names))})
+    assert declared_orders(enum) == {"g": tuple(names)}
+
+
+def test_an_order_has_every_level(grades):
+    _, table, y = grades
+    told = {"increasing": ["grade"], "order": {"grade": ["low", "mid", "top"]}}
+    with pytest.raises(InvalidOption, match="order has no place for the level 'high'"):
+        problem_for(table, y, **told)
+    with pytest.raises(InvalidOption, match="increasing names 'grade', which holds categories"):
+        problem_for(table, y, increasing=["grade"])
+    codes = {"n": np.arange(160) % 3}
+    told = {"increasing": ["n"], "order": {"n": ["2", "0", "1"]}}  # as typed in the command
+    column = problem_for(codes, y, **told).encoding.columns[0]
+    assert column.levels == (2, 0, 1)
 
 
 def test_a_stream_keeps_additive_and_shaped_columns(bent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import EXACT, missing
 from eigcore.encoding.levels import as_text
-from eigcore.errors import InvalidInput, InvalidTable
+from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
@@ -20,8 +21,13 @@ TOO_LONG = 10**100
 TO_LEAVE_OUT = "to leave it out"
 
 
-def describe(name: str, cells: np.ndarray, categories: bool) -> Column:
-    """Return categories for text or declared categories, a linear column for numbers."""
+def describe(
+    name: str, cells: np.ndarray, categories: bool, order: Sequence[Any] | None = None
+) -> Column:
+    """Return categories for text or declared categories, a linear column for numbers.
+
+    order : all levels in their order, where it matters
+    """
     absent = missing(cells)
     known, some = cells[~absent], bool(absent.any())
     if cells.dtype.kind not in "fiubO":
@@ -30,7 +36,9 @@ def describe(name: str, cells: np.ndarray, categories: bool) -> Column:
         if not len(known):
             return Linear(missing=True)
         advice = ("drop_columns", [name], TO_LEAVE_OUT)
-        return Categories(levels_of(f"Column {name!r}", known, advice), missing=some)
+        levels = levels_of(f"Column {name!r}", known, advice)
+        levels = levels if order is None else in_order(name, levels, order)
+        return Categories(levels, missing=some, ordered=order is not None)
     try:
         known.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as exc:
@@ -83,6 +91,25 @@ def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any
         found = f"{alike[0]!r} beside the text {as_text(alike[0])!r}"
         raise unlike(who, found, "all cells to text for example", advice)
     return tuple(sorted(levels, key=by_kind))
+
+
+def in_order(name: str, levels: Sequence[Any], order: Sequence[Any]) -> tuple[Any, ...]:
+    """Return all levels of an order, those that occur in the type of their cells.
+
+    Raises
+    ------
+    InvalidOption
+        A level that the order does not have.
+    """
+    written = {as_text(level): level for level in levels}
+    places = dict.fromkeys(map(as_text, order))
+    for text, level in written.items():
+        if text not in places:
+            example = {name: [*order, level]}
+            problem = f"has no place for the level {level!r} of column {name!r}"
+            raise InvalidOption("order", {name: list(order)}, "all its levels", example, problem)
+    given = {as_text(level): level for level in order}
+    return tuple(written.get(text, given[text]) for text in places)
 
 
 def by_kind(level: Any) -> tuple[bool, Any]:

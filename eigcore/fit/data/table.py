@@ -7,13 +7,21 @@ the column, the number of rows, and the option to type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eigcore.encoding import Column
-from eigcore.encoding.cells import Cells, cells_of, declared_categories, missing, read_columns
+from eigcore.encoding.cells import (
+    Cells,
+    cells_of,
+    declared_categories,
+    declared_orders,
+    missing,
+    read_columns,
+)
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
 from eigcore.fit.data.kinds import check_column, describe
@@ -33,6 +41,7 @@ class Table:
     together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
+    orders : levels in their order, for the categories among the monotone columns
     """
 
     cells: Cells
@@ -42,6 +51,7 @@ class Table:
     together: Together
     categories: frozenset[str]
     notes: tuple[str, ...]
+    orders: Mapping[str, tuple[Any, ...]]
 
     @classmethod
     def of(cls, table: Any, target: Any, beside: Beside, options: FitOptions) -> Table:
@@ -62,6 +72,8 @@ class Table:
         declared = [
             key for key, is_one in zip(cells, declared_categories(table), strict=False) if is_one
         ]
+        given = options.order or {}
+        orders = declared_orders(table) | given
         cells, values, name = _split(cells, target)
         used = {name: "the target"} if isinstance(target, str) else {}
         cells, beside = beside.taken(cells, used)
@@ -80,8 +92,9 @@ class Table:
             name,
             read.part(keep),
             Together.of(beside, values, keep),
-            frozenset((*options.categories, *declared)),
+            frozenset((*options.categories, *declared, *given)),
             (*notes, *left_out),
+            {n: orders[n] for n in (*options.increasing, *options.decreasing) if n in orders},
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
@@ -94,7 +107,7 @@ class Table:
         """
         found = []
         for name, cells in self.cells.items():
-            column = describe(name, cells, name in self.categories)
+            column = describe(name, cells, name in self.categories, self.orders.get(name))
             check_column(name, cells, column, keep_constant, name in self.categories)
             found.append(column)
         return found

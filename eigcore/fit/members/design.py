@@ -8,13 +8,13 @@ import numpy as np
 
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
-from eigcore.encoding import Column, Encoding, Linear, PiecewiseLinear
+from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
 from eigcore.fit.members.parametrisation import Parametrisation
-from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, with_missing
+from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.objective import Objective
 from eigcore.fit.solvers.whitening import POWER
@@ -34,6 +34,8 @@ def _map(column: Column, name: str, constraints: Constraints) -> ColumnMap:
     elif isinstance(column, PiecewiseLinear):
         tails = column.tails == "linear"
         found = column_map(np.diff(column.knots), tails, extra, *told)
+    elif isinstance(column, Categories) and told[0]:
+        found = level_map(len(column.levels), extra, told[0])
     else:
         found = free_map(column.terms)
     if extra and place is not None:

@@ -11,6 +11,7 @@ increasing, decreasing    S_i = ±P_i                               all PSD
 convex                    S_i = P_0 + Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
 convex and increasing     S_i = Σ_{m ≤ i} P_m                      all PSD
 convex and decreasing     S_i = −Σ_{m ≥ i} P_m                     all PSD
+ordered categories        A_i = P_0 ± Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
 ========================  =======================================  =================
 
 Concave columns are the negatives. A PSD block is B Bᵀ, so every point the solver visits satisfies
@@ -62,8 +63,8 @@ class ColumnMap:
     ----------
     to_terms : (terms, blocks), in the units of the pencil's terms
     psd : (blocks,) bool
-    widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
-        (a category, a missing cell) is not a piece
+    widths : (terms,) length of the piece of each term, so that slope = A / width, and 1 for an
+        ordered category; 0 where a term (another category, a missing cell) is neither
     lift : (terms,) what each term gains when every PSD part gains the identity
     additive : whether every block is a multiple of the identity, so that φ(A + p·I) = φ(A) + p·Σw
         makes the column a summand of its own
@@ -165,6 +166,24 @@ def with_missing(
     lift[-1] = beside @ lift[:-1] + side * reach
     blocks = len(psd) - (side == 0)
     return replace(limits, to_terms=to_terms[:, :blocks], psd=psd[:blocks], lift=lift, place=side)
+
+
+def level_map(levels: int, extra: int, sign: int) -> ColumnMap:
+    """Build the map of ordered categories: A_i = P_0 ± Σ_{1 ≤ m ≤ i} P_m for level i.
+
+    Parameters
+    ----------
+    levels : number of levels
+    extra : number of further free terms (missing cells)
+    sign : −1 decreasing, +1 increasing
+    """
+    steps, psd = slope_map(levels, 0, sign)
+    terms = levels + extra
+    to_terms, lift = np.eye(terms), np.zeros(terms)
+    to_terms[:levels, :levels] = steps
+    lift[:levels] = steps[:, 1:].sum(1)
+    known = np.arange(terms) < levels
+    return ColumnMap(to_terms, np.append(psd, np.zeros(extra, bool)), known.astype(float), lift)
 
 
 def free_map(terms: int) -> ColumnMap:

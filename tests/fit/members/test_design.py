@@ -21,6 +21,7 @@ CONSTRAINTS = [
     {"decreasing": ["c"], "missing": "lowest", "additive": ["c"]},
     {"decreasing": ["c"], "missing": {"c": "highest"}},
     {"increasing": ["c"], "missing": "between"},
+    {"decreasing": ["kind"], "order": {"kind": ["ash", "never", "oak", "elm"]}},
 ]
 
 
@@ -65,9 +66,11 @@ def test_constraints_hold_exactly_for_any_vector(constraints):
 
 def check_places(problem, member):
     model = eigcore.SpectralModel(problem.encoding, [member])
-    proven = {column.name: column.missing for column in model.certify().columns}
+    proven = {column.name: column for column in model.certify().columns}
+    assert all(proven[name].increasing for name in problem.constraints.increasing)
+    assert all(proven[name].decreasing for name in problem.constraints.decreasing)
     for name, place in problem.constraints.missing:
-        found = proven[name]
+        found = proven[name].missing
         told = {"lowest": found.lowest, "highest": found.highest, "between": found.between}
         assert [word for word, holds in told.items() if holds] == [
             place if isinstance(place, str) else "between"
