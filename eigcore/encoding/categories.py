@@ -32,6 +32,9 @@ class Categories(Column):
     ordered : bool
         Whether the order of the levels has a meaning: certificates then ask whether the model
         rises or falls from level to level.
+    of : str, optional
+        The levels are special codes in the numeric column of this name, where they count as
+        missing; other cells are missing here. Default: none.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class Categories(Column):
     missing: bool = False
     unseen: str = "neutral"
     ordered: bool = False
+    of: str | None = None
     kind: ClassVar[str] = "categories"
     numeric: ClassVar[bool] = False
 

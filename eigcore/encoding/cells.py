@@ -222,6 +222,20 @@ def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return _settled(np.concatenate([part.astype(object) for part in parts]))
 
 
+def apart(cells: np.ndarray, codes: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Separate special codes from the cells (rows,) of a column: the cells, and the codes.
+
+    Codes are missing among the cells, and all else is missing among the codes.
+    """
+    kinds = np.full(len(cells), None, dtype=object)
+    for code in codes:
+        kinds[cells == code] = code
+    held = kinds != _NONE
+    numbers = cells.dtype.kind in "fiub"
+    rest = np.where(held, NAN if numbers else _NONE, cells)
+    return (rest if held.any() else cells), kinds
+
+
 def missing(cells: np.ndarray) -> np.ndarray:
     """Whether each cell is missing: (rows,) -> (rows,) bool."""
     if cells.dtype.kind == "f":

@@ -98,7 +98,9 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
         "structure": spec.structure,
         "functional": spec.functional,
         "functional_params": {name: each for name, each in fields.items() if each is not None},
-        "categorical_features": list(levels),
+        "categorical_features": [name for name, column in levels.items() if not column.of],
+        "order": {name: c.levels for name, c in levels.items() if c.ordered} or None,
+        "codes": {c.of: c.levels for c in levels.values() if c.of} or None,
         "on_unseen": _common([column.unseen for column in levels.values()]),
     }
 

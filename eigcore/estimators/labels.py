@@ -44,7 +44,7 @@ def named(parameters: Mapping[str, Any], names: Sequence[str], X: Any) -> dict[s
         return _find(key, names, option, labelled)
 
     found: dict[str, Any] = {}
-    for option in ("shape", "tails", "missing"):
+    for option in ("shape", "tails", "missing", "codes"):
         given = parameters[option]
         if isinstance(given, Mapping):
             found[option] = {find(option, key): word for key, word in given.items()}

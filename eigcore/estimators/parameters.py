@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from eigcore.errors import InvalidOption
 from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
-from eigcore.fit.of_columns import Orders, Words
+from eigcore.fit.of_columns import Codes, Orders, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
 from eigcore.fit.texts import Text
@@ -167,6 +167,7 @@ COMMON = (
         "n_estimators",
         "categorical_features",
         "order",
+        "codes",
         "on_unseen",
         "on_missing",
         "tails",
@@ -205,7 +206,7 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield str
     elif isinstance(kind, Words):
         yield from (StrOptions(set(kind.words)), Mapping)
-    elif isinstance(kind, Orders):
+    elif isinstance(kind, (Orders, Codes)):
         yield Mapping
     elif isinstance(kind, Ends):
         yield from (tuple, list)

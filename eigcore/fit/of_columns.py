@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eigcore.fit.checks import Kind
+from eigcore.fit.checks import Kind, Number
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,27 @@ class Orders(Kind):
     def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
         return {str(name): tuple(levels) for name, levels in value.items()} or None
+
+
+@dataclass(frozen=True)
+class Codes(Kind):
+    """A mapping of names of columns to numbers."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a mapping of columns to lists of different numbers"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if not isinstance(value, Mapping):
+            return False
+        return all(
+            isinstance(v, Collection)
+            and len(set(v)) == len(v) > 0
+            and all(Number(-math.inf, positive=True).accepts(each) for each in v)
+            for v in value.values()
+        )
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        return {str(name): tuple(map(float, codes)) for name, codes in value.items()} or None

@@ -31,7 +31,7 @@ from eigcore.fit.checks import (
 )
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
-from eigcore.fit.of_columns import Orders, Words
+from eigcore.fit.of_columns import Codes, Orders, Words
 from eigcore.fit.stopping import EarlyStopping
 from eigcore.fit.streaming import STREAM, StreamOptions, option
 from eigcore.fit.texts import Text
@@ -175,6 +175,13 @@ class FitOptions(StreamOptions):
     )
     categories: Sequence[str] = option(
         (), Names(), ["code"], "Columns whose numbers are categories; text always is."
+    )
+    codes: Any = option(
+        None,
+        Codes(),
+        {"income": [-9, -8]},
+        "Numbers that are special codes in numeric columns, such as refused or unknown: missing "
+        "cells, of which each code is a kind with a matrix of its own; None: no codes.",
     )
     order: Any = option(
         None,

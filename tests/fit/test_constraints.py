@@ -247,6 +247,61 @@ def test_an_order_has_every_level(grades):
     assert column.levels == (2, 0, 1)
 
 
+@pytest.fixture(scope="module")
+def coded():
+    """Income from 0 to 10, where -9 is worth 20, -8 is worth -5, and an empty cell 2."""
+    rng = np.random.default_rng(3)
+    income, z = rng.uniform(0, 10, 200), rng.normal(size=200)
+    kind = np.arange(200) % 8
+    worth = np.select([kind == 0, kind == 1, kind == 2], [20.0, -5.0, 2.0], income)
+    income = np.select([kind == 0, kind == 1, kind == 2], [-9.0, -8.0, np.nan], income)
+    return {"income": income, "z": z}, worth + z
+
+
+PROBE = {"income": [-9, -8, None, 0.0, 10.0], "z": [0.0] * 5}
+
+
+def test_special_codes_are_kinds_of_missing_cells(coded, tmp_path):
+    table, y = coded
+    told = {"codes": {"income": [-9, -8]}, "increasing": ["income"]}
+    result = fit(table, y, **QUICK, **told)
+    result.model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    again = resume(model, table, y, max_iter=2)[0]
+    array = np.array([PROBE["income"], PROBE["z"]], dtype=float).T
+    for each in (model, again):
+        np.testing.assert_allclose(each.predict(PROBE), [20, -5, 2, 0, 10], atol=1.0)
+        np.testing.assert_array_equal(each.predict(array), each.predict(PROBE))
+        np.testing.assert_array_equal(
+            each.predict(each.encoding.table(array), codes=True), each.predict(PROBE)
+        )
+        assert proven(each)["income"].increasing
+    assert any("code(s) -9, -8 are missing cells" in note for note in result.report.notes)
+    assert model.encoding.columns[0].knots[0] >= 0.0  # no code among the numbers
+    assert model.encoding.unseen(PROBE) == {}
+    found = model.range({"z": (0.0, 0.0)})  # from the first knot to the last, without codes
+    assert -1.0 < found.lower < 1.0
+    assert 9.0 < found.upper < 11.0
+
+
+def test_codes_are_for_numbers(coded):
+    table, y = coded
+    with pytest.raises(InvalidOption, match=r"codes names 'incom', .*did you mean 'income'"):
+        problem_for(table, y, codes={"incom": [-9]})
+    with pytest.raises(InvalidOption, match=r"codes is .*; expected a mapping of columns to"):
+        problem_for(table, y, codes={"income": ["x"]})
+    own = table | {"income (code)": table["z"]}
+    with pytest.raises(InvalidOption, match=r"has a column 'income .code.' already"):
+        problem_for(own, y, codes={"income": [-9]})
+    one = SpectralRegressor(
+        knots=3, dim=2, n_estimators=1, penalty=1e-3, max_iter=9, codes={0: [-9, -8]}
+    )
+    one.fit(np.stack(list(table.values()), 1), y)
+    array = np.array([PROBE["income"], PROBE["z"]], dtype=float).T
+    np.testing.assert_allclose(one.predict(array), [20, -5, 2, 0, 10], atol=2.0)
+    assert one.n_features_in_ == 2
+
+
 def test_a_stream_keeps_additive_and_shaped_columns(bent):
     table, y = bent
     options = {"dim": 3, "knots": 4, "penalty": 1e-3, "members": 1, "epochs": 1, "batch_rows": 50}

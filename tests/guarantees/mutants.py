@@ -157,7 +157,7 @@ FAULTS = [
     (COLUMN, "len(through) == 1 and scalar", "scalar", BOUNDS),
     (COLUMN, "what) or additive)", "what) or True)", BOUNDS),
     (COLUMN, "over and below, start", "over or below, start", BOUNDS),
-    (COLUMN, "ends if up else ends[::-1]", "ends", BOUNDS),
+    (COLUMN, "way = 1 if up else -1", "way = 1", BOUNDS),
     (COLUMN, "S[[0, -1]].any()", "S[0].any() and False", BOUNDS),
     (COLUMN, "and not projections_of(encoding, j)\n", "\n", BOUNDS),
     (COLUMN, "if column.missing and (up or down)", "if column.missing", BOUNDS),

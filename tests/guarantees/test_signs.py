@@ -216,5 +216,7 @@ def test_a_missing_cell_stands_beside_ordered_levels():
     assert (found.low, found.high) == pytest.approx((3.0, 3.0))
     text = str(model.certify())
     assert "from level to level among known values, additive; missing: never below them" in text
+    plain = small(Categories(("a", "b"), missing=True), [(0, 0, 1, -1.0)], dim=2)
+    assert plain.certify().columns[0].missing is None
     falling = model.with_params([-own for own in model.params])
     assert falling.certify().columns[0].missing.start == "b"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import EXACT, missing
 from eigcore.encoding.levels import as_text
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
+from eigcore.fit.data.names import check_keys
 from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
@@ -110,6 +111,28 @@ def in_order(name: str, levels: Sequence[Any], order: Sequence[Any]) -> tuple[An
             raise InvalidOption("order", {name: list(order)}, "all its levels", example, problem)
     given = {as_text(level): level for level in order}
     return tuple(written.get(text, given[text]) for text in places)
+
+
+def special_codes(
+    cells: Mapping[str, np.ndarray], given: Mapping[str, Sequence[Any]] | None
+) -> dict[str, Categories]:
+    """Return a column for the special codes of each numeric column that has any.
+
+    Raises
+    ------
+    InvalidOption
+        A column that does not exist or holds no numbers.
+    """
+    numeric = [name for name, own in cells.items() if not is_text(own[~missing(own)])]
+    check_keys("codes", given, numeric)
+    for name in given or ():
+        if f"{name} (code)" in cells:
+            problem = f"names {name!r}, and the table has a column {name + ' (code)'!r} already"
+            raise InvalidOption("codes", given, "another name of one of the two", None, problem)
+    return {
+        f"{name} (code)": Categories(tuple(codes), missing=True, of=name)
+        for name, codes in (given or {}).items()
+    }
 
 
 def by_kind(level: Any) -> tuple[bool, Any]:
@@ -212,6 +235,9 @@ def _is_number(text: Any) -> bool:
 def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
     """Note that a column became categories, or that it has missing cells."""
     notes = []
+    if isinstance(column, Categories) and column.of:
+        codes = ", ".join(map(as_text, column.levels))
+        return [f"Column {column.of!r}: the code(s) {codes} are missing cells, one matrix each."]
     if isinstance(column, Categories):
         kind = "is text" if isinstance(column.levels[0], str) else "holds codes"
         notes.append(f"Column {name!r} {kind}: {len(column.levels)} categories, one matrix each.")

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Column
+from eigcore.encoding import Categories, Column
 from eigcore.encoding.cells import (
     Cells,
+    apart,
     cells_of,
     declared_categories,
     declared_orders,
@@ -24,7 +25,7 @@ from eigcore.encoding.cells import (
 )
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
-from eigcore.fit.data.kinds import check_column, describe
+from eigcore.fit.data.kinds import check_column, describe, special_codes
 from eigcore.fit.data.names import check_names, listed, nearest
 from eigcore.fit.data.together import Together
 from eigcore.fit.options import FitOptions
@@ -42,6 +43,7 @@ class Table:
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
     orders : levels in their order, for the categories among the monotone columns
+    codes : special codes of numeric columns, by the name of the column that holds them
     """
 
     cells: Cells
@@ -52,6 +54,7 @@ class Table:
     categories: frozenset[str]
     notes: tuple[str, ...]
     orders: Mapping[str, tuple[Any, ...]]
+    codes: Mapping[str, Categories]
 
     @classmethod
     def of(cls, table: Any, target: Any, beside: Beside, options: FitOptions) -> Table:
@@ -82,6 +85,9 @@ class Table:
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
+        codes = special_codes(cells, options.codes)
+        for each, column in codes.items():
+            cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
         keep, left_out = _with_target(values, name, options.drop_rows_without_target)
         read = beside.read(len(values))
         if read.weights is not None:
@@ -95,6 +101,7 @@ class Table:
             frozenset((*options.categories, *declared, *given)),
             (*notes, *left_out),
             {n: orders[n] for n in (*options.increasing, *options.decreasing) if n in orders},
+            codes,
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
@@ -107,6 +114,9 @@ class Table:
         """
         found = []
         for name, cells in self.cells.items():
+            if name in self.codes:
+                found.append(self.codes[name])
+                continue
             column = describe(name, cells, name in self.categories, self.orders.get(name))
             check_column(name, cells, column, keep_constant, name in self.categories)
             found.append(column)
