@@ -6,6 +6,7 @@ Rooms, modules and arrows are read from the code. Type: make picture
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import textwrap
 from pathlib import Path
@@ -25,6 +26,8 @@ CAPTIONS = {
     "operators": "matrices by their products",
     "rmt": "random-matrix predictions",
     "lowrank": "factors of matrices",
+    "dynamics": "matrices not symmetric",
+    "graph": "graphs by their spectra",
     "spectra": "diagnostics of weights",
     "encoding": "columns to pencil terms",
     "testing": "the laws of every backend",
@@ -54,6 +57,8 @@ COLOURS = {
         "rmt",
         "lowrank",
         "spectra",
+        "dynamics",
+        "graph",
     ),
     "#eaf4ea": ("encoding", "portable", "model"),
     "#fdf3dc": ("guarantees", "calibration"),
@@ -67,6 +72,8 @@ ORDER = [
     "api",
     "spectra",
     "lowrank",
+    "dynamics",
+    "graph",
     "encoding",
     "fit",
     "layers",
@@ -98,6 +105,7 @@ def rooms() -> dict[str, list[Path]]:
     return found | {"backends": sorted(files)}
 
 
+@functools.cache
 def imports() -> dict[str, set[str]]:
     """Room -> rooms that it imports, at the top of a file or inside a function."""
     code = (ROOT / "eigcore" / "__init__.py").read_text()

@@ -105,6 +105,12 @@ def _spectrum() -> Any:
     return plots.SpectrumDisplay.from_model(numbers(), "acceleration", cars()[0].table)
 
 
+def _game() -> Any:
+    table = cars()[2].table
+    one = _one(table, int(np.abs(table["weight"] - 2600).argmin()))
+    return plots.GameDisplay.from_model(numbers(), "weight", at=one)
+
+
 def _importance() -> Any:
     return plots.ImportanceDisplay.from_model(numbers(), cars()[2].table, sample=cars()[0].table)
 
@@ -136,6 +142,7 @@ PICTURES = {
     "category": _category,
     "levels": _levels,
     "spectrum": _spectrum,
+    "game": _game,
     "importance": _importance,
     "waterfall": _waterfall,
     "residuals": _residuals,

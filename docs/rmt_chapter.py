@@ -263,7 +263,7 @@ def told_signal(found: dict) -> None:
         above = (each.eigenvalues > 1).sum()
         top, p = each.eigenvalues[-1], each.p_value
         said = f"largest {top:.3f}, p {p:.2g}; {above} above 1; {len(each.outliers)} outliers"
-        print(f"{name}: {said}; bulk p {each.bulk.p_value:.2g}")
+        print(f"{name}: {said}; bulk {each.bulk.told if each.bulk else each.untested}")
 
 
 def picture(path: str, data: dict, ridges: dict, signal: dict) -> None:

@@ -32,9 +32,11 @@ _HOME = {
     "newton_schulz": "api",
 }
 _ROOMS = (
+    "dynamics",
     "errors",
     "estimators",
     "fit",
+    "graph",
     "guarantees",
     "layers",
     "lowrank",
@@ -66,9 +68,11 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from eigcore import (
+        dynamics,
         errors,
         estimators,
         fit,
+        graph,
         guarantees,
         layers,
         lowrank,

@@ -132,7 +132,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         """Return the same model with this calibration; other parameters would need another."""
         found = self.from_static(self.static, self.params, self.provenance)
         if calibration is not None:
-            calibration.check(self.encoding)
+            calibration.check(self.encoding, self.outputs)
         found.calibration = calibration
         return found
 

@@ -41,6 +41,7 @@ _HOME = {
     "Layer": "layers",
     "layer": "layers",
     "start": "layers",
+    "Encoder": "graph",
 }
 __all__ = [*_HOME]  # pyright: ignore
 
@@ -73,5 +74,6 @@ if TYPE_CHECKING:
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.dispatch.parts import window
+    from eigcore.graph import Encoder
     from eigcore.layers import Layer, layer, start
     from eigcore.portable.predict import ModelStatic, forward

@@ -1,6 +1,7 @@
 """Settings that must be in place before a framework is imported, and a table for estimators."""
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 SETTINGS = {
@@ -14,6 +15,11 @@ SETTINGS = {
 }
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core; threads that wait would spin
     SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+try:  # a flag that XLA does not know ends the process, so only in versions known to have it
+    if version("jaxlib").startswith("0.10."):  # half of the time to compile a small program
+        SETTINGS["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+except PackageNotFoundError:
+    pass
 for variable, value in SETTINGS.items():
     os.environ.setdefault(variable, value)
 

@@ -37,7 +37,7 @@ ORDER = [
     {"core"},
     {"dispatch"},
     {"api", "operators", "rmt"},
-    {"encoding", "lowrank", "spectra"},
+    {"encoding", "lowrank", "spectra", "dynamics", "graph"},
     {"portable"},
     {"guarantees"},
     {"calibration"},
@@ -215,7 +215,7 @@ def trespasses(source, offered=OFFERED, excepted=(), own=None):
     """
     code = ast.parse(source)
     found = [each for node in ast.walk(code) for each in refused(node, offered, own)]
-    known = [node for node in ast.walk(code) if ast.unparse(node) in excepted]
+    known = [node for node in ast.walk(code) if excepted and ast.unparse(node) in excepted]
     found += [ast.unparse(node) for node in set(dynamic(code)) - set(below(known))]
     return found
 

@@ -33,6 +33,7 @@ from eigcore.plugin import (
     window,
 )
 from eigcore_jax import host, solvers
+from eigcore_jax.encoding import stable_encoding as stable_encoding
 from eigcore_jax.layer import spectral_layer as spectral_layer
 from eigcore_jax.model import Apply as Apply
 from eigcore_jax.model import frozen

@@ -25,6 +25,7 @@ from eigcore.plugin import (
 )
 from eigcore_torch import host, namespace, nodes
 from eigcore_torch.cuda import cuda_library, cupy_solver
+from eigcore_torch.encoding import StableEncoding as StableEncoding
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
 from eigcore_torch.module import frozen

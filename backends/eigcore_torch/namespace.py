@@ -22,6 +22,7 @@ from array_api_compat.torch import (
     reshape,
     sort,
     sum,
+    take_along_axis,
     where,
 )
 from torch import (
@@ -93,6 +94,7 @@ __all__ = [
     "stack",
     "sum",
     "take",
+    "take_along_axis",
     "tanh",
     "where",
     "zeros_like",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from eigcore.calibration.scores import Calibration, margin
+from eigcore.calibration.scores import Calibration, class_scores, margin
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, infer
@@ -28,8 +28,8 @@ class Interval(NamedTuple):
 
     Parameters
     ----------
-    lower, upper : (...) array
-        One of each per row, of the library of X.
+    lower, upper : (...) or (..., outputs) array
+        One of each per row and output, of the library of X.
     """
 
     lower: Any
@@ -59,8 +59,8 @@ def calibration_of(
     model : SpectralModel
     X : table
         See `Encoding.table`.
-    y : (rows,) numbers; per unit of exposure, if the model was fitted with one
-        In units of the target.
+    y : (rows,) or (rows, outputs) numbers, or (rows,) classes
+        In units of the target; per unit of exposure, if the model was fitted with one.
     groups : str, optional
         A category column: each of its levels gets intervals of its own, with the coverage of its
         own (Vovk et al. 2005, Mondrian conformal prediction).
@@ -72,33 +72,43 @@ def calibration_of(
     Raises
     ------
     InvalidInput
-        If the model predicts classes or several outputs; y is not one finite number per row; or
-        `groups` is no category column.
+        If the model predicts probabilities that are not those of classes; y has other classes, or
+        is not one finite number per row and output; or `groups` is no category column.
     """
-    _check(model)
     table = np.atleast_2d(model.encoding.table(X, codes))
-    target = _numbers(y, len(table))
-    found = np.asarray(model.predict(table, codes=True))
-    kind, other = "absolute", ""
-    if lower is not None:
-        _check(lower)
-        kind, other = "quantiles", parameters_sha256([own for _, own in lower.members])
-        below = np.asarray(lower.predict(X, codes=codes)).reshape(found.shape)
-        scores = np.maximum(below - target, target - found)
-    elif model.static.link == "log":
-        kind = "relative"
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scores = np.abs(target - found) / found
-        scores = np.where(np.isnan(scores), 0.0, scores)  # y and its prediction are both 0
+    found = np.asarray(model.predict(table, codes=True)).reshape(len(table), model.outputs)
+    other = ""
+    if model.static.classes and lower is None:
+        kind, scores = "classes", class_scores(model.static.classes, found, y)
     else:
-        scores = np.abs(target - found)
+        _check(model)
+        below = None
+        if lower is not None:
+            _check(lower)
+            other = parameters_sha256([own for _, own in lower.members])
+            below = np.asarray(lower.predict(X, codes=codes)).reshape(found.shape)
+        kind, scores = _scores(model, found, below, _numbers(y, found.shape))
     places, count = np.zeros(len(table), dtype=int), 1
     if groups:
         j = _group_column(model, groups)
         places = group_of(model, j, table[:, j])
         count = len(_levels(model, j)) + 2
-    each = tuple(tuple(np.sort(scores[places == g]).tolist()) for g in range(count))
-    return Calibration(kind, each, groups, other)
+    each = (np.sort(own[places == g]).tolist() for g in range(count) for own in scores.T)
+    return Calibration(kind, tuple(map(tuple, each)), groups, other)
+
+
+def _scores(
+    model: Described, found: np.ndarray, below: np.ndarray | None, target: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """Return the kind of the scores, and the scores: (rows, outputs)."""
+    if below is not None:
+        return "quantiles", np.maximum(below - target, target - found)
+    if model.static.link != "log":
+        return "absolute", np.abs(target - found)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = np.abs(target - found) / found
+    # NaN where y and its prediction are both 0
+    return "relative", np.where(np.isnan(scores), 0.0, scores)
 
 
 def interval(
@@ -114,7 +124,7 @@ def interval(
     """Return intervals that contain the target with a probability of at least `coverage`.
 
     This holds on average over calibration and new rows that are exchangeable, whatever the model;
-    for calibrations with groups, in each group.
+    for calibrations with groups, in each group; with several outputs, for each output by itself.
 
     Parameters
     ----------
@@ -138,25 +148,30 @@ def interval(
     Raises
     ------
     InvalidInput
-        If the model has no calibration, too few of its rows for this coverage, or another lower
-        model; or as for `Encoding.table`.
+        If the model predicts classes, or has no calibration, too few of its rows for this coverage,
+        or another lower model; or as for `Encoding.table`.
     """
-    own = model.calibration
-    if own is None:
-        raise InvalidInput(
-            "The model has no calibration. Expected one, from rows that its fit has not used. "
-            "Write model = model.calibrate(X, y) first, or fit(..., calibration=0.2)."
-        )
+    _check(model)
+    own = calibrated(model)
     _check_lower(own, lower)
-    table = is_table(X)
-    chosen = get_backend("numpy") if table else infer(X, backend=backend)
-    wide = _margins(model, own, X, coverage, codes, chosen)
+    chosen = get_backend("numpy") if is_table(X) else infer(X, backend=backend)
+    wide = margins(model, own, X, coverage, codes, chosen)
     if box is None:
         above = model.predict(X, backend, codes=codes)
         below = above if lower is None else lower.predict(X, backend, codes=codes)
     else:
-        below, above = _boxed(model, lower, X, box, codes)
+        below, above = boxed(model, lower, X, box, codes)
     return _ends(own.kind, below, above, wide, chosen)
+
+
+def calibrated(model: Calibratable) -> Calibration:
+    """Return the calibration of a model; raise InvalidInput if there is none."""
+    if model.calibration is None:
+        raise InvalidInput(
+            "The model has no calibration. Expected one, from rows that its fit has not used. "
+            "Write model = model.calibrate(X, y) first, or fit(..., calibration=0.2)."
+        )
+    return model.calibration
 
 
 def _ends(kind: str, below: Any, above: Any, wide: Any, backend: Backend) -> Interval:
@@ -175,10 +190,10 @@ def _ends(kind: str, below: Any, above: Any, wide: Any, backend: Backend) -> Int
     return Interval(xp.where(crossed, high, low), xp.where(crossed, low, high))
 
 
-def _boxed(
+def boxed(
     model: Calibratable, lower: Any, X: Any, box: Box, codes: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the certified ends of the predictions inside boxes: (rows,) each."""
+    """Return the certified ends of the predictions inside boxes: (rows, [outputs]) each."""
     if not is_table(X) or codes:
         raise InvalidInput(
             "box is given beside an array of a framework, or of codes. Expected a table: boxes are "
@@ -193,22 +208,29 @@ def _boxed(
     return found[0].lower, found[1].upper
 
 
-def _margins(
+def margins(
     model: Calibratable, own: Calibration, X: Any, coverage: float, codes: bool, backend: Backend
 ) -> Any:
-    """Return the margin of each row: a number without groups."""
+    """Return the margin of each row and output; without groups, that of all rows."""
+    lists = 1 if own.kind == "classes" else model.outputs
     if not own.column:
-        return margin(own.scores[0], coverage)
+        each = [margin(scores, coverage) for scores in own.scores]
+        return each[0] if lists == 1 else _like(X, np.array(each), backend)
     j = model.encoding.names.index(own.column)
     host = X if is_table(X) else backend.to_numpy(X)
     table = model.encoding.table(host, codes)
     places = group_of(model, j, table[..., j])
-    found = np.zeros(places.shape)
+    found = np.zeros((*places.shape, lists))
     names = [*map(repr, _levels(model, j)), "a missing cell", "a level never seen"]
     for g in np.unique(places):
         where = f" with {names[g]} in column {own.column!r}"
-        found[places == g] = margin(own.scores[g], coverage, where)
-    return found if is_table(X) else backend.asarray(found, like=X)
+        each = own.scores[g * lists : (g + 1) * lists]
+        found[places == g] = [margin(scores, coverage, where) for scores in each]
+    return _like(X, found[..., 0] if lists == 1 else found, backend)
+
+
+def _like(X: Any, values: np.ndarray, backend: Backend) -> Any:
+    return values if is_table(X) else backend.asarray(values, like=X)
 
 
 def group_of(model: Described, j: int, codes: np.ndarray) -> np.ndarray:
@@ -236,11 +258,11 @@ def _group_column(model: Described, name: str) -> int:
 
 def _check(model: Described) -> None:
     link = model.static.link
-    if model.outputs > 1 or link not in ("identity", "log"):
+    if link not in ("identity", "log"):
         raise InvalidInput(
-            f"The model has link {link!r} and {model.outputs} output(s). Expected one number per "
-            "row, of which there can be an interval. For sets of classes, use MAPIE with "
-            "eigcore.estimators.SpectralClassifier."
+            f"The model has link {link!r} and predicts probabilities. Expected numbers, of which "
+            "there can be an interval. For classes, calibrate with them and write "
+            "model.prediction_sets(X)."
         )
 
 
@@ -258,14 +280,16 @@ def _check_lower(own: Calibration, lower: Any) -> None:
         )
 
 
-def _numbers(y: Any, rows: int) -> np.ndarray:
+def _numbers(y: Any, shape: tuple[int, int]) -> np.ndarray:
     try:
         found = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError):
         found = np.full(0, np.nan)
-    if found.shape != (rows,) or not np.isfinite(found).all():
+    wanted = shape if shape[1] > 1 else shape[:1]
+    if found.shape != wanted or not np.isfinite(found).all():
         raise InvalidInput(
-            f"y has shape {np.shape(y)} for {rows} row(s), or cells that are no finite numbers. "
-            "Expected one number per row, in units of the target. Leave rows without it out."
+            f"y has shape {np.shape(y)} for {shape[0]} row(s), or cells that are no finite "
+            f"numbers. Expected one number per row{' and output' * (shape[1] > 1)}, in units of "
+            "the target. Leave rows without it out."
         )
-    return found
+    return found.reshape(shape)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 if TYPE_CHECKING:
     from eigcore.calibration.interval import Interval
     from eigcore.calibration.scores import Calibration
+    from eigcore.calibration.sets import PredictionSets
 
 
 class Calibrated:
@@ -39,3 +40,12 @@ class Calibrated:
         from eigcore.calibration.interval import interval
 
         return interval(cast(Any, self), X, coverage, **options)
+
+    def prediction_sets(self, X: Any, coverage: float = 0.9, **options: Any) -> PredictionSets:
+        """Return sets of classes that contain the true one with a probability of `coverage`.
+
+        See `eigcore.calibration.sets.prediction_sets`.
+        """
+        from eigcore.calibration.sets import prediction_sets
+
+        return prediction_sets(cast(Any, self), X, coverage, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput, InvalidSpec
 
-KINDS = ("absolute", "relative", "quantiles")
+KINDS = ("absolute", "relative", "quantiles", "classes")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class Calibration:
 
     Parameters
     ----------
-    kind : {"absolute", "relative", "quantiles"}
-        The score of a row: |y − f|; |y − f| / f; or max(lower − y, y − f), for the model f of an
-        upper quantile and another of a lower one.
+    kind : {"absolute", "relative", "quantiles", "classes"}
+        The score of a row: |y − f|; |y − f| / f; max(lower − y, y − f), for the model f of an
+        upper quantile and another of a lower one; or 1 − the probability of the true class.
     scores : tuple of tuple of float
-        Ascending, one tuple per group: one group in all without a column; otherwise each level of
-        the column, then missing cells, then levels never seen.
+        Ascending, one tuple per group, and in it per output: one group in all without a column;
+        otherwise each level of the column, then missing cells, then levels never seen. The kind
+        "classes" has one tuple per group.
     column : str
         The category column of the groups; empty without.
     lower : str
@@ -56,17 +58,17 @@ class Calibration:
         """Number of calibration rows."""
         return sum(map(len, self.scores))
 
-    def check(self, encoding: Encoding) -> None:
-        """Raise InvalidSpec if the groups are not those of a column of this encoding."""
-        count = 1
+    def check(self, encoding: Encoding, outputs: int = 1) -> None:
+        """Raise InvalidSpec if the groups are not those of a column, for so many outputs."""
+        lists = count = 1 if self.kind == "classes" else outputs
         if self.column:
             j = encoding.names.index(self.column) if self.column in encoding.names else -1
             levels = getattr(encoding.columns[j], "levels", None) if j >= 0 else None
-            count = 0 if levels is None else len(levels) + 2
+            count = 0 if levels is None else lists * (len(levels) + 2)
         if len(self.scores) != count:
             raise InvalidSpec(
-                f"the calibration has {len(self.scores)} groups of column {self.column!r}, which "
-                "does not have as many"
+                f"the calibration has {len(self.scores)} lists of scores for column "
+                f"{self.column!r} and {outputs} output(s), which do not have as many"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +81,43 @@ class Calibration:
         """Read what `to_dict` returned; raise InvalidSpec, KeyError, TypeError or ValueError."""
         scores = tuple(tuple(float(score) for score in own) for own in data["scores"])
         return cls(str(data["kind"]), scores, str(data["column"]), str(data["lower"]))
+
+
+def class_scores(classes: Sequence[Any], found: np.ndarray, y: Any) -> np.ndarray:
+    """Return 1 − the probability of the true class (Sadinle, Lei & Wasserman, JASA 2019).
+
+    Parameters
+    ----------
+    classes : of the model
+    found : (rows, outputs) float64
+        Predictions: the probability of the second class, or of each.
+    y : (rows,) classes
+
+    Returns
+    -------
+    (rows, 1) float64
+
+    Raises
+    ------
+    InvalidInput
+        If y has another length or other classes.
+    """
+    places = {name: place for place, name in enumerate(classes)}
+    given = np.asarray(y).tolist() if np.ndim(y) == 1 else []
+    strange = [name for name in given if name not in places]
+    if len(given) != len(found) or strange:
+        held = f"the class {strange[0]!r}" if strange else f"shape {np.shape(y)}"
+        raise InvalidInput(
+            f"y has {held} for {len(found)} row(s). Expected one of {list(classes)} for each. Pass "
+            "the labels of these rows."
+        )
+    own = np.array([places[name] for name in given], dtype=int)
+    return 1.0 - probabilities(found)[np.arange(len(own)), own, None]
+
+
+def probabilities(found: Any, xp: Any = np) -> Any:
+    """Return the probability of each class: (..., 1) or (..., classes) -> (..., classes)."""
+    return found if found.shape[-1] > 1 else xp.concat([1.0 - found, found], axis=-1)
 
 
 def rank(count: int, coverage: float) -> int:

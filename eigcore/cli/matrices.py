@@ -14,10 +14,12 @@ import numpy as np
 
 from eigcore.dispatch.registry import infer
 from eigcore.encoding.files import ENDINGS, read_table
-from eigcore.errors import InvalidInput
+from eigcore.errors import EigcoreError, InvalidInput
 from eigcore.operators import Operator, hessian
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+LARGEST = 1e60
+"""Of an entry."""
 _ALL = (".npy", ".safetensors", *ENDINGS)
 
 
@@ -46,12 +48,18 @@ def read_matrix(path: Path, tensor: str | None) -> np.ndarray:
         raise InvalidInput(f"There is no file {str(path)!r}. Expected a matrix. Check the path.")
     if name.endswith(".npy"):
         try:
-            return checked(np.load(path, allow_pickle=False), str(path))
+            found = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as exc:
             raise InvalidInput(
                 f"{str(path)!r} cannot be read as npy ({exc}). Expected an array of numbers. "
                 "Save it again: numpy.save('matrix.npy', matrix)"
             ) from exc
+        if found.ndim > 2:
+            raise InvalidInput(
+                f"{str(path)!r} has {found.ndim} axes, {found.shape}; expected samples and "
+                "columns. Save it as a matrix: numpy.save('matrix.npy', a.reshape(len(a), -1))"
+            )
+        return checked(found, str(path))
     if name.endswith(".safetensors"):
         return checked(_tensor(path, tensor), str(path))
     return _table(path)
@@ -103,6 +111,11 @@ def checked(a: Any, place: str) -> np.ndarray:
             "samples as rows. Convert it first."
         )
     a = a.reshape(a.shape[0], -1).astype(np.float64)
+    if np.isfinite(a).all() and (largest := np.abs(a).max()) > LARGEST:
+        raise InvalidInput(
+            f"{place} holds {largest:.3g}; expected numbers up to {LARGEST:.0e}, whose powers are "
+            "finite. Divide the matrix by its largest entry."
+        )
     bad = int((~np.isfinite(a)).any(1).sum())
     if bad:
         raise InvalidInput(
@@ -135,7 +148,16 @@ def called(source: str) -> Any:
         raise InvalidInput(
             f"{module!r} has no function {name!r}; expected one without parameters. Check the name."
         )
-    return found()
+    try:
+        return found()
+    except EigcoreError:
+        raise
+    except Exception as exc:
+        raise InvalidInput(
+            f"{source} raised {type(exc).__name__}: {exc}. Expected a function without parameters "
+            f"that returns a matrix or a model. Try it: python -c 'import {module}; "
+            f"{module}.{name}()'"
+        ) from exc
 
 
 def operator_of(returned: Any) -> Operator | None:

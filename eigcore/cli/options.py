@@ -36,7 +36,11 @@ _METAVARS = {
     "encoding": "NAME",
 }
 FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS)
-LISTS = (*(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names)), "--keep")
+LISTS = (
+    *(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names)),
+    "--keep",
+    "--box",
+)
 """Flags that take several names."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
 

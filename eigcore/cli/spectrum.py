@@ -31,7 +31,8 @@ def spectrum_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="Matrix with samples as rows: .csv, .parquet, .arrow, .npy or .safetensors; or "
+            help="Matrix with samples as rows: all columns of numbers of a .csv, .parquet, .arrow, "
+            ".npy or .safetensors file; or "
             "module:function, which returns an array, a model, an operator or (loss, parameters)."
         ),
     ],
@@ -72,7 +73,12 @@ def spectrum_command(
 
     Example: `eigcore spectrum returns.csv --plot spectrum.png`
     """
-    _check(law, plot)
+    _check(law, plot, scale)
+    if tensor is not None and not source.lower().endswith(".safetensors"):
+        raise InvalidInput(
+            f"--tensor {tensor} names a matrix of a .safetensors file, and the source is {source}; "
+            "expected such a file. Leave --tensor out."
+        )
     options = {"law": law, "scale": scale, "ratio": ratio, "level": level}
     if not is_function(source):
         values, c = eigenvalues_of(read_matrix(Path(source), tensor), raw)
@@ -97,12 +103,14 @@ def spectrum_command(
         show.console().print(_table(found))
 
 
-def _check(law: str | None, plot: Path | None) -> None:
-    """Raise for an unknown law, or a picture that cannot be written."""
+def _check(law: str | None, plot: Path | None, scale: float | None) -> None:
+    """Raise for an unknown law, a scale that is none, or a picture that cannot be written."""
     if law is not None and law not in _LAWS:
         raise InvalidInput(
             f"--law is {law}; expected one of {', '.join(_LAWS)}. Type --law {_LAWS[0]}"
         )
+    if scale is not None and not 0 < scale < math.inf:
+        raise InvalidInput(f"--scale is {scale}; expected a positive number. Type --scale 1")
     if plot is None:
         return
     if plot.suffix.lower() not in _PICTURES:

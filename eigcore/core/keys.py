@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from eigcore.core import functionals
 from eigcore.core.maps import FUNCTIONS, Pair
+from eigcore.core.nonsymmetric import EigenRule
 from eigcore.core.norms import NORMS, PairNorm
 from eigcore.core.packing import Layout, Whole
 from eigcore.core.rules import Rule
@@ -18,9 +19,11 @@ _NORMS = {kind.name: kind for kind in NORMS.values()}
 
 
 @lru_cache(maxsize=1024)
-def rule_from_key(key: str) -> Rule | MapRule | ValueRule:
+def rule_from_key(key: str) -> Rule | MapRule | ValueRule | EigenRule:
     """Return the rule whose `key` this is."""
     kind, *rest = json.loads(key)
+    if kind == "eigen":
+        return EigenRule(Whole(rest[0], rest[0]))
     if kind == "map":
         rows, columns, symmetric, name, numbers = rest
         f = Pair(PAIRS[numbers[0]]) if name == "pair" else FUNCTIONS[name](tuple(numbers))

@@ -206,6 +206,7 @@ class Encoding:
         data : array (..., columns), mapping or data frame
             An array has the columns in the order of `names`. A mapping or data frame has columns by
             name, in any order, and may have further ones. The cells of category columns are levels.
+            A mapping of column names to single cells is a table of one row.
         codes : bool
             Whether the category columns of an array of numbers hold codes already.
 

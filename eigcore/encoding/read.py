@@ -112,13 +112,17 @@ def _labelled(encoding: Encoding, data: Any) -> Any:
 
 
 def _named(encoding: Encoding, names: Sequence[str], data: Any) -> list[Any]:
-    """Return columns of a container by their names, as text; codes come out of their columns."""
+    """Return columns of a container by their names, as text; single cells are one row."""
     labels = column_labels(data) or []
     check_labels(labels)
     given = list(map(str, labels))
     special = {name: each for name, each in _sources(encoding).items() if name not in given}
     _check_names([name for name in names if name not in special], given)
-    columns = dict(zip(given, columns_of(data), strict=True))
+    needed = {*names, *(each.of for each in special.values())}
+    pairs = zip(given, columns_of(data), strict=True)
+    columns: dict[str | None, Any] = {name: each for name, each in pairs if name in needed}
+    single = all(isinstance(each, str) or not np.iterable(each) for each in columns.values())
+    columns = {name: [cell] for name, cell in columns.items()} if single else columns
     for name, each in special.items():
         if each.of in columns:
             columns[each.of], columns[name] = apart(cells_of(columns[each.of]), each.levels)
@@ -142,13 +146,6 @@ def _check_names(wanted: Sequence[str], given: list[str]) -> None:
 
 def _check_lengths(names: Sequence[str], cells: list[np.ndarray]) -> None:
     shapes = {name: cell.shape for name, cell in zip(names, cells, strict=True)}
-    if shapes and not any(shapes.values()):
-        example = {name: [cell.item()] for name, cell in zip(names, cells, strict=True)}
-        raise InvalidInput(
-            "The table has one cell in place of each column; expected columns. Write a row as "
-            f"columns of one cell: {', '.join(f'{k!r}: {v}' for k, v in list(example.items())[:2])}"
-            f"{f', {DOTS}' if len(example) > 2 else ''}."
-        )
     if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
         raise InvalidInput(
             f"The columns have the shapes {shapes}; expected one axis each, all of one length. "

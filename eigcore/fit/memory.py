@@ -52,7 +52,9 @@ def fit_table(
 
 def calibrated(model: SpectralModel, numbers: np.ndarray, values: np.ndarray) -> SpectralModel:
     """Return the model with intervals from rows that were kept from its fit."""
-    return model.with_calibration(calibration_of(model, numbers, values, codes=True))
+    classes = model.static.classes
+    target = [classes[int(place)] for place in values] if classes else values
+    return model.with_calibration(calibration_of(model, numbers, target, codes=True))
 
 
 def _notes(found: Ensemble) -> list[str]:

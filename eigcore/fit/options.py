@@ -223,7 +223,7 @@ class FitOptions(StreamOptions):
         Number(0.0, 0.9),
         0.2,
         "Part of the rows that is kept from the fit to calibrate intervals, "
-        "`SpectralModel.interval`; for a target of numbers without row weights.",
+        "`SpectralModel.interval`, or sets of classes; without row weights.",
         "table",
     )
     seed: int = option(0, Whole(0), 0, "Everything random follows from it.")

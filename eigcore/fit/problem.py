@@ -148,20 +148,16 @@ class Problem:
         Raises
         ------
         InvalidTable
-            If they cannot calibrate: a target of classes, row weights, or no row.
+            If they cannot calibrate: row weights, or no row.
         """
         count = round(self.options.calibration * len(self))
         if self.options.calibration:
             weighted = self.target.weights is not None
-            if self.target.classes or weighted or not count:
-                found = (
-                    f"a target of classes, {self.target.name!r}"
-                    if self.target.classes
-                    else ("row weights" if weighted else f"{len(self)} row(s)")
-                )
+            if weighted or not count:
+                found = "row weights" if weighted else f"{len(self)} row(s)"
                 raise InvalidTable(
-                    f"The table has {found}; expected numbers without row weights to calibrate "
-                    "intervals on, and at least one such row.",
+                    f"The table has {found}; expected no row weights to calibrate intervals on, "
+                    "and at least one such row.",
                     "calibration",
                     0.0,
                     "for no intervals",

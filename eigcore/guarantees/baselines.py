@@ -22,7 +22,7 @@ def rows_of(model: Described, X: Any) -> np.ndarray:
     """Return the rows of a table: (rows, columns) float64, with codes for levels."""
     if isinstance(X, list) and X and not np.iterable(X[0]) and column_labels(X) is None:
         X = [X]
-    return _rows(model.encoding.table(_in_columns(X)))
+    return _rows(model.encoding.table(X))
 
 
 def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: Any) -> np.ndarray:
@@ -62,14 +62,6 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
 
 def _rows(table: np.ndarray) -> np.ndarray:
     return np.atleast_2d(table).reshape(-1, table.shape[-1])
-
-
-def _in_columns(X: Any) -> Any:
-    """Return a mapping of single cells, one row, as a mapping of columns."""
-    if not isinstance(X, dict):
-        return X
-    single = {name: isinstance(cell, str) or not np.iterable(cell) for name, cell in X.items()}
-    return {name: [cell] for name, cell in X.items()} if all(single.values()) else X
 
 
 def _typical(column: Column, cells: np.ndarray) -> float:

@@ -44,11 +44,18 @@ class Bounds:
 
         return difference(cast(Any, self), other, domain, **options)
 
-    def change(self, column: str, start: Any, end: Any) -> Change:
+    def change(
+        self,
+        column: str,
+        start: Any,
+        end: Any,
+        domain: Mapping[str, Any] | None = None,
+        **limits: Any,
+    ) -> Change:
         """Bound what a change of one column does; see `eigcore.guarantees.changes.change`."""
         from eigcore.guarantees.changes import change
 
-        return change(cast(Any, self), column, start, end)
+        return change(cast(Any, self), column, start, end, domain, **limits)
 
     def largest_change(self, column: str, over: Any = None) -> Change:
         """Bound what any change of one column does; see `guarantees.changes.largest_change`."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import LARGEST, Categories
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.box_checker import NEVER_SEEN
+from eigcore.guarantees.asked import local_table, sides_of
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.slopes import EPS
 from eigcore.guarantees.units import clipped_ends, floats
@@ -99,31 +98,6 @@ def local(
     return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
 
 
-def local_table(model: Described, x: Any) -> np.ndarray:
-    """Return rows (rows, columns) that can be certified; raise InvalidInput for others."""
-    table = np.atleast_2d(model.encoding.table(x))
-    table = table.reshape(-1, table.shape[-1])
-    if (far := np.abs(np.nan_to_num(table)).max(0, initial=0.0) > LARGEST).any():
-        name = model.encoding.names[int(np.argmax(far))]
-        raise InvalidInput(
-            f"Column {name!r} of x holds a number beyond {LARGEST:g}; expected smaller ones, whose "
-            "boxes can be certified. Leave those rows out."
-        )
-    return table
-
-
-def named_row(model: Described, row: list[float]) -> dict[str, Any]:
-    """Return a row of numbers and codes as the caller writes it; None is a missing cell."""
-    found: dict[str, Any] = {}
-    columns = zip(model.encoding.names, model.encoding.columns, row, strict=True)
-    for name, column, value in columns:
-        if isinstance(column, Categories) and not np.isnan(value):
-            found[name] = column.levels[int(value)] if value >= 0 else NEVER_SEEN
-        else:
-            found[name] = None if np.isnan(value) else value
-    return found
-
-
 def settled_by(link: str, threshold: float | None) -> Settled | None:
     """Return the test, on the ends of the decision, that the answer cannot change; or None."""
     if link == "softmax":
@@ -186,51 +160,6 @@ def largest(
         if ((bad <= close * good) | (bad < least)).all():
             break
     return good
-
-
-def sides_of(
-    model: Described, table: np.ndarray, lower: Any, upper: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each cell may fall and rise, from ends of boxes: (rows, columns) each.
-
-    Ends are arrays (columns,) or (rows, columns), or mappings of column names to numbers or (rows,)
-    arrays. What is left out, None or NaN, does not move.
-    """
-    low, high = (
-        _end(model, table, end, name) for end, name in ((lower, "lower"), (upper, "upper"))
-    )
-    with np.errstate(invalid="ignore"):
-        below, above = table - low, high - table
-    below, above = (np.where(np.isnan(side), 0.0, side) for side in (below, above))
-    fixed = ~np.array([column.numeric for column in model.encoding.columns])
-    for sides, name, end in ((below, "lower", low), (above, "upper", high)):
-        wrong = (sides < 0) | (sides > LARGEST) | (fixed & ~np.isnan(end) & (end != table))
-        if wrong.any():
-            row, j = np.argwhere(wrong)[0]
-            raise InvalidInput(
-                f"{name} is {end[row, j]} for column {model.encoding.names[j]!r} in row {row}, "
-                f"where x is {table[row, j]}. Expected lower ≤ x ≤ upper, below {LARGEST:g}, and "
-                "no ends for categories. Leave the column out, and it does not move."
-            )
-    return (np.nextafter(below, np.inf) * (below > 0), np.nextafter(above, np.inf) * (above > 0))
-
-
-def _end(model: Described, table: np.ndarray, end: Any, name: str) -> np.ndarray:
-    names = model.encoding.names
-    found = np.full(table.shape, np.nan)
-    if end is None:
-        return found
-    try:
-        if not isinstance(end, Mapping):
-            return np.broadcast_to(np.asarray(end, dtype=np.float64), table.shape)
-        for column, values in end.items():
-            found[:, names.index(column)] = values
-    except (TypeError, ValueError):
-        raise InvalidInput(
-            f"{name} is {end!r}. Expected a mapping of column names to numbers, or an array "
-            f"({len(names)},) or {table.shape}. Write {name}={{{names[0]!r}: 1.0}}."
-        ) from None
-    return found
 
 
 def _squeeze(values: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ stored numbers; how far numbers in floating point can be from it stands beside t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 
-from eigcore.encoding import LARGEST, Encoding
+from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.asked import Radius, check_complete, radii_of
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.column import ColumnCertificate, column_of
 from eigcore.guarantees.evaluation import DTYPES, largest_rounding
@@ -28,12 +28,9 @@ from eigcore.guarantees.slopes import (
     feature_norms,
     member_slopes,
 )
-from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 __all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
-
-Radius: TypeAlias = float | Mapping[str, float] | Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -125,17 +122,8 @@ def certify(
         unknown, or radii are negative; or as for `Encoding.table`.
     """
     members, encoding = member_slopes(model), model.encoding
-    radii, ends = radii_of(encoding, radius), lower is not None or upper is not None
-    if ends and (x is None or radii is not None):
-        raise InvalidInput(
-            f"certify got ends {'without x' if x is None else 'beside radius'}. Expected rows, and "
-            "either ends or a radius. Write model.certify(x=..., lower={...}, upper={...})."
-        )
-    if x is not None and radii is None and not ends:
-        raise InvalidInput(
-            "certify got x without radius. Expected the radius of the box in the unit of each "
-            'column. Write model.certify(x=..., radius=0.1) or radius={"age": 1.0}.'
-        )
+    check_complete(x, radius, lower, upper, "certify")
+    radii = radii_of(encoding, radius)
     if threshold is not None and x is None:
         raise InvalidInput(
             "certify got threshold without x. Expected the rows to compare with it. Write "
@@ -185,36 +173,6 @@ def _joint(
     affine = all(part.affine for part in encoding.parts if part.numeric)
     shapes = all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
     return shapes and all(each)
-
-
-def radii_of(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
-    """Return radii (columns,) from a number, a mapping or an array."""
-    if radius is None:
-        return None
-    names, numeric = encoding.names, np.array([c.numeric for c in encoding.columns], dtype=float)
-    if isinstance(radius, Mapping):
-        unknown = sorted(set(map(str, radius)) - set(names))
-        if unknown:
-            raise InvalidInput(
-                f"radius names the column(s) {unknown}, which the model does not have. Expected "
-                f"names among {', '.join(names)}."
-            )
-        radii = floats([radius.get(name, 0.0) for name in names])
-    else:
-        radii = floats(radius)
-        radii = radii * numeric if radii.ndim == 0 else radii
-    if radii.shape != (len(names),) or not ((radii >= 0) & (radii <= LARGEST)).all():
-        raise InvalidInput(
-            f"radius is {radius!r}. Expected a number from 0 to {LARGEST:g}, a mapping of column "
-            f"names, or one number for each of the {len(names)} columns. Write radius=0.1."
-        )
-    moving = [name for name, r, n in zip(names, radii, numeric, strict=True) if r > 0 and not n]
-    if moving:
-        raise InvalidInput(
-            f"radius names the category columns {', '.join(moving)}. Expected radii of numeric "
-            "columns. Leave the others out; Certificate.columns has their largest change."
-        )
-    return radii
 
 
 def _json(value: Any) -> Any:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.domain import Axis, axis_of
-from eigcore.guarantees.slopes import EPS, member_slopes, projections_of
+from eigcore.guarantees.objective import part_terms
+from eigcore.guarantees.optimum import difference
+from eigcore.guarantees.slopes import EPS, ROUNDING, lengths, member_slopes, projections_of
 from eigcore.guarantees.support import (
     column_index,
     part_change,
@@ -73,21 +76,38 @@ class Change:
         )
 
 
-def change(model: Described, column: str, start: Any, end: Any) -> Change:
-    """Bound f(end, rest) − f(start, rest) for any rest.
+def change(
+    model: Described,
+    column: str,
+    start: Any,
+    end: Any,
+    domain: Mapping[str, Any] | None = None,
+    **limits: Any,
+) -> Change:
+    """Bound f(end, rest) − f(start, rest) for any rest, or for the rest in a domain.
+
+    Without a domain the bounds of the members are added up, although no rest may attain them all.
+    In a domain, branch and bound finds the ends of the difference itself.
 
     Parameters
     ----------
     model : SpectralModel
     column : str
     start, end : number or level; None for a missing cell
+    domain : mapping of the other column names, optional
+        See `eigcore.guarantees.optimum.value_range`; ``{}`` for all knots and levels.
+    limits : tol, budget_seconds, max_boxes
+        Beside a domain, as for `value_range`; the ends are proven wherever the search stops.
 
     Raises
     ------
     InvalidInput
-        If the column does not exist or cannot have these values, or if it can be missing and is
-        part of a projection with unbounded tails.
+        If the column does not exist or cannot have these values; if it can be missing and is part
+        of a projection with unbounded tails; or if it is part of a projection and there is a
+        domain.
     """
+    if domain is not None:
+        return _within(model, column, start, end, domain, limits)
     encoding, j = model.encoding, column_index(model, column)
     cells = [axis_of(model, column, (value,)) for value in (start, end)]
     a, b = (_first(cell) for cell in cells)
@@ -101,6 +121,49 @@ def change(model: Described, column: str, start: Any, end: Any) -> Change:
     ends = (float(low[0]), float(high[0])) if single else (low, high)
     static = model.static
     return Change(column, start, end, *ends, static.link, clipped=static.clip is not None)
+
+
+def _within(
+    model: Described,
+    column: str,
+    start: Any,
+    end: Any,
+    domain: Mapping[str, Any],
+    limits: Mapping[str, Any],
+) -> Change:
+    """See `change`: the difference of two models in which the column is constant."""
+    encoding, j = model.encoding, column_index(model, column)
+    if column in domain or projections_of(encoding, j):
+        wrong = "named by the domain" if column in domain else "part of a projection"
+        raise InvalidInput(
+            f"The column {column!r} is {wrong}. Expected one that acts by itself, beside a domain "
+            "of the others. Leave it out of the domain, or leave the domain out."
+        )
+    (before, one), (after, other) = (_set(model, column, value) for value in (start, end))
+    found = difference(after, before, {**domain, column: (start,)}, **limits)
+    anywhere, error = change(model, column, start, end), one + other
+    error = float(error[0]) if model.outputs == 1 else error
+    low = np.maximum(anywhere.low, found.lower - error)
+    high = np.minimum(anywhere.high, found.upper + error)
+    ends = (float(low), float(high)) if model.outputs == 1 else (low, high)
+    return replace(anywhere, low=ends[0], high=ends[1])
+
+
+def _set(model: Described, column: str, value: Any) -> tuple[Described, np.ndarray]:
+    """Return the model with one column set to a value, and the rounding of that: (outputs,)."""
+    encoding, j = model.encoding, column_index(model, column)
+    where = encoding.slices[j]
+    terms = part_terms(encoding, j, np.array([_first(axis_of(model, column, (value,)))]))[0]
+    members, error = [], np.zeros(model.outputs)
+    for m, (_, own) in zip(member_slopes(model), model.members, strict=True):
+        moved = own.copy()
+        moved[:, 0] += np.einsum("t,otk->ok", terms, own[:, 1:][:, where])
+        moved[:, 1:][:, where] = 0.0
+        members.append(moved)
+        parts = np.concatenate([m.packed[:1], m.packed[1:][where]])
+        size = np.abs([1.0, *terms]) @ lengths(parts, axis=-1)
+        error = error + m.lipschitz * ROUNDING * (len(terms) + 4) * EPS * size
+    return cast(Any, model).with_params(members), error
 
 
 def largest_change(model: Described, column: str, over: Any = None) -> Change:

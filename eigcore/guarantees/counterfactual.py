@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.around import domain_around, free_columns, place_of, units_of
 from eigcore.guarantees.baselines import rows_of
-from eigcore.guarantees.box import to_decision
 from eigcore.guarantees.certificate import feature_norms
 from eigcore.guarantees.domain import axes
+from eigcore.guarantees.goal import Goal, goal_of, predicted
 from eigcore.guarantees.nearest import Nearest
 from eigcore.guarantees.objective import Objective
 from eigcore.guarantees.search import Limits
 from eigcore.guarantees.text import above
 from eigcore.portable.description import Described
-from eigcore.portable.predict import forward
-from eigcore.portable.tables import predict_table
 
 NORMS = (1, 2, math.inf)
 
@@ -38,9 +35,10 @@ class Counterfactual:
     changes : dict
         Column name -> (before, after) of the columns that differ.
     prediction, changed_prediction : float
-        Before and after; NaN if nothing was found.
+        Before and after, NaN if nothing was found; the probability of the target class with the
+        link "softmax".
     threshold : float
-        In units of the prediction.
+        In units of the prediction; NaN with "softmax", where that of all other classes is crossed.
     size : float
         ‖(point − row) / units‖; another level counts as 1. Infinite if nothing was found.
     bound : float
@@ -53,6 +51,8 @@ class Counterfactual:
         Boxes that were bounded.
     stopped : {"tolerance", "seconds", "boxes", "interrupted"}
         Why the search ended.
+    classes : tuple
+        With the link "softmax": the most probable class before, and the target.
     """
 
     row: dict[str, Any]
@@ -67,6 +67,7 @@ class Counterfactual:
     units: dict[str, float]
     boxes: int
     stopped: str
+    classes: tuple[Any, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -74,23 +75,26 @@ class Counterfactual:
         return self.size - self.bound if self.point else math.inf
 
     def __str__(self) -> str:
+        goal = f"moves the prediction {self.prediction:.6g} across {self.threshold:.6g}"
+        if self.classes:
+            goal = f"makes {self.classes[1]!r} the most probable class, and not {self.classes[0]!r}"
         if not self.point and self.bound == math.inf:
-            return (
-                "No change of these columns within their bounds moves the prediction "
-                f"{self.prediction:.6g} across {self.threshold:.6g}: proven"
-            )
+            return f"No change of these columns within their bounds {goal}: proven"
         if not self.point:
-            return (
-                f"No change found that moves the prediction {self.prediction:.6g} across "
-                f"{self.threshold:.6g}; stopped by the limit of {self.stopped}"
-            )
+            return f"No change found that {goal}; stopped by the limit of {self.stopped}"
         moved = "; ".join(
             f"{n} from {_cell(a)} to {_cell(b)}" for n, (a, b) in self.changes.items()
         )
+        told = f"the prediction goes from {self.prediction:.6g} to {self.changed_prediction:.6g}"
+        told += f", across {self.threshold:.6g}"
+        if self.classes:
+            told = (
+                f"the most probable class becomes {self.classes[1]!r}, from {self.prediction:.6g} "
+                f"to {self.changed_prediction:.6g}, and is {self.classes[0]!r} no more"
+            )
         return (
-            f"{moved}: the prediction goes from {self.prediction:.6g} to "
-            f"{self.changed_prediction:.6g}, across {self.threshold:.6g}. Size "
-            f"{above(self.size, 4)}; proven: at most {above(self.gap, 2)} more than the least"
+            f"{moved}: {told}. Size {above(self.size, 4)}; proven: at most {above(self.gap, 2)} "
+            "more than the least"
         )
 
 
@@ -107,6 +111,7 @@ def counterfactual(
     *,
     bounds: Mapping[str, Any] | None = None,
     units: Mapping[str, float] | None = None,
+    output: int | None = None,
     norm: float = 1,
     tol: float = 0.01,
     budget_seconds: float = 10.0,
@@ -117,11 +122,10 @@ def counterfactual(
     Parameters
     ----------
     model : SpectralModel
-        With one output.
     x : row
     target : number or class, optional
         The prediction to cross, from whichever side it is on; with the link "logistic" a class, or
-        a probability, default 0.5.
+        a probability, default 0.5; with "softmax" the class that shall become the most probable.
     columns : sequence of str, optional
         Which columns may change. Default: all.
     bounds : mapping of column names, optional
@@ -131,6 +135,8 @@ def counterfactual(
     units : mapping of column names, optional
         The change of a numeric column that counts as 1. Default: the standard deviation of its
         knots, or the scale of a column without knots.
+    output : int, optional
+        Which output, needed if there are several numbers.
     norm : {1, 2, inf}
         Of the changes in units. 1 prefers few columns.
     tol : float
@@ -145,52 +151,40 @@ def counterfactual(
     Raises
     ------
     InvalidInput
-        If the model has several outputs, x several rows, a column does not exist or has no bounds,
-        or the prediction is on the side of the class already.
+        If x has several rows, a column or output does not exist, a column has no bounds, or the
+        prediction is on the side of the class already.
     """
-    if model.outputs > 1:
-        raise InvalidInput(
-            f"The model has {model.outputs} outputs. Expected one, whose threshold is crossed. For "
-            "a class of several, write model.maximize(bounds, output=..., minus=...)."
-        )
     if norm not in NORMS:
         raise InvalidInput(f"norm is {norm!r}. Expected 1, 2 or inf. Write norm=1.")
     table = rows_of(model, x)
     if len(table) != 1:
         raise InvalidInput(f"x has {len(table)} rows. Expected one. Pass one row.")
     free = free_columns(model, columns)
-    widths, before = units_of(model, free, units or {}), _predicted(model, table)
-    level, threshold, sign = _level(model, target, before)
-    found = axes([model], *domain_around(model, table[0], free, bounds or {}))
+    widths = units_of(model, free, units or {})
+    goal = goal_of(model, target, output, predicted(model, table))
+    found = axes([model] * len(goal.terms), *domain_around(model, table[0], free, bounds or {}))
     start = np.array([place_of(axis, cell) for axis, cell in zip(found, table[0], strict=True)])
     norms = np.array(list(feature_norms(model).values()))
     search = Nearest(
-        Objective([(model, 0, sign)], found),
-        sign * level,
+        Objective([(model, o, sign) for o, sign in goal.terms], found, goal.classes != ()),
+        goal.level,
         start,
         widths,
         norms * np.where([axis.categorical for axis in found], 1.0, widths),
         float(norm),
         Limits(tol, budget_seconds, max_boxes),
     ).run()
-    return _told(model, search, table, before, threshold, free)
+    return _told(model, search, goal, free)
 
 
-def _told(
-    model: Described,
-    search: Nearest,
-    table: np.ndarray,
-    before: float,
-    threshold: float,
-    free: list[str],
-) -> Counterfactual:
+def _told(model: Described, search: Nearest, goal: Goal, free: list[str]) -> Counterfactual:
     cells = [axis.cell(v) for axis, v in zip(search.objective.axes, search.start, strict=True)]
     row = dict(zip(model.encoding.names, cells, strict=True))
     point, after, moved = {}, math.nan, ()
     if len(search.point):
         pairs = zip(search.objective.axes, search.point, strict=True)
         point = {axis.name: axis.cell(value) for axis, value in pairs}
-        after = _predicted(model, search.objective.table(0, search.point[None]))
+        after = predicted(model, search.objective.table(0, search.point[None]))[goal.output]
         moved = search.moved(search.point)
     changes = {n: (row[n], point[n]) for n, own in zip(point, moved, strict=True) if own}
     names, kinds = model.encoding.names, model.encoding.columns
@@ -199,51 +193,14 @@ def _told(
         row,
         point,
         changes,
-        before,
-        after,
-        threshold,
+        goal.before,
+        float(after),
+        goal.threshold,
         search.best,
         search.bound,
         search.norm,
         {name: float(search.units[names.index(name)]) for name in numeric},
         search.tried,
         search.stopped,
+        goal.classes,
     )
-
-
-def _predicted(model: Described, table: np.ndarray) -> float:
-    return float(predict_table(forward, model, table, get_backend("numpy"), codes=True)[0])
-
-
-def _level(model: Described, target: Any, before: float) -> tuple[float, float, float]:
-    """Return the decision to cross, the threshold in units of the prediction, and the direction."""
-    static = model.static
-    threshold, side = target, None
-    if static.link == "logistic":
-        if target is None or target in static.classes:
-            threshold = 0.5
-        if target is not None and target in static.classes:
-            side = 1.0 if target == static.classes[1] else -1.0
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.number)):
-        known, example = "", f"{before * 1.1 or 1.0:.4g}"
-        if static.classes:
-            known = f"a class, one of {list(static.classes)}, or "
-            example = repr(static.classes[int(before < 0.5)])
-        raise InvalidInput(
-            f"target is {target!r}. Expected {known}a number for the prediction to cross. Write "
-            f"target={example}, for example."
-        )
-    level = to_decision(static.link, float(threshold))
-    own = 1.0 if before <= threshold else -1.0
-    if static.clip is not None and own * threshold >= own * static.clip[own > 0]:
-        raise InvalidInput(
-            f"target is {target!r}, but the predictions of this model stay between "
-            f"{static.clip[0]:g} and {static.clip[1]:g}. Expected a number between them. Write "
-            f"target={before:.4g}, for example."
-        )
-    if side not in (None, own):
-        raise InvalidInput(
-            f"The prediction of x is {before:.6g}, on the side of {target!r} already. Expected a "
-            "row of the other class. Pass another row, or the other class."
-        )
-    return level, float(threshold), own

@@ -19,7 +19,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.guarantees.cells import Cells, directed, weighted_norm
 from eigcore.guarantees.interval import reach_of
 from eigcore.guarantees.objective import Group, Objective, Projected
-from eigcore.guarantees.slopes import EPS, ROUNDING, lengths
+from eigcore.guarantees.slopes import EPS, ROUNDING, lengths, value_rounding
 
 ENTRIES = 2**22
 """Largest number of matrix entries in memory at a time."""
@@ -81,25 +81,27 @@ def _chunk(objective: Objective, cells: list[Cells], boxes: np.ndarray) -> Ends:
     half = np.stack([(c.high[b] - c.low[b]) / 2 for c, b in zip(cells, boxes.T, strict=True)], 1)
     half = np.where(np.isfinite(half), half, 0.0) * (1 + 4 * EPS)
     half[np.stack([c.piece[b] == -2 for c, b in zip(cells, boxes.T, strict=True)], 1)] = 0.0
-    loewner = centre = np.full(len(boxes), objective.constant)
-    linear, margin = np.zeros(half.shape), np.zeros(len(boxes))
+    constant, size = (a @ objective.mixture for a in (objective.constant, abs(objective.constant)))
+    loewner = centre = np.tile(constant, (len(boxes), 1))
+    linear, margin = np.zeros((*half.shape, len(constant))), np.zeros(loewner.shape)
     terms = 4 + sum(model.encoding.terms for model, _, _ in objective.terms)
     for group in objective.groups:
         T, B = group.of(sides.top), group.of(sides.bottom)
-        above = _values(group, np.linalg.eigvalsh(T), B)
+        above, own = _values(group, np.linalg.eigvalsh(T), B), objective.signed(group)
         unit = 4 * ROUNDING * (group.dim + terms) * EPS
-        error = group.shape.lipschitz * (unit * sides.size + sides.slip)
-        margin = margin + error * np.abs(group.weights).sum()
-        loewner = loewner + above @ group.weights
+        error = unit * sides.size + sides.slip + value_rounding(group.phi, sides.size)
+        error = group.shape.lipschitz * error
+        margin = margin + error[:, None] * np.abs(own).sum(0)
+        loewner = loewner + above @ own
         slopes = np.moveaxis(group.of(sides.slopes), 1, 2)
         here, slope, rest = _centre(group, (T + B) / 2, slopes, half, above)
-        linear = linear + np.einsum("nsj,s->nj", slope, group.weights)
-        centre = centre + here @ group.weights + rest @ np.abs(group.weights)
-    centre = centre + (np.abs(linear) * half).sum(1)
-    upper = np.where(sides.straight, np.minimum(loewner, centre), loewner)
+        linear = linear + np.einsum("nsj,sg->njg", slope, own)
+        centre = centre + here @ own + rest @ np.abs(own)
+    centre = centre + (np.abs(linear) * half[..., None]).sum(1)
+    upper = np.where(sides.straight[:, None], np.minimum(loewner, centre), loewner)
     sums = 8 * (len(objective.summands) + 2) * EPS
-    margin = margin + sums * (abs(objective.constant) + np.abs(loewner) + np.abs(centre))
-    return Ends(upper + margin, margin, sides.measure)
+    margin = margin + sums * (size + np.abs(loewner) + np.abs(centre))
+    return Ends((upper + margin).min(1), margin.max(1), sides.measure)
 
 
 def _sides(objective: Objective, cells: list[Cells], boxes: np.ndarray) -> Sides:

@@ -15,12 +15,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Column, Encoding
 from eigcore.encoding.terms import HAT, LEVEL, Term
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes
+from eigcore.guarantees.slopes import (
+    EPS,
+    ROUNDING,
+    MemberSlopes,
+    lengths,
+    member_slopes,
+    smoothing,
+    value_rounding,
+)
 from eigcore.portable.description import Described
 from eigcore.portable.predict import decision
 
@@ -117,21 +124,14 @@ def _decision(
             size, error = size + own, error + off
         size = size * (1 + 8 * n * u)
         error = error + n * u * size + n * float(info.tiny)
-        d, extra = m.spec.dim, _smoothing(m.spec)
+        d, extra = m.spec.dim, smoothing(m.spec.phi)
         of_solver = ROUNDING * d * u * size
-        of_sum = (2 * d + (8 * d**2 if extra else 0)) * u * (size + extra)
+        of_sum = 2 * d * u * (size + extra) + value_rounding(m.spec.phi, size, u)
         total = total + m.lipschitz * (error + of_solver + of_sum)
         reached = m.lipschitz * (size + extra)
         total = np.where(np.maximum(size, reached) * n < info.max, total, np.inf)
         sizes = sizes + reached
     return (total + (len(members) + 4) * u * sizes) * (1 + n * u)
-
-
-def _smoothing(spec: EigSpec) -> float:
-    """Return how far a smooth functional is from an eigenvalue."""
-    if spec.functional == "softmax":
-        return float(spec.t or 0.0) * (1 + np.log(spec.dim))
-    return float(spec.alpha or 0.0) if spec.functional == "smooth" else 0.0
 
 
 def _slips(encoding: Encoding, size: np.ndarray, u: float) -> Iterator[np.ndarray]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from eigcore.portable.description import Described
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import numpy as np
 
     from eigcore.guarantees.contributions import Contributions
     from eigcore.guarantees.counterfactual import Counterfactual
     from eigcore.guarantees.curve import Curve
     from eigcore.guarantees.explanation import Explanation
+    from eigcore.guarantees.readings import Game
     from eigcore.guarantees.spectrum import Spectrum
 
 
@@ -93,3 +96,21 @@ class Explaining:
         from eigcore.guarantees.counterfactual import counterfactual
 
         return counterfactual(self, x, target, **options)
+
+    def game(self: Described, x: Any) -> Game:
+        """Read the decision of a row as the outcome of a game between two players.
+
+        See `eigcore.guarantees.readings.game`.
+        """
+        from eigcore.guarantees.readings import game
+
+        return game(self, x)
+
+    def convex_parts(self) -> tuple[Self, Self]:
+        """Return two models, convex in the matrices, whose difference is this model.
+
+        See `eigcore.guarantees.readings.convex_parts`.
+        """
+        from eigcore.guarantees.readings import convex_parts
+
+        return convex_parts(cast(Any, self))

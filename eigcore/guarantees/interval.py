@@ -16,7 +16,16 @@ import numpy as np
 from eigcore.core.canonical import matrices
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding, Periodic
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes, norms
+from eigcore.guarantees.slopes import (
+    EPS,
+    ROUNDING,
+    SMALLEST,
+    MemberSlopes,
+    lengths,
+    member_slopes,
+    norms,
+    value_rounding,
+)
 from eigcore.portable.description import Described
 
 Ends = tuple[np.ndarray, np.ndarray]
@@ -163,7 +172,9 @@ def _member(
         falls.append(Push(_along(each.right, minus), _along(each.left, plus)))
     size = np.abs(terms) @ lengths(packed[1:], axis=-1)
     size = size + lengths(packed[0]) + _size(rises) + _size(falls)
-    margin = ROUNDING * (m.spec.dim + len(packed)) * EPS * size + extra
+    tiny = m.spec.dim * SMALLEST * (size > 0)
+    margin = ROUNDING * (m.spec.dim + len(packed)) * (EPS * size + tiny) + extra
+    margin = margin + value_rounding(m.spec.phi, size)
     low, high = _values(m, A, rises, falls)
     return low - m.shape.lipschitz * margin, high + m.shape.lipschitz * margin
 

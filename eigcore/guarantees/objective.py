@@ -44,6 +44,8 @@ class Group:
     dim : int
     weights : (summands,) float64
         The signed σ_s.
+    places : (summands,) int
+        Their terms.
     flat : slice
         Their matrices in a flat row.
     """
@@ -52,6 +54,7 @@ class Group:
     shape: Shape
     dim: int
     weights: np.ndarray
+    places: np.ndarray
     flat: slice
 
     def of(self, rows: np.ndarray) -> np.ndarray:
@@ -80,10 +83,19 @@ class Objective:
     ----------
     terms : sequence of (model, output, sign)
     axes : list of Axis
+    least : bool
+        Whether g is the least sum of the first term and another one, instead of the sum of all: the
+        margin of a class over all others.
+
+    Attributes
+    ----------
+    mixture : (terms, sums) float64
+        Which terms each sum has; g is the least of the sums.
     """
 
     terms: Sequence[Term]
     axes: list[Axis]
+    least: bool = False
     summands: list[Summand] = field(init=False)
     groups: list[Group] = field(init=False)
 
@@ -103,10 +115,14 @@ class Objective:
             stop = start + len(same) * dim**2
             weights = np.array([s.weight for s in same])
             shape = same[0].member.shape
-            self.groups.append(Group(phi, shape, dim, weights, slice(start, stop)))
+            places = np.array([s.place for s in same])
+            self.groups.append(Group(phi, shape, dim, weights, places, slice(start, stop)))
             start = stop
         self.total = start
-        self.constant = sum(sign * model.static.offset for model, _, sign in self.terms)
+        count = len(self.terms)
+        first = np.arange(count)[:, None] == 0
+        self.mixture = np.eye(count)[:, 1:] + first if self.least else np.ones((count, 1))
+        self.constant = np.array([sign * m.static.offset for m, _, sign in self.terms])
         self.order = [
             [model.encoding.names.index(axis.name) for axis in self.axes]
             for model, _, _ in self.terms
@@ -204,15 +220,19 @@ class Objective:
             sizes = np.maximum(sizes, np.abs(terms) @ lengths(packed, axis=-1))
         return self._row(rows), sizes
 
+    def signed(self, group: Group) -> np.ndarray:
+        """Return the signed weights of a group in each sum: (summands, sums)."""
+        return group.weights[:, None] * self.mixture[group.places]
+
     def values(self, points: np.ndarray) -> np.ndarray:
         """Return g at points (n, axes), as the models predict it: (n,)."""
-        numpy, total = get_backend("numpy"), np.zeros(len(points))
+        numpy, each = get_backend("numpy"), np.zeros((len(points), len(self.terms)))
         for place, (model, output, sign) in enumerate(self.terms):
             found = decision(
                 model.static, [p for _, p in model.members], self.table(place, points), numpy, True
             )
-            total = total + sign * (found[:, output] if found.ndim == 2 else found)
-        return total
+            each[:, place] = sign * (found[:, output] if found.ndim == 2 else found)
+        return (each @ self.mixture).min(-1)
 
     def table(self, place: int, points: np.ndarray) -> np.ndarray:
         """Return the rows of one model for points (n, axes)."""

@@ -1,4 +1,4 @@
-"""Proofs that a program without eigcore checks in exact arithmetic (math.md, section 9).
+"""Proofs that a program without eigcore checks (math.md, section 9; docs/proofs.md).
 
 A proof is a JSON document: claims about one model file, each with the numbers that make it easy to
 check. `eigcore.guarantees.checker` is the program, and decides here too what is claimed.
@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from eigcore.core.canonical import matrices
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.guarantees import box_checker, checker
-from eigcore.guarantees.box_proof import box_claims, up
-from eigcore.guarantees.slopes import PAIRS, MemberSlopes, member_slopes, norms, projections_of
+from eigcore.guarantees import checker, witnesses
+from eigcore.guarantees.asked import (
+    Radius,
+    around,
+    check_complete,
+    ends_of,
+    local_table,
+    named_row,
+    radii_of,
+)
+from eigcore.guarantees.slopes import PAIRS
 from eigcore.portable.description import Described
 from eigcore.writing import write_whole
 
 Claim = dict[str, Any]
-SHAPES = ("increasing", "decreasing", "convex", "concave")
+SHAPES = ("convex", "concave")
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,11 @@ class Proof:
     def to_json(self) -> str:
         """Return the document that `eigcore verify` reads."""
         record = {
-            "format": "eigcore-proof/1",
+            "format": checker.FORMAT,
             "model_sha256": hashlib.sha256(self.model).hexdigest(),
             "claims": self.claims,
         }
-        return json.dumps(record, separators=(",", ":"), default=str)
+        return json.dumps(record, separators=(",", ":"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the proof; the file is whole or absent.
@@ -68,7 +73,7 @@ class Proof:
         write_whole(path, self.to_json().encode())
 
     def sentences(self) -> list[str]:
-        """Check every claim in exact arithmetic, and return them as sentences.
+        """Check every claim, and return them as sentences.
 
         Raises
         ------
@@ -77,14 +82,21 @@ class Proof:
         """
         said: list[str] = []
         try:
-            document = self.to_json().encode()
-            checker.check(self.model, document, said.append, box_checker.CLAIMS)
+            checker.check(self.model, self.to_json().encode(), said.append)
         except checker.Rejected as exc:
             raise InvalidInput(f"The proof is not valid: {exc}") from exc
         return said
 
 
-def prove(model: Described, data: bytes, boxes: tuple[Any, Any] | None = None) -> Proof:
+def prove(
+    model: Described,
+    data: bytes,
+    *,
+    x: Any = None,
+    radius: Radius | None = None,
+    lower: Any = None,
+    upper: Any = None,
+) -> Proof:
     """Return every claim about a model that can be proven.
 
     Parameters
@@ -92,48 +104,46 @@ def prove(model: Described, data: bytes, boxes: tuple[Any, Any] | None = None) -
     model : SpectralModel
     data : bytes
         Its model file.
-    boxes : (rows, half-widths), optional
-        Adds a claim for each row and output: between which numbers the decision lies while every
-        numeric column stays within its half-width. See `Encoding.table` for rows, and the `radius`
-        of `eigcore.guarantees.certificate.certify` for half-widths.
+    x, radius, lower, upper : optional
+        As for `eigcore.guarantees.certificate.certify`. Each row and output adds a claim: between
+        which numbers the decision lies inside the box around the row.
 
     Raises
     ------
     InvalidInput
-        If rows or half-widths are wrong, or a functional is not linear in the eigenvalues.
+        As for `certify`, or if a number of the model or a level cannot be named in a proof.
     """
-    exact = checker.Model.read(data)
-    found = list(_claims(model, exact))
-    if boxes is not None:
-        if not isinstance(boxes, (tuple, list)) or len(boxes) != 2:
-            raise InvalidInput(
-                "boxes is no pair. Expected rows and half-widths. Write boxes=(rows, 0.1)."
-            )
-        found += box_claims(model, exact, *boxes)
+    check_complete(x, radius, lower, upper, "prove")
+    radii = radii_of(model.encoding, radius)
+    try:
+        exact = checker.Model(data)
+        found = list(_claims(model, exact))
+        if x is not None:
+            found += _boxes(model, exact, x, radii, (lower, upper))
+    except (checker.Rejected, OverflowError) as exc:
+        raise InvalidInput(
+            f"The model has no proof: {exc}. Expected numbers whose sums are float64, and levels "
+            "of different text. Scale the target, or rename the levels, and fit again."
+        ) from exc
     return Proof(data, tuple(found))
 
 
-def _claims(model: Described, exact: Any) -> Iterator[Claim]:
-    members = member_slopes(model)
-    for j, (name, column) in enumerate(
-        zip(model.encoding.names, model.encoding.columns, strict=True)
-    ):
-        if isinstance(column, Categories):
-            if len(column.levels) <= PAIRS:
-                yield _change(
-                    "levels", exact, name, [(1.0, [_levels(m, model, j) for m in members])]
-                )
-            continue
-        claims = ({"kind": kind, "column": name} for kind in SHAPES)
+def _claims(model: Described, exact: checker.Model) -> Iterator[Claim]:
+    numbers = []
+    for name, column in zip(model.encoding.names, model.encoding.columns, strict=True):
+        if not isinstance(column, Categories):
+            numbers.append(name)
+            yield _change(exact, "slope", name)
+        elif len(column.levels) <= PAIRS:
+            yield _change(exact, "levels", name)
+    groups = [[name] for name in numbers]
+    groups += [numbers] if len(numbers) > 1 else []
+    for shape in SHAPES:
+        claims = ({"kind": shape, "columns": group} for group in groups)
         yield from (claim for claim in claims if _holds(exact, claim))
-        parts = [(j, 1.0), *projections_of(model.encoding, j)]
-        norms = [(w, [_pieces(m, p) for m in members]) for p, w in parts]
-        yield _change("slope", exact, name, norms)
-    claims = ({"kind": f"jointly {shape}"} for shape in SHAPES[2:])
-    yield from (claim for claim in claims if _holds(exact, claim))
 
 
-def _holds(exact: Any, claim: Claim) -> bool:
+def _holds(exact: checker.Model, claim: Claim) -> bool:
     check, _, *options = checker.CLAIMS[claim["kind"]]
     try:
         check(exact, claim, *options)
@@ -142,29 +152,28 @@ def _holds(exact: Any, claim: Claim) -> bool:
     return True
 
 
-def _pieces(m: MemberSlopes, p: int) -> np.ndarray:
-    """Return upper bounds of ‖S_b‖₂: (outputs, pieces)."""
-    return norms(m.slopes[p]).T + m.rounding[p]
+def _change(exact: checker.Model, kind: str, name: str) -> Claim:
+    claim = {"kind": kind, "column": name, "witness": witnesses.changes(exact, name)}
+    return claim | witnesses.outward(*exact.change(claim, kind == "levels"))
 
 
-def _levels(m: MemberSlopes, model: Described, j: int) -> np.ndarray:
-    """Return upper bounds of ‖A_a − A_b‖₂, b < a: (outputs, pairs); the last level is zero."""
-    terms = model.encoding.slices[j]
-    levels = matrices(m.spec, m.packed[1:][terms])
-    levels = np.concatenate([levels, np.zeros_like(levels[:1])])
-    a, b = np.tril_indices(len(levels), -1)
-    return norms(levels[a] - levels[b]).T + m.unit
-
-
-def _change(
-    kind: str, exact: Any, name: str, groups: Sequence[tuple[float, list[np.ndarray]]]
-) -> Claim:
-    """Return the claim of a largest change: (weight, bounds of each member) for each part."""
-    witnesses = [[[list(map(up, o)) for o in own] for own in bounds] for _, bounds in groups]
-    shares = [m.share * m.lipschitz for m in exact.members]
-    total = Fraction(0)
-    for (weight, _), found in zip(groups, witnesses, strict=True):
-        flat = [[Fraction(str(norm)) for o in own for norm in o] for own in found]
-        sums = [sum(map(operator.mul, shares, at)) for at in zip(*flat, strict=True)]
-        total += abs(Fraction(weight)) * max(sums)
-    return {"kind": kind, "column": name, "bound": up(total), "norms": witnesses}
+def _boxes(
+    model: Described,
+    exact: checker.Model,
+    x: Any,
+    radii: np.ndarray | None,
+    ends: tuple[Any, Any],
+) -> Iterator[Claim]:
+    table = local_table(model, x)
+    low, high = ends_of(model, table, *ends) if radii is None else around(table, radii)
+    for row, below, above in zip(table.tolist(), low.tolist(), high.tolist(), strict=True):
+        cells = named_row(model, row)
+        for name, column, a, b in zip(cells, model.encoding.columns, below, above, strict=True):
+            if isinstance(column, Categories):
+                cells[name] = None if cells[name] is None else str(cells[name])
+            elif a < b:
+                cells[name] = [a, b]
+        for output in range(exact.outputs):
+            claim: Claim = {"kind": "box", "box": cells, "output": output}
+            claim["witness"] = witnesses.box(exact, cells, output)
+            yield claim | witnesses.outward(*exact.box(claim))

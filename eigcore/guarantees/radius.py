@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.box import certified_scale, largest, local_table, settled_by
+from eigcore.guarantees.asked import local_table
+from eigcore.guarantees.box import certified_scale, largest, settled_by
 from eigcore.guarantees.interval import decision_interval, reach_of
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, power_of
 from eigcore.guarantees.units import floats

@@ -13,7 +13,7 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Periodic
-from eigcore.guarantees.box import named_row
+from eigcore.guarantees.asked import named_row
 from eigcore.guarantees.evaluation import SCALES, decision_rounding
 from eigcore.guarantees.slopes import EPS, MemberSlopes, norms
 from eigcore.portable.description import Described

@@ -11,7 +11,7 @@ import numpy as np
 
 from eigcore.core.canonical import matrices
 from eigcore.guarantees import checker
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, norms
+from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, MemberSlopes, norms
 
 
 def definite(members: list[MemberSlopes], j: int, sign: int) -> tuple[bool, float]:
@@ -70,11 +70,8 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 
 def cell_terms(members: list[MemberSlopes], j: int, cell: float | None) -> dict[int, Fraction]:
     """Return the terms of a number in column j, or of a missing cell, as exact {row: factor}."""
-    exact = members[0].exact()
-    if cell is None:
-        return {exact.first[j] + exact.counts[j] - 1: Fraction(1)}
-    own = enumerate(exact.values(j, Fraction(cell)), exact.first[j])
-    return {row: Fraction(factor) for row, factor in own if factor}
+    part = members[0].exact().parts[j]
+    return part.values(None if cell is None else Fraction(cell))
 
 
 def above(members: list[MemberSlopes], one: dict[int, Any], other: dict[int, Any]) -> bool:
@@ -107,15 +104,15 @@ def scalar(members: list[MemberSlopes], terms: slice) -> bool:
 
 def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:
     """Return a function for the exact slopes of part j, the same for all members; computed once."""
-    return cache(lambda: members[0].exact().slopes(j))
+    return cache(lambda: members[0].exact().parts[j].changes())
 
 
 def _lowest(m: MemberSlopes, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest eigenvalues of S (..., d, d), and the rounding of the eigensolve."""
-    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * m.spec.dim * EPS * norms(S)
+    d = m.spec.dim
+    return np.linalg.eigvalsh(S)[..., 0], ROUNDING * d * (EPS * norms(S) + d * SMALLEST)
 
 
 def _exact(m: MemberSlopes, factors: dict[int, Any], output: int, sign: int) -> bool:
     """Whether sign · Σ factor · A_row ⪰ 0 for the stored matrices of an output."""
-    found = list(m.exact().members[m.number].matrices(factors))
-    return checker.semidefinite(found[output], sign)
+    return checker.ordered(m.exact().members[m.number].matrix(output, factors), 0, -sign)

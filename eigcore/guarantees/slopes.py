@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.canonical import matrices
+from eigcore.core.functionals import Functional, Smooth, Softmax
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
 from eigcore.guarantees import checker
@@ -23,8 +24,12 @@ from eigcore.portable.description import Described
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
 """The error of an eigensolve of order d is assumed to be at most ROUNDING · d · ε · ‖M‖."""
+SMALLEST = math.ulp(0.0)
+"""What rounding changes at least, in numbers of any size but 0."""
 PAIRS = 64
-"""Up to this many levels, the change between levels is bounded pair by pair."""
+"""Up to this many levels, a proof has a witness for each pair of levels."""
+LEVELS = 256
+"""So many levels, those furthest from the mean level, are compared pair by pair."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,26 @@ def shape_of(spec: EigSpec) -> Shape:
     return Shape(float(np.abs(w).sum()), bool((w >= 0).all()), up, down)
 
 
+def smoothing(phi: Functional) -> float:
+    """Return how far a smooth functional can be from an eigenvalue; 0 for all others."""
+    if isinstance(phi, Softmax):
+        return phi.parameter * (1 + math.log(phi.dim))
+    return phi.parameter[1] if isinstance(phi, Smooth) else 0.0
+
+
+def value_rounding(phi: Functional, size: np.ndarray, u: float = EPS) -> np.ndarray:
+    """Bound the rounding of a smooth functional of eigenvalues up to `size`; 0 for all others."""
+    extra = smoothing(phi)
+    return ROUNDING * phi.dim**2 * u * (size + extra) if extra else 0.0 * size
+
+
 def norms(S: np.ndarray) -> np.ndarray:
     """Return upper bounds of ‖S‖₂, rounding included: symmetric S (..., d, d) -> (...)."""
     if not S.size:
         return np.zeros(S.shape[:-2])
-    return np.abs(np.linalg.eigvalsh(S)).max(-1) * (1 + ROUNDING * S.shape[-1] * EPS)
+    d = S.shape[-1]
+    found = np.abs(np.linalg.eigvalsh(S)).max(-1) * (1 + ROUNDING * d * EPS)
+    return found + ROUNDING * d**2 * SMALLEST * S.any((-2, -1))
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,7 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
 
     @cache
     def exact() -> checker.Model:
-        return checker.Model(static.to_dict(), [p.ravel().tolist() for _, p in model.members])
+        return checker.Model(model.to_bytes())
 
     for (spec, params), weight in zip(model.members, static.weights, strict=True):
         packed = np.moveaxis(params, 1, 0)
@@ -158,20 +178,24 @@ def part_slopes(members: list[MemberSlopes], j: int) -> float:
 
 
 def category_change(encoding: Encoding, members: list[MemberSlopes], j: int) -> float:
-    """Return a bound of the change between any two levels of column j, also unseen ones."""
-    terms = encoding.slices[j]
-    count = terms.stop - terms.start
-    total = np.zeros((1, 1, 1))
+    """Return a bound of the change between any two levels of column j, also unseen ones.
+
+    With very many levels, a pair beyond the `LEVELS` that are furthest from the mean level C is
+    bounded by ‖A_a − A_b‖ ≤ ‖A_a − C‖ + ‖A_b − C‖.
+    """
+    terms, each = encoding.slices[j], []
     for m in members:
         levels = matrices(m.spec, m.packed[1:][terms])
-        levels = np.concatenate([levels, np.zeros_like(levels[:1])])
-        if count <= PAIRS:
-            change = norms(levels[:, None] - levels)
-        else:  # ‖A_a − A_b‖ ≤ ‖A_a − C‖ + ‖A_b − C‖ for any C
-            radius = norms(levels - levels.mean(0))
-            change = radius[:, None] + radius
-        total = total + m.lipschitz * change
-    return float(total.max())
+        each.append(np.concatenate([levels, np.zeros_like(levels[:1])]))
+    pairs = list(zip(members, each, strict=True))
+    radii = sum(m.lipschitz * norms(levels - levels.mean(0)) for m, levels in pairs)
+    radii = np.max(radii, axis=-1)
+    order = np.argsort(-radii, kind="stable")
+    near, rest = order[:LEVELS], order[LEVELS:]
+    a, b = near[np.array(np.tril_indices(len(near), -1))]
+    changes = sum(m.lipschitz * norms(levels[a] - levels[b]) for m, levels in pairs)
+    beyond = radii[rest[0]] + radii[near[0]] if len(rest) else 0.0
+    return float(max(np.max(changes, initial=0.0), beyond))
 
 
 def feature_norms(model: Described) -> dict[str, float]:

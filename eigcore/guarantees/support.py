@@ -18,7 +18,15 @@ from eigcore.encoding import Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.interval import reach_of
 from eigcore.guarantees.objective import part_terms
-from eigcore.guarantees.slopes import EPS, ROUNDING, MemberSlopes, lengths, member_slopes, norms
+from eigcore.guarantees.slopes import (
+    EPS,
+    ROUNDING,
+    SMALLEST,
+    MemberSlopes,
+    lengths,
+    member_slopes,
+    norms,
+)
 from eigcore.guarantees.units import Ends
 from eigcore.portable.description import Described
 
@@ -30,7 +38,9 @@ def support(spec: EigSpec, E: np.ndarray) -> Ends:
     """
     lam = np.linalg.eigvalsh(E) if E.size else np.zeros(E.shape[:-1])
     w = sorted_weights(spec)
-    margin = ROUNDING * spec.dim * EPS * np.abs(lam).max(-1, initial=0.0) * np.abs(w).sum()
+    top = np.abs(lam).max(-1, initial=0.0)
+    tiny = spec.dim * SMALLEST * (top > 0)
+    margin = ROUNDING * spec.dim * (EPS * top + tiny) * np.abs(w).sum()
     return lam[..., ::-1] @ w - margin, lam @ w + margin
 
 

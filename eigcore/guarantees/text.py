@@ -110,9 +110,11 @@ def text(certificate: Certificate) -> str:
         f"  {row.column:<{width}}  {above(row.bound):>13}  {row.tightness:>9}  {row.words}"
         for row in rows
     ]
+    steepest = max([c.reached.value for c in certificate.columns if c.kind != "categories"] + [0.0])
     lines += [
         "",
-        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit",
+        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit "
+        f"(two rows reach {below(steepest)})",
         f"  root of squares        at most {above(certificate.l2)} per unit "
         f"(two rows reach {below(certificate.l2_reached.value)})",
     ]
@@ -178,7 +180,8 @@ def _local(local: LocalCertificate) -> list[str]:
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
         spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
-        lines.append(f"  row {row}: {spans}{_decided(local, row)}")
+        name = f"row {row}" if len(local.lower) > 1 else "prediction"
+        lines.append(f"  {name}: {spans}{_decided(local, row)}")
     if len(local.lower) > ROWS:
         lines.append(f"  … and {len(local.lower) - ROWS} more rows")
     return lines

@@ -5,6 +5,7 @@ from eigcore.operators.extremes import Extremes, extreme_eigenvalues
 from eigcore.operators.hessian import fisher, gauss_newton, hessian
 from eigcore.operators.lanczos import Lanczos, lanczos
 from eigcore.operators.operator import Operator, gram, operator
+from eigcore.operators.power import block_power, stream_gram
 
 __all__ = [
     "Estimate",
@@ -12,6 +13,7 @@ __all__ = [
     "Lanczos",
     "Operator",
     "SpectralDensity",
+    "block_power",
     "extreme_eigenvalues",
     "fisher",
     "gauss_newton",
@@ -20,4 +22,5 @@ __all__ = [
     "lanczos",
     "operator",
     "spectral_density",
+    "stream_gram",
 ]

@@ -16,9 +16,9 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.drawing import BLUE, axes_of, legend, named
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.lanczos import lanczos
-from eigcore.operators.operator import Operator
+from eigcore.operators.operator import operator as operator_of
 
 MEMORY = 2**30
 """Bytes of vectors that all probes of one run may hold."""
@@ -93,7 +93,12 @@ class SpectralDensity:
             lower and upper are value ∓ 2 errors.
         """
         x = np.asarray(x, np.float64)
-        width = width or max(float(np.ptp(self.nodes)), 1e-12) / 100
+        width = max(float(np.ptp(self.nodes)), 1e-12) / 100 if width is None else width
+        if not 0 < width < np.inf or np.isnan(x).any():
+            raise InvalidInput(
+                f"width is {width!r} and x {'holds NaN' if np.isnan(x).any() else 'is sound'}; "
+                "expected a positive width and numbers x. Leave width out for 1 % of the range."
+            )
 
         def bump(nodes: np.ndarray) -> np.ndarray:
             return np.exp(-0.5 * ((x[..., None] - nodes) / width) ** 2)
@@ -143,7 +148,14 @@ class SpectralDensity:
             probes they hold if no derivative of f changes its sign there, as for log, exp, 1/x
             and √x. NaN without ends.
         """
-        sums = (self.weights * f(self.nodes)).sum(-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sums = (self.weights * f(self.nodes)).sum(-1)
+        if not np.isfinite(sums).all():
+            raise NonFiniteInput(
+                f"f is not finite at eigenvalues from {self.nodes.min():.3g} to "
+                f"{self.nodes.max():.3g}; expected finite numbers there. Write for example "
+                "f=lambda x: numpy.log(x + 1e-6)."
+            )
         value, error = _averaged(self.size * sums)
         if ends is None:
             return Estimate(value, error, np.nan, np.nan)
@@ -197,7 +209,7 @@ class SpectralDensity:
 
 
 def spectral_density(
-    operator: Operator,
+    operator: Any,
     steps: int = 80,
     probes: int = 10,
     seed: int = 0,
@@ -207,7 +219,7 @@ def spectral_density(
 
     Parameters
     ----------
-    operator : Operator
+    operator : Operator, or what `eigcore.operators.operator` takes without a size
     steps : int
         m: as many products with each probe. Features narrower than 1/m of the range are smoothed.
     probes : int
@@ -228,7 +240,7 @@ def spectral_density(
     """
     if not isinstance(probes, int) or probes < 1:
         raise InvalidInput(f"probes is {probes!r}; expected an integer above 0. Write probes=10.")
-    rng = np.random.default_rng(seed)
+    operator, rng = operator_of(operator), np.random.default_rng(seed)
     held = 8 if orthogonal == "none" else 8 + 2 * steps
     block = max(
         1, min(probes, MEMORY // (held * operator.size * np.dtype(operator.dtype).itemsize))

@@ -12,6 +12,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.operators.lanczos import Lanczos, lanczos
 from eigcore.operators.operator import Operator
+from eigcore.operators.operator import operator as operator_of
 
 ENDS = ("largest", "smallest", "both")
 _ROUNDS = 50
@@ -37,7 +38,7 @@ class Extremes:
 
 
 def extreme_eigenvalues(
-    operator: Operator,
+    operator: Any,
     k: int = 1,
     which: str = "largest",
     tol: float | None = None,
@@ -51,7 +52,7 @@ def extreme_eigenvalues(
 
     Parameters
     ----------
-    operator : Operator
+    operator : Operator, or what `eigcore.operators.operator` takes without a size
     k : int
     which : {"largest", "smallest", "both"}
         By signed value.
@@ -74,6 +75,7 @@ def extreme_eigenvalues(
         raise InvalidInput(
             f'which is {which!r}; expected one of {", ".join(ENDS)}. Write which="largest".'
         )
+    operator = operator_of(operator)
     most = operator.size // (2 if which == "both" else 1)
     if not isinstance(k, int) or not 1 <= k <= most:
         raise InvalidInput(

@@ -48,7 +48,18 @@ def hessian(
     NotSupported
         If the backend does not differentiate, as NumPy.
     """
-    return _made(parameters, batches, backend, lambda own, built: own.hessian_products(built(loss)))
+
+    def number(*given: Any) -> Array:
+        found = loss(*given)
+        if math.prod(shape := tuple(getattr(found, "shape", ()))) != 1:
+            raise InvalidInput(
+                f"loss returned an array of shape {shape}; expected a number. Return its mean."
+            )
+        return found
+
+    return _made(
+        parameters, batches, backend, lambda own, built: own.hessian_products(built(number))
+    )
 
 
 def gauss_newton(
@@ -149,6 +160,7 @@ def _made(
             f"The parameters hold {', '.join(sorted(kinds)) or 'nothing'}; expected arrays of one "
             "dtype, float32 or float64. Leave parameters out that are not trained."
         )
+    batches = batches if batches is None else list(batches)
     if batches is not None and not len(batches):
         raise InvalidInput("There are 0 batches; expected one or more. Leave batches out.")
 

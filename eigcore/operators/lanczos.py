@@ -15,6 +15,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.operator import Operator
+from eigcore.operators.rows import dots, scaled, subtracted
 
 WAYS = ("full", "selective", "none")
 _BLOCK = 16
@@ -73,7 +74,8 @@ def lanczos(
         )
     if not isinstance(steps, int) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
-    return _Run(operator, operator.array(start), orthogonal, locked).made(min(steps, operator.size))
+    begin = operator.array(start) * 1.0  # a copy, since rows are overwritten
+    return _Run(operator, begin, orthogonal, locked).made(min(steps, operator.size))
 
 
 @dataclass
@@ -86,46 +88,54 @@ class _Run:
     locked: Array | None
     diag: list[np.ndarray] = field(default_factory=list)
     off: list[np.ndarray] = field(default_factory=list)
+    basis: list[Array] = field(default_factory=list)
     blocks: list[Array] = field(default_factory=list)
+    loss: _Orthogonality | None = None
+    again: bool = False
 
     def made(self, steps: int) -> Lanczos:
         """Make the steps."""
+        operator, eps = self.operator, float(np.finfo(self.operator.dtype).eps)
         q, norm = self._unit(self._free(self.vectors, self.locked))
-        before, beta, scale = 0.0, np.zeros_like(norm), np.zeros_like(norm)
-        basis, loss, again = [], None, False
-        eps = float(np.finfo(self.operator.dtype).eps)
+        before, beta, scale = q, np.zeros_like(norm), np.zeros_like(norm)
         for step in range(steps):
             if self.orthogonal != "none":
-                basis.append(q)
-            w = self.operator.products(q) - self._column(beta) * before
-            alpha = self._dot(q, w)
-            w -= self._column(alpha) * q
-            w = self._free(w, self.locked)
+                self.basis.append(q)
+            w = operator.products(q)
+            if step:
+                w = subtracted(operator, w, beta, before)
+            alpha = dots(operator, q, w)
+            w = self._free(subtracted(operator, w, alpha, q), self.locked)
             self.diag.append(alpha)
             scale = np.maximum(scale, np.abs(alpha) + beta)
-            size = np.sqrt(self._dot(w, w))
-            if self.orthogonal == "selective":
-                loss = loss or _Orthogonality(eps, len(alpha))
-                exceeded = loss.next(self.diag, self.off, size)
-                if exceeded or again:
-                    w = self._reorthogonal(w, basis)
-                    loss.restored()
-                again = exceeded and not again
-            elif self.orthogonal == "full":
-                w = self._reorthogonal(self._reorthogonal(w, basis), basis)
             before = q
-            q, beta = self._unit(w, 10 * eps * np.sqrt(step + 1) * scale)
+            q, beta = self._unit(*self._cleaned(w, eps), 10 * eps * np.sqrt(step + 1) * scale)
             self._check(beta)
             self.off.append(beta)
             if not beta.any():
                 break
-        return self._cut(basis)
+        return self._cut()
 
-    def _cut(self, basis: list[Array]) -> Lanczos:
+    def _cleaned(self, w: Array, eps: float) -> tuple[Array, np.ndarray | None]:
+        """Return w orthogonal to the basis where asked for, and its norms where known."""
+        if self.orthogonal == "full":
+            return self._reorthogonal(self._reorthogonal(w)), None
+        size = np.sqrt(dots(self.operator, w, w))
+        if self.orthogonal == "none":
+            return w, size
+        self.loss = self.loss or _Orthogonality(eps, len(size))
+        exceeded, again = self.loss.next(self.diag, self.off, size), self.again
+        self.again = exceeded and not again
+        if not (exceeded or again):
+            return w, size
+        self.loss.restored()
+        return self._reorthogonal(w), None
+
+    def _cut(self) -> Lanczos:
         diag, off = np.stack(self.diag, -1), np.stack(self.off, -1)
         # behind a zero of off the vectors are zero, and T falls apart: no weight on what follows
         ended = np.cumsum(off == 0, axis=-1) - (off == 0) > 0
-        return Lanczos(np.where(ended, diag[:, :1], diag), np.where(ended, 0.0, off), basis)
+        return Lanczos(np.where(ended, diag[:, :1], diag), np.where(ended, 0.0, off), self.basis)
 
     def _check(self, beta: np.ndarray) -> None:
         if not np.isfinite(beta).all():
@@ -134,28 +144,22 @@ class _Run:
                 "numbers. Check the loss, or the matrix, for NaN and infinity."
             )
 
-    def _column(self, numbers: np.ndarray) -> Array:
-        return self.operator.array(numbers)[:, None]
-
-    def _dot(self, a: Array, b: Array) -> np.ndarray:
-        backend = self.operator.backend
-        found = (a[:, None, :] @ b[:, :, None])[:, 0, 0]
-        return np.asarray(backend.to_numpy(found), np.float64)
-
-    def _unit(self, w: Array, negligible: Any = 0.0) -> tuple[Array, np.ndarray]:
+    def _unit(
+        self, w: Array, norm: np.ndarray | None = None, negligible: Any = 0.0
+    ) -> tuple[Array, np.ndarray]:
         """Return normalised rows and their norms; zero where negligible."""
-        norm = np.sqrt(self._dot(w, w))
+        norm = np.sqrt(dots(self.operator, w, w)) if norm is None else norm
         norm = np.where(norm <= negligible, 0.0, norm)
-        w = w * self._column(np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0))
-        return w, norm
+        inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
+        return scaled(self.operator, w, inverse), norm
 
     def _free(self, w: Array, rows: Array | None) -> Array:
         """Return w without its parts along orthonormal rows (k, P), the same for all probes."""
         return w if rows is None else w - (w @ self.operator.backend.xp.moveaxis(rows, 0, 1)) @ rows
 
-    def _reorthogonal(self, w: Array, basis: list[Array]) -> Array:
+    def _reorthogonal(self, w: Array) -> Array:
         """Return w without its parts along the basis, block by block."""
-        xp = self.operator.backend.xp
+        xp, basis = self.operator.backend.xp, self.basis
         while len(basis) - _BLOCK * len(self.blocks) >= _BLOCK:
             begin = _BLOCK * len(self.blocks)
             self.blocks.append(_stacked(xp, basis[begin : begin + _BLOCK]))

@@ -30,7 +30,8 @@ class Operator:
     like : array of the backend, any shape
         Vectors get its dtype and device.
     products : function
-        (m, P) array of row vectors -> (m, P) array, row i is H times vector i.
+        (m, P) array of row vectors -> (m, P) array, row i is H times vector i. The result is a new
+        array: Lanczos writes into it.
     """
 
     size: int
@@ -92,11 +93,13 @@ def operator(a: Any, size: int | None = None, backend: str | Backend | None = No
     if isinstance(a, Operator):
         return a
     if scipy.sparse.issparse(a):
+        if a.dtype.kind == "c":
+            raise _complex()
         return _sparse(a)
     if isinstance(a, scipy.sparse.linalg.LinearOperator):
         _check_square(a.shape)
         like = np.zeros(0, "float32" if a.dtype == np.float32 else "float64")
-        made = Operator(a.shape[0], get_backend("numpy"), like, lambda v: a.matmat(v.T).T)
+        made = Operator(a.shape[0], get_backend("numpy"), like, lambda v: np.array(a.matmat(v.T).T))
         return _symmetric(made)
     if callable(a):
         return _function(a, size, get_backend(backend))
@@ -139,6 +142,8 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
 
 def _floating(backend: Backend, a: Any) -> Array:
     a = backend.asarray(a)
+    if "complex" in backend.dtype_name(a):
+        raise _complex()
     return a if backend.dtype_name(a) in _DTYPES else backend.asarray(a, dtype="float64")
 
 
@@ -179,6 +184,11 @@ def _function(function: Callable[[Array], Array], size: int | None, backend: Bac
 
     def products(vectors: Array) -> Array:
         rows = [function(vectors[row, :]) for row in range(vectors.shape[0])]
+        if (found := {tuple(np.shape(row)) for row in rows}) - {(size,), (1, size), (size, 1)}:
+            raise InvalidInput(
+                f"The function returned an array of shape {found.pop()}; expected ({size},), as "
+                "its argument. Check size."
+            )
         return xp.concat([xp.reshape(row, (1, size)) for row in rows], axis=0)
 
     return _symmetric(Operator(size, backend, backend.asarray(np.zeros(0)), products))
@@ -206,6 +216,13 @@ def _check_square(shape: Any) -> None:
             f"The matrix has shape {tuple(shape)}; expected (P, P). Type gram(X) for XᵀX/n of a "
             "table X (n, P)."
         )
+
+
+def _complex() -> InvalidInput:
+    return InvalidInput(
+        "The matrix is complex; expected a real symmetric one. Type M.real if its imaginary part "
+        "is 0."
+    )
 
 
 def _asymmetric() -> InvalidInput:

@@ -6,6 +6,7 @@
 """
 
 from eigcore.plots.accuracy import CalibrationDisplay, CoverageDisplay, ResidualsDisplay
+from eigcore.plots.game import GameDisplay
 from eigcore.plots.levels import LevelsDisplay
 from eigcore.plots.parts import ImportanceDisplay, WaterfallDisplay
 from eigcore.plots.shape import ShapeDisplay
@@ -15,6 +16,7 @@ from eigcore.plots.training import TrainingDisplay
 __all__ = [
     "CalibrationDisplay",
     "CoverageDisplay",
+    "GameDisplay",
     "ImportanceDisplay",
     "LevelsDisplay",
     "ResidualsDisplay",

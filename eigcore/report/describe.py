@@ -53,7 +53,8 @@ def _intervals(model: SpectralModel) -> dict[str, str]:
     own = model.calibration
     if own is None:
         return {}
-    return {"intervals": f"{own.rows} calibration rows{f' by {own.column}' * bool(own.column)}"}
+    rows = own.rows // (1 if own.kind == "classes" else model.outputs)
+    return {"intervals": f"{rows} calibration rows{f' by {own.column}' * bool(own.column)}"}
 
 
 def _prediction(model: SpectralModel) -> str:

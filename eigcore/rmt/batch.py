@@ -23,7 +23,8 @@ Make = TypeVar("Make", bound=Callable[..., Any])
 class Laws:
     """Laws of one kind, as a sequence; what they answer together has a leading axis (b,).
 
-    Each law is asked at every point. One solve serves all laws and points.
+    Each law is asked at every point. One solve serves all laws and points; Hessians, whose sums
+    are long, are solved one after the other.
 
     Parameters
     ----------
@@ -97,8 +98,17 @@ class Laws:
         return self._stacked("moments", k)
 
     def overlaps(self) -> Array:
-        """Return the overlaps of each law: (b, k) array; see `Law.overlaps`."""
-        return self._stacked("overlaps")
+        """Return the overlaps of each law: (b, k) array; see `Law.overlaps`.
+
+        Raises
+        ------
+        NotSupported
+            For Hessians, whose laws may have different numbers of spikes.
+        """
+        found = [law.overlaps() for law in self.members]
+        if isinstance(found[0], dict):
+            raise NotSupported(self._ragged("overlaps"))
+        return self.backend.xp.stack(found)
 
     def support(self) -> Array:
         """Raise NotSupported: the laws may have different numbers of intervals."""
@@ -199,19 +209,26 @@ def batches(**ranks: int) -> Callable[[Make], Make]:
             several = [name for name, value in own.items() if rank(value) == ranks[name] + 1]
             if not several:
                 return make(*args, **kwargs)
-            backend, arrays = numbers(given.get("backend"), *own.values())
-            own = dict(zip(own, arrays, strict=True))
+            others = [a for name in given for a in _arrays(given[name]) if name not in own]
+            backend, arrays = numbers(given.get("backend"), *own.values(), *others)
+            own = dict(zip(own, arrays, strict=False))
             count = _common_length({name: own[name].shape[0] for name in several})
 
             def member(i: int) -> Any:
                 each = {name: a[i, ...] if name in several else a for name, a in own.items()}
-                return make(**each, backend=backend)
+                return make(**{**given, **each, "backend": backend})
 
             return Laws([member(i) for i in range(count)])
 
         return cast("Make", made)
 
     return decorated
+
+
+def _arrays(value: Any) -> list[Any]:
+    """Return the arrays that an argument is or holds, which decide the backend too."""
+    each = value if isinstance(value, list | tuple) else [value]
+    return [a for a in each if hasattr(a, "dtype")]
 
 
 def _common_length(lengths: dict[str, int]) -> int:

@@ -52,10 +52,16 @@ class MarchenkoPastur(Law):
 
     name = "Marchenko–Pastur law"
 
+    def _ends(self) -> tuple[Array, Array]:
+        """Return (1 − √c)², without cancellation, and (1 + √c)²."""
+        c = self.parameters[0]
+        sum_ = 1.0 + self.backend.xp.sqrt(c)
+        return ((1.0 - c) / sum_) ** 2, sum_**2
+
     def _transform(self, z: Array) -> Array:
         c, sqrt = self.parameters[0], self.backend.xp.sqrt
-        root = sqrt(c)
-        s = sqrt(z - (1.0 - root) ** 2) * sqrt(z - (1.0 + root) ** 2)
+        lower, upper = self._ends()
+        s = sqrt(z - lower) * sqrt(z - upper)
         # two forms of the root, by their product 4 c z: the one without cancellation
         minus, plus = 1.0 - c - z - s, 1.0 - c - z + s
         where, direct = self.backend.xp.where, abs(minus) >= abs(plus)
@@ -63,8 +69,7 @@ class MarchenkoPastur(Law):
         return where(direct, 2.0 / where(direct, minus, 1.0 + 0j), other)
 
     def _edges(self) -> Array:
-        root = self.backend.xp.sqrt(self.parameters[0])
-        return self.backend.xp.stack(((1.0 - root) ** 2, (1.0 + root) ** 2))[None, :]
+        return self.backend.xp.stack(self._ends())[None, :]
 
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`."""
@@ -142,7 +147,11 @@ class Discrete(Law):
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`."""
         values, weights = self.parameters
-        return [(values[j], weights[j]) for j in range(values.shape[0])]
+        masses: dict[float, tuple[Array, Array]] = {}
+        for j, place in enumerate(self.host.parameters[0].tolist()):
+            known, mass = masses.get(place, (values[j], 0.0))
+            masses[place] = known, mass + weights[j]
+        return list(masses.values())
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         values, weights = self.parameters

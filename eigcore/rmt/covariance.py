@@ -16,7 +16,7 @@ from eigcore.rmt.curve import Curve, critical_points
 from eigcore.rmt.equation import EquationLaw
 from eigcore.rmt.inputs import check_ratio, check_spectrum, numbers, on_host
 
-BLOCK = 2**17
+BLOCK = 2**15
 """Numbers that are computed at once; they fit into the cache of a core."""
 
 
@@ -69,6 +69,11 @@ class SampleCovariance(EquationLaw):
         t, c = self.host.parameters
         return 0.0, float(t.max() * (1 + np.sqrt(c.max())) ** 2)
 
+    def _positive(self) -> tuple[float, float]:
+        """Return the share of the positive eigenvalues, and the least of them."""
+        t = self.host.parameters[0]
+        return float((t > 0).mean()), float(t[t > 0].min())
+
     @cached_property
     def curves(self) -> list[Curve]:
         """The curve w(x + i0) over each interval of the support, on NumPy."""
@@ -81,7 +86,12 @@ class SampleCovariance(EquationLaw):
         t, c = self.parameters
         xp = self.backend.xp
         w = self.backend.asarray(np.array([end for each in self.host.curves for end in each.ends]))
-        places = w + c * xp.mean(w[:, None] * t / (w[:, None] - t), axis=-1)
+        some, least = self._positive()
+        inverse = xp.where(t > 0, 1.0 / (xp.where(t > 0, t, 1.0) - w[:, None]), 0.0)
+        far = 1.0 - c * xp.mean(t * inverse, axis=-1)
+        # next to 0 the same without cancellation, which matters for c near 1
+        near = 1.0 - c * some - c * w * xp.mean(inverse, axis=-1)
+        places = w * xp.where(xp.abs(w) < 0.5 * least, near, far)
         return xp.reshape(xp.maximum(places, 0.0 * places), (-1, 2))
 
     def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
@@ -113,6 +123,11 @@ class SampleCovariance(EquationLaw):
         w = self.host.curves[-1].ends[1]
         cube = 1.0 + c * self.backend.xp.mean((t / (w - t)) ** 3, axis=-1)
         return self.support()[-1, 1], w * (cube ** (1 / 3)) * n ** (-2 / 3)
+
+    def __repr__(self) -> str:
+        own, found = self.host.parameters[0], super().__repr__()
+        white = own.min() == own.max()
+        return found.replace(self.name, "scaled Marchenko–Pastur law") if white else found
 
     def _order(self, n: int) -> int:
         return max(1, round(float(self.host.parameters[1]) * n))

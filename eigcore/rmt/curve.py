@@ -14,7 +14,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 Power = Callable[[np.ndarray], np.ndarray]
-BLOCK, WINDOW = 2**17, 40
+BLOCK, WINDOW = 2**15, 40
 NEAR = 0.15
 """Largest distance of neighbouring points of a curve, in the angle of the interval."""
 
@@ -117,15 +117,23 @@ class Curve:
     """
 
     def __init__(self, t: np.ndarray, c: float, start: float, end: float):
-        self.t, self.c, self.ends = t[t > 0], c * float((t > 0).mean()), (start, end)
-        self.lo, self.hi = self._place(np.array([start, end]), np.zeros(2))
+        self.t, self.c = t[t > 0], c * float((t > 0).mean())
+        self.ends = (self._refined(start), end)
+        self.lo, self.hi = self._place(np.array(self.ends), np.zeros(2))
 
     def nearby(self, x: np.ndarray) -> np.ndarray:
         """Return w close to w(x + i0), for x (k,) inside the interval."""
         angle, w = self._points
         u, v = CubicSpline(angle, np.stack((np.real(w), np.imag(w)), axis=-1))(self._angle(x)).T
         w = u + 1j * np.maximum(v, 1e-12 * np.abs(u))
+        # near 0 the map is a parabola, with its top or bottom at the start
+        parabola = self.ends[0] + 1j * np.sqrt(
+            np.maximum(x - self.lo, 0.0) / (self.c * (1 / self.t).mean())
+        )
+        central = np.abs(parabola) < 0.1 * self.t.min()
+        w = np.where(central, parabola, w)
         lost = self._improve(w, x, np.arange(len(x)))
+        lost = lost[~central[lost]]
         if len(lost):
             w[lost] = self._bracketed(x[lost])
             self._improve(w, x, lost)
@@ -155,10 +163,41 @@ class Curve:
         return 0.5 * (lo + hi) + 1j * self._height(0.5 * (lo + hi))
 
     def _moved(self, w: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return w after a Newton step towards z(w) = x, and where it stayed to remain above.
+        """Return w after a Newton step towards z(w) = x, and where it stayed to remain above."""
+        z, slope = self._map(w)
+        new = w - (z - x) / slope
+        stays = ~(new.imag > 0)
+        return np.where(stays, w, new), stays
 
-        In real arithmetic, at half the cost of complex.
+    def _near(self, w: np.ndarray) -> np.ndarray:
+        return np.abs(w) < 0.5 * self.t.min()
+
+    def _near_zero(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return z, z' and z'' of w (k,) near 0, to relative precision also where c is near 1.
+
+        z = w (1 − c − c w ∫ H(dt) / (t − w)).
         """
+        rest, c, t = 1.0 - self.c, self.c, self.t
+
+        def means(w: np.ndarray) -> np.ndarray:
+            inverse = 1 / (t - w[:, None])
+            return np.stack([(inverse**k).mean(axis=1) for k in (1, 2, 3)], axis=-1)
+
+        first, second, third = _blocks(means, w, len(t)).T
+        slope = rest - c * w * (2 * first + w * second)
+        return w * (rest - c * w * first), slope, -2 * c * (first + w * (2 * second + w * third))
+
+    def _refined(self, w: float) -> float:
+        """Return a critical point, to relative precision near 0."""
+        at = np.array([w])
+        if self._near(at)[0]:
+            for _ in range(3):
+                _, slope, bend = self._near_zero(at)
+                at = at - slope / bend
+        return float(at[0])
+
+    def _map(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return z and z' of w (k,), in real arithmetic at half the cost of complex."""
         t, weight = self.t, self.c * self.t**2 / len(self.t)
 
         def sums(w: np.ndarray) -> np.ndarray:
@@ -172,9 +211,9 @@ class Curve:
         u, v = np.real(w), np.imag(w)
         z = u + self.c * t.mean() + tilted + 1j * v * (1 - plain)
         slope = 1 - (plain - 2 * v**2 * square) + 2j * v * turned
-        new = w - (z - x) / slope
-        stays = ~(new.imag > 0)
-        return np.where(stays, w, new), stays
+        if (near := self._near(w)).any():
+            z[near], slope[near] = self._near_zero(w[near])[:2]
+        return z, slope
 
     @cached_property
     def _points(self) -> tuple[np.ndarray, np.ndarray]:
@@ -205,7 +244,11 @@ class Curve:
             ahead = np.real(w)[:, None] - t
             return (ahead / (ahead**2 + np.imag(w)[:, None] ** 2)) @ t**2 / len(t)
 
-        return u + self.c * (t.mean() + _blocks(real, u + 1j * v, len(t)))
+        w = u + 1j * v
+        place = u + self.c * (t.mean() + _blocks(real, w, len(t)))
+        if (near := self._near(w)).any():
+            place[near] = np.real(self._near_zero(w[near])[0])
+        return place
 
     def _height(self, u: np.ndarray) -> np.ndarray:
         """Return v ≥ 0 with Im z(u + iv) = 0, that is c ∫ t² H(dt) / ((u − t)² + v²) = 1: (k,).

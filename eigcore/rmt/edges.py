@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 POINTS, HALVINGS = 400, 6
 """Places that are tried, and halvings of the distance between two of them that differ."""
+BLIND, HARD = 1e-8, 1e-6
+"""Parts of the span: next to an atom its mass hides the density; next to `hard_places` a place of
+no finite density is one of them."""
 LEAST, CIRCLE, ROUNDS = 1e-5, 16, 24
 """The least mass of a bulk; half of the points of a circle; halvings on the way to a bulk."""
 
@@ -38,11 +41,15 @@ def found_edges(law: EquationLaw) -> list[Edge]:
     where the Jacobian of the equation is singular.
     """
     lo, hi = law._span()
+    if sum(float(mass) for _, mass in law.atoms()) > 1 - 1e-12:
+        return []
     margin = 0.01 * (hi - lo) + 1e-12
     turn = (1 - np.cos(np.linspace(0, np.pi, POINTS))) / 2
     x = lo - margin + (hi - lo + 2 * margin) * turn
     if lo >= 0 < hi:
         x = np.unique(np.concatenate((x, hi * np.geomspace(1e-8, 1, POINTS // 4))))
+    atoms = np.array([float(place) for place, _ in law.atoms()])
+    x = x[(np.abs(x[:, None] - atoms) > BLIND * law.size).all(axis=1)]
     out, height = off_support(law, x)
     more = [thin_bulks(law, x, out), narrow_gaps(law, x, out, height)]
     x, first = np.unique(np.concatenate((x, *(places for places, _ in more))), return_index=True)
@@ -50,10 +57,21 @@ def found_edges(law: EquationLaw) -> list[Edge]:
     change = np.flatnonzero(out[1:] != out[:-1])
     left, right, starts = x[change], x[change + 1], out[change]
     found = _refined(law, left, right, starts)
-    if lo == 0 and found and min(found) < 1e-7 * hi:  # a spectrum that reaches 0
-        del found[min(found)]
-        found[0.0] = Edge(0.0, None)
-    return [edge for _, edge in sorted(found.items())]
+    return _hardened([found[place] for place in sorted(found)], law.hard_places(), HARD * law.size)
+
+
+def _hardened(edges: list[Edge], places: list[float], near: float) -> list[Edge]:
+    """Return edges moved to the places that they are next to, without empty intervals."""
+    found: list[Edge] = []
+    for edge in edges:
+        close = near if edge.d is None else 1e-6 * near
+        if own := [x for x in places if abs(x - edge.place) < close]:
+            edge = edge._replace(place=own[0])
+        if len(found) % 2 and edge.place == found[-1].place:
+            found.pop()
+        else:
+            found.append(edge)
+    return found
 
 
 def _refined(
@@ -81,7 +99,7 @@ def _refined(
 
 
 def off_support(law: EquationLaw, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether real places (k,) lie off the support, and Im m just above them."""
+    """Return whether real places (k,) lie off the support, and Im m just above, without atoms."""
     lo, hi = law._span()
     height = 1e-9 * max(hi - lo, abs(hi), abs(lo))
     near, far = x + 0.125j * height, x + 1j * height
@@ -90,6 +108,8 @@ def off_support(law: EquationLaw, x: np.ndarray) -> tuple[np.ndarray, np.ndarray
         law._value(d, far, *law.parameters),
         law._value(law.solved(near, d, promised=1e-6), near, *law.parameters),
     ]
+    for place, mass in law.atoms():
+        parts = [m - mass / (place - z) for m, z in zip(parts, (far, near), strict=True)]
     return parts[0].imag > 4 * parts[1].imag, parts[0].imag
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.dispatch.registry import infer
+from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput
+from eigcore.rmt.inputs import floats
 from eigcore.rmt.law import Law
 
 NODES = 1000
@@ -17,8 +18,9 @@ NODES = 1000
 
 def on_numpy(eigenvalues: Any) -> np.ndarray:
     """Return eigenvalues (p,) of any backend on NumPy, ascending."""
-    backend = infer(eigenvalues)
-    values = np.asarray(backend.to_numpy(backend.asarray(eigenvalues)), np.float64)
+    own = infer(eigenvalues)
+    given = own.to_numpy(eigenvalues) if hasattr(eigenvalues, "dtype") else eigenvalues
+    values = floats(get_backend("numpy"), given)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise InvalidInput(
             f"eigenvalues has shape {values.shape}; expected at least two finite numbers (p,). "

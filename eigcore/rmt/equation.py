@@ -52,6 +52,10 @@ class EquationLaw(Law):
     def _span(self) -> tuple[float, float]:
         """Return two points between which the spectrum lies."""
 
+    def hard_places(self) -> list[float]:
+        """Return all places where the density may be infinite, on NumPy."""
+        return [float(place) for place, _ in self.atoms()] + [0.0] * (self._span()[0] == 0)
+
     def _transform(self, z: Array) -> Array:
         return self._value(self.solution(z), z, *self.parameters)
 
@@ -75,9 +79,9 @@ class EquationLaw(Law):
 
     @property
     def size(self) -> float:
-        """The size of the spectrum, on NumPy."""
+        """The size of the spectrum, on NumPy; 1 if it is 0 alone."""
         lo, hi = self._span()
-        return max(hi - lo, abs(hi), abs(lo))
+        return max(hi - lo, abs(hi), abs(lo)) or 1.0
 
     def started(self, z: np.ndarray, promised: float = 1e-10) -> np.ndarray:
         """Return δ(z) on NumPy."""

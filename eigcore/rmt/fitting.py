@@ -19,6 +19,9 @@ from eigcore.rmt.empirical import distance, on_numpy
 from eigcore.rmt.law import Law
 
 FAMILIES = ("marchenko_pastur", "sample_covariance", "semicircle")
+_NAMES = dict(
+    zip(FAMILIES, ("Marchenko–Pastur law", "Sample covariance law", "Semicircle law"), strict=True)
+)
 METHODS = ("inversion", "moments")
 DRAWS, LARGEST, GRID = 9, 400, 80
 """Matrices drawn to judge a fit, their largest order, and places of a fitted population."""
@@ -67,8 +70,8 @@ class Fit:
         )
         ratio = "" if np.isnan(self.ratio) else f", ratio p/n {self.ratio:.4g}"
         return (
-            f"{self.family}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; of "
-            f"matrices drawn from this law {low:.2g} to {high:.2g}: {verdict}."
+            f"{_NAMES[self.family]}: scale {self.scale:.6g}{ratio}. Distance {self.distance:.2g}; "
+            f"of matrices drawn from this law {low:.2g} to {high:.2g}: {verdict}."
         )
 
 
@@ -123,6 +126,14 @@ def fit_law(
         raise InvalidInput(
             f"The smallest eigenvalue is {values[0]:.3g}; expected none below 0 in a covariance. "
             'Write family="semicircle" for a symmetric matrix.'
+        )
+    low, high = np.quantile(values, [0.2, 0.8])
+    if values[-1] <= 0 if family != "semicircle" else low == high:
+        raise InvalidInput(
+            f"The eigenvalues between the quantiles 20 % and 80 % reach from {low:.6g} to "
+            f"{high:.6g}; expected {'different' if family == 'semicircle' else 'positive'} ones, "
+            "from which the law gets its scale. Type: eigcore.rmt.discrete(eigenvalues) for a law "
+            "without noise."
         )
     return _judged(values, family, ratio, method, np.random.default_rng(seed))
 

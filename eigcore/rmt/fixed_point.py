@@ -20,7 +20,7 @@ ROUGH, FINE = 1e-7, 3e-4
 """Relative steps of the difference quotients of first and of fourth order."""
 
 LARGEST = 1e9
-"""No solution is larger; an iteration that runs away would have a small relative residual."""
+"""Times 1 + |initial δ|, more than any δ; who runs away would have a small relative residual."""
 
 
 def fixed_point(
@@ -135,11 +135,12 @@ class _Solver:
         self.backend, self.xp = backend, backend.xp
         self.step = lambda d: step(d, *fixed)
         self.slope = slope and (lambda d: slope(d, *fixed))
-        self.system, self.inside = system, inside
+        self.system, self.inside, self.largest = system, inside, LARGEST
 
     def solve(self, d: Array, tol: float, promised: float, most: int, what: str) -> Array:
         """Return the solution from an initial δ, or raise."""
         self._check(image := self.step(d))
+        self.largest = LARGEST * (1.0 + self._largest(self.xp.abs(d)))
         left = self.residual(d, image)
         best, since = float("inf"), 0
         for _ in range(most):
@@ -187,7 +188,7 @@ class _Solver:
             gap = xp.max(gap, axis=-1, keepdims=True)
             size = xp.max(size, axis=-1, keepdims=True)
         found = gap / (1 + size)
-        return xp.where(xp.isfinite(found) & (size < LARGEST), found, float("inf"))
+        return xp.where(xp.isfinite(found) & (size < self.largest), found, float("inf"))
 
     def jacobian(self, d: Array, fine: bool = False) -> Array:
         """Return the derivative of step(δ) − δ: like δ, or (..., k, k) for systems."""

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.errors import NotSupported
+from eigcore.errors import InvalidInput, NotSupported
 from eigcore.rmt.classical import MarchenkoPastur
 from eigcore.rmt.covariance import SampleCovariance
+from eigcore.rmt.inputs import check_count
 from eigcore.rmt.law import Law
 
 Function = Callable[[Any], Any]
@@ -36,7 +37,7 @@ class Fluctuation(NamedTuple):
     Parameters
     ----------
     centre : (k,) array
-        p ∫ f dF.
+        p ∫ f dF, moved by the outliers.
     mean : (k,) array
         Of Σ f(λᵢ) − centre.
     covariance : (k, k) array
@@ -80,8 +81,8 @@ def linear_statistics(
     order : int
         p, the number of eigenvalues with the outliers.
     outliers : (j,) array-like
-        Eigenvalues off the support that are left out of the sums. Each takes one eigenvalue out of
-        the population, and puts the one in that it comes from.
+        Eigenvalues off the support that are left out of the sums, far fewer than order. Each takes
+        one eigenvalue out of the population, and puts the one in that it comes from.
 
     Returns
     -------
@@ -89,27 +90,49 @@ def linear_statistics(
 
     Raises
     ------
+    InvalidInput
+        Without a function, or with an order below 1.
     NotSupported
         If the law is no law of sample covariances.
     """
+    check_count("order", order, 1)
+    if not functions or not all(map(callable, functions)):
+        raise InvalidInput(
+            f"functions is {functions!r:.60}; expected functions of arrays, at least one. Write "
+            "functions=[numpy.log]."
+        )
     model, support = population_of(law), np.asarray(law.host.support())
     lo, hi = (0.0 if model.c >= 1 else float(support[0, 0])), float(support[-1, 1])
-    outliers = np.asarray(outliers, np.float64)
-    z1, w1, z2, w2 = _contours(lo, hi, outliers)
+    z1, w1, z2, w2 = _contours(lo, hi)
     m1, m2 = (_companion(law, z, model) for z in (z1, z2))
-    f1, f2 = ([np.asarray(f(z)) + 0 * z for f in functions] for z in (z1, z2))
-    own = _with_spikes(law, model, outliers, order)
-    companion = _newton(z1, m1, own)
-    m = (companion + (1 - own.c) / z1) / own.c
-    centre = order * np.real(_integral(np.stack(f1), m * w1))
-    sums = [_sum(model, m1, power) for power in (2, 3)]
-    pull = model.c * sums[1] / (1 - model.c * sums[0]) ** 2
-    mean = np.real(_integral(np.stack(f1), pull * w1))
+    f1, f2 = (np.stack([np.asarray(f(z)) + 0 * z for f in functions]) for z in (z1, z2))
+    centre = order * np.real(_integral(f1, (m1 + (1 - model.c) / z1) / model.c * w1))
     # dm/dz by the inverse map, z'(m) = 1/m² − c ∫ t²/(1 + t m)² H(dt)
     d1, d2 = (m**2 / (1 - model.c * _sum(model, m, 2)) for m in (m1, m2))
-    kernel = (d1 * w1)[:, None] * (d2 * w2) / (m1[:, None] - m2) ** 2
-    covariance = -(np.stack(f1) @ kernel @ np.stack(f2).T).real / (2 * math.pi**2)
+    if len(outliers := np.asarray(outliers, np.float64)):
+        origins = -1.0 / _companion(law, outliers, model)
+        moved = _moved(z1, m1, model, outliers, origins)
+        centre = centre - np.real(_integral(f1, (moved[0] * d1 - moved[1]) * w1))
+    pull = model.c * _sum(model, m1, 3) / (1 - model.c * _sum(model, m1, 2)) ** 2
+    mean = np.real(_integral(f1, pull * w1))
+    half = len(z1) // 2  # the lower half of a contour has the conjugate values
+    kernel = (d1 * w1)[:half, None] * (d2 * w2) / (m1[:half, None] - m2) ** 2
+    covariance = -(f1[:, :half] @ kernel @ f2.T).real / math.pi**2
     return Fluctuation(centre, mean, (covariance + covariance.T) / 2)
+
+
+def _moved(
+    z: np.ndarray, m: np.ndarray, model: Population, outliers: np.ndarray, origins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what outliers that come from population eigenvalues α do to the rest: (N,) each.
+
+    An eigenvalue of the population that becomes α adds ∮ f (α/(1 + αm) − ∫ t/(1 + tm) H(dt)) dm /
+    2πi to Σ f(λᵢ): the change of the inverse map z(m), after two integrations by parts. Its pole at
+    the outlier λ is that of dz/(z − λ); without it contours need not keep away from λ.
+    """
+    others = (model.t / (1 + model.t * m[:, None])) @ model.shares
+    own = (origins / (1 + origins * m[:, None])).sum(-1)
+    return own - len(origins) * others, (1 / (z[:, None] - outliers)).sum(-1)
 
 
 def _integral(f: np.ndarray, weighted: np.ndarray) -> np.ndarray:
@@ -123,14 +146,12 @@ def _sum(model: Population, m: np.ndarray, power: int) -> np.ndarray:
     return ((m[:, None] / (1 + t * m[:, None])) ** power * t**2) @ model.shares
 
 
-def _contours(lo: float, hi: float, outliers: np.ndarray) -> tuple[np.ndarray, ...]:
+def _contours(lo: float, hi: float) -> tuple[np.ndarray, ...]:
     """Return nodes and weights dz of two nested ellipses with foci at the ends of the bulk.
 
     They keep away from 0, where f may be singular, unless the bulk begins there.
     """
     room = lo if lo > 0 else 0.3 * (hi - lo)
-    for gap in (outliers[outliers > hi] - hi, lo - outliers[outliers < lo]):
-        room = min(room, *gap) if len(gap) else room
     centre, half = (lo + hi) / 2, (hi - lo) / 2
     found = []
     for part in (0.35, 0.8):
@@ -149,22 +170,3 @@ def _contours(lo: float, hi: float, outliers: np.ndarray) -> tuple[np.ndarray, .
 def _companion(law: Law, z: np.ndarray, model: Population) -> np.ndarray:
     """Return the companion transform c m(z) − (1 − c)/z."""
     return model.c * law.host.stieltjes(z) - (1 - model.c) / z
-
-
-def _newton(z: np.ndarray, m: np.ndarray, model: Population) -> np.ndarray:
-    """Return the companion transform of a population next to that of m, at the same z."""
-    for _ in range(6):
-        t = model.t
-        gap = -1 / m + model.c * (t / (1 + t * m[:, None])) @ model.shares - z
-        m = m - gap / (1 / m**2 * (1 - model.c * _sum(model, m, 2)))
-    return m
-
-
-def _with_spikes(law: Law, model: Population, outliers: np.ndarray, order: int) -> Population:
-    """Return the population of which some eigenvalues are those that the outliers come from."""
-    if not len(outliers):
-        return model
-    origin = -1.0 / _companion(law, outliers, model)
-    t = np.concatenate([model.t, origin])
-    rest = model.shares * (1 - len(outliers) / order)
-    return Population(t, np.concatenate([rest, np.full(len(origin), 1 / order)]), model.c)

@@ -19,7 +19,7 @@ class FourierRisk(NamedTuple):
     Attributes
     ----------
     train, test : 0-dimensional arrays, mean squared errors on the given targets
-    delta : (2,) array, the fixed point (δ_cos, δ_sin)
+    delta : (2,) array, the fixed point (δ_cos, δ_sin); for γ = 0 and 2 width < n the limit of γδ
     """
 
     train: Array
@@ -50,7 +50,7 @@ def random_fourier_risk(
     width : int or float
         Number of cosines, and of sines.
     gamma : float
-        Ridge, positive.
+        Ridge; 0 is the limit of least norm.
     backend : str or Backend, optional
 
     Returns
@@ -61,7 +61,7 @@ def random_fourier_risk(
     Raises
     ------
     InvalidInput
-        If shapes differ or a number is out of range.
+        If shapes differ, a number is out of range, or gamma is 0 at the peak 2 width = n.
 
     Notes
     -----
@@ -75,10 +75,6 @@ def random_fourier_risk(
     finite(chosen, X=X, X_test=Z, y=y, y_test=z)
     at_least(chosen, 1.0, width=d)
     at_least(chosen, 0.0, gamma=gamma)
-    if chosen.is_concrete(gamma) and float(chosen.detach(gamma)) == 0:
-        raise InvalidInput(
-            "gamma is 0; expected a positive ridge for Fourier features. Write gamma=1e-6."
-        )
     pairs = [(kernel(f, X), kernel(f, X, Z)) for f in ("cos", "sin")]
     trace = [chosen.xp.sum(_own(chosen, f, Z)) for f in ("cos", "sin")]
     K, cross = zip(*pairs, strict=True)
@@ -108,12 +104,14 @@ def grouped_risk(
     trace : traces of the kernels of the test inputs
     """
     xp, n, m = backend.xp, y.shape[0], z.shape[0]
-    delta = _delta(backend, K, d, gamma)
-    Q = _mean_resolvent(backend, delta, d, gamma, *K)
+    one, gamma, start = _regime(backend, K, d, gamma)
+    delta = _delta(backend, K, d, gamma, one, start)
+    risen = one + delta
+    Q = _mean_resolvent(backend, risen, d, gamma, *K)
     KQ = [k @ Q for k in K]
     fit = Q @ y
     energy = xp.stack([xp.sum(fit * (k @ fit)) for k in K])
-    weight = 1 / (1 + delta) ** 2
+    weight = 1 / risen**2
     pairs = xp.stack([xp.stack([xp.sum(a * b.mT) for b in KQ]) for a in KQ])
     left = identity(backend, len(K), y) - d / n**2 * pairs * weight
     gained = xp.linalg.solve(left, energy[:, None])[:, 0]
@@ -121,7 +119,7 @@ def grouped_risk(
     train = gamma**2 / n * (xp.sum(fit * fit) + d / n**2 * xp.sum(lost * weight * gained))
     mixed = 0 * cross[0]
     for i, c in enumerate(cross):
-        mixed = mixed + c / (1 + delta[i])
+        mixed = mixed + c / risen[i]
     solved = Q @ mixed
     spread = xp.stack(
         [
@@ -134,29 +132,56 @@ def grouped_risk(
     return FourierRisk(train, test, delta)
 
 
-def _mean_resolvent(backend: Backend, delta: Array, d: Array, gamma: Array, *K: Array) -> Array:
+def _regime(
+    backend: Backend, K: tuple[Array, ...], d: Array, gamma: Array
+) -> tuple[float, Array, Array]:
+    """Return what is added to δ, the ridge, and an initial δ: (1, γ, …).
+
+    As γ → 0 with fewer features than rows, γδ → θ: then (0, 1, …), as the risks stay the same if
+    1 + δ and γ are multiplied by one number (rmt-reference.md, section 3).
+    """
+    xp, n, count = backend.xp, K[0].shape[0], len(K)
+    size = xp.stack([xp.sum(xp.linalg.diagonal(k)) for k in K]) / n
+    if not (backend.is_concrete(gamma) and backend.is_concrete(d)):
+        return 1.0, gamma, size / gamma
+    features, ridge = count * float(backend.detach(d)), float(backend.detach(gamma))
+    limit = 0.0 * size + n / max(features - n, 1e-9 * n)
+    if ridge > 0:
+        return 1.0, gamma, xp.minimum(size / gamma, limit) if features > n else size / gamma
+    if features == n:
+        raise InvalidInput(
+            f"gamma is 0 and there are {n} rows and as many cosines and sines, where the risk is "
+            "infinite. Write gamma=1e-6, or another width."
+        )
+    if features < n:
+        return 0.0, 1.0 + gamma, size
+    return 1.0, gamma, limit
+
+
+def _mean_resolvent(backend: Backend, risen: Array, d: Array, gamma: Array, *K: Array) -> Array:
     n = K[0].shape[0]
-    total = gamma * identity(backend, n, delta)
+    total = gamma * identity(backend, n, risen)
     for i, k in enumerate(K):
-        total = total + d / n * k / (1 + delta[i])
+        total = total + d / n * k / risen[i]
     return backend.xp.linalg.inv(total)
 
 
-def _delta(backend: Backend, K: tuple[Array, ...], d: Array, gamma: Array) -> Array:
+def _delta(
+    backend: Backend, K: tuple[Array, ...], d: Array, gamma: Array, one: float, start: Array
+) -> Array:
     """Solve δ_σ = tr K_σ Q̄ / n: (number of groups,)."""
     xp, n = backend.xp, K[0].shape[0]
 
     def step(delta: Array, d: Array, gamma: Array, *K: Array) -> Array:
-        Q = _mean_resolvent(backend, delta, d, gamma, *K)
+        Q = _mean_resolvent(backend, one + delta, d, gamma, *K)
         return xp.stack([xp.sum(k * Q.mT) for k in K]) / n
 
     def slope(delta: Array, d: Array, gamma: Array, *K: Array) -> Array:
-        Q = _mean_resolvent(backend, delta, d, gamma, *K)
+        Q = _mean_resolvent(backend, one + delta, d, gamma, *K)
         KQ = [k @ Q for k in K]
         pairs = xp.stack([xp.stack([xp.sum(a * b.mT) for b in KQ]) for a in KQ])
-        return d / n**2 * pairs / (1 + delta) ** 2
+        return d / n**2 * pairs / (one + delta) ** 2
 
-    start = xp.stack([xp.sum(xp.linalg.diagonal(k)) for k in K]) / (n * gamma)
     return fixed_point(
         backend,
         step,
@@ -164,6 +189,6 @@ def _delta(backend: Backend, K: tuple[Array, ...], d: Array, gamma: Array) -> Ar
         (d, gamma, *K),
         slope=slope,
         system=True,
-        inside=lambda delta: delta >= 0,
+        inside=lambda delta: delta > 0,
         what="pair of δ",
     )

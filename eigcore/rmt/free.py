@@ -58,14 +58,14 @@ class Free(EquationLaw):
         count = self.a.unknowns
         return a, b, d[:, 0], d[:, 1 : 1 + count], d[:, 1 + count :]
 
-    def _common(self) -> list[tuple[Array, Array, Array, Array]]:
-        """Return the places and masses of each two atoms whose masses exceed 1 together."""
+    def _common(self, least: float = 1 + 1e-12) -> list[tuple[Array, Array, Array, Array]]:
+        """Return the places and masses of each two atoms whose masses together exceed 1."""
         own, other = self.a.atoms(), self.b.atoms()
         return [
             (*own[i], *other[j])
             for i, (_, p) in enumerate(self.a.host.atoms())
             for j, (_, q) in enumerate(self.b.host.atoms())
-            if p + q > 1 + 1e-12
+            if p + q > least
         ]
 
 
@@ -93,6 +93,10 @@ class FreeSum(Free):
     def atoms(self) -> list[tuple[Array, Array]]:
         """See `Law.atoms`: atoms of masses α and β leave α + β − 1 at the sum of their places."""
         return [(x + y, p + q - 1.0) for x, p, y, q in self._common()]
+
+    def hard_places(self) -> list[float]:
+        """See `EquationLaw.hard_places`: also where the masses are 1 together."""
+        return [float(x + y) for x, _, y, _ in self._common(1 - 1e-12)]
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         return self.a._draw(order, rng) + turned(self.b._draw(order, rng), rng)
@@ -134,6 +138,10 @@ class FreeProduct(Free):
                     null.append(pair)
                     masses.append(mass)
         return [null[int(np.argmax(masses))], *found] if null else found
+
+    def hard_places(self) -> list[float]:
+        """See `EquationLaw.hard_places`: also where the masses are 1 together."""
+        return [0.0, *(float(x * y) for x, _, y, _ in self._common(1 - 1e-12))]
 
     def _draw(self, order: int, rng: np.random.Generator) -> np.ndarray:
         values, vectors = np.linalg.eigh(self.a._draw(order, rng))
@@ -214,5 +222,10 @@ def free_product(a: Law, b: Law) -> FreeProduct:
             raise InvalidInput(
                 f"The {law.name} reaches down to {law.host._hull()[0]:.3g}; expected non-negative "
                 "eigenvalues. Use eigcore.rmt.free_sum, or a covariance law."
+            )
+        if law.host._hull()[1] == 0:
+            raise InvalidInput(
+                f"The {law.name} has no eigenvalue but 0, and so has the product; expected "
+                "positive ones. Type: eigcore.rmt.discrete([0.0])"
             )
     return FreeProduct(a, b)

@@ -9,6 +9,7 @@ import numpy as np
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
+from eigcore.rmt.batch import batches
 from eigcore.rmt.glm_parts import parts_of, plane_of
 from eigcore.rmt.hessian import HessianLaw
 from eigcore.rmt.inputs import check_ratio, check_spectrum, floats, numbers, on_host
@@ -18,6 +19,7 @@ from eigcore.rmt.responses import Response, as_response
 from eigcore.rmt.sampled import Model
 
 
+@batches(mu=1, w_star=1, w=1, c=0)
 def hessian_glm(
     loss: Any,
     response: Any,
@@ -60,6 +62,7 @@ def hessian_glm(
     Returns
     -------
     HessianLaw
+        Or `Laws` of them: mu, w_star and w may be (b, p), and c (b,).
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ FOR_LABELS = {1: (0.01,), 2: (0.01, 0.35)}
 """The same where g depends on h and on labels whose values are fixed."""
 MANY = 8
 """Values of y from which on they fill the gaps between nodes."""
+MOST = 10**7
+"""Nodes at most."""
 LIGHT = 1e-22
 """Weights of nodes below this are left out."""
 PARALLEL = 1e-12
@@ -106,7 +109,13 @@ def _grid(
     unbounded = not np.isfinite(ends).all()
     fill = loss.uses_response and not response.fixed and _values(response) >= MANY
     tails = (FOR_LABELS if response.fixed else FOR_TAILS) if unbounded and not fill else None
-    axes = [gaussian_nodes(step) for step in _steps(L, spacing, tails)]
+    steps = _steps(L, spacing, tails)
+    if math.prod(18.0 / step for step in steps) > MOST:
+        raise InvalidInput(
+            f"w and w_star span {np.abs(L).max():.3g} standard deviations, which takes more than "
+            f"{MOST:.0e} nodes; expected shorter vectors. Divide them, or write spacing=0.1."
+        )
+    axes = [gaussian_nodes(step) for step in steps]
     nodes, weights = np.zeros((1, 0)), np.ones(1)
     for x, own in axes:
         count = len(nodes)

@@ -47,6 +47,7 @@ class HessianLaw(Law):
     """
 
     name = "Hessian spectrum"
+    elementwise = False
 
     def __init__(
         self, backend: Backend, parts: Parts, values: Intervals | None,

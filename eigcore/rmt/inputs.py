@@ -25,9 +25,9 @@ def numbers(backend: str | Backend | None, *values: Any) -> tuple[Backend, tuple
 
 def floats(backend: Backend, value: Any) -> Array:
     """Return numbers as a float64 array of a backend."""
-    if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
+    if _is_complex(value):
         raise InvalidInput(
-            f"Got complex numbers, such as {value}; expected real ones. Take their real part."
+            f"Got complex numbers, such as {value!s:.60}; expected real ones. Take their real part."
         )
     try:
         return backend.asarray(value, dtype="float64")
@@ -36,6 +36,12 @@ def floats(backend: Backend, value: Any) -> Array:
             f"The {type(value).__name__} is no array of real numbers: {exc}. Expected a number, "
             "an array or a list."
         ) from exc
+
+
+def _is_complex(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_is_complex, value))
+    return isinstance(value, complex) or "complex" in str(getattr(value, "dtype", ""))
 
 
 def on_host(backend: Backend, a: Array) -> Any:

@@ -202,7 +202,7 @@ class Law(abc.ABC):
         flat = xp.reshape(x, (-1,))
         inside = self.inside(on_host(self.backend, flat))
         if not inside.any():
-            return 0.0 * x
+            return 0.0 * x + 0.0
         chosen = self.backend.asarray(np.flatnonzero(inside))
         m = xp.imag(self._boundary(xp.take(flat, chosen, axis=0))) / math.pi
         back = self.backend.asarray(np.maximum(np.cumsum(inside) - 1, 0))
@@ -227,7 +227,7 @@ class Law(abc.ABC):
     def cdf(self, x: Any) -> Array:
         """Return the mass at or below real x, atoms included: (...) array."""
         x = places_on_line(self.backend, x)
-        total = 0.0 * x
+        total = 0.0 * x + 0.0
         for place, mass in self.atoms():
             total = total + self.backend.xp.where(x >= place, mass, 0.0)
         for series in self._series:
@@ -248,7 +248,7 @@ class Law(abc.ABC):
         hi = np.where(self.host.cdf(lo) >= asked - 1e-13, lo, hi)
         for _ in range(70):
             middle = 0.5 * (lo + hi)
-            enough = self.host.cdf(middle) >= asked - 1e-13
+            enough = (self.host.cdf(middle) >= asked - 1e-13) & (asked < 1)
             lo, hi = np.where(enough, lo, middle), np.where(enough, middle, hi)
         x = self.backend.asarray(hi)
         if not self.backend.capabilities.autodiff:

@@ -7,21 +7,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
-import scipy.stats
 
 from eigcore.errors import InvalidInput, NotSupported
+from eigcore.rmt.bulk import Bulk, tested
 from eigcore.rmt.empirical import distance, on_numpy
-from eigcore.rmt.fluctuations import linear_statistics, population_of
 from eigcore.rmt.law import Law
 from eigcore.rmt.tracy_widom import tracy_widom
-
-STATISTICS = {
-    "mean": (lambda x: x, lambda x: x),
-    "mean square": (lambda x: x**2, lambda x: 2 * x**2),
-    "log determinant": (np.log, lambda x: 1.0 + 0 * x),
-}
-"""f of a linear statistic Σ f(λᵢ), and x f′(x)."""
 
 
 class Edge(NamedTuple):
@@ -41,16 +32,6 @@ class Outlier(NamedTuple):
 
     value: float
     edge: float
-    p_value: float
-
-
-class Bulk(NamedTuple):
-    """The test of the bulk.
-
-    z : the standardised linear statistics, by name;  p_value : of all together
-    """
-
-    z: dict[str, float]
     p_value: float
 
 
@@ -119,46 +100,19 @@ class Overlay:
         off = [e for e in self.edges if e.side * (value - e.place) > 0]
         return min(off, key=lambda e: abs(value - e.place))
 
-    @cached_property
+    @property
     def bulk(self) -> Bulk | None:
-        """The test of the linear statistics of all but the outliers; None where it is not known.
+        """The test of the linear statistics of all but the outliers; None where there is none."""
+        return self._bulk if isinstance(self._bulk, Bulk) else None
 
-        Of a fitted scale the statistics are made independent: a change of the scale does not move
-        them to first order.
-        """
-        if self.fitted not in ("", "scale"):
-            return None
-        out = np.array([each.value for each in self.outliers])
-        inside = self.eigenvalues[~np.isin(self.eigenvalues, out)]
-        positive = self.edges[0].place > 0 and inside.min() > 0 and self._ratio() < 1
-        names = [name for name in STATISTICS if positive or name != "log determinant"]
-        pairs = [STATISTICS[name] for name in names]
-        try:
-            limit = linear_statistics(
-                self.law, [f for pair in pairs for f in pair], len(self.eigenvalues), out
-            )
-        except NotSupported:
-            return None
-        gap = np.array([f(inside).sum() for f, _ in pairs])
-        gap = gap - limit.centre[::2] - limit.mean[::2]
-        if self.standardised:
-            t, _, c = population_of(self.law)
-            if len(t) > 1:
-                return None
-            # tr R = p; E tr R² = p + p (p − 1)/n; log|R| = log|S| − Σ log Sᵢᵢ, Var Sᵢᵢ = 2/n
-            gap = gap - np.array([0.0, -2 * c * t[0] ** 2, c])[: len(names)]
-        covariance, slopes = limit.covariance[::2, ::2], limit.centre[1::2]
-        z = dict(zip(names, (gap / np.sqrt(np.diag(covariance))).tolist(), strict=True))
-        if self.fitted == "scale" or self.standardised:
-            free = scipy.linalg.null_space(slopes[None, :]).T
-            gap, covariance = free @ gap, free @ covariance @ free.T
-            z = {}
-        square = float(gap @ np.linalg.solve(covariance, gap))
-        return Bulk(z, float(scipy.stats.chi2.sf(square, len(gap))))
+    @property
+    def untested(self) -> str:
+        """Why the bulk is not tested; empty where it is."""
+        return self._bulk if isinstance(self._bulk, str) else ""
 
-    def _ratio(self) -> float:
-        mass = sum(float(mass) for place, mass in self.law.host.atoms() if float(place) == 0)
-        return 1 / (1 - mass) if mass else 0.0
+    @cached_property
+    def _bulk(self) -> Bulk | str:
+        return tested(self)
 
     @cached_property
     def distance(self) -> float:
@@ -184,7 +138,8 @@ class Overlay:
             "p_value": self.p_value,
             "outliers": [each._asdict() for each in self.outliers],
             "spikes": self.spikes().tolist(),
-            "bulk": self.bulk and {"z": self.bulk.z, "p_value": self.bulk.p_value},
+            "bulk": self.bulk and self.bulk._asdict(),
+            "untested": self.untested,
             "distance": self.distance,
         }
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from eigcore.drawing import BLUE, FAINT, GREEN, INK, ORANGE, axes_of, legend, named, style
 
+FAR, ROOM = 5.0, 0.06
+"""Widths of the law from which on an outlier is not drawn; share of the axis that a label takes."""
+
 
 def drawn(law: Any, axes: Any, points: int) -> Any:
     """Draw a law on NumPy into axes of matplotlib, or into new ones, and return them."""
@@ -58,28 +61,47 @@ def overlaid(found: Any, axes: Any, bins: int | None) -> Any:
     width = np.diff(ends)
     axes.bar(ends[:-1], counts / (p * width), width, align="edge", color=FAINT, label="eigenvalues")
     drawn(law, axes, 400)
-    label = {"label": "edge, 95 % band"}
-    for (low, high), edge in zip(found.band(), found.edges, strict=True):
-        if edge.scale:
+    label: dict[str, Any] = {"label": "edge, 95 % band"}
+    widths = np.repeat(np.ptp(support, axis=1), 2)
+    for (low, high), edge, room in zip(found.band(), found.edges, widths, strict=True):
+        if edge.scale and high - low < room / 2:
             axes.axvspan(low, high, color=GREEN, alpha=0.3, **label)
             label = {}
-    ends = [span[0], *(each.value for each in found.outliers), *found.spikes(), span[1]]
-    margin = 0.04 * (max(ends) - min(ends))
-    axes.set_xlim(min(ends) - margin, max(ends) + margin)
-    top = axes.get_ylim()[1]
-    for each in found.outliers:
-        axes.annotate(
-            f"{each.value:.3g}",
-            (each.value, 0),
-            (each.value, 0.15 * top),
-            arrowprops={"arrowstyle": "->", "color": ORANGE},
-            color=ORANGE,
-            ha="center",
-        )
+    _mark_outliers(axes, found, span, FAR * np.ptp(support))
     for place in found.spikes():
         axes.axvline(float(place), linestyle="--", color=ORANGE, linewidth=1)
     legend(axes)
     return axes
+
+
+def _mark_outliers(axes: Any, found: Any, span: Any, far: float) -> None:
+    """Point at the outliers, name those that have room, and set the ends of the axis."""
+    values = [each.value for each in found.outliers]
+    places = np.array([*span, *values, *found.spikes()])
+    places = places[(places >= span[0] - far) & (places <= span[1] + far)]
+    margin = 0.04 * np.ptp(places)
+    left, right = places.min() - margin, places.max() + margin
+    axes.set_xlim(left, right)
+    top, named_at = axes.get_ylim()[1], np.inf
+    shown = [value for value in values if left < value < right]
+    for value in shown:
+        free = named_at - value > ROOM * (right - left)
+        named_at = value if free else named_at
+        axes.annotate(
+            f"{value:.3g}" if free else "",
+            (value, 0),
+            (value, 0.15 * top),
+            arrowprops={"arrowstyle": "->", "color": ORANGE},
+            color=ORANGE,
+            ha="center",
+        )
+    beyond = [f"{value:.3g}" for value in values if value not in shown]
+    if beyond:
+        more = f" and {len(beyond) - 3} more" if len(beyond) > 3 else ""
+        said = f"beyond: {', '.join(beyond[:3])}{more}"
+        at_right = max(values) > right
+        side, place = ("right", 1.0) if at_right else ("left", 0.0)
+        axes.text(place, 1.0, said, color=ORANGE, ha=side, va="bottom", transform=axes.transAxes)
 
 
 def told(found: Any) -> str:
@@ -96,12 +118,11 @@ def told(found: Any) -> str:
     lines.append(f"Outliers at level {found.level:g}: {listed or 'none'}{more}")
     if len(found.spikes()):
         lines.append("Spikes predicted: " + ", ".join(f"{x:.6g}" for x in found.spikes()))
-    bulk = found.bulk
     lines.append(
-        "Bulk: not tested; the law's population was fitted to it, or its fluctuation is not known"
-        if bulk is None
-        else f"Bulk: p-value of the linear statistics {bulk.p_value:.3g}"
-        + "".join(f"; {name} {z:+.2f} standard deviations" for name, z in bulk.z.items())
+        f"Bulk: not tested; {found.untested}"
+        if found.bulk is None
+        else f"Bulk: p-value of the linear statistics {found.bulk.told}"
+        + "".join(f"; {name} {z:+.2f} standard deviations" for name, z in found.bulk.z.items())
     )
     lines.append(f"Distance of the distribution functions {found.distance:.3g}")
     return "\n".join(lines)

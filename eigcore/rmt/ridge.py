@@ -107,7 +107,7 @@ def ridge_risk(
     -------
     RidgeRisk
         Differentiable in torch and JAX. At γ = 0 and n equal to the number of positive
-        eigenvalues the test risk is infinite, the peak of double descent.
+        eigenvalues the test risk is infinite, the peak of double descent; without noise it is 0.
 
     Raises
     ------
@@ -151,7 +151,9 @@ def _risk(
     rank = xp.sum(xp.where(s > 0, 1.0, 0.0), axis=-1)
     peak = (gamma == 0) & (rank == n)
     left = xp.where(peak, 1.0, 1 - df2 / n)
-    test = xp.where(peak, float("inf"), (bias + noise) / left)
+    # next to the peak κ → 0, where the bias is κ² and 1 − df2/n is κ: without noise nothing is left
+    at_peak = xp.where(noise > 0, float("inf"), 0.0)
+    test = xp.where(peak, at_peak, (bias + noise) / left)
     shrink = xp.where((gamma == 0) & (rank >= n), 0.0, 1 - df1 / n)
     train = xp.where(peak, 0.0, shrink**2 * (bias + noise) / left)
     gcv = xp.where(shrink > 0, train / xp.where(shrink > 0, shrink, 1.0) ** 2, test)

@@ -37,9 +37,9 @@ class TracyWidom:
     """
 
     def __init__(self, beta: int, backend: str | Backend | None = None):
-        if beta not in (1, 2):
+        if not isinstance(beta, int | float | np.number) or beta not in (1, 2):
             raise InvalidInput(
-                f"beta is {beta!r}; expected 1 for real or 2 for complex data. Write beta=1."
+                f"beta is {beta!r:.60}; expected 1 for real or 2 for complex data. Write beta=1."
             )
         self.beta, self.backend = int(beta), backend
 
@@ -176,7 +176,7 @@ def _survival(beta: int, s: np.ndarray) -> np.ndarray:
         own = np.linalg.eigvalsh(w[:, :, None] * Ai * w[:, None, :])
         own = own if beta == 1 else own * own
         # rounding takes eigenvalues that approach 1 beyond it
-        found[at : at + 256] = -np.expm1(np.log1p(-np.minimum(own, 1 - 1e-16)).sum(axis=-1))
+        found[at : at + 256] = -np.expm1(np.log1p(-np.minimum(own, 1 - 1e-16)).sum(axis=-1)) + 0.0
     return found.reshape(s.shape)
 
 

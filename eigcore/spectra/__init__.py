@@ -5,7 +5,7 @@ from eigcore.spectra.metrics import Metrics, metrics, smoothed, trend
 from eigcore.spectra.outliers import Outliers, outliers
 from eigcore.spectra.power_law import PowerLaw, power_law
 from eigcore.spectra.probe import Probe, spectral_probe
-from eigcore.spectra.stream import top_vector
+from eigcore.spectra.stream import top_vector, top_vectors
 
 __all__ = [
     "ESD",
@@ -21,5 +21,6 @@ __all__ = [
     "smoothed",
     "spectral_probe",
     "top_vector",
+    "top_vectors",
     "trend",
 ]

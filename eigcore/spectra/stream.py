@@ -1,4 +1,4 @@
-"""The first principal direction of a stream of rows, in one pass.
+"""The first principal directions of a stream of rows, in one pass.
 
 P. Kacham and D. P. Woodruff, "Approximating the top eigenvector in random order streams" (arXiv
 2412.11963): one step of the power method for each of O(log d) blocks of rows; rows of large norm,
@@ -18,7 +18,14 @@ from eigcore.errors import InvalidInput
 
 
 def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int = 0) -> np.ndarray:
-    """Return the first right singular vector of a matrix that is read once, row by row.
+    """Return the first of `top_vectors`: (d,)."""
+    return top_vectors(stream, rows, 1, heavy, seed)[:, 0]
+
+
+def top_vectors(
+    stream: Iterable[Any], rows: int, k: int = 1, heavy: float = 1.0, seed: int = 0
+) -> np.ndarray:
+    """Return the first right singular vectors of a matrix that is read once, row by row.
 
     Parameters
     ----------
@@ -26,6 +33,8 @@ def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int =
         Blocks of rows in random order: one array of all rows is shuffled first.
     rows : int
         Number of rows of the whole stream, about.
+    k : int
+        Number of vectors.
     heavy : float
         Rows of norm above ``heavy``·‖A‖_F/(√d·log d) are kept and used in every step: at most
         d·(log d/heavy)², up to the estimate of ‖A‖_F from the rows seen.
@@ -33,14 +42,15 @@ def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int =
 
     Returns
     -------
-    (d,) array
-        Unit vector, NumPy float64; 1 − cos² is of order σ₂²/σ₁². Memory: a few vectors, and the
-        rows that are kept.
+    (d, k) array
+        Orthonormal columns, NumPy float64, by descending singular value. For k = 1, 1 − cos² is of
+        order σ₂²/σ₁². Memory: 2 k vectors, and the rows that are kept. One more pass tells how
+        good they are: ``eigcore.operators.block_power(stream_gram(…), k, start=…, steps=1)``.
 
     Raises
     ------
     InvalidInput, NonFiniteInput
-        No rows, a number of rows that is not positive, or blocks of other widths.
+        No rows, a number of rows that is not positive, k out of range, or blocks of other widths.
     """
     if not isinstance(rows, int) or rows < 1:
         raise InvalidInput(f"rows is {rows!r}; expected the length of the stream. Write rows=1000.")
@@ -48,7 +58,11 @@ def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int =
     for block in stream:
         part = hosted(block, "A block of the stream")
         if state is None:
-            state = _Power(part.shape[1], rows, heavy, seed)
+            if not isinstance(k, int) or not 1 <= k <= part.shape[1]:
+                raise InvalidInput(
+                    f"k is {k!r}; expected an integer from 1 to {part.shape[1]}. Write k=1."
+                )
+            state = _Power(part.shape[1], k, rows, heavy, seed)
         if part.shape[1] != state.size:
             raise InvalidInput(
                 f"A block has {part.shape[1]} columns after one of {state.size}; expected equal "
@@ -61,17 +75,17 @@ def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int =
 
 
 class _Power:
-    """The vector, the product of the block that is read, and the rows that are kept."""
+    """The vectors, the product of the block that is read, and the rows that are kept."""
 
-    def __init__(self, size: int, rows: int, heavy: float, seed: int):
+    def __init__(self, size: int, k: int, rows: int, heavy: float, seed: int):
         self.size, self.rows = size, rows
         steps = max(1, math.ceil(math.log2(size + 1)))
         self.length = max(1, rows // steps)
         self.share = heavy / (max(1.0, math.log(size)) * math.sqrt(size))
-        z = np.random.default_rng(seed).normal(size=size)
-        self.z, self.product = z / np.linalg.norm(z), np.zeros(size)
-        self.kept = np.zeros((0, size))
-        self.seen, self.inside, self.squares, self.light = 0, 0, 0.0, 0.0
+        self.Z = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, k)))[0]
+        self.product, self.kept = np.zeros((size, k)), np.zeros((0, size))
+        self.light = np.zeros((k, k))
+        self.seen, self.inside, self.squares = 0, 0, 0.0
 
     def add(self, part: np.ndarray) -> None:
         while len(part):
@@ -83,24 +97,25 @@ class _Power:
             large = norms > self.share**2 * total
             self.kept = np.concatenate((self.kept, now[large]))
             light = now[~large]
-            self.product += light.T @ (light @ self.z)
+            self.product += light.T @ (light @ self.Z)
             if self.inside >= self.length:
                 self._step()
 
     def _step(self) -> None:
-        scale, before = self.rows / max(self.inside, 1), self.z
-        image = scale * self.product + self.kept.T @ (self.kept @ self.z)
-        norm = float(np.linalg.norm(image))
-        if norm > 0:
-            self.z = image / norm
-        self.light = scale * max(0.0, float(self.product @ before))
-        self.product, self.inside = np.zeros(self.size), 0
+        scale = self.rows / max(self.inside, 1)
+        form = scale * self.Z.T @ self.product
+        image = scale * self.product + self.kept.T @ (self.kept @ self.Z)
+        if image.any():
+            Q, R = np.linalg.qr(image)
+            self.Z = Q * np.where(np.diag(R) < 0, -1.0, 1.0)  # near the old vectors
+        self.light = 0.5 * (form + form.T)
+        self.product, self.inside = np.zeros_like(self.product), 0
 
     def found(self) -> np.ndarray:
         if self.inside > self.length // 2 or self.seen == self.inside:
             self._step()
-        if not len(self.kept):
-            return self.z
-        # rows that came last had one step only: the light rows count as √light · zᵀ
-        rows = np.concatenate((self.kept, self.light**0.5 * self.z[None]))
-        return np.linalg.svd(rows, full_matrices=False)[2][0]
+        # the light rows count as those of √light · Zᵀ, since rows that came last had one step only
+        values, U = np.linalg.eigh(self.light)
+        light = np.sqrt(np.maximum(values, 0.0))[:, None] * (self.Z @ U).T
+        rows = np.concatenate((self.kept, light))
+        return np.linalg.svd(rows, full_matrices=False)[2][: self.Z.shape[1]].T

@@ -314,7 +314,7 @@ def test_a_wrong_shape_says_what_came_and_what_was_expected(call, facts, backend
 def test_leading_axes_are_kept_and_outputs_come_last(outputs, structure, backend):
     spec = EigSpec(3, 4, outputs=outputs, structure=structure)
     tail = () if outputs == 1 else (outputs,)
-    for batch in ((), (1,), (2, 3), (0,), (2, 0, 3)):
+    for batch in ((), (1, 3), (2, 0)):
         params, x = model(spec, batch)
         values, pullback = eigcore.vjp(spec, on(backend, params), on(backend, x))
         assert tuple(values.shape) == (*batch, *tail)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -39,17 +40,26 @@ def assert_same(one: Path, other: Path) -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
 
 
-def test_two_processes_of_torch_train_as_one(tmp_path):
+def test_two_processes_of_torch_train_as_one(tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch")
     if not torch.distributed.is_available():
         pytest.skip("this torch was built without torch.distributed")
     one, two = tmp_path / "one.eig", tmp_path / "two.eig"
     script = EXAMPLES / "train_ddp.py"
-    alone = losses(run(script, "--output", one))
+    monkeypatch.setattr(sys, "argv", [script.name, "--output", str(one)])
+    runpy.run_path(str(script), run_name="__main__")
+    alone = losses(capsys.readouterr().out)
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
     assert len(losses(run(*launch, script, "--output", two))) == len(alone) == 20
     assert np.mean(alone[10:]) < 0.9 * np.mean(alone[:10])
     assert_same(one, two)
+
+
+def on_cpus(count: int) -> dict[str, str]:
+    """Settings that make JAX see the CPU as several devices."""
+    given = os.environ.get("XLA_FLAGS", "")
+    flags = f"{given} --xla_force_host_platform_device_count={count}"
+    return {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 
 @pytest.mark.parametrize("native", ["0", "1"])
@@ -57,9 +67,8 @@ def test_eight_devices_of_jax_train_as_one(tmp_path, native):
     pytest.importorskip("jax")
     script, found = EXAMPLES / "train_sharded.py", {}
     for devices in (1, 8):
-        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         path = tmp_path / f"{devices}.eig"
-        output = run(script, "--output", path, EIGCORE_NATIVE=native, JAX_PLATFORMS="cpu", **flags)
+        output = run(script, "--output", path, EIGCORE_NATIVE=native, **on_cpus(devices))
         assert f"{devices} devices, 0 gathers" in output
         found[devices] = losses(output)
     assert np.mean(found[1][10:]) < 0.9 * np.mean(found[1][:10])
@@ -87,8 +96,7 @@ print(len(parts[0].sharding.device_set), float(abs(one - many).max()))
 @pytest.mark.parametrize("native", ["0", "1"])
 def test_a_sharded_batch_under_jit_gives_the_same_gradient(native):
     pytest.importorskip("jax")
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_ENABLE_X64": "1"}
-    output = run("-c", AUTOMATIC, EIGCORE_NATIVE=native, JAX_PLATFORMS="cpu", **flags)
+    output = run("-c", AUTOMATIC, EIGCORE_NATIVE=native, JAX_ENABLE_X64="1", **on_cpus(8))
     devices, difference = output.split()
     assert devices == "8"
     assert float(difference) < TOLERANCE

@@ -239,7 +239,7 @@ Y = np.arange(9.0)
         (lambda m: m.calibrate(CELLS, Y).interval(CELLS, 0.5, lower=m), "upper.calibrate"),
         (
             lambda m: SpectralModel(LINE, m.members, link="logistic").calibrate(CELLS, Y),
-            "link 'logistic'.*MAPIE",
+            "link 'logistic'.*prediction_sets",
         ),
     ],
 )

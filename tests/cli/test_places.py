@@ -223,9 +223,9 @@ def test_a_proof_is_written_and_verified(fit, run, houses, capfd):
     assert f"eigcore verify {model} {proof}" in capfd.readouterr().out
     assert run("verify", model, proof) == 0
     out = capfd.readouterr().out
-    assert "proven: the prediction never falls when area grows" in out
+    assert "per unit of area, so the prediction never falls" in out
     record = json.loads(proof.read_text())
-    next(each for each in record["claims"] if each["kind"] == "slope")["bound"] *= 0.999
+    next(each for each in record["claims"] if each["kind"] == "slope")["upper"] *= 0.999
     proof.write_text(json.dumps(record))
     assert run("verify", model, proof) == 1
     assert "REJECTED: claim" in capfd.readouterr().err
@@ -239,3 +239,21 @@ def test_a_proof_is_written_and_verified(fit, run, houses, capfd):
     assert run("certify", model, "--json") == 0
     record = json.loads(capfd.readouterr().out)
     assert record["guarantees"]["columns"][0]["increasing"]
+    around = ("certify", model, houses, "--row", 2, "--box", "area=±10%")
+    assert run(*around, "--proof", proof) == 0
+    told = capfd.readouterr().out
+    assert "  prediction: [" in told
+    assert "around row 2" in told
+    assert run("verify", model, proof) == 0
+    assert "'area': [" in capfd.readouterr().out
+    for wrong, words in [
+        (around[:4], "--row"),
+        ((*around[:3], "--box", "area=±1"), "--row is left out; expected a number from 0"),
+        (around[:5], "--box is left out; expected F=±NUMBER"),
+        ((*around[:6], "area=10"), "expected F=±NUMBER"),
+        ((*around[:6], "area=±x"), "expected F=±NUMBER"),
+        ((*around[:6], "acre=±1"), "acre"),
+        (("certify", model, "--box", "area=±1"), "has no table; expected a table after the model"),
+    ]:
+        assert run(*wrong) == 2
+        assert words in capfd.readouterr().err

@@ -151,6 +151,9 @@ def test_what_is_no_matrix_is_told(X, run, capfd, tmp_path, module):
     (tmp_path / "broken.npy").write_text("1")
     (tmp_path / "holes.csv").write_text("a,b\n1,2\n,3\n4,7\n")
     np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "huge.npy", X * 1e200)
+    np.save(tmp_path / "deep.npy", X.reshape(150, 5, 6))
+    np.save(tmp_path / "eye.npy", np.eye(5))
     save_file({"a": X, "b": X}, tmp_path / "two.safetensors")
     cases = [
         (["x.txt"], "unknown ending"),
@@ -162,6 +165,13 @@ def test_what_is_no_matrix_is_told(X, run, capfd, tmp_path, module):
         (["x.npy", "--law", "wigner"], "--law is wigner; expected one of marchenko-pastur"),
         (["x.npy", "--plot", "x.gif"], "Type --plot spectrum.png"),
         (["nothing_here:made"], "no module 'nothing_here'"),
+        (["huge.npy"], "expected numbers up to 1e+60"),
+        (["deep.npy"], "a.reshape(len(a), -1)"),
+        (["eye.npy"], "expected different ones"),
+        (["x.npy", "--scale", -1], "Type --scale 1"),
+        (["x.npy", "--tensor", "a"], "Leave --tensor out"),
+        ([module("def made():\n    raise RuntimeError('boom')\n")], "raised RuntimeError: boom"),
+        ([module("def made(x):\n    return x\n")], "Expected a function without"),
         ([module("def other():\n    pass\n")], "no function 'made'"),
         ([module("def made():\n    return 3\n")], "without a matrix"),
     ]

@@ -7,6 +7,7 @@ import pytest
 
 import eigcore
 from eigcore.errors import InvalidInput
+from eigcore.testing import checks
 
 
 def test_the_plugin_of_the_page_is_short(mine):
@@ -58,12 +59,21 @@ def test_the_example_call_of_the_page_runs(mine, page):
     exec(compile(code, "docs/write-a-backend.md", "exec"), {})
 
 
+MIXED = "libraries_are_not_mixed"  # imports every framework: here, not in a new process
+
+
+def test_the_plugin_of_the_page_mixes_with_no_other_library(mine):
+    own = [check for check in checks("mine") if check.law.__name__ == MIXED]
+    assert own
+    for check in own:
+        check()
+
+
 def test_the_conformance_test_of_the_page_passes_on_its_plugin(mine, tmp_path, page, run):
     [code] = [code for code in page.blocks("python") if "eigcore.testing" in code]
     assert len([line for line in code.splitlines() if line.strip()]) == 5
     (tmp_path / "test_mine.py").write_text(code)
-    result = run(
-        "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "test_mine.py", path=[tmp_path]
-    )
+    alone = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", f"not {MIXED}"]
+    result = run(*alone, "test_mine.py", path=[tmp_path])
     assert result.returncode == 0, result.stdout[-3000:]
     assert re.search(r"[1-9]\d* passed", result.stdout)

@@ -14,4 +14,5 @@ def test_the_page_runs(capsys):
     told = capsys.readouterr().out
     assert "Compared with the baseline: −" in told
     assert "income" in told
-    assert len(BLOCKS) == 8
+    assert "When both play their best" in told
+    assert len(BLOCKS) == 10

@@ -12,4 +12,4 @@ def test_the_page_runs(tmp_path, monkeypatch):
     names = {}
     for block in BLOCKS:
         exec(compile(block, "docs/intervals.md", "exec"), names)
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6

@@ -10,7 +10,7 @@ import pytest
 import eigcore
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("spectral-maps.md", "spectra.md", "lowrank.md")
+PAGES = ("spectral-maps.md", "spectra.md", "lowrank.md", "dynamics.md", "graph.md")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -23,10 +23,24 @@ def test_examples(name):
     assert not said, "".join(said)
 
 
-def test_the_optimisers_of_the_page_run():
+@pytest.mark.parametrize("name", ["spectral-maps.md", "dynamics.md", "graph.md"])
+def test_the_code_of_a_page_for_torch_runs(name):
     pytest.importorskip("torch")
-    [code] = re.findall(r"```python\n(.*?)```", (DOCS / PAGES[0]).read_text(), re.DOTALL)
-    exec(compile(code, PAGES[0], "exec"), {})
+    [code] = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+    exec(compile(code, name, "exec"), {})
+
+
+@pytest.mark.parametrize("name", ["dynamics", "graph"])
+def test_the_calls_of_a_room_run(name):
+    room = getattr(eigcore, name)
+    table = re.findall(r"^\| .*", (DOCS / f"{name}.md").read_text(), re.MULTILINE)
+    calls = [c for c in re.findall(r"`(.*?)`", "".join(table)) if re.match(r"\w+\(", c)]
+    assert len(calls) > 6
+    A = np.diag(np.arange(1.0, 17)) + 1
+    given = {"A": A, "B": A[0], "C": A[0], "s": 1j, "X": A[:, :-1], "Y": A[:, 1:], "pairs": A}
+    given |= {"W": A, "D": A[0], "L": A, "maps": [np.exp], "F": A[:, :2], "Z": A[:, :2]}
+    for call in calls:
+        eval(call, {**vars(room), **given})
 
 
 def test_the_calls_of_the_table_run():

@@ -144,9 +144,17 @@ def test_arrays_have_columns_by_place():
     assert np.isnan(table).tolist() == [[False, False], [True, False]]
 
 
+def test_single_cells_are_one_row():
+    e = Encoding((Linear(), Categories(("north", "south")), Linear(missing=True)))
+    row = {"x0": 1.0, "x1": "south", "x2": None}
+    np.testing.assert_array_equal(e.table(row), [[1.0, 1.0, np.nan]])
+    assert e.unseen(row | {"x1": "west"}) == {"x1": {"west": 1}}
+    np.testing.assert_array_equal(e.table({"x0": np.array(1), "x1": "north", "x2": 2}), [[1, 0, 2]])
+
+
 def test_tables_that_are_none():
-    with pytest.raises(InvalidInput, match=r"columns of one cell: 'x0': \[1.0\], 'x1': \[2\]\."):
-        Encoding((Linear(), Linear())).table({"x0": 1.0, "x1": 2})
+    with pytest.raises(InvalidInput, match="expected one axis each"):
+        Encoding((Linear(), Linear())).table({"x0": 1.0, "x1": [2]})
     with pytest.raises(InvalidInput, match=r"shape \(3,\); expected \(rows, columns\)"):
         read_columns(np.zeros(3))
     pd = pytest.importorskip("pandas")

@@ -57,6 +57,16 @@ def test_a_calibrated_regressor_has_intervals_that_its_file_keeps(mixed, tmp_pat
     assert model.fit(X[:150], y[:150]).model_.calibration is None
 
 
+def test_a_calibrated_classifier_has_sets(mixed):
+    X, _, labels = mixed
+    model = SpectralClassifier(**SETTINGS).fit(X[:150], labels[:150])
+    model = model.calibrate(X[150:250], labels[150:250])
+    sets = model.predict_set(X[250:], 0.8)
+    assert (sets.shape, sets.dtype) == ((50, 3), bool)
+    assert sets[np.arange(50), np.searchsorted(model.classes_, labels[250:])].mean() > 0.65
+    assert (model.predict_set(X[250:], 0.8, box={"a": 0.1}) >= sets).all()
+
+
 def test_mapie_works_with_the_estimators(mixed):
     mapie = pytest.importorskip("mapie.regression", reason="MAPIE (pip install mapie)")
     X, y, _ = mixed
@@ -69,6 +79,20 @@ def test_mapie_works_with_the_estimators(mixed):
     cross = mapie.CrossConformalRegressor(SpectralRegressor(**SETTINGS), confidence_level=0.8, cv=3)
     _, ends = cross.fit_conformalize(numbers[:150], y[:150]).predict_interval(numbers[250:])
     assert np.mean((ends[:, 0, 0] <= y[250:]) & (y[250:] <= ends[:, 1, 0])) > 0.6
+
+
+def test_mapie_finds_the_same_sets(mixed):
+    mapie = pytest.importorskip("mapie.classification", reason="MAPIE (pip install mapie)")
+    X, _, labels = mixed
+    numbers = X[["a"]].to_numpy()
+    model = SpectralClassifier(**SETTINGS).fit(numbers[:150], labels[:150])
+    split = mapie.SplitConformalClassifier(model, 0.8, prefit=True, conformity_score="lac")
+    _, theirs = split.conformalize(numbers[150:250], labels[150:250]).predict_set(numbers[250:])
+    ours = model.calibrate(numbers[150:250], labels[150:250]).predict_set(numbers[250:], 0.8)
+    theirs = theirs[:, :, 0]
+    alone = ~theirs.any(1)  # where MAPIE's set is empty, ours has the most probable class
+    np.testing.assert_array_equal(theirs[~alone], ours[~alone])
+    assert (ours[alone].sum(1) == 1).all()
 
 
 # Importances --------------------------------------------------------------------------------------

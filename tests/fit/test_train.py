@@ -117,11 +117,11 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another():
 
 def test_settings_are_chosen_without_the_held_out_rows():
     table = smooth_table(120)
-    one = fit(table, "y", members=1, max_iter=10, knots=8)
+    one = fit(table, "y", penalty=1e-3, members=1, max_iter=5, knots=3)
     held = np.setdiff1d(np.arange(120), np.flatnonzero(_fitted(120)))
     table["y"] = table["y"].copy()
     table["y"][held] += 1e3
-    two = fit(table, "y", members=1, max_iter=10, knots=8)
+    two = fit(table, "y", penalty=1e-3, members=1, max_iter=5, knots=3)
     assert one.report.settings == two.report.settings
     assert np.array_equal(one.model.params[0], two.model.params[0])
 
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_every_constraint(stop_at, choosing):
         if len(told) == 1 + stop_at:  # the first call says that the fit begins
             raise KeyboardInterrupt
 
-    options = {"max_iter": 25} if choosing else QUICK
+    options = {"max_iter": 25, "knots": 4} if choosing else QUICK
     result = fit(smooth_table(), "y", increasing=["a"], callback=callback, **options)
     assert result.report.interrupted
     assert result.model.certify().columns[0].increasing

@@ -4,7 +4,7 @@ VALUES = ("test_contributions.py",)
 CURVES = ("test_curve.py",)
 WORDS = ("test_sentences.py",)
 LOCAL = ("test_explanation.py",)
-BOXES = ("test_box_checker.py",)
+BOXES = ("test_proven_boxes.py",)
 EVALUATION = ("test_evaluation.py",)
 REACHED = ("test_reached.py",)
 
@@ -199,49 +199,36 @@ EXPLANATIONS = [
     ),
 ]
 
+CHECKER, WITNESSES = "checker.py", "witnesses.py"
 PROVEN_BOXES = [
-    # an eigenvalue too many on the other side
-    ("checker.py", "spare -= sign(p, q) != sign(u, v)", "spare -= sign(p, q) < 0", BOXES),
-    ("box_checker.py", "member.d - 1 - i if side > 0 else i", "member.d - i", BOXES),
+    # eigenvalues on the other side: one too many, on the wrong one
+    (CHECKER, "i if side < 0 else member.d - 1 - i", "member.d - i", BOXES),
+    (CHECKER, "ordered(M, side * end, 1, spare)", "ordered(M, end, 1, spare)", BOXES),
     # corners: no knots, knots of one turn, one side
-    ("box_checker.py", "*(t + gap for gap in gaps if abs(gap) < r)", "", BOXES),
-    ("box_checker.py", "(gap + half) % (2 * half) - half for gap", "gap for gap", BOXES),
-    ("box_checker.py", "return [t - r, t + r,", "return [t + r,", BOXES),
+    (CHECKER, ", *(knot for knot in knots if start < knot < end)}", "}", BOXES),
+    (CHECKER, 'if self.kind == "periodic":  # the first', "if False:  # the first", BOXES),
+    (CHECKER, "return {start, end,", "return {start,", BOXES),
     # witnesses of parts: not proven, of one side, not added up
-    ("box_checker.py", "require(settled(plus(E, -side, R)), f", "require(True, f", BOXES),
-    ("box_checker.py", "plus(E, -side, R)", "plus(E, side, R)", BOXES),
-    ("box_checker.py", "total = plus(total, 1, R)", "pass", BOXES),
-    ("box_checker.py", 'require(holds, f"eigenvalue', 'require(True, f"eigenvalue', BOXES),
-    # whole numbers nearby, without their error
-    (
-        "box_checker.py",
-        "semidefinite(near, 1, -4 * len(matrix), spare)",
-        "semidefinite(near, 1, 4 * len(matrix), spare)",
-        BOXES,
-    ),
-    # witnesses left out
-    (
-        "box_checker.py",
-        'require(len(witness["push"]) == len(moving), "no witness")',
-        "pass",
-        BOXES,
-    ),
-    (
-        "box_checker.py",
-        'require(len(claim["members"]) == len(model.members), "no witness")',
-        "pass",
-        BOXES,
-    ),
-    # weights of both signs, one end, a projection that stays, a smooth functional
-    ("box_checker.py", "min(weight * least, weight * most)", "weight * least", BOXES),
-    ("box_checker.py", 'claim["lower"] <= low and ', "", BOXES),
-    ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(0 * r for", BOXES),
-    ("box_checker.py", "half = sum(abs(w) * r for", "half = sum(w * r for", BOXES),
-    ("box_checker.py", "require(member.weights, ", "require(True, ", BOXES),
-    # making them: no other end, no margin
-    ("box_proof.py", "for other in others:", "for other in []:", BOXES),
-    ("box_proof.py", "np.round(first + margin * np.eye(d), digits)", "first", BOXES),
-    ("box_proof.py", "eigvalsh(total) + side * margin", "eigvalsh(total)", BOXES),
+    (CHECKER, 'require(ordered(E, R, side), "a part', 'require(True, "a part', BOXES),
+    (CHECKER, "ordered(E, R, side)", "ordered(E, R)", BOXES),
+    (CHECKER, "M = [x + r for x, r in zip(M, R)]", "pass", BOXES),
+    (CHECKER, 'spare), "an eigenvalue', 'member.d), "an eigenvalue', BOXES),
+    (CHECKER, "M = [side * x for x in member", "M = [x for x in member", BOXES),
+    # margins of smooth functionals, a projection that stays, cells that are no numbers
+    (CHECKER, "alpha * (r - 1) * (k + 1), alpha * r * k", "0, 0", BOXES),
+    (CHECKER, "d**64 * 1000**n <= 2718**n", "d**8 * 1000**n <= 2718**n", BOXES),
+    (CHECKER, "sorted(weight * (Fraction(t) - center)", "sorted((Fraction(t) - center)", BOXES),
+    (CHECKER, "ends.append(sorted(weight", "ends.append((weight", BOXES),
+    (CHECKER, "require({*box} == {*self.names} and o", "require(o", BOXES),
+    (CHECKER, "o in range(self.outputs), ", "True, ", BOXES),
+    (CHECKER, "require(self.levels.count(cell) == 1", "require(True", BOXES),
+    (CHECKER, 'require(t is not None or self.missing, "a', 'require(True, "a', BOXES),
+    # making them: no other end, no margin, ends rounded inward
+    (WITNESSES, "for other in others:", "for other in []:", BOXES),
+    (WITNESSES, "(first + margin * np.eye(d))[rows", "first[rows", BOXES),
+    (WITNESSES, "eigvalsh(total) + margin", "eigvalsh(total)", BOXES),
+    ("asked.py", "np.where(side * lost > 0, ", "np.where(False, ", BOXES),
+    ("asked.py", "for given, name, sign in ((lower,", "for given, name, sign in ((upper,", BOXES),
 ]
 
 SEEN = [

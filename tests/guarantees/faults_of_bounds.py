@@ -53,15 +53,15 @@ DOMAINS = [
     # margin dropped (domain)
     (
         "ends.py",
-        "return Ends(upper + margin, margin",
-        "return Ends(upper, margin",
+        "return Ends((upper + margin).min(1), margin",
+        "return Ends(upper.min(1), margin",
         ROUNDING + OPTIMUM,
     ),
     # offset wrong
     (
         "ends.py",
-        "    loewner = centre = np.full(len(boxes), objective.constant)",
-        "    loewner = centre = np.full(len(boxes), objective.constant * 0.9)",
+        "    loewner = centre = np.tile(constant,",
+        "    loewner = centre = np.tile(constant * 0.9,",
         ROUNDING + OPTIMUM,
     ),
     # wrong side of softmax
@@ -92,8 +92,8 @@ DOMAINS = [
     # linear part x 0.99
     (
         "ends.py",
-        "(np.abs(linear) * half).sum(1)",
-        "(np.abs(linear) * half).sum(1) * 0.99",
+        "(np.abs(linear) * half[..., None]).sum(1)",
+        "(np.abs(linear) * half[..., None]).sum(1) * 0.99",
         ROUNDING + OPTIMUM,
     ),
     # gap not reduced
@@ -257,9 +257,9 @@ DOMAINS = [
     ),
     # box ends x 0.99
     (
-        "box.py",
-        "below, above = table - low, high - table",
-        "below, above = 0.99 * (table - low), 0.99 * (high - table)",
+        "asked.py",
+        "np.nan_to_num(table - low), np.nan_to_num(high - table)",
+        "0.99 * np.nan_to_num(table - low), 0.99 * np.nan_to_num(high - table)",
         BOX,
     ),
     # scale x 1.02

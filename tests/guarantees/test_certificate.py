@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NAMES, encoding, linear_model, model, rows
+from samples import NAMES, encoding, linear_model, model, params, rows
 
 from eigcore import EigSpec, SpectralModel
-from eigcore.core.canonical import pack
-from eigcore.encoding import Encoding, Linear
+from eigcore.core.canonical import matrices, pack
+from eigcore.encoding import Categories, Encoding, Linear
 from eigcore.errors import InvalidInput
 
 NUMERIC = [0, 1, 2, 4]
@@ -210,11 +210,20 @@ def test_wrong_requests_are_clear_errors(options, words):
         model().certify(**options)
 
 
-def test_categories_with_very_many_levels_have_a_sound_bound(monkeypatch):
-    m = model()
-    sharp = m.feature_norms["town"]
-    monkeypatch.setattr("eigcore.guarantees.slopes.PAIRS", 1)
-    assert sharp <= m.feature_norms["town"] <= 2 * sharp
+def test_the_bound_of_very_many_levels_is_that_of_the_worst_pair(monkeypatch):
+    e = Encoding((Categories(tuple(range(100))),), ("code",))
+    spec = EigSpec(e.terms, 4, outputs=2)
+    own = [params(spec, np.random.default_rng(seed)) for seed in range(2)]
+    m = SpectralModel(e, [(spec, each) for each in own], weights=(3, 1), target_scale=2.0)
+    worst = np.zeros((101, 101, 2))
+    for each, weight in zip(own, (1.5, 0.5), strict=True):
+        levels = np.concatenate([matrices(spec, each[:, 1:]), np.zeros((2, 1, 4, 4))], axis=1)
+        change = np.linalg.norm(levels[:, :, None] - levels[:, None], 2, axis=(-2, -1))
+        worst += weight * np.moveaxis(change, 0, -1)
+    assert m.feature_norms["code"] == pytest.approx(worst.max(), rel=1e-12)
+    for few in (1, 2, 40):
+        monkeypatch.setattr("eigcore.guarantees.slopes.LEVELS", few)
+        assert worst.max() <= m.feature_norms["code"] <= 2 * worst.max()
 
 
 def test_the_encoding_of_the_samples_has_every_kind_of_column():

@@ -275,3 +275,27 @@ def test_members_add_up_and_linear_limits_hold():
     assert m.change("t", -5, 9).high == pytest.approx(2.5)
     assert m.largest_change("t").size == pytest.approx(2.5)
     np.testing.assert_allclose(m.slope_bands("t").upper, [0, 2.5, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"outputs": 2}])
+def test_a_change_in_a_domain_is_that_of_the_worst_rest(options):
+    e = Encoding((Linear(), Categories((0, 1, 2)), PiecewiseLinear((0.0, 1.0, 3.0))), tuple("abc"))
+    spec = EigSpec(e.terms, 3, **options)
+    rng, count = np.random.default_rng(6), 20_000
+    m = SpectralModel(e, [(spec, params(spec, rng)) for _ in range(3)])
+    x = np.stack([rng.uniform(-1, 2, count), rng.choice([0, 2], count), np.zeros(count)], 1)
+    other = x.copy()
+    x[:, 2], other[:, 2] = 0.5, 2.5
+    seen = m.decision(other) - m.decision(x)
+    domain = {"a": (-1, 2), "b": [0, 2]}
+    found = m.change("c", 0.5, 2.5, domain, tol=0.05, budget_seconds=60)
+    wide = m.change("c", 0.5, 2.5)
+    assert (found.low <= seen).all()
+    assert (seen <= found.high).all()
+    width = np.subtract(found.high, found.low)
+    assert (width < 1.1 * np.ptp(seen, axis=0)).all()
+    assert (width < 0.7 * np.subtract(wide.high, wide.low)).all()
+    with pytest.raises(InvalidInput, match="'c' is named by the domain"):
+        m.change("c", 0.5, 2.5, {"c": (0, 1)})
+    with pytest.raises(InvalidInput, match="'size' is part of a projection"):
+        model().change("size", 0, 1, {})

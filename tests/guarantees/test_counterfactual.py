@@ -11,7 +11,7 @@ from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
 from eigcore.errors import InvalidInput
 
 FREE = ["age", "rooms", "town"]
-QUICK = {"budget_seconds": 2.0, "tol": 0.05}
+QUICK = {"budget_seconds": 60.0, "max_boxes": 3000, "tol": 0.05}
 
 
 def sizes(found, cells, names, norm):
@@ -119,6 +119,51 @@ def test_classes_are_targets():
         m.counterfactual(x, other)
 
 
+def three():
+    """A model of three classes, a row, and the classes from the most probable to the least."""
+    m = model(11, missing=False, dims=(3,), spec={"outputs": 3}, link="softmax", classes=(*"abc",))
+    x = rows(1, 2, missing=False)[0]
+    x[3] = 1
+    return m, x, [m.static.classes[c] for c in np.argsort(-m.predict(x))]
+
+
+def test_a_class_becomes_the_most_probable_and_no_smaller_change_does_it():
+    m, x, order = three()
+    bounds = {"age": (0, 3), "rooms": (-1, 2), "town": [0, 1, 2]}
+    rng = np.random.default_rng(0)
+    attack = np.repeat(x[None], 20_000, axis=0)
+    attack[:, 1] = rng.uniform(min(0, x[1]), max(3, x[1]), 20_000)
+    attack[:, 2] = rng.uniform(min(-1, x[2]), max(2, x[2]), 20_000)
+    attack[:, 3] = np.where(rng.random(20_000) < 0.3, rng.integers(0, 3, 20_000), x[3])
+    classes = m.predict(attack).argmax(1)
+    for target, possible in zip(order[1:], (True, False), strict=True):
+        place = m.static.classes.index(target)
+        found = m.counterfactual(x, target, columns=FREE, bounds=bounds, norm=2, tol=0.25)
+        near = sizes(found, attack, m.encoding.names, 2) < found.bound
+        assert near.sum() > 100
+        assert (classes[near] != place).all()
+        assert found.classes == (order[0], target)
+        assert found.prediction == m.predict(x)[place]
+        assert (found.bound < math.inf) == (found.point != {}) == possible
+        if possible:
+            after = np.array([found.point[name] for name in m.encoding.names])
+            assert m.predict(after).argmax() == place
+            assert found.changed_prediction == m.predict(after)[place]
+            assert found.size * 0.7 < found.bound <= found.size
+            assert f"becomes {target!r}" in str(found)
+
+
+def test_one_output_of_several_is_moved():
+    m = model(4, missing=False, dims=(3,), spec={"outputs": 2})
+    x = rows(1, 2, missing=False)[0]
+    x[3] = 1
+    before = m.predict(x)
+    found = m.counterfactual(x, before[1] + 2.0, output=1, columns=FREE, **QUICK)
+    after = np.array([found.point[name] for name in m.encoding.names])
+    assert m.predict(after)[1] > before[1] + 2.0
+    assert (found.prediction, found.changed_prediction) == (before[1], m.predict(after)[1])
+
+
 def test_a_search_that_is_cut_short_stays_valid():
     m = model(3, missing=False, dims=(4,))
     x = rows(1, 2, missing=False)[0]
@@ -152,7 +197,9 @@ M = linear_model()
             "a class, one",
         ),
         (lambda: both("logistic").counterfactual({"t": 1.0, "town": "a"}, 2.0), "between 0 and 1"),
-        (lambda: model(spec={"outputs": 2}).counterfactual(rows(1)[0], 0.0), "minus="),
+        (lambda: model(spec={"outputs": 2}).counterfactual(rows(1)[0], 0.0), "output=0"),
+        (lambda: three()[0].counterfactual(three()[1], three()[2][0]), "on its side already"),
+        (lambda: three()[0].counterfactual(three()[1], "maybe"), "of another class"),
     ],
 )
 def test_what_has_no_counterfactual_is_refused_with_advice(call, message):

@@ -1,5 +1,6 @@
 """What floating point can do to a prediction, against fifty digits of the stored numbers."""
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -10,8 +11,8 @@ from samples import model, rows, small
 from eigcore import EigSpec, SpectralModel, get_backend
 from eigcore.encoding import Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
-from eigcore.guarantees import box_checker, checker
-from eigcore.guarantees.box import named_row
+from eigcore.guarantees import checker
+from eigcore.guarantees.asked import named_row
 from eigcore.guarantees.evaluation import decision_rounding, largest_rounding
 from eigcore.guarantees.slopes import member_slopes
 from eigcore.portable.predict import forward
@@ -26,24 +27,29 @@ LINKS = {
 
 def exact(m, row):
     """The prediction of the real function at a row of float64 numbers and codes, (outputs,)."""
-    stored = checker.Model.read(m.to_bytes())
-    named = named_row(m, row.tolist())
-    named = {n: Fraction(v) if isinstance(v, float) else v for n, v in named.items()}
-    places = box_checker.places_of(stored, named, {})
+    stored = checker.Model(m.to_bytes())
+    cells = named_row(m, row.tolist())
+    cells["town"] = str(cells["town"]) if cells.get("town") is not None else None
     factors = {0: 1}
-    for p, (t, _) in enumerate(places):
-        factors |= box_checker.values(stored, p, t)
+    for part in stored.parts:
+        factors |= part.values(part.span(cells)[0])
     with mpmath.workdps(60):
         total = [number(stored.offset)] * m.outputs
         for member in stored.members:
-            for o, M in enumerate(member.matrices(factors)):
-                A = mpmath.matrix(
-                    [[number(a) + mpmath.sqrt(2) * number(b) for a, b in r] for r in M]
-                )
+            for o in range(m.outputs):
+                A = unpacked(member.matrix(o, factors))
                 values = sorted(mpmath.eigsy(A, eigvals_only=True))
                 parts = zip(member.weights, values, strict=True)
                 total[o] += number(member.share) * sum(number(w) * v for w, v in parts)
         return LINKS[m.static.link](total)
+
+
+def unpacked(M):
+    d = math.isqrt(2 * len(M))
+    found = mpmath.matrix(d, d)
+    for x, i, j in zip(M, *np.tril_indices(d), strict=True):
+        found[i, j] = found[j, i] = number(x) / (1 if i == j else mpmath.sqrt(2))
+    return found
 
 
 def number(value):

@@ -213,7 +213,7 @@ def test_a_softmax_range_holds_for_probabilities_and_margins_are_joint():
     assert (m.predict(x) <= found.predicted_upper).all()
     assert found.minima[0].predicted is None
     scores = m.decision(x)
-    joint = m.minimize(bounds, output=1, minus=2)
+    joint = m.minimize(bounds, output=1, minus=2, max_boxes=1000)
     assert joint.bound <= (scores[:, 1] - scores[:, 2]).min()
     assert joint.bound > found.lower[1] - found.upper[2]
     assert joint.predicted is None

@@ -5,7 +5,7 @@ import pytest
 from samples import linear_model, model, small
 
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
-from eigcore.guarantees.box import NEVER_SEEN
+from eigcore.guarantees.checker import NEVER_SEEN
 from eigcore.guarantees.reached import reached
 from eigcore.guarantees.slopes import member_slopes
 from eigcore.guarantees.text import tightness
@@ -66,3 +66,5 @@ def test_tightness_is_printed_beside_each_bound():
     found = small(Linear(), [(0, 0, 1, 2.0)]).certify().columns[0].reached
     assert tightness(3.0, found) == "1.51"
     assert tightness(0.0, found) == "1"
+    said = next(line for line in text.splitlines() if "sum of |changes|" in line)
+    assert float(said.split("reach ")[1].rstrip(")")) == pytest.approx(2.0, rel=1e-5)

@@ -98,12 +98,41 @@ def test_a_change_in_which_large_matrices_cancel_is_enclosed(seed):
     m = m.with_params([np.where(np.arange(4)[:, None] == 2, -p[:, 1:2], p) for p in m.params])
     knots, u = np.array(m.encoding.columns[0].knots), rng.uniform(0.1, 0.9)
     a, b = knots[:2] + np.diff(knots) * [u, 1 - u * (1 + 1e-9)]
-    found = m.change("x0", a, b)
     change = exact(m, [b, 0.0]) - exact(m, [a, 0.0])
-    assert Fraction(found.low) <= change <= Fraction(found.high)
+    for domain in (None, {"x1": 0.0}):
+        found = m.change("x0", a, b, domain)
+        assert Fraction(found.low) <= change <= Fraction(found.high)
+
+
+def test_setting_a_column_may_cancel_large_matrices():
+    m = small(Encoding((Linear(), Linear())), [(0, 0, 0, 1e15), (0, 0, 1, -1e15), (0, 0, 2, 1.0)])
+    found = m.change("x0", 1.0 - 2.0**-40, 1.0 - 2.0**-41, {"x1": (0.0, 1.0)})
+    assert Fraction(found.low) <= -Fraction(10**15) / 2**41 <= Fraction(found.high)
 
 
 def test_a_sum_over_many_members_is_enclosed():
     one = 1.0 + 0.45 * 2.0**-43  # a sum of 512 to 1024 such numbers loses the rest of each
     m = small(Linear(), [(n, 0, 1, one) for n in range(1024)], members=1024)
     assert Fraction(m.change("t", 0, 1).high) >= Fraction(one)
+
+
+@pytest.mark.parametrize("size", [1e6, 1e13])
+@pytest.mark.parametrize("functional", ["smooth", "softmax"])
+def test_the_size_of_a_smooth_functional_is_in_the_rounding(functional, size):
+    rng = np.random.default_rng(0)
+    parameter = {"alpha": size} if functional == "smooth" else {"t": size}
+    spec = EigSpec(1, 3, structure="diagonal", functional=functional, **parameter)
+    for own in rng.normal(size=(20, 1, 2, 3)):
+        m, x = SpectralModel(None, [(spec, own)]), rng.normal()
+        lam = [Fraction(a) + Fraction(x) * Fraction(b) for a, b in own[0].T.tolist()]
+        with mpmath.workdps(60):
+            # of three, the middle one becomes the mean where α is that large
+            value = mpmath.mpf(sum(lam).numerator) / sum(lam).denominator / 3
+            if functional == "softmax":
+                each = (mpmath.mpf(a.numerator) / a.denominator for a in lam)
+                value = size * mpmath.log(sum(mpmath.exp(a / size) for a in each))
+            at = m.range({"x0": x})
+            local = m.certify(x=[[x]], lower=[[x]], upper=[[x]]).local
+            for low, high in ((at.lower, at.upper), (local.lower[0], local.upper[0])):
+                assert low <= value <= high
+                assert high - low < 1e-12 * size

@@ -123,7 +123,8 @@ def test_a_margin_without_end_has_an_interval_without_end():
         (lambda m: m.counterfactual({"t": 1.0}, 2.0, tol=np.nan), "tol is nan"),
         (lambda m: m.range(tol="small"), "tol is 'small'"),
         (lambda m: m.range([("t", 1)]), "a mapping"),
-        (lambda m: m.prove(boxes=[[1.0]]), "no pair"),
+        (lambda m: m.prove(x=[[1.0]]), "prove got x without radius"),
+        (lambda m: m.prove(lower={"t": 0.0}), "prove got ends without x"),
         (lambda m: m.explain([1.0], baseline=[2.0]).reasons(k="all"), "k='all'"),
     ],
 )
@@ -141,4 +142,4 @@ def test_a_ball_of_huge_matrices_is_found():
 
 def test_boxes_of_tiny_matrices_are_proven():
     m = small(Linear(), [(0, 0, 1, 1e-310)])
-    assert "decision 0 is between" in m.prove(boxes=([[1.0]], 0.5)).sentences()[-1]
+    assert "decision 0 is between" in m.prove(x=[[1.0]], radius=0.5).sentences()[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 
 import eigcore
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -38,6 +39,25 @@ def test_the_basis_is_orthonormal_and_t_is_the_projected_matrix(name, way):
         np.testing.assert_allclose(Q @ M @ Q.T, T, atol=80 * level)
 
 
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_lanczos_writes_into_its_own_arrays_only(name, monkeypatch):
+    pytest.importorskip(name)
+    monkeypatch.setattr("eigcore.operators.rows.BLOCK", 7)  # several blocks
+    library, M = eigcore.get_backend(name), rotated(np.linspace(1, 2, 40))
+    start = library.asarray(np.random.default_rng(1).normal(size=(2, 40)))
+    before = np.array(library.to_numpy(start))
+    run = lanczos(operator(library.asarray(M)), start, 8)
+    np.testing.assert_array_equal(library.to_numpy(start), before)
+    unit = before / np.linalg.norm(before, axis=1, keepdims=True)
+    np.testing.assert_allclose(run.diag[:, 0], np.einsum("pi,ij,pj->p", unit, M, unit))
+
+
+def test_an_operator_of_scipy_may_return_its_argument():
+    same = scipy.sparse.linalg.LinearOperator((9, 9), matvec=lambda v: v, matmat=lambda v: v)
+    found = extreme_eigenvalues(operator(same))
+    np.testing.assert_allclose((found.values, np.linalg.norm(found.vectors, axis=0)), 1.0)
+
+
 def test_without_orthogonality_the_basis_loses_it():
     """Otherwise the test above could not fail."""
     M = rotated(np.concatenate([np.linspace(0, 1, 110), [30.0, 80.0]]))
@@ -53,9 +73,9 @@ def test_selective_orthogonalises_seldom():
     run = lanczos.__globals__["_Run"]
     plain = run._reorthogonal
 
-    def counted(self, w, basis):
-        calls.append(len(basis))
-        return plain(self, w, basis)
+    def counted(self, w):
+        calls.append(len(self.basis))
+        return plain(self, w)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_reorthogonal", counted)
@@ -220,3 +240,17 @@ def test_products_that_turn_nan_are_told():
     H = operator(lambda v: product(v) * np.arange(5), size=5)
     with pytest.raises(NonFiniteInput, match="Product 2 with the operator"):
         lanczos(H, np.ones((1, 5)), 5)
+
+
+def test_a_plain_array_is_an_operator():
+    assert extreme_eigenvalues(np.diag([1.0, 2.0, 5.0]), 1).values == pytest.approx([5.0])
+    found = spectral_density(np.diag([-1.0, 2.0, 5.0]), 3, 4)
+    assert found.moments(1).value == pytest.approx([2.0])
+    for call, said in (
+        (lambda: found.density(1.0, -1), "positive width"),
+        (lambda: found.density(1.0, 0), "positive width"),
+        (lambda: found.density(np.nan), "holds NaN"),
+        (lambda: found.trace(np.log), "not finite at eigenvalues from -1"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            call()

@@ -77,6 +77,9 @@ def test_arrays_of_every_library_and_dtype(library, dtype):
         (lambda: gram(np.ones(3)), "X.reshape(n, -1)"),
         (lambda: gram(np.ones((3, 2)), np.ones(2)), "one number per row"),
         (lambda: operator(np.eye(3)) @ np.ones(4), "expected (3,)"),
+        (lambda: operator(np.eye(3) * 1j), "matrix is complex"),
+        (lambda: operator(scipy.sparse.eye_array(3) * 1j), "matrix is complex"),
+        (lambda: operator(lambda v: v[:2], size=5), "shape (2,); expected (5,)"),
     ],
 )
 def test_what_is_no_operator_is_told(make, said):
@@ -265,3 +268,11 @@ def test_what_has_no_hessian_is_told():
             hessian(lambda p: p[0].sum(), parameters)
     with pytest.raises(InvalidInput, match="0 batches"):
         hessian(lambda p, _: p.sum(), one, batches=[])
+    with pytest.raises(InvalidInput, match="Return its mean"):
+        hessian(lambda p: p**2, one) @ one
+
+
+def test_batches_may_be_a_generator():
+    torch = pytest.importorskip("torch")
+    H = hessian(lambda p, a: a * (p**2).sum(), torch.ones(2), batches=(a for a in (1.0, 2.0)))
+    assert (H @ torch.ones(2)).tolist() == [3.0, 3.0]

@@ -142,6 +142,25 @@ def test_the_spectra_of_the_members_average_to_the_decision():
     np.testing.assert_allclose(mean, m.curve("age", TABLE[2]).decision)
 
 
+@pytest.mark.parametrize("kind", ["numbers", "classes", "several"])
+@pytest.mark.parametrize("column", ["age", "town"])
+def test_a_game_meets_the_decision_at_its_row(kind, column):
+    m = model(4, **KINDS[kind])
+    own = {"output": 1} if m.outputs > 1 else {}
+    row = rows(1, 5, missing=False)[0]
+    row[[1, 3]] = 1.0, 1
+    shown = plots.GameDisplay.from_model(m, column, at=row, **own)
+    assert (shown.lower <= shown.decision + 1e-9).all()
+    assert (shown.decision <= shown.upper + 1e-9).all()
+    at = shown.grid.index(1)
+    for line in (shown.lower, shown.decision, shown.upper, shown.rule, np.full(9, shown.at)):
+        np.testing.assert_allclose(line[at if len(line) != 9 else 0], shown.decision[at])
+    lines = {line.get_label(): line.get_ydata() for line in shown.ax_.lines}
+    np.testing.assert_array_equal(lines["at most: Low's rules"], shown.upper)
+    assert lines["the row"] == [shown.at]
+    assert "at least: High's rules" in words(shown)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_waterfall_leads_from_the_baseline_to_the_decision(kind):
     m = model(2, **KINDS[kind])

@@ -98,6 +98,27 @@ def test_jax_and_torch_follow_all_parameters_alike():
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)
 
 
+def test_hessians_of_several_models():
+    t = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    w = [[0.5, 1.0], [2.0, 0.0]]
+    laws = rmt.hessian_glm("logistic", "logistic", None, [1.0, 0.0], w, t, [0.2, 0.5])
+    each = [
+        rmt.hessian_glm("logistic", "logistic", None, [1.0, 0.0], w[i], t, c)
+        for i, c in enumerate([0.2, 0.5])
+    ]
+    np.testing.assert_array_equal(laws.stieltjes(-1.0), [law.stieltjes(-1.0) for law in each])
+    assert laws.backend.name == "torch"
+    assert laws.density([0.1, 0.2]).shape == (2, 2)
+    assert abs(each[0].stieltjes(-1.0) - each[1].stieltjes(-1.0)) > 1e-3
+    with pytest.raises(NotSupported, match=r"\[law.overlaps\(\) for law in laws\]"):
+        laws.overlaps()
+
+
+def test_vmap_is_told_to_pass_an_array():
+    with pytest.raises(NotSupported, match=r"marchenko_pastur\(c\) with c \(b,\)"):
+        jax.vmap(lambda c: rmt.marchenko_pastur(c).density(1.0))(jnp.asarray(C))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [

@@ -4,6 +4,7 @@ import pytest
 from eigcore import rmt
 from eigcore.errors import InvalidInput
 from eigcore.rmt.covariance import SampleCovariance
+from eigcore.rmt.curve import Curve
 from eigcore.rmt.equation import EquationLaw
 
 Z = np.array([0.5 + 0.1j, 1.0 + 1e-6j, -0.3 + 0j, 30.0 + 0j])
@@ -93,16 +94,37 @@ def test_the_curve_leads_where_the_continuation_leads():
 
 def test_a_density_costs_few_evaluations_of_the_equation(monkeypatch):
     rows = []
-    step = SampleCovariance._step
 
-    def counted(self, d, *rest):
-        rows.append(d.shape[0])
-        return step(self, d, *rest)
+    def count(where, name):
+        plain = getattr(where, name)
 
-    monkeypatch.setattr(SampleCovariance, "_step", counted)
+        def counted(self, d, *rest):
+            rows.append(d.shape[0])
+            return plain(self, d, *rest)
+
+        monkeypatch.setattr(where, name, counted)
+
+    count(SampleCovariance, "_step")
+    count(Curve, "_map")
     law = rmt.sample_covariance(np.linspace(1, 3, 2000), 0.3)
     law.density(np.linspace(0.1, 8, 1000))
     assert sum(rows) < 3 * 1000
+
+
+@pytest.mark.parametrize("apart", [-1e-6, 3e-8, -1e-9, 1e-11, -1e-13, 1e-16])
+def test_as_many_columns_as_rows_or_nearly(apart):
+    """The lower edge, some (1 − c)²/4, has few digits in the usual form of the inverse map."""
+    c, x = 1 + apart, np.array([1e-4, 0.1, 1.0, 3.9])
+    white = rmt.sample_covariance([1.0], c)
+    np.testing.assert_allclose(white.support(), rmt.marchenko_pastur(c).support(), rtol=1e-12)
+    np.testing.assert_allclose(white.cdf(x), rmt.marchenko_pastur(c).cdf(x), atol=1e-12)
+    # at c = 1 the mass up to 4 sin² φ is (2 φ + sin 2φ) / π
+    phi = np.arcsin(np.sqrt(x) / 2)
+    expected = (2 * phi + np.sin(2 * phi)) / np.pi
+    np.testing.assert_allclose(white.cdf(x), expected, atol=1e-9 + 2 * abs(apart))
+    np.testing.assert_allclose(white.cdf(white.quantile(expected)), expected, atol=1e-11)
+    for t, ratio in (([1e-3, 1.0, 2.0], c), ([0.0, 3.0, 5.0], 1.5 * c)):
+        assert abs(rmt.sample_covariance(t, ratio).cdf(99.0) - 1) < 1e-11
 
 
 def test_a_simulation_has_the_law():

@@ -138,6 +138,19 @@ def test_the_pair_of_fourier_features_solves_its_equations():
     np.testing.assert_allclose(delta, [np.trace(k @ Q) / n for k in K], rtol=1e-10)
 
 
+@pytest.mark.parametrize("width", [12, 31])
+def test_the_ridgeless_limit_of_fourier_features_is_the_limit(width):
+    X, Z, y, z = problem()
+    X, Z = 3 * X, 3 * Z  # kernels far from singular
+    limit = rmt.random_fourier_risk(X, Z, y, z, width, 0.0)
+    near = rmt.random_fourier_risk(X, Z, y, z, width, 1e-9)
+    np.testing.assert_allclose(limit[:2], near[:2], rtol=1e-4, atol=1e-10)
+    scale = 1e-9 if 2 * width < len(y) else 1.0
+    np.testing.assert_allclose(limit.delta, scale * near.delta, rtol=1e-4)
+    if 2 * width > len(y):
+        assert limit.train == 0
+
+
 @pytest.mark.parametrize("width", [4.0, 9.0])
 def test_features_are_the_same_everywhere(width):
     X, Z, y, z = problem(6, 3, 3)
@@ -176,7 +189,7 @@ def test_wrong_inputs_are_named():
         rmt.random_features_risk(-K, cross, test, y, z, 9, 0.1)
     with pytest.raises(NonFiniteInput, match="y_test"):
         rmt.random_features_risk(K, cross, test, y, z * np.nan, 9, 0.1)
-    with pytest.raises(InvalidInput, match="positive ridge"):
-        rmt.random_fourier_risk(X, Z, y, z, 5, 0.0)
+    with pytest.raises(InvalidInput, match="as many cosines and sines"):
+        rmt.random_fourier_risk(X, Z, y, z, 3, 0.0)
     with pytest.raises(InvalidInput, match=r"X_test has shape \(3, 2\); expected \(3, 3\)"):
         rmt.random_fourier_risk(X, Z[:, :2], y, z, 5, 0.1)

@@ -55,6 +55,15 @@ def test_two_populations_in_a_simulation(spike):
     assert (np.abs(sums.var(0) / np.diag(found.covariance) - 1) < 0.4).all()
 
 
+def test_a_far_outlier_takes_a_row_and_a_column():
+    """Without k huge eigenvalues there remains a Wishart matrix of order p − k, with n − k rows."""
+    p, n, k = 60, 300, 2
+    found = linear_statistics(marchenko_pastur(p / n), FUNCTIONS[:2], p, [1e7, 2e7]).centre
+    mean = (p - k) * (n - k) / n
+    want = [mean, mean * (n - k) / n * (1 + (p - k) / (n - k))]
+    np.testing.assert_allclose(found, want, atol=4 * k**2 / n)
+
+
 def test_other_laws_are_told():
     with pytest.raises(NotSupported, match="sample_covariance"):
         linear_statistics(semicircle(1.0), FUNCTIONS[:1], 10)

@@ -70,6 +70,33 @@ def test_atoms_of_large_mass_meet():
     assert rmt.free_product(one, two).atoms() == [(0.0, 0.8)]
 
 
+def test_projections_have_an_atom_beside_the_interval_and_a_hard_edge():
+    """Voiculescu: of two projections of rank q the sum reaches from 1 − s to 1 + s."""
+    one = rmt.discrete([0.0, 1.0], [0.4, 0.6])
+    law = rmt.free_sum(one, one)
+    np.testing.assert_allclose(law.support(), [[1 - 0.96**0.5, 1 + 0.96**0.5]], atol=1e-8)
+    np.testing.assert_allclose(law.cdf([1.0, 1.99, 2.0]), [0.4, 0.8, 1.0], atol=1e-8)
+    law = rmt.free_product(one, one)
+    assert law.support().shape == (1, 2)
+    assert law.support()[0, 0] == 0
+    assert law.support()[0, 1] == pytest.approx(0.96, abs=1e-8)
+    one = rmt.discrete([0.0, 1.0], [0.6, 0.4])
+    law, x = rmt.free_product(one, one), np.array([1e-8, 1e-4, 0.5])
+    density = np.sqrt((0.96 - x) / x) / (2 * np.pi * (1 - x))
+    np.testing.assert_allclose(law.density(x), density, rtol=1e-9)
+    # with x = 0.96 sin² u: ∫ 0.96 cos² u / (π (1 − 0.96 sin² u)) du = (u − 0.2 arctan(0.2 tan u))/π
+    u = np.arcsin(np.sqrt(np.array([1e-8, 0.48, 0.95]) / 0.96))
+    want = 0.6 + (u - 0.2 * np.arctan(0.2 * np.tan(u))) / np.pi
+    np.testing.assert_allclose(law.cdf([1e-8, 0.48, 0.95]), want, atol=1e-8)
+
+
+def test_sums_of_multiples_of_the_identity_are_atoms():
+    law = rmt.free_sum(rmt.discrete([0.0]), rmt.discrete([0.0]))
+    assert repr(law) == "<free sum on atoms>"
+    np.testing.assert_allclose(law.stieltjes([2.0, 1j]), [-0.5, 1j], atol=1e-12)
+    assert not len(rmt.free_sum(rmt.discrete([1.0]), rmt.discrete([2.0])).support())
+
+
 @pytest.mark.parametrize("operation", [rmt.free_sum, rmt.free_product])
 def test_a_simulation_has_the_law(operation):
     law = operation(rmt.marchenko_pastur(0.3), rmt.discrete([1.0, 2.0]))
@@ -83,6 +110,7 @@ def test_a_simulation_has_the_law(operation):
     [
         (lambda: rmt.free_sum(rmt.semicircle(), 1.0), "two laws"),
         (lambda: rmt.free_sum(rmt.circular(), rmt.semicircle()), "real eigenvalues"),
+        (lambda: rmt.free_product(rmt.discrete([0.0]), rmt.marchenko_pastur(1)), "but 0"),
         (lambda: rmt.free_product(rmt.semicircle(), rmt.marchenko_pastur(1)), "non-negative"),
         (
             lambda: rmt.free_sum(rmt.semicircle(), rmt.semicircle(backend="torch")),

@@ -111,7 +111,7 @@ def test_half_the_spacing_changes_little():
     [
         ({"c": 0.0}, "c is 0.0; expected one positive number"),
         ({"c": -1.0}, "expected one positive number"),
-        ({"c": [0.1, 0.2]}, "expected one positive number"),
+        ({"c": [[0.1, 0.2]]}, "expected one positive number"),
         ({"covariance": [-1.0, 1.0, 1.0]}, "none negative"),
         ({"covariance": -np.eye(3)}, "none negative"),
         ({"covariance": np.triu(np.ones((3, 3)))}, r"Write covariance=\(C \+ C.T\) / 2"),

@@ -100,3 +100,22 @@ def test_a_simulation_has_the_law(law):
 def test_wrong_input_is_one_clear_error(call, said):
     with pytest.raises(InvalidInput, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        rmt.sample_covariance([1.0, 1.0, 3.0, 7.0], 0.1),
+        rmt.sample_covariance([1.0, 1.0, 3.0, 7.0], 2.5),
+        rmt.separable([1.0, 3.0], [0.5, 1.0, 4.0], 0.3),
+        rmt.mixture([[1.0, 2.0, 4.0], [3.0, 0.5, 2.0]], [0.3, 0.7], 0.4),
+    ],
+    ids=["wide gap", "more columns", "separable", "mixture"],
+)
+def test_on_the_support_the_equation_holds_to_its_promise(law):
+    """At height 0, the residual |step(δ) − δ| / (1 + |δ|) is at most 1e-8, and Im δ > 0."""
+    z = np.concatenate([np.linspace(lo, hi, 42)[1:-1] for lo, hi in law.support()]) + 0j
+    d = law.started(z)
+    left = abs(law._step(d, z, *law.parameters) - d) / (1 + abs(d))
+    assert left.max() <= 1e-8
+    assert (d.imag > 0).all()

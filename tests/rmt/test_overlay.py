@@ -37,10 +37,44 @@ def test_a_hard_edge_has_no_band():
 
 def test_noise_is_noise():
     """p-values of the largest eigenvalue and of the bulk are uniform: 5 % level, 120 draws."""
-    found = [overlay(drawn(60, 150, seed), marchenko_pastur(0.4)) for seed in range(120)]
+    law = marchenko_pastur(0.4)
+    found = [overlay(drawn(66, 165, seed), law) for seed in range(120)]
     for values in ([f.p_value for f in found], [f.bulk.p_value for f in found]):
         assert 0.005 < np.mean(np.array(values) < 0.05) < 0.11
         assert 0.4 < np.mean(values) < 0.62
+    assert found[0].bulk.draws == 0
+
+
+def test_the_bulk_of_small_matrices_holds_its_level():
+    """The Gaussian limit gives 3.8 % below 0.001 and 6.3 % below 0.01."""
+    law = marchenko_pastur(0.25)
+    p = np.array([overlay(drawn(5, 20, seed), law).bulk.p_value for seed in range(800)])
+    assert (p <= 0.001).sum() <= 4
+    assert (p <= 0.01).sum() <= 18
+    assert 25 < (p <= 0.05).sum() < 58
+    assert 0.46 < p.mean() < 0.54
+
+
+def test_an_outlier_next_to_an_edge_says_nothing_of_the_bulk():
+    """The contour of the bulk used to run into it: p-values of 1e-18."""
+    law = marchenko_pastur(0.2)
+    for p in (60, 80):
+        for place, values in ((-1, (2.2, 2.21, 2.25, 2.3)), (0, (0.27, 0.25, 0.2))):
+            for value in values:
+                middle = law.quantile((np.arange(p) + 0.5) / p)
+                middle[place] = value
+                assert overlay(middle, law).bulk.p_value > 0.2
+
+
+def test_an_outlier_in_a_gap_is_not_counted_in_the_bulk():
+    t = np.repeat([1.0, 4.0], 49)
+    values, law = drawn(98, 2000, 0, t), sample_covariance(t, 0.049)
+    inside = overlay(values, law).bulk
+    values[49] = 2.2
+    found = overlay(values, law)
+    assert [each.value for each in found.outliers] == [2.2]
+    assert inside.p_value > 0.05
+    assert found.bulk.p_value > 0.05
 
 
 def test_a_correlation_matrix_is_noise_too():
@@ -127,6 +161,33 @@ def test_an_overlay_is_told_drawn_and_written():
     assert axes.get_xlim()[1] > found.eigenvalues[-1]
     matplotlib.pyplot.close(axes.figure)
     assert json.loads(json.dumps(found.to_dict()))["order"] == 80
+
+
+def test_a_bulk_that_is_not_tested_says_why():
+    law = marchenko_pastur(0.1)
+    for values in ([10.0, 20.0, 30.0], np.append(drawn(9, 90), [5.0, 6.0, 7.0, 8.0])):
+        found = overlay(values, law)
+        assert found.bulk is None
+        said = f"{len(found.outliers)} outliers among {len(values)} eigenvalues leave no bulk"
+        assert said in str(found)
+        assert said in found.to_dict()["untested"]
+    assert "not known for the semicircle law" in str(overlay(drawn(20, 40) - 1, semicircle(0.5)))
+
+
+def test_a_p_value_that_no_simulation_reaches_is_a_bound():
+    found = overlay(drawn(30, 100, t=np.repeat([0.5, 1.5], 15)), marchenko_pastur(0.3))
+    assert found.bulk.p_value == pytest.approx(1 / 4001)
+    assert "statistics at most 0.00025" in str(found)
+
+
+def test_a_picture_names_outliers_that_have_room():
+    pytest.importorskip("matplotlib").use("Agg")
+    values = np.append(drawn(36, 288, 1), [0.01, 0.011, 0.012, 5.0, 60.0, 300.0])
+    axes = overlay(values, marchenko_pastur(0.125)).plot()
+    texts = [each.get_text() for each in axes.texts]
+    assert [text for text in texts if text] == ["5", "0.012", "beyond: 300, 60"]
+    assert axes.get_xlim()[1] < 10
+    axes.figure.clear()
 
 
 @pytest.mark.parametrize(

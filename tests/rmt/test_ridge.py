@@ -192,3 +192,14 @@ def test_wrong_numbers_are_named():
         rmt.best_ridge(ones, ones, 1.0, np.array([5, 6]))
     with pytest.raises(InvalidInput, match="at least 2"):
         rmt.scaling_exponent([1.0], [1.0])
+
+
+def test_without_noise_the_peak_is_gone():
+    """At n = p least norm finds β itself, and no ridge does better."""
+    risk = rmt.ridge_risk([1.0] * 10, [0.1] * 10, 0.0, 0.0, [9, 10, 11])
+    np.testing.assert_allclose(risk.test, [0.1, 0.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(risk.gcv, risk.test, atol=1e-12)
+    near = rmt.ridge_risk([1.0] * 10, [0.1] * 10, 0.0, 1e-10, 10).test
+    assert 0 < near < 1e-4
+    best = rmt.best_ridge([1.0] * 150, [1 / 150] * 150, 0.0, 150)
+    assert float(best.gamma) == float(best.risk.test) == 0

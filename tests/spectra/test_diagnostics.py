@@ -7,7 +7,15 @@ import pytest
 
 import eigcore
 from eigcore.errors import InvalidInput
-from eigcore.spectra import metrics, outliers, smoothed, spectral_probe, top_vector, trend
+from eigcore.spectra import (
+    metrics,
+    outliers,
+    smoothed,
+    spectral_probe,
+    top_vector,
+    top_vectors,
+    trend,
+)
 
 
 def test_metrics_of_a_pytree_and_of_a_torch_module_agree():
@@ -133,6 +141,12 @@ def test_the_top_vector_of_a_stream():
     for order in (A, A[::-1]):
         found = top_vector(np.array_split(order, 23), rows=6000)
         assert 1 - (found @ Vt[0]) ** 2 < (s[1] / s[0]) ** 2
+    # several directions, of which the heavy row is one
+    V = top_vectors(np.array_split(A, 23), rows=6000, k=2)
+    np.testing.assert_allclose(V.T @ V, np.eye(2), atol=1e-12)
+    assert np.linalg.norm(V.T @ Vt[:2].T, 2) > np.linalg.norm(V.T @ Vt[1]) > 0.95
+    with pytest.raises(InvalidInput, match="k is 61"):
+        top_vectors([A], rows=6000, k=61)
     with pytest.raises(InvalidInput, match="no rows"):
         top_vector([], rows=3)
     with pytest.raises(InvalidInput, match="columns"):

@@ -63,12 +63,11 @@ def run(code, **environment):
     )
 
 
-def test_a_required_backend_that_cannot_be_loaded_fails():
-    here = ["-m", "pytest", "-q", "-k", "nosuch", "-p", "no:cacheprovider", __file__]
-    result = run(here, EIGCORE_REQUIRE="numpy,nosuch", PYTEST_ADDOPTS="")
-    assert result.returncode == 1, result.stdout
-    assert "1 failed" in result.stdout
-    assert 'There is no backend "nosuch"' in result.stdout
+def test_a_required_backend_that_cannot_be_loaded_fails(monkeypatch):
+    monkeypatch.setenv("EIGCORE_REQUIRE", "numpy,nosuch")
+    [own] = [each for each in everything() if each.id == "nosuch-load"]
+    with pytest.raises(pytest.fail.Exception, match='There is no backend "nosuch"'):
+        test_conformance(*own.values)
 
 
 WITHOUT_X64 = """

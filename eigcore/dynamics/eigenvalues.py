@@ -1,0 +1,162 @@
+"""Eigenvalues of real matrices that are not symmetric, with both vectors and their condition.
+
+A simple eigenvalue with A x = λ x and yᴴ A = λ yᴴ, |x| = |y| = 1, changes by yᴴ dA x / (yᴴ x), so
+its condition number is 1/|yᴴ x| (Wilkinson 1965, chapter 2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from eigcore.api.hosted import checked
+from eigcore.api.inputs import check_values, prepared
+from eigcore.core.arrays import Array
+from eigcore.core.nonsymmetric import EigenRule, simple
+from eigcore.core.packing import Whole
+from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.registry import get_backend, infer
+from eigcore.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Eigen:
+    """Eigenvalues and eigenvectors: A x = λ x and yᴴ A = λ yᴴ.
+
+    Parameters
+    ----------
+    values : (..., n) array, complex
+        By decreasing modulus.
+    right, left : (..., n, n) arrays, complex
+        Columns x and y of norm 1, with yᴴ x ≥ 0.
+    condition : (..., n) array
+        1/(yᴴ x) ≥ 1: how far an eigenvalue moves per ‖dA‖₂, to first order. 1 for symmetric
+        matrices; huge or infinite for defective ones.
+    simple : (..., n) array, boolean
+        Whether an eigenvalue is simple to working precision: no other is within 8nε‖A‖_F times the
+        smaller of their condition numbers.
+    """
+
+    values: Array
+    right: Array
+    left: Array
+    condition: Array
+    simple: Array
+
+    def derivative(self, E: Array) -> Array:
+        """Return the change of the values along E (..., n, n): (..., n), NaN where not simple."""
+        xp = infer(self.values).xp
+        change = xp.sum(xp.conj(self.left) * ((E + 0j) @ self.right), axis=-2)
+        return xp.where(self.simple, change * xp.where(self.simple, self.condition, 1.0), math.nan)
+
+
+def eig(A: Any) -> Eigen:
+    """Return eigenvalues with left and right eigenvectors and condition numbers.
+
+    Parameters
+    ----------
+    A : (..., n, n) array of any backend, real
+
+    Returns
+    -------
+    Eigen
+        In the library of A, computed with LAPACK's geev in the precision of A (at least float32),
+        without derivatives: those are `Eigen.derivative`, and `eigenvalues`.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        No square matrices, complex or not finite ones.
+
+    Examples
+    --------
+    >>> eig(np.array([[0.0, 1.0], [-1.0, 0.0]])).values
+    array([0.+1.j, 0.-1.j])
+    """
+    backend, (like,), _ = prepared(None, A)
+    host = backend.to_numpy(backend.detach(like))
+    _sizes(host)
+    checked(host.reshape(-1, host.shape[-1]), "A", 2)
+    found = [_one(a) for a in host.reshape(-1, *host.shape[-2:])]
+    lam, left, right, condition = (np.stack(parts) for parts in zip(*found, strict=True))
+    lead, n = host.shape[:-2], host.shape[-1]
+    shapes = (*lead, n), (*lead, n, n), (*lead, n, n), (*lead, n)
+    lam, left, right, condition = (
+        a.reshape(shape) for a, shape in zip((lam, left, right, condition), shapes, strict=True)
+    )
+    one = simple(get_backend("numpy"), host, lam, condition)
+    device = getattr(like, "device", None)
+    parts = (backend.asarray(a, device=device) for a in (lam, right, left, condition, one))
+    return Eigen(*parts)
+
+
+def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
+    """Return the eigenvalues of real matrices, differentiable where they are simple.
+
+    Parameters
+    ----------
+    A : (..., n, n) array, real
+    backend : str or Backend, optional
+        Its array namespace must have ``linalg.eig``, as NumPy, torch and JAX do.
+
+    Returns
+    -------
+    (..., n) array, complex
+        By decreasing modulus, of conjugate pairs the one above the real axis first. Differentiable
+        once in torch and JAX. The change along a direction is NaN for eigenvalues that are not
+        simple to working precision, as in `Eigen`; a gradient is NaN if one of them is not. The
+        derivative is exact to ε times the condition of the eigenvectors.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `eig`.
+    """
+    chosen, (A,), _ = prepared(backend, A)
+    _sizes(A)
+    rule: Any = EigenRule(Whole(A.shape[-1], A.shape[-1]))
+    pair = chosen.differentiable(rule)(A)
+    if chosen.is_concrete(pair) and not chosen.all_finite(pair):
+        check_values(chosen, pair, "A", A, 2)
+    return pair[..., 0] + 1j * pair[..., 1]
+
+
+def square(A: Any, what: str = "A") -> np.ndarray:
+    """Return one finite real square matrix as float64 in NumPy."""
+    backend, (a,), _ = prepared(None, A)
+    host = checked(np.asarray(backend.to_numpy(a), np.float64), what, 2)
+    _sizes(host, what)
+    return host
+
+
+def complex_like(a: np.ndarray, like: Any) -> Array:
+    """Return complex numbers in the library of an array, single where its are at most that."""
+    backend = infer(like)
+    like = backend.asarray(like)
+    single = backend.dtype_name(like) in ("float32", "float16", "bfloat16")
+    kind = np.complex64 if single else np.complex128
+    return backend.asarray(a.astype(kind), device=getattr(like, "device", None))
+
+
+def _sizes(A: Array, what: str = "A") -> None:
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2] or A.shape[-1] == 0:
+        raise InvalidInput(
+            f"{what} has shape {tuple(A.shape)}; expected square matrices (..., n, n). "
+            "Type: eigcore.spectral_map for other ones"
+        )
+
+
+def _one(A: np.ndarray) -> tuple[np.ndarray, ...]:
+    found: Any = scipy.linalg.eig(A, left=True, right=True)
+    lam, left, right = found
+    order = np.argsort(-abs(lam), stable=True)
+    lam, left, right = lam[order], left[:, order], right[:, order]
+    overlap = (left.conj() * right).sum(axis=0)
+    size = abs(overlap)
+    turn = np.where(size > 0, overlap / np.where(size > 0, size, 1), 1)
+    with np.errstate(divide="ignore", over="ignore"):
+        return lam, (left * turn).astype(lam.dtype), right.astype(lam.dtype), 1 / size

@@ -1,0 +1,120 @@
+"""Numbers that make a claim easy to check, for `eigcore.guarantees.proof` (math.md, section 9).
+
+Each is rounded away from what it bounds; `eigcore.guarantees.checker` proves it.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from eigcore.guarantees import checker
+from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, lengths
+
+DIGITS = 9
+"""Decimal digits of a witness."""
+
+
+def changes(exact: checker.Model, column: str) -> list[list[float]]:
+    """Return ends of the eigenvalues of each change of a column: its slopes, or its levels.
+
+    An end is 0 where the change is exactly semidefinite, whatever rounding says.
+    """
+    found = []
+    for part in (each for each in exact.parts if column in each.own):
+        for output in range(exact.outputs):
+            for factors in part.changes():
+                found += [_ends(member.matrix(output, factors)) for member in exact.members]
+    return found
+
+
+def _ends(packed: list[Fraction]) -> list[float]:
+    values, margin = _eigenvalues(full(packed))
+    low, high = float(values[0]), float(values[-1])
+    rises = low >= -margin and checker.ordered(packed, 0, -1)
+    falls = high <= margin and checker.ordered(packed, 0, 1)
+    lower = 0.0 if rises and low <= margin else -up(margin - low)
+    return [lower, 0.0 if falls and high >= -margin else up(high + margin)]
+
+
+def box(exact: checker.Model, cells: dict[str, Any], output: int) -> list[Any]:
+    """Return the witnesses of a box: for each member and side those of parts, then of eigenvalues.
+
+    cells : name -> number, text of a level, None, or [low, high]
+    """
+    spans = [(part, *part.span(cells)) for part in exact.parts]
+    base, found = {0: 1}, []
+    for part, start, _ in spans:
+        base |= part.values(start)
+    moving = [each for each in spans if each[1] != each[2]]
+    for member in exact.members:
+        centre = full(member.matrix(output, base))
+        own = [_moved(member, output, *each) for each in moving]
+        for side in (-1, 1):
+            total, size = side * centre, lengths(centre)
+            for E in own:
+                R = _top(side * E)
+                found.append(R)
+                total, size = total + full(R), size + lengths(full(R))
+            margin = ROUNDING * (member.d + len(spans)) * (EPS * size + member.d * SMALLEST)
+            above = np.linalg.eigvalsh(total) + margin
+            found.append((side * above[::side]).tolist())
+    return found
+
+
+def _moved(member: checker.Member, output: int, part: Any, start: Any, end: Any) -> np.ndarray:
+    """Return the change of a part from the start of its span to each corner: (corners, d, d)."""
+    here = part.values(start)
+    turns = [checker.turn(here, part.values(t)) for t in part.corners(start, end)]
+    return np.array([full(member.matrix(output, each)) for each in turns])
+
+
+def _top(E: np.ndarray) -> list[float]:
+    """Return a matrix of few digits that is ⪰ each of E (n, d, d), rounding included; packed."""
+    size, d = np.abs(E).max(initial=0.0), E.shape[-1]
+    rows, columns = np.tril_indices(d)
+    if not size:
+        return [0.0] * len(rows)
+    first, *others = E[np.argsort(-np.trace(E, axis1=1, axis2=2))]
+    for other in others:
+        values, V = np.linalg.eigh(other - first)
+        first = first + (V * np.maximum(values, 0)) @ V.T
+    digits = min(300, DIGITS - math.floor(math.log10(size)))
+    margin = d * (10.0**-digits + ROUNDING * len(E) * d * EPS * size)
+    packed = (first + margin * np.eye(d))[rows, columns] * np.where(rows == columns, 1, 2**0.5)
+    return np.round(packed, digits).tolist()
+
+
+def full(packed: Any) -> np.ndarray:
+    """Return the symmetric matrix of a packed lower triangle, in float64."""
+    d = math.isqrt(2 * len(packed))
+    rows, columns = np.tril_indices(d)
+    M = np.zeros((d, d))
+    M[rows, columns] = M[columns, rows] = np.array([float(x) for x in packed])
+    return M * np.where(np.eye(d, dtype=bool), 1, 0.5**0.5)
+
+
+def _eigenvalues(M: np.ndarray) -> tuple[np.ndarray, float]:
+    values = np.linalg.eigvalsh(M)
+    return values, ROUNDING * len(M) * (EPS * float(np.abs(values).max()) + len(M) * SMALLEST)
+
+
+def up(value: float) -> float:
+    """Return the value or a larger number of few digits."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    places = DIGITS - 1 - math.floor(math.log10(abs(value)))
+    found = float(f"{math.ceil(Fraction(value) * Fraction(10) ** places)}e{-places}")
+    return found if found >= value else math.nextafter(found, math.inf)
+
+
+def outward(low: Fraction | int, high: Fraction | int) -> dict[str, float]:
+    """Return the float64 ends that enclose rational ones as narrowly as possible."""
+    lower, upper = float(low), float(high)
+    return {
+        "lower": lower if lower <= low else math.nextafter(lower, -math.inf),
+        "upper": upper if upper >= high else math.nextafter(upper, math.inf),
+    }
