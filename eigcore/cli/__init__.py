@@ -12,7 +12,10 @@ from eigcore.cli.signals import Stopped, leaving_at_once, stopping
 from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
 _NEEDED = ("typer", "rich", "pyarrow")
-_LISTS = ("--increasing", "--decreasing", "--categories", "--drop-columns", "--keep", "--box")
+_LISTS = (
+    *("--increasing", "--decreasing", "--additive", "--categories", "--drop-columns"),
+    *("--keep", "--box"),
+)
 """Copy of `eigcore.cli.options.LISTS`, which cannot be imported without typer."""
 
 

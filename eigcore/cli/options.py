@@ -11,7 +11,8 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from eigcore.errors import Dialect, InvalidOption
-from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Tails, Whole
+from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.of_columns import Codes, Orders, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -28,7 +29,8 @@ _METAVARS = {
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
     "clip": "LOW,HIGH",
-    "tails": "WORD|F=WORD,...",
+    "order": "F=LEVEL<LEVEL,...",
+    "codes": "F=NUMBER/NUMBER,...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -79,6 +81,12 @@ class Flags(Dialect):
 
 def _typed(value: Any) -> str:
     if isinstance(value, dict):
+        lists = {
+            n: ("/" if all(isinstance(e, (int, float)) for e in w) else "<", w)
+            for n, w in value.items()
+            if isinstance(w, list)
+        }
+        value = value | {n: mark.join(map(str, w)) for n, (mark, w) in lists.items()}
         return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
         return ",".join(f"{each:g}" for each in value)
@@ -124,15 +132,23 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Ends) and value is not None:
         return tuple(value.split(","))
-    if isinstance(kind, Tails) and value is not None and "=" in value:
+    if isinstance(kind, Words) and value is not None and "=" in value:
         return dict(each.rpartition("=")[::2] for each in value.split(","))
+    if isinstance(kind, Codes) and value is not None and "=" in value:
+        pairs = [each.rpartition("=") for each in value.split(",")]
+        return {name: [*map(_number, codes.split("/"))] for name, _, codes in pairs}
+    if isinstance(kind, Orders) and value is not None and "=" in value:
+        pairs = [each.rpartition("=") for each in value.split(",")]
+        return {name: levels.split("<") for name, _, levels in pairs}
     number = _NUMBERS.get(type(kind))
-    if number is None or value is None:
-        return value
+    return value if number is None or value is None else _number(value, number)
+
+
+def _number(text: str, kind: type[int] | type[float] = float) -> Any:
     try:
-        return number(value)
+        return kind(text)
     except ValueError:
-        return value
+        return text
 
 
 def _parameter(option: Option) -> inspect.Parameter:
@@ -164,5 +180,7 @@ def _type(kind: Kind) -> Any:
 def _metavar(option: Option) -> str | None:
     if isinstance(option.kind, Choice):
         return "|".join(option.kind.words)
+    if isinstance(option.kind, Words):
+        return "WORD|F=WORD,..."
     usual = {Whole: "INTEGER", Number: "FLOAT", Names: "F ..."}.get(type(option.kind))
     return _METAVARS.get(option.name, usual)

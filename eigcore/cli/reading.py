@@ -31,15 +31,16 @@ def reading_for(
     """
     encoding = model.encoding
     kinds = zip(encoding.names, encoding.columns, strict=True)
-    levels = {name: each.levels for name, each in kinds if isinstance(each, Categories)}
+    given = {name: each for name, each in kinds if not getattr(each, "of", None)}
+    levels = {name: each.levels for name, each in given.items() if isinstance(each, Categories)}
     if target is not None and classes:
         levels[target] = tuple(classes)
     text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
     codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
-    given = {name: getattr(options, name) for name in READING}
-    wanted = (*encoding.names, target) if target is not None else encoding.names
+    wanted = (*given, target) if target is not None else tuple(given)
     numbers = tuple(name for name in wanted if name not in text)
-    return Reading(**given, codes=codes, text=text, numbers=numbers)
+    told = {name: getattr(options, name) for name in READING}
+    return Reading(**told, codes=codes, text=text, numbers=numbers)
 
 
 def table_for(

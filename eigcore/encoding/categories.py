@@ -29,6 +29,12 @@ class Categories(Column):
         Whether missing cells have a term of their own; otherwise they are an error.
     unseen : {"neutral", "refuse"}
         Whether a level never seen acts like zero matrices, or is an error.
+    ordered : bool
+        Whether the order of the levels has a meaning: certificates then ask whether the model
+        rises or falls from level to level.
+    of : str, optional
+        The levels are special codes in the numeric column of this name, where they count as
+        missing; other cells are missing here. Default: none.
 
     Raises
     ------
@@ -39,6 +45,8 @@ class Categories(Column):
     levels: tuple[str | int | float, ...]
     missing: bool = False
     unseen: str = "neutral"
+    ordered: bool = False
+    of: str | None = None
     kind: ClassVar[str] = "categories"
     numeric: ClassVar[bool] = False
 
@@ -46,6 +54,7 @@ class Categories(Column):
         levels = tuple(map(_level, self.levels))
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "missing", bool(self.missing))
+        object.__setattr__(self, "ordered", bool(self.ordered))
         if not levels or len(set(levels)) != len(levels):
             raise InvalidSpec(
                 f"Categories.levels is {levels}. Expected at least one level, each once. Write "
@@ -86,9 +95,8 @@ class Categories(Column):
     def to_dict(self) -> dict[str, Any]:
         """See `Column.to_dict`."""
         found = super().to_dict()
-        if self.unseen == UNSEEN[0]:  # as in files that are older than this field
-            del found["unseen"]
-        return found
+        usual = {"unseen": UNSEEN[0], "ordered": False}  # as in files older than these fields
+        return {key: value for key, value in found.items() if usual.get(key, ...) != value}
 
     def pieces(self, matrices: np.ndarray) -> Pieces:
         """See `Column.pieces`."""

@@ -222,6 +222,20 @@ def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return _settled(np.concatenate([part.astype(object) for part in parts]))
 
 
+def apart(cells: np.ndarray, codes: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Separate special codes from the cells (rows,) of a column: the cells, and the codes.
+
+    Codes are missing among the cells, and all else is missing among the codes.
+    """
+    kinds = np.full(len(cells), None, dtype=object)
+    for code in codes:
+        kinds[cells == code] = code
+    held = kinds != _NONE
+    numbers = cells.dtype.kind in "fiub"
+    rest = np.where(held, NAN if numbers else _NONE, cells)
+    return (rest if held.any() else cells), kinds
+
+
 def missing(cells: np.ndarray) -> np.ndarray:
     """Whether each cell is missing: (rows,) -> (rows,) bool."""
     if cells.dtype.kind == "f":
@@ -254,6 +268,20 @@ def declared_categories(data: Any) -> list[bool]:
     if column_labels(data) is None:
         return []
     return [_declares_categories(column) for column in columns_of(in_memory(data))]
+
+
+def declared_orders(data: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the levels of each column that its container declares to be ordered, in that order.
+
+    These are ordered categoricals of pandas, and polars.Enum.
+    """
+    found = {}
+    for label, column in zip(column_labels(data) or (), columns_of(in_memory(data)), strict=False):
+        dtype = getattr(column, "dtype", None)
+        if getattr(dtype, "ordered", False) or _kind(column).startswith("enum"):
+            levels: Any = getattr(dtype, "categories", ())
+            found[str(label)] = tuple(_plain(np.array(list(levels), dtype=object)).tolist())
+    return found
 
 
 def _declares_categories(column: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from eigcore.encoding.categories import Categories
 from eigcore.encoding.cells import (
     NAN,
+    apart,
     as_array,
     cells_of,
     check_labels,
@@ -33,8 +34,9 @@ DOTS = "…"
 def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
     """See `Encoding.table`."""
     data = in_memory(data)
+    data = data if codes else _labelled(encoding, data)
     if column_labels(data) is not None:
-        columns, shape = _named(encoding.names, data), (-1,)
+        columns, shape = _named(encoding, encoding.names, data), (-1,)
     else:
         array = as_array(data)
         if array.dtype.kind == "O" and array.ndim != 2:
@@ -78,12 +80,12 @@ def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
     """See `Encoding.unseen`."""
     kinds = zip(encoding.names, encoding.columns, strict=True)
     levels = {name: column for name, column in kinds if isinstance(column, Categories)}
-    data = in_memory(data)
+    data = _labelled(encoding, in_memory(data))
     if column_labels(data) is None:
         array = as_array(data)
         columns = [array[..., encoding.names.index(name)].ravel() for name in levels]
     else:
-        columns = _named(tuple(levels), data)
+        columns = _named(encoding, tuple(levels), data)
     found = {}
     for (name, column), cells in zip(levels.items(), map(cells_of, columns), strict=True):
         new = cells[level_codes(column, name, cells, refuse=False) == UNSEEN_CODE]
@@ -92,16 +94,39 @@ def unseen_levels(encoding: Encoding, data: Any) -> dict[str, dict[Any, int]]:
     return found
 
 
-def _named(names: Sequence[str], data: Any) -> list[Any]:
+def _sources(encoding: Encoding) -> dict[str, Categories]:
+    """Return the columns of special codes, which tables need not have, by name."""
+    pairs = zip(encoding.names, encoding.columns, strict=True)
+    return {name: each for name, each in pairs if isinstance(each, Categories) and each.of}
+
+
+def _labelled(encoding: Encoding, data: Any) -> Any:
+    """Return an array (rows, columns) that lacks the columns of codes as a mapping; else data."""
+    special = _sources(encoding)
+    own = [name for name in encoding.names if name not in special]
+    if not special or column_labels(data) is not None:
+        return data
+    array = as_array(data)
+    fits = array.ndim == 2 and array.shape[1] == len(own)
+    return dict(zip(own, array.T, strict=True)) if fits else data
+
+
+def _named(encoding: Encoding, names: Sequence[str], data: Any) -> list[Any]:
     """Return columns of a container by their names, as text; single cells are one row."""
     labels = column_labels(data) or []
     check_labels(labels)
     given = list(map(str, labels))
-    _check_names(names, given)
-    columns = dict(zip(given, columns_of(data), strict=True))
-    found = [columns[name] for name in names]
-    single = all(isinstance(each, str) or not np.iterable(each) for each in found)
-    return [[cell] for cell in found] if single else found
+    special = {name: each for name, each in _sources(encoding).items() if name not in given}
+    _check_names([name for name in names if name not in special], given)
+    needed = {*names, *(each.of for each in special.values())}
+    pairs = zip(given, columns_of(data), strict=True)
+    columns: dict[str | None, Any] = {name: each for name, each in pairs if name in needed}
+    single = all(isinstance(each, str) or not np.iterable(each) for each in columns.values())
+    columns = {name: [cell] for name, cell in columns.items()} if single else columns
+    for name, each in special.items():
+        if each.of in columns:
+            columns[each.of], columns[name] = apart(cells_of(columns[each.of]), each.levels)
+    return [columns[name] for name in names]
 
 
 def _check_names(wanted: Sequence[str], given: list[str]) -> None:

@@ -21,15 +21,14 @@ from eigcore.estimators.callbacks import Callbacks, CallbackSupport
 from eigcore.estimators.columns import (
     Data,
     as_numbers,
-    categories,
     counted,
     is_single,
     names_of,
     plain_target,
     read,
-    signs,
 )
 from eigcore.estimators.going_on import check_unchanged, kept
+from eigcore.estimators.labels import categories, named, signs
 from eigcore.estimators.parameters import fit_options, stopping_of
 from eigcore.estimators.words import in_own_words
 from eigcore.fit import Solution, resume
@@ -114,7 +113,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         """Fit a new model."""
         parameters, names = self._parameters, names_of(self)
         options = fit_options(
-            parameters,
+            parameters | named(parameters, names, X),
             **self._loss(),
             **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),

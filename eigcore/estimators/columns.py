@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,13 +15,12 @@ from eigcore.encoding.cells import (
     check_labels,
     column_labels,
     columns_of,
-    declared_categories,
     in_memory,
     unmasked,
 )
-from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.errors import InvalidInput
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.names import listed, nearest
+from eigcore.fit.data.names import listed
 from eigcore.fit.data.together import Together
 
 if TYPE_CHECKING:
@@ -135,91 +134,6 @@ def names_of(estimator: SpectralEstimator) -> list[str]:
         known = getattr(estimator, "feature_names_in_", None)
     places = range(estimator.n_features_in_)
     return [f"x{j}" for j in places] if known is None else list(map(str, known))
-
-
-def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
-    """Names of the category columns: those that X declares, and those given by the caller."""
-    own = [name for name, is_one in zip(names, declared_categories(X), strict=False) if is_one]
-    if wanted is None:
-        return own
-    if not isinstance(wanted, (str, Iterable)):
-        expected = "names or places of columns, or one truth value per column"
-        raise InvalidOption("categories", wanted, expected, [names[0]], optional=True)
-    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-    if wanted and all(isinstance(each, (bool, np.bool_)) for each in wanted):
-        if len(wanted) != len(names):
-            raise InvalidOption(
-                "categories",
-                wanted,
-                f"one for each of the {len(names)} columns, or the names or indices of some",
-                [names[0]],
-                f"has {len(wanted)} truth values",
-            )
-        return sorted({*own, *(n for n, is_one in zip(names, wanted, strict=True) if is_one)})
-    labelled = column_labels(X) is not None
-    return sorted({*own, *(_find(name, names, "categories", labelled) for name in wanted)})
-
-
-def _find(key: Any, names: Sequence[str], option: str, labelled: bool) -> str:
-    """Name of a column, from its label, or from its index where columns have no labels."""
-    if str(key) in names and (labelled or isinstance(key, str)):
-        return str(key)
-    whole = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
-    if whole and not labelled and -len(names) <= key < len(names):
-        return names[int(key)]
-    near = nearest(str(key), names)
-    places = "" if labelled else f"indices from 0 to {len(names) - 1}, or "
-    raise InvalidOption(
-        option,
-        key,
-        f"{places}some of {listed(names)}",
-        [near or names[0]],
-        f"names {key!r}, which is not a column of X"
-        + (f" (did you mean {near!r}?)" if near else ""),
-    )
-
-
-def signs(monotone: Any, names: Sequence[str], X: Any) -> dict[str, list[str]]:
-    """Options `increasing` and `decreasing`, from a mapping or one number per column."""
-    if monotone is None:
-        return {}
-    if hasattr(monotone, "to_dict"):
-        monotone = monotone.to_dict()
-    if not isinstance(monotone, Mapping):
-        monotone = dict(zip(names, _per_column(monotone, names), strict=True))
-        X = dict.fromkeys(names)
-    wrong = {key: sign for key, sign in monotone.items() if sign not in (-1, 0, 1)}
-    if wrong:
-        raise _unlike(f"is {wrong}", names)
-    found: dict[str, Any] = {}
-    keys: dict[str, Any] = {}
-    for key, sign in monotone.items():
-        name = _find(key, names, "increasing", column_labels(X) is not None)
-        if found.setdefault(name, sign) != sign:
-            both = f"{keys[name]!r} and {key!r}, with {found[name]} and {sign}"
-            raise _unlike(f"names column {name!r} twice, as {both}", names)
-        keys[name] = key
-    return {
-        option: [name for name, sign in found.items() if sign == wanted]
-        for option, wanted in (("increasing", 1), ("decreasing", -1))
-    }
-
-
-def _per_column(monotone: Any, names: Sequence[str]) -> list[Any]:
-    array = np.asarray(monotone)
-    if array.ndim == 0:
-        raise _unlike(f"is {monotone!r}", names)
-    if array.shape != (len(names),):
-        raise _unlike(f"has shape {array.shape}, and there are {len(names)} columns", names)
-    return array.tolist()
-
-
-def _unlike(problem: str, names: Sequence[str]) -> InvalidOption:
-    expected = (
-        "-1 (never rises), 0 (free) or 1 (never falls) for every column, or for some columns by "
-        "name"
-    )
-    return InvalidOption("increasing", None, expected, [names[0]], problem)
 
 
 class Data(NamedTuple):

@@ -9,7 +9,8 @@ import numpy as np
 
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.estimators.columns import categories, names_of, signs
+from eigcore.estimators.columns import names_of
+from eigcore.estimators.labels import categories, named, signs
 from eigcore.estimators.parameters import FUNCTIONAL_PARAMS
 from eigcore.fit.origin import Origin, origin
 from eigcore.model import SpectralModel
@@ -59,7 +60,7 @@ def _check_loaded(estimator: SpectralEstimator, now: Mapping[str, Any], X: Any) 
     known = origin(model)
     recorded = _recorded(model, known)
     usual = type(estimator)().get_params(deep=False)
-    for name, value in now.items():
+    for name, value in {**now, **named(now, names, X)}.items():
         if _same(value, usual[name]):
             continue
         own = recorded.get(name, _UNKNOWN)
@@ -89,13 +90,17 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
         "loss": loss.name,
         "clip": model.static.clip,
         "n_estimators": len(model.members),
-        "shape": constraints.shape,
+        "shape": constraints.shapes,
+        "additive": constraints.additive,
+        "missing": constraints.places,
         "monotone": _signed(constraints.increasing, constraints.decreasing),
         "index": dict(constraints.neuron).get("index"),
         "structure": spec.structure,
         "functional": spec.functional,
         "functional_params": {name: each for name, each in fields.items() if each is not None},
-        "categorical_features": list(levels),
+        "categorical_features": [name for name, column in levels.items() if not column.of],
+        "order": {name: c.levels for name, c in levels.items() if c.ordered} or None,
+        "codes": {c.of: c.levels for c in levels.values() if c.of} or None,
         "on_unseen": _common([column.unseen for column in levels.values()]),
     }
 

@@ -13,8 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Tails, Whole
+from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
+from eigcore.fit.of_columns import Codes, Orders, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
 from eigcore.fit.texts import Text
@@ -159,11 +160,14 @@ FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
 _SHARED = ("knots", "penalty", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
-    *("monotone", "shape", "dim", "index", "structure", "functional", "functional_params"),
+    *("monotone", "shape", "additive", "missing", "dim"),
+    *("index", "structure", "functional", "functional_params"),
     *_SHARED,
     *(
         "n_estimators",
         "categorical_features",
+        "order",
+        "codes",
         "on_unseen",
         "on_missing",
         "tails",
@@ -200,8 +204,10 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield StrOptions(set(kind.words))
     elif isinstance(kind, Text):
         yield str
-    elif isinstance(kind, Tails):
+    elif isinstance(kind, Words):
         yield from (StrOptions(set(kind.words)), Mapping)
+    elif isinstance(kind, (Orders, Codes)):
+        yield Mapping
     elif isinstance(kind, Ends):
         yield from (tuple, list)
     elif isinstance(kind, ClassWeights):

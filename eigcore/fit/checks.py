@@ -188,26 +188,6 @@ class ClassWeights(Kind):
 
 
 @dataclass(frozen=True)
-class Tails(Kind):
-    """A word for all numeric columns, or a mapping of names of columns to words."""
-
-    words: tuple[str, ...] = ("constant", "linear", "refuse")
-
-    def expected(self) -> str:
-        """See `Kind.expected`."""
-        return f"one of {', '.join(self.words)}, or a mapping of columns to them"
-
-    def accepts(self, value: Any) -> bool:
-        """See `Kind.accepts`."""
-        values = value.values() if isinstance(value, Mapping) else [value]
-        return all(isinstance(each, str) and each in self.words for each in values)
-
-    def plain(self, value: Any) -> Any:
-        """See `Kind.plain`."""
-        return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
-
-
-@dataclass(frozen=True)
 class Ends(Kind):
     """A lower and an upper end, or None for an open end; also as the text LOW,HIGH."""
 

@@ -29,8 +29,12 @@ def _one_eigenvalue(o: Any) -> bool:
     return "index" not in neuron or neuron.get("functional", "kth") in ("kth", "smooth")
 
 
-def _words(tails: Any) -> list[str]:
-    return list(tails.values()) if isinstance(tails, Mapping) else [tails]
+def _goes_on(o: Any) -> bool:
+    """Whether every column with a shape goes on beyond the fitted range."""
+    if isinstance(o.tails, Mapping):
+        shaped = o.shape if isinstance(o.shape, Mapping) else o.tails
+        return {word for name, word in o.tails.items() if name in shaped} <= {"linear"}
+    return o.tails == "linear"
 
 
 NEEDS = (
@@ -47,10 +51,22 @@ NEEDS = (
         "a delta of {o.delta}",
     ),
     Need(
+        "order",
+        lambda o: set(o.order or ()) <= {*o.increasing, *o.decreasing},
+        ("increasing", "every column whose levels have an order, or in decreasing", ["grade"]),
+        "levels in an order",
+    ),
+    Need(
         "tails",
-        lambda o: not o.shape or set(_words(o.tails)) <= {"linear"},
+        lambda o: not o.shape or _goes_on(o),
         ("tails", "linear there, since a constant end is neither convex nor concave", "linear"),
         "shape {o.shape}",
+    ),
+    Need(
+        "missing",
+        lambda o: bool(o.increasing or o.decreasing),
+        ("increasing", "columns in which predictions have an order", ["size"]),
+        "a place of missing cells",
     ),
     Need(
         "variance_power",

@@ -25,13 +25,13 @@ from eigcore.fit.checks import (
     Names,
     Number,
     Option,
-    Tails,
     Values,
     Where,
     Whole,
 )
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
+from eigcore.fit.of_columns import Codes, Orders, Words
 from eigcore.fit.stopping import EarlyStopping
 from eigcore.fit.streaming import STREAM, StreamOptions, option
 from eigcore.fit.texts import Text
@@ -52,16 +52,37 @@ class FitOptions(StreamOptions):
     """
 
     increasing: Sequence[str] = option(
-        (), Names(), ["size"], "Numeric columns in which the model never falls."
+        (),
+        Names(),
+        ["size"],
+        "Numeric columns, or ordered categories, in which the model never falls.",
     )
     decreasing: Sequence[str] = option(
-        (), Names(), ["age"], "Numeric columns in which the model never rises."
+        (),
+        Names(),
+        ["age"],
+        "Numeric columns, or ordered categories, in which the model never rises.",
     )
-    shape: Shape | None = option(
+    shape: Any = option(
         None,
-        Choice(("convex", "concave")),
+        Words(("convex", "concave")),
         "convex",
-        "Shape of the model, jointly in all numeric columns; None: free.",
+        "Shape of the model: one word for all numeric columns jointly, or by name for some "
+        "columns, each whatever the others are; None: free.",
+    )
+    additive: Sequence[str] = option(
+        (),
+        Names(),
+        ["size"],
+        "Columns that are summands of their own: their effect does not depend on other columns.",
+    )
+    missing: Any = option(
+        None,
+        Words(("lowest", "highest", "between")),
+        "lowest",
+        "Where a prediction with a missing cell stands among those with known values, in all "
+        "increasing and decreasing columns or by name: lowest, highest, or between, as with a "
+        "value that the fitted rows tell; None: anywhere.",
     )
     neuron: dict[str, Any] | None = option(
         None,
@@ -98,9 +119,9 @@ class FitOptions(StreamOptions):
         None,
         Whole(0),
         4,
-        "How many weighted sums of two numeric columns, neither of them monotone, get a shape "
-        "function of their own; None: as many as validation keeps, from 2500 rows on and without "
-        "selection.",
+        "How many weighted sums of two numeric columns, neither of them constrained by name, get a "
+        "shape function of their own; None: as many as validation keeps, from 2500 rows on and "
+        "without selection.",
     )
     loss: str | None = option(
         None,
@@ -134,7 +155,7 @@ class FitOptions(StreamOptions):
     )
     tails: Any = option(
         None,
-        Tails(),
+        Words(("constant", "linear", "refuse")),
         "linear",
         "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
         "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
@@ -154,6 +175,20 @@ class FitOptions(StreamOptions):
     )
     categories: Sequence[str] = option(
         (), Names(), ["code"], "Columns whose numbers are categories; text always is."
+    )
+    codes: Any = option(
+        None,
+        Codes(),
+        {"income": [-9, -8]},
+        "Numbers that are special codes in numeric columns, such as refused or unknown: missing "
+        "cells, of which each code is a kind with a matrix of its own; None: no codes.",
+    )
+    order: Any = option(
+        None,
+        Orders(),
+        {"grade": ["C", "B", "A"]},
+        "Levels of categories in their order, for increasing and decreasing; None: as data frames "
+        "declare it.",
     )
     on_unseen: str = option(
         "neutral",

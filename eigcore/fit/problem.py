@@ -7,23 +7,24 @@ derive others from it: other rows, another encoding, further constraints.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
-from eigcore.errors import InvalidOption, InvalidTable
-from eigcore.fit.constraints import USUAL_DIM, Constraints
+from eigcore.errors import InvalidTable
+from eigcore.fit.combinations import USUAL_DIM, tails_of
+from eigcore.fit.constraints import INSIDE, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.encode import Sum, encode
 from eigcore.fit.data.kinds import column_notes
 from eigcore.fit.data.moments import Moments
-from eigcore.fit.data.names import listed, nearest
+from eigcore.fit.data.names import check_keys
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.data.together import Together
@@ -76,7 +77,8 @@ class Problem:
         read = Table.of(table, target, beside, options)
         columns = read.columns(options.keep_constant)
         encoding = Encoding(tuple(columns), tuple(read.cells))
-        _check_tails(options, encoding)
+        pairs = zip(encoding.names, encoding.columns, strict=True)
+        check_keys("tails", options.tails, [name for name, each in pairs if each.numeric])
         own = Target.of(read, options)
         constraints = Constraints.of(options, encoding, own.loss.outputs)
         pairs = zip(read.cells.items(), columns, strict=True)
@@ -90,7 +92,12 @@ class Problem:
             constraints,
             options,
             context,
-            notes=(*read.notes, *own.notes(options, beside), *notes),
+            notes=(
+                *read.notes,
+                *own.notes(options, beside),
+                *constraints.notes(options),
+                *notes,
+            ),
             fast=kernel_serves(spec, context.backend),
             beside=tuple(beside.told.items()),
         )
@@ -193,12 +200,34 @@ class Problem:
 
     def encoded(self, knots: int) -> Problem:
         """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""
-        shaped = self.constraints.shape is not None
 
         def linear(name: str) -> bool:
-            return shaped or tails_of(self.options, name) == "linear"
+            return bool(self.constraints.bend(name)) or tails_of(self.options, name) == "linear"
 
-        return replace(self, encoding=encode(self.encoding, self.numbers, self.sums, knots, linear))
+        known = replace(self.constraints, missing=tuple(map(self._place, self.constraints.missing)))
+        encoding = encode(self.encoding, self.numbers, self.sums, knots, linear)
+        return replace(self, encoding=encoding, constraints=known)
+
+    def _place(self, told: tuple[str, str | float]) -> tuple[str, str | float]:
+        """Return the place of missing cells, as the value with the nearest mean target if between.
+
+        The mean target over the values is that of isotonic regression.
+        """
+        name, place = told
+        cells = self.numbers[:, self.encoding.names.index(name)]
+        gone, weights = np.isnan(cells), self.target.targets.weights
+        if place != "between" or gone.all() or not gone.any():
+            return told
+        target = self.target.working.reshape(len(cells), -1)[:, 0]
+        weights = np.ones(len(cells)) if weights is None else weights
+        order = np.argsort(np.where(gone, np.inf, cells), kind="stable")[: np.sum(~gone)]
+        rising = self.constraints.sign(name) > 0
+        fitted = isotonic_regression(target[order], weights=weights[order], increasing=rising).x
+        far = np.abs(fitted - np.average(target[gone], weights=weights[gone]))
+        nearest = cells[order][far == far.min()]
+        low, high = cells[order][[0, -1]]
+        inside = INSIDE * (high - low)
+        return name, float(np.clip(np.median(nearest), low + inside, high - inside))
 
     def without(self, labels: tuple[str, ...]) -> Problem:
         """Return the problem with columns that must have no effect."""
@@ -208,28 +237,3 @@ class Problem:
     def moments(self) -> Moments:
         """Moments of the terms and of the working target over these rows."""
         return Moments.of(self.encoding, self.numbers, self.target.working, self.target.weights)
-
-
-def _check_tails(options: FitOptions, encoding: Encoding) -> None:
-    """Raise InvalidOption for tails of what is no numeric column."""
-    if not isinstance(options.tails, Mapping):
-        return
-    pairs = zip(encoding.names, encoding.columns, strict=True)
-    numeric = [name for name, column in pairs if column.numeric]
-    for name, word in options.tails.items():
-        if name not in numeric:
-            near = nearest(name, numeric)
-            hint = f" (did you mean {near!r}?)" if near else ""
-            example = {near or numeric[0]: word} if numeric else None
-            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
-            expected = f"some of {listed(numeric)}" if numeric else "none, for no column is numeric"
-            raise InvalidOption("tails", options.tails, expected, example, problem)
-
-
-def tails_of(options: FitOptions, name: str) -> str:
-    """Name what numbers outside the fitted range mean in a column."""
-    neuron: Mapping[str, Any] = options.neuron or {}
-    shape = options.shape or neuron.get("index")
-    usual = "linear" if shape in ("convex", "concave") else "constant"
-    given = options.tails or usual
-    return given.get(name, usual) if isinstance(given, Mapping) else given

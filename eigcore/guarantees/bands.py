@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.core.canonical import matrices
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.signs import scalar
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, projections_of
 from eigcore.guarantees.support import added, column_index, part_change, rounded_sum, slope_ends
 from eigcore.guarantees.units import floats
@@ -101,7 +101,7 @@ def interaction(model: Described, column: str) -> Interaction:
     """Bound how much the effect of a column depends on the others; see `Interaction`."""
     encoding, j = model.encoding, column_index(model, column)
     mixed = any(p for p, _ in projections_of(encoding, j))
-    if not mixed and all(_scalar(m, encoding, j) for m in member_slopes(model)):
+    if not mixed and scalar(member_slopes(model), encoding.slices[j]):
         return Interaction(column, 0.0, True)
     own = encoding.columns[j]
     if own.numeric:
@@ -137,13 +137,6 @@ def dominance(model: Described, column: str, over: str, factor: float = 1.0) -> 
         worst = worst + _missing_too(encoding, p, ends, np.minimum) - 64 * EPS * np.abs(ends)
     low, _ = rounded_sum(worst, worst)
     return Dominance(column, over, float(factor), float(low.min()))
-
-
-def _scalar(m: MemberSlopes, encoding: Encoding, part: int) -> bool:
-    """Whether every matrix of a part is exactly a multiple of the identity."""
-    full = matrices(m.spec, m.packed[1:][encoding.slices[part]])
-    first = full[..., :1, :1]
-    return bool((full == first * np.eye(m.spec.dim)).all())
 
 
 def _missing_too(encoding: Encoding, p: int, end: np.ndarray, pick: Any) -> np.ndarray:

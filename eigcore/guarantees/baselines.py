@@ -88,8 +88,10 @@ def _extreme(model: Described, table: np.ndarray, case: str, backend: Any) -> np
     values = predict_table(decision, model, table, backend, codes=True)
     high = case == "highest"
     found = table[values.argmax() if high else values.argmin()].copy()
+    numeric = [column.numeric for column in model.encoding.columns]
     for j, column in enumerate(certify(model).columns):
         if column.increasing != column.decreasing and not np.isnan(found[j]):
             best = np.nanmax if column.increasing == high else np.nanmin
-            found[j] = best(table[:, j])
+            # a level never seen has the code −1
+            found[j] = best(np.maximum(table[:, j], 0.0) if not numeric[j] else table[:, j])
     return found

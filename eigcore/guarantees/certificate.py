@@ -13,61 +13,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eigcore.encoding import Encoding, Periodic
+from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import Radius, check_complete, radii_of
 from eigcore.guarantees.box import LocalCertificate, local
+from eigcore.guarantees.column import ColumnCertificate, column_of
 from eigcore.guarantees.evaluation import DTYPES, largest_rounding
 from eigcore.guarantees.reached import Reached, reached
-from eigcore.guarantees.signs import definite, ordered
 from eigcore.guarantees.slopes import (
     EPS,
     MemberSlopes,
     box_constant,
-    category_change,
-    column_slopes,
     constant,
     feature_norms,
     member_slopes,
-    projections_of,
 )
 from eigcore.portable.description import Described
 
 __all__ = ["Certificate", "ColumnCertificate", "LocalCertificate", "certify", "feature_norms"]
-
-
-@dataclass(frozen=True)
-class ColumnCertificate:
-    """Guarantees for one column while all others are constant, at any values.
-
-    Parameters
-    ----------
-    name, unit, kind : str
-    bound : float
-        |change of the decision| ≤ bound · |change of the column|, in units of the target per unit
-        of the column; for categories, the largest change from one level to another.
-    reached : Reached
-        A quotient of that kind, and the two rows; it shows how tight the bound is.
-    increasing, decreasing : bool
-        Proven: the prediction never falls (never rises) when the column grows.
-    slack : float
-        If one of these is proven: the largest slope of the wrong sign that the matrices allow. It
-        is 0.0 for a model made by `fit`, and of the size of rounding for one whose matrices were
-        projected onto the semidefinite cone in float64.
-    convex, concave : bool
-        Proven: the decision is convex (concave) in this column.
-    """
-
-    name: str
-    unit: str
-    kind: str
-    bound: float
-    reached: Reached
-    increasing: bool
-    decreasing: bool
-    slack: float
-    convex: bool
-    concave: bool
 
 
 @dataclass(frozen=True)
@@ -169,7 +132,7 @@ def certify(
     near = None if x is None else local(model, x, radii, threshold, (lower, upper))
     numeric = [j for j, column in enumerate(encoding.columns) if column.numeric]
     each, together = reached(model, members)
-    columns = tuple(_column(model, members, j, found) for j, found in enumerate(each))
+    columns = tuple(column_of(model, members, j, found) for j, found in enumerate(each))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
     box = None if x is not None or radii is None else _anywhere(encoding, members, bounds, radii)
@@ -199,43 +162,6 @@ def _anywhere(
     reach = np.concatenate([radii, np.abs(encoding.mixing) @ radii])
     sharp = box_constant(members, reach, [*numeric, *projections])
     return float(min(bounds @ radii[numeric], sharp))
-
-
-def _column(
-    model: Described, members: list[MemberSlopes], j: int, found: Reached
-) -> ColumnCertificate:
-    encoding = model.encoding
-    column, name, unit = encoding.columns[j], encoding.names[j], encoding.units[j]
-    if not column.numeric:
-        bound = category_change(encoding, members, j)
-        never = (False, False, 0.0, False, False)
-        return ColumnCertificate(name, unit, column.kind, bound, found, *never)
-    through = [(j, 1.0), *projections_of(encoding, j)]
-    bound = column_slopes(encoding, members, j)
-    up, slack_up = _one_way(members, through, +1)
-    down, slack_down = _one_way(members, through, -1)
-    if model.static.link == "softmax" and up != down:
-        # the probability of a class depends on all scores: if all rise, it may still fall
-        up = down = False
-    slack = slack_up if up else slack_down if down else 0.0
-    period = isinstance(column, Periodic)
-    affine = all(encoding.parts[p].affine for p, _ in through)
-    convex, concave = (
-        all(getattr(m.shape, what) and (affine or m.shape.monotone) for m in members)
-        and (affine or all(ordered(members, p, sign, period) for p, _ in through))
-        for what, sign in (("convex", +1), ("concave", -1))
-    )
-    proven = (up, down, slack, convex, concave)
-    return ColumnCertificate(name, unit, column.kind, bound, found, *proven)
-
-
-def _one_way(
-    members: list[MemberSlopes], through: list[tuple[int, float]], sign: int
-) -> tuple[bool, float]:
-    """Whether a column is monotone through all its parts; return also the sum of their slack."""
-    each = [definite(members, p, sign if w > 0 else -sign) for p, w in through]
-    slack = sum(abs(w) * found for (_, found), (_, w) in zip(each, through, strict=True))
-    return all(proven for proven, _ in each), slack
 
 
 def _joint(

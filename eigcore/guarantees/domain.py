@@ -165,9 +165,11 @@ def _axis(name: str, columns: list[Column], given: Any, mixed: bool) -> Axis:
 
 
 def _default(name: str, columns: list[Column]) -> Any:
-    """Return all levels, or the hull of the knots."""
+    """Return all levels, no special code, or the hull of the knots."""
     first = columns[0]
     if isinstance(first, Categories):
+        if first.of is not None:  # no special code, as numbers are no missing cells
+            return [None]
         return list(dict.fromkeys(level for c in columns for level in getattr(c, "levels", ())))
     ends = [fitted_range(column) for column in columns]
     if None in ends:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core.canonical import matrices
 from eigcore.guarantees import checker
 from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, MemberSlopes, norms
 
@@ -65,6 +66,40 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
             if not _exact(m, turn, output, sign):
                 return False
     return True
+
+
+def cell_terms(members: list[MemberSlopes], j: int, cell: float | None) -> dict[int, Fraction]:
+    """Return the terms of a number in column j, or of a missing cell, as exact {row: factor}."""
+    part = members[0].exact().parts[j]
+    return part.values(None if cell is None else Fraction(cell))
+
+
+def above(members: list[MemberSlopes], one: dict[int, Any], other: dict[int, Any]) -> bool:
+    """Whether Σ one_b A_b − Σ other_b A_b ⪰ 0 for every member and output, in exact numbers."""
+    factors = checker.turn(other, one)
+    rows, share = list(factors), np.array([float(each) for each in factors.values()])
+    for m in members:
+        E = matrices(m.spec, np.einsum("b,bok->ok", share, m.packed[rows]))
+        low, own = _lowest(m, E)
+        window = own + m.unit * (1 + np.abs(share).sum()) * (1 + len(rows))
+        if (low < -window).any():
+            return False
+        near = np.flatnonzero(low <= window).tolist()
+        if not all(_exact(m, factors, output, 1) for output in near):
+            return False
+    return True
+
+
+def scalar(members: list[MemberSlopes], terms: slice) -> bool:
+    """Whether every matrix of some terms is a multiple of I, to the last bit, in every member.
+
+    φ(A + p·I) = φ(A) + p·Σw: such a column is a summand of its own, whatever φ is.
+    """
+    return all(
+        bool((full == full[..., :1, :1] * np.eye(m.spec.dim)).all())
+        for m in members
+        for full in [matrices(m.spec, m.packed[1:][terms])]
+    )
 
 
 def _exact_slopes(members: list[MemberSlopes], j: int) -> Callable[[], list[dict[int, Fraction]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from eigcore.guarantees.box import LocalCertificate
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
+    from eigcore.guarantees.column import Missing
     from eigcore.guarantees.reached import Reached
 
 ROWS = 10
@@ -135,19 +136,39 @@ def _label(column: ColumnCertificate) -> str:
 
 
 def _words(column: ColumnCertificate) -> str:
-    if column.kind == "categories":
-        return "largest change between two levels"
+    place = column.missing
+    moves = place is not None and (place.low < 0 or place.high > 0)
+    among = " among known values" * moves
+    where = f"; missing: {missing(place)}" if place and moves else ""
+    levels = column.kind == "categories"
     if column.increasing and column.decreasing:
-        return "has no effect"
-    falls, rises = "never falls", "never rises"
+        return f"has no effect{among}{where}"
+    falls, rises = (f"never {way}{' from level to level' * levels}" for way in WAYS)
     if column.slack:
         falls, rises = (f"{way} by at most {above(column.slack, 2)} per unit" for way in WAYS)
-    words = [falls] * column.increasing + [rises] * column.decreasing
+    words = ["largest change between two levels"] * levels
+    words += [falls + among] * column.increasing + [rises + among] * column.decreasing
     if column.convex and column.concave:
         words.append("linear")
     else:
         words += [word for word in ("convex", "concave") if getattr(column, word)]
-    return ", ".join(words) or "slope bound only"
+    words += ["additive"] * column.additive
+    return (", ".join(words) or "slope bound only") + where
+
+
+def missing(place: Missing) -> str:
+    """Return where a missing cell stands beside the known values of a monotone column."""
+    words = {
+        "never above them": place.lowest,
+        "never below them": place.highest,
+        "between them": place.between,
+    }
+    numbers = f"{below(place.low)} to {above(place.high)} from {_value(place.start)}"
+    return next((each for each, proven in words.items() if proven), numbers)
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _local(local: LocalCertificate) -> list[str]:

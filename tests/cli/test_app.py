@@ -98,12 +98,19 @@ def test_options_of_a_stream_and_of_a_table_do_not_mix(cars, capfd):
 
 
 def test_fit_as_json_prints_nothing_else(cars, capfd):
-    assert fit(cars, "--decreasing", "weight", "power", "--shape", "concave", "--json") == 0
+    own = ["--additive", "thirsty", "--order", "origin=japan<usa<europe", "--increasing", "origin"]
+    own += ["--codes", "power=-9/-8"]
+    assert fit(cars, "--decreasing", "weight", "power", "--shape", "concave", "--json", *own) == 0
     record = json.loads(capfd.readouterr().out)
     assert record["guarantees"]["concave"]
+    columns = {column["name"]: column for column in record["guarantees"]["columns"]}
+    assert columns["origin"]["increasing"]
+    assert columns["thirsty"]["additive"]
+    assert columns["power (code)"]["kind"] == "categories"
     assert [c["decreasing"] for c in record["guarantees"]["columns"]][:2] == [True, True]
     assert record["report"]["model"]["held_out"] < 5
-    assert record["feature_norms"].keys() == {"weight", "power", "origin", "thirsty"}
+    own = {"weight", "power", "origin", "thirsty", "power (code)"}
+    assert record["feature_norms"].keys() == own
     assert record["report"]["rows_held_out"] == 18
 
 

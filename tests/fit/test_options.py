@@ -21,6 +21,8 @@ BESIDE = {
     "variance_power": {"loss": "tweedie"},
     "sep": {"decimal": ","},
     "decimal": {"sep": ";"},
+    "missing": {"increasing": ["size"]},
+    "order": {"increasing": ["grade"]},
 }
 ALL = pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
 
@@ -105,6 +107,11 @@ USELESS = {
     "delta": ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
     "variance_power": ({"variance_power": 1.2}, "loss is left out beside a variance_power of 1.2"),
     "tails": ({"tails": "refuse", "shape": "convex"}, "tails is 'refuse' beside shape convex"),
+    "missing": ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
+    "order": (
+        {"order": {"grade": ["x", "y"]}, "decreasing": ["b"]},
+        "increasing is .* beside levels in an order",
+    ),
     "class_weight": (
         {"class_weight": "balanced", "loss": "squared"},
         "loss is 'squared' beside weights of classes",

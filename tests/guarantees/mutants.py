@@ -23,10 +23,8 @@ ROOT = Path(__file__).parents[2]
 FORKS = multiprocessing.get_context("forkserver")
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
 WITNESSES = "witnesses.py"
-SIGNS, CERTIFICATE, BOX, INTERVAL, TEXT = (
-    *("signs.py", "certificate.py", "box.py"),
-    *("interval.py", "text.py"),
-)
+SIGNS, CERTIFICATE, COLUMN = "signs.py", "certificate.py", "column.py"
+BOX, INTERVAL, TEXT = "box.py", "interval.py", "text.py"
 PROOFS = ("test_checker.py",)
 BOXES = ("test_rounding.py", "test_box.py")
 BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
@@ -158,9 +156,30 @@ FAULTS = [
         BOUNDS,
     ),
     (SIGNS, "slack += m.lipschitz * largest", "slack += 0.0", BOUNDS),
-    (CERTIFICATE, 'model.static.link == "softmax" and up != down', "False", PROOFS),
-    (CERTIFICATE, "sign if w > 0 else -sign", "sign", BOUNDS),
-    (CERTIFICATE, "and (affine or all(ordered", "or (affine or all(ordered", BOUNDS),
+    (COLUMN, 'model.static.link == "softmax" and up != down', "False", PROOFS),
+    (COLUMN, "sign if w > 0 else -sign", "sign", BOUNDS),
+    (COLUMN, "and (affine or all(ordered", "or (affine or all(ordered", BOUNDS),
+    (COLUMN, "len(through) == 1 and scalar", "scalar", BOUNDS),
+    (COLUMN, "what) or additive)", "what) or True)", BOUNDS),
+    (COLUMN, "over and below, start", "over or below, start", BOUNDS),
+    (COLUMN, "way = 1 if up else -1", "way = 1", BOUNDS),
+    (COLUMN, "S[[0, -1]].any()", "S[0].any() and False", BOUNDS),
+    (COLUMN, "and not projections_of(encoding, j)\n", "\n", BOUNDS),
+    (COLUMN, "if column.missing and (up or down)", "if column.missing", BOUNDS),
+    (COLUMN, "pairwise(levels[::sign])", "pairwise(levels)", BOUNDS),
+    (COLUMN, "pairwise(levels[::sign])", "[]", BOUNDS),
+    (COLUMN, "able = column.ordered and", "able =", BOUNDS),
+    (
+        COLUMN,
+        "all(m.shape.monotone for m in members):\n        return False\n    levels",
+        "True:\n        return False\n    levels",
+        BOUNDS,
+    ),
+    (SIGNS, "if (low < -window).any():\n            return False\n        near", "near", BOUNDS),
+    (SIGNS, "near = np.flatnonzero(low <= window)", "near = np.flatnonzero(low < -1e9)", BOUNDS),
+    (SIGNS, "factors = checker.turn(other, one)", "factors = one", BOUNDS),
+    (SIGNS, "part.values(None if cell is None else", "part.values(", BOUNDS),
+    (SIGNS, "full == full[..., :1, :1] * np.eye", "full == full * np.eye", BOUNDS),
     (CERTIFICATE, "return shapes and all(each)", "return shapes", BOUNDS),
     (CERTIFICATE, "math.hypot(*bounds.tolist())", "max([0.0, *bounds.tolist()])", BOUNDS),
     (CERTIFICATE, "np.abs(encoding.mixing) @ radii", "encoding.mixing @ radii", BOUNDS),

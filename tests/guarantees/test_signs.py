@@ -100,3 +100,124 @@ def test_printed_bounds_are_rounded_outward():
     assert "0.333333 per" not in text
     assert "[-0.666667, 0.666667]" in text
     assert (above(1 / 3), below(1 / 3), above(-1 / 3, 2)) == ("0.333334", "0.333333", "-0.33")
+
+
+def test_multiples_of_the_identity_are_additive_and_nothing_else_is():
+    values = [(0, 0, 1, 2.0), (0, 0, 2, 3.0)]
+    bent = PiecewiseLinear((0.0, 1.0, 2.0))
+    model = small(bent, values, dim=3, index=1)
+    column = model.certify().columns[0]
+    assert (column.additive, column.convex, column.concave) == (True, False, False)
+    rising = small(bent, [(0, 0, row, float(row)) for row in range(1, 5)], dim=3, index=1)
+    column = rising.certify().columns[0]
+    assert (column.additive, column.convex) == (True, True)
+    assert "convex, additive" in str(rising.certify())
+    assert not any(claim["kind"] == "convex" for claim in rising.prove().claims)
+    for place, off in ((1, 1e-300), (2, 2.0 + 2**-51)):  # off the diagonal, on it
+        moved = [own.copy() for own in rising.params]
+        moved[0][0, 2, place] = off
+        column = rising.with_params(moved).certify().columns[0]
+        assert (column.additive, column.convex) == (False, False)
+    through = Projection(("t",), (1.0,), bent)
+    mixed = small(Encoding((Linear(),), ("t",), projections=(through,)), [], dim=2)
+    assert not mixed.certify().columns[0].additive
+
+
+def placed(column, *rows, members=1):
+    model = small(column, [(0, 0, 1 + n, value) for n, value in enumerate(rows)], dim=3)
+    return model.certify().columns[0]
+
+
+TINY = 2.0**-51
+
+
+@pytest.mark.parametrize(
+    ("slope", "gone", "expected"),
+    [
+        (1.0, -0.5, ("lowest",)),
+        (1.0, -1e-300, ("lowest",)),
+        (1.0, 0.0, ("lowest", "between")),
+        (1.0, TINY, ("between",)),
+        (1.0, 2.0, ("highest", "between")),
+        (1.0, 2.0 + TINY, ("highest",)),
+        (1.0, 2.0 - TINY, ("between",)),
+        # a falling column is lowest at its last knot, where the matrix is -2
+        (-1.0, -2.0 - TINY, ("lowest",)),
+        (-1.0, -2.0, ("lowest", "between")),
+        (-1.0, 0.0, ("highest", "between")),
+        (-1.0, 1e-300, ("highest",)),
+    ],
+)
+def test_a_missing_cell_stands_where_exact_numbers_say(slope, gone, expected):
+    bent = PiecewiseLinear((0.0, 1.0, 2.0), "clamped", missing=True)
+    found = placed(bent, slope, slope, gone).missing
+    names = ("lowest", "highest", "between")
+    assert tuple(name for name in names if getattr(found, name)) == expected
+    assert found.start == (0.0 if slope > 0 else 2.0)
+    assert found.low <= gone + (slope < 0) * 2.0 <= found.high
+    assert found.high - found.low < 1e-12
+
+
+def test_a_missing_cell_has_no_place_without_bounded_ends_or_an_order():
+    knots = (0.0, 1.0, 2.0)
+    rising = placed(PiecewiseLinear(knots, "linear", missing=True), 1.0, 1.0, 1.0, 1.0, -0.5)
+    assert not rising.missing.lowest
+    assert rising.missing.low == pytest.approx(-0.5)
+    bent = PiecewiseLinear(knots, "clamped", missing=True)
+    assert placed(bent, 1.0, -1.0, -0.5).missing is None
+    still = placed(bent, 0.0, 0.0, 0.25)
+    assert still.increasing
+    assert still.missing.high == pytest.approx(0.25)
+    e = Encoding((bent,), ("t",))
+    spec = EigSpec(e.terms, 2)
+    M = np.array([np.zeros((2, 2)), np.eye(2), np.eye(2), np.diag([-1.0, 3.0])])[None]
+    model = SpectralModel(e, [(spec, pack(spec, M))])
+    free = model.certify().columns[0].missing
+    assert free.lowest is free.highest is free.between is False
+    assert (free.low, free.high) == pytest.approx((-1.0, 3.0))
+    assert "; missing: -1.00001 to 3.00001 from 0" in str(model.certify())
+    two = SpectralModel(e, [(spec, pack(spec, M)), (spec, -pack(spec, M))])
+    assert two.certify().columns[0].missing is None
+    through = Projection(("t",), (1.0,), PiecewiseLinear(knots, "clamped", missing=True))
+    mixed = Encoding((bent,), ("t",), projections=(through,))
+    values = [(0, 0, row, value) for row, value in ((1, 1.0), (2, 1.0), (3, -0.5), (6, 9.0))]
+    column = small(mixed, values, dim=2).certify().columns[0]
+    assert column.increasing
+    assert not column.missing.lowest
+    assert column.missing.low == pytest.approx(8.5)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ((0.0, 1.0, 1.0), (True, False)),
+        ((0.0, 1.0, 1.0 - TINY), (False, False)),
+        ((1.0, 1.0 - TINY, -3.0), (False, True)),
+        ((1.0, 1.0, 1.0), (True, True)),
+    ],
+)
+def test_ordered_levels_rise_or_fall_as_exact_numbers_say(levels, expected):
+    values = [(0, 0, 1 + n, value) for n, value in enumerate(levels)]
+    column = Categories(("a", "b", "c"), ordered=True)
+    model = small(column, values, dim=2)
+    found = model.certify().columns[0]
+    assert (found.increasing, found.decreasing) == expected
+    plain = small(Categories(("a", "b", "c")), values, dim=2).certify().columns[0]
+    assert plain.increasing is plain.decreasing is False
+    signed = small(column, values, weights=(-1.0, 2.0), functional="weighted").certify().columns[0]
+    assert signed.increasing is signed.decreasing is False
+
+
+def test_a_missing_cell_stands_beside_ordered_levels():
+    column = Categories(("a", "b"), missing=True, ordered=True)
+    model = small(column, [(0, 0, 1, -1.0), (0, 0, 2, 1.0), (0, 0, 3, 2.0)], dim=2)
+    found = model.certify().columns[0].missing
+    assert (found.lowest, found.highest, found.between) == (False, True, False)
+    assert found.start == "a"
+    assert (found.low, found.high) == pytest.approx((3.0, 3.0))
+    text = str(model.certify())
+    assert "from level to level among known values, additive; missing: never below them" in text
+    plain = small(Categories(("a", "b"), missing=True), [(0, 0, 1, -1.0)], dim=2)
+    assert plain.certify().columns[0].missing is None
+    falling = model.with_params([-own for own in model.params])
+    assert falling.certify().columns[0].missing.start == "b"

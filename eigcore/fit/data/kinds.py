@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from eigcore.encoding import Categories, Column, Linear, is_constant
 from eigcore.encoding.cells import EXACT, missing
 from eigcore.encoding.levels import as_text
-from eigcore.errors import InvalidInput, InvalidTable
+from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
+from eigcore.fit.data.names import check_keys
 from eigcore.fit.data.scale import check_numbers
 
 MANY_LEVELS = 100
@@ -20,8 +22,13 @@ TOO_LONG = 10**100
 TO_LEAVE_OUT = "to leave it out"
 
 
-def describe(name: str, cells: np.ndarray, categories: bool) -> Column:
-    """Return categories for text or declared categories, a linear column for numbers."""
+def describe(
+    name: str, cells: np.ndarray, categories: bool, order: Sequence[Any] | None = None
+) -> Column:
+    """Return categories for text or declared categories, a linear column for numbers.
+
+    order : all levels in their order, where it matters
+    """
     absent = missing(cells)
     known, some = cells[~absent], bool(absent.any())
     if cells.dtype.kind not in "fiubO":
@@ -30,7 +37,9 @@ def describe(name: str, cells: np.ndarray, categories: bool) -> Column:
         if not len(known):
             return Linear(missing=True)
         advice = ("drop_columns", [name], TO_LEAVE_OUT)
-        return Categories(levels_of(f"Column {name!r}", known, advice), missing=some)
+        levels = levels_of(f"Column {name!r}", known, advice)
+        levels = levels if order is None else in_order(name, levels, order)
+        return Categories(levels, missing=some, ordered=order is not None)
     try:
         known.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as exc:
@@ -83,6 +92,47 @@ def levels_of(who: str, known: np.ndarray, advice: tuple[Any, ...]) -> tuple[Any
         found = f"{alike[0]!r} beside the text {as_text(alike[0])!r}"
         raise unlike(who, found, "all cells to text for example", advice)
     return tuple(sorted(levels, key=by_kind))
+
+
+def in_order(name: str, levels: Sequence[Any], order: Sequence[Any]) -> tuple[Any, ...]:
+    """Return all levels of an order, those that occur in the type of their cells.
+
+    Raises
+    ------
+    InvalidOption
+        A level that the order does not have.
+    """
+    written = {as_text(level): level for level in levels}
+    places = dict.fromkeys(map(as_text, order))
+    for text, level in written.items():
+        if text not in places:
+            example = {name: [*order, level]}
+            problem = f"has no place for the level {level!r} of column {name!r}"
+            raise InvalidOption("order", {name: list(order)}, "all its levels", example, problem)
+    given = {as_text(level): level for level in order}
+    return tuple(written.get(text, given[text]) for text in places)
+
+
+def special_codes(
+    cells: Mapping[str, np.ndarray], given: Mapping[str, Sequence[Any]] | None
+) -> dict[str, Categories]:
+    """Return a column for the special codes of each numeric column that has any.
+
+    Raises
+    ------
+    InvalidOption
+        A column that does not exist or holds no numbers.
+    """
+    numeric = [name for name, own in cells.items() if not is_text(own[~missing(own)])]
+    check_keys("codes", given, numeric)
+    for name in given or ():
+        if f"{name} (code)" in cells:
+            problem = f"names {name!r}, and the table has a column {name + ' (code)'!r} already"
+            raise InvalidOption("codes", given, "another name of one of the two", None, problem)
+    return {
+        f"{name} (code)": Categories(tuple(codes), missing=True, of=name)
+        for name, codes in (given or {}).items()
+    }
 
 
 def by_kind(level: Any) -> tuple[bool, Any]:
@@ -185,6 +235,9 @@ def _is_number(text: Any) -> bool:
 def column_notes(name: str, cells: np.ndarray, column: Column) -> list[str]:
     """Note that a column became categories, or that it has missing cells."""
     notes = []
+    if isinstance(column, Categories) and column.of:
+        codes = ", ".join(map(as_text, column.levels))
+        return [f"Column {column.of!r}: the code(s) {codes} are missing cells, one matrix each."]
     if isinstance(column, Categories):
         kind = "is text" if isinstance(column.levels[0], str) else "holds codes"
         notes.append(f"Column {name!r} {kind}: {len(column.levels)} categories, one matrix each.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from eigcore.errors import InvalidOption
 
@@ -32,6 +33,18 @@ def check_names(
                 [near or known[0]] if known else None,
                 f"names {name!r}, which is {problem}",
             )
+
+
+def check_keys(option: str, given: Any, numeric: Sequence[str]) -> None:
+    """Raise InvalidOption if an option is a mapping with a key that is no numeric column."""
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        if name not in numeric:
+            near = nearest(name, numeric)
+            hint = f" (did you mean {near!r}?)" if near else ""
+            example = {near or numeric[0]: value} if numeric else None
+            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
+            expected = f"some of {listed(numeric)}" if numeric else "none, for no column is numeric"
+            raise InvalidOption(option, given, expected, example, problem)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

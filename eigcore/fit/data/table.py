@@ -7,16 +7,25 @@ the column, the number of rows, and the option to type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import Column
-from eigcore.encoding.cells import Cells, cells_of, declared_categories, missing, read_columns
+from eigcore.encoding import Categories, Column
+from eigcore.encoding.cells import (
+    Cells,
+    apart,
+    cells_of,
+    declared_categories,
+    declared_orders,
+    missing,
+    read_columns,
+)
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
-from eigcore.fit.data.kinds import check_column, describe
+from eigcore.fit.data.kinds import check_column, describe, special_codes
 from eigcore.fit.data.names import check_names, listed, nearest
 from eigcore.fit.data.together import Together
 from eigcore.fit.options import FitOptions
@@ -33,6 +42,8 @@ class Table:
     together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
+    orders : levels in their order, for the categories among the monotone columns
+    codes : special codes of numeric columns, by the name of the column that holds them
     """
 
     cells: Cells
@@ -42,6 +53,8 @@ class Table:
     together: Together
     categories: frozenset[str]
     notes: tuple[str, ...]
+    orders: Mapping[str, tuple[Any, ...]]
+    codes: Mapping[str, Categories]
 
     @classmethod
     def of(cls, table: Any, target: Any, beside: Beside, options: FitOptions) -> Table:
@@ -62,6 +75,8 @@ class Table:
         declared = [
             key for key, is_one in zip(cells, declared_categories(table), strict=False) if is_one
         ]
+        given = options.order or {}
+        orders = declared_orders(table) | given
         cells, values, name = _split(cells, target)
         used = {name: "the target"} if isinstance(target, str) else {}
         cells, beside = beside.taken(cells, used)
@@ -70,6 +85,9 @@ class Table:
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
+        codes = special_codes(cells, options.codes)
+        for each, column in codes.items():
+            cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
         keep, left_out = _with_target(values, name, options.drop_rows_without_target)
         read = beside.read(len(values))
         if read.weights is not None:
@@ -80,8 +98,10 @@ class Table:
             name,
             read.part(keep),
             Together.of(beside, values, keep),
-            frozenset((*options.categories, *declared)),
+            frozenset((*options.categories, *declared, *given)),
             (*notes, *left_out),
+            {n: orders[n] for n in (*options.increasing, *options.decreasing) if n in orders},
+            codes,
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
@@ -94,7 +114,10 @@ class Table:
         """
         found = []
         for name, cells in self.cells.items():
-            column = describe(name, cells, name in self.categories)
+            if name in self.codes:
+                found.append(self.codes[name])
+                continue
+            column = describe(name, cells, name in self.categories, self.orders.get(name))
             check_column(name, cells, column, keep_constant, name in self.categories)
             found.append(column)
         return found
@@ -132,7 +155,7 @@ def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -
             list(options.drop_columns[1:]) or None,
             "names all columns beside the target",
         )
-    for option in ("categories", "increasing", "decreasing"):
+    for option in ("categories", "increasing", "decreasing", "additive"):
         check_names(option, getattr(options, option), cells, elsewhere)
 
 

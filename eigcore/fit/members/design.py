@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from eigcore.core.spec import EigSpec
-from eigcore.encoding import Column, Encoding, Linear, PiecewiseLinear
+from eigcore.dispatch.registry import get_backend
+from eigcore.encoding import Categories, Column, Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.rows import Rows
-from eigcore.fit.constraints import SIGNS
+from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
 from eigcore.fit.members.parametrisation import Parametrisation
-from eigcore.fit.members.shapes import ColumnMap, column_map, free_map
+from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.objective import Objective
 from eigcore.fit.solvers.whitening import POWER
@@ -24,14 +25,33 @@ LEAST_DEVIATION = 0.05
 """Least standard deviation of a term: it shrinks rare levels more."""
 
 
-def _map(column: Column, sign: int, shape: int) -> ColumnMap:
-    extra = int(column.missing)
+def _map(column: Column, name: str, constraints: Constraints) -> ColumnMap:
+    """Return the map of a column or projection with all its constraints."""
+    told = constraints.sign(name), constraints.bend(name)
+    extra, place = int(column.missing), dict(constraints.missing).get(name)
     if isinstance(column, Linear):
-        return column_map([column.scale], False, extra, sign, shape)
-    if isinstance(column, PiecewiseLinear):
+        found = column_map([column.scale], False, extra, *told)
+    elif isinstance(column, PiecewiseLinear):
         tails = column.tails == "linear"
-        return column_map(np.diff(column.knots), tails, extra, sign, shape)
-    return free_map(column.terms)
+        found = column_map(np.diff(column.knots), tails, extra, *told)
+    elif isinstance(column, Categories) and told[0]:
+        found = level_map(len(column.levels), extra, told[0])
+    else:
+        found = free_map(column.terms)
+    if extra and place is not None:
+        first, last = _terms(column, column.range or (0.0, 0.0))
+        ends = (first, last) if told[0] > 0 else (last, first)
+        inner = place if isinstance(place, str) else _terms(column, (place,))[0]
+        found = with_missing(found, ends, inner)
+    return replace(found, additive=name in constraints.additive)
+
+
+def _terms(column: Column, cells: tuple[float, ...]) -> np.ndarray:
+    """Return the terms (cells, terms − 1) of known values of a column, without the missing one."""
+    if column.range is None:  # constant: as in a row with the center
+        return np.zeros((len(cells), column.terms - 1))
+    table = np.array(cells)[:, None]
+    return Encoding((column,), ("t",))(table, get_backend("numpy"))[:, :-1]
 
 
 class Design:
@@ -74,9 +94,8 @@ class Design:
 
     def _maps(self, encoding: Encoding) -> list[ColumnMap]:
         constraints = self.problem.constraints
-        bend = SIGNS[constraints.shape]
         pairs = zip(encoding.labels, encoding.parts, strict=True)
-        return [_map(column, constraints.sign(name), bend) for name, column in pairs]
+        return [_map(column, name, constraints) for name, column in pairs]
 
     @property
     def neighbours(self) -> np.ndarray:
@@ -92,11 +111,11 @@ class Design:
         return self.problem.constraints.spec(self.coarse.terms, dim)
 
     def parametrisation(
-        self, dim: int, power: float = POWER, factored: bool = True
+        self, dim: int, power: float = POWER, plain: bool = False
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
         scales = self.deviation, self.signal, self.moments
-        return Parametrisation(self.spec(dim), self.maps, *scales, power, factored)
+        return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
 
     def rows(self, problem: Problem) -> Rows:
         """Encode the rows of a problem for its backend, in the type of this design."""
@@ -164,6 +183,8 @@ class Design:
         diagonal = (spec.rows == spec.cols).astype(np.float64)
         for where, limits in zip(shared.slices, maps, strict=True):
             terms[where] += limits.margin(terms[where], spec.dim)[:, None] * diagonal
+            if limits.additive:  # the sums of one diagonal entry may be rounded unlike another's
+                terms[where] = terms[where][:, :1] * diagonal
         return np.concatenate([params[:1], terms])
 
     def vector(self, coordinates: Parametrisation, params: np.ndarray) -> np.ndarray:

@@ -46,8 +46,8 @@ def _descended(
     problem = design.problem
     plain = coordinates.with_spec(EigSpec(design.coarse.terms, 1))
     weights = problem.target.targets.weights
-    roots = np.full((int(plain.psd.sum()), 1, 1), _LEAST_ROOT)
-    free = np.zeros((len(plain.psd) - len(roots), 1))
+    roots = np.full((len(plain.psd), 1, 1), _LEAST_ROOT)
+    free = np.zeros((len(plain.psd), 1))
     found = []
     for target in problem.target.working.reshape(len(problem), -1).T:
         objective = Objective(

@@ -77,12 +77,15 @@ def _assemble(
     """Vector with A_0 = p_0 I + constant, blocks p_m I + blocks_m, factors √p_m (I + noise)."""
     spec, psd = coordinates.spec, coordinates.psd
     eye = np.eye(spec.dim)
-    free = pack(spec, p[1:][~psd, None, None] * eye + blocks[~psd])
-    noise, least = (_TURN, _LEAST_ROOT) if spec.dim > 1 else (0.0, 0.0)
+    noise = np.where(coordinates.additive[psd], 0.0, _TURN) * (spec.dim > 1)
+    least = _LEAST_ROOT * (spec.dim > 1)
     root = np.sqrt(np.maximum(p[1:][psd], least**2))[:, None, None]
+    noise = noise[:, None, None]
     turned = eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim))
-    factors = root * turned / np.sqrt(1.0 + noise**2 * spec.dim)  # E B Bᵀ = p I
-    return coordinates.vector(pack(spec, p[0] * eye + constant), free, factors)
+    factors = np.zeros_like(blocks)
+    factors[psd] = root * turned / np.sqrt(1.0 + noise**2 * spec.dim)  # E B Bᵀ = p I
+    packed = pack(spec, p[1:, None, None] * eye + blocks)
+    return coordinates.vector(pack(spec, p[0] * eye + constant), packed, factors)
 
 
 def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:

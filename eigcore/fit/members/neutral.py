@@ -15,8 +15,8 @@ import numpy as np
 
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
+from eigcore.fit.combinations import tails_of
 from eigcore.fit.options import FitOptions
-from eigcore.fit.problem import tails_of
 from eigcore.model import SpectralModel
 
 
@@ -130,5 +130,6 @@ def _averaged(
         own = params[:, 1 + terms.start : 1 + terms.stop]
         rows.append(own)
         if new.terms > old.terms:
-            rows.append(np.einsum("b,obk->ok", mean[terms], own)[:, None])
+            # row by row, so that a sum of multiples of I is one, to the last bit
+            rows.append((mean[terms][:, None] * own).sum(1, keepdims=True))
     return np.concatenate(rows, axis=1)

@@ -11,6 +11,7 @@ increasing, decreasing    S_i = ±P_i                               all PSD
 convex                    S_i = P_0 + Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
 convex and increasing     S_i = Σ_{m ≤ i} P_m                      all PSD
 convex and decreasing     S_i = −Σ_{m ≥ i} P_m                     all PSD
+ordered categories        A_i = P_0 ± Σ_{1 ≤ m ≤ i} P_m            P_0 free, rest PSD
 ========================  =======================================  =================
 
 Concave columns are the negatives. A PSD block is B Bᵀ, so every point the solver visits satisfies
@@ -20,9 +21,11 @@ every constraint. `ColumnMap.margin` guards against rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from eigcore.fit.constraints import INSIDE
 
 _MARGIN = 32.0
 
@@ -60,15 +63,20 @@ class ColumnMap:
     ----------
     to_terms : (terms, blocks), in the units of the pencil's terms
     psd : (blocks,) bool
-    widths : (terms,) length of the piece of each term, so that slope = A / width; 0 where a term
-        (a category, a missing cell) is not a piece
+    widths : (terms,) length of the piece of each term, so that slope = A / width, and 1 for an
+        ordered category; 0 where a term (another category, a missing cell) is neither
     lift : (terms,) what each term gains when every PSD part gains the identity
+    additive : whether every block is a multiple of the identity, so that φ(A + p·I) = φ(A) + p·Σw
+        makes the column a summand of its own
+    place : −1 if the last block lowers the matrix of a missing cell, +1 if it raises it, else 0
     """
 
     to_terms: np.ndarray
     psd: np.ndarray
     widths: np.ndarray
     lift: np.ndarray
+    additive: bool = False
+    place: int = 0
 
     def signs(self) -> np.ndarray:
         """−1, 0 or +1 per term: the sign of its matrix that holds by construction."""
@@ -82,13 +90,16 @@ class ColumnMap:
 
         Each PSD part (a slope, or an increment of slopes) is raised by 32·d·ε times the largest
         slope of the column: more than rounding can take away when A_b is stored, divided by the
-        width and subtracted from its neighbour, and far less than any digit shown.
+        width and subtracted from its neighbour, and far less than any digit shown. The part between
+        a missing cell and a known value is raised by as much of its own matrix, too.
         """
         if not self.psd.any():
             return np.zeros(len(terms))
         piece = self.widths > 0
         largest = float((np.linalg.norm(terms[piece], axis=1) / self.widths[piece]).max())
-        return _MARGIN * dim * np.finfo(np.float64).eps * largest * self.lift
+        shifts = largest * self.lift
+        shifts[-1] += self.place * np.linalg.norm(terms[-1])
+        return _MARGIN * dim * np.finfo(np.float64).eps * shifts
 
 
 def column_map(
@@ -121,6 +132,58 @@ def column_map(
         widths=np.concatenate([widths, nothing]),
         lift=np.concatenate([widths * apart[:, sure].sum(1), nothing]),
     )
+
+
+def with_missing(
+    limits: ColumnMap, ends: tuple[np.ndarray, np.ndarray], place: str | np.ndarray
+) -> ColumnMap:
+    """Put the matrix of a missing cell, the last term, beside those of known values.
+
+    =========  =====================  ==================
+    place      A_missing              last block
+    =========  =====================  ==================
+    "lowest"   A(first end) − P       P, PSD
+    "highest"  A(last end) + P        P, PSD
+    terms      Σ terms_b A_b          none
+    =========  =====================  ==================
+
+    Parameters
+    ----------
+    limits : map of a monotone column with bounded ends and one term for missing cells
+    ends : (terms − 1,) each, the terms where predictions are lowest, and where they are highest
+    place : a word, or the terms (terms − 1,) of the value that a missing cell stands for
+    """
+    lowest, highest = ends
+    if isinstance(place, str):
+        beside, side = {"lowest": (lowest, -1), "highest": (highest, 1)}[place]
+    else:
+        beside, side = place, 0
+    to_terms, psd = limits.to_terms.copy(), limits.psd.copy()
+    to_terms[-1, :-1] = beside @ to_terms[:-1, :-1]
+    to_terms[-1, -1], psd[-1] = side, True
+    lift = limits.lift * (1.0 if side else 1.0 / INSIDE)
+    reach = np.abs(ends).max(0) @ limits.widths[:-1]
+    lift[-1] = beside @ lift[:-1] + side * reach
+    blocks = len(psd) - (side == 0)
+    return replace(limits, to_terms=to_terms[:, :blocks], psd=psd[:blocks], lift=lift, place=side)
+
+
+def level_map(levels: int, extra: int, sign: int) -> ColumnMap:
+    """Build the map of ordered categories: A_i = P_0 ± Σ_{1 ≤ m ≤ i} P_m for level i.
+
+    Parameters
+    ----------
+    levels : number of levels
+    extra : number of further free terms (missing cells)
+    sign : −1 decreasing, +1 increasing
+    """
+    steps, psd = slope_map(levels, 0, sign)
+    terms = levels + extra
+    to_terms, lift = np.eye(terms), np.zeros(terms)
+    to_terms[:levels, :levels] = steps
+    lift[:levels] = steps[:, 1:].sum(1)
+    known = np.arange(terms) < levels
+    return ColumnMap(to_terms, np.append(psd, np.zeros(extra, bool)), known.astype(float), lift)
 
 
 def free_map(terms: int) -> ColumnMap:

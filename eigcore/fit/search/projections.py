@@ -47,7 +47,7 @@ _PART = 0.5
 
 
 def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
-    """Find sums of two numeric columns, neither of them monotone.
+    """Find sums of two numeric columns, neither of them with a constraint of its own.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _columns(problem: Problem) -> dict[str, _Column]:
     for place, (name, column) in enumerate(
         zip(problem.encoding.names, problem.encoding.columns, strict=True)
     ):
-        if not column.numeric or name in problem.constraints.monotone:
+        if not column.numeric or name in problem.constraints.alone:
             continue
         cells = np.ascontiguousarray(problem.numbers[:, place])
         seen = cells[~np.isnan(cells)]

@@ -55,8 +55,8 @@ def _dropped(design: Design, settings: Settings) -> tuple[str, ...]:
     start = begin(initialisation.gapped, tied, first_guess(design, tied, settings.penalty), rng)
     pencils = [tied.blocks(part) for part in start.reshape(problem.loss.outputs, -1)]
     start = np.stack([np.concatenate([constant[None], each]) for constant, each in pencils])
-    # the same matrices, but the vector holds the PSD blocks themselves, not their factors
-    loose = design.parametrisation(settings.dim, power=0.0, factored=False)
+    # the same matrices, but the vector holds the blocks themselves, not factors or multiples of I
+    loose = design.parametrisation(settings.dim, power=0.0, plain=True)
     objective = design.objective(loose, settings.penalty, on=problem.part(rows))
     sizes = [len(each.psd) for each in design.maps]
     owners = np.repeat(np.arange(len(sizes)), sizes)[design.signal > 0.0]
@@ -89,9 +89,8 @@ def _prox(
     def prox(vector: np.ndarray, step: float) -> np.ndarray:
         parts = vector.reshape(shape).copy()
         full = matrices(tied.spec, parts[:, 1:].reshape(-1, shape[-1]))
-        full = spectral_prox(
-            full, step * strengths, np.tile(owners, outputs), np.tile(tied.psd, outputs)
-        )
+        kinds = (np.tile(each, outputs) for each in (owners, tied.psd, tied.additive))
+        full = spectral_prox(full, step * strengths, *kinds)
         parts[:, 1:] = pack(tied.spec, full).reshape(parts[:, 1:].shape)
         return parts.ravel()
 

@@ -28,14 +28,18 @@ def l1_ball(values: np.ndarray, radius: float) -> np.ndarray:
 
 
 def spectral_prox(
-    blocks: np.ndarray, strength: np.ndarray, groups: np.ndarray, psd: np.ndarray
+    blocks: np.ndarray,
+    strength: np.ndarray,
+    groups: np.ndarray,
+    psd: np.ndarray,
+    additive: np.ndarray | None = None,
 ) -> np.ndarray:
     """argmin_X ½ Σ_b ‖X_b − M_b‖_F² + Σ_j strength_j · max_{b in j} ‖X_b‖₂, X_b ⪰ 0 where psd.
 
     max_b ‖X_b‖₂ is the largest |eigenvalue| of the blocks of a group together. A function of
     eigenvalues acts on them alone, and prox_{t‖·‖_∞}(λ) = λ − Π(λ), Π the projection onto the ℓ₁
     ball of radius t; for PSD blocks, negative λ are set to 0 first. The blocks of a group are
-    exactly zero if the remaining Σ|λ| ≤ strength.
+    exactly zero if the remaining Σ|λ| ≤ strength. The nearest multiple of I has the mean of λ.
 
     Parameters
     ----------
@@ -43,8 +47,11 @@ def spectral_prox(
     strength : (groups,) non-negative
     groups : (blocks,) the group of each block, 0, 1, …
     psd : (blocks,) bool
+    additive : (blocks,) bool, where X_b is a multiple of I, for whole groups; None: nowhere
     """
     values, vectors = np.linalg.eigh(blocks)
+    if additive is not None:
+        values[additive] = values[additive].mean(1, keepdims=True)
     values[psd] = np.maximum(values[psd], 0.0)
     for group, limit in enumerate(strength):
         own = values[groups == group]

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding.cells import Cells, column_names, declared_categories, missing, read_columns
+from eigcore.encoding.cells import (
+    Cells,
+    column_names,
+    declared_categories,
+    declared_orders,
+    missing,
+    read_columns,
+)
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import ENDINGS, check_used, file_parts
 from eigcore.errors import InvalidInput, InvalidOption
@@ -34,6 +41,7 @@ class Source:
     target : name of the column to predict
     drop : leave out rows without a target, instead of raising
     declared : columns that a batch read so far declares to be categories
+    orders : levels of those that it declares to be ordered
     """
 
     parts: tuple[Callable[[], Iterator[Any]], ...]
@@ -41,6 +49,7 @@ class Source:
     target: str
     drop: bool
     declared: set[str] = field(default_factory=set)
+    orders: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -99,6 +108,7 @@ class Source:
             cells = read_columns(batch)
             kinds = zip(cells, declared_categories(batch), strict=True)
             self.declared.update(name for name, is_one in kinds if is_one)
+            self.orders.update(declared_orders(batch))
             if self.target not in cells:
                 near = nearest(self.target, cells)
                 hint = f" (did you mean {near!r}?)" if near else ""
@@ -136,7 +146,8 @@ class Source:
 
 def reading_of(options: FitOptions) -> Reading:
     """Return how the options say that files are read."""
-    return Reading(options.sep, options.decimal, options.encoding, codes=tuple(options.categories))
+    codes = (*options.categories, *(options.order or ()))
+    return Reading(options.sep, options.decimal, options.encoding, codes=codes)
 
 
 def is_source(table: Any) -> bool:

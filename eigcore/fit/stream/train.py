@@ -121,7 +121,13 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
     declared = data.declared - {data.target, *options.drop_columns, *options.categories}
-    options = replace(options, categories=[*options.categories, *sorted(declared)])
+    monotone = {*options.increasing, *options.decreasing} & declared
+    orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
+    options = replace(
+        options,
+        categories=[*options.categories, *sorted(declared)],
+        order=orders | (options.order or {}) or None,
+    )
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, beside, _first_options(found, options), context)
     return Sampled.of(found, first, options.drop_rows_without_target, beside)

@@ -15,6 +15,13 @@ CONSTRAINTS = [
     {"shape": "convex"},
     {"increasing": ["a"], "decreasing": ["b"], "shape": "convex"},
     {"increasing": ["a"], "decreasing": ["b"], "shape": "concave"},
+    {"increasing": ["a"], "additive": ["a", "b", "kind"]},
+    {"increasing": ["a"], "shape": {"a": "convex", "b": "concave", "c": "convex"}},
+    {"increasing": ["c"], "missing": "lowest"},
+    {"decreasing": ["c"], "missing": "lowest", "additive": ["c"]},
+    {"decreasing": ["c"], "missing": {"c": "highest"}},
+    {"increasing": ["c"], "missing": "between"},
+    {"decreasing": ["kind"], "order": {"kind": ["ash", "never", "oak", "elm"]}},
 ]
 
 
@@ -52,25 +59,46 @@ def test_constraints_hold_exactly_for_any_vector(constraints):
     coordinates = design.parametrisation(4)
     for scale in (1e-8, 1.0, 1e8):
         point = scale * np.random.default_rng(4).normal(size=coordinates.size)
-        check_slopes(design.problem, *design.member(coordinates, point))
+        member = design.member(coordinates, point)
+        check_slopes(design.problem, *member)
+        check_places(design.problem, member)
+
+
+def check_places(problem, member):
+    model = eigcore.SpectralModel(problem.encoding, [member])
+    proven = {column.name: column for column in model.certify().columns}
+    assert all(proven[name].increasing for name in problem.constraints.increasing)
+    assert all(proven[name].decreasing for name in problem.constraints.decreasing)
+    for name, place in problem.constraints.missing:
+        found = proven[name].missing
+        told = {"lowest": found.lowest, "highest": found.highest, "between": found.between}
+        assert [word for word, holds in told.items() if holds] == [
+            place if isinstance(place, str) else "between"
+        ]
 
 
 def check_slopes(problem, spec, params):
     full, constraints = matrices(spec, params[0, 1:]), problem.constraints
     pairs = zip(problem.encoding.names, problem.encoding.columns, strict=True)
     for j, (name, column) in enumerate(pairs):
+        if name in constraints.additive:
+            own = full[problem.encoding.slices[j]]
+            assert (own == own[:, :1, :1] * np.eye(spec.dim)).all(), name
+            assert own.any()
         if not column.numeric:
             continue
         slopes, sign = problem.encoding.pieces(j, full).slopes, constraints.sign(name)
+        assert slopes.any(), name
         if sign:
             assert np.linalg.eigvalsh(sign * slopes).min() >= 0.0, name
-        if constraints.shape and len(slopes) > 1:
-            bend = 1 if constraints.shape == "convex" else -1
+        bend = constraints.bend(name)
+        if bend and len(slopes) > 1:
             assert np.linalg.eigvalsh(bend * np.diff(slopes, axis=0)).min() >= 0.0, name
 
 
-def test_a_member_goes_back_to_its_vector():
-    design = design_for(increasing=["a"])
+@pytest.mark.parametrize("constraints", [{}, {"additive": ["a", "b"]}], ids=str)
+def test_a_member_goes_back_to_its_vector(constraints):
+    design = design_for(increasing=["a"], **constraints)
     coordinates = design.parametrisation(3)
     point = np.random.default_rng(5).normal(size=coordinates.size)
     _, params = design.member(coordinates, point)

@@ -1,0 +1,76 @@
+"""Kinds of options that say something of single columns, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eigcore.fit.checks import Kind, Number
+
+
+@dataclass(frozen=True)
+class Words(Kind):
+    """A word for all numeric columns, or a mapping of names of columns to words."""
+
+    words: tuple[str, ...]
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return f"one of {', '.join(self.words)}, or a mapping of columns to them"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        values = value.values() if isinstance(value, Mapping) else [value]
+        return all(isinstance(each, str) and each in self.words for each in values)
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        if not isinstance(value, Mapping):
+            return value
+        return {str(name): word for name, word in value.items()} or None
+
+
+@dataclass(frozen=True)
+class Orders(Kind):
+    """A mapping of names of columns to their levels in order."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a mapping of columns to lists of at least two different levels, in their order"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if not isinstance(value, Mapping):
+            return False
+        lists = [isinstance(v, Collection) and not isinstance(v, str) for v in value.values()]
+        return all(lists) and all(len({*map(str, v)}) == len(v) > 1 for v in value.values())
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        return {str(name): tuple(levels) for name, levels in value.items()} or None
+
+
+@dataclass(frozen=True)
+class Codes(Kind):
+    """A mapping of names of columns to numbers."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a mapping of columns to lists of different numbers"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if not isinstance(value, Mapping):
+            return False
+        return all(
+            isinstance(v, Collection)
+            and len(set(v)) == len(v) > 0
+            and all(Number(-math.inf, positive=True).accepts(each) for each in v)
+            for v in value.values()
+        )
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        return {str(name): tuple(map(float, codes)) for name, codes in value.items()} or None
