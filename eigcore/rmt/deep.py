@@ -189,9 +189,7 @@ def _prepared(
             f"activations is {activations!r}; expected one activation for each layer. "
             "Write ['relu', 'relu']."
         )
-    if X is None:
-        raise InvalidInput("X is None; expected observations as rows (n, p). Pass X.")
-    given = [a for a in (X, means, covariances) if a is not None]
+    given = [X, *(a for a in (means, covariances) if a is not None)]
     chosen, arrays = numbers(backend, *given)
     rest = iter(arrays)
     X = next(rest)
