@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eigcore.core.arrays import Array
@@ -18,7 +18,7 @@ _DTYPES = ("float32", "float64")
 def hessian(
     loss: Callable[..., Array],
     parameters: Any,
-    batches: Sequence[Any] | None = None,
+    batches: Iterable[Any] | None = None,
     backend: str | Backend | None = None,
 ) -> Operator:
     """Return the Hessian of a loss with respect to all its parameters, by products with vectors.
@@ -32,7 +32,7 @@ def hessian(
     parameters : array, or nested dicts, lists and tuples of arrays
         All float32 or all float64. In torch for example ``dict(model.named_parameters())`` with a
         loss that calls ``torch.func.functional_call(model, parameters, x)``.
-    batches : sequence, optional
+    batches : iterable, optional
         The Hessian is the mean over the batches, arrays or tuples of arrays of equal shapes.
     backend : str or Backend, optional
 
@@ -66,7 +66,7 @@ def gauss_newton(
     outputs: Callable[..., Array],
     loss: Callable[..., Array],
     parameters: Any,
-    batches: Sequence[Any] | None = None,
+    batches: Iterable[Any] | None = None,
     backend: str | Backend | None = None,
 ) -> Operator:
     """Return the Gauss–Newton matrix JᵀBJ of a loss of outputs, by products with vectors.
@@ -104,7 +104,7 @@ def gauss_newton(
 def fisher(
     losses: Callable[..., Array],
     parameters: Any,
-    batches: Sequence[Any] | None = None,
+    batches: Iterable[Any] | None = None,
     backend: str | Backend | None = None,
 ) -> Operator:
     """Return the empirical Fisher matrix, the mean of ∇ℓᵢ∇ℓᵢᵀ, by products with vectors.
@@ -142,7 +142,7 @@ Multiply = Callable[..., tuple[Array, ...]]
 
 def _made(
     parameters: Any,
-    batches: Sequence[Any] | None,
+    batches: Iterable[Any] | None,
     backend: str | Backend | None,
     make: Callable[[Backend, Built], Multiply],
 ) -> Operator:
