@@ -189,11 +189,11 @@ def _prepared(
             f"activations is {activations!r}; expected one activation for each layer. "
             "Write ['relu', 'relu']."
         )
-    if X is None:
-        raise InvalidInput("X is None; expected observations as rows (n, p). Pass X.")
-    rest = [a for a in (means, covariances) if a is not None]
-    chosen, (X, *rest) = numbers(backend, X, *rest)
-    means, covariances = (None if a is None else rest.pop(0) for a in (means, covariances))
+    given = [X, *(a for a in (means, covariances) if a is not None)]
+    chosen, arrays = numbers(backend, *given)
+    rest = iter(arrays)
+    X = next(rest)
+    means, covariances = (None if a is None else next(rest) for a in (means, covariances))
     shaped("X", X, (None, None))
     finite(chosen, X=X)
     data = _data(chosen, X, _classes(labels, X.shape[0]), means, covariances)
