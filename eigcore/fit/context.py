@@ -63,6 +63,7 @@ class Context:
     budget : seconds; None: no limit
     interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
+    clock : seconds since any time
     """
 
     backend: str
@@ -71,10 +72,12 @@ class Context:
     budget: float | None = None
     interrupted: bool = False
     stopped: bool = False
-    began: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
     last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
 
     def __post_init__(self) -> None:
+        self.began = self.clock()
         if self.callback is not None and not callable(self.callback):
             raise InvalidOption(
                 "callback", self.callback, "a function of a Progress", optional=True
@@ -100,7 +103,7 @@ class Context:
     @property
     def seconds(self) -> float:
         """Seconds since the fit began."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     def left(self, part: float = 1.0) -> float:
         """Seconds left of this part of the time for descents; infinity without a budget."""

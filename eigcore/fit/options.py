@@ -29,6 +29,7 @@ from eigcore.fit.checks import (
     Where,
     Whole,
 )
+from eigcore.fit.effort import EFFORTS
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
 from eigcore.fit.of_columns import Codes, Orders, Words
@@ -107,6 +108,13 @@ class FitOptions(StreamOptions):
         0.004,
         "Weight of the squared norms of the matrices, in units of the loss on a standardised "
         "target; None: chosen.",
+    )
+    preset: str = option(
+        "default",
+        Choice(tuple(EFFORTS)),
+        "quick",
+        "How much work is put into choosing settings and into members: quick, few candidates and "
+        "four members; default; or best, more folds and 24 members.",
     )
     selection: float = option(
         0.0,
