@@ -44,12 +44,14 @@ class Scope(NamedTuple):
     information : see `eigcore.fit.problem.Problem.information`
     fast : whether it is much, and a kernel runs the pass over the rows
     columns : numeric columns
+    order : usual order of the matrices
     single : whether the table has one column, so that a curve is all there is
     """
 
     information: float
     fast: bool
     columns: int
+    order: int = DEFAULT.dim
     single: bool = False
 
     @property
@@ -108,7 +110,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
             for factor in penalties
             for knots in (counts if options.knots is None else (best.knots,))
-            for dim in _dims(knots, best.dim, scope, options)
+            for dim in _dims(knots, scope, options)
         ]
         return sorted(found, key=lambda each: each.dim)
 
@@ -142,11 +144,11 @@ def _counts(scope: Scope) -> tuple[int, ...]:
     return tuple(count for count in (0, 2, 4, 8, 16, 32) if count <= most)
 
 
-def _dims(knots: int, usual: int, scope: Scope, options: FitOptions) -> Iterable[int]:
+def _dims(knots: int, scope: Scope, options: FitOptions) -> Iterable[int]:
     """Orders of the grid: the usual one and others, as far as the information carries them."""
     information = scope.information
     if options.dim is not None:
-        return (usual,)
+        return (options.dim,)
     if not EFFORTS[options.preset].orders:
         more = ()
     elif options.shape is not None:
@@ -160,5 +162,5 @@ def _dims(knots: int, usual: int, scope: Scope, options: FitOptions) -> Iterable
     else:
         more = (3, 9, 13) if knots <= 4 else (3, 7)
     least = _PER_NUMBER / 2
-    some = [dim for dim in (usual, *more) if least * dim * (dim + 1) <= information]
-    return dict.fromkeys(some or [min(usual, 3)])
+    some = [dim for dim in (scope.order, *more) if least * dim * (dim + 1) <= information]
+    return dict.fromkeys(some or [min(scope.order, 3)])

@@ -27,8 +27,9 @@ _STEPS = 30
 _KEPT = 2**25
 """Largest size, in numbers, of the covariances that are kept for the next candidate."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
-_FOLD_SAMPLE = 4 * SOME
-"""Largest number of rows that the fits of all folds together have."""
+_ALL_FOLDS, _PER_EVENT = 4 * SOME, 3
+"""Number of rows that the fits of all folds together have, where events are few among many rows; or
+of those of each fold, per event."""
 
 
 class TimeUp(Exception):
@@ -90,17 +91,19 @@ def folds_of(problem: Problem) -> list[Fold]:
         return [_fold(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
     count = problem.effort.folds(information)
     pairs = together.folds(count, rng, strata)
-    return [_fold(problem, *pair, _FOLD_SAMPLE / len(pairs), rng) for pair in pairs]
+    most = max(_ALL_FOLDS / len(pairs), _PER_EVENT * information)
+    most = max(most, SOME) if strata is None else most
+    return [_fold(problem, *pair, most, rng) for pair in pairs]
 
 
 def _fold(
     problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
 ) -> Fold:
-    """Fold with at most so many rows to fit, as `thinned` chooses them, and as many hidden ones."""
+    """Fold with at most so many rows to fit, as `thinned` chooses them, and a sample of hidden ones."""
     parts, rows = [], float(len(problem))
-    for number, chosen in enumerate((known, hidden)):
+    for number, (chosen, largest) in enumerate(((known, most), (hidden, _SAMPLE))):
         strata = None if problem.strata is None else problem.strata[chosen]
-        few, factors = thinned(strata, len(chosen), max(round(most), SOME), rng)
+        few, factors = thinned(strata, len(chosen), round(largest), rng)
         part = problem.part(chosen[few])
         if factors is not None:
             target = part.target

@@ -96,12 +96,14 @@ def choose(problem: Problem) -> Choice:
 
 def usual_settings(problem: Problem) -> Settings:
     """Settings before anything is validated."""
-    guess = FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
-    guess = guess._replace(knots=min(guess.knots, scope_of(problem).most))
-    found = guess._replace(**fixed(problem.options))
-    if problem.options.dim is not None:
-        return found
-    return found._replace(dim=problem.constraints.order(found.dim))
+    scope = scope_of(problem)
+    guess = _guess(problem)._replace(dim=scope.order)
+    guess = guess._replace(knots=min(guess.knots, scope.most))
+    return guess._replace(**fixed(problem.options))
+
+
+def _guess(problem: Problem) -> Settings:
+    return FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
 
 
 def scope_of(problem: Problem) -> Scope:
@@ -109,7 +111,8 @@ def scope_of(problem: Problem) -> Scope:
     columns = problem.encoding.columns
     numeric = sum(column.numeric for column in columns)
     single = len(columns) == 1 and problem.constraints.allows(1)
-    return Scope(problem.information, is_fast(problem), numeric, single)
+    order = problem.constraints.order(_guess(problem).dim)
+    return Scope(problem.information, is_fast(problem), numeric, order, single)
 
 
 class Race:
