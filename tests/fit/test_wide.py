@@ -14,7 +14,7 @@ from eigcore.fit.context import Context
 from eigcore.fit.data import covariance
 from eigcore.fit.search.candidates import Scope, most_pieces, stages
 from eigcore.fit.search.folds import TimeUp, folds_of, judge
-from eigcore.fit.search.race import usual_settings
+from eigcore.fit.search.usual import usual_settings
 
 
 def wide(columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,12 +25,7 @@ from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
 from eigcore.fit.search.candidates import (
-    DEFAULT,
-    FAST,
-    SLOW,
-    Scope,
     Stage,
-    fixed,
     is_line,
     stages,
     start_after,
@@ -46,6 +41,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
 """Largest number of members, where a budget decides."""
@@ -92,27 +88,6 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     return Choice(race.plan(), race.notes)
-
-
-def usual_settings(problem: Problem) -> Settings:
-    """Settings before anything is validated."""
-    scope = scope_of(problem)
-    guess = _guess(problem)._replace(dim=scope.order)
-    guess = guess._replace(knots=min(guess.knots, scope.most))
-    return guess._replace(**fixed(problem.options))
-
-
-def _guess(problem: Problem) -> Settings:
-    return FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
-
-
-def scope_of(problem: Problem) -> Scope:
-    """What decides which candidates there are."""
-    columns = problem.encoding.columns
-    numeric = sum(column.numeric for column in columns)
-    single = len(columns) == 1 and problem.constraints.allows(1)
-    order = problem.constraints.order(_guess(problem).dim)
-    return Scope(problem.information, is_fast(problem), numeric, order, single)
 
 
 class Race:

@@ -16,7 +16,8 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
 from eigcore.fit.search.folds import Judged, TimeUp, average_loss, folds_of
-from eigcore.fit.search.race import Race, Trial, choose, usual_settings
+from eigcore.fit.search.race import Race, Trial, choose
+from eigcore.fit.search.usual import usual_settings
 
 
 def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
