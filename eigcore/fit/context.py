@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import BackendUnavailable, InvalidOption, UnusableBackend
+from eigcore.fit.verbose import Lines
 
 Stage = Literal["choosing", "fitting", "streaming"]
 Purpose = Literal[
@@ -63,6 +64,7 @@ class Context:
     budget : seconds; None: no limit
     interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
+    verbose : write lines about the steps to standard error
     clock : seconds since any time
     """
 
@@ -72,9 +74,11 @@ class Context:
     budget: float | None = None
     interrupted: bool = False
     stopped: bool = False
+    verbose: bool = False
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
     last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
+    lines: Lines = field(default_factory=Lines, init=False)
 
     def __post_init__(self) -> None:
         self.began = self.clock()
@@ -86,8 +90,11 @@ class Context:
     def tell(self, *progress: Stage | float) -> None:
         """Pass the fields of a Progress to the callback, and remember its answer."""
         self.last = self.seconds, progress
+        step: Any = Progress(*progress)  # pyright: ignore
+        if self.verbose:
+            self.lines(step)
         if self.callback is not None:
-            self.stopped |= bool(self.callback(Progress(*progress)))  # pyright: ignore
+            self.stopped |= bool(self.callback(step))
 
     def is_over(self, part: float = 1.0) -> bool:
         """Whether this part of the time for descents has passed, or the callback ended the fit.

@@ -15,6 +15,7 @@ class Effort(NamedTuple):
     splits : folds for information up to FEWEST, up to FEW, and above
     averages : neurons that are fitted for each candidate on few rows, and on more
     members : how many neurons the model averages; None: the usual number
+    steps : most steps of a member
     orders : whether orders above the usual one are candidates
     refined : whether a penalty on jumps and sums of columns are tried
     """
@@ -22,6 +23,7 @@ class Effort(NamedTuple):
     splits: tuple[int, int, int]
     averages: tuple[int, int]
     members: int | None
+    steps: int
     orders: bool
     refined: bool
 
@@ -35,8 +37,8 @@ class Effort(NamedTuple):
 
 
 EFFORTS = {
-    "quick": Effort((5, 3, 3), (1, 1), 4, orders=False, refined=False),
-    "default": Effort((10, 5, 3), (2, 3), None, orders=True, refined=True),
-    "best": Effort((10, 10, 5), (3, 3), 24, orders=True, refined=True),
+    "quick": Effort((5, 3, 3), (1, 1), 4, 60, orders=False, refined=False),
+    "default": Effort((10, 5, 3), (2, 3), None, 250, orders=True, refined=True),
+    "best": Effort((10, 10, 5), (3, 3), 24, 60, orders=True, refined=True),
 }
 """Presets by name."""

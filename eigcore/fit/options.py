@@ -99,8 +99,9 @@ class FitOptions(StreamOptions):
         None,
         Whole(1, _MOST_MEMBERS),
         5,
-        "How many neurons are averaged; None: twelve, or four without a kernel and for streams, "
-        "or one where a linear model is as good, or as many as a budget allows.",
+        "How many neurons are averaged; None: as the preset says, twelve by default, or four "
+        "without a kernel and for streams, or one where a linear model is as good, or as many as "
+        "a budget allows.",
     )
     penalty: float | None = option(
         None,
@@ -113,8 +114,8 @@ class FitOptions(StreamOptions):
         "default",
         Choice(tuple(EFFORTS)),
         "quick",
-        "How much work is put into choosing settings and into members: quick, few candidates and "
-        "four members; default; or best, more folds and 24 members.",
+        "How much work goes into settings and members: quick, few candidates and four members; "
+        "default; or best, more folds and 24 members. Options that are given come first.",
     )
     selection: float = option(
         0.0,
@@ -241,11 +242,15 @@ class FitOptions(StreamOptions):
         "numpy",
         "Name of the backend that computes values and gradients; None: the default one.",
     )
+    verbose: bool = option(
+        False, Flag(), True, "Write lines about the progress of the fit to standard error."
+    )
     max_iter: int | None = option(
         None,
         Whole(0),
         120,
-        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them.",
+        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them; 60 with "
+        "the preset quick.",
     )
     early_stopping: EarlyStopping | None = option(
         None,

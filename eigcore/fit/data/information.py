@@ -17,11 +17,11 @@ def effective(masses: np.ndarray | None, rows: int) -> float:
     """
     if masses is None:
         return float(rows)
-    most = masses.max(initial=0.0)
+    most = float(masses.max(initial=0.0))
     if most <= 0.0:
         return 0.0
-    masses = masses / most
-    return float(masses.sum() ** 2 / np.square(masses).sum())
+    share = masses / most  # no square overflows
+    return float(share.sum()) ** 2 / float(np.square(share).sum())
 
 
 def thinned(

@@ -67,7 +67,7 @@ def most_steps(problem: Problem) -> int:
         return problem.options.max_iter
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    return 250 if long and len(problem) <= SOME else 120
+    return min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
 
 
 def begin(

@@ -63,8 +63,9 @@ class Scope(NamedTuple):
 def fixed(options: FitOptions) -> dict[str, int | float]:
     """Return the settings that the caller fixed; the others are chosen."""
     values = {name: getattr(options, name) for name in ("knots", "dim", "penalty", "members")}
-    usual = {"members": EFFORTS[options.preset].members}
-    return {name: value for name, value in (usual | values).items() if value is not None}
+    if options.members is None:
+        values["members"] = EFFORTS[options.preset].members
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def most_pieces(information: float, columns: int) -> int:

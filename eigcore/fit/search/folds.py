@@ -99,21 +99,23 @@ def folds_of(problem: Problem) -> list[Fold]:
 def _fold(
     problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
 ) -> Fold:
-    """Fold with at most so many rows to fit, as `thinned` chooses them, and a sample of hidden ones."""
-    parts, rows = [], float(len(problem))
-    for number, (chosen, largest) in enumerate(((known, most), (hidden, _SAMPLE))):
-        strata = None if problem.strata is None else problem.strata[chosen]
-        few, factors = thinned(strata, len(chosen), round(largest), rng)
-        part = problem.part(chosen[few])
-        if factors is not None:
-            target = part.target
-            own = factors if target.weights is None else factors * target.weights
-            target = target.of_rows(target.values, own, target.offset)
-            part = replace(part, target=target)
-        if not number:
-            rows *= len(few) / len(chosen) if factors is not None else 1.0
-        parts.append(part)
-    return Fold(*parts, rows)
+    """Fold with at most so many rows to fit, and a sample of the hidden ones; see `thinned`."""
+    part = _thinned(problem, known, round(most), rng)
+    drawn = problem.strata is not None and len(part) < len(known)
+    rows = len(problem) * (len(part) / len(known) if drawn else 1.0)
+    return Fold(part, _thinned(problem, hidden, _SAMPLE, rng), rows)
+
+
+def _thinned(problem: Problem, rows: np.ndarray, most: int, rng: np.random.Generator) -> Problem:
+    """Problem of at most so many of some rows, with weights that make up for the others."""
+    strata = None if problem.strata is None else problem.strata[rows]
+    few, factors = thinned(strata, len(rows), most, rng)
+    part = problem.part(rows[few])
+    if factors is None:
+        return part
+    target = part.target
+    own = factors if target.weights is None else factors * target.weights
+    return replace(part, target=target.of_rows(target.values, own, target.offset))
 
 
 def is_fast(problem: Problem) -> bool:
