@@ -101,8 +101,11 @@ def _fold(
 ) -> Fold:
     """Fold with at most so many rows to fit, and a sample of the hidden ones; see `thinned`."""
     part = _thinned(problem, known, round(most), rng)
-    drawn = problem.strata is not None and len(part) < len(known)
-    rows = len(problem) * (len(part) / len(known) if drawn else 1.0)
+    # as many rows as there would be if all told as much as those to fit
+    own, every = (
+        each.loss.information(each.target.values, each.target.weights) for each in (part, problem)
+    )
+    rows = len(part) * every / own if len(part) < len(known) and own else float(len(problem))
     return Fold(part, _thinned(problem, hidden, _SAMPLE, rng), rows)
 
 
