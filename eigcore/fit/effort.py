@@ -38,7 +38,7 @@ class Effort(NamedTuple):
 
 EFFORTS = {
     "quick": Effort((5, 3, 3), (1, 1), 4, 60, orders=False, refined=False),
-    "default": Effort((10, 5, 3), (2, 3), None, 250, orders=True, refined=True),
+    "default": Effort((10, 5, 3), (1, 3), None, 250, orders=True, refined=True),
     "best": Effort((10, 10, 5), (3, 3), 24, 60, orders=True, refined=True),
 }
 """Presets by name."""
