@@ -1,15 +1,17 @@
 """Chosen settings beside tuned peers on generated tables: ``python -m benchmarks.choice``.
 
-Each table has eight columns, four of which matter, in a straight or in a bent way. Printed are losses
-on 20 000 new rows: 0 is that of the truth, 100 that of a constant. Ridge, logistic regression and glum
-(scikit-learn without it) choose their penalties by cross-validation, LightGBM the number of its trees.
-The last columns are the mean excess of eigcore over the linear model, and its standard error over the
-seeds. Fails if all straight tables together are worse by more than two standard errors.
+Each table has eight columns, four of which matter, in a straight or in a bent way. Printed are
+losses on 20 000 new rows: 0 is that of the truth, 100 that of a constant. Ridge, logistic
+regression and glum (scikit-learn without it) choose their penalties by cross-validation, LightGBM
+the number of its trees. The last columns are the mean excess of eigcore over the linear model, and
+its standard error over the seeds. Fails if all straight tables together are worse by more than two
+standard errors.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegressionCV, PoissonRegressor, RidgeCV
 from sklearn.model_selection import GridSearchCV
 
@@ -89,21 +92,16 @@ def draw(case: Case, rows: int, rng: np.random.Generator) -> Sample:
     if case.loss == "poisson":
         truth = truth + np.log(case.rate) - 0.4
         return Sample(x, rng.poisson(np.exp(truth)).astype(float), truth)
-    grid = np.linspace(-15.0, 15.0, 3001)
-    level = grid[np.searchsorted(_rates(case.bent, tuple(grid)), case.rate)]
-    truth = truth + level
-    return Sample(x, (rng.random(rows) < 1.0 / (1.0 + np.exp(-truth))).astype(float), truth)
+    truth = truth + _level(case.rate, case.bent)
+    return Sample(x, (rng.random(rows) < expit(truth)).astype(float), truth)
 
 
-_KNOWN: dict[bool, np.ndarray] = {}
-
-
-def _rates(bent: bool, grid: tuple[float, ...]) -> np.ndarray:
-    """Event rates at the levels of a grid."""
-    if bent not in _KNOWN:
-        truth = draw(Case("squared", 0.0, 0, bent), 4000, np.random.default_rng(99)).truth
-        _KNOWN[bent] = np.array([np.mean(1.0 / (1.0 + np.exp(-truth - level))) for level in grid])
-    return _KNOWN[bent]
+@functools.cache
+def _level(rate: float, bent: bool) -> float:
+    """Log-odds to add for an event rate."""
+    truth = draw(Case("squared", 0.0, 0, bent), 4000, np.random.default_rng(99)).truth
+    levels = np.linspace(-15.0, 15.0, 3001)
+    return float(levels[np.searchsorted([expit(truth + each).mean() for each in levels], rate)])
 
 
 def eigcore(case: Case, known: Sample) -> Predict:
