@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegressionCV, PoissonRegressor, RidgeCV
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, RidgeCV
 from sklearn.model_selection import GridSearchCV
 
 from eigcore.fit import fit
@@ -114,25 +114,26 @@ def linear(case: Case, known: Sample) -> Predict:
     if case.loss == "squared":
         return RidgeCV(STRENGTHS).fit(known.x, known.y).predict
     if case.loss == "logistic":
-        made: Any = LogisticRegressionCV(
-            Cs=1.0 / STRENGTHS[::-1], scoring="neg_log_loss", max_iter=500,
-            l1_ratios=(0.0,), use_legacy_attributes=False,
-        )  # fmt: skip
-        return made.fit(known.x, known.y).decision_function
+        made = LogisticRegression(max_iter=500)
+        return _tuned(made, known, "neg_log_loss", C=1.0 / STRENGTHS[::-1]).decision_function
     strengths = STRENGTHS / len(known.y) * 10.0
     try:
-        from glum import GeneralizedLinearRegressorCV
+        from glum import GeneralizedLinearRegressorCV  # pyright: ignore[reportMissingImports]
 
         glm = GeneralizedLinearRegressorCV(family="poisson", alphas=strengths, l1_ratio=0.0)
+        made = glm.fit(known.x, known.y)
     except ImportError:
-        glm = GridSearchCV(PoissonRegressor(max_iter=500), {"alpha": strengths})
-    made = glm.fit(known.x, known.y)
+        made = _tuned(PoissonRegressor(max_iter=500), known, None, alpha=strengths)
     return lambda x: np.log(made.predict(x))
+
+
+def _tuned(model: Any, known: Sample, scoring: str | None, **settings: np.ndarray) -> Any:
+    return GridSearchCV(model, settings, scoring=scoring).fit(known.x, known.y)
 
 
 def lightgbm(case: Case, known: Sample) -> Predict:
     """Trees of fifteen leaves, their number by cross-validation."""
-    import lightgbm as lgb
+    import lightgbm as lgb  # pyright: ignore[reportMissingImports]
 
     objective = {"squared": "regression", "logistic": "binary"}.get(case.loss, case.loss)
     settings = {

@@ -71,6 +71,7 @@ def test_groups_limit_the_information():
 def test_thinning_keeps_events_and_the_means_of_all():
     strata = BADS.astype(int)
     chosen, factors = thinned(strata, 3000, 400, np.random.default_rng(0))
+    assert factors is not None
     assert len(chosen) == len(set(chosen)) == 400
     assert BADS[chosen].sum() == 92
     assert factors.sum() == pytest.approx(3000)
