@@ -136,7 +136,7 @@ def test_what_cannot_be_fitted_in_the_time_left_is_not_used():
         race.hidden = Targets(np.zeros(100))
         race.trials = {
             line: Trial(1.0, np.ones(100), [], 1.0),
-            small: Trial(0.25, np.full(100, 0.5), [], 10.0),
+            small: Trial(0.25, np.full(100, 0.5), [], 4.0),
             large: Trial(0.04, np.full(100, 0.2), [], 1000.0),
         }
         assert max(each.dim for each in race.plan()) == largest
