@@ -32,6 +32,10 @@ _ALL_FOLDS, _PER_EVENT = 4 * SOME, 3
 of those of each fold, per event."""
 
 
+_CURVE = 5
+"""Most folds where there is one column: candidates are curves, which differ little."""
+
+
 class TimeUp(Exception):
     """The part of the budget for choosing settings is used up."""
 
@@ -90,6 +94,8 @@ def folds_of(problem: Problem) -> list[Fold]:
         pairs = [together.once(most if strata is None else rows, rng, strata)]
         return [_fold(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
     count = problem.effort.folds(information)
+    if len(problem.encoding.columns) == 1:
+        count = min(count, _CURVE)
     pairs = together.folds(count, rng, strata)
     most = max(_ALL_FOLDS / len(pairs), _PER_EVENT * information)
     most = max(most, SOME) if strata is None else most
