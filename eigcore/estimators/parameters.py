@@ -170,18 +170,8 @@ COMMON = (
     *("monotone", "shape", "additive", "missing", "dim"),
     *("index", "structure", "functional", "functional_params"),
     *_SHARED,
-    *(
-        "n_estimators",
-        "categorical_features",
-        "order",
-        "codes",
-        "on_unseen",
-        "on_missing",
-        "tails",
-        "max_iter",
-        *_STEPS,
-        "cv",
-    ),
+    *("n_estimators", "categorical_features", "order", "codes", "on_unseen", "on_missing"),
+    *("tails", "max_iter", *_STEPS, "cv"),
     *("budget", "warm_start", "backend", "callback", "verbose", "random_state"),
 )
 """Parameters of every estimator, in the order of its signature."""
