@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.core.functionals import Functional, Smooth, Softmax
+from eigcore.core.functionals import Functional, Linear, Smooth, Softmax
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidOption
 from eigcore.model import SpectralModel
@@ -154,7 +154,7 @@ def _array(name: str, values: Any) -> str:
 
 def _constants(phi: Functional) -> np.ndarray:
     """Return the weights of the eigenvalues, zeros where they depend on the eigenvalues."""
-    return np.zeros(1) if isinstance(phi, Softmax | Smooth) else phi.constants()
+    return phi.constants() if isinstance(phi, Linear) else np.zeros(1)
 
 
 def _members(model: SpectralModel) -> Iterable[list[str]]:

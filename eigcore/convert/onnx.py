@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.convert.graph import IR, OPSET, Graph, Value, onnx
-from eigcore.core.functionals import Functional, Smooth, Softmax
+from eigcore.core.functionals import Functional, Linear, Softmax
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
 from eigcore.encoding.arithmetic import FIELD
@@ -77,7 +77,7 @@ def _encoded(graph: Graph, encoding: Encoding, cells: Value) -> tuple[Value, Val
         )
     columns = graph("Concat", *parts, axis=1)
     owner = np.repeat(np.arange(len(encoding.parts)), [s.stop - s.start for s in encoding.slices])
-    t = graph("Gather", columns, graph.shape(*owner), axis=1)
+    t = graph("Gather", columns, graph.shape(*owner.tolist()), axis=1)
     row = {name: np.array(encoding.constants[number]) for name, number in FIELD.items()}
     missing = graph("IsNaN", t)
     known = graph.where(missing | (abs(t) >= math.inf), 0.0, t)
@@ -198,8 +198,9 @@ def _rotated(graph: Graph, i: Value, a: Value, rounds: np.ndarray) -> Value:
 def _phi(graph: Graph, phis: list[Functional], lam: Value) -> Value:
     """Return φ(λ) (..., members) of λ (..., members, d); see `eigcore.core.functionals`."""
     first = phis[0]
-    if not isinstance(first, Softmax | Smooth):
-        return graph.sum(lam * np.array([phi.constants() for phi in phis]), -1)
+    if isinstance(first, Linear):
+        constants = [phi.constants() for phi in phis if isinstance(phi, Linear)]
+        return graph.sum(lam * np.array(constants), -1)
     if isinstance(first, Softmax):
         t = np.array([[phi.parameter] for phi in phis])
         top = graph("ReduceMax", lam, axes=[-1], keepdims=1)

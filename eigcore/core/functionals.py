@@ -65,7 +65,7 @@ class Functional(abc.ABC):
         return 0.0 * lam[..., :, None] * lam[..., None, :]
 
 
-class _Linear(Functional):
+class Linear(Functional):
     """φ(λ) = Σ w_j λ_j with constant w."""
 
     @abc.abstractmethod
@@ -79,7 +79,7 @@ class _Linear(Functional):
         return 0.0 * lam + backend.asarray(self.constants(), like=lam)
 
 
-class _Jump(_Linear):
+class _Jump(Linear):
     """A linear functional whose weights jump at one eigenvalue only, the pivot."""
 
     @property
@@ -146,7 +146,7 @@ class BottomSum(_Jump):
 
 @final
 @dataclass(frozen=True)
-class Weighted(_Linear):
+class Weighted(Linear):
     """φ(λ) = Σ w_j λ_j; monotone if w ≥ 0, convex if w is non-decreasing (Davis 1957)."""
 
     name = "weighted"

@@ -132,6 +132,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         if hasattr(self, "report_"):
             del self.report_
         options |= data.beside._asdict() | {"backend": self._parameters["backend"]}
+        options["verbose"] = bool(self._parameters["verbose"])
         rows = data.count + origin(self.model_).rows * remember
         found = resume(
             self.model_, data.columns, data.y, remember=remember, callback=tell, **options

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FREE = frozenset(
     {"max_iter", "early_stopping", "validation_fraction", "n_iter_no_change", "tol", "cv"}
-    | {"budget", "warm_start", "backend", "callback", "random_state"}
+    | {"budget", "warm_start", "backend", "callback", "verbose", "random_state"}
 )
 """Parameters that may change when a fit is resumed."""
 _REASON = "because a resumed fit keeps the encoding, settings and constraints"

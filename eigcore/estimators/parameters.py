@@ -135,6 +135,13 @@ DIFFERENT: dict[str, Difference] = {
         "Resume from the fitted model when `fit` is called again. Its encoding, settings and "
         "constraints stay; parameters that would change them raise an error.",
     ),
+    "verbose": Difference(
+        ("verbose",),
+        False,
+        ("verbose",),
+        "True, False, or a whole number of at least 0",
+        "Write lines about the progress of the fit to standard error.",
+    ),
     "callback": Difference(
         (),
         None,
@@ -157,25 +164,15 @@ FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
 """Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
 FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
-_SHARED = ("knots", "penalty", "selection", "projections")
+_SHARED = ("knots", "penalty", "preset", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
     *("monotone", "shape", "additive", "missing", "dim"),
     *("index", "structure", "functional", "functional_params"),
     *_SHARED,
-    *(
-        "n_estimators",
-        "categorical_features",
-        "order",
-        "codes",
-        "on_unseen",
-        "on_missing",
-        "tails",
-        "max_iter",
-        *_STEPS,
-        "cv",
-    ),
-    *("budget", "warm_start", "backend", "callback", "random_state"),
+    *("n_estimators", "categorical_features", "order", "codes", "on_unseen", "on_missing"),
+    *("tails", "max_iter", *_STEPS, "cv"),
+    *("budget", "warm_start", "backend", "callback", "verbose", "random_state"),
 )
 """Parameters of every estimator, in the order of its signature."""
 
@@ -271,6 +268,7 @@ def fit_options(parameters: Mapping[str, Any], **more: Any) -> FitOptions:
         neuron=neuron,
         members=parameters["n_estimators"],
         budget_seconds=parameters["budget"],
+        verbose=bool(parameters["verbose"]),
         seed=seed_of(parameters["random_state"]),
         early_stopping=stopping_of(parameters),
         **FIXED,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import BackendUnavailable, InvalidOption, UnusableBackend
+from eigcore.fit.verbose import Lines
 
 Stage = Literal["choosing", "fitting", "streaming"]
 Purpose = Literal[
@@ -63,6 +64,8 @@ class Context:
     budget : seconds; None: no limit
     interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
+    verbose : write lines about the steps to standard error
+    clock : seconds since any time
     """
 
     backend: str
@@ -71,10 +74,14 @@ class Context:
     budget: float | None = None
     interrupted: bool = False
     stopped: bool = False
-    began: float = field(default_factory=time.monotonic)
+    verbose: bool = False
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
     last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
+    lines: Lines = field(default_factory=Lines, init=False)
 
     def __post_init__(self) -> None:
+        self.began = self.clock()
         if self.callback is not None and not callable(self.callback):
             raise InvalidOption(
                 "callback", self.callback, "a function of a Progress", optional=True
@@ -83,8 +90,11 @@ class Context:
     def tell(self, *progress: Stage | float) -> None:
         """Pass the fields of a Progress to the callback, and remember its answer."""
         self.last = self.seconds, progress
+        step: Any = Progress(*progress)  # pyright: ignore
+        if self.verbose:
+            self.lines(step)
         if self.callback is not None:
-            self.stopped |= bool(self.callback(Progress(*progress)))  # pyright: ignore
+            self.stopped |= bool(self.callback(step))
 
     def is_over(self, part: float = 1.0) -> bool:
         """Whether this part of the time for descents has passed, or the callback ended the fit.
@@ -100,7 +110,7 @@ class Context:
     @property
     def seconds(self) -> float:
         """Seconds since the fit began."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     def left(self, part: float = 1.0) -> float:
         """Seconds left of this part of the time for descents; infinity without a budget."""

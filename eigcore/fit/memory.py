@@ -38,7 +38,7 @@ def fit_table(
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if train.fast else None, "blas"):
-        plan = choose(train)
+        plan, told = choose(train)
         train = replace(train, sums=find_sums(train, plan[0]))
         train = without_useless(train, plan[0])
         found = fit_members(train, plan)
@@ -46,7 +46,7 @@ def fit_table(
     model = balanced(model, found.problem)
     if len(kept):
         model = calibrated(model, kept.numbers, kept.target.values)
-    whole = replace(whole, notes=(*whole.notes, *_notes(found), *twin_notes(train)))
+    whole = replace(whole, notes=(*whole.notes, *told, *_notes(found), *twin_notes(train)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 
 

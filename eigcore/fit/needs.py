@@ -87,6 +87,12 @@ NEEDS = (
         "classes",
     ),
     Need(
+        "preset",
+        lambda o: None in (o.dim, o.knots, o.penalty, o.members, o.max_iter),
+        ("members", "what the preset chooses", None),
+        "the preset {o.preset}, which has nothing left to choose",
+    ),
+    Need(
         "projections",
         lambda o: not o.projections or o.knots != 0,
         ("knots", "pieces along which projections bend", 16),

@@ -29,6 +29,7 @@ from eigcore.fit.checks import (
     Where,
     Whole,
 )
+from eigcore.fit.effort import EFFORTS
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
 from eigcore.fit.of_columns import Codes, Orders, Words
@@ -98,8 +99,9 @@ class FitOptions(StreamOptions):
         None,
         Whole(1, _MOST_MEMBERS),
         5,
-        "How many neurons are averaged; None: twelve, or four without a kernel and for streams, "
-        "or one where a linear model is as good, or as many as a budget allows.",
+        "How many neurons are averaged; None: as the preset says, twelve by default, or four "
+        "without a kernel and for streams, or one where a linear model is as good, or as many as "
+        "a budget allows.",
     )
     penalty: float | None = option(
         None,
@@ -107,6 +109,13 @@ class FitOptions(StreamOptions):
         0.004,
         "Weight of the squared norms of the matrices, in units of the loss on a standardised "
         "target; None: chosen.",
+    )
+    preset: str = option(
+        "default",
+        Choice(tuple(EFFORTS)),
+        "quick",
+        "How much work goes into settings and members: quick, few candidates and four members; "
+        "default; or best, more folds and 24 members. Options that are given come first.",
     )
     selection: float = option(
         0.0,
@@ -233,11 +242,15 @@ class FitOptions(StreamOptions):
         "numpy",
         "Name of the backend that computes values and gradients; None: the default one.",
     )
+    verbose: bool = option(
+        False, Flag(), True, "Write lines about the progress of the fit to standard error."
+    )
     max_iter: int | None = option(
         None,
         Whole(0),
         120,
-        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them.",
+        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them, or "
+        "60 with the preset quick.",
     )
     early_stopping: EarlyStopping | None = option(
         None,

@@ -28,6 +28,7 @@ from eigcore.fit.data.names import check_keys
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
 from eigcore.fit.data.together import Together
+from eigcore.fit.effort import EFFORTS, Effort
 from eigcore.fit.losses import Loss
 from eigcore.fit.options import FitOptions
 
@@ -121,6 +122,22 @@ class Problem:
     def loss(self) -> Loss:
         """Loss of the target."""
         return self.target.loss
+
+    @cached_property
+    def information(self) -> float:
+        """Effective number of observations, at most that of groups; see `Loss.information`."""
+        target = self.target
+        return min(self.loss.information(target.values, target.weights), self.together.count)
+
+    @property
+    def effort(self) -> Effort:
+        """The work of the preset."""
+        return EFFORTS[self.options.preset]
+
+    @cached_property
+    def strata(self) -> np.ndarray | None:
+        """Kinds (rows,) of the targets, for folds; see `Loss.strata`."""
+        return self.loss.strata(self.target.values)
 
     def part(self, rows: np.ndarray | slice) -> Problem:
         """Return the problem of some of the rows."""

@@ -48,6 +48,7 @@ def resume(
     early_stopping: EarlyStopping | None = None,
     backend: str | None = None,
     callback: Callback | None = None,
+    verbose: bool = False,
 ) -> tuple[SpectralModel, tuple[Solution, ...]]:
     """Descend from the matrices of a fitted model; its constraints stay exact.
 
@@ -55,8 +56,8 @@ def resume(
     ----------
     model : SpectralModel
         Made by `fit` or `resume`; a model read from its file will do.
-    table, target, weights, exposure, offset, early_stopping, backend, callback : as for `fit`;
-        exposure and offset are needed if the fit had them. Weights of classes stay
+    table, target, weights, exposure, offset, early_stopping, backend, callback, verbose : as for
+        `fit`; exposure and offset are needed if the fit had them. Weights of classes stay
     groups, time, cv : as for `fit`, for early stopping
     max_iter : L-BFGS steps per member
     remember : count these rows, by their weights, beside those the model was fitted to before. The
@@ -86,8 +87,9 @@ def resume(
         backend=backend,
         seed=known.seed,
         keep_constant=True,
+        verbose=verbose,
     )
-    context = Context(backend_named(backend), known.seed, callback)
+    context = Context(backend_named(backend), known.seed, callback, verbose=options.verbose)
     given = Beside(weights, exposure, offset, groups, time, cv)
     _check_beside(known, given)
     read = Table.of(table, target, given, options)

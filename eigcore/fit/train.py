@@ -83,7 +83,11 @@ def fit_with(
 ) -> FitResult:
     """Fit with options that are already checked; see `fit`."""
     context = Context(
-        backend_named(options.backend), options.seed, callback, options.budget_seconds
+        backend_named(options.backend),
+        options.seed,
+        callback,
+        options.budget_seconds,
+        verbose=options.verbose,
     )
     if not is_source(table):
         options.check_for("table")

@@ -117,6 +117,10 @@ USELESS = {
         "loss is 'squared' beside weights of classes",
     ),
     "classes": ({"classes": [1, 2], "loss": "squared"}, "loss is 'squared' beside classes"),
+    "preset": (
+        {"preset": "quick", "dim": 3, "knots": 4, "penalty": 0.1, "members": 2, "max_iter": 9},
+        "members is 2 beside the preset quick",
+    ),
     "projections": ({"projections": 2, "knots": 0}, "knots is 0 beside 2 projections"),
     "early_stopping": ({"early_stopping": True, "max_iter": 0}, "max_iter is 0 beside early stop"),
     "neuron": (

@@ -12,9 +12,9 @@ from eigcore.errors import InvalidInput
 from eigcore.fit import fit
 from eigcore.fit.context import Context
 from eigcore.fit.data import covariance
-from eigcore.fit.search.candidates import most_pieces, stages
+from eigcore.fit.search.candidates import Scope, most_pieces, stages
 from eigcore.fit.search.folds import TimeUp, folds_of, judge
-from eigcore.fit.search.race import usual_settings
+from eigcore.fit.search.usual import usual_settings
 
 
 def wide(columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def test_no_candidate_has_more_pieces(fast):
     problem = problem_for(dict(enumerate_columns(100)), np.arange(60.0))
     usual = usual_settings(problem)
     assert usual.knots == 12
-    for stage in stages(problem.options, 60, fast, 12):
+    for stage in stages(problem.options, Scope(60, fast, 100)):
         candidates = stage(usual)
         assert candidates
         assert max(each.knots for each in candidates) <= 12

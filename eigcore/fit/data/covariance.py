@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -37,7 +38,7 @@ class BlockDiagonal:
         """The transpose."""
         return BlockDiagonal([block.T for block in self.blocks])
 
-    @property
+    @cached_property
     def sparse(self) -> csr_array:
         """The same matrix for SciPy."""
         return csr_array(block_diag(self.blocks)) if self.blocks else csr_array((0, 0))

@@ -115,8 +115,11 @@ class Together:
         """Return what is left after the last pair of a splitter was used."""
         return self if self.roles is None else replace(self, roles=self.roles[:, :-1])
 
-    def once(self, rows: int, rng: np.random.Generator) -> Split:
-        """Split at most so many rows: fit three quarters of them, and hide the others."""
+    def once(self, rows: int, rng: np.random.Generator, strata: np.ndarray | None = None) -> Split:
+        """Split at most so many rows: fit three quarters of them, and hide the others.
+
+        strata : see `folds`
+        """
         if self.roles is not None:
             return self.pairs()[-1]
         if self.forward:
@@ -124,15 +127,20 @@ class Together:
             listed, places = self.part(some)._listed(rng)
             listed = some[listed]
         else:
-            listed, places = (each[:rows] for each in self._listed(rng))
+            listed, places = (each[:rows] for each in self._listed(rng, strata=strata))
         cut = self._cuts(places, [len(listed) * 3 // 4])[0]
         return listed[:cut], listed[cut:]
 
-    def folds(self, count: int, rng: np.random.Generator) -> list[Split]:
-        """Split the rows about ``count`` times: each is hidden once, or each of the newer half."""
+    def folds(
+        self, count: int, rng: np.random.Generator, strata: np.ndarray | None = None
+    ) -> list[Split]:
+        """Split the rows about ``count`` times: each is hidden once, or each of the newer half.
+
+        strata : (rows,) int, kinds of rows of which each fold has nearly the same part; not by time
+        """
         if self.roles is not None:
             return self.pairs()
-        listed, places = self._listed(rng)
+        listed, places = self._listed(rng, strata=strata)
         begin = len(listed) // 2 if self.forward else 0
         sizes = [len(part) for part in np.array_split(listed[begin:], count)]
         parts = np.split(listed, self._cuts(places, begin + np.cumsum([0, *sizes[:-1]])))
@@ -141,12 +149,18 @@ class Together:
             for place in range(self.forward, len(parts))
         ]
 
-    def _listed(self, rng: np.random.Generator, newest: bool = False) -> Split:
+    def _listed(
+        self, rng: np.random.Generator, newest: bool = False, strata: np.ndarray | None = None
+    ) -> Split:
         """Rows (rows,), group by group, at random or by time; and the place of each group."""
         if self.groups is None:
-            return rng.permutation(self.rows), np.arange(self.rows)
+            return _mixed(rng, self.rows, strata), np.arange(self.rows)
         found, codes = np.unique(self.groups, return_inverse=True)
         places = codes if self.forward else rng.permutation(len(found))[codes]
+        if strata is not None and not self.forward:
+            # groups with about as many events are of one kind
+            kinds = np.log2(1.0 + np.bincount(codes, strata)).astype(np.int64)
+            places = np.argsort(_mixed(rng, len(found), kinds))[codes]
         places = -places if newest and self.forward else places
         listed = np.argsort(places, kind="stable")
         return listed, places[listed]
@@ -181,6 +195,18 @@ class Together:
                 "to hold no rows out",
             )
         return found
+
+
+def _mixed(rng: np.random.Generator, count: int, strata: np.ndarray | None) -> np.ndarray:
+    """Random order (count,) of which every section has nearly the same part of each stratum."""
+    mixed = rng.permutation(count)
+    if strata is None:
+        return mixed
+    place = np.empty(count)
+    for each in np.unique(strata):
+        own = mixed[strata[mixed] == each]
+        place[own] = (np.arange(len(own)) + rng.random()) / len(own)
+    return mixed[np.argsort(place[mixed], kind="stable")]
 
 
 def _codes(option: str, cells: np.ndarray, rows: int) -> np.ndarray:

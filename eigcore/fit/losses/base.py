@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 import numpy as np
 
 from eigcore.encoding import is_constant
+from eigcore.fit.data.information import effective
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -123,6 +124,18 @@ class Loss:
     def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
         """Target (N,) in the coordinates of the loss."""
         return (target - scaling.offset) / scaling.scale
+
+    def information(self, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Effective number of observations among rows with these targets (N,) and weights.
+
+        In general (Σw)²/Σw² rows; of what is rare only the events count, see
+        `eigcore.fit.data.information`.
+        """
+        return effective(weights, len(target))
+
+    def strata(self, target: np.ndarray) -> np.ndarray | None:
+        """Number (N,) int ≥ 0 of the kind of each row, which every fold has its part of."""
+        return None
 
     def working(self, targets: Targets) -> np.ndarray:
         """Numbers (N,) or (N, outputs) that least squares fits in place of the targets."""

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from eigcore.errors import InvalidOption
+from eigcore.fit.data.information import effective
 from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
 
 _STEPS = 60
@@ -47,6 +48,15 @@ class Binomial(Loss):
             expected = "proportions from 0 to 1, or counts of successes with exposure= their trials"
             raise InvalidOption("loss", self.name, expected, "squared", problem)
         return Scaling(1.0, 0.0)
+
+    def information(self, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Effective number of events or of others, whichever is smaller."""
+        own = np.ones(len(target)) if weights is None else weights
+        return min(effective(own * each, len(own)) for each in (target, 1.0 - target))
+
+    def strata(self, target: np.ndarray) -> np.ndarray | None:
+        """Whether successes are in the majority."""
+        return (target > 0.5).astype(np.int64)
 
     def working(self, targets: Targets) -> np.ndarray:
         """Log-odds, to first order around the rate of the second class."""
@@ -107,6 +117,15 @@ class Multinomial(Loss):
         own = np.take_along_axis(shifted, target.astype(np.int64)[:, None], axis=-1)
         loss = (np.log(total) - own)[:, 0]
         return loss, weights / total - self._indicators(target)
+
+    def information(self, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Effective number of rows outside one class, the least over the classes."""
+        own = np.ones(len(target)) if weights is None else weights
+        return min(effective(own * (1.0 - each), len(own)) for each in self._indicators(target).T)
+
+    def strata(self, target: np.ndarray) -> np.ndarray | None:
+        """Class of each row."""
+        return target.astype(np.int64)
 
     def working(self, targets: Targets) -> np.ndarray:
         """Logarithms of the probabilities, to first order around the rates of the classes."""

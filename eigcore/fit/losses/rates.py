@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from eigcore.errors import InvalidOption
+from eigcore.fit.data.information import effective
 from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
 
 _TINY = np.finfo(np.float64).tiny
@@ -64,6 +65,19 @@ class Rate(Loss):
             "squared" if self.zeros or target.min() < 0.0 else "tweedie",
             f"is {self.name!r}, and the target has {found}",
         )
+
+    def information(self, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """(Σwy)²/Σ(wy)², where targets may be 0: the number of claims, if each row has one or none.
+
+        With an exposure, the weights contain it, and w y is the total of the row.
+        """
+        if not self.zeros:
+            return super().information(target, weights)
+        return effective(target if weights is None else weights * target, len(target))
+
+    def strata(self, target: np.ndarray) -> np.ndarray | None:
+        """Whether the target is above 0."""
+        return (target > 0.0).astype(np.int64) if self.zeros else None
 
     def constant(self, targets: Targets) -> float:
         """Σ w y e^((1−p) o) = e^f Σ w e^((2−p) o): logarithm of the mean without offsets o."""

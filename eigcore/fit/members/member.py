@@ -26,7 +26,7 @@ _SCREEN_ROWS = 3000
 _SCREEN_STEPS = 12
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, relative to ``knots``: different knots improve the average."""
-_LONG = 20.0
+LONG = 20.0
 """From this budget in seconds on, members descend longer instead of becoming more."""
 
 
@@ -66,8 +66,8 @@ def most_steps(problem: Problem) -> int:
     if problem.options.max_iter is not None:
         return problem.options.max_iter
     budget = problem.context.budget
-    long = problem.fast and (budget is None or budget >= _LONG)
-    return 250 if long and len(problem) <= SOME else 120
+    long = problem.fast and (budget is None or budget >= LONG)
+    return min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
 
 
 def begin(

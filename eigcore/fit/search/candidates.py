@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
+from eigcore.fit.effort import EFFORTS
 from eigcore.fit.members.member import SOME, Settings
 from eigcore.fit.options import FitOptions
 
@@ -11,20 +13,24 @@ DEFAULT = Settings(knots=32, dim=5, penalty=4e-3, members=12)
 SLOW = DEFAULT._replace(members=4)
 """Without a kernel; on many rows, two members take about half a minute."""
 FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
-"""With a kernel for the pass over the rows, and many rows."""
+"""With a kernel for the pass over the rows, and much information."""
 MANY = 8000
-"""From this many rows on, members are fewer or need a kernel."""
+"""From so much information on, members are fewer or need a kernel."""
 _SMOOTH = 0.02
-"""Smoothness of the candidates of the last stage but one, which may have more pieces."""
-_LINEAR = tuple(10.0 ** (half / 2.0) for half in range(-10, 1))
-"""Penalties of the last candidates, which are linear models with the same constraints.
+"""Smoothness of the candidates of the last stage, which may have more pieces."""
+_LINES = tuple(10.0 ** (half / 2.0) for half in range(-10, 3))
+"""Penalties of the first candidates, which are linear models with the same constraints.
 
 They cost almost nothing: with squared loss they start at their minimum.
 """
-_PATH = ((0.25, 4.0),) * 4 + ((0.5, 2.0),)
+_PATH = ((0.25, 4.0),) * 5 + ((0.5, 2.0),)
 """Factors of the penalty, stage by stage, as long as the last one is the best."""
 _SMALL = 0.125
-"""Factor of the second penalty of the first stage: large matrices need a small penalty."""
+"""Factor of the second penalty of the grid: large matrices need a small penalty."""
+_LARGE = 16.0
+"""Most by which the penalty of the best linear model moves the first one of the grid."""
+_PER_NUMBER = 6
+"""Least information per number of a matrix."""
 
 _TERMS, _TERMS_PER_ROW = 4096, 20
 """Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
@@ -32,76 +38,130 @@ _TERMS, _TERMS_PER_ROW = 4096, 20
 Stage = Callable[[Settings], list[Settings]]
 
 
+class Scope(NamedTuple):
+    """What decides which candidates there are.
+
+    information : see `eigcore.fit.problem.Problem.information`
+    fast : whether it is much, and a kernel runs the pass over the rows
+    columns : numeric columns
+    order : usual order of the matrices
+    single : whether the table has one column, so that a curve is all there is
+    """
+
+    information: float
+    fast: bool
+    columns: int
+    order: int = DEFAULT.dim
+    single: bool = False
+
+    @property
+    def most(self) -> int:
+        """Largest number of pieces per numeric column; see `most_pieces`."""
+        return most_pieces(self.information, self.columns)
+
+
 def fixed(options: FitOptions) -> dict[str, int | float]:
     """Return the settings that the caller fixed; the others are chosen."""
     values = {name: getattr(options, name) for name in ("knots", "dim", "penalty", "members")}
+    if options.members is None:
+        values["members"] = EFFORTS[options.preset].members
     return {name: value for name, value in values.items() if value is not None}
 
 
-def most_pieces(rows: int, columns: int) -> int:
+def most_pieces(information: float, columns: int) -> int:
     """Largest number of pieces per numeric column of a typical member, unless the caller sets it.
 
     It is at least 64, so no limit, up to 64 columns and with three rows or more per column.
     """
-    return max(1, min(_TERMS, _TERMS_PER_ROW * rows) // max(columns, 1))
+    return max(1, int(min(_TERMS, _TERMS_PER_ROW * information)) // max(columns, 1))
 
 
-def stages(options: FitOptions, rows: int, fast: bool, most: int = _TERMS) -> Iterator[Stage]:
+def is_line(settings: Settings) -> bool:
+    """Whether these settings give a linear model."""
+    return settings.dim == 1 and not settings.knots
+
+
+def start_after(best: Settings, line: Settings | None, information: float) -> Settings:
+    """Settings to begin the grid with: what is noise for a linear model is so for matrices."""
+    if line is None or information >= SOME:
+        return best
+    return best._replace(penalty=min(max(best.penalty, line.penalty), _LARGE * best.penalty))
+
+
+def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
-    The first stage is a grid of knots, orders and, from SOME rows on, penalties. No candidate has
-    more than ``most`` pieces per column.
+    First come linear models, then additive ones, then a grid of knots, orders and, from SOME on,
+    penalties; each from small to large, so that something is known whenever time is up. No
+    candidate has more than ``scope.most`` pieces per column.
     """
-    grid_counts = list(dict.fromkeys(min(count, most) for count in _counts(rows, fast)))
+    effort, much = EFFORTS[options.preset], scope.information >= SOME
+    counts = list(dict.fromkeys(min(count, scope.most) for count in _counts(scope)))
+
+    def lines(best: Settings) -> list[Settings]:
+        return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
+
+    def additive(best: Settings) -> list[Settings]:
+        bent = [count for count in (*counts, *((8, 16) if scope.single else ())) if count]
+        return [best._replace(knots=count, dim=1) for count in sorted(set(bent))]
 
     def grid(best: Settings) -> list[Settings]:
-        both = options.penalty is None and rows >= SOME
-        return [
+        penalties = (1.0, _SMALL) if options.penalty is None and much else (1.0,)
+        found = [
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
-            for factor in ((1.0, _SMALL) if both else (1.0,))
-            for knots in (grid_counts if options.knots is None else (best.knots,))
-            for dim in (
-                best.dim,
-                *(
-                    _dims(knots, rows, options.shape is not None, fast)
-                    if options.dim is None
-                    else ()
-                ),
-            )
+            for factor in penalties
+            for knots in (counts if options.knots is None else (best.knots,))
+            for dim in _dims(knots, scope, options)
         ]
+        return sorted(found, key=lambda each: each.dim)
 
     def path(factors: tuple[float, ...]) -> Stage:
         return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
 
     def smooth(best: Settings) -> list[Settings]:
-        counts = {best.knots, min(4 * best.knots, most)} - {0}
-        return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(counts)]
+        more = {best.knots, min(4 * best.knots, scope.most)} - {0}
+        return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
 
-    if None in (options.knots, options.dim, options.penalty):
+    if options.dim is options.knots is options.penalty is None:
+        yield lines
+        if not much:
+            yield additive
+    if None in (options.knots, options.dim, options.penalty) and not scope.single:
         yield grid
     if options.penalty is None:
-        yield from map(path, _PATH if rows < SOME else _PATH[:2] if rows < MANY else _PATH[:1])
-    if options.knots is options.penalty is None and not fast:
+        yield from map(
+            path, _PATH[: 2 if much else None] if scope.information < MANY else _PATH[:1]
+        )
+    if options.knots is options.penalty is None and not scope.fast and effort.refined:
         yield smooth
-    if options.dim is options.knots is options.penalty is None:
-        yield lambda best: [Settings(0, 1, penalty, best.members) for penalty in _LINEAR]
 
 
-def _counts(rows: int, fast: bool) -> tuple[int, ...]:
-    if fast:
+def _counts(scope: Scope) -> tuple[int, ...]:
+    if scope.fast:
         return (64, 32, 8, 2)
-    if rows >= MANY:
+    if scope.information >= MANY:
         return (2, 8, 32)
-    return tuple(count for count in (0, 2, 4, 8, 16, 32) if count <= max(rows // 20, 4))
+    most = max(int(scope.information) // 20, 4)
+    return tuple(count for count in (0, 2, 4, 8, 16, 32) if count <= most)
 
 
-def _dims(knots: int, rows: int, shaped: bool, fast: bool) -> tuple[int, ...]:
-    if shaped:
-        return (3, 8)
-    if fast:
-        return (8,)
-    if rows >= MANY:
-        return (9,) if knots <= 4 else ()
-    if rows >= SOME:
-        return (9, 13)
-    return (3, 9, 13) if knots <= 4 else (3, 7)
+def _dims(knots: int, scope: Scope, options: FitOptions) -> Iterable[int]:
+    """Orders of the grid: the usual one and others, as far as the information carries them."""
+    information = scope.information
+    if options.dim is not None:
+        return (options.dim,)
+    if not EFFORTS[options.preset].orders:
+        more = ()
+    elif options.shape is not None:
+        more = (3, 8)
+    elif scope.fast:
+        more = (8,)
+    elif information >= MANY:
+        more = (9,) if knots <= 4 else ()
+    elif information >= SOME:
+        more = (9, 13)
+    else:
+        more = (3, 9, 13) if knots <= 4 else (3, 7)
+    least = _PER_NUMBER / 2
+    some = [dim for dim in (scope.order, *more) if least * dim * (dim + 1) <= information]
+    return dict.fromkeys(some or [min(scope.order, 3)])

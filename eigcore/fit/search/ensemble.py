@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eigcore.fit.data.information import thinned
 from eigcore.fit.losses import Loss, Targets
 
 _BAGS, _PICKS = 20, 8
@@ -29,8 +30,11 @@ def shares(
     Each bag draws N rows with replacement, by their weights. Eight times, it adds the candidate
     that improves its average most. This way, no few rows decide alone.
     """
-    rows = rng.permutation(values.shape[1])[:_MOST_ROWS]
+    kinds = loss.strata(targets.target)
+    rows, factors = thinned(kinds, values.shape[1], _MOST_ROWS, rng)
     values, (target, weights, offset) = values[:, rows], targets.part(rows)
+    if factors is not None:
+        weights = factors if weights is None else factors * weights
     odds = None if weights is None else weights / weights.sum()
     counts = np.zeros(len(values))
     for _ in range(_BAGS):

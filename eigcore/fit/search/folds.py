@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.encoding.rows import Rows
 from eigcore.fit.data.encode import Sum
+from eigcore.fit.data.information import thinned
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
-from eigcore.fit.members.member import SOME, Settings, begin, piece_counts
+from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
+from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize
@@ -24,12 +27,26 @@ _STEPS = 30
 _KEPT = 2**25
 """Largest size, in numbers, of the covariances that are kept for the next candidate."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
-FEWEST, FEW = 200, 600
-"""Largest numbers of rows for ten folds, and for five."""
+_ALL_FOLDS, _PER_EVENT = 4 * SOME, 3
+"""Number of rows that the fits of all folds together have, where events are few among many rows; or
+of those of each fold, per event."""
+
+
+_CURVE = 5
+"""Most folds where there is one column: candidates are curves, which differ little."""
 
 
 class TimeUp(Exception):
     """The part of the budget for choosing settings is used up."""
+
+
+class Made(NamedTuple):
+    """A design of the rows to fit, its coordinates at some order, and both kinds of rows."""
+
+    design: Design
+    coordinates: Parametrisation
+    known: Rows
+    hidden: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +58,12 @@ class Fold:
 
     known: Problem
     hidden: Problem
-    rows: int
-    made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Design]] = field(default_factory=dict)
+    rows: float
+    made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Made]] = field(default_factory=dict)
 
-    def designs(self, sums: tuple[Sum, ...], sizes: list[int], until: float) -> list[Design]:
+    def designs(
+        self, sums: tuple[Sum, ...], sizes: list[int], dim: int, until: float
+    ) -> list[Made]:
         """Designs of the rows to fit, one for each number of pieces; see `judge` for ``until``."""
         key = sums, tuple(sizes)
         if key in self.made:
@@ -54,25 +73,63 @@ class Fold:
         for each in sizes:
             if self.known.context.is_over(until):
                 raise TimeUp
-            made.append(Design(shared, max(each, 1)))
+            own = Design(shared, max(each, 1))
+            rows = own.rows(self.known), own.rows(self.hidden)
+            made.append(Made(own, own.parametrisation(dim), *rows))
         if len(sizes) * shared.moments.covariance.size <= _KEPT:
             self.made[key] = made
         return made
 
 
 def folds_of(problem: Problem) -> list[Fold]:
-    """Split the rows of a problem into rows to fit and hidden rows."""
-    rows, rng = len(problem), problem.context.rng("folds")
-    if rows > SOME:
-        pairs = [problem.together.once(_FAST_SAMPLE if is_fast(problem) else _SAMPLE, rng)]
-    else:
-        pairs = problem.together.folds(10 if rows <= FEWEST else 5 if rows <= FEW else 3, rng)
-    return [Fold(problem.part(rest), problem.part(own), rows) for rest, own in pairs]
+    """Split the rows of a problem into rows to fit and hidden rows.
+
+    Each fold has its part of each stratum. Where rows are many and events few, events are fitted
+    with some of the other rows, which weigh as much as all.
+    """
+    information, rng = problem.information, problem.context.rng("folds")
+    together, strata, rows = problem.together, problem.strata, len(problem)
+    if information > SOME:
+        most = _FAST_SAMPLE if is_fast(problem) else _SAMPLE
+        pairs = [together.once(most if strata is None else rows, rng, strata)]
+        return [_fold(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
+    count = problem.effort.folds(information)
+    if len(problem.encoding.columns) == 1:
+        count = min(count, _CURVE)
+    pairs = together.folds(count, rng, strata)
+    most = max(_ALL_FOLDS / len(pairs), _PER_EVENT * information)
+    most = max(most, SOME) if strata is None else most
+    return [_fold(problem, *pair, most, rng) for pair in pairs]
+
+
+def _fold(
+    problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
+) -> Fold:
+    """Fold with at most so many rows to fit, and a sample of the hidden ones; see `thinned`."""
+    part = _thinned(problem, known, round(most), rng)
+    # as many rows as there would be if all told as much as those to fit
+    own, every = (
+        each.loss.information(each.target.values, each.target.weights) for each in (part, problem)
+    )
+    rows = len(part) * every / own if len(part) < len(known) and own else float(len(problem))
+    return Fold(part, _thinned(problem, hidden, _SAMPLE, rng), rows)
+
+
+def _thinned(problem: Problem, rows: np.ndarray, most: int, rng: np.random.Generator) -> Problem:
+    """Problem of at most so many of some rows, with weights that make up for the others."""
+    strata = None if problem.strata is None else problem.strata[rows]
+    few, factors = thinned(strata, len(rows), most, rng)
+    part = problem.part(rows[few])
+    if factors is None:
+        return part
+    target = part.target
+    own = factors if target.weights is None else factors * target.weights
+    return replace(part, target=target.of_rows(target.values, own, target.offset))
 
 
 def is_fast(problem: Problem) -> bool:
-    """Whether there are many rows and a kernel for them."""
-    return problem.fast and len(problem) >= MANY
+    """Whether rows and their information are many, and a kernel runs the pass over them."""
+    return problem.fast and problem.information >= MANY
 
 
 def averaged(problem: Problem) -> int:
@@ -80,7 +137,10 @@ def averaged(problem: Problem) -> int:
 
     An average needs a smaller penalty than one neuron, so averages are used where they are cheap.
     """
-    return 1 if not problem.fast else 6 if len(problem) >= MANY else 3
+    short = problem.context.budget is not None and problem.context.budget < LONG
+    if not problem.fast or short:
+        return 1
+    return 6 if is_fast(problem) else problem.effort.neurons(problem.information)
 
 
 class Judged(NamedTuple):
@@ -119,8 +179,9 @@ def judge(
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
     values, found = [], []
-    for neuron, design in enumerate(fold.designs(sums, sizes, until)):
-        coordinates, rows = design.parametrisation(settings.dim), design.rows(fold.known)
+    made = fold.designs(sums, sizes, settings.dim, until)
+    for neuron, (design, coordinates, rows, hidden) in enumerate(made):
+        coordinates = coordinates.with_spec(design.spec(settings.dim))
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
         else:
@@ -139,7 +200,7 @@ def judge(
             raise KeyboardInterrupt
         if solution.reason == "stopped":
             raise TimeUp
-        values.append(objective.values(solution.x, design.rows(fold.hidden)))
+        values.append(objective.values(solution.x, hidden))
         found.append(solution.x)
     return Judged(np.array(values), found)
 

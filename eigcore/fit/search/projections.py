@@ -25,8 +25,8 @@ _RATIOS = (1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
 """Weights of the second column, where the first has 1, both in standard deviations."""
 _STEP, _MOST = 2, 8
 """Number of sums added at a time, and at most."""
-_LEAST_ROWS = 2500
-"""Least number of rows: with fewer, the choice would be random."""
+_LEAST = 2500
+"""Least information: with less, the choice would be random."""
 _ROWS = 20_000
 _KNOTS = 16
 """Largest number of pieces per column of the small neuron."""
@@ -55,7 +55,8 @@ def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
     settings : settings of the members, found without sums
     """
     count = problem.options.projections
-    if count is None and (problem.options.selection or len(problem) < _LEAST_ROWS):
+    little = problem.information < _LEAST or not problem.effort.refined
+    if count is None and (problem.options.selection or little):
         return ()
     if count == 0 or settings.knots == 0:
         return ()

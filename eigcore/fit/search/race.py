@@ -1,31 +1,37 @@
 """Choose knots, penalty and order of the matrices inside the training rows, cheaply.
 
-Candidates are validated by short fits: first a grid of knots and orders, by successive halving
-(Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is), then other
-penalties, as long as they help. Few rows are cross-validated, and a fit with another penalty starts
-where the one with the nearest penalty ended; many rows are split once, on a sample. The members
-then share out several candidates so that their average is best on the hidden rows
-(`eigcore.fit.search.ensemble`). On few rows, or groups, they are one linear model instead, unless
-that average is clearly better. With a kernel, candidates are averages of three neurons; on many
-rows they are averages of six, and all members take the best candidate.
+Candidates are validated by short fits: first linear models, then a grid of knots and orders, by
+successive halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is),
+then other penalties, as long as they help. Little information is cross-validated, and a fit with
+another penalty starts where the one with the nearest penalty ended; much is split once, on a
+sample. The members then share out several candidates so that their average is best on the hidden
+rows (`eigcore.fit.search.ensemble`); they are one linear model instead, unless that average is
+clearly better. With a kernel, candidates are averages of some neurons; with much information they
+are averages of six, and all members take the best candidate.
+
+Whenever time is up, what was judged counts.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Stage, fixed, most_pieces, stages
+from eigcore.fit.search.candidates import (
+    Stage,
+    is_line,
+    stages,
+    start_after,
+)
 from eigcore.fit.search.folds import (
     CHOOSING,
-    FEW,
     Fold,
     Judged,
     TimeUp,
@@ -35,55 +41,53 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
 """Largest number of members, where a budget decides."""
 _NEAR = 0.2
 """Candidates whose loss exceeds the lowest by more than this part of it are not averaged."""
 _RUNGS = (0.125, 0.125, 0.25, 0.5)
-"""Parts of the steps after which only the better half of the first candidates goes on."""
-_RACE = 2.5
-"""Time of all rungs, relative to the first."""
+"""Parts of the steps after which only the better half of a grid goes on."""
 _CLEARLY = 1.02
-_ERRORS = 2.0
-"""Least gain over a linear model, in standard errors, to use more than that on few rows."""
+_ERRORS, _ERRORS_FEW = 1.0, 2.0
+"""Least gain over a linear model, in standard errors, to use more; the same on few rows."""
+_UNJUDGED = 0.1
+"""Penalty of a linear model that was not judged, in columns per row."""
 
 
 class Trial(NamedTuple):
-    """Decisions of a candidate on all hidden rows, their loss, and the final vectors per fold."""
+    """A candidate on all hidden rows.
+
+    values : decisions (N, ...), averaged over the neurons; loss : theirs
+    ends : final vectors of each fold's neurons
+    seconds : that its fits took, with those that they went on from
+    """
 
     loss: float
     values: np.ndarray
     ends: list[list[np.ndarray]]
+    seconds: float = 0.0
 
 
-def choose(problem: Problem) -> list[Settings]:
+class Choice(NamedTuple):
+    """Settings of each member, and what to say about them."""
+
+    plan: list[Settings]
+    notes: tuple[str, ...] = ()
+
+
+def choose(problem: Problem) -> Choice:
     """Validate a few candidates, and return the settings of each member."""
     usual = usual_settings(problem)
     if is_open_ended(problem):
         usual = usual._replace(members=MOST)
-    most = _most_pieces(problem)
-    plan = list(stages(problem.options, len(problem), is_fast(problem), most))
+    plan = list(stages(problem.options, scope_of(problem)))
     if not plan or len(problem) < 8 or problem.context.interrupted:
-        return [usual] * usual.members
+        return Choice([usual] * usual.members)
     race = Race(problem, usual)
     race.run(plan)
-    return race.plan()
-
-
-def usual_settings(problem: Problem) -> Settings:
-    """Settings before anything is validated."""
-    guess = FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
-    guess = guess._replace(knots=min(guess.knots, _most_pieces(problem)))
-    found = guess._replace(**fixed(problem.options))
-    if problem.options.dim is not None:
-        return found
-    return found._replace(dim=problem.constraints.order(found.dim))
-
-
-def _most_pieces(problem: Problem) -> int:
-    numeric = sum(column.numeric for column in problem.encoding.columns)
-    return most_pieces(len(problem), numeric)
+    return Choice(race.plan(), race.notes)
 
 
 class Race:
@@ -93,6 +97,12 @@ class Race:
     ----------
     problem : the rows to fit
     usual : settings to begin with
+
+    Attributes
+    ----------
+    trials : what is known of each candidate
+    best : where the next stage begins
+    notes : what was not reached
     """
 
     def __init__(self, problem: Problem, usual: Settings):
@@ -101,55 +111,131 @@ class Race:
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
         self.clusters = _clusters(self.folds)
         self.trials: dict[Settings, Trial] = {}
+        self.notes: tuple[str, ...] = ()
 
-    def run(self, plan: list[Stage]) -> None:
+    def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
+        allowed = self.problem.constraints.allows
         try:
             for number, stage in enumerate(plan):
-                allowed = self.problem.constraints.allows
-                candidates = [each for each in stage(self.best) if allowed(each.dim)]
-
-                def tell(part: float, number: int = number) -> None:
-                    least = min(each.loss for each in self.trials.values())
-                    self.context.tell("choosing", (number + part) / len(plan), 0, 0, 0, least)
-
-                if not self.trials and len(candidates) > 2:
-                    self._halve(candidates, tell)
+                found = dict.fromkeys(each for best in self._leaders() for each in stage(best))
+                candidates = [each for each in found if allowed(each.dim)]
+                first = not any(each.dim > 1 for each in self.trials)
+                if first and len(candidates) > 2 and candidates[-1].dim > 1:
+                    self._halve(candidates, number, len(plan))
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             self._judge(candidate, 1.0)
-                        tell((place + 1) / len(candidates))
-                self.best = self.lowest()
+                        self._tell(number + (place + 1) / len(candidates), len(plan))
+                if any(not is_line(each) for each in self.trials):
+                    self.best = self.lowest()
+                else:
+                    self.best = start_after(self.best, self._line(), self.problem.information)
         except TimeUp:
-            pass
+            self._note()
         except KeyboardInterrupt:
             self.context.interrupted = True
 
     def plan(self) -> list[Settings]:
-        """Settings of each member."""
-        members = self.best.members
-        if is_fast(self.problem) or len(self.trials) < 2:
-            return [self.lowest() if self.trials else self.best] * members
-        return self._ensemble(members)
+        """Settings of each member: the best that can be fitted in the time that is left."""
+        members, line = self.best.members, self._line()
+        trials = self._affordable()
+        bent = [each for each in trials if not is_line(each)]
+        if not bent:
+            return self._straight(line)
+        if is_fast(self.problem) or len(trials) < 2:
+            known = [self.lowest(bent)]
+            parts = np.ones(1)
+        else:
+            known, parts = self._shares(list(trials), members)
+        if line is not None:
+            mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
+            own, loss = self.trials[line].values, self.problem.loss
+            gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
+            if gain < (_ERRORS_FEW if self.problem.information <= FEW else _ERRORS):
+                return self._straight(line)
+        return [known[place] for place in ensemble.sequence(parts, members)]
 
-    def lowest(self) -> Settings:
-        """Settings with the lowest loss; on many rows the best so far, unless clearly worse.
+    def lowest(self, among: Sequence[Settings] | None = None) -> Settings:
+        """Settings with the lowest loss; with much information the best so far, if that is near.
 
         Choosing sees fewer rows than the final fit, and a split is noisy: both favour settings that
         are too small.
         """
-        found = min(self.trials, key=lambda each: self.trials[each].loss)
-        best = self.trials.get(self.best)
+        bent = among or [each for each in self.trials if not is_line(each)] or list(self.trials)
+        found = min(bent, key=lambda each: self.trials[each].loss)
+        best = self.trials.get(self.best) if self.best in bent else None
         if is_fast(self.problem) and best and best.loss <= _CLEARLY * self.trials[found].loss:
             return self.best
         return found
 
+    def _leaders(self) -> list[Settings]:
+        """The best settings; if they are of order 1, the best matrices as well."""
+        matrices = [each for each in self.trials if each.dim > 1]
+        if self.best.dim > 1 or not matrices:
+            return [self.best]
+        return [self.best, min(matrices, key=lambda each: self.trials[each].loss)]
+
+    def _line(self) -> Settings | None:
+        """The best linear model that was judged."""
+        lines = [each for each in self.trials if is_line(each)]
+        return min(lines, key=lambda each: self.trials[each].loss, default=None)
+
+    def _straight(self, line: Settings | None) -> list[Settings]:
+        """The plan of a linear model; of the usual settings, if the caller fixed some of them."""
+        options, problem = self.problem.options, self.problem
+        if line is None and not (options.dim is options.knots is options.penalty is None):
+            return [self.best] * self.best.members
+        if line is None:
+            per_row = len(problem.encoding.columns) / max(problem.information, 1.0)
+            line = Settings(0, 1, min(1.0, _UNJUDGED * per_row), 1)
+        if not problem.constraints.allows(line.dim):
+            return [self.best] * self.best.members
+        return [line] * (options.members or 1)
+
+    def _tell(self, done: float, stages: int) -> None:
+        least = min(each.loss for each in self.trials.values())
+        self.context.tell("choosing", done / stages, 0, 0, 0, least)
+
+    def _note(self) -> None:
+        if self.context.budget is not None and not self.context.stopped:
+            count = len(self.trials)
+            judged = (
+                f"the best of the {count} that were judged is used" if count else "none is judged"
+            )
+            self.notes = (
+                f"The budget ended before all candidates for settings were judged: {judged}. A "
+                "larger budget judges more.",
+            )
+
+    def _affordable(self) -> dict[Settings, Trial]:
+        """Trials of what can be fitted in the time left, by the time that its validation took.
+
+        A member descends on all rows for at least as many steps.
+        """
+        known = sum(len(fold.known) for fold in self.folds)
+        share = len(self.problem) / (known * self.neurons)
+        left = self.context.left()
+        if not is_open_ended(self.problem):
+            left /= self.best.members
+        took: dict[tuple[int, int], float] = {}
+        for each, trial in self.trials.items():
+            size = each.knots, each.dim
+            took[size] = max(took.get(size, 0.0), trial.seconds * share)
+        return {
+            each: trial
+            for each, trial in self.trials.items()
+            if is_line(each) or took[each.knots, each.dim] <= left
+        }
+
     def _judge(self, candidate: Settings, steps: float) -> None:
-        context, known = self.context, candidate in self.trials
+        context, known = self.context, self.trials.get(candidate)
         if context.interrupted or context.is_over(CHOOSING):
             raise TimeUp
-        ends = self._ends(candidate) if len(self.problem) < SOME or known else None
+        begun = context.seconds
+        few = self.problem.information < SOME
+        ends = known.ends if known else self._ends(candidate) if few else None
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
             judge(fold, candidate, self.neurons, ends=own, steps=steps) for fold, own in pairs
@@ -157,7 +243,8 @@ class Race:
         values = np.concatenate([each.values for each in judged], axis=1)
         members = self.neurons if is_fast(self.problem) else candidate.members
         loss = average_loss(self.problem.loss, values, self.hidden, members)
-        self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged])
+        took = context.seconds - begun + (known.seconds if known else 0.0)
+        self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
     def _ends(self, candidate: Settings) -> list[list[np.ndarray]] | None:
         """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one."""
@@ -168,50 +255,32 @@ class Race:
         nearest = min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))
         return self.trials[nearest].ends
 
-    def _halve(self, candidates: list[Settings], tell: Callable[[float], None]) -> None:
-        """Successive halving: keep the trials of the last candidates and of the best so far.
-
-        Raises TimeUp, without keeping a trial, as soon as the time is clearly too short.
-        """
-        began, most = time.monotonic(), len(candidates)
+    def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
+        """Successive halving; what was judged on the way stays if time is up."""
         kept = self.best if is_fast(self.problem) else None
-        try:
-            for rung, steps in enumerate(_RUNGS):
-                for place, candidate in enumerate(candidates):
-                    self._judge(candidate, steps)
-                    tell((rung + (place + 1) / len(candidates)) / len(_RUNGS))
-                    took = time.monotonic() - began
-                    if rung == place == 0 and self.context.left(CHOOSING) < _RACE * most * took:
-                        raise TimeUp
-                if rung + 1 < len(_RUNGS):
-                    ranked = sorted(candidates, key=lambda each: self.trials[each].loss)
-                    half = -(-len(ranked) // 2)
-                    candidates = ranked[:half] + [each for each in ranked[half:] if each == kept]
-                    for each in set(ranked) - set(candidates):
-                        del self.trials[each]
-        except TimeUp:
-            self.trials.clear()
-            raise
+        for rung, steps in enumerate(_RUNGS):
+            for place, candidate in enumerate(candidates):
+                self._judge(candidate, steps)
+                self._tell(number + (rung + (place + 1) / len(candidates)) / len(_RUNGS), stages)
+            if rung + 1 < len(_RUNGS):
+                ranked = sorted(candidates, key=lambda each: self.trials[each].loss)
+                half = -(-len(ranked) // 2)
+                candidates = ranked[:half] + [each for each in ranked[half:] if each == kept]
+                for each in set(ranked) - set(candidates):
+                    del self.trials[each]
 
-    def _ensemble(self, members: int) -> list[Settings]:
-        """Settings of the best average; on few rows one linear model, unless that is worse."""
-        trials, loss = self.trials, self.problem.loss
-        least = min(each.loss for each in trials.values())
+    def _shares(self, known: list[Settings], members: int) -> tuple[list[Settings], np.ndarray]:
+        """Candidates near the best, and their parts of the best average."""
+        trials = self.trials
+        least = min(trials[each].loss for each in known)
         near = least + _NEAR * abs(least)
-        known = [each for each in trials if trials[each].loss <= near or _is_line(each)]
+        known = [each for each in known if trials[each].loss <= near or is_line(each)]
+        if members == 1:
+            found = self.lowest(known)
+            return known, 1.0 * np.array([each == found for each in known])
         values = np.stack([trials[each].values for each in known])
-        if members > 1:
-            parts = ensemble.shares(loss, values, self.hidden, self.context.rng("ensemble"))
-        else:
-            parts = 1.0 * np.array([each == self.lowest() for each in known])
-        lines = [each for each in known if _is_line(each)]
-        if lines and self.problem.together.count <= FEW:
-            line = min(lines, key=lambda each: trials[each].loss)
-            mean = np.tensordot(parts, values, 1)
-            own = trials[line].values
-            if ensemble.gain(loss, mean, own, self.hidden, self.clusters) < _ERRORS:
-                return [line] * (self.problem.options.members or 1)
-        return [known[place] for place in ensemble.sequence(parts, members)]
+        rng = self.context.rng("ensemble")
+        return known, ensemble.shares(self.problem.loss, values, self.hidden, rng)
 
 
 def _clusters(folds: Sequence[Fold]) -> np.ndarray | None:
@@ -219,8 +288,3 @@ def _clusters(folds: Sequence[Fold]) -> np.ndarray | None:
     own = [fold.hidden.together.clusters for fold in folds]
     found = [each for each in own if each is not None]
     return np.unique(np.concatenate(found), return_inverse=True)[1] if found else None
-
-
-def _is_line(settings: Settings) -> bool:
-    """Whether these settings give a linear model."""
-    return settings.dim == 1 and not settings.knots

@@ -27,7 +27,7 @@ _MEMBERS, _STEPS = 4, 100
 _MANY = 8
 _LARGE = {"knots": 32, "dim": 9, "penalty": 5e-4}
 """Settings for streams of _MANY times the sample, which alone would choose smaller ones."""
-_APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target"}
+_APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target", "verbose"}
 """Options that may change when a run resumes, or that the fingerprint of the data covers."""
 
 
@@ -71,7 +71,7 @@ def fit_stream(
     """
     made = make_options("fit_stream", options)
     made.check_for("stream")
-    context = Context(backend_named(made.backend), made.seed, callback)
+    context = Context(backend_named(made.backend), made.seed, callback, verbose=made.verbose)
     return fit_source(source, target, Beside(weights, exposure, offset), made, context)
 
 

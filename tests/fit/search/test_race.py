@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,13 +10,14 @@ import pytest
 from samples import problem_for, smooth_table
 
 from eigcore.fit.context import Context
-from eigcore.fit.losses import LOSSES, Targets
+from eigcore.fit.losses import LOSSES, Scaling, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.options import FitOptions
 from eigcore.fit.search import race as module
-from eigcore.fit.search.candidates import DEFAULT, stages
-from eigcore.fit.search.folds import Judged, average_loss, folds_of
-from eigcore.fit.search.race import Race, Trial, choose, usual_settings
+from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
+from eigcore.fit.search.folds import Judged, TimeUp, average_loss, folds_of
+from eigcore.fit.search.race import Race, Trial, choose
+from eigcore.fit.search.usual import usual_settings
 
 
 def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
@@ -29,7 +30,7 @@ def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
         assert found == pytest.approx(unit * (0.25 + 1.0 / members))
 
 
-@pytest.mark.parametrize(("rows", "count"), [(150, 10), (400, 5), (900, 3), (3000, 1)])
+@pytest.mark.parametrize(("rows", "count"), [(90, 10), (400, 5), (900, 3), (3000, 1)])
 def test_folds_hide_every_row_once_and_never_one_that_is_known(rows, count):
     table = smooth_table(rows) | {"row": np.arange(float(rows))}
     problem = problem_for(table)
@@ -45,17 +46,23 @@ def test_folds_hide_every_row_once_and_never_one_that_is_known(rows, count):
         assert np.sort(np.concatenate(hidden)).tolist() == list(range(rows))
 
 
-@pytest.mark.parametrize(("rows", "least"), [(600, 2.0**-9), (5000, 2.0**-7)])
-def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least):
-    best = DEFAULT
-    for stage in stages(FitOptions(), rows, fast=False):
-        usual = [each for each in stage(best) if each.knots and not each.smooth]
-        best = min([best, *usual], key=lambda each: each.penalty)
-    assert best.penalty == pytest.approx(least * DEFAULT.penalty)
+@pytest.mark.parametrize(("rows", "least", "most"), [(600, 2.0**-11, 2.0**8), (5000, 2.0**-7, 1)])
+def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
+    for sign in (1.0, -1.0):
+        best = DEFAULT
+        for stage in stages(FitOptions(), Scope(rows, False, 4)):
+            usual = [each for each in stage(best) if each.dim > 1 and not each.smooth]
+            best = min([best, *usual], key=lambda each: sign * each.penalty)
+        if sign > 0:
+            assert best.penalty == pytest.approx(least * DEFAULT.penalty)
+        else:  # a penalty of 1 is among them
+            assert best.penalty >= most * DEFAULT.penalty
 
 
-@pytest.mark.parametrize(("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 601, 12), (4, 600, 12)])
-def test_few_rows_get_a_linear_model_unless_more_is_clearly_better(gain, rows, members):
+@pytest.mark.parametrize(
+    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 601, 12), (0.0, 601, 1)]
+)
+def test_a_linear_model_stays_unless_more_is_clearly_better(gain, rows, members):
     # a row's loss falls by 1/20 of the gain ± 1/2: that many standard errors for 100 rows
     better = np.sqrt(1.0 - gain / 20.0 + 0.5 * (-1.0) ** np.arange(100))
     line, curved = Settings(0, 1, 1e-3, 12), DEFAULT
@@ -70,18 +77,76 @@ def test_few_rows_get_a_linear_model_unless_more_is_clearly_better(gain, rows, m
     assert plan.count(line) == 1 if members == 1 else plan.count(curved) >= 6
 
 
-def test_a_race_that_cannot_end_in_time_is_not_run(monkeypatch):
-    seen = []
+class Clock:
+    """A clock that a race moves on: candidates cost what they cost, whatever the machine."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim):
+    """Choice of a race under a budget, where candidates have these losses and costs.
+
+    A linear model has an error of 1 in each row, and another one √losses(settings).
+    """
+    clock = Clock()
 
     def judged(fold, settings, neurons, *, ends, steps):
-        seen.append(settings)
-        time.sleep(0.01)
-        return Judged(np.zeros((neurons, len(fold.hidden))), [])
+        clock.now += steps * cost(settings) / len(folds)
+        if fold.known.context.is_over(0.3):
+            raise TimeUp
+        wrong = 1.0 if is_line(settings) else losses(settings)
+        return Judged(np.full((neurons, len(fold.hidden)), wrong**0.5), [settings])
 
     monkeypatch.setattr(module, "judge", judged)
-    problem = problem_for(members=1, context=Context("numpy", budget=3.0 / 0.9))
-    assert choose(problem) == [usual_settings(problem)]
-    assert len(set(seen)) == 1
+    problem = problem_for(context=Context("numpy", budget=budget, clock=clock))
+    zeros = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
+    problem = replace(problem, target=zeros)
+    folds = folds_of(problem)
+    return choose(problem)
+
+
+def true_loss(settings):
+    """Larger matrices are better, up to order 5, and small penalties worse."""
+    return 0.5 + 0.1 * abs(settings.dim - 5) + 0.02 * abs(np.log(settings.penalty / 0.016))
+
+
+def test_more_time_never_chooses_worse_and_never_worse_than_a_linear_model(monkeypatch):
+    found, notes = [], []
+    for budget in (0.1, 50, 110, 130, 150, 300, 1200, None):
+        plan, told = raced(monkeypatch, budget, true_loss)
+        found.append(np.mean([1.0 if is_line(each) else true_loss(each) for each in plan]))
+        notes.append(told)
+    assert found == sorted(found, reverse=True)
+    assert found[0] == 1.0  # nothing is judged: linear
+    assert len(set(np.round(found, 2))) > 3
+    assert found[-1] < 0.55
+    assert "none is judged" in notes[0][0]
+    assert "were judged is used" in notes[3][0]
+    assert notes[-1] == ()
+
+
+def test_what_cannot_be_fitted_in_the_time_left_is_not_used():
+    line, small, large = Settings(0, 1, 1e-3, 1), DEFAULT._replace(dim=3), DEFAULT
+    for budget, largest in ((None, 5), (30.0, 3), (2.0, 1)):
+        race = Race(problem_for(context=Context("numpy", budget=budget, clock=Clock())), DEFAULT)
+        race.hidden = Targets(np.zeros(100))
+        race.trials = {
+            line: Trial(1.0, np.ones(100), [], 1.0),
+            small: Trial(0.25, np.full(100, 0.5), [], 4.0),
+            large: Trial(0.04, np.full(100, 0.2), [], 1000.0),
+        }
+        assert max(each.dim for each in race.plan()) == largest
+
+
+def test_matrices_that_are_worse_than_a_line_are_not_used(monkeypatch):
+    for budget in (5, 50, 500, None):
+        plan, _ = raced(monkeypatch, budget, lambda settings: 1.001)
+        assert len(plan) == 1
+        assert is_line(plan[0])
 
 
 def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
@@ -98,9 +163,10 @@ def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkey
     problem = problem_for(penalty=1e-3, members=2)
     race = Race(problem, usual_settings(problem))
     race.hidden = Targets(np.zeros(200))
-    race.run(list(stages(problem.options, 200, fast=False)))
+    scope = Scope(200, False, 3)
+    race.run(list(stages(problem.options, scope)))
     assert {(each.knots, each.dim) for each in race.plan()} == {(4, 3)}
-    grid = len(next(stages(problem.options, 200, fast=False))(DEFAULT))
+    grid = len(next(stages(problem.options, scope))(usual_settings(problem)))
     folds = len({fold for _, fold, _ in seen})
     counts = [sum(each == steps for *_, each in seen) / folds for steps in (0.125, 0.25, 0.5)]
     assert counts == [grid + -(-grid // 2), -(-grid // 4), -(-grid // 8)]

@@ -1,0 +1,29 @@
+"""Settings before anything is validated, and what decides which candidates there are."""
+
+from __future__ import annotations
+
+from eigcore.fit.members.member import Settings
+from eigcore.fit.problem import Problem
+from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Scope, fixed
+from eigcore.fit.search.folds import is_fast
+
+
+def usual_settings(problem: Problem) -> Settings:
+    """Settings before anything is validated."""
+    scope = scope_of(problem)
+    guess = _guess(problem)._replace(dim=scope.order)
+    guess = guess._replace(knots=min(guess.knots, scope.most))
+    return guess._replace(**fixed(problem.options))
+
+
+def _guess(problem: Problem) -> Settings:
+    return FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
+
+
+def scope_of(problem: Problem) -> Scope:
+    """What decides which candidates there are."""
+    columns = problem.encoding.columns
+    numeric = sum(column.numeric for column in columns)
+    single = len(columns) == 1 and problem.constraints.allows(1)
+    order = problem.constraints.order(_guess(problem).dim)
+    return Scope(problem.information, is_fast(problem), numeric, order, single)
