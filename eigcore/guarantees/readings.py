@@ -25,15 +25,15 @@ Member = tuple[EigSpec, np.ndarray]
 class Game:
     """The decision of a row as the outcome of a game between two players.
 
-    A vector v is a rule that adds up what the cells give: vᵀA_0v + Σ_j vᵀA_j(x_j)v. By Courant and
-    Fischer λ_k = min max vᵀA(x)v: Low names a subspace of k + 1 dimensions, High a unit vector of
-    it. If High names a subspace of d − k dimensions first, Low's best answer has the same score.
+    A vector v is a scorecard that adds up what the cells give: vᵀA_0v + Σ_j vᵀA_j(x_j)v. By Courant
+    and Fischer λ_k = min max vᵀA(x)v: Low names a subspace of k + 1 dimensions, High a unit vector
+    of it. If High names a subspace of d − k dimensions first, Low's best answer has the same score.
 
     Parameters
     ----------
     table : (1, columns) float64
         The row, with codes for levels.
-    rule : SpectralModel
+    scorecard : SpectralModel
         What is left when both play their best at this row: an additive model, of order 1. Its
         decision there is the model's.
     upper, lower : SpectralModel
@@ -43,20 +43,20 @@ class Game:
     """
 
     table: np.ndarray
-    rule: Any
+    scorecard: Any
     upper: Any
     lower: Any
     model: Described = field(repr=False, compare=False)
 
     @property
     def scores(self) -> np.ndarray:
-        """What the intercept and each part of the encoding score under `rule`, in this row.
+        """What the intercept and each part of the encoding score under `scorecard`, in this row.
 
         ([outputs], 1 + parts) float64, in units of the decision, which is their sum.
         """
         terms = self.model.encoding(self.table, get_backend("numpy"), codes=True)
         static, total = self.model.static, np.zeros(())
-        for (_, own), weight in zip(self.rule.members, static.weights, strict=True):
+        for (_, own), weight in zip(self.scorecard.members, static.weights, strict=True):
             total = total + weight * static.scale * own[..., 0]
         parts = by_part(self.model.encoding, terms * total[:, 1:])
         found = np.concatenate([static.offset + total[:, :1], parts], axis=1)
@@ -64,11 +64,11 @@ class Game:
 
     def __str__(self) -> str:
         lines = [
-            "Low names rules that add up what the cells give; High takes the mixture of them that "
-            "scores highest."
+            "Low names scorecards that add up what the cells give; High takes the mixture of them "
+            "that scores highest."
         ]
         for d, k in dict.fromkeys((spec.dim, spec.k) for spec, _ in self.model.members):
-            lines.append(f"Low may name {k + 1} of {d} rules.")
+            lines.append(f"Low may name {k + 1} of {d} scorecards.")
         names = ("intercept", *self.model.encoding.labels, "decision")
         width = max(map(len, names))
         for output, scores in enumerate(np.atleast_2d(self.scores)):
@@ -110,11 +110,11 @@ def game(model: Described, x: Any) -> Game:
             "two players settle on. Write model.convex_parts() for another reading."
         )
     terms = model.encoding(table, get_backend("numpy"), codes=True)[0]
-    found: dict[str, list[Member]] = {"rule": [], "upper": [], "lower": []}
+    found: dict[str, list[Member]] = {"scorecard": [], "upper": [], "lower": []}
     for spec, own in model.members:
         V = np.linalg.eigh(matrices(spec, own[:, 0] + np.einsum("t,otk->ok", terms, own[:, 1:])))[1]
         k = spec.k
-        found["rule"].append(_compressed(spec, own, V[..., k : k + 1], "convex"))
+        found["scorecard"].append(_compressed(spec, own, V[..., k : k + 1], "convex"))
         found["upper"].append(_compressed(spec, own, V[..., : k + 1], "convex"))
         found["lower"].append(_compressed(spec, own, V[..., k:], "concave"))
     each = {name: _model(model, members) for name, members in found.items()}

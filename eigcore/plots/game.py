@@ -20,8 +20,8 @@ class GameDisplay(Display):
     ----------
     column, unit : str
     grid : (points,) float64 or levels
-    decision, upper, lower, rule : (points,) float64
-        Of the model, and of `Game.upper`, `Game.lower` and `Game.rule`.
+    decision, upper, lower, scorecard : (points,) float64
+        Of the model, and of `Game.upper`, `Game.lower` and `Game.scorecard`.
     start : Any
         The cell of the row.
     at : float
@@ -36,7 +36,7 @@ class GameDisplay(Display):
     decision: np.ndarray
     upper: np.ndarray
     lower: np.ndarray
-    rule: np.ndarray
+    scorecard: np.ndarray
     start: Any
     at: float
     name: str
@@ -77,10 +77,10 @@ class GameDisplay(Display):
         own = output_of(model, output)
         row = typical(model, X) if at is None else at
         game = model.game(row)
-        players = (model, game.upper, game.lower, game.rule)
+        players = (model, game.upper, game.lower, game.scorecard)
         curves = [each.curve(column, row, grid=grid) for each in players]
         lines = [c.decision if model.outputs == 1 else c.decision[:, own] for c in curves]
-        found = dict(zip(("decision", "upper", "lower", "rule"), lines, strict=True))
+        found = dict(zip(("decision", "upper", "lower", "scorecard"), lines, strict=True))
         scores = game.scores if model.outputs == 1 else game.scores[own]
         first = curves[0]
         shown = cls(
@@ -97,10 +97,22 @@ class GameDisplay(Display):
     def _draw(self, ax: Any) -> None:
         places, levels = places_of(self.grid)
         marks = {"marker": "o", "markersize": 4} if levels else {}
-        ax.plot(places, self.upper, color=ORANGE, ls="--", label="at most: Low's rules", **marks)
+        ax.plot(
+            places, self.upper, color=ORANGE, ls="--", label="at most: Low's scorecards", **marks
+        )
         ax.plot(places, self.decision, color=BLUE, lw=2.2, label="decision", **marks)
-        ax.plot(places, self.lower, color=GREEN, ls="-.", label="at least: High's rules", **marks)
-        ax.plot(places, self.rule, color=INK, ls=":", lw=1.2, label="the rule of the row", **marks)
+        ax.plot(
+            places, self.lower, color=GREEN, ls="-.", label="at least: High's scorecards", **marks
+        )
+        ax.plot(
+            places,
+            self.scorecard,
+            color=INK,
+            ls=":",
+            lw=1.2,
+            label="the scorecard of the row",
+            **marks,
+        )
         x = self.grid.index(self.start) if levels else self.start
         if x is not None:
             ring = {"mfc": "none", "mew": 1.8, "ms": 11, "ls": "none"}

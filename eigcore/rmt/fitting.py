@@ -19,7 +19,7 @@ from eigcore.rmt.empirical import distance, on_numpy
 from eigcore.rmt.law import Law
 
 FAMILIES = ("marchenko_pastur", "sample_covariance", "semicircle")
-_NAMES = dict(
+_NAMES: dict[str, str] = dict(
     zip(FAMILIES, ("Marchenko–Pastur law", "Sample covariance law", "Semicircle law"), strict=True)
 )
 METHODS = ("inversion", "moments")

@@ -15,12 +15,14 @@ def test_what_each_player_guarantees_holds_in_every_row(name):
     f, slip = m.decision(x), 1e-11
     for row in (0, 3):
         game = m.game(x[row])
-        low, high, rule = (each.decision(x) for each in (game.lower, game.upper, game.rule))
+        low, high, scorecard = (
+            each.decision(x) for each in (game.lower, game.upper, game.scorecard)
+        )
         assert (low <= f + slip).all()
         assert (f <= high + slip).all()
-        assert (low < f - 0.1).any() != (name == "concave")  # then High names all rules
+        assert (low < f - 0.1).any() != (name == "concave")  # then High names all scorecards
         assert (f < high - 0.1).any()
-        for found in (low, high, rule):
+        for found in (low, high, scorecard):
             np.testing.assert_allclose(found[row], f[row], atol=slip)
 
 
@@ -28,7 +30,7 @@ def test_players_agree_on_every_backend():
     m, x = model(2, spec={"outputs": 2}), rows(6, 3, missing=False)
     game = m.game(x[0])
     for backend in BACKENDS:
-        for each in (game.lower, game.upper, game.rule):
+        for each in (game.lower, game.upper, game.scorecard):
             found = each.decision(x, backend=backend)
             np.testing.assert_allclose(found[0], m.decision(x)[0], atol=1e-5)
             np.testing.assert_allclose(found, each.decision(x, backend="numpy"), atol=1e-5)
@@ -37,10 +39,10 @@ def test_players_agree_on_every_backend():
 def test_a_player_names_as_many_rules_as_the_eigenvalue_says():
     m = linear_model(3, dim=5, index=1)
     game = m.game([0.5, -1.0, 2.0])
-    assert [e.members[0][0].dim for e in (game.upper, game.lower, game.rule)] == [2, 4, 1]
+    assert [e.members[0][0].dim for e in (game.upper, game.lower, game.scorecard)] == [2, 4, 1]
     assert game.upper.certify().convex
     assert game.lower.certify().concave
-    assert "Low may name 2 of 5 rules." in str(game)
+    assert "Low may name 2 of 5 scorecards." in str(game)
 
 
 def test_the_scores_of_a_row_are_its_local_split():
