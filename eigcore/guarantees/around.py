@@ -16,9 +16,11 @@ from eigcore.portable.description import Described
 
 
 def free_columns(model: Described, columns: Sequence[str] | None) -> list[str]:
-    """Return the columns that may change, by default all; raise InvalidInput for unknown ones."""
+    """Return the columns that may change, by default all but codes; raise for unknown ones."""
     names = model.encoding.names
-    chosen = list(names) if columns is None else list(columns)
+    kinds = zip(names, model.encoding.columns, strict=True)
+    plain = [name for name, column in kinds if not getattr(column, "of", None)]
+    chosen = plain if columns is None else list(columns)
     if isinstance(columns, str) or not chosen or not all(name in names for name in chosen):
         raise InvalidInput(
             f"columns is {columns!r}. Expected some of {', '.join(names)}. Write "

@@ -1,8 +1,8 @@
 """Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
 
-This file imports nothing of eigcore. Claims are about the numbers in the model file, as rationals,
-and the real function that docs/model-file.md defines. docs/proofs.md says what each claim means,
-and proves T1 to T4. A matrix is its lower triangle, with entries beside the diagonal times √2.
+Claims are about the numbers in the model file, as rationals, and the function that
+docs/model-file.md defines. docs/proofs.md says what each means, and proves T1 to T4. A matrix is
+its lower triangle, with entries beside the diagonal times √2.
 """
 
 import hashlib
@@ -24,6 +24,12 @@ def require(condition, reason):
     """Raise Rejected unless the condition holds."""
     if not condition:
         raise Rejected(reason)
+
+
+def exact(x):
+    """Return a number of a file: no text, no truth value, and none that float64 would round."""
+    require(type(x) in (int, float) and float(x) == x, f"{x!r:.40} is not a float64 number")
+    return Fraction(x)
 
 
 def ordered(M, R, side=1, spare=0, bits=80):
@@ -57,21 +63,21 @@ def turn(before, after):
 class Part:
     """A column, or a projection: what it adds, Σ factor · A_row, as {row: factor}."""
 
-    def __init__(self, first, c, names, weights, centers):
+    def __init__(self, first, c, own):
         self.kind, self.missing, self.levels = c["kind"], bool(c["missing"]), []
-        self.own = dict(zip(names, zip(map(Fraction, weights), map(Fraction, centers))))
+        self.own = {name: (exact(weight), exact(center)) for name, (weight, center) in own.items()}
         if self.kind == "categories":
             self.levels, self.end = [*map(str, c["levels"]), NEVER_SEEN], first + len(c["levels"])
             self.at = [*({row: 1} for row in range(first, self.end)), {}]
             rows = [*self.at, *[{self.end: 1}] * self.missing]
             self.changes = lambda: [turn(b, a) for i, a in enumerate(rows) for b in rows[:i]]
             return
-        k, left, right = [*map(Fraction, c.get("knots") or c.get("limits") or (0, 1))], {}, {}
+        k, left, right = [*map(exact, c.get("knots") or c.get("limits") or (0, 1))], {}, {}
         if self.kind == "linear":
-            self.at = [{first: (t - Fraction(c["center"])) / Fraction(c["scale"])} for t in k]
-            left = right = {} if c.get("limits") else {first: 1 / Fraction(c["scale"])}
+            self.at = [{first: (t - exact(c["center"])) / exact(c["scale"])} for t in k]
+            left = right = {} if c.get("limits") else {first: 1 / exact(c["scale"])}
         elif self.kind == "periodic":
-            k.append(k[0] + Fraction(c["period"]))
+            k.append(k[0] + exact(c["period"]))
             self.at = [{first + i % (len(k) - 1): 1} for i in range(len(k))]
         else:
             require(self.kind == "piecewise_linear", "a kind of column is unknown")
@@ -90,14 +96,12 @@ class Part:
         """Return the lowest and highest value in a box of cells or [low, high]; None if missing."""
         ends = []
         for name, (weight, center) in self.own.items():
-            cell = box[name]
-            if cell is None:
+            if (cell := box[name]) is None:
                 return None, None
-            if self.levels:
-                require(self.levels.count(cell) == 1, f"{cell!r} is not one level of {name}")
-                cell = self.levels.index(cell)
+            require(not self.levels or self.levels.count(cell) == 1, f"{cell!r:.40}: not one level")
+            cell = self.levels.index(cell) if self.levels else cell
             cells = cell if isinstance(cell, list) else (cell, cell)
-            ends.append(sorted(weight * (Fraction(t) - center) for t in cells))
+            ends.append(sorted(weight * (exact(t) - center) for t in cells))
         return tuple(map(sum, zip(*ends)))
 
     def values(self, t):
@@ -114,9 +118,8 @@ class Part:
 
     def corners(self, start, end):
         """Return the ends of a span and the knots inside."""
-        knots = self.knots
-        if self.kind == "periodic":  # the first image of each behind the start
-            knots = [start + (knot - start) % (knots[-1] - knots[0]) for knot in knots]
+        k, turns = self.knots, self.kind == "periodic"  # the first image of each behind the start
+        knots = [start + (t - start) % (k[-1] - k[0]) for t in k] if turns else k
         return {start, end, *(knot for knot in knots if start < knot < end)}
 
 
@@ -124,29 +127,26 @@ class Member:
     """One spectral neuron: its matrices, and what its functional guarantees (T1, T3, T4)."""
 
     def __init__(self, spec, values, share):
-        d, r, self.terms = spec["dim"], spec["r"], spec["features"]
+        d, r, s, self.terms = spec["dim"], spec["r"], spec["structure"], spec["features"]
+        width = int({"dense": d - 1, "tridiagonal": min(1, d - 1), "diagonal": 0}.get(s, s[7:]))
+        count = spec["outputs"] * (self.terms + 1) * (2 * d - width) * (width + 1) // 2
+        require(count == len(values) and all(map(math.isfinite, values)), "parameters are amiss")
         k = {"middle": d // 2, "convex": d - 1, "concave": 0}.get(spec["index"], spec["index"]) % d
         self.d, self.share, self.values, kind = d, share, values, spec["functional"]
         ones = {"kth": [k], "smooth": [k], "softmax": [d - 1], "weighted": []}
         ones |= {"top_sum": range(d - (r or 0), d), "bottom_sum": range(r or 0)}
-        own = spec["weights"] if kind == "weighted" else [i in ones[kind] for i in range(d)]
-        self.weights, self.below, self.above = list(map(Fraction, own)), 0, 0
+        own = spec["weights"] if kind == "weighted" else [int(i in ones[kind]) for i in range(d)]
+        self.weights, self.below, self.above = [*map(exact, own)], 0, 0
         if kind == "smooth":  # Σ w λ − below ≤ φ ≤ Σ w λ + above
-            alpha, r = Fraction(spec["alpha"]) / (2 * d), d - k
+            alpha, r = exact(spec["alpha"]) / (2 * d), d - k
             self.below, self.above = alpha * (r - 1) * (k + 1), alpha * r * k
         if kind == "softmax":  # log d ≤ n / 64, as d⁶⁴ ≤ 2.718ⁿ
             n = next(n for n in range(64 * d) if d**64 * 1000**n <= 2718**n)
-            self.above = Fraction(spec["t"]) * n / 64
+            self.above = exact(spec["t"]) * n / 64
         steps = [b - a for a, b in zip(self.weights, self.weights[1:])]
         self.increasing = min(self.weights) >= 0
         self.convex, self.concave = min([0, *steps]) >= 0, max([0, *steps]) <= 0
-        widths = {"dense": d - 1, "tridiagonal": 1, "diagonal": 0}
-        width = int(widths.get(spec["structure"], spec["structure"][7:]))
         self.places = [(i, j) for i in range(d) for j in range(max(0, i - width), i + 1)]
-        known = len(values) == spec["outputs"] * (self.terms + 1) * len(self.places)
-        require(
-            known and all(map(math.isfinite, values)), "parameters differ in number, or are inf"
-        )
 
     def matrix(self, output, factors):
         """Return Σ factor · A_row for {row: factor}; row i + 1 is that of term i."""
@@ -172,16 +172,17 @@ class Model:
         head = json.loads(data[8:start])
         record = json.loads(json.loads(head["__metadata__"]["eigcore"])["model"])
         encoding, target, self.link = record["encoding"], record["target"], record["link"]
-        self.names, self.parts, self.members, end = encoding["names"], [], [], 1
+        self.names, self.parts, self.members, end = [*map(str, encoding["names"])], [], [], 1
         self.outputs = record["members"][0]["spec"]["outputs"]
-        parts = [(c, [name], [1], [0]) for c, name in zip(encoding["columns"], self.names)]
-        keys, sums = ("column", "names", "weights", "centers"), encoding.get("projections", [])
-        parts += [[each[key] for key in keys] for each in sums]
+        parts = [(c, {n: (1, 0)}) for c, n in zip(encoding["columns"], self.names, strict=True)]
+        for each in encoding.get("projections", []):
+            scaled = zip(each["weights"], each["centers"], strict=True)
+            parts.append((each["column"], dict(zip(map(str, each["names"]), scaled, strict=True))))
         for part in parts:
             self.parts.append(Part(end, *part))
             end = self.parts[-1].end + self.parts[-1].missing
-        self.offset, scale = Fraction(target["offset"]), Fraction(target["scale"])
-        shares = [Fraction(each["weight"]) for each in record["members"]]
+        self.offset, scale = exact(target["offset"]), exact(target["scale"])
+        shares = [exact(each["weight"]) for each in record["members"]]
         fair = min([*shares, scale]) >= 0 and abs(sum(shares) - 1) <= 1e-12
         require(fair, "a weight or the scale is negative, or the weights do not add up to 1")
         for number, (each, share) in enumerate(zip(record["members"], shares)):
@@ -197,24 +198,23 @@ class Model:
         name, total, witness = claim["column"], (0, 0), iter(claim["witness"])
         require(levels == bool(self.parts[self.names.index(name)].levels), "of another kind")
         for part in (each for each in self.parts if name in each.own):
-            weight, found = part.own[name][0], []
+            weight, found = part.own[name][0], [(0, 0)] * (part.missing and len(part.own) > 1)
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
-                    low, high = map(Fraction, next(witness))
+                    low, high = map(exact, next(witness))
                     M = member.matrix(o, E)
                     require(ordered(M, -low, -1) and ordered(M, high), "a change leaves its ends")
                     ends = member.added(ends, [low] * member.d, [high] * member.d)
                 found.append(ends)
             low, high = min(low for low, _ in found), max(high for _, high in found)
             total = [x + end for x, end in zip(total, sorted((weight * low, weight * high)))]
-        largest = max(-total[0], total[1])
-        return (-largest, largest) if levels else total
+        return (min(total[0], -total[1]), max(-total[0], total[1])) if levels else total
 
     def curved(self, claim, name, side):
         """T3: side · (the change of the slope from piece to piece) ⪰ 0, for numbers together."""
-        wanted = set(claim["columns"])
-        require(wanted <= set(self.names), "there are no such columns")
+        wanted = {*claim["columns"]} if type(claim["columns"]) is list else {}
+        require(wanted and wanted <= {*self.names}, "there are no such columns")
         for part in (each for each in self.parts if wanted & set(each.own)):
             require(not part.levels, "a column of another kind")
             slopes = part.changes() + part.changes()[: int(part.kind == "periodic")]
@@ -230,20 +230,19 @@ class Model:
         box, o, witness = claim["box"], claim["output"], iter(claim["witness"])
         require({*box} == {*self.names} and o in range(self.outputs), "other columns, or outputs")
         spans = [(part, *part.span(box)) for part in self.parts]
-        base, total = {0: 1}, (self.offset, self.offset)
-        for part, start, _ in spans:
-            base |= part.values(start)
+        base = {0: 1} | {r: f for part, start, _ in spans for r, f in part.values(start).items()}
+        total = self.offset, self.offset
         for member in self.members:
             found = []
             for side in (-1, 1):
                 M = [side * x for x in member.matrix(o, base)]
                 for part, start, end in (each for each in spans if each[1] != each[2]):
-                    R = list(map(Fraction, next(witness)))
+                    R = list(map(exact, next(witness)))
                     for t in part.corners(start, end):
                         E = member.matrix(o, turn(part.values(start), part.values(t)))
                         require(ordered(E, R, side), "a part leaves its witness")
                     M = [x + r for x, r in zip(M, R)]
-                found.append(list(map(Fraction, next(witness))))
+                found.append(list(map(exact, next(witness))))
                 for i, end in enumerate(found[-1]):
                     spare = i if side < 0 else member.d - 1 - i
                     require(ordered(M, side * end, 1, spare), "an eigenvalue leaves its witness")
@@ -268,16 +267,17 @@ def check(data, proof, tell=lambda sentence: None):
         require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
         model, claims = Model(data), list(record["claims"])
     except (*MALFORMED, struct.error, RecursionError) as exc:
-        raise Rejected(f"a file cannot be read: {exc!r}") from exc
+        raise Rejected(f"a file cannot be read: {exc!r:.200}") from exc
     for number, claim in enumerate(claims, 1):
         try:
             prove, words, *options = CLAIMS[claim["kind"]]
             ends = prove(model, claim, *options)
-            holds = not ends or (claim["lower"] <= ends[0] and ends[1] <= claim["upper"])
-            require(holds, f"the witnesses prove {ends and [*map(float, ends)]}")
+            if ends:
+                wide = exact(claim["lower"]) <= ends[0] and ends[1] <= exact(claim["upper"])
+                require(wide, f"the witnesses prove {[*map(float, ends)]}")
             said = words.format(**claim)
         except MALFORMED as exc:
-            raise Rejected(f"claim {number}, {json.dumps(claim)[:99]}: {exc!r}") from exc
+            raise Rejected(f"claim {number}, {json.dumps(claim)[:99]}: {exc!r:.200}") from exc
         if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
             said += ", so the prediction never falls" * (claim["lower"] >= 0)
             said += ", so the prediction never rises" * (claim["upper"] <= 0)

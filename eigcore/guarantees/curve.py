@@ -151,7 +151,7 @@ def middle(encoding: Encoding) -> np.ndarray:
         elif isinstance(column, (PiecewiseLinear, Periodic)):
             found.append(column.knots[len(column.knots) // 2])
         else:
-            found.append(0.0)
+            found.append(np.nan if getattr(column, "of", None) else 0.0)
     return np.array(found)
 
 

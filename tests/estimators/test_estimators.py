@@ -417,7 +417,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
         ({"monotone": "area"}, "monotone is 'area'; expected -1 (never rises)"),
         ({"monotone": [1, 0]}, "has shape (2,), and there are 5 columns"),
         ({"monotone": {"a": 2}}, "expected -1"),
-        ({"monotone": {"kind": 1}}, "categories have no order"),
+        ({"monotone": {"kind": 1}}, "others have no order"),
         (
             {"categorical_features": ["zz"]},
             "categorical_features names 'zz', which is not a column of X",

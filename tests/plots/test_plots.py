@@ -153,12 +153,12 @@ def test_a_game_meets_the_decision_at_its_row(kind, column):
     assert (shown.lower <= shown.decision + 1e-9).all()
     assert (shown.decision <= shown.upper + 1e-9).all()
     at = shown.grid.index(1)
-    for line in (shown.lower, shown.decision, shown.upper, shown.rule, np.full(9, shown.at)):
+    for line in (shown.lower, shown.decision, shown.upper, shown.scorecard, np.full(9, shown.at)):
         np.testing.assert_allclose(line[at if len(line) != 9 else 0], shown.decision[at])
     lines = {line.get_label(): line.get_ydata() for line in shown.ax_.lines}
-    np.testing.assert_array_equal(lines["at most: Low's rules"], shown.upper)
+    np.testing.assert_array_equal(lines["at most: Low's scorecards"], shown.upper)
     assert lines["the row"] == [shown.at]
-    assert "at least: High's rules" in words(shown)
+    assert "at least: High's scorecards" in words(shown)
 
 
 @pytest.mark.parametrize("kind", KINDS)

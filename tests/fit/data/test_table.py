@@ -90,7 +90,7 @@ NAMES = np.array([f"v{i}" for i in range(200)])
     ("change", "options", "message"),
     [
         ({}, {"increasing": ["A"]}, "increasing names 'A', .*did you mean 'a'.*increasing=.'a'"),
-        ({}, {"increasing": ["kind"]}, "categories have no order"),
+        ({}, {"increasing": ["kind"]}, "others have no order"),
         ({}, {"increasing": ["a"], "decreasing": ["a"]}, "also among the increasing columns"),
         ({}, {"shape": "round"}, "shape is 'round'; expected one of convex, concave"),
         ({}, {"loss": "cubic"}, "loss is 'cubic'.*Write loss='squared'"),

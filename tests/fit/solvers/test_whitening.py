@@ -17,11 +17,10 @@ def test_whitening_changes_coordinates_only_and_can_be_undone(most, monkeypatch)
     monkeypatch.setattr(whitening, "MOST", most)
     design = design_for(6, increasing=["a"])
     plain, white = design.parametrisation(3, power=0.0), design.parametrisation(3)
-    assert white.white.parts
-    assert not plain.white.parts
+    assert white.kinds[0].white.parts
+    assert not plain.kinds[0].white.parts
     point = np.random.default_rng(0).normal(size=plain.size)
-    parts = *plain.blocks(point), plain.factors(point)
-    other = white.vector(parts[0], parts[1][~plain.psd], parts[2])
+    other = white.vector(*plain.blocks(point))
     assert not np.allclose(point, other)
     assert np.allclose(white.matrices(other), plain.matrices(point), atol=1e-12)
     values = [

@@ -1,0 +1,99 @@
+"""What an adversary found: claims that were accepted and false."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from samples import rewritten
+
+from eigcore import SpectralModel
+from eigcore.core.spec import EigSpec
+from eigcore.encoding import Encoding, Linear, PiecewiseLinear, Projection
+from eigcore.guarantees import checker
+
+
+def model(columns, names, multiples, projections=()):
+    """Matrices of order 1: A_0 = 0, then one number per term."""
+    e = Encoding(columns, names, projections=projections)
+    spec = EigSpec(e.terms, 1)
+    return SpectralModel(e, [(spec, np.reshape([0.0, *multiples], spec.params_shape))])
+
+
+def checked(data, **claim):
+    digest = hashlib.sha256(data).hexdigest()
+    record = {"format": checker.FORMAT, "model_sha256": digest, "claims": [claim]}
+    return checker.check(data, json.dumps(record).encode())
+
+
+def test_a_projection_stops_where_another_column_is_missing():
+    """Then x alone has its slope -1, although with z it has -1 + 2."""
+    z = Projection(("x", "y"), (1.0, 1.0), Linear(missing=True))
+    m = model((Linear(), Linear(missing=True)), ("x", "y"), (-1.0, 0.0, 0.0, 2.0, 0.0), (z,))
+    x = {"x": np.array([0.0, 1.0]), "y": np.array([np.nan, np.nan])}
+    assert np.diff(m.decision(x)) == -1
+    (claim,) = (each for each in m.prove().claims if each.get("column") == "x")
+    assert claim["lower"] <= -1
+    assert claim["upper"] >= 1
+
+
+@pytest.mark.parametrize("number", ["0.1", True, None, float("nan"), 2**60 + 1, 10**400, [1.0]])
+def test_numbers_of_files_are_float64(number):
+    with pytest.raises((checker.Rejected, *checker.MALFORMED)):
+        checker.exact(number)
+
+
+def test_columns_of_a_claim_are_a_list(tmp_path):
+    """The letters of "ab" are columns too, and those are convex."""
+    bent = PiecewiseLinear((0.0, 1.0, 2.0), tails="clamped")
+    m = model((Linear(), Linear(), bent), ("a", "b", "ab"), (1.0, 1.0, 0.0, 5.0))
+    m.save(tmp_path / "m.eig")
+    data = (tmp_path / "m.eig").read_bytes()
+    assert checked(data, kind="convex", columns=["a", "b"]) == 1
+    for columns in ("ab", ["ab"], {"ab": 1}, [], None):
+        with pytest.raises(checker.Rejected):
+            checked(data, kind="convex", columns=columns)
+
+
+FORGED = {
+    "a projection without centers": lambda e: e["projections"][0].update(centers=[]),
+    "names that are numbers": lambda e: e["projections"][0].update(names=[1, 2]),
+    "knots that float64 rounds": lambda e: e["columns"][2].update(knots=[2**60, 2**60 + 383]),
+    "knots that are text": lambda e: e["columns"][2].update(knots=["0.1", "0.3"]),
+    "more names than columns": lambda e: e["names"].append("4"),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_file_is_read_as_the_model_reads_it(forged, tmp_path):
+    """The slope of "1" is 1 - 5 with its projection; no forgery hides it."""
+    z = Projection(("1", "2"), (1.0, 1.0), Linear(), (0.0, 0.0))
+    steps = PiecewiseLinear((0.0, 1.0), tails="clamped")
+    m = model((Linear(), Linear(), steps), ("1", "2", "3"), (1.0, 0.0, 1.0, -5.0), (z,))
+    path = tmp_path / "m.eig"
+    m.save(path)
+    witness = [[1, 1], [-5, -5]]
+    true = {"kind": "slope", "column": "1", "witness": witness, "lower": -4, "upper": -4}
+    assert checked(path.read_bytes(), **true) == 1
+
+    def change(header, tensors):
+        record = json.loads(header["model"])
+        FORGED[forged](record["encoding"])
+        header["model"] = json.dumps(record)
+
+    rewritten(path, change)
+    for claim in (true | {"lower": 1, "upper": 1}, true | {"witness": [[1, 1]], "lower": 1}):
+        with pytest.raises(checker.Rejected):
+            checked(path.read_bytes(), **claim)
+    if "knots" in forged:
+        narrow = {"kind": "slope", "column": "3", "witness": [[0, 1]], "lower": 0, "upper": 5}
+        with pytest.raises(checker.Rejected, match="not a float64 number"):
+            checked(path.read_bytes(), **narrow)
+
+
+def test_a_member_is_no_larger_than_its_numbers():
+    """Nothing of the size of an order that a file only pretends is built."""
+    spec = EigSpec(0, 2)
+    pretended = {**vars(spec), "dim": 3 * 10**9, "structure": "diagonal"}
+    with pytest.raises(checker.Rejected, match="parameters are amiss"):
+        checker.Member(pretended, (1.0,) * 3, 1)
