@@ -23,7 +23,7 @@ LAW = rmt.marchenko_pastur(0.5)
         (lambda: rmt.fit_law([0, 0], ratio=0.5), "expected positive ones"),
         (lambda: rmt.fit_law([1.0] * 5, "semicircle"), "expected different ones"),
         (lambda: rmt.tracy_widom(np.ones(3)), "beta is array"),  # pyright: ignore
-        (lambda: rmt.deep_ck(["relu"], None, [0, 1]), "X is None"),
+        (lambda: rmt.deep_ck(["relu"], None, [0, 1]), "X has shape"),
         (lambda: rmt.linear_statistics(LAW, [1], 10), "expected functions"),  # pyright: ignore
         (lambda: rmt.linear_statistics(LAW, [], 10), "expected functions"),
         (
