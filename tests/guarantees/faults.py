@@ -206,7 +206,7 @@ PROVEN_BOXES = [
     (CHECKER, "ordered(M, side * end, 1, spare)", "ordered(M, end, 1, spare)", BOXES),
     # corners: no knots, knots of one turn, one side
     (CHECKER, ", *(knot for knot in knots if start < knot < end)}", "}", BOXES),
-    (CHECKER, 'if self.kind == "periodic":  # the first', "if False:  # the first", BOXES),
+    (CHECKER, "for t in k] if turns else k", "for t in k] if False else k", BOXES),
     (CHECKER, "return {start, end,", "return {start,", BOXES),
     # witnesses of parts: not proven, of one side, not added up
     (CHECKER, 'require(ordered(E, R, side), "a part', 'require(True, "a part', BOXES),
@@ -217,11 +217,11 @@ PROVEN_BOXES = [
     # margins of smooth functionals, a projection that stays, cells that are no numbers
     (CHECKER, "alpha * (r - 1) * (k + 1), alpha * r * k", "0, 0", BOXES),
     (CHECKER, "d**64 * 1000**n <= 2718**n", "d**8 * 1000**n <= 2718**n", BOXES),
-    (CHECKER, "sorted(weight * (Fraction(t) - center)", "sorted((Fraction(t) - center)", BOXES),
+    (CHECKER, "sorted(weight * (exact(t) - center)", "sorted((exact(t) - center)", BOXES),
     (CHECKER, "ends.append(sorted(weight", "ends.append((weight", BOXES),
     (CHECKER, "require({*box} == {*self.names} and o", "require(o", BOXES),
     (CHECKER, "o in range(self.outputs), ", "True, ", BOXES),
-    (CHECKER, "require(self.levels.count(cell) == 1", "require(True", BOXES),
+    (CHECKER, "require(not self.levels or self.levels.count(cell) == 1", "require(True", BOXES),
     (CHECKER, 'require(t is not None or self.missing, "a', 'require(True, "a', BOXES),
     # making them: no other end, no margin, ends rounded inward
     (WITNESSES, "for other in others:", "for other in []:", BOXES),

@@ -230,9 +230,9 @@ DOMAINS = [
     ),
     # additive up to a tolerance
     (
-        "bands.py",
-        "(full == first * np.eye(m.spec.dim)).all()",
-        "np.allclose(full, first * np.eye(m.spec.dim))",
+        "signs.py",
+        "(full == full[..., :1, :1] * np.eye(m.spec.dim)).all()",
+        "np.allclose(full, full[..., :1, :1] * np.eye(m.spec.dim))",
         CHANGES + ROUNDING,
     ),
     # interaction: not the spread

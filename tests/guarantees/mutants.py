@@ -26,6 +26,7 @@ WITNESSES = "witnesses.py"
 SIGNS, CERTIFICATE, COLUMN = "signs.py", "certificate.py", "column.py"
 BOX, INTERVAL, TEXT = "box.py", "interval.py", "text.py"
 PROOFS = ("test_checker.py",)
+FORGED = ("test_forged.py",)
 BOXES = ("test_rounding.py", "test_box.py")
 BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
 
@@ -52,7 +53,7 @@ FAULTS = [
     (CHECKER, "share * scale))", "share))", PROOFS),
     (CHECKER, "{first: 1 / (k[1] - k[0])}", "{first: 1}", PROOFS),
     (CHECKER, "1 / (k[-1] - k[-2])", "1 / (k[1] - k[0])", PROOFS),
-    (CHECKER, '1 / Fraction(c["scale"])}', "1}", PROOFS),
+    (CHECKER, '1 / exact(c["scale"])}', "1}", PROOFS),
     (CHECKER, "rows = [*self.at, *", "rows = [*self.at[:-1], *", PROOFS),
     (CHECKER, "*[{self.end: 1}] * self.missing]", "]", PROOFS),
     # slopes, levels, curvature
@@ -69,7 +70,7 @@ FAULTS = [
     (CHECKER, "sorted((weight * low, weight * high))", "(low, high)", PROOFS),
     (CHECKER, "min(low for low, _ in found)", "max(low for low, _ in found)", PROOFS),
     (CHECKER, "max(high for _, high in found)", "min(high for _, high in found)", PROOFS),
-    (CHECKER, "largest = max(-total[0], total[1])", "largest = total[1]", PROOFS),
+    (CHECKER, "min(total[0], -total[1]), max(-total[0], total[1])", "-total[1], total[1]", PROOFS),
     (CHECKER, "require(levels == bool", "require(bool", PROOFS),
     (CHECKER, '[: int(part.kind == "periodic")]', "[:0]", PROOFS),
     (CHECKER, "and (member.increasing or len(slopes) == 1)", "", PROOFS),
@@ -82,8 +83,16 @@ FAULTS = [
     (CHECKER, "ordered(M, 0, -side) for", "ordered(M, 0, side) for", PROOFS),
     (CHECKER, "able = getattr(member, name) and", "able = True and", PROOFS),
     # claims
-    (CHECKER, 'claim["lower"] <= ends[0] and', "", PROOFS),
-    (CHECKER, ' and ends[1] <= claim["upper"])', ")", PROOFS),
+    (CHECKER, 'exact(claim["lower"]) <= ends[0] and ', "", PROOFS),
+    (CHECKER, ' and ends[1] <= exact(claim["upper"])', "", PROOFS),
+    # numbers and names of a file
+    (CHECKER, " * (part.missing and len(part.own) > 1)", " * 0", FORGED),
+    (CHECKER, "type(x) in (int, float) and ", "", FORGED),
+    (CHECKER, " and float(x) == x", "", FORGED),
+    (CHECKER, 'if type(claim["columns"]) is list else {}', "", FORGED),
+    (CHECKER, "count == len(values) and ", "", FORGED),
+    (CHECKER, 'each["centers"], strict=True)', 'each["centers"])', FORGED),
+    (CHECKER, 'map(str, each["names"])', 'each["names"]', FORGED),
     (CHECKER, 'model.link in ("identity", "logistic", "log")', "True", PROOFS),
     (CHECKER, 'require(record["model_sha256"] ==', 'require("" !=', PROOFS),
     (CHECKER, "c if c.isprintable() else ascii(c)[1:-1] for c", "c for c", PROOFS),
