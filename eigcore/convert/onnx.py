@@ -126,18 +126,13 @@ def _values(
     for spec, own in zip(specs, params, strict=True):
         entry, factor = spec.layout.gather
         whole.append(own[..., entry] * factor)
-    matrices = np.concatenate(whole).transpose(1, 0, 2).reshape(terms_of(params) + 1, -1)
+    matrices = np.concatenate(whole).transpose(1, 0, 2).reshape(params[0].shape[1], -1)
     flat = terms @ matrices[1:] + matrices[0]
     a = graph("Reshape", flat, graph.shape(-1, members * outputs, d, d))
     found = _phi(
         graph, [spec.phi for spec in specs for _ in range(outputs)], _eigenvalues(graph, a, d)
     )
     return graph("Reshape", found, graph.shape(-1, members, outputs))
-
-
-def terms_of(params: tuple[np.ndarray, ...]) -> int:
-    """Number of terms of members."""
-    return params[0].shape[1] - 1
 
 
 def _eigenvalues(graph: Graph, a: Value, d: int) -> Value:
