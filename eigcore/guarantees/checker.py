@@ -213,7 +213,7 @@ class Model:
 
     def curved(self, claim, name, side):
         """T3: side · (the change of the slope from piece to piece) ⪰ 0, for numbers together."""
-        wanted = {*claim["columns"]} if type(claim["columns"]) is list else {}
+        wanted = {*claim["columns"]} if type(claim["columns"]) is list else set()
         require(wanted and wanted <= {*self.names}, "there are no such columns")
         for part in (each for each in self.parts if wanted & set(each.own)):
             require(not part.levels, "a column of another kind")

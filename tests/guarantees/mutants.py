@@ -89,7 +89,7 @@ FAULTS = [
     (CHECKER, " * (part.missing and len(part.own) > 1)", " * 0", FORGED),
     (CHECKER, "type(x) in (int, float) and ", "", FORGED),
     (CHECKER, " and float(x) == x", "", FORGED),
-    (CHECKER, 'if type(claim["columns"]) is list else {}', "", FORGED),
+    (CHECKER, 'if type(claim["columns"]) is list else set()', "", FORGED),
     (CHECKER, "count == len(values) and ", "", FORGED),
     (CHECKER, 'each["centers"], strict=True)', 'each["centers"])', FORGED),
     (CHECKER, 'map(str, each["names"])', 'each["names"]', FORGED),
