@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from faults_of_readings import READINGS
 
 ROOT = Path(__file__).parents[2]
 FORKS = multiprocessing.get_context("forkserver")
+ENDED = 100
+"""Added to the exit status of pytest, so that no other end of a process looks like one."""
 CHECKER, PROOF, SLOPES = "checker.py", "proof.py", "slopes.py"
 WITNESSES = "witnesses.py"
 SIGNS, CERTIFICATE, COLUMN = "signs.py", "certificate.py", "column.py"
@@ -222,28 +225,45 @@ def run_tests(folder: str, places: list[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    sys.exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *places])))
+    # pytest cannot rewrite the asserts of what is loaded already, and says so
+    quiet = "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+    ended = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *quiet, *places])
+    os._exit(ENDED + int(ended))
 
 
-def survives(number: int) -> str:
-    """Run the tests with one fault in; return a line if they pass, or the fault is not there."""
-    file, old, new, tests = FAULTS[number]
-    name = f"{file}: {old[:60]!r}"
+def outcome(file: str, old: str, new: str, tests: Sequence[str]) -> int | None:
+    """Return how the tests end with one text in place of another; None if it is not there."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("eigcore", "backends", "tests"):
             without = shutil.ignore_patterns("build*", "native", "golden", "__pycache__")
             shutil.copytree(ROOT / part, Path(folder, part), ignore=without)
         path = Path(folder, "eigcore/guarantees", file)
         text = path.read_text()
-        if text.count(old) < 1 or old == new:
-            return f"absent    {name}"
+        if text.count(old) < 1:
+            return None
         path.write_text(text.replace(old, new, 1))
         shutil.copy(ROOT / "pyproject.toml", folder)
         places = [f"tests/guarantees/{each}" for each in tests]
         run = FORKS.Process(target=run_tests, args=(folder, places))
         run.start()
         run.join()
-    return {0: f"SURVIVED  {name}", 1: ""}.get(run.exitcode, f"broken {run.exitcode:>2} {name}")
+    return run.exitcode
+
+
+def survives(number: int) -> str:
+    """Run the tests with one fault in; return a line unless a test fails."""
+    file, old, new, tests = FAULTS[number]
+    name = f"{file}: {old[:60]!r}"
+    ended = outcome(file, old, new, tests) if old != new else None
+    known = {None: f"absent    {name}", ENDED: f"SURVIVED  {name}", ENDED + 1: ""}
+    return known.get(ended, f"broken {ended:>3} {name}")
+
+
+def check_without_fault(tests: Sequence[str]) -> None:
+    """Exit unless the tests pass as they are: then a failure is the fault's."""
+    ended = outcome(CHECKER, "", "", tests)
+    if ended != ENDED:
+        sys.exit(f"{', '.join(tests)} end with {ended}, not {ENDED}, without any fault.")
 
 
 def main() -> None:
@@ -256,6 +276,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(ROOT / "tests")
     FORKS.set_forkserver_preload(["conftest", "hypothesis", "jax", "mpmath", "pytest", "torch"])
     with ThreadPoolExecutor(2) as pool:
+        list(pool.map(check_without_fault, {tuple(FAULTS[n][3]) for n in numbers}))
         for n, line in zip(numbers, pool.map(survives, numbers), strict=True):
             print(line or f"killed    {FAULTS[n][0]}: {FAULTS[n][1][:60]!r}", flush=True)
             bad += [line] if line else []
