@@ -48,16 +48,12 @@ class StableEncoding(DescribedModule):
     ) -> None:
         super().__init__()
         self.encoder = Encoder(d, features, maps, hidden)
-        for name, shape in self.encoder.shapes.items():
-            values = torch.empty(shape, device=device, dtype=dtype)
-            self.register_parameter(name, torch.nn.Parameter(values))
+        self.make_parameters(self.encoder.shapes, device, dtype)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new initial parameters; `generator` as for the class."""
-        with torch.no_grad():
-            for name, (mean, deviation) in self.encoder.start.items():
-                self.get_parameter(name).normal_(mean, deviation, generator=generator)
+        self.draw_parameters(self.encoder.start, generator)
 
     def forward(self, L: torch.Tensor) -> torch.Tensor:
         """Return (..., n, features) of Laplacians (..., n, n); see `Encoder.apply`."""

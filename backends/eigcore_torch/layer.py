@@ -61,18 +61,12 @@ class SpectralLayer(DescribedModule):
         super().__init__()
         self.layer = layer(features, outputs, dim, **options)
         self.gain, self.nonfinite = gain, nonfinite
-        for name, shape in self.layer.shapes.items():
-            values = torch.empty(shape, device=device, dtype=dtype)
-            self.register_parameter(name, torch.nn.Parameter(values))
+        self.make_parameters(self.layer.shapes, device, dtype)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new initial parameters; `generator` as for the class."""
-        with torch.no_grad():
-            for name, (mean, deviation) in start(self.layer, self.gain).items():
-                parameter = self.get_parameter(name)
-                parameter.normal_(generator=generator)
-                parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
+        self.draw_parameters(start(self.layer, self.gain), generator)
 
     def forward(
         self,

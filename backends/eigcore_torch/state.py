@@ -20,6 +20,20 @@ class DescribedModule(torch.nn.Module):
         """Return it: an object with `to_dict`, and `from_dict` of its class, of JSON values."""
         raise NotImplementedError
 
+    def make_parameters(self, shapes: Any, device: Any, dtype: torch.dtype | None) -> None:
+        """Register a parameter for each name and shape, without numbers yet."""
+        for name, shape in shapes.items():
+            values = torch.empty(shape, device=device, dtype=dtype)
+            self.register_parameter(name, torch.nn.Parameter(values))
+
+    @torch.no_grad()
+    def draw_parameters(self, start: Any, generator: torch.Generator | None) -> None:
+        """Fill the parameters with normal numbers of (mean, deviation), by their names."""
+        for name, (mean, deviation) in start.items():
+            parameter = self.get_parameter(name)
+            parameter.normal_(generator=generator)
+            parameter.mul_(parameter.new_tensor(deviation)).add_(parameter.new_tensor(mean))
+
     def get_extra_state(self) -> torch.Tensor:
         """Return the description as a tensor, so that a state holds nothing else."""
         text = json.dumps(self.description().to_dict())

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -245,6 +245,30 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             names = [f"{label}: {name}" for label in model.static.classes for name in names]
         return np.array(names, dtype=object)
 
+    def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:
+        """Calibrate intervals, or sets of classes, on rows that the fit has not used.
+
+        Parameters
+        ----------
+        X : (rows, columns) array or data frame
+        y : (rows,) numbers, or labels
+        groups : str, optional
+            A category column: each of its levels gets intervals, and the coverage, of its own.
+
+        Returns
+        -------
+        The estimator itself; ``model_`` and its file hold the calibration, until the next fit.
+
+        Raises
+        ------
+        NotFittedError, InvalidInput, ValueError
+            Before a fit; see `eigcore.calibration.interval.calibration_of`.
+        """
+        check_is_fitted(self, "model_")
+        y = column_or_1d(plain_target(y), warn=True)
+        self.model_ = self.model_.calibrate(read(self, X, reset=False), y, groups=groups)
+        return self
+
     @classmethod
     def from_model(cls, model: SpectralModel | str | os.PathLike[str], **parameters: Any) -> Self:
         """Return a fitted estimator that predicts with a model or a model file.
@@ -268,8 +292,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
     def _adopt(self, model: SpectralModel) -> None:
         names = model.encoding.names
-        self.n_features_in_ = len(names)
-        self._labels = list(names)
+        self.n_features_in_, self._labels = len(names), list(names)
         if list(names) != [f"x{j}" for j in range(len(names))]:
             self.feature_names_in_ = np.array(names, dtype=object)
         norms = model.feature_norms

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
-from eigcore.estimators.columns import plain_target, read
+from eigcore.estimators.columns import read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.fit.data.beside import Beside
 from eigcore.model import SpectralModel
@@ -116,30 +116,6 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         decision = self.decision_function(X)
         best = decision.argmax(-1) if decision.ndim == 2 else (decision > 0.0).astype(int)
         return self.classes_[best]
-
-    def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:
-        """Calibrate sets of classes on rows that the fit has not used; a fit discards them.
-
-        Parameters
-        ----------
-        X : (rows, columns) array or data frame
-        y : (rows,) labels
-        groups : str, optional
-            A category column: each of its levels gets sets, and the coverage, of its own.
-
-        Returns
-        -------
-        The estimator itself; ``model_`` and its file hold the calibration.
-
-        Raises
-        ------
-        NotFittedError, InvalidInput, ValueError
-            Before a fit; see `eigcore.calibration.interval.calibration_of`.
-        """
-        check_is_fitted(self, "model_")
-        labels = column_or_1d(plain_target(y), warn=True)
-        self.model_ = self.model_.calibrate(read(self, X, reset=False), labels, groups=groups)
-        return self
 
     def predict_set(self, X: Any, coverage: float = 0.9, *, box: Any = None) -> np.ndarray:
         """Return sets of classes with the true one in it with a probability of at least `coverage`.

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from eigcore.errors import InvalidInput
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
-from eigcore.estimators.columns import plain_target, read
+from eigcore.estimators.columns import read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.estimators.words import in_own_words
 from eigcore.fit.data.beside import Beside
@@ -166,30 +166,6 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         except InvalidInput:
             usual = {"log": "poisson", "logistic": "binomial"}
             return LOSSES[usual.get(self.model_.static.link, "squared")]
-
-    def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:
-        """Calibrate intervals on rows that the fit has not used; a fit discards the calibration.
-
-        Parameters
-        ----------
-        X : (rows, columns) array or data frame
-        y : (rows,) numbers
-        groups : str, optional
-            A category column: each of its levels gets intervals, and the coverage, of its own.
-
-        Returns
-        -------
-        The estimator itself; ``model_`` and its file hold the calibration.
-
-        Raises
-        ------
-        NotFittedError, InvalidInput, ValueError
-            Before a fit; see `eigcore.calibration.interval.calibration_of`.
-        """
-        check_is_fitted(self, "model_")
-        target = column_or_1d(plain_target(y), warn=True)
-        self.model_ = self.model_.calibrate(read(self, X, reset=False), target, groups=groups)
-        return self
 
     def predict_interval(self, X: Any, coverage: float = 0.9, *, box: Any = None) -> np.ndarray:
         """Return intervals that contain the target with a probability of at least `coverage`.

@@ -57,12 +57,12 @@ FAULTS = [
     (CHECKER, "{first: 1 / (k[1] - k[0])}", "{first: 1}", PROOFS),
     (CHECKER, "1 / (k[-1] - k[-2])", "1 / (k[1] - k[0])", PROOFS),
     (CHECKER, '1 / exact(c["scale"])}', "1}", PROOFS),
-    (CHECKER, "rows = [*self.at, *", "rows = [*self.at[:-1], *", PROOFS),
-    (CHECKER, "*[{self.end: 1}] * self.missing]", "]", PROOFS),
+    (CHECKER, "rows = [*self.at, *", "rows = [*self.at[:-1], *", FORGED),
+    (CHECKER, "*[{self.end: 1}] * self.missing]", "]", FORGED),
     # slopes, levels, curvature
     (CHECKER, "ordered(M, -low, -1) and ", "", PROOFS),
     (CHECKER, " and ordered(M, high)", "", PROOFS),
-    (CHECKER, "x + self.share * end for", "x + end for", PROOFS),
+    (CHECKER, "x + self.share * end for", "x + end for", FORGED),
     (CHECKER, "each = [(w * a, w * b) for", "each = [(a, b) for", PROOFS),
     (
         CHECKER,
@@ -94,7 +94,6 @@ FAULTS = [
     (CHECKER, " and float(x) == x", "", FORGED),
     (CHECKER, 'if type(claim["columns"]) is list else set()', "", FORGED),
     (CHECKER, "count == len(values) and ", "", FORGED),
-    (CHECKER, 'each["centers"], strict=True)', 'each["centers"])', FORGED),
     (CHECKER, 'map(str, each["names"])', 'each["names"]', FORGED),
     (CHECKER, 'model.link in ("identity", "logistic", "log")', "True", PROOFS),
     (CHECKER, 'require(record["model_sha256"] ==', 'require("" !=', PROOFS),

@@ -1,4 +1,4 @@
-"""What an adversary found: claims that were accepted and false."""
+"""Claims that were accepted and false, and values that no fault of the checker may change."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from samples import rewritten
 
 from eigcore import SpectralModel
 from eigcore.core.spec import EigSpec
-from eigcore.encoding import Encoding, Linear, PiecewiseLinear, Projection
+from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
 from eigcore.guarantees import checker
 
 
@@ -35,6 +35,23 @@ def test_a_projection_stops_where_another_column_is_missing():
     (claim,) = (each for each in m.prove().claims if each.get("column") == "x")
     assert claim["lower"] <= -1
     assert claim["upper"] >= 1
+
+
+def test_slopes_count_shares_and_scale():
+    spec = EigSpec(1, 1)
+    members = [(spec, np.reshape([0.0, slope], spec.params_shape)) for slope in (2.0, 4.0)]
+    e = Encoding((Linear(),), ("t",))
+    m = SpectralModel(e, members, weights=(3, 1), target_scale=3.0)
+    (claim,) = (each for each in m.prove().claims if each["kind"] == "slope")
+    assert [claim["lower"], claim["upper"]] == pytest.approx([7.5, 7.5])
+
+
+@pytest.mark.parametrize(("missing", "largest"), [(False, 3.5), (True, 8.5)])
+def test_levels_never_seen_and_missing_cells_are_levels(missing, largest):
+    column = Categories(("u", "v"), missing)
+    m = model((column,), ("kind",), (3.0, 3.5, *[-5.0] * missing))
+    (claim,) = (each for each in m.prove().claims if each["kind"] == "levels")
+    assert claim["upper"] == pytest.approx(largest)
 
 
 @pytest.mark.parametrize("number", ["0.1", True, None, float("nan"), 2**60 + 1, 10**400, [1.0]])
@@ -94,6 +111,6 @@ def test_a_file_is_read_as_the_model_reads_it(forged, tmp_path):
 def test_a_member_is_no_larger_than_its_numbers():
     """Nothing of the size of an order that a file only pretends is built."""
     spec = EigSpec(0, 2)
-    pretended = {**vars(spec), "dim": 3 * 10**9, "structure": "diagonal"}
+    pretended = {**vars(spec), "dim": 10**5, "structure": "diagonal"}
     with pytest.raises(checker.Rejected, match="parameters are amiss"):
         checker.Member(pretended, (1.0,) * 3, 1)
