@@ -46,13 +46,14 @@ accuracy: native
 	$(DEV)/bin/python -m pip install --quiet xgboost-cpu
 	$(DEV)/bin/python -m benchmarks.accuracy
 
-# packages that do some of the same, for tests/rmt/test_peers.py and benchmarks.rmt; scikit-rmt
-# wants an older NumPy and SciPy than eigcore, so it gets an environment of its own
+# tests beside packages that do some of the same, or explain and calibrate; scikit-rmt wants an
+# older NumPy and SciPy than eigcore, so it gets an environment of its own
 peers: $(DEV)/installed
 	$(DEV)/bin/python -m pip install --quiet --editable ".[dev,compare]"
 	$(PYTHON) -m venv .venv-scikit-rmt
 	.venv-scikit-rmt/bin/python -m pip install --quiet scikit-rmt==2.1.1
-	EIGCORE_REQUIRE=numpy,torch,jax $(DEV)/bin/python -m pytest tests/rmt/test_peers.py
+	EIGCORE_REQUIRE=numpy,torch,jax $(DEV)/bin/python -m pytest tests/rmt/test_peers.py \
+	  tests/spectra/test_power_law.py tests/guarantees/test_contributions.py tests/estimators/test_tools.py
 
 # the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
 sanitize: $(DEV)/installed

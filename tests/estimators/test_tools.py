@@ -29,7 +29,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
 FIRST, *BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 HEAVY = {
     "mlflow": "MLflow (heavy: pip install mlflow)",
-    "shap": "SHAP (it compiles for half a minute: pip install shap)",
+    "shap": "SHAP (make peers installs it)",
     "pyspark": "Spark (heavy: pip install pyspark, and Java)",
 }
 """Packages of the page that are not among the extras."""
@@ -68,7 +68,7 @@ def test_a_calibrated_classifier_has_sets(mixed):
 
 
 def test_mapie_works_with_the_estimators(mixed):
-    mapie = pytest.importorskip("mapie.regression", reason="MAPIE (pip install mapie)")
+    mapie = pytest.importorskip("mapie.regression", reason="make peers installs MAPIE")
     X, y, _ = mixed
     numbers = X[["a"]].to_numpy()
     model = SpectralRegressor(**SETTINGS).fit(numbers[:150], y[:150])
@@ -82,7 +82,7 @@ def test_mapie_works_with_the_estimators(mixed):
 
 
 def test_mapie_finds_the_same_sets(mixed):
-    mapie = pytest.importorskip("mapie.classification", reason="MAPIE (pip install mapie)")
+    mapie = pytest.importorskip("mapie.classification", reason="make peers installs MAPIE")
     X, _, labels = mixed
     numbers = X[["a"]].to_numpy()
     model = SpectralClassifier(**SETTINGS).fit(numbers[:150], labels[:150])

@@ -419,7 +419,7 @@ def test_what_cannot_be_explained_is_refused_with_advice(call, message):
 
 
 def test_shap_finds_the_same_values():
-    shap = pytest.importorskip("shap", reason="SHAP is not installed: pip install shap")
+    shap = pytest.importorskip("shap", reason="make peers installs SHAP")
     m, (x, base) = plain(3, columns=5), np.random.default_rng(0).normal(size=(2, 7, 5))
     explainer = shap.explainers.Exact(m.decision, shap.maskers.Independent(base, 7))
     found = m.explain(x, base)

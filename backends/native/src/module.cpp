@@ -212,6 +212,7 @@ std::int64_t multiply_adds(std::int64_t steps) {
 
 NB_MODULE(_core, m) {
   using namespace eigcore;
+  nb::set_leak_warnings(false);  // at exit a thread that waits, or a cache of other code, may hold one
   if (!isa_wish_is_known())
     throw nb::import_error(
         "EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512. Unset it to take the best of the machine.");
