@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NAMES, encoding, linear_model, model, params, rows
+from samples import NAMES, encoding, linear_model, model, params, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.core.canonical import matrices, pack
-from eigcore.encoding import Categories, Encoding, Linear
+from eigcore.encoding import Categories, Encoding, Linear, Projection
 from eigcore.errors import InvalidInput
 
 NUMERIC = [0, 1, 2, 4]
@@ -109,6 +109,13 @@ def test_local_intervals_are_inside_the_global_ones_and_grow_with_the_box():
         widths.append(c.local.upper - c.local.lower)
     assert (np.diff(widths, axis=0) >= 0).all()
     assert widths[0].max() < 1e-10
+
+
+def test_columns_of_a_projection_move_against_each_other():
+    difference = Projection(("a", "b"), (1.0, -1.0), Linear(), (0.0, 0.0))
+    m = small(Encoding((Linear(), Linear()), ("a", "b"), ("", ""), (difference,)), [(0, 0, 3, 1.0)])
+    assert m.decision([[1.0, -1.0]])[0] == 2.0
+    assert m.certify(radius=1.0).box == pytest.approx(2.0)
 
 
 def test_a_linear_column_attains_its_bound():

@@ -136,3 +136,18 @@ def test_the_size_of_a_smooth_functional_is_in_the_rounding(functional, size):
             for low, high in ((at.lower, at.upper), (local.lower[0], local.upper[0])):
                 assert low <= value <= high
                 assert high - low < 1e-12 * size
+
+
+def test_a_sum_that_rounds_stays_inside():
+    tiny = 0.6 * 2.0**-53  # 1 + tiny rounds to 1
+    m = small(Linear(), [(0, 0, 0, tiny)])
+    m = SpectralModel(m.encoding, m.members, target_offset=1.0)
+    local = m.certify(x=[[0.0]], radius=1.0).local
+    assert Fraction(local.upper[0]) >= 1 + Fraction(tiny)
+
+
+def test_an_end_that_the_radius_rounds_away_is_in_the_box():
+    step = PiecewiseLinear((-1e-17, 0.0, 2.0), "clamped")  # 1 − −1e-17 rounds to 1
+    m = small(step, [(0, 0, 1, 1.0)])
+    local = m.certify(x=[[1.0]], lower={"t": -1e-17}, upper={"t": 1.0}).local
+    assert local.lower[0] <= m.decision([[-1e-17]])[0] == 0.0 < m.decision([[0.0]])[0]
