@@ -135,7 +135,7 @@ def reached(model: Described, members: list[MemberSlopes]) -> tuple[list[Reached
         values = values.reshape(len(columns), 2, rows, -1)
         for j, (start, end) in enumerate(pairs):
             size = np.abs(end - start)[:, j] if model.encoding.columns[j].numeric else 1.0
-            rates = np.abs(values[j, 1] - values[j, 0]).max(-1) / size
+            rates = np.abs(values[j, 1] - values[j, 0]).max(-1) / np.where(size > 0, size, np.inf)
             order = np.argsort(-rates, kind="stable")
             if best[j] is None or rates[order[0]] > best[j][0]:
                 best[j] = rates[order[0]], start[order[0]], end[order[0]]

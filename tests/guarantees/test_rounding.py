@@ -146,8 +146,10 @@ def test_a_sum_that_rounds_stays_inside():
     assert Fraction(local.upper[0]) >= 1 + Fraction(tiny)
 
 
-def test_an_end_that_the_radius_rounds_away_is_in_the_box():
-    step = PiecewiseLinear((-1e-17, 0.0, 2.0), "clamped")  # 1 − −1e-17 rounds to 1
-    m = small(step, [(0, 0, 1, 1.0)])
-    local = m.certify(x=[[1.0]], lower={"t": -1e-17}, upper={"t": 1.0}).local
-    assert local.lower[0] <= m.decision([[-1e-17]])[0] == 0.0 < m.decision([[0.0]])[0]
+def test_an_end_that_rounds_is_in_the_box():
+    end, true = 1 - 0.1, 1 - Fraction(0.1)
+    before = float(np.nextafter(end, 0.0))
+    m = small(PiecewiseLinear((before, end, 2.0), "clamped"), [(0, 0, 1, 1.0)])
+    value = (true - Fraction(before)) / (Fraction(end) - Fraction(before))
+    assert value < 1
+    assert Fraction(m.certify(x=[[1.0]], radius=0.1).local.lower[0]) <= value
