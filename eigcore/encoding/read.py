@@ -59,6 +59,12 @@ def to_table(encoding: Encoding, data: Any, codes: bool = False) -> np.ndarray:
     return numbers.reshape((*shape, len(columns)))
 
 
+def by_name(encoding: Encoding, data: Any) -> dict[str, np.ndarray]:
+    """Return the cells of each column; special codes are apart, in columns of their own."""
+    columns = map(cells_of, _named(encoding, encoding.names, data))
+    return dict(zip(encoding.names, columns, strict=True))
+
+
 def checked(encoding: Encoding, numbers: Any) -> np.ndarray:
     """Return numbers (..., columns) as float64, with codes for levels, after the checks of a table.
 

@@ -10,7 +10,7 @@ import numpy as np
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Encoding, Linear
 from eigcore.encoding.cells import Cells, read_columns
-from eigcore.encoding.read import column_numbers
+from eigcore.encoding.read import by_name, column_numbers
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.context import Context
@@ -83,7 +83,7 @@ class Seen:
         if values is not None:
             values, exposure, notes = _per_unit(model, cells, values)
         numbers = np.atleast_2d(model.encoding.table(cells))
-        cells = {each: cells[each] for each in model.encoding.names}
+        cells = by_name(model.encoding, cells)
         if values is not None and np.isnan(values).any():
             known = ~np.isnan(values)
             notes += (f"{int((~known).sum())} row(s) without a target are left out.",)

@@ -190,6 +190,19 @@ def test_totals_over_an_exposure_are_judged_per_unit():
     assert "offset (values), which the page does not read" in report(moved, {"x": x, "y": claims})
 
 
+def test_special_codes_are_read_from_their_column():
+    rng = np.random.default_rng(0)
+    income = np.where(rng.random(90) < 0.3, -9.0, rng.uniform(20, 80, 90))
+    table = {"income": income, "paid": np.where(income == -9, 10.0, income)}
+    settings = {"members": 1, "dim": 2, "knots": 2, "penalty": 1e-3, "validation": 0.0}
+    model = fit(table, "paid", codes={"income": [-9]}, **settings).model
+    seen = Seen.of(model, table, None)
+    held = np.where(income == -9, -9.0, np.nan)
+    np.testing.assert_array_equal(seen.cells["income (code)"], held)
+    np.testing.assert_array_equal(seen.prediction, model.predict(table))
+    assert "income (code)" in report(model, table, live=True)
+
+
 def test_rows_without_a_target_are_left_out(houses):
     model, table = houses
     price = table["price"].copy()
