@@ -1,6 +1,8 @@
 # make demo: fit, certify and save a model with the light core alone.
 # make test: everything, on every backend, with and without the kernels.
 # make plots: the pictures of docs/plots.md.
+# make docs: the documentation site in build/site; two minutes of a core, no network.
+# make gallery: the numbers and pictures of docs/gallery.md.
 # make rmt-figures: the figures of the random-matrix papers, theory beside simulation.
 PYTHON ?= python3
 DEMO = .venv-demo
@@ -13,7 +15,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures release-check clean
+.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures gallery docs release-check clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -88,6 +90,19 @@ plots: $(DEV)/installed
 
 rmt-figures: $(DEV)/installed
 	$(DEV)/bin/python docs/rmt_figures.py
+
+$(DEV)/docs: $(DEV)/installed
+	$(DEV)/bin/python -m pip install --quiet --editable ".[dev,docs]"
+	touch $@
+
+gallery: $(DEV)/docs
+	@set -e; for page in credit pricing engineering; do \
+	  $(DEV)/bin/python docs/gallery/$$page.py > docs/gallery/$$page.txt; \
+	done
+
+docs: $(DEV)/docs
+	$(DEV)/bin/python -m sphinx -W --keep-going -q -c docs/site -d build/doctrees docs build/site
+	@echo "Open build/site/index.html"
 
 $(DEMO)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)
