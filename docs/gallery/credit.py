@@ -74,7 +74,7 @@ print(f"{len(fitted)} applicants to fit, {np.mean(outcome == 'bad'):.1%} bad")
 # The model
 # ---------
 #
-# Four columns have a direction that the bank can defend. The settings are left to the fit.
+# Five columns have a direction that the bank can defend. The settings are left to the fit.
 
 better = {"increasing": ["bureau", "months_clean", "file_months"]}
 worse = {"decreasing": ["utilisation", "inquiries"]}

@@ -196,7 +196,7 @@ ratio = found.eigcore / found.GLM
 group = pd.qcut(ratio, 5, labels=False)
 paid = new.assign(eigcore=found.eigcore * new.years, GLM=found.GLM * new.years)
 double = paid.groupby(group)[["amount", "eigcore", "GLM"]].sum()
-print((double.div(double.amount, axis=0)).round(3).rename_axis("fifth of eigcore/GLM"))
+print((double.div(double.amount, axis=0)).round(3).rename_axis("fifth, by eigcore over GLM"))
 
 # %%
 # The curve of age for a weak and a strong car. Dashed: the GLM. Dotted: the truth.

@@ -27,11 +27,8 @@ ROOMS = {
     "eigcore.errors": "Errors",
 }
 """Modules whose public names the reference documents, and what they are about."""
-FILES = {
-    "CHANGELOG.md": "changelog.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
-}
+FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+"""Files of the root; their copies in the site have names in small letters."""
 CHECKER = "eigcore/guarantees/checker.py"
 
 
@@ -82,12 +79,9 @@ def write(root, folder):
     title = "Every public name\n=================\n"
     text = "Shapes, dtypes, errors and formulas of every public name, by module."
     put(folder / "reference" / "index.rst", f"{title}\n{text}\n\n.. toctree::\n\n{listed}\n")
-    for source, name in FILES.items():
-        text = (root / source).read_text()
-        put(
-            folder / name,
-            re.sub(r"\]\(docs/", "](../", text).replace("](CHANGELOG.md", "](changelog.md"),
-        )
+    for name in FILES:
+        text = re.sub(r"\]\(docs/", "](../", (root / name).read_text())
+        put(folder / name.lower(), re.sub(r"\]\([A-Z]+\.md", lambda link: link[0].lower(), text))
     shutil.copy(root / CHECKER, folder / "checker.py")
 
 
@@ -100,7 +94,7 @@ def put(path, text):
 def mend(app, name, source):
     """Lead links to files beside docs/ to their copies in the site."""
     depth = "../" * name.count("/")
-    for old, new in FILES.items():
-        source[0] = source[0].replace(f"](../{depth}{old}", f"]({depth}built/{new}")
+    for file in FILES:
+        source[0] = source[0].replace(f"](../{depth}{file}", f"]({depth}built/{file.lower()}")
     source[0] = source[0].replace(f"](../{CHECKER})", "](built/checker.py)")
     source[0] = re.sub(r"\]\(../../README.md[^)]*\)", "](../index.md)", source[0])

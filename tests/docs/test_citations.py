@@ -21,7 +21,7 @@ HISTORY = ("CHANGELOG.md", "docs/notes/")
 def texts():
     """Files that hold prose or code."""
     found = [path for name in FOLDERS.split("|") for path in (ROOT / name).rglob("*")]
-    built = re.compile(r"/(build[\w-]*|__pycache__|\w+\.egg-info)/")
+    built = re.compile(r"/(buil[dt][\w-]*|__pycache__|\w+\.egg-info)/")
     kept = [path for path in found if path.suffix in KINDS and not built.search(str(path))]
     return sorted([*ROOT.glob("*.md"), *kept])
 

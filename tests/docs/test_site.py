@@ -35,6 +35,17 @@ def test_the_front_page_runs(tmp_path, monkeypatch):
     assert age.decreasing
 
 
+def test_the_tutorial_runs(tmp_path, monkeypatch):
+    pytest.importorskip("pandas")
+    pytest.importorskip("matplotlib").use("Agg")
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "tutorial.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    exec(compile(code, "tutorial.md", "exec"), {})
+    drawn = {path.name for path in tmp_path.iterdir()}
+    assert drawn == {"weight.png", "cars.eig", "cars.proof.json"}
+
+
 def test_the_reference_has_each_room():
     rooms = {f"eigcore.{room}" for room in eigcore._ROOMS} - {"eigcore.guarantees"}
     assert rooms <= set(generated.ROOMS)
