@@ -220,8 +220,9 @@ figure.savefig(HERE / "pricing-age.png", dpi=110)
 # Caps and bounds
 # ---------------
 #
-# No claim is priced beyond the cap. By what the city is dearer than the plain is proven for drivers of
-# all ages and cars of all powers, and so are the least and the largest cost of a claim in a new car.
+# No claim is priced beyond the cap. By what the city is dearer than the plain is proven for drivers
+# of all ages and cars of all powers, and so are the least and the largest cost of a claim in a new
+# car.
 
 assert severity.predict(new[inputs]).max() <= 4000
 print(frequency.change("region", "plain", "city", {"car_age": 5, "bonus": 57}))

@@ -12,6 +12,7 @@ import eigcore
 
 DOCS = Path(__file__).parents[2] / "docs"
 FRONT = (DOCS / "index.md").read_text()
+SMALL = "members=1, dim=3, knots=4, penalty=0.01, max_iter=30"
 sys.path.insert(0, str(DOCS / "site"))
 docstrings, generated = map(importlib.import_module, ("docstrings", "generated"))
 
@@ -26,7 +27,7 @@ def test_each_page_has_a_place():
 def test_the_front_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", FRONT, re.DOTALL)[1]
-    quick = code.replace("fit(houses, price", 'fit(houses, price, preset="quick"')
+    quick = code.replace("fit(houses, price", f"fit(houses, price, {SMALL}")
     names = {}
     exec(compile(quick, "index.md", "exec"), names)
     assert quick != code
@@ -41,7 +42,9 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (DOCS / "tutorial.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
-    exec(compile(code, "tutorial.md", "exec"), {})
+    quick = code.replace('preset="quick"', SMALL)
+    assert quick != code
+    exec(compile(quick, "tutorial.md", "exec"), {})
     drawn = {path.name for path in tmp_path.iterdir()}
     assert drawn == {"weight.png", "cars.eig", "cars.proof.json"}
 
@@ -51,12 +54,12 @@ def test_the_reference_has_each_room():
     assert rooms <= set(generated.ROOMS)
 
 
-@pytest.mark.parametrize("room", generated.ROOMS)
+@pytest.mark.parametrize("room", [each for each in generated.ROOMS if "_" not in each])
 def test_each_public_name_has_a_text(room):
     pytest.importorskip(room)
-    names = generated.public(room)
-    assert names
-    assert not [name for name, value in names.items() if inspect.isroutine(value) and not value.__doc__]
+    named = [*generated.public(room).items()]
+    assert named
+    assert not [name for name, value in named if inspect.isroutine(value) and not value.__doc__]
 
 
 def test_a_name_is_documented_once():
