@@ -96,9 +96,7 @@ $(DEV)/docs: $(DEV)/installed
 	touch $@
 
 gallery: $(DEV)/docs
-	@set -e; for page in credit pricing engineering; do \
-	  $(DEV)/bin/python docs/gallery/$$page.py > docs/gallery/$$page.txt; \
-	done
+	$(DEV)/bin/python docs/gallery_pictures.py
 
 docs: $(DEV)/docs
 	$(DEV)/bin/python -m sphinx -W --keep-going -q -c docs/site -d build/doctrees docs build/site

@@ -37,7 +37,6 @@ from eigcore.guarantees import checker
 from eigcore.report import report
 
 ROWS = 9000
-HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 rng = np.random.default_rng(0)
 
 
@@ -177,11 +176,9 @@ assert shares["eigcore"] == 0
 
 typical = table.iloc[fitted].median().to_dict() | {"months_clean": 30.0}
 shape = plots.ShapeDisplay.from_model(model, "utilisation", table.iloc[fitted], at=typical)
-shape.figure_.savefig(HERE / "credit-shape.png", dpi=110)
 
 # %%
 calibration = plots.CalibrationDisplay.from_model(model, table.iloc[new], outcome[new])
-calibration.figure_.savefig(HERE / "credit-calibration.png", dpi=110)
 
 # %%
 # Reasons
@@ -202,7 +199,6 @@ for place, (column, points) in enumerate(cost.most_common(4), 1):
     print(f"{place}. {column} is {applicant[column]:g}: {points:.2f} log-odds lost")
 
 waterfall = plots.WaterfallDisplay.from_model(model, applicant, sample=table.iloc[fitted])
-waterfall.figure_.savefig(HERE / "credit-reasons.png", dpi=110)
 
 # %%
 # And what would turn the decision at a probability of 0.75, by the column that the applicant can

@@ -29,7 +29,6 @@ from scipy.optimize import lsq_linear, minimize_scalar
 from eigcore.convert import convert
 from eigcore.fit import fit
 
-HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 rng = np.random.default_rng(2)
 
 
@@ -120,7 +119,6 @@ for waves, colour in ((0.5, "#1f5fa8"), (3.0, "#d55e00")):
 ax.set(xlabel="speed, knots", ylabel="fuel, t/day")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, title="dashed: SciPy, dotted: truth")
-figure.savefig(HERE / "engineering-curve.png", dpi=110)
 
 # %%
 # The cheapest mile

@@ -17,8 +17,6 @@ The whole page runs by ``python docs/gallery/pricing.py``.
 # Policies last between a month and a year. One in eleven has a claim. Young drivers of strong cars
 # claim more often than either would say alone; old cars cost less to mend.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -28,7 +26,6 @@ import statsmodels.formula.api as smf
 from eigcore.fit import fit
 
 ROWS, STEPS = 40000, [50, 57, 64, 76, 90, 100, 125]
-HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 rng = np.random.default_rng(1)
 
 policies = pd.DataFrame(
@@ -183,7 +180,6 @@ for ax, name in zip(axes, ["eigcore", "GLM"], strict=True):
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("premium and cost per year")
 axes[0].legend(frameon=False)
-figure.savefig(HERE / "pricing-lift.png", dpi=110)
 
 # %%
 # What the two models disagree on
@@ -214,7 +210,6 @@ for power, colour in ((60, "#1f5fa8"), (130, "#d55e00")):
 ax.set(xlabel="age", ylabel="claims per year")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, title="dashed: GLM, dotted: truth")
-figure.savefig(HERE / "pricing-age.png", dpi=110)
 
 # %%
 # Caps and bounds
