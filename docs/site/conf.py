@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "remove_config_comments": True,
     "abort_on_example_error": True,
+    "capture_repr": (),
     "nested_sections": False,
     "write_computation_times": False,
 }
