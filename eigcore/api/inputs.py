@@ -180,7 +180,8 @@ def evaluated(
     raises = nonfinite == "raise" or raising(nonfinite)
     values = backend.evaluate(rule, source)
     if raises and not backend.all_finite(values):
-        check_values(backend, values, what, source.arrays[-1], core)
+        way = ', or let them through as NaN: nonfinite="propagate"'
+        check_values(backend, values, what, source.arrays[-1], core, way)
     return values
 
 
@@ -194,17 +195,19 @@ def raising(nonfinite: str) -> bool:
     return nonfinite == "raise"
 
 
-def check_values(backend: Backend, values: Array, what: str, a: Array, core: int = 1) -> None:
-    """Raise NonFiniteInput if an eager result shows that its input was not finite."""
+def check_values(
+    backend: Backend, values: Array, what: str, a: Array, core: int = 1, way: str = ""
+) -> None:
+    """Raise NonFiniteInput if an eager result shows that its input was not finite.
+
+    `way` is another way out than to drop the rows, for callers that have one.
+    """
     if backend.all_finite(values) or not backend.is_concrete(values):
         return
     bad = bad_rows(backend, values, a, core)
     if bad:
         cells = "Encode missing cells (eigcore.Encoding), drop" if what.startswith("x") else "Drop"
-        raise NonFiniteInput(
-            f"{what}: {bad}. Expected finite numbers. {cells} these rows, or let them through as "
-            'NaN: nonfinite="propagate"'
-        )
+        raise NonFiniteInput(f"{what}: {bad}. Expected finite numbers. {cells} these rows{way}")
 
 
 def bad_rows(backend: Backend, values: Array, a: Array, core: int = 1) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from eigcore.core.arrays import Array, Library
+from eigcore.core.arrays import Array, Library, Namespace
 from eigcore.core.functionals import TIE
 from eigcore.core.rows import spoilt
 from eigcore.core.singular import Matrices
@@ -20,7 +20,7 @@ from eigcore.errors import NotDifferentiable, NotSupported
 
 
 class EigenRule(Matrices):
-    """All eigenvalues of A, by decreasing modulus. Hashable.
+    """All eigenvalues of A, in the order of `ordered`. Hashable.
 
     The derivative of an eigenvalue is NaN where it is not simple to working precision: where
     another one is within 8nε‖A‖_F times the smaller of their condition numbers. Has the methods of
@@ -90,13 +90,23 @@ class EigenRule(Matrices):
     ) -> tuple[Array, Array]:
         xp = library.xp
         lam, X = _solved(library, A)
-        # rtol=0 inverts, and does not raise for a defective matrix, whose X is singular
-        left = xp.linalg.pinv(X, rtol=0.0).mT
-        wide = xp.sum(abs(X) ** 2, axis=-2) * xp.sum(abs(left) ** 2, axis=-2)
-        one = simple(library, A, lam, wide**0.5)
-        parts = (xp.where(one[..., None, :], a, math.nan) for a in (xp.real(left), xp.imag(left)))
-        rows = xp.concat((xp.real(X), xp.imag(X), *parts), axis=-2)
+        re, im = xp.real(X), xp.imag(X)
+        left_re, left_im = _inverse(xp, re, im)
+        squares = xp.sum(re**2 + im**2, axis=-2) * xp.sum(left_re**2 + left_im**2, axis=-2)
+        one = simple(library, A, lam, squares**0.5)
+        parts = (xp.where(one[..., None, :], a, math.nan) for a in (left_re, left_im))
+        rows = xp.concat((re, im, *parts), axis=-2)
         return spoilt(_pair(library, lam), poison, 2), spoilt(rows, poison, 2)
+
+
+def _inverse(xp: Namespace, re: Array, im: Array) -> tuple[Array, Array]:
+    """Return the real and imaginary parts of (X⁻¹)ᵀ, from the real form [[re, −im], [im, re]]."""
+    # in torch's compiled code, pinv of complex matrices forgets that a factor is conjugated:
+    # https://github.com/pytorch/pytorch/issues/145093
+    n, upper = re.shape[-1], xp.concat((re, -im), axis=-1)
+    # rtol=0 inverts, and does not raise for a defective matrix, whose X is singular
+    whole = xp.linalg.pinv(xp.concat((upper, xp.concat((im, re), axis=-1)), axis=-2), rtol=0.0)
+    return whole[..., :n, :n].mT, whole[..., n:, :n].mT
 
 
 def simple(library: Library, A: Array, lam: Array, condition: Array) -> Array:
@@ -115,8 +125,36 @@ def simple(library: Library, A: Array, lam: Array, condition: Array) -> Array:
     return xp.sum(xp.astype(near, A.dtype), axis=-1) <= 1.0
 
 
+def ordered(xp: Namespace, A: Array, lam: Array) -> Array:
+    """Return the places of eigenvalues by decreasing modulus, then real, then imaginary part.
+
+    Moduli that differ by no more than 8nε‖A‖_F are equal, so that rounding does not choose between
+    1 and −1.
+
+    Parameters
+    ----------
+    xp : namespace
+    A, lam : (..., n, n) and (..., n) arrays
+
+    Returns
+    -------
+    (..., n) array of integers
+    """
+    slack = TIE * A.shape[-1] * float(xp.finfo(A.dtype).eps)
+    slack = slack * xp.sum(A**2, axis=(-2, -1))[..., None] ** 0.5
+    order = xp.argsort(-abs(lam), axis=-1, stable=True)
+    sizes = xp.take_along_axis(abs(lam), order, axis=-1)
+    falls = xp.astype(sizes[..., :-1] - sizes[..., 1:] > slack, A.dtype)
+    level = xp.cumulative_sum(xp.concat((0.0 * sizes[..., :1], falls), axis=-1), axis=-1)
+    for key in (-xp.imag(lam), -xp.real(lam), None):
+        keys = level if key is None else xp.take_along_axis(key, order, axis=-1)
+        turn = xp.argsort(keys, axis=-1, stable=True)
+        order, level = (xp.take_along_axis(a, turn, axis=-1) for a in (order, level))
+    return order
+
+
 def _solved(library: Library, A: Array) -> tuple[Array, Array]:
-    """Return eigenvalues by decreasing modulus, and unit eigenvectors."""
+    """Return eigenvalues in order, and unit eigenvectors."""
     xp = library.xp
     eig = getattr(getattr(xp, "linalg", None), "eig", None)
     if eig is None:
@@ -126,7 +164,7 @@ def _solved(library: Library, A: Array) -> tuple[Array, Array]:
         )
     lam, X = eig(A)
     lam, X = lam + 0j, X + 0j  # NumPy returns real arrays if all eigenvalues are real
-    order = xp.argsort(-abs(lam), axis=-1, stable=True)
+    order = ordered(xp, A, lam)
     lam = xp.take_along_axis(lam, order, axis=-1)
     return lam, xp.take_along_axis(X, xp.broadcast_to(order[..., None, :], X.shape), axis=-1)
 

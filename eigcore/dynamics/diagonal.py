@@ -14,6 +14,7 @@ import numpy as np
 from eigcore.api.hosted import hosted, returned
 from eigcore.api.spectral import spectral_map
 from eigcore.core.arrays import Array
+from eigcore.core.nonsymmetric import ordered
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like, square
 from eigcore.errors import InvalidInput
@@ -29,7 +30,7 @@ class Diagonalised:
     Parameters
     ----------
     values : (n,) array, complex
-        λ, by decreasing modulus.
+        λ, in the order of `eig`.
     vectors, inverse : (n, n) arrays, complex
         V with columns of norm 1, and V⁻¹.
     perturbation : (n, n) array
@@ -99,7 +100,7 @@ def perturb_then_diagonalise(
     if optimise and size > 0:
         E = _descended(host, E, size)
     lam, V = np.linalg.eig(host + E)
-    order = np.argsort(-abs(lam), stable=True)
+    order = ordered(np, host + E, lam)
     lam, V = lam[order] + 0j, V[:, order] + 0j
     condition = float(np.linalg.cond(V))
     if condition * np.finfo(float).eps * len(lam) > 1:

@@ -16,7 +16,7 @@ import scipy.linalg
 from eigcore.api.hosted import checked
 from eigcore.api.inputs import check_values, prepared
 from eigcore.core.arrays import Array
-from eigcore.core.nonsymmetric import EigenRule, simple
+from eigcore.core.nonsymmetric import EigenRule, ordered, simple
 from eigcore.core.packing import Whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, infer
@@ -30,7 +30,7 @@ class Eigen:
     Parameters
     ----------
     values : (..., n) array, complex
-        By decreasing modulus.
+        By decreasing modulus, then by decreasing real and imaginary part.
     right, left : (..., n, n) arrays, complex
         Columns x and y of norm 1, with yᴴ x ≥ 0.
     condition : (..., n) array
@@ -54,17 +54,19 @@ class Eigen:
         return xp.where(self.simple, change * xp.where(self.simple, self.condition, 1.0), math.nan)
 
 
-def eig(A: Any) -> Eigen:
+def eig(A: Any, backend: str | Backend | None = None) -> Eigen:
     """Return eigenvalues with left and right eigenvectors and condition numbers.
 
     Parameters
     ----------
     A : (..., n, n) array of any backend, real
+    backend : str or Backend, optional
+        Library of the result; default that of A.
 
     Returns
     -------
     Eigen
-        In the library of A, computed with LAPACK's geev in the precision of A (at least float32),
+        Computed with LAPACK's geev in the precision of A (at least float32),
         without derivatives: those are `Eigen.derivative`, and `eigenvalues`.
 
     Raises
@@ -77,20 +79,19 @@ def eig(A: Any) -> Eigen:
     >>> eig(np.array([[0.0, 1.0], [-1.0, 0.0]])).values
     array([0.+1.j, 0.-1.j])
     """
-    backend, (like,), _ = prepared(None, A)
-    host = backend.to_numpy(backend.detach(like))
-    _sizes(host)
-    checked(host.reshape(-1, host.shape[-1]), "A", 2)
-    found = [_one(a) for a in host.reshape(-1, *host.shape[-2:])]
-    lam, left, right, condition = (np.stack(parts) for parts in zip(*found, strict=True))
+    chosen, (like,), _ = prepared(backend, A)
+    _sizes(like)
+    host, numpy = chosen.to_numpy(chosen.detach(like)), get_backend("numpy")
+    check_values(numpy, np.where(np.isfinite(host), 0, math.nan), "A", host, 2)
     lead, n = host.shape[:-2], host.shape[-1]
-    shapes = (*lead, n), (*lead, n, n), (*lead, n, n), (*lead, n)
-    lam, left, right, condition = (
-        a.reshape(shape) for a, shape in zip((lam, left, right, condition), shapes, strict=True)
-    )
-    one = simple(get_backend("numpy"), host, lam, condition)
+    kind = np.result_type(host, 1j)
+    lam, right, left = np.empty((*lead, n), kind), *np.empty((2, *host.shape), kind)
+    condition = np.empty((*lead, n), host.dtype)
+    for place in np.ndindex(lead):
+        lam[place], left[place], right[place], condition[place] = _one(host[place])
+    one = simple(numpy, host, lam, condition)
     device = getattr(like, "device", None)
-    parts = (backend.asarray(a, device=device) for a in (lam, right, left, condition, one))
+    parts = (chosen.asarray(a, device=device) for a in (lam, right, left, condition, one))
     return Eigen(*parts)
 
 
@@ -106,8 +107,8 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
     Returns
     -------
     (..., n) array, complex
-        By decreasing modulus, of conjugate pairs the one above the real axis first. Differentiable
-        once in torch and JAX. The change along a direction is NaN for eigenvalues that are not
+        By decreasing modulus, then by decreasing real and imaginary part. Differentiable once in
+        torch and JAX. The change along a direction is NaN for eigenvalues that are not
         simple to working precision, as in `Eigen`; a gradient is NaN if one of them is not. The
         derivative is exact to ε times the condition of the eigenvectors.
 
@@ -153,7 +154,7 @@ def _sizes(A: Array, what: str = "A") -> None:
 def _one(A: np.ndarray) -> tuple[np.ndarray, ...]:
     found: Any = scipy.linalg.eig(A, left=True, right=True)
     lam, left, right = found
-    order = np.argsort(-abs(lam), stable=True)
+    order = ordered(np, A, lam)
     lam, left, right = lam[order], left[:, order], right[:, order]
     overlap = (left.conj() * right).sum(axis=0)
     size = abs(overlap)

@@ -13,6 +13,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted
 from eigcore.core.arrays import Array
+from eigcore.core.nonsymmetric import ordered
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like
 from eigcore.errors import InvalidInput
@@ -25,7 +26,7 @@ class Modes:
     Parameters
     ----------
     values : (r,) array, complex
-        By decreasing modulus.
+        In the order of `eig`.
     modes : (n, r) array, complex
         Eigenvectors of A, columns of norm 1.
     amplitudes : (r,) array, complex
@@ -95,7 +96,7 @@ def dmd(X: Any, Y: Any, rank: int) -> Modes:
     U, root, V = U[:, :rank], s[:rank], Vt[:rank].T
     taken = after @ (V / root)
     lam, W = np.linalg.eig(U.T @ taken)
-    order = np.argsort(-abs(lam), stable=True)
+    order = ordered(np, U.T @ taken, lam)
     lam, W = lam[order] + 0j, W[:, order]
     # A W = λ W for W = Y V S⁻¹ w, which vanishes with λ: there the projected mode U w stands
     exact = taken @ W

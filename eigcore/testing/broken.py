@@ -26,6 +26,13 @@ from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     UntracedValues,
 )
 from eigcore.testing.wrapped import Wrapped
+from eigcore.testing.wrong_eigenvalues import (  # noqa: F401 (they are among BROKEN)
+    ConjugateForgotten,
+    FixedVectors,
+    LeftVectors,
+    RealParts,
+    SymmetricPart,
+)
 from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)
     NoLimitAtTies,
     NothingOutside,

@@ -161,10 +161,11 @@ def put(backend: Backend, a: np.ndarray, dtype: str) -> Any:
 
 
 def host(backend: Backend, a: Any) -> np.ndarray:
-    """Return an array of the backend as float64 in NumPy."""
+    """Return an array of the backend as float64 in NumPy, complex128 if it is complex."""
     if backend.dtype_name(a) in ("float16", "bfloat16"):
         a = backend.asarray(a, dtype="float32")
-    return np.asarray(backend.to_numpy(a), dtype=np.float64)
+    own = np.asarray(backend.to_numpy(a))
+    return own.astype(np.result_type(own, np.float64), copy=False)
 
 
 def value_and_gradient(backend: Backend, rule: Rule, p: Any) -> tuple[Any, Any]:
