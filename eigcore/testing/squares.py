@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -35,7 +36,7 @@ class Square(Case):
                 [[z.real, z.imag], [-z.imag, z.real]] if np.imag(z) else [[np.real(z)]]
                 for z in numbers
             ]
-            B = scipy.linalg.block_diag(*blocks)
+            B: Any = scipy.linalg.block_diag(*blocks)
             S = np.eye(len(B)) + 0.2 * rng.normal(size=B.shape)
             found.append(S @ B @ np.linalg.inv(S))
         return self.rounded(np.stack(found))

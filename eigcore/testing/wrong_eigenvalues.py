@@ -34,7 +34,7 @@ class RealParts(_OtherEig, Wrapped):
 
     def eig(self, A: Array) -> tuple[Array, Array]:
         lam, X = np.linalg.eig(A)
-        return lam.real, X
+        return np.real(lam), X
 
 
 class SymmetricPart(_OtherEig, Wrapped):
