@@ -22,6 +22,8 @@ class HostArrays(NumpyArrays):
 
 
 HOST = HostArrays()
+FEW = 2**16
+"""Up to this many numbers, NumPy computes functions of singular values sooner than torch."""
 
 
 def kernel(rule: Rule, source: Source, want: Want) -> Answer | None:
@@ -31,12 +33,28 @@ def kernel(rule: Rule, source: Source, want: Want) -> Answer | None:
         if not all(map(on_host, arrays)):
             return None
         on_numpy = source.with_arrays(*map(viewed, arrays))
+    if not isinstance(rule, Rule):
+        return _composed(rule, on_numpy.arrays[0])
     return eigcore_kernels.kernel(HOST, rule, on_numpy, want, torch.get_num_threads())
 
 
 def serves(rule: Rule, source: Source) -> bool:
     """Whether `kernel` has an answer."""
-    return all(map(on_host, source.arrays)) and eigcore_kernels.serves(rule, source)
+    if not all(map(on_host, source.arrays)):
+        return False
+    if isinstance(rule, Rule):
+        return eigcore_kernels.serves(rule, source)
+    return rule.portable and source.arrays[0].numel() <= FEW
+
+
+def _composed(rule: Any, X: np.ndarray) -> Answer:
+    """Return values and pullback of a rule of singular values, by NumPy."""
+    values, gradient = HOST.call(_solved, (rule,), X)
+    return Answer(values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
+
+
+def _solved(library: HostArrays, rule: Any, X: np.ndarray) -> Any:
+    return rule.value_and_gradient(library, X)
 
 
 def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:

@@ -55,7 +55,7 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
     functions = wrapped or is_concrete(p) or (forward and not compiling)
     node = FUNCTIONS if functions else OPERATORS
     if not forward and (wrapped or is_followed(p)):
-        found = kernel_node(backend, rule, Matrices(p)) if isinstance(rule, Rule) else None
+        found = kernel_node(backend, rule, Matrices(p))
         return node["value_and_gradient"](p, rule.key)[0] if found is None else found
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)

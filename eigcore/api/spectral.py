@@ -9,8 +9,6 @@ from typing import Any
 from eigcore.api.inputs import check_values, following, prepared
 from eigcore.api.names import function_of, functional_of
 from eigcore.core.arrays import Array
-from eigcore.core.maps import Pair
-from eigcore.core.norms import PairNorm
 from eigcore.core.packing import Whole
 from eigcore.core.singular import MapRule
 from eigcore.core.values import ValueRule
@@ -174,10 +172,7 @@ def _called(
 
 def _on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
     """Call a function of a rule; with functions of the caller not on NumPy, and not compiled."""
-    own = rule.f if isinstance(rule, MapRule) else rule.phi
-    if isinstance(own, (Pair, PairNorm)):
-        return function(backend, rule, X)
-    return backend.call(function, (rule,), X)
+    return backend.call(function, (rule,), X) if rule.portable else function(backend, rule, X)
 
 
 def _values(backend: Backend, rule: Any, X: Array) -> Array:

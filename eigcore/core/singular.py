@@ -69,6 +69,11 @@ class Matrices(abc.ABC):
     layout: Whole
 
     @property
+    def portable(self) -> bool:
+        """Whether it takes arrays of any library: functions of the caller take only their own."""
+        return True
+
+    @property
     def tall(self) -> tuple[int, int]:
         """Sizes of X or Xᵀ, rows first, rows ≥ columns."""
         m, n = self.layout.core
@@ -102,6 +107,11 @@ class MapRule(Matrices):
     """
 
     f: Function
+
+    @property
+    def portable(self) -> bool:
+        """Whether f has a name."""
+        return not isinstance(self.f, Pair)
 
     @property
     def key(self) -> str:
@@ -173,19 +183,19 @@ class MapRule(Matrices):
 
     def _value(self, library: Library, X: Array, poison: Array | None) -> Array:
         found, f = self._solved(library, X)
-        F = (found.U * f.value(found.s)[..., None, :]) @ found.V.mT
+        F = (found.U * f.values[..., None, :]) @ found.V.mT
         return spoilt(self._turned(F), poison, 2)
 
     def _value_and_gradient(
         self, library: Library, X: Array, poison: Array | None
     ) -> tuple[Array, Array]:
         (U, s, V, copies), f = self._solved(library, X)
-        F = (U * f.value(s)[..., None, :]) @ V.mT
-        minus = copies * f.table(s, s)
+        F = (U * f.values[..., None, :]) @ V.mT
+        minus = copies * f.table()
         if self.layout.symmetric or copies == 2:
             plus, h = 0.0 * minus, 0.0 * s
         else:
-            plus, h = f.table(s, -s), f.between(s, 0.0 * s)
+            plus, h = f.mirrored(), f.rates()
         gradient = library.xp.concat((U, V, minus, plus, h[..., None, :]), axis=-2)
         return spoilt(self._turned(F), poison, 2), spoilt(gradient, poison, 2)
 

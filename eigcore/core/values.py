@@ -31,6 +31,11 @@ class ValueRule(Matrices):
     phi: Functional
 
     @property
+    def portable(self) -> bool:
+        """Whether φ has a name."""
+        return not isinstance(self.phi, PairNorm)
+
+    @property
     def key(self) -> str:
         """The rule as text, for compilers that take no Python objects."""
         phi, lay = self.phi, self.layout
