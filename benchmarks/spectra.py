@@ -1,33 +1,38 @@
-"""Functions of singular values beside the same composed by hand: ``python -m benchmarks.spectra``.
+"""Functions of singular values beside what people write by hand: ``python -m benchmarks.spectra``.
 
-Times are the smallest of several runs, in milliseconds of one process. The gradient by hand is
-torch's own through its decomposition: right where singular values differ, and not a number at ties.
+Names of parts (maps, sven, power_laws, density) choose some. Times are milliseconds of one core, the
+smallest of several runs. The gradient by hand is torch's own through its decomposition: right where
+singular values differ, and not a number at ties.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import eigcore
+from eigcore.operators import operator, spectral_density
 from eigcore.spectra import power_law
 
-SIZES = ((64, 16, 16), (1, 128, 128), (1, 512, 128))
+SIZES = ((1, 16, 16), (64, 4, 4), (64, 16, 16), (64, 32, 32), (1000, 8, 4), (1, 128, 128))
+SIZES += ((1, 512, 128),)
 
 
-def milliseconds(function: Callable[[], Any], runs: int = 7) -> float:
-    """Return the smallest time of several runs, after one that is not counted."""
+def milliseconds(function: Callable[[], Any], runs: int = 15) -> float:
+    """Return the smallest processor time of several runs, after one that is not counted."""
     function()
     found = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start = time.process_time()
         function()
-        found.append(time.perf_counter() - start)
+        found.append(time.process_time() - start)
     return 1e3 * min(found)
 
 
@@ -42,41 +47,125 @@ def maps() -> None:
         U, s, Vt = torch.linalg.svd(X, full_matrices=False)
         return (U * (s / (1 + s**2) ** 0.5)[..., None, :]) @ Vt
 
-    print("soft clip and its gradient, torch float64: eigcore ms, by hand ms, Newton–Schulz ms")
+    def iterated(X: torch.Tensor) -> torch.Tensor:
+        return eigcore.newton_schulz(X, "soft_clip", steps=14, c=1.0)
+
+    def gradient(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> Any:
+        return torch.autograd.grad(f(X).square().sum(), X)
+
+    torch.set_num_threads(1)
+    print("soft clip and its gradient, torch float64: eigcore, by hand, ratio, Newton–Schulz")
     for shape in SIZES:
         X = torch.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
-        times = [
-            milliseconds(lambda f=f: torch.autograd.grad(f(X).square().sum(), X))  # noqa: B023
-            for f in (
-                ours,
-                by_hand,
-                lambda X: eigcore.newton_schulz(X, "soft_clip", steps=14, c=1.0),
-            )
-        ]
-        print(f"  {shape}: " + ", ".join(f"{t:.2f}" for t in times))
+        own, hand, newton = (
+            milliseconds(partial(gradient, f, X)) for f in (ours, by_hand, iterated)
+        )
+        print(f"  {shape}: {own:.2f}, {hand:.2f}, {own / hand:.2f}, {newton:.2f}")
+
+
+def sven() -> None:
+    """A small regression until its mean squared error is 1e-4: steps and seconds, five seeds."""
+    import torch
+    from eigcore_torch import Sven
+
+    def problem(seed: int) -> tuple[torch.nn.Module, Callable[[], torch.Tensor]]:
+        torch.manual_seed(seed)
+        x = torch.rand(64, 2, dtype=torch.float64) * 2 - 1
+        y = torch.sin(3 * x[:, 0]) * x[:, 1] + 0.5 * x[:, 0]
+        layers = torch.nn.Linear(2, 20), torch.nn.Tanh(), torch.nn.Linear(20, 1)
+        model = torch.nn.Sequential(*layers).double()
+        return model, lambda: model(x)[:, 0] - y
+
+    def adam(model: torch.nn.Module, rest: Callable[[], torch.Tensor]) -> Callable[[], Any]:
+        return partial(descent, torch.optim.Adam(model.parameters(), lr=0.03), rest)
+
+    def lbfgs(model: torch.nn.Module, rest: Callable[[], torch.Tensor]) -> Callable[[], Any]:
+        options: Any = {"max_iter": 1, "max_eval": 25, "history_size": 20}
+        own = torch.optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe", **options)
+        return partial(descent, own, rest)
+
+    def descent(own: torch.optim.Optimizer, rest: Callable[[], torch.Tensor]) -> None:
+        def closure() -> torch.Tensor:
+            own.zero_grad()
+            loss = rest().square().mean()
+            loss.backward()
+            return loss
+
+        own.step(closure)  # pyright: ignore
+
+    def steps_of_sven(model: torch.nn.Module, rest: Callable[[], torch.Tensor]) -> Any:
+        return partial(Sven(model.parameters(), lr=0.5).step, rest)
+
+    torch.set_num_threads(1)
+    print("64 points, 81 parameters, until the mean squared error is 1e-4: steps, seconds (medians)")
+    kinds = {"Adam, rate .03": adam, "L-BFGS, strong Wolfe": lbfgs, "Sven, rate .5": steps_of_sven}
+    for name, make in kinds.items():
+        found = []
+        for seed in range(5):
+            model, rest = problem(seed)
+            step, count, start = make(model, rest), 0, time.process_time()
+            while rest().square().mean() > 1e-4 and count < 5000:
+                step()
+                count += 1
+            found.append((count, time.process_time() - start))
+        count, seconds = np.median(found, axis=0)
+        print(f"  {name}: {count:.0f}, {seconds:.3f}")
 
 
 def power_laws() -> None:
     """Fits of power laws, beside the package powerlaw where it is installed."""
-    print("power law, all thresholds: eigcore ms, powerlaw ms, ratio")
+    print("power law, all thresholds: eigcore, powerlaw, ratio, largest relative difference")
     for size in (500, 2000):
-        x = (
-            np.random.default_rng(0).pareto(1.5, size)
-            + 1
-            + 0.5 * np.random.default_rng(1).random(size)
-        )
-        own = milliseconds(lambda: power_law(x))  # noqa: B023
+        rng = np.random.default_rng(0)
+        x = rng.pareto(1.5, size) + 1 + 0.5 * rng.random(size)
+        own, ours = milliseconds(lambda: power_law(x)), power_law(x)  # noqa: B023
         try:
             peer = importlib.import_module("powerlaw")
         except ImportError:
             print(f"  {size}: {own:.2f}, not installed (pip install powerlaw)")
             continue
+
+        def theirs() -> Any:
+            return peer.Fit(x, verbose=False).power_law  # noqa: B023
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            other = milliseconds(lambda: peer.Fit(x, verbose=False).power_law.alpha, runs=3)  # noqa: B023
-        print(f"  {size}: {own:.2f}, {other:.1f}, {other / own:.0f}")
+            other, fit = milliseconds(theirs, runs=2), theirs()
+        pairs = (ours.alpha, fit.alpha), (ours.xmin, fit.xmin), (ours.ks, fit.D)
+        off = max(abs(a - b) / abs(b) for a, b in pairs)
+        print(f"  {size}: {own:.2f}, {other:.0f}, {other / own:.0f}, {off:.1e}")
+
+
+def density() -> None:
+    """The spectral density of a symmetric matrix, beside Lanczos written in a loop over probes."""
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(1000, 1000))
+    A = (A + A.T) / 2000**0.5
+
+    def plain(probes: int = 16, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
+        nodes, weights = [], []
+        for _ in range(probes):
+            Q, diag, off = np.zeros((steps + 1, len(A))), np.zeros(steps), np.zeros(steps)
+            Q[0] = rng.choice([-1.0, 1.0], len(A)) / len(A) ** 0.5
+            for k in range(steps):
+                w = A @ Q[k]
+                diag[k] = w @ Q[k]
+                for _ in range(2):
+                    w -= Q[: k + 1].T @ (Q[: k + 1] @ w)
+                off[k] = np.linalg.norm(w)
+                Q[k + 1] = w / off[k]
+            lam, V = np.linalg.eigh(np.diag(diag) + np.diag(off[:-1], 1) + np.diag(off[:-1], -1))
+            nodes.append(lam)
+            weights.append(V[0] ** 2)
+        return np.array(nodes), np.array(weights)
+
+    own = milliseconds(lambda: spectral_density(operator(A), steps=40, probes=16), runs=3)
+    other = milliseconds(plain, runs=3)
+    print("spectral density, order 1000, 16 probes, 40 steps: eigcore, plain loop, ratio")
+    print(f"  {own:.0f}, {other:.0f}, {other / own:.2f}")
 
 
 if __name__ == "__main__":
-    maps()
-    power_laws()
+    parts = {part.__name__: part for part in (maps, sven, power_laws, density)}
+    for name in sys.argv[1:] or parts:
+        parts[name]()

@@ -67,7 +67,7 @@ def sven_step(
     params: Any,
     rate: float = 1.0,
     k: int | None = None,
-    rtol: float = 1e-6,
+    rtol: float = 1e-3,
 ) -> tuple[Any, jax.Array]:
     """Return the parameters after the step −η J_k⁺ r, and r (arXiv 2604.01279).
 

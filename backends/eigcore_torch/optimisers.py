@@ -116,7 +116,7 @@ class Sven(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Any, lr: float = 1.0, k: int | None = None, rtol: float = 1e-6
+        self, params: Any, lr: float = 1.0, k: int | None = None, rtol: float = 1e-3
     ) -> None:
         if not lr > 0 or not (k is None or k > 0) or not rtol >= 0:
             raise InvalidInput(
