@@ -81,7 +81,7 @@ def sven_step(
     k : int, optional
         Number of singular values; default all.
     rtol : float
-        Singular values below this share of the largest are left out.
+        Singular values below this share of the largest are left out; 0 for those that are zero.
 
     Returns
     -------

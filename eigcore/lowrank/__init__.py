@@ -4,9 +4,11 @@ from eigcore.lowrank.approximation import LowRank, low_rank, ranks, split
 from eigcore.lowrank.completion import Completion, complete
 from eigcore.lowrank.concatenation import Group, concatenate, error_bounds
 from eigcore.lowrank.kernels import Nystrom, effective_dimension, nystrom, ridge_leverage
+from eigcore.lowrank.streamed import Dictionary, sequential_nystrom
 
 __all__ = [
     "Completion",
+    "Dictionary",
     "Group",
     "LowRank",
     "Nystrom",
@@ -18,5 +20,6 @@ __all__ = [
     "nystrom",
     "ranks",
     "ridge_leverage",
+    "sequential_nystrom",
     "split",
 ]

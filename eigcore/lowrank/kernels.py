@@ -55,7 +55,7 @@ def ridge_leverage(K: Any, gamma: float) -> np.ndarray:
         No symmetric positive semidefinite matrix, or γ that is not positive.
     """
     lam, V = _spectrum(K)
-    return (V**2) @ (lam / (lam + _positive(gamma)))
+    return (V**2) @ (lam / (lam + positive(gamma)))
 
 
 def effective_dimension(K: Any, gamma: float) -> float:
@@ -76,7 +76,7 @@ def effective_dimension(K: Any, gamma: float) -> float:
         As for `ridge_leverage`.
     """
     lam, _ = _spectrum(K)
-    return float((lam / (lam + _positive(gamma))).sum())
+    return float((lam / (lam + positive(gamma))).sum())
 
 
 def nystrom(K: Any, gamma: float, columns: int | None = None, seed: int = 0) -> Nystrom:
@@ -101,7 +101,7 @@ def nystrom(K: Any, gamma: float, columns: int | None = None, seed: int = 0) -> 
         As for `ridge_leverage`, or a number of columns that is not positive.
     """
     lam, V = _spectrum(K)
-    leverage = (V**2) @ (lam / (lam + _positive(gamma)))
+    leverage = (V**2) @ (lam / (lam + positive(gamma)))
     size = float(leverage.sum())
     if columns is None:
         columns = max(1, int(np.ceil(8 * size * np.log1p(size))))
@@ -115,15 +115,21 @@ def nystrom(K: Any, gamma: float, columns: int | None = None, seed: int = 0) -> 
     chosen = np.unique(drawn)
     host = (V * lam) @ V.T
     block = host[:, chosen]
-    small, W = scipy.linalg.eigh(block[chosen])
-    kept = small > 8 * len(chosen) * np.finfo(float).eps * max(float(small[-1]), 0.0)
-    F = block @ (W[:, kept] / np.sqrt(small[kept]))
+    F = block @ root(block[chosen])
     rest = np.linalg.eigvalsh(host - F @ F.T)
     return Nystrom(F, chosen, max(0.0, float(rest[-1])))
 
 
-def _positive(gamma: Any) -> float:
-    if not isinstance(gamma, (int, float)) or not 0 < gamma < np.inf:
+def root(block: np.ndarray) -> np.ndarray:
+    """Return R with R Rᵀ = K⁺ of a symmetric positive semidefinite matrix."""
+    lam, V = scipy.linalg.eigh(block)
+    kept = lam > 8 * len(lam) * np.finfo(float).eps * max(float(lam[-1]), 0.0)
+    return V[:, kept] / np.sqrt(lam[kept])
+
+
+def positive(gamma: Any) -> float:
+    """Return γ as a float, or raise unless it is positive."""
+    if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 < gamma < np.inf:
         raise InvalidInput(f"gamma is {gamma!r}; expected a positive number. Write gamma=1.0.")
     return float(gamma)
 

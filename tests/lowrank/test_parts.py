@@ -11,6 +11,7 @@ from eigcore.lowrank import (
     error_bounds,
     nystrom,
     ridge_leverage,
+    sequential_nystrom,
 )
 
 
@@ -89,3 +90,41 @@ def test_nystrom_is_between_zero_and_the_kernel():
     assert lam[-1] == pytest.approx(found.bound, abs=1e-10)
     assert found.bound <= 2 * gamma
     assert len(found.columns) < 80
+
+
+def test_a_stream_keeps_few_rows_that_stand_for_all():
+    def laplace(X, Z):
+        return np.exp(-abs((X[:, None] - Z) / 0.2).sum(-1))
+
+    X, gamma = np.random.default_rng(0).random((600, 1)), 0.5
+    K = laplace(X, X)
+    size = effective_dimension(K, gamma)
+    found = sequential_nystrom(np.array_split(X, 20), laplace, gamma)
+    np.testing.assert_array_equal(found.rows, X[found.places])
+    F = found.features(X)
+    lam = np.linalg.eigvalsh(K - F @ F.T)
+    assert -1e-10 < lam[0] < 0.1 < lam[-1] <= 2 * gamma  # γ/(1 − ε)
+    assert len(found.rows) <= found.most < 5 * size < 300
+    assert found.weights.sum() == pytest.approx(600, rel=0.2)
+    # twice the rows and twice γ have the same effective dimension
+    twice = np.array_split(np.concatenate([X, X]), 40)
+    assert sequential_nystrom(twice, laplace, 2 * gamma).most < 5 * size
+    none = sequential_nystrom([X], laplace, 1e9)
+    assert none.features(X).shape == (600, len(none.rows))
+
+
+@pytest.mark.parametrize(
+    ("stream", "kernel", "options", "message"),
+    [
+        ([], None, {}, "no blocks"),
+        ([np.eye(3), np.eye(2)], None, {}, "equal widths"),
+        ([np.eye(3)], lambda X, Z: X[:2], {}, "shape"),
+        ([np.eye(3)], lambda X, Z: -9 * X @ Z.T, {}, "semidefinite"),
+        ([np.eye(3)], None, {"accuracy": 1}, "accuracy=0.5"),
+        ([np.eye(3)], None, {"copies": 0}, "copies=10"),
+        ([np.eye(3)], None, {"gamma": 0}, "gamma=1.0"),
+    ],
+)
+def test_streams_and_kernels_that_are_none(stream, kernel, options, message):
+    with pytest.raises(InvalidInput, match=message):
+        sequential_nystrom(stream, kernel or (lambda X, Z: X @ Z.T), **{"gamma": 1.0, **options})
