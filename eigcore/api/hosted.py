@@ -6,32 +6,49 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
-from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.errors import InvalidInput, NonFiniteInput, NotSupported
+
+LARGEST = 1e150
+"""Sums of squares of larger numbers may overflow."""
 
 
 def hosted(a: Any, what: str, axes: int = 2) -> np.ndarray:
     """Return a finite array with so many axes, none empty, as float64 in NumPy."""
-    backend = infer(a)
-    a = backend.asarray(a)
-    if backend.dtype_name(a) in ("float16", "bfloat16"):
-        a = backend.asarray(a, dtype="float32")
-    return checked(np.asarray(backend.to_numpy(a), np.float64), what, axes)
+    return checked(numbers(a, what), what, axes)
+
+
+def numbers(a: Any, what: str) -> np.ndarray:
+    """Return an array of real numbers as float64 in NumPy."""
+    backend, (a,), _ = prepared(None, a)
+    if not backend.is_concrete(a):
+        raise NotSupported(
+            f"{what} holds no numbers yet, inside a compiler or a transformation of the framework; "
+            "expected an array. Call this function outside of them."
+        )
+    return np.asarray(backend.to_numpy(a), np.float64)
 
 
 def checked(a: np.ndarray, what: str, axes: int) -> np.ndarray:
     """Raise unless an array has so many axes, none empty, and finite entries."""
     if a.ndim != axes or 0 in a.shape:
         letters = ", ".join("mnkl"[:axes]) if axes > 1 else "n,"
+        way = "array.ravel()" if axes == 1 else "array.reshape(rows, -1)"
         raise InvalidInput(
-            f"{what} has shape {a.shape}; expected ({letters}), not empty. Type: numpy.reshape"
+            f"{what} has shape {a.shape}; expected ({letters}), not empty. Type: {way}"
         )
     if not np.isfinite(a).all():
         raise NonFiniteInput(
             f"{what} holds {int((~np.isfinite(a)).sum())} entries that are NaN or infinite; "
             "expected finite numbers. Replace them first."
+        )
+    if abs(a).max() > LARGEST:
+        raise InvalidInput(
+            f"{what} holds numbers up to {abs(a).max():.3g}, whose squares overflow; expected at "
+            f"most {LARGEST:.0e}. Divide it first."
         )
     return a
 

@@ -21,7 +21,7 @@ COMPUTED = ("float64", "float32")
 FLOATS = (*COMPUTED, "float16", "bfloat16")
 _UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
 _COMPLEX = (
-    "dtype is {}; expected real numbers. Eigenvalues of Hermitian matrices: "
+    "dtype is {}; expected real numbers. Type: array.real. Eigenvalues of Hermitian matrices: "
     "eigcore.kth_eigenvalue(M, k) and eigcore.eigenvalues(M, lo, hi)"
 )
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
@@ -205,6 +205,10 @@ def check_values(
     if backend.all_finite(values) or not backend.is_concrete(values):
         return
     bad = bad_rows(backend, values, a, core)
+    if bad and a.ndim == core == 2:
+        raise NonFiniteInput(
+            f"{what} holds NaN or infinity. Expected finite numbers. Replace them first{way}"
+        )
     if bad:
         cells = "Encode missing cells (eigcore.Encoding), drop" if what.startswith("x") else "Drop"
         raise NonFiniteInput(f"{what}: {bad}. Expected finite numbers. {cells} these rows{way}")

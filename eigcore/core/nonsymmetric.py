@@ -117,12 +117,19 @@ def simple(library: Library, A: Array, lam: Array, condition: Array) -> Array:
     A, lam, condition : (..., n, n), (..., n) and (..., n) arrays
         Of each eigenvalue, the factor by which it magnifies a change of A.
     """
-    xp, n = library.xp, A.shape[-1]
-    eps = TIE * n * float(xp.finfo(A.dtype).eps)
-    size = xp.sum(A**2, axis=(-2, -1))[..., None, None] ** 0.5
-    reach = eps * size * xp.minimum(condition[..., :, None], condition[..., None, :])
+    xp = library.xp
+    least = xp.minimum(condition[..., :, None], condition[..., None, :])
+    reach = _rounding(xp, A)[..., None, None] * least
     near = abs(lam[..., :, None] - lam[..., None, :]) <= reach
     return xp.sum(xp.astype(near, A.dtype), axis=-1) <= 1.0
+
+
+def _rounding(xp: Namespace, A: Array) -> Array:
+    """Return 8nε‖A‖_F, without overflow: (..., n, n) -> (...)."""
+    largest = xp.max(abs(A), axis=(-2, -1))
+    safe = xp.where(largest > 0, largest, 1.0)[..., None, None]
+    eps = TIE * A.shape[-1] * float(xp.finfo(A.dtype).eps)
+    return eps * largest * xp.sum((A / safe) ** 2, axis=(-2, -1)) ** 0.5
 
 
 def ordered(xp: Namespace, A: Array, lam: Array) -> Array:
@@ -140,8 +147,7 @@ def ordered(xp: Namespace, A: Array, lam: Array) -> Array:
     -------
     (..., n) array of integers
     """
-    slack = TIE * A.shape[-1] * float(xp.finfo(A.dtype).eps)
-    slack = slack * xp.sum(A**2, axis=(-2, -1))[..., None] ** 0.5
+    slack = _rounding(xp, A)[..., None]
     order = xp.argsort(-abs(lam), axis=-1, stable=True)
     sizes = xp.take_along_axis(abs(lam), order, axis=-1)
     falls = xp.astype(sizes[..., :-1] - sizes[..., 1:] > slack, A.dtype)

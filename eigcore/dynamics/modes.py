@@ -87,11 +87,15 @@ def dmd(X: Any, Y: Any, rank: int) -> Modes:
             "Type: dmd(snapshots[:, :-1], snapshots[:, 1:], rank)"
         )
     U, s, Vt = np.linalg.svd(before, full_matrices=False)
+    if not s[0]:
+        raise InvalidInput(
+            "X is zero; expected snapshots of a motion. Leave out a warm-up of zeros."
+        )
     kept = int((s > max(before.shape) * np.finfo(float).eps * s[0]).sum())
     if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= kept:
         raise InvalidInput(
             f"rank is {rank!r}; expected an integer from 1 to {kept}, the rank of X to working "
-            f"precision. Write rank={max(1, kept)}."
+            f"precision. Write rank={kept}."
         )
     U, root, V = U[:, :rank], s[:rank], Vt[:rank].T
     taken = after @ (V / root)

@@ -117,18 +117,20 @@ def generalised(L: Any, D: Any, backend: str | Backend | None = None) -> tuple[A
     return restore(values), restore(X)
 
 
-def weights(W: Any, backend: str | Backend | None = None) -> tuple[Backend, Array, Any]:
+def weights(
+    W: Any, backend: str | Backend | None = None, what: str = "W"
+) -> tuple[Backend, Array, Any]:
     """Return the backend, checked weights (..., n, n), and what restores the dtype of a result."""
     if scipy.sparse.issparse(W):
         W = W.toarray()
     chosen, (W,), restore = prepared(backend, W)
-    squares(chosen, W, "W")
+    squares(chosen, W, what)
     if chosen.is_concrete(W):
         largest = chosen.xp.max(abs(W))
         if bool(chosen.xp.min(W) < 0) or bool(chosen.xp.max(abs(W - W.mT)) > SLACK * largest):
             raise InvalidInput(
-                "W is not symmetric, or holds negative numbers; expected weights of undirected "
-                "edges. Type: (abs(W) + abs(W).T) / 2"
+                f"{what} is not symmetric, or holds negative numbers; expected weights of "
+                f"undirected edges. Type: (abs({what}) + abs({what}).T) / 2"
             )
     return chosen, W, restore
 
@@ -137,7 +139,8 @@ def squares(backend: Backend, a: Array, what: str) -> int:
     """Return the order n of finite matrices (..., n, n), or raise."""
     if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.shape[-1] == 0:
         raise InvalidInput(
-            f"{what} has shape {tuple(a.shape)}; expected (..., n, n). Type: numpy.reshape"
+            f"{what} has shape {tuple(a.shape)}; expected (..., n, n), not empty. Give one row and "
+            "one column per node."
         )
     if backend.is_concrete(a) and not backend.all_finite(a):
         raise NonFiniteInput(

@@ -69,7 +69,7 @@ def fastrp(
         degrees = S.sum(axis=1)
         chosen, restore, xp = None, (lambda a: a), np
     else:
-        chosen, S, restore = checked(S, backend)
+        chosen, S, restore = checked(S, backend, "S")
         if S.ndim != 2:
             raise InvalidInput(f"S has shape {tuple(S.shape)}; expected one graph (n, n).")
         degrees, xp = chosen.xp.sum(S, axis=-1), chosen.xp
@@ -81,7 +81,9 @@ def _summed(
 ) -> Any:
     some = degrees > 0
     safe = xp.where(some, degrees, 1.0)
-    inverse, scale = xp.where(some, 1.0 / safe, 0.0), (safe / degrees.sum()) ** beta
+    edges = degrees.sum()
+    inverse = xp.where(some, 1.0 / safe, 0.0)
+    scale = (safe / xp.where(edges > 0, edges, 1.0)) ** beta
     term = xp.where(some, scale, 0.0)[:, None] * (
         R if backend is None else backend.asarray(R, like=S)
     )

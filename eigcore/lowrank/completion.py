@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.api.hosted import hosted, returned
+from eigcore.api.hosted import hosted, numbers, returned
 from eigcore.core.arrays import Array
-from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 
@@ -88,8 +87,7 @@ def complete(
 
 
 def _zeroed(M: Any, seen: np.ndarray) -> np.ndarray:
-    backend = infer(M)
-    host = np.asarray(backend.to_numpy(backend.asarray(M)), np.float64)
+    host = numbers(M, "M")
     if host.shape != seen.shape:
         raise InvalidInput(
             f"mask has shape {seen.shape}; expected {host.shape}, the shape of M. "

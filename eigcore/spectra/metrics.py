@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
 from eigcore.drawing import axes_of
 from eigcore.errors import InvalidInput
@@ -33,7 +34,8 @@ class Metrics:
     layers : list of dict
         One for each: name, shape, log_frobenius (log₁₀ ‖W‖_F²), log_spectral (log₁₀ λ_max), alpha,
         alpha_weighted (α log₁₀ λ_max), ks, fits and stable_rank; λ are eigenvalues of WᵀW. alpha,
-        alpha_weighted, ks and fits are None for layers with few singular values.
+        alpha_weighted, ks and fits are None for layers with few singular values, logarithms for
+        zero.
     """
 
     layers: list[dict[str, Any]]
@@ -74,7 +76,8 @@ def metrics(model: Any, xmin: Any = "ks") -> Metrics:
     Parameters
     ----------
     model : torch module, or nested dicts, lists and tuples of arrays (a JAX pytree)
-        Arrays with fewer than two axes are left out; kernels of convolutions become (out, rest).
+        Arrays with fewer than two axes and empty ones are left out; kernels of convolutions become
+        (out, rest).
     xmin : {"ks", "median"} or float
         As for `power_law`.
 
@@ -117,7 +120,9 @@ def smoothed(W: Any, share: float = 0.2) -> Any:
     """
     if not isinstance(share, (int, float)) or not 0 < share <= 1:
         raise InvalidInput(f"share is {share!r}; expected 0 < share <= 1. Write share=0.2.")
-    return spectral_map(W, "truncate", rank=max(1, math.ceil(share * min(W.shape))))
+    _, (own,), _ = prepared(None, W)
+    least = min(own.shape[-2:], default=1)
+    return spectral_map(W, "truncate", rank=max(1, math.ceil(share * least)))
 
 
 def trend(metric: Any, quality: Any, groups: Any) -> dict[str, Any]:
@@ -165,8 +170,8 @@ def _layer(name: str, W: np.ndarray, xmin: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": name,
         "shape": list(W.shape),
-        "log_frobenius": math.log10(total) if total > 0 else -math.inf,
-        "log_spectral": math.log10(top) if top > 0 else -math.inf,
+        "log_frobenius": math.log10(total) if total > 0 else None,
+        "log_spectral": math.log10(top) if top > 0 else None,
         "alpha": None,
         "alpha_weighted": None,
         "ks": None,
@@ -184,7 +189,7 @@ def _layer(name: str, W: np.ndarray, xmin: Any) -> dict[str, Any]:
 def _matrices(model: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name of each weight matrix and the matrix, as float64 in NumPy."""
     for name, a in _leaves("", model):
-        if getattr(a, "ndim", 0) >= 2:
+        if getattr(a, "ndim", 0) >= 2 and 0 not in a.shape:
             yield name, hosted(a.reshape(a.shape[0], -1), name)
 
 
