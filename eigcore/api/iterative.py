@@ -9,6 +9,7 @@ from eigcore.api.names import function_of
 from eigcore.core import iterations
 from eigcore.core.arrays import Array
 from eigcore.core.maps import Polar, SoftClip
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 
@@ -54,7 +55,7 @@ def newton_schulz(
         raise InvalidInput(
             f'f is {f!r}; expected "polar" or "soft_clip". Type: eigcore.spectral_map(X, f)'
         )
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=10.")
     chosen, (X,), restore = prepared(backend, X)
     if X.ndim < 2 or 0 in X.shape[-2:]:

@@ -9,6 +9,7 @@ from typing import Any
 from eigcore.core.functionals import Functional
 from eigcore.core.maps import FUNCTIONS, Function, Pair
 from eigcore.core.norms import NORMS, PairNorm
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
 _POSITIVE = {"c", "noise"}
@@ -87,8 +88,7 @@ def _number(f: str, name: str, parameters: dict[str, Any]) -> Any:
         return None
     least = 0.0 if name in ("tau", "rtol", *_POSITIVE) else -math.inf
     if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
+        not is_real(value)
         or not math.isfinite(value)
         or value < least
         or (name in _POSITIVE and value == 0)
@@ -102,7 +102,7 @@ def _number(f: str, name: str, parameters: dict[str, Any]) -> Any:
 
 
 def _count(name: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    if not is_whole(value) or not least <= value <= most:
         raise InvalidInput(
             f"{name} is {value!r}; expected an integer, {least} <= {name} <= {most} = min(m, n)."
         )

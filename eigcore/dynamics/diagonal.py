@@ -15,6 +15,7 @@ from eigcore.api.hosted import hosted, returned
 from eigcore.api.spectral import spectral_map
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import ordered
+from eigcore.core.scalars import is_real
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like, square
 from eigcore.errors import InvalidInput
@@ -86,11 +87,7 @@ def perturb_then_diagonalise(
     (True, True)
     """
     host = square(A)
-    if (
-        isinstance(relative, bool)
-        or not isinstance(relative, (int, float))
-        or not (0 <= relative < np.inf)
-    ):
+    if not is_real(relative) or not (0 <= relative < np.inf):
         raise InvalidInput(
             f"relative is {relative!r}; expected a number of at least 0. Write relative=0.01."
         )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
@@ -87,7 +88,7 @@ def banded(n: int, width: int, seed: int = 0, backend: str | Backend | None = No
         Sizes that are not positive integers, or 2·width + 1 above n.
     """
     n, most = _count("n", n), (n - 1) // 2
-    if isinstance(width, bool) or not isinstance(width, int) or not 0 <= width <= most:
+    if not is_whole(width) or not 0 <= width <= most:
         raise InvalidInput(
             f"width is {width!r}; expected an integer from 0 to {most}, so that 2·width + 1 "
             f"entries fit into a row of {n}. Write width={most}."
@@ -100,6 +101,6 @@ def banded(n: int, width: int, seed: int = 0, backend: str | Backend | None = No
 
 
 def _count(name: str, n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if not is_whole(n) or n < 1:
         raise InvalidInput(f"{name} is {n!r}; expected a positive integer. Write {name}=16.")
     return n

@@ -14,6 +14,7 @@ import numpy as np
 from eigcore.api.hosted import hosted
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import ordered
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like
 from eigcore.errors import InvalidInput
@@ -92,7 +93,7 @@ def dmd(X: Any, Y: Any, rank: int) -> Modes:
             "X is zero; expected snapshots of a motion. Leave out a warm-up of zeros."
         )
     kept = int((s > max(before.shape) * np.finfo(float).eps * s[0]).sum())
-    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= kept:
+    if not is_whole(rank) or not 1 <= rank <= kept:
         raise InvalidInput(
             f"rank is {rank!r}; expected an integer from 1 to {kept}, the rank of X to working "
             f"precision. Write rank={kept}."

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core.scalars import is_whole
 from eigcore.drawing import INK, MAP, axes_of, legend, named
 from eigcore.dynamics.eigenvalues import square
 from eigcore.errors import InvalidInput
@@ -102,7 +103,7 @@ def pseudospectrum(
             f"box is {box!r}; expected (x0, x1, y0, y1) with x0 < x1 and y0 < y1. "
             "Write box=(-1.0, 1.0, -1.0, 1.0)."
         )
-    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+    if not is_whole(points) or points < 2:
         raise InvalidInput(f"points is {points!r}; expected at least 2. Write points=80.")
     x, y = np.linspace(box[0], box[1], points), np.linspace(box[2], box[3], points)
     z = (x + 1j * y[:, None]).ravel()

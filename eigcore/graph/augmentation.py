@@ -16,6 +16,7 @@ import numpy as np
 from eigcore.api.hosted import returned
 from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
@@ -175,7 +176,7 @@ def _features(F: Any, W: Any, backend: str | Backend | None) -> tuple[Backend, A
 
 
 def _dimension(d: Any, most: int) -> int:
-    if isinstance(d, bool) or not isinstance(d, int) or not 1 <= d <= most:
+    if not is_whole(d) or not 1 <= d <= most:
         raise InvalidInput(f"d is {d!r}; expected 1 <= d <= {most}. Write d={most}.")
     return d
 

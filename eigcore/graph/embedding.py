@@ -17,6 +17,7 @@ import scipy.sparse.csgraph
 from eigcore.api.hosted import returned
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import tie_tolerance
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.graph.laplacians import KINDS, scales, weights
@@ -86,7 +87,7 @@ def spectral_embedding(
     if W.ndim != 2:
         raise InvalidInput(f"W has shape {tuple(W.shape)}; expected one graph (n, n).")
     n = W.shape[-1]
-    if isinstance(d, bool) or not isinstance(d, int) or not 1 <= d <= n - 1:
+    if not is_whole(d) or not 1 <= d <= n - 1:
         raise InvalidInput(f"d is {d!r}; expected 1 <= d <= {n - 1}, one less than the nodes.")
     connected(chosen, W)
     degrees = chosen.xp.sum(W, axis=-1)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidSpec
 from eigcore.graph.encoding import combined, smallest
@@ -50,7 +51,7 @@ class Encoder:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise InvalidSpec(
                     f"{name} is {value!r}; expected a positive integer. Write {name}=8."
                 )

@@ -15,6 +15,7 @@ import numpy as np
 from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import tie_tolerance
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 from eigcore.graph.laplacians import squares
@@ -61,7 +62,7 @@ def stable_encoding(
     """
     chosen, (L,), restore = prepared(backend, L)
     n = squares(chosen, L, "L")
-    if isinstance(d, bool) or not isinstance(d, int) or not 1 <= d <= n:
+    if not is_whole(d) or not 1 <= d <= n:
         raise InvalidInput(f"d is {d!r}; expected 1 <= d <= {n}, the number of nodes.")
     lam, V, share = smallest(chosen, L, d)
     columns = []

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.graph.laplacians import SLACK
@@ -55,7 +56,7 @@ def fastrp(
     InvalidInput, NonFiniteInput
         As for `laplacian`, or numbers out of range.
     """
-    if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
+    if not is_whole(dim) or dim < 1:
         raise InvalidInput(f"dim is {dim!r}; expected a positive integer. Write dim=64.")
     alphas = [float(a) for a in weights]
     if not alphas or not np.isfinite([*alphas, beta]).all():

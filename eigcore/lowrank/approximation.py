@@ -15,6 +15,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
 ROUNDING = 8
@@ -143,7 +144,7 @@ def ranks(spectra: Sequence[Any], keep: float, shapes: Sequence[tuple[int, int]]
             f"spectra and shapes have lengths {len(values)} and {len(shapes)}; expected one shape "
             "per spectrum, and min(m, n) singular values. Type: numpy.linalg.svd(W)[1]"
         )
-    if not isinstance(keep, (int, float)) or not 0 < keep <= 1:
+    if not is_real(keep) or not 0 < keep <= 1:
         raise InvalidInput(f"keep is {keep!r}; expected 0 < keep <= 1. Write keep=0.5.")
     scaled = [(s - s[-1]) / (s[0] - s[-1]) if s[0] > s[-1] else np.ones(len(s)) for s in values]
     budget = keep * sum(m * n for m, n in shapes)
@@ -197,11 +198,7 @@ def split(W: Any, rank: int, columns: int) -> tuple[LowRank, np.ndarray, Array]:
         As for `low_rank`, or a number of columns out of range.
     """
     host = hosted(W, "W")
-    if (
-        isinstance(columns, bool)
-        or not isinstance(columns, int)
-        or not 0 <= columns <= host.shape[1]
-    ):
+    if not is_whole(columns) or not 0 <= columns <= host.shape[1]:
         raise InvalidInput(
             f"columns is {columns!r}; expected an integer from 0 to {host.shape[1]}. Write "
             "columns=8."
@@ -256,14 +253,14 @@ def _rank(tails: np.ndarray, rank: Any, energy: Any, error: Any) -> int:
             "Expected one of rank, energy and error. Write rank=10, energy=0.9 or error=0.1."
         )
     if rank is not None:
-        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank <= most:
+        if not is_whole(rank) or not 0 <= rank <= most:
             raise InvalidInput(
                 f"rank is {rank!r}; expected an integer from 0 to {most} = min(m, n). "
                 f"Write rank={most}."
             )
         return rank
     name, share = ("energy", energy) if energy is not None else ("error", error)
-    if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+    if not is_real(share) or not 0 <= share <= 1:
         raise InvalidInput(f"{name} is {share!r}; expected 0 to 1. Write {name}=0.1.")
     largest = share if energy is None else max(0.0, 1 - share) ** 0.5
     return int(np.argmax(tails <= largest * tails[0] * (1 + 4 * np.finfo(float).eps)))

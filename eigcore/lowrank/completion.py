@@ -9,6 +9,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, numbers, returned
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 
@@ -63,7 +64,7 @@ def complete(
     seen = np.asarray(mask, dtype=bool)
     values = hosted(_zeroed(M, seen), "M")
     m, n = values.shape
-    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= min(m, n):
+    if not is_whole(rank) or not 1 <= rank <= min(m, n):
         raise InvalidInput(
             f"rank is {rank!r}; expected an integer from 1 to {min(m, n)}. Write rank=1."
         )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 from eigcore.lowrank.approximation import LowRank, low_rank
 
@@ -96,7 +97,7 @@ def concatenate(blocks: Sequence[Any], rank: int, error: float) -> list[Group]:
         As for `error_bounds`, or an error that is not in [0, 1].
     """
     parts = _checked(blocks, rank)
-    if not isinstance(error, (int, float)) or not 0 <= error <= 1:
+    if not is_real(error) or not 0 <= error <= 1:
         raise InvalidInput(f"error is {error!r}; expected 0 to 1. Write error=0.1.")
     groups: list[list[int]] = []
     states: list[tuple[Any, float]] = []
@@ -160,6 +161,6 @@ def _checked(blocks: Sequence[Any], rank: int) -> list[np.ndarray]:
             f"The blocks have {[len(a) for a in parts]} rows; expected at least one block, and "
             "equal numbers. Transpose them if they share columns."
         )
-    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+    if not is_whole(rank) or rank < 1:
         raise InvalidInput(f"rank is {rank!r}; expected an integer above 0. Write rank=8.")
     return parts

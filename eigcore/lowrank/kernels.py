@@ -13,6 +13,7 @@ import numpy as np
 import scipy.linalg
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
 
@@ -105,7 +106,7 @@ def nystrom(K: Any, gamma: float, columns: int | None = None, seed: int = 0) -> 
     size = float(leverage.sum())
     if columns is None:
         columns = max(1, int(np.ceil(8 * size * np.log1p(size))))
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
+    if not is_whole(columns) or columns < 1:
         raise InvalidInput(
             f"columns is {columns!r}; expected an integer above 0. Write columns=50."
         )
@@ -129,7 +130,7 @@ def root(block: np.ndarray) -> np.ndarray:
 
 def positive(gamma: Any) -> float:
     """Return γ as a float, or raise unless it is positive."""
-    if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 < gamma < np.inf:
+    if not is_real(gamma) or not 0 < gamma < np.inf:
         raise InvalidInput(f"gamma is {gamma!r}; expected a positive number. Write gamma=1.0.")
     return float(gamma)
 

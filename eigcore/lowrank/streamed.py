@@ -15,6 +15,7 @@ import numpy as np
 import scipy.linalg
 
 from eigcore.api.hosted import checked, hosted
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 from eigcore.lowrank.kernels import positive, root
 
@@ -153,9 +154,9 @@ def _values(kernel: Kernel, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
 
 
 def _ranges(accuracy: Any, copies: Any) -> None:
-    if not isinstance(accuracy, (int, float)) or not 0 < accuracy < 1:
+    if not is_real(accuracy) or not 0 < accuracy < 1:
         raise InvalidInput(
             f"accuracy is {accuracy!r}; expected between 0 and 1. Write accuracy=0.5."
         )
-    if isinstance(copies, bool) or not isinstance(copies, int) or copies < 1:
+    if not is_whole(copies) or copies < 1:
         raise InvalidInput(f"copies is {copies!r}; expected an integer above 0. Write copies=10.")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
@@ -126,9 +127,9 @@ def stream_gram(blocks: Blocks, backend: str | Backend | None = None) -> Operato
 
 def _begun(operator: Operator, k: int, steps: int, start: Any, seed: int) -> Array:
     """Return orthonormal rows to begin with."""
-    if not isinstance(k, int) or not 1 <= k <= operator.size:
+    if not is_whole(k) or not 1 <= k <= operator.size:
         raise InvalidInput(f"k is {k!r}; expected an integer from 1 to {operator.size}. Write k=1.")
-    if not isinstance(steps, int) or steps < 1:
+    if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=100.")
     if start is None:
         width = min(operator.size, k + 5)

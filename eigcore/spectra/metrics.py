@@ -17,6 +17,7 @@ import numpy as np
 from eigcore.api.hosted import hosted
 from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
+from eigcore.core.scalars import is_real
 from eigcore.drawing import axes_of
 from eigcore.errors import InvalidInput
 from eigcore.spectra.power_law import power_law
@@ -118,7 +119,7 @@ def smoothed(W: Any, share: float = 0.2) -> Any:
     InvalidInput, NonFiniteInput
         As for `spectral_map`, or a share that is not in (0, 1].
     """
-    if not isinstance(share, (int, float)) or not 0 < share <= 1:
+    if not is_real(share) or not 0 < share <= 1:
         raise InvalidInput(f"share is {share!r}; expected 0 < share <= 1. Write share=0.2.")
     _, (own,), _ = prepared(None, W)
     least = min(own.shape[-2:], default=1)

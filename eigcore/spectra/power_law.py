@@ -16,6 +16,7 @@ import scipy.optimize
 import scipy.special
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_real
 from eigcore.errors import InvalidInput
 
 _BLOCK = 16
@@ -179,7 +180,7 @@ def _place(values: np.ndarray, xmin: Any) -> float:
     """Return the number at which the tail begins."""
     if isinstance(xmin, str) and xmin == "median":
         place = float(np.median(values))
-    elif isinstance(xmin, (int, float)) and 0 < xmin < math.inf:
+    elif is_real(xmin) and 0 < xmin < math.inf:
         place = float(xmin)
     else:
         raise InvalidInput(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput
 
 
@@ -52,13 +53,13 @@ def top_vectors(
     InvalidInput, NonFiniteInput
         No rows, a number of rows that is not positive, k out of range, or blocks of other widths.
     """
-    if not isinstance(rows, int) or rows < 1:
+    if not is_whole(rows) or rows < 1:
         raise InvalidInput(f"rows is {rows!r}; expected the length of the stream. Write rows=1000.")
     state: _Power | None = None
     for block in stream:
         part = hosted(block, "A block of the stream")
         if state is None:
-            if not isinstance(k, int) or not 1 <= k <= part.shape[1]:
+            if not is_whole(k) or not 1 <= k <= part.shape[1]:
                 raise InvalidInput(
                     f"k is {k!r}; expected an integer from 1 to {part.shape[1]}. Write k=1."
                 )
