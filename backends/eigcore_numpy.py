@@ -55,7 +55,8 @@ class NumpyArrays(Backend):
             return True
         return bool(np.isfinite(a).all())
 
-    @np.errstate(invalid="ignore", over="ignore")  # bad rows are reported later
+    # bad rows are reported later, and log 0 = −∞
+    @np.errstate(invalid="ignore", over="ignore", divide="ignore")
     def call(self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: Any) -> Any:
         return function(self, *static, *arrays)
 

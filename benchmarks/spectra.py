@@ -1,8 +1,8 @@
 """Functions of singular values beside what people write by hand: ``python -m benchmarks.spectra``.
 
-Names of parts (maps, sven, power_laws, density) choose some. Times are milliseconds of one core, the
-smallest of several runs. The gradient by hand is torch's own through its decomposition: right where
-singular values differ, and not a number at ties.
+Names of parts (maps, sven, power_laws, density) choose some. Times are milliseconds of one core,
+the smallest of several runs. The gradient by hand is torch's own through its decomposition: right
+where singular values differ, and not a number at ties.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def sven() -> None:
         return partial(Sven(model.parameters(), lr=0.5).step, rest)
 
     torch.set_num_threads(1)
-    print("64 points, 81 parameters, until the mean squared error is 1e-4: steps, seconds (medians)")
+    print(
+        "64 points, 81 parameters, until the mean squared error is 1e-4: steps, seconds (medians)"
+    )
     kinds = {"Adam, rate .03": adam, "L-BFGS, strong Wolfe": lbfgs, "Sven, rate .5": steps_of_sven}
     for name, make in kinds.items():
         found = []
@@ -113,16 +115,23 @@ def sven() -> None:
 
 
 def power_laws() -> None:
-    """Fits of power laws, beside the package powerlaw where it is installed."""
+    """Fits of power laws, beside the package powerlaw where it is installed; its examples too."""
     print("power law, all thresholds: eigcore, powerlaw, ratio, largest relative difference")
+    data = {}
     for size in (500, 2000):
         rng = np.random.default_rng(0)
-        x = rng.pareto(1.5, size) + 1 + 0.5 * rng.random(size)
+        data[f"{size} numbers"] = rng.pareto(1.5, size) + 1 + 0.5 * rng.random(size)
+    try:
+        peer = importlib.import_module("powerlaw")
+        examples = importlib.import_module("powerlaw.data").load_test_dataset
+        data |= {name: examples(name) for name in ("blackouts", "surnames", "terrorism")}
+    except ImportError:
+        peer = None
+        print("  pip install powerlaw, for its times and examples")
+    for name, x in data.items():
         own, ours = milliseconds(lambda: power_law(x)), power_law(x)  # noqa: B023
-        try:
-            peer = importlib.import_module("powerlaw")
-        except ImportError:
-            print(f"  {size}: {own:.2f}, not installed (pip install powerlaw)")
+        if peer is None:
+            print(f"  {name}: {own:.2f}")
             continue
 
         def theirs() -> Any:
@@ -133,7 +142,7 @@ def power_laws() -> None:
             other, fit = milliseconds(theirs, runs=2), theirs()
         pairs = (ours.alpha, fit.alpha), (ours.xmin, fit.xmin), (ours.ks, fit.D)
         off = max(abs(a - b) / abs(b) for a, b in pairs)
-        print(f"  {size}: {own:.2f}, {other:.0f}, {other / own:.0f}, {off:.1e}")
+        print(f"  {name}, {len(x)}: {own:.2f}, {other:.0f}, {other / own:.0f}, {off:.1e}")
 
 
 def density() -> None:

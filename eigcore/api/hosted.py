@@ -24,12 +24,17 @@ def hosted(a: Any, what: str, axes: int = 2) -> np.ndarray:
 def numbers(a: Any, what: str) -> np.ndarray:
     """Return an array of real numbers as float64 in NumPy."""
     backend, (a,), _ = prepared(None, a)
+    concrete(backend, a, what)
+    return np.asarray(backend.to_numpy(a), np.float64)
+
+
+def concrete(backend: Backend, a: Array, what: str) -> None:
+    """Raise unless an array holds numbers, for work on the host."""
     if not backend.is_concrete(a):
         raise NotSupported(
             f"{what} holds no numbers yet, inside a compiler or a transformation of the framework; "
             "expected an array. Call this function outside of them."
         )
-    return np.asarray(backend.to_numpy(a), np.float64)
 
 
 def checked(a: np.ndarray, what: str, axes: int) -> np.ndarray:

@@ -106,7 +106,7 @@ def _count(name: str, value: Any, least: int, most: int) -> int:
         raise InvalidInput(
             f"{name} is {value!r}; expected an integer, {least} <= {name} <= {most} = min(m, n)."
         )
-    return value
+    return int(value)
 
 
 def _pair(pair: Any, what: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -94,9 +94,9 @@ def spectral_value(
     X : (..., m, n) array
     phi : str or pair of functions
         "nuclear", "spectral", "ky_fan" (`k`), "schatten" (`p`), "log_det" (Σ log σ, half of
-        log det XᵀX), "entropy_rank" (exp −Σ p log p, p = σ/Σσ) or "stable_rank" (‖X‖_F²/‖X‖₂²). A
-        pair (φ, ∂φ/∂σ) holds functions of arrays (..., min(m, n)) of ascending numbers; the first
-        returns (...), the second the same shape.
+        log det XᵀX, −∞ for a singular X), "entropy_rank" (exp −Σ p log p, p = σ/Σσ) or
+        "stable_rank" (‖X‖_F²/‖X‖₂²). A pair (φ, ∂φ/∂σ) holds functions of arrays (..., min(m, n))
+        of ascending numbers; the first returns (...), the second the same shape.
     backend : str or Backend, optional
     **parameters
         The number that φ takes.

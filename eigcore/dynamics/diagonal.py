@@ -15,7 +15,7 @@ from eigcore.api.hosted import hosted, returned
 from eigcore.api.spectral import spectral_map
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import ordered
-from eigcore.core.scalars import is_real
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like, square
 from eigcore.errors import InvalidInput
@@ -91,6 +91,8 @@ def perturb_then_diagonalise(
         raise InvalidInput(
             f"relative is {relative!r}; expected a number of at least 0. Write relative=0.01."
         )
+    if not is_whole(seed) or seed < 0:
+        raise InvalidInput(f"seed is {seed!r}; expected an integer of at least 0. Write seed=0.")
     size = relative * float(np.linalg.norm(host, 2))
     E = np.random.default_rng(seed).normal(size=host.shape)
     E *= size / np.linalg.norm(E, 2)

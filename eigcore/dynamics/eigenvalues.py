@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from eigcore.api.hosted import checked
-from eigcore.api.inputs import check_values, prepared
+from eigcore.api.hosted import concrete, hosted
+from eigcore.api.inputs import check_values, following, prepared
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import EigenRule, ordered, simple
 from eigcore.core.packing import Whole
@@ -49,7 +49,13 @@ class Eigen:
 
     def derivative(self, E: Array) -> Array:
         """Return the change of the values along E (..., n, n): (..., n), NaN where not simple."""
-        xp = infer(self.values).xp
+        backend = infer(self.values)
+        xp, E = backend.xp, following(backend, E, self.condition)
+        if tuple(E.shape[-2:]) != tuple(self.right.shape[-2:]):
+            raise InvalidInput(
+                f"The direction has shape {tuple(E.shape)}; expected {tuple(self.right.shape)}, "
+                "that of A. Type: found.derivative(direction)"
+            )
         change = xp.sum(xp.conj(self.left) * ((E + 0j) @ self.right), axis=-2)
         return xp.where(self.simple, change * xp.where(self.simple, self.condition, 1.0), math.nan)
 
@@ -81,6 +87,7 @@ def eig(A: Any, backend: str | Backend | None = None) -> Eigen:
     """
     chosen, (like,), _ = prepared(backend, A)
     _sizes(like)
+    concrete(chosen, like, "A")
     host, numpy = chosen.to_numpy(chosen.detach(like)), get_backend("numpy")
     check_values(numpy, np.where(np.isfinite(host), 0, math.nan), "A", host, 2)
     lead, n = host.shape[:-2], host.shape[-1]
@@ -126,8 +133,7 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
 
 def square(A: Any, what: str = "A") -> np.ndarray:
     """Return one finite real square matrix as float64 in NumPy."""
-    backend, (a,), _ = prepared(None, A)
-    host = checked(np.asarray(backend.to_numpy(a), np.float64), what, 2)
+    host = hosted(A, what)
     _sizes(host, what)
     return host
 
@@ -154,8 +160,11 @@ def _pairs(backend: Backend, rule: Any, A: Array) -> Array:
 
 
 def _one(A: np.ndarray) -> tuple[np.ndarray, ...]:
-    found: Any = scipy.linalg.eig(A, left=True, right=True)
+    """Return values, left and right vectors and condition of A, scaled by a power of two first."""
+    power = np.frexp(abs(A).max())[1]
+    found: Any = scipy.linalg.eig(np.ldexp(A, -power), left=True, right=True)
     lam, left, right = found
+    lam = np.ldexp(lam.real, power) + 1j * np.ldexp(lam.imag, power)
     order = ordered(np, A, lam)
     lam, left, right = lam[order], left[:, order], right[:, order]
     overlap = (left.conj() * right).sum(axis=0)

@@ -46,6 +46,10 @@ class Modes:
 
     def predict(self, steps: int) -> Array:
         """Return snapshots 0 … steps − 1 from the first one: (n, steps), complex."""
+        if not is_whole(steps) or steps < 0:
+            raise InvalidInput(
+                f"steps is {steps!r}; expected an integer of at least 0. Write steps=10."
+            )
         backend = infer(self.modes)
         power = backend.to_numpy(self.values)[:, None] ** np.arange(steps)
         return self.modes @ (

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.core.scalars import is_whole
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.drawing import INK, MAP, axes_of, legend, named
 from eigcore.dynamics.eigenvalues import square
 from eigcore.errors import InvalidInput
@@ -98,7 +98,11 @@ def pseudospectrum(
     n, values = len(host), np.linalg.eigvals(host)
     if box is None:
         box = _around(values, float(np.linalg.norm(host, 2)))
-    if len(box) != 4 or not (box[0] < box[1] and box[2] < box[3] and np.isfinite(box).all()):
+    if (
+        np.shape(box) != (4,)
+        or not all(map(is_real, box))
+        or not (box[0] < box[1] and box[2] < box[3] and np.isfinite(box).all())
+    ):
         raise InvalidInput(
             f"box is {box!r}; expected (x0, x1, y0, y1) with x0 < x1 and y0 < y1. "
             "Write box=(-1.0, 1.0, -1.0, 1.0)."

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.api.hosted import returned
+from eigcore.api.hosted import concrete, returned
 from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.graph.embedding import canonical, equal
 from eigcore.graph.laplacians import weights
 
@@ -93,6 +93,7 @@ def augmentation_spectrum(W: Any, backend: str | Backend | None = None) -> Augme
     chosen, W, _ = weights(W, backend)
     if W.ndim != 2:
         raise InvalidInput(f"W has shape {tuple(W.shape)}; expected one matrix (n, n).")
+    concrete(chosen, W, "W")
     W = chosen.detach(W)
     D = chosen.xp.sum(W, axis=-1)
     if bool(chosen.xp.min(D) <= 0):
@@ -171,6 +172,10 @@ def _features(F: Any, W: Any, backend: str | Backend | None) -> tuple[Backend, A
         raise InvalidInput(
             f"The features have shape {tuple(F.shape)}; expected ({W.shape[-1]}, d), one row per "
             "point. Type: F.T"
+        )
+    if chosen.is_concrete(F) and not chosen.all_finite(F):
+        raise NonFiniteInput(
+            "The features are NaN or infinite; expected finite numbers. Replace them first."
         )
     return chosen, F, W / chosen.xp.sum(W)
 

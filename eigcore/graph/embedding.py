@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse.csgraph
 
-from eigcore.api.hosted import returned
+from eigcore.api.hosted import concrete, returned
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import tie_tolerance
 from eigcore.core.scalars import is_whole
@@ -89,6 +89,7 @@ def spectral_embedding(
     n = W.shape[-1]
     if not is_whole(d) or not 1 <= d <= n - 1:
         raise InvalidInput(f"d is {d!r}; expected 1 <= d <= {n - 1}, one less than the nodes.")
+    concrete(chosen, W, "W")
     connected(chosen, W)
     degrees = chosen.xp.sum(W, axis=-1)
     values, V, own = eigenspaces(chosen, W, degrees, kind)

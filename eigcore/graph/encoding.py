@@ -67,11 +67,21 @@ def stable_encoding(
     lam, V, share = smallest(chosen, L, d)
     columns = []
     for number, phi in enumerate(maps):
+        if not callable(phi):
+            raise InvalidInput(
+                f"maps[{number}] is {phi!r:.40}; expected a function. Write lambda t: t."
+            )
         found = phi(lam)
         if tuple(found.shape) != tuple(lam.shape):
             raise InvalidInput(
                 f"maps[{number}] returned shape {tuple(found.shape)}; expected that of the "
                 f"eigenvalues, {tuple(lam.shape)}. Write lambda t: f(t) * 1.0 for each number."
+            )
+        if chosen.is_concrete(found) and not chosen.all_finite(found):
+            raise InvalidInput(
+                f"maps[{number}] is NaN or infinite at an eigenvalue; expected a function that is "
+                "finite from 0 on, as connected graphs have the eigenvalue 0. Write "
+                "lambda t: f(t + 1e-3)."
             )
         columns.append(found[..., None])
     if not columns:

@@ -201,7 +201,7 @@ def split(W: Any, rank: int, columns: int) -> tuple[LowRank, np.ndarray, Array]:
     if not is_whole(columns) or not 0 <= columns <= host.shape[1]:
         raise InvalidInput(
             f"columns is {columns!r}; expected an integer from 0 to {host.shape[1]}. Write "
-            "columns=8."
+            f"columns={host.shape[1]}."
         )
     found = low_rank(host, rank=rank)
     rest = host - found.B @ found.A

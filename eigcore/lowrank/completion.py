@@ -68,6 +68,11 @@ def complete(
         raise InvalidInput(
             f"rank is {rank!r}; expected an integer from 1 to {min(m, n)}. Write rank=1."
         )
+    if not is_whole(sweeps) or sweeps < 1 or not tol >= 0 or not 0 <= ridge < np.inf:
+        raise InvalidInput(
+            f"sweeps, tol and ridge are {sweeps!r}, {tol!r} and {ridge!r}; expected sweeps > 0, "
+            "tol >= 0 and ridge >= 0. Write sweeps=20."
+        )
     if not (seen.any(axis=0).all() and seen.any(axis=1).all()):
         raise InvalidInput(
             "A row or column of M has no entry that is seen; expected one in each. Drop it first."

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput
 from eigcore.spectra.power_law import PowerLaw, power_law
 
@@ -84,12 +85,17 @@ def farms(
         As for `esd`, or a window that is larger than W.
     """
     W = hosted(W, "W")
-    rows, columns = (window, window) if isinstance(window, int) else window
-    if not (1 <= rows <= W.shape[0] and 1 <= columns <= W.shape[1]):
+    pair: Any = (window, window) if is_whole(window) else window
+    if not (
+        isinstance(pair, tuple)
+        and len(pair) == 2
+        and all(is_whole(a) and 1 <= a <= most for a, most in zip(pair, W.shape, strict=True))
+    ):
         raise InvalidInput(
-            f"window is {(rows, columns)} for W of shape {W.shape}; expected at least one row and "
-            f"column, and no more than W has. Write window={min(W.shape)}."
+            f"window is {window!r} for W of shape {W.shape}; expected one or two integers, at "
+            f"least 1 and no more than W has. Write window={min(W.shape)}."
         )
+    rows, columns = pair
     counts = steps or (math.ceil(W.shape[0] / rows), math.ceil(W.shape[1] / columns))
     starts = [
         np.unique(np.linspace(0, size - part, count).round().astype(int))

@@ -209,6 +209,7 @@ def _best(values: np.ndarray, starts: np.ndarray) -> tuple[int, float, float]:
     order, whole, until the bound exceeds the least distance found.
     """
     logs, N = np.log(values), len(values)
+    below = np.searchsorted(values, values)  # equal values are one step
     counts = N - starts
     sums = np.cumsum(logs[::-1])[::-1][starts] - counts * logs[starts]
     alpha = 1 + counts / np.maximum(sums, np.finfo(float).tiny)
@@ -216,7 +217,7 @@ def _best(values: np.ndarray, starts: np.ndarray) -> tuple[int, float, float]:
     def gaps(own: np.ndarray, j: np.ndarray) -> np.ndarray:
         at = starts[own, None]
         law = -np.expm1((1 - alpha[own, None]) * (logs[j] - logs[at]))
-        return np.abs((j - at) / counts[own, None] - law)
+        return np.abs((below[j] - at) / counts[own, None] - law)
 
     everyone = np.arange(len(starts))
     places = starts[:, None] + (counts[:, None] * _PLACES).astype(int)
@@ -239,7 +240,7 @@ def _one(tail: np.ndarray, xmin: float) -> tuple[float, float]:
     logs = np.log(tail / xmin)
     alpha = 1 + len(tail) / float(logs.sum())
     law = -np.expm1((1 - alpha) * logs)
-    return alpha, float(np.abs(np.arange(len(tail)) / len(tail) - law).max())
+    return alpha, float(np.abs(np.searchsorted(tail, tail) / len(tail) - law).max())
 
 
 def _exponential(x: np.ndarray, xmin: float) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
 
 
 @dataclass(frozen=True)
@@ -104,5 +104,9 @@ def _classes(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
             f"y has shape {labels.shape}; expected ({rows},), one class per row of F. "
             "Type: y.ravel()"
         )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise NonFiniteInput("y holds NaN or infinity; expected classes. Drop these rows.")
     kinds, own = np.unique(labels, return_inverse=True)
+    if len(kinds) < 2:
+        raise InvalidInput("y holds one class; expected at least two. Give rows of both.")
     return kinds, own

@@ -55,6 +55,10 @@ def top_vectors(
     """
     if not is_whole(rows) or rows < 1:
         raise InvalidInput(f"rows is {rows!r}; expected the length of the stream. Write rows=1000.")
+    if not isinstance(stream, Iterable):
+        raise InvalidInput(
+            f"The stream is {stream!r:.40}; expected an iterable of blocks (b, d). Type: [A]"
+        )
     state: _Power | None = None
     for block in stream:
         part = hosted(block, "A block of the stream")
