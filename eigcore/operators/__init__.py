@@ -6,6 +6,7 @@ from eigcore.operators.hessian import fisher, gauss_newton, hessian
 from eigcore.operators.lanczos import Lanczos, lanczos
 from eigcore.operators.operator import Operator, gram, operator
 from eigcore.operators.power import block_power, stream_gram
+from eigcore.operators.randomised import Svd, randomised_svd
 
 __all__ = [
     "Estimate",
@@ -13,6 +14,7 @@ __all__ = [
     "Lanczos",
     "Operator",
     "SpectralDensity",
+    "Svd",
     "block_power",
     "extreme_eigenvalues",
     "fisher",
@@ -21,6 +23,7 @@ __all__ = [
     "hessian",
     "lanczos",
     "operator",
+    "randomised_svd",
     "spectral_density",
     "stream_gram",
 ]
