@@ -126,7 +126,7 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
         Arrays of other shapes.
     """
     chosen = infer(*(a for a in (X, weights) if a is not None), backend=backend)
-    X = _floating(chosen, X)
+    X = floating(chosen, X)
     if X.ndim != 2 or 0 in X.shape:
         raise InvalidInput(f"X has shape {tuple(X.shape)}; expected (n, P). Type: X.reshape(n, -1)")
     rows, size = X.shape
@@ -140,7 +140,8 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
     return Operator(size, chosen, X[:0, 0], lambda v: (v @ Xt * own) @ X)
 
 
-def _floating(backend: Backend, a: Any) -> Array:
+def floating(backend: Backend, a: Any) -> Array:
+    """Return a real array as float32 or float64 of a backend."""
     a = backend.asarray(a)
     if "complex" in backend.dtype_name(a):
         raise _complex()
@@ -148,7 +149,7 @@ def _floating(backend: Backend, a: Any) -> Array:
 
 
 def _dense(backend: Backend, a: Any) -> Operator:
-    M, xp = _floating(backend, a), backend.xp
+    M, xp = floating(backend, a), backend.xp
     _check_square(M.shape)
     if not backend.all_finite(M):
         raise NonFiniteInput(
@@ -220,8 +221,7 @@ def _check_square(shape: Any) -> None:
 
 def _complex() -> InvalidInput:
     return InvalidInput(
-        "The matrix is complex; expected a real symmetric one. Type M.real if its imaginary part "
-        "is 0."
+        "The matrix is complex; expected a real one. Type M.real if its imaginary part is 0."
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from eigcore.api.inputs import check_values, prepared
 from eigcore.core.arrays import Array
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
-from eigcore.dispatch.registry import get_backend
-from eigcore.errors import InvalidInput
+from eigcore.dispatch.registry import get_backend, infer
+from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.operators.operator import floating
 
 
 class Svd(NamedTuple):
@@ -57,6 +57,7 @@ def randomised_svd(
         (σ_j/σ_k)²; 0 is enough if singular values fall fast.
     seed : int
     backend : str or Backend, optional
+        Sparse matrices are NumPy's.
 
     Returns
     -------
@@ -105,20 +106,22 @@ def randomised_svd(
 def _matrix(A: Any, backend: str | Backend | None) -> tuple[Backend, Any, float]:
     """Return the backend, A in a dtype for computing and without graph, and ‖A‖_F²."""
     if scipy.sparse.issparse(A):
-        chosen = get_backend("numpy" if backend is None else backend)
-        A = scipy.sparse.csr_array(A).astype(np.result_type(A.dtype, np.float32))
-        entries = np.where(np.isfinite(A.data), A.data, np.nan)[None, None]
-        check_values(get_backend("numpy"), entries, "A", entries[0], 2)
-        return chosen, A, float((A.data.astype(float) ** 2).sum())
-    chosen, (A,), _ = prepared(backend, A)
-    if A.ndim != 2 or 0 in A.shape:
+        chosen = get_backend("numpy")
+        A = scipy.sparse.csr_array(A)
+        entries = floating(chosen, A.data)
+        A = scipy.sparse.csr_array((entries, A.indices, A.indptr), A.shape)
+    else:
+        chosen = infer(A, backend=backend)
+        A = entries = chosen.detach(floating(chosen, A))
+    if len(A.shape) != 2 or 0 in A.shape:
         raise InvalidInput(
             f"A has shape {tuple(A.shape)}; expected (m, n), not empty. Type: A.reshape(rows, -1)"
         )
-    A = chosen.detach(A)
-    squares = chosen.xp.sum(A**2)
-    check_values(chosen, squares - squares, "A", A, 2)
-    return chosen, A, float(squares)
+    if not chosen.all_finite(entries):
+        raise NonFiniteInput(
+            "A holds NaN or infinite entries; expected finite numbers. Replace them first."
+        )
+    return chosen, A, float(chosen.xp.sum(entries**2))
 
 
 def _orthonormal(backend: Backend, Y: Array) -> tuple[Array, Array]:
