@@ -35,7 +35,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 class NumpyArrays(Backend):
     """Eigenpairs of NumPy arrays: LAPACK through NumPy, large tridiagonal ones through SciPy."""
 
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
     xp = np
 

@@ -55,12 +55,13 @@ class EigenRule(Matrices):
         change_im = xp.sum(left_re * moved_im + left_im * moved_re, axis=-2)
         return xp.concat((change_re[..., None], change_im[..., None]), axis=-1)
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp: the real part of Σ_i conj(g_i) y̅_i x_iᵀ / (yᴴ x)_i, g of two real numbers."""
         re, im, left_re, left_im = self._parts(gradient)
         g_re, g_im = g[..., None, :, 0], g[..., None, :, 1]
         first, second = left_re * g_re + left_im * g_im, left_re * g_im - left_im * g_re
-        return first @ re.mT + second @ im.mT
+        transposed = library.xp.matrix_transpose
+        return first @ transposed(re) + second @ transposed(im)
 
     def curvature(self, library: Library, X: Array) -> Any:
         """Raise: there is no second derivative."""
@@ -91,7 +92,7 @@ class EigenRule(Matrices):
         xp = library.xp
         lam, X = _solved(library, A)
         # rtol=0 inverts, and does not raise for a defective matrix, whose X is singular
-        left = xp.linalg.pinv(X, rtol=0.0).mT
+        left = xp.matrix_transpose(xp.linalg.pinv(X, rtol=0.0))
         wide = xp.sum(abs(X) ** 2, axis=-2) * xp.sum(abs(left) ** 2, axis=-2)
         one = simple(library, A, lam, wide**0.5)
         parts = (xp.where(one[..., None, :], a, math.nan) for a in (xp.real(left), xp.imag(left)))

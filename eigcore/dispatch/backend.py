@@ -18,7 +18,7 @@ from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.parts import join, places
 from eigcore.errors import NotSupported
 
-PLUGIN_API = 2
+PLUGIN_API = 3
 """Version of this interface; `plugin_api` of a plugin is the version that it was written for."""
 
 MEMORY_BUDGET = 256 * 2**20
@@ -225,7 +225,7 @@ class Backend(abc.ABC):
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""
         make = places if self.is_concrete(like) else places.__wrapped__
-        return make(self, lay, like.dtype, like.device)
+        return make(self, lay, like.dtype, getattr(like, "device", None))
 
     def chunk(self, p: Array, entries: int) -> int:
         """Return how many rows fit into the memory budget, at `entries` numbers per row."""
