@@ -63,9 +63,6 @@ class NumpyArrays(Backend):
         found = self.kernel(rule, source, "values")
         return super().evaluate(rule, source) if found is None else found.values
 
-    def differentiable(self, rule: Rule) -> Callable[[np.ndarray], np.ndarray]:
-        return partial(rule.value, self)
-
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         return eigcore_kernels.kernel(self, rule, source, want)
 

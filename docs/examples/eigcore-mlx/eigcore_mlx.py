@@ -1,22 +1,23 @@
 """A backend for eigcore: Apple's MLX, on its CPU and its GPU."""
 
-from functools import lru_cache, partial
+import math
+from functools import partial
 from types import SimpleNamespace
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from eigcore.errors import NotDifferentiable
 from eigcore.plugin import Backend, Capabilities, forward, hookimpl, window
 
-ON_CPU = mx.default_device() == mx.Device(mx.cpu)
+ON_CPU = mx.default_device() == mx.Device(mx.cpu)  # where alone MLX has float64
+EIGH = partial(mx.linalg.eigh, stream=mx.cpu)
 
 
-def cumulative_sum(a, /, *, axis, include_initial=False):
-    # MLX has no include_initial: https://github.com/ml-explore/mlx/blob/main/mlx/ops.h
-    total = mx.cumsum(a, axis)
-    return mx.concat((mx.zeros_like(total[..., :1]), total), axis) if include_initial else total
+def exp(a):
+    """Return e to the power a."""
+    # MLX computes exp of float64 in float32: https://github.com/ml-explore/mlx/issues/3047
+    return mx.power(math.e, a) if a.dtype == mx.float64 else mx.exp(a)
 
 
 class MlxBackend(Backend):
@@ -32,7 +33,7 @@ class MlxBackend(Backend):
         second_order=True,
         compiled=True,
     )
-    xp = SimpleNamespace(**{**vars(mx), "cumulative_sum": cumulative_sum})
+    xp = SimpleNamespace(**{**vars(mx), "exp": exp})
     note = f"MLX on {mx.default_device()}"
 
     def asarray(self, a, *, like=None, dtype=None, device=None):
@@ -41,9 +42,9 @@ class MlxBackend(Backend):
             a = mx.array(a, dtype=getattr(mx, a.dtype.name))
         if like is not None and mx.issubdtype(a.dtype, mx.floating):
             dtype = like.dtype
-        if dtype is None:
-            return a
-        return a.astype(getattr(mx, dtype) if isinstance(dtype, str) else dtype)
+        if isinstance(dtype, str):
+            dtype = getattr(mx, dtype)
+        return a if dtype is None else a.astype(dtype)
 
     def to_numpy(self, a):
         return np.array(a)
@@ -56,16 +57,17 @@ class MlxBackend(Backend):
         return True
 
     def eigenpairs(self, M, lo, hi):
-        eigh = partial(mx.linalg.eigh, stream=mx.cpu)
-        return window(self.solve("mlx.core.linalg.eigh", eigh, M), lo, hi)
+        return window(self.solve("mlx.core.linalg.eigh", EIGH, M), lo, hi)
 
-    def differentiable(self, rule):
-        return _differentiable(self, rule)
+    def with_vjp(self, function, vjp):
+        attached = mx.custom_function(function)
 
-    def undifferentiable(self, function):
-        constant = mx.custom_function(function)
-        constant.vjp(_refuse)
-        return constant
+        @attached.vjp
+        def _(p, cotangents, outputs):
+            many = isinstance(outputs, (tuple, list))
+            return vjp(p, outputs, *(cotangents if many else (cotangents,)))
+
+        return attached
 
     def detach(self, a):
         return mx.stop_gradient(a)
@@ -81,9 +83,10 @@ class MlxBackend(Backend):
         return SpectralModule(model)
 
     def unwrap(self, obj):
-        if not isinstance(obj, SpectralModule):
-            return None
-        return obj.static, [self.to_numpy(p) for p in obj.members], obj.provenance
+        if isinstance(obj, SpectralModule):
+            static, provenance = obj.described
+            return static, [self.to_numpy(p) for p in obj.members], provenance
+        return None
 
 
 class SpectralModule(nn.Module):
@@ -91,44 +94,12 @@ class SpectralModule(nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        self._described = model.static, dict(model.provenance)
+        self.described = model.static, dict(model.provenance)
         self.members = [BACKEND.asarray(p) for p in model.params]
-
-    static = property(lambda self: self._described[0])
-    provenance = property(lambda self: self._described[1])
 
     def __call__(self, x):
         """Predictions (...) for rows x (..., columns)."""
-        return forward(self.static, self.members, x, "mlx")
-
-
-@lru_cache(maxsize=1024)
-def _differentiable(backend, rule):
-    curvature = backend.undifferentiable(lambda p: rule.curvature(backend, p))
-
-    @mx.custom_function
-    def value_and_gradient(p):
-        return rule.value_and_gradient(backend, p)
-
-    @value_and_gradient.vjp
-    def _(p, cotangents, outputs):
-        g, turn = cotangents
-        turned = rule.gradient_cotangent(backend, curvature(p), turn)
-        return rule.cotangent(backend, outputs[1], g) + turned
-
-    @mx.custom_function
-    def value(p):
-        return rule.value(backend, p)
-
-    @value.vjp
-    def _(p, g, _):
-        return rule.cotangent(backend, value_and_gradient(p)[1], g)
-
-    return value
-
-
-def _refuse(*_):
-    raise NotDifferentiable("eigcore differentiates eigenvalues twice, and no eigenvectors.")
+        return forward(self.described[0], self.members, x, "mlx")
 
 
 BACKEND = MlxBackend()
@@ -136,4 +107,5 @@ BACKEND = MlxBackend()
 
 @hookimpl
 def eigcore_backend():
+    """Return the backend."""
     return BACKEND
