@@ -129,6 +129,14 @@ def test_no_framework_is_imported_in_the_core(path):
     assert early <= ({"sklearn"} if part(path) == "estimators" else set())
 
 
+def test_arrays_of_any_library_are_transposed_by_its_namespace():
+    """Tensors of TensorFlow have no `.mT`."""
+    for path in modules():
+        if part(path) in ("core", "api", "layers", "graph"):
+            names = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+            assert "mT" not in names, path
+
+
 def test_only_discovery_knows_entry_points():
     knowing = {
         path.name

@@ -88,6 +88,14 @@ def test_models_live_as_objects_of_an_example(backend, model, table):
         np.testing.assert_array_equal(before, after)
 
 
+def test_the_code_of_its_page_runs(backend):
+    page = (EXAMPLES / f"eigcore-{backend.name}" / "README.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    space = {}
+    exec(compile(code, "README.md", "exec"), space)
+    assert isinstance(space["model"], eigcore.SpectralModel)
+
+
 def by_mlx(own, rows, y):
     mx = pytest.importorskip("mlx.core")
     nn, optimizers = pytest.importorskip("mlx.nn"), pytest.importorskip("mlx.optimizers")
