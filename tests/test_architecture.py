@@ -27,7 +27,7 @@ def guarded(folder):
 
 
 BACKENDS = [*guarded(ROOT / "backends")]
-EXAMPLES = [*ROOT.glob("docs/examples/eigcore-*/eigcore_*.py")]
+EXAMPLES = [*(ROOT / "docs" / "examples").glob("*/eigcore_*.py")]
 TESTS = [*(ROOT / "tests").rglob("test_*.py")]
 FRAMEWORKS = {"torch", "jax", "jaxlib", "sklearn", "pandas", "pyarrow", "matplotlib", "cupy"}
 
