@@ -3,10 +3,12 @@
 # make plots: the pictures of docs/plots.md.
 # make docs: the documentation site in build/site; two minutes of a core, no network.
 # make gallery: the numbers and pictures of docs/gallery.md.
+# make examples: the backends of docs/examples, installed from wheels and checked.
 # make rmt-figures: the figures of the random-matrix papers, theory beside simulation.
 PYTHON ?= python3
 DEMO = .venv-demo
 DEV = .venv
+EXAMPLES = .venv-examples
 NATIVE = backends/native
 NATIVE_SOURCES = $(wildcard $(addprefix $(NATIVE)/,CMakeLists.txt pyproject.toml src/* python/*/*.py))
 PYTEST = EIGCORE_REQUIRE=numpy,torch,jax $(CURDIR)/$(DEV)/bin/python -m pytest -n 2 --dist worksteal
@@ -15,7 +17,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures gallery docs release-check clean
+.PHONY: demo native test check examples sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures gallery docs release-check clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -56,6 +58,13 @@ peers: $(DEV)/installed
 	.venv-scikit-rmt/bin/python -m pip install --quiet scikit-rmt==2.1.1
 	EIGCORE_REQUIRE=numpy,torch,jax $(DEV)/bin/python -m pytest tests/rmt/test_peers.py \
 	  tests/spectra/test_power_law.py tests/guarantees/test_contributions.py tests/estimators/test_tools.py
+
+# as strangers install them: eigcore and the two distributions, in an environment of their own
+examples: $(EXAMPLES)/installed
+	$(EXAMPLES)/bin/eigcore backends
+	$(EXAMPLES)/bin/eigcore backends check mlx
+	$(EXAMPLES)/bin/eigcore backends check tensorflow
+	$(EXAMPLES)/bin/python -m pytest -W default tests/docs/test_examples.py docs/examples/eigcore-mlx
 
 # the fuzz driver under AddressSanitizer and UBSan, on each instruction set the machine has
 sanitize: $(DEV)/installed
@@ -107,6 +116,13 @@ $(DEMO)/installed: pyproject.toml
 	$(DEMO)/bin/python -m pip install --quiet --editable ".[cli]"
 	touch $@
 
+$(EXAMPLES)/installed: pyproject.toml $(wildcard docs/examples/*/*)
+	$(PYTHON) -m venv $(EXAMPLES)
+	$(EXAMPLES)/bin/python -m pip install --quiet --editable ".[cli]" pytest hatchling
+	$(EXAMPLES)/bin/python -m pip install --quiet --force-reinstall --no-deps docs/examples/eigcore-mlx docs/examples/eigcore-tensorflow
+	$(EXAMPLES)/bin/python -m pip install --quiet docs/examples/eigcore-mlx "docs/examples/eigcore-tensorflow[cpu]"
+	touch $@
+
 $(DEV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet torch==2.13.0
@@ -123,4 +139,4 @@ release-check:
 	.ci/release-check
 
 clean:
-	rm -rf $(DEMO) $(DEV) .venv-scikit-rmt $(NATIVE)/build $(NATIVE)/build-sanitize
+	rm -rf $(DEMO) $(DEV) $(EXAMPLES) .venv-scikit-rmt $(NATIVE)/build $(NATIVE)/build-sanitize

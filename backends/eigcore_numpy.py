@@ -35,7 +35,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 class NumpyArrays(Backend):
     """Eigenpairs of NumPy arrays: LAPACK through NumPy, large tridiagonal ones through SciPy."""
 
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
     xp = np
 
@@ -63,9 +63,6 @@ class NumpyArrays(Backend):
     def evaluate(self, rule: Rule, source: Source) -> np.ndarray:
         found = self.kernel(rule, source, "values")
         return super().evaluate(rule, source) if found is None else found.values
-
-    def differentiable(self, rule: Rule) -> Callable[[np.ndarray], np.ndarray]:
-        return partial(rule.value, self)
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         return eigcore_kernels.kernel(self, rule, source, want)

@@ -15,7 +15,7 @@ _HOME = {
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
     "window": "dispatch.parts",
-    "values_of": "dispatch.backend",
+    "values_of": "dispatch.derivatives",
     # what is differentiated
     "Rule": "core.rules",
     "rule_from_key": "core.keys",
@@ -70,8 +70,9 @@ if TYPE_CHECKING:
         Want,
     )
     from eigcore.core.steps import clipped, clipped_step, residual_weights
-    from eigcore.dispatch.backend import PLUGIN_API, Backend, values_of
+    from eigcore.dispatch.backend import PLUGIN_API, Backend
     from eigcore.dispatch.capabilities import Capabilities
+    from eigcore.dispatch.derivatives import values_of
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.dispatch.parts import window
     from eigcore.graph import Encoder

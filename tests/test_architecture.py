@@ -27,6 +27,7 @@ def guarded(folder):
 
 
 BACKENDS = [*guarded(ROOT / "backends")]
+EXAMPLES = [*(ROOT / "docs" / "examples").glob("*/eigcore_*.py")]
 TESTS = [*(ROOT / "tests").rglob("test_*.py")]
 FRAMEWORKS = {"torch", "jax", "jaxlib", "sklearn", "pandas", "pyarrow", "matplotlib", "cupy"}
 
@@ -126,6 +127,14 @@ def test_no_framework_is_imported_in_the_core(path):
     assert found <= allowed.get(part(path), set())
     early = {module.split(".")[0] for module, _ in imports(path, lazy=False)} & FRAMEWORKS
     assert early <= ({"sklearn"} if part(path) == "estimators" else set())
+
+
+def test_arrays_of_any_library_are_transposed_by_its_namespace():
+    """Tensors of TensorFlow have no `.mT`."""
+    for path in modules():
+        if part(path) in ("core", "api", "layers", "graph"):
+            names = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+            assert "mT" not in names, path
 
 
 def test_only_discovery_knows_entry_points():
@@ -291,6 +300,11 @@ def test_a_backend_imports_eigcore_plugin_and_errors_only(path):
     assert not guard(path.relative_to(ROOT / "backends").as_posix())
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_of_a_backend_imports_eigcore_plugin_and_errors_only(path):
+    assert not trespasses(path.read_text())
+
+
 def test_every_file_of_a_backend_is_guarded_and_every_exception_needed(tmp_path):
     new = ["eigcore_torch/deep/deeper/x.py", "helpers.py", "native/x.py", "native/python/a/b/x.py"]
     for name in (*new, "native/bench.py", "native/timing.py", "native/tests/x.py"):
@@ -378,7 +392,7 @@ def test_the_plugin_module_offers_what_backends_use_and_the_page_names_it():
         assert f"`{name}" in page, f"docs/write-a-backend.md does not explain {name}"
 
 
-@pytest.mark.parametrize("path", BACKENDS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*BACKENDS, *EXAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_backend_contains_no_calculus(path):
     if "native" in path.parts:
         pytest.skip("the kernels are calculus, held to the rules by laws")

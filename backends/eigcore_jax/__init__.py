@@ -51,7 +51,7 @@ class JaxBackend(Backend):
     """Eigenpairs by ``jax.numpy.linalg``; derivatives by ``jax.custom_jvp``."""
 
     name = "jax"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(
         arrays=("jax", "jaxlib"),
         dtypes=("float64", "float32", "float16", "bfloat16"),
@@ -139,7 +139,7 @@ class JaxBackend(Backend):
         if found is None or want != "pullback":
             return found
         gradient = found.gradient
-        return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
+        return Answer(found.values, pullback=lambda g, *_: (rule.cotangent(self, gradient, g),))
 
     def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
         return eigcore_kernels.one_pass(self, model)

@@ -53,7 +53,7 @@ class TorchBackend(Backend):
     """Eigenpairs by ``torch.linalg``, or by CuPy on CUDA where that is faster."""
 
     name = "torch"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(
         arrays=("torch",),
         dtypes=("float64", "float32", "float16", "bfloat16"),

@@ -145,7 +145,7 @@ class Value(Node):
     def backward(self, nodes, ctx, g):
         (p,) = ctx.saved_tensors
         _, gradient = nodes["value_and_gradient"](p, ctx.rule)
-        return rule_from_key(ctx.rule).cotangent(gradient, g), None
+        return rule_from_key(ctx.rule).cotangent(self.backend, gradient, g), None
 
     def forward(self, ctx, d_p, _):
         (p,) = ctx.saved_tensors
@@ -158,7 +158,7 @@ class ValueAndGradient(Node):
 
     def backward(self, nodes, ctx, g, g_gradient):
         (p, _, gradient), rule = ctx.saved_tensors, rule_from_key(ctx.rule)
-        result = None if g is None else rule.cotangent(gradient, g)
+        result = None if g is None else rule.cotangent(self.backend, gradient, g)
         if g_gradient is not None:
             bend = nodes["curvature"](p, ctx.rule)
             turn = rule.gradient_cotangent(self.backend, bend, g_gradient)

@@ -71,9 +71,10 @@ def newton_schulz(
 
 def _iterated(backend: Backend, f: Polar | SoftClip, steps: int, X: Array) -> tuple[Array, Array]:
     tall = X.shape[-2] >= X.shape[-1]
-    X = X if tall else X.mT
+    transposed = backend.xp.matrix_transpose
+    X = X if tall else transposed(X)
     if isinstance(f, Polar):
         F, off = iterations.polar(backend, X, steps)
     else:
         F, off = iterations.soft_clip(backend, X, f.parameters[0], steps)
-    return (F if tall else F.mT), off
+    return (F if tall else transposed(F)), off

@@ -228,7 +228,8 @@ def _lower(backend: str | Backend | None, M: Array) -> Array:
     chosen = infer(M, backend=backend)
     M = taken(chosen, M if hasattr(M, "dtype") else np.asarray(M))
     kept = chosen.asarray(np.tril(np.ones((order(M), order(M)), bool)), like=M)
-    above = chosen.xp.conj(M.mT) if "complex" in chosen.dtype_name(M) else M.mT
+    above = chosen.xp.matrix_transpose(M)
+    above = chosen.xp.conj(above) if "complex" in chosen.dtype_name(M) else above
     return chosen.xp.where(kept, M, above)
 
 

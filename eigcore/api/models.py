@@ -199,7 +199,7 @@ def _values_and_tangents(
 def _pulled_back(
     backend: Backend, rule: Rule, params: Array, x: Array, gradient: Array, g: Array
 ) -> tuple[Array, Array]:
-    return Pencil(params, x).pulled_back(backend, rule.cotangent(gradient, g))
+    return Pencil(params, x).pulled_back(backend, rule.cotangent(backend, gradient, g))
 
 
 def _values_and_pullback(

@@ -131,7 +131,7 @@ def vjp(
                 f"The cotangent should have the shape {tuple(values.shape)} of the result; got "
                 f"{tuple(g.shape)}. Write numpy.ones(result.shape) for the gradient of its sum."
             )
-        return restore(rule.cotangent(gradient, g))
+        return restore(rule.cotangent(chosen, gradient, g))
 
     return restore(values), pullback
 

@@ -1,4 +1,4 @@
-"""`eigcore backends`: list all backends, or check one against the laws."""
+"""`eigcore backends`: list all backends, check one against the laws, or begin a new one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import eigcore
 from eigcore.cli import show
+from eigcore.cli.new import new_command
 from eigcore.cli.options import Json
 from eigcore.errors import EigcoreError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from eigcore.testing import Check
 
 app = typer.Typer(rich_markup_mode="markdown")
+app.command("new")(new_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,8 +23,8 @@ Namespace: TypeAlias = Any
 
 FUNCTIONS = (
     *("abs", "all", "argsort", "astype", "broadcast_to", "clip", "concat", "cumulative_sum"),
-    *("exp", "finfo", "imag", "isfinite", "log", "max", "maximum", "min", "moveaxis", "real"),
-    *("reshape", "sum", "take", "where"),
+    *("exp", "finfo", "imag", "isfinite", "log", "matrix_transpose", "max", "maximum", "min"),
+    *("moveaxis", "real", "reshape", "sum", "take", "where"),
 )
 """Functions of the array API standard (2024.12) that eigcore calls."""
 

@@ -43,7 +43,9 @@ class Differences:
         gap, cut = a - b, None if self.cut is None else self.cut[..., None]
         inner = self._slope(b + INNER * gap, cut)
         ends = self.slopes / 12
-        mean = (5 / 12) * (inner + inner.mT) + (ends[..., :, None] + ends[..., None, :])
+        mean = (5 / 12) * (inner + xp.matrix_transpose(inner)) + (
+            ends[..., :, None] + ends[..., None, :]
+        )
         at, size = self.values, abs(self.values)
         quotient = (at[..., :, None] - at[..., None, :]) / xp.where(gap == 0, 1.0, gap)
         size = size[..., :, None] + size[..., None, :] + abs(mean) * (abs(a) + abs(b))

@@ -158,7 +158,8 @@ class Weighted(Linear):
         # A cluster is a run of eigenvalues with neighbours at most τ apart.
         xp, raw = backend.xp, self.raw_weights(backend, lam)
         apart = lam[..., 1:] - lam[..., :-1] > tie_tolerance(xp, lam)
-        run = xp.cumulative_sum(xp.astype(apart, lam.dtype), axis=-1, include_initial=True)
+        steps = xp.concat((0.0 * lam[..., :1], xp.astype(apart, lam.dtype)), axis=-1)
+        run = xp.cumulative_sum(steps, axis=-1)
         same = xp.astype(run[..., :, None] == run[..., None, :], lam.dtype)
         return (same @ raw[..., None])[..., 0] / xp.sum(same, axis=-1)
 

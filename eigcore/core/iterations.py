@@ -16,12 +16,13 @@ def polar(library: Library, X: Array, steps: int) -> tuple[Array, Array]:
     σ ↦ σ(15 − 10σ² + 3σ⁴)/8 grows on [0, 1], and 1 − σ falls cubically (Higham, Functions of
     Matrices, 2008, chapter 8; the bound is his lemma 8.17).
     """
-    top = _largest(library, X.mT @ X)
+    transposed = library.xp.matrix_transpose
+    top = _largest(library, transposed(X) @ X)
     Y, eye = X / library.xp.where(top > 0, top, 1.0) ** 0.5, _eye(library, X)
     for _ in range(steps):
-        gram = Y.mT @ Y
+        gram = transposed(Y) @ Y
         Y = Y @ (1.875 * eye - 1.25 * gram + 0.375 * (gram @ gram))
-    return Y, _norm(library, eye - Y.mT @ Y)[..., 0, 0]
+    return Y, _norm(library, eye - transposed(Y) @ Y)[..., 0, 0]
 
 
 def soft_clip(library: Library, X: Array, c: float, steps: int) -> tuple[Array, Array]:
@@ -32,7 +33,7 @@ def soft_clip(library: Library, X: Array, c: float, steps: int) -> tuple[Array, 
     ‖I − ZÂZ‖_F, and those of F are below c.
     """
     xp, eye = library.xp, _eye(library, X)
-    gram = X.mT @ X / c**2
+    gram = xp.matrix_transpose(X) @ X / c**2
     scale = 1.0 + _largest(library, gram)
     start = (eye + gram) / scale
     Y, Z = start, eye

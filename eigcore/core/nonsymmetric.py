@@ -55,12 +55,13 @@ class EigenRule(Matrices):
         change_im = xp.sum(left_re * moved_im + left_im * moved_re, axis=-2)
         return xp.concat((change_re[..., None], change_im[..., None]), axis=-1)
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp: the real part of Σ_i conj(g_i) y̅_i x_iᵀ / (yᴴ x)_i, g of two real numbers."""
         re, im, left_re, left_im = self._parts(gradient)
         g_re, g_im = g[..., None, :, 0], g[..., None, :, 1]
         first, second = left_re * g_re + left_im * g_im, left_re * g_im - left_im * g_re
-        return first @ re.mT + second @ im.mT
+        transposed = library.xp.matrix_transpose
+        return first @ transposed(re) + second @ transposed(im)
 
     def curvature(self, library: Library, X: Array) -> Any:
         """Raise: there is no second derivative."""
@@ -106,7 +107,7 @@ def _inverse(xp: Namespace, re: Array, im: Array) -> tuple[Array, Array]:
     n, upper = re.shape[-1], xp.concat((re, -im), axis=-1)
     # rtol=0 inverts, and does not raise for a defective matrix, whose X is singular
     whole = xp.linalg.pinv(xp.concat((upper, xp.concat((im, re), axis=-1)), axis=-2), rtol=0.0)
-    return whole[..., :n, :n].mT, whole[..., n:, :n].mT
+    return xp.matrix_transpose(whole[..., :n, :n]), xp.matrix_transpose(whole[..., n:, :n])
 
 
 def simple(library: Library, A: Array, lam: Array, condition: Array) -> Array:

@@ -35,10 +35,10 @@ def matrix(library: Library, lay: Layout, p: Array) -> Array:
     xp, d = library.xp, lay.dim
     if lay.kind == "square":
         half = 0.5 * p
-        return half + half.mT
+        return half + xp.matrix_transpose(half)
     if lay.kind == "full":
         half = 0.5 * xp.reshape(p, (*p.shape[:-1], d, d))
-        return half + half.mT
+        return half + xp.matrix_transpose(half)
     places = library.place(lay, p)
     entries = xp.take(p, places.gather, axis=-1) * places.gather_factor
     return xp.reshape(entries, (*p.shape[:-1], d, d))
@@ -127,7 +127,7 @@ class Rule:
         values, gradient = self._mapped(library, self._value_and_gradient, p)
         if want == "gradient":
             return Answer(values, gradient=gradient)
-        return Answer(values, pullback=lambda g: (self.cotangent(gradient, g),))
+        return Answer(values, pullback=lambda g: (self.cotangent(library, gradient, g),))
 
     def value(self, library: Library, p: Array) -> Array:
         """φ: p -> (...)."""
@@ -152,7 +152,7 @@ class Rule:
         """Jvp of a value with known gradient: like p, like p -> (...)."""
         return library.xp.sum(gradient * d_p, axis=self._axes)
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp of a value with known gradient: like p, (...) -> like p."""
         return gradient * beside(g, len(self._axes))
 
@@ -185,11 +185,12 @@ class Rule:
     def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
         """Change of ∂φ/∂p along dp, linear in dp."""
         xp, (V, divided, bend) = library.xp, curvature
-        rotated = V.mT @ matrix(library, self.layout, d_p) @ V
+        Vt = xp.matrix_transpose(V)
+        rotated = Vt @ matrix(library, self.layout, d_p) @ V
         eye = library.asarray(np.eye(self.layout.dim), like=V)
         own = xp.sum(rotated * eye, axis=-1)[..., None]
         change = divided * rotated * (1.0 - eye) + (bend @ own) * eye
-        return packed_gradient(library, self.layout, V @ change @ V.mT)
+        return packed_gradient(library, self.layout, V @ change @ Vt)
 
     def gradient_cotangent(self, library: Library, curvature: Curvature, g: Array) -> Array:
         """Vjp of ∂φ/∂p: the same, since the Hessian is symmetric."""
@@ -216,7 +217,8 @@ class Rule:
         p, poison = self._clean(library, p)
         lam, V = self._solved(library, p)
         w = self.phi.weights(library, lam)
-        gradient = packed_gradient(library, self.layout, (V * w[..., None, :]) @ V.mT)
+        G = (V * w[..., None, :]) @ library.xp.matrix_transpose(V)
+        gradient = packed_gradient(library, self.layout, G)
         values = self.phi.value(library, lam)
         return spoilt(values, poison), spoilt(gradient, poison, len(self._axes))
 

@@ -52,12 +52,12 @@ def factors(library: Library, X: Array) -> Factors:
     """Return the singular value decomposition of X, m ≥ n, or its Jordan–Wielandt eigenvectors."""
     found = library.svd(X)
     if found is not None:
-        return Factors(found[0], found[1], found[2].mT, 1)
+        return Factors(found[0], found[1], library.xp.matrix_transpose(found[2]), 1)
     m, n = X.shape[-2:]
     corners = [library.asarray(np.zeros((k, k)), like=X) for k in (m, n)]
     corners = [library.xp.broadcast_to(a, (*X.shape[:-2], *a.shape)) for a in corners]
     upper = library.xp.concat((corners[0], X), axis=-1)
-    lower = library.xp.concat((X.mT, corners[1]), axis=-1)
+    lower = library.xp.concat((library.xp.matrix_transpose(X), corners[1]), axis=-1)
     s, W = library.eigenpairs(library.xp.concat((upper, lower), axis=-2), 0, m + n - 1)
     return Factors(W[..., :m, :], s, W[..., m:, :], 2)
 
@@ -85,13 +85,14 @@ class Matrices(abc.ABC):
 
         def rows(X: Array) -> Any:
             X, poison = clean(library, X, 2)
-            return work(library, self._turned(X), poison)
+            return work(library, self._turned(library, X), poison)
 
         return library.map_rows(rows, X, 2, 4 * m * n + 12 * n * n)
 
-    def _turned(self, X: Array) -> Array:
+    def _turned(self, library: Library, X: Array) -> Array:
         """X with rows ≥ columns, and back."""
-        return X if self.layout.rows >= self.layout.columns else X.mT
+        tall = self.layout.rows >= self.layout.columns
+        return X if tall else library.xp.matrix_transpose(X)
 
     @abc.abstractmethod
     def value(self, library: Library, X: Array) -> Array:
@@ -144,16 +145,16 @@ class MapRule(Matrices):
 
     def tangent(self, library: Library, gradient: Array, d_X: Array) -> Array:
         """DF(X)[d_X]."""
-        return self.cotangent(gradient, d_X)
+        return self.cotangent(library, gradient, d_X)
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """DF(X)*[g] = DF(X)[g]."""
         m, n = self.tall
         r = gradient.shape[-1]
         U, V = gradient[..., :m, :], gradient[..., m : m + n, :]
         minus, plus = gradient[..., -2 * r - 1 : -r - 1, :], gradient[..., -r - 1 : -1, :]
-        change = differential(U, V, minus, plus, gradient[..., -1:, :], self._turned(g))
-        return self._turned(change)
+        h, E = gradient[..., -1:, :], self._turned(library, g)
+        return self._turned(library, differential(library, U, V, minus, plus, h, E))
 
     def curvature(self, library: Library, X: Array) -> Any:
         """Raise: there is no second derivative."""
@@ -175,7 +176,8 @@ class MapRule(Matrices):
         m, n = self.tall
         if self.layout.symmetric:
             half = 0.5 * X
-            s, V = library.eigenpairs(half + half.mT, 0, n - 1)
+            M = half + library.xp.matrix_transpose(half)
+            s, V = library.eigenpairs(M, 0, n - 1)
             found = Factors(V, s, V, 1)
         else:
             found = factors(library, X)
@@ -183,27 +185,29 @@ class MapRule(Matrices):
 
     def _value(self, library: Library, X: Array, poison: Array | None) -> Array:
         found, f = self._solved(library, X)
-        F = (found.U * f.values[..., None, :]) @ found.V.mT
-        return spoilt(self._turned(F), poison, 2)
+        F = (found.U * f.values[..., None, :]) @ library.xp.matrix_transpose(found.V)
+        return spoilt(self._turned(library, F), poison, 2)
 
     def _value_and_gradient(
         self, library: Library, X: Array, poison: Array | None
     ) -> tuple[Array, Array]:
         (U, s, V, copies), f = self._solved(library, X)
-        F = (U * f.values[..., None, :]) @ V.mT
+        F = (U * f.values[..., None, :]) @ library.xp.matrix_transpose(V)
         minus = copies * f.table()
         if self.layout.symmetric or copies == 2:
             plus, h = 0.0 * minus, 0.0 * s
         else:
             plus, h = f.mirrored(), f.rates()
         gradient = library.xp.concat((U, V, minus, plus, h[..., None, :]), axis=-2)
-        return spoilt(self._turned(F), poison, 2), spoilt(gradient, poison, 2)
+        return spoilt(self._turned(library, F), poison, 2), spoilt(gradient, poison, 2)
 
 
-def differential(U: Array, V: Array, minus: Array, plus: Array, h: Array, E: Array) -> Array:
+def differential(
+    library: Library, U: Array, V: Array, minus: Array, plus: Array, h: Array, E: Array
+) -> Array:
     """dF along E, by the formula of this module; h (..., 1, r)."""
-    moved = E @ V
-    inner = U.mT @ moved
-    both, turned = 0.5 * inner, 0.5 * inner.mT
+    transposed, moved = library.xp.matrix_transpose, E @ V
+    inner = transposed(U) @ moved
+    both, turned = 0.5 * inner, 0.5 * transposed(inner)
     change = U @ (minus * (both + turned) + plus * (both - turned))
-    return (change + (moved - U @ inner) * h) @ V.mT
+    return (change + (moved - U @ inner) * h) @ transposed(V)

@@ -97,7 +97,7 @@ class Pencil(NamedTuple):
         if not with_x:
             return d_params, None
         flat = xp.reshape(d_p, (-1, params.shape[0] * params.shape[2]))
-        return d_params, xp.reshape(flat @ _terms(xp, params).mT, x.shape)
+        return d_params, xp.reshape(flat @ xp.matrix_transpose(_terms(xp, params)), x.shape)
 
 
 class Bins(NamedTuple):
@@ -262,5 +262,6 @@ def _gathered(xp: Namespace, outputs: int, x: Array, d_p: Array) -> Array:
     size, n = d_p.shape[-1], x.shape[-1]
     flat_p = xp.reshape(d_p, (-1, outputs * size))
     flat_x = xp.reshape(x, (flat_p.shape[0], n))
-    rows = xp.concat((xp.sum(flat_p, axis=0)[None, :], flat_x.mT @ flat_p), axis=0)
+    sums = xp.sum(flat_p, axis=0)[None, :]
+    rows = xp.concat((sums, xp.matrix_transpose(flat_x) @ flat_p), axis=0)
     return xp.moveaxis(xp.reshape(rows, (n + 1, outputs, size)), 1, 0)

@@ -103,10 +103,10 @@ class Spectrum(Rule):
         change = library.xp.sum(V * (matrix(library, self.layout, d_p) @ V), axis=-2)
         return (Q @ change[..., None])[..., 0]
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp of the values with known frame: (..., d + m, d), (..., m) -> like p."""
         V, Q = self._parts(gradient)
-        return (V * (g[..., None, :] @ Q)) @ V.mT
+        return (V * (g[..., None, :] @ Q)) @ library.xp.matrix_transpose(V)
 
     def curvature(self, library: Library, p: Array) -> Curvature:
         """Return V, the rates at which eigenvectors turn, and zeros: three arrays (..., d, d).
@@ -120,7 +120,8 @@ class Spectrum(Rule):
     def gradient_tangent(self, library: Library, curvature: Curvature, d_p: Array) -> Array:
         """Change of the frame along dp, linear in dp."""
         xp, (V, turns, _) = library.xp, curvature
-        turned = V @ (turns * (V.mT @ matrix(library, self.layout, d_p) @ V))
+        inner = xp.matrix_transpose(V) @ matrix(library, self.layout, d_p) @ V
+        turned = V @ (turns * inner)
         still = library.asarray(np.zeros((self.phi.size, self.layout.dim)), like=V)
         still = xp.broadcast_to(still, (*turned.shape[:-2], *still.shape))
         return xp.concat((turned, still), axis=-2)
@@ -128,7 +129,8 @@ class Spectrum(Rule):
     def gradient_cotangent(self, library: Library, curvature: Curvature, g: Array) -> Array:
         """Vjp of the frame: its adjoint."""
         V, turns, _ = curvature
-        turned = V @ (turns * (V.mT @ g[..., : self.layout.dim, :])) @ V.mT
+        Vt = library.xp.matrix_transpose(V)
+        turned = V @ (turns * (Vt @ g[..., : self.layout.dim, :])) @ Vt
         return matrix(library, self.layout, turned)
 
     def _parts(self, frame: Array) -> tuple[Array, Array]:

@@ -12,8 +12,9 @@ from eigcore.core.iterations import soft_clip
 def clipped(library: Library, X: Array, c: float, steps: int = 14) -> Array:
     """Return X with soft-clipped singular values, σ/√(1 + σ²/c²), by Newton–Schulz."""
     tall = X.shape[-2] >= X.shape[-1]
-    F, _ = soft_clip(library, X if tall else X.mT, c, steps)
-    return F if tall else F.mT
+    transposed = library.xp.matrix_transpose
+    F, _ = soft_clip(library, X if tall else transposed(X), c, steps)
+    return F if tall else transposed(F)
 
 
 def clipped_step(
@@ -32,8 +33,9 @@ def residual_weights(library: Library, gram: Array, r: Array, k: int, rtol: floa
     The gradient of Σ w_i r_i is then J_k⁺ r, the step of Sven (arXiv 2604.01279); singular values
     below rtol times the largest are left out.
     """
-    size = gram.shape[-1]
-    lam, U = library.eigenpairs(0.5 * (gram + gram.mT), size - min(k, size), size - 1)
+    size, transposed = gram.shape[-1], library.xp.matrix_transpose
+    half = 0.5 * (gram + transposed(gram))
+    lam, U = library.eigenpairs(half, size - min(k, size), size - 1)
     kept = lam > max(rtol**2, 8 * size * float(library.xp.finfo(lam.dtype).eps)) * lam[..., -1:]
     inverse = library.xp.where(kept, 1.0 / library.xp.where(kept, lam, 1.0), 0.0)
-    return (U @ (inverse * (U.mT @ r[..., None])[..., 0])[..., None])[..., 0]
+    return (U @ (inverse * (transposed(U) @ r[..., None])[..., 0])[..., None])[..., 0]

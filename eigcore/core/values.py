@@ -64,7 +64,7 @@ class ValueRule(Matrices):
         """Jvp of a value with known gradient."""
         return library.xp.sum(gradient * d_X, axis=(-2, -1))
 
-    def cotangent(self, gradient: Array, g: Array) -> Array:
+    def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp of a value with known gradient."""
         return gradient * beside(g, 2)
 
@@ -80,12 +80,13 @@ class ValueRule(Matrices):
     def gradient_tangent(self, library: Library, curvature: Any, d_X: Array) -> Array:
         """Change of ∂φ/∂X along d_X; its vjp is the same, since the Hessian is symmetric."""
         (basis, tables, bend), (m, n) = curvature, self.tall
-        U, V, E = basis[..., :m, :], basis[..., m:, :], self._turned(d_X)
+        U, V, E = basis[..., :m, :], basis[..., m:, :], self._turned(library, d_X)
         minus, plus, h = tables[..., :n, :], tables[..., n:-1, :], tables[..., -1:, :]
         own = library.xp.sum(U * (E @ V), axis=-2)
         diagonal = (bend @ own[..., None])[..., 0]
-        change = differential(U, V, minus, plus, h, E) + (U * diagonal[..., None, :]) @ V.mT
-        return self._turned(change)
+        change = differential(library, U, V, minus, plus, h, E)
+        change = change + (U * diagonal[..., None, :]) @ library.xp.matrix_transpose(V)
+        return self._turned(library, change)
 
     def gradient_cotangent(self, library: Library, curvature: Any, g: Array) -> Array:
         """Vjp of the gradient: the same."""
@@ -113,7 +114,8 @@ class ValueRule(Matrices):
         self, library: Library, X: Array, poison: Array | None
     ) -> tuple[Array, Array]:
         U, s, V, _ = self._ascending(library, X)
-        gradient = self._turned((U * self._weights(library, s)[..., None, :]) @ V.mT)
+        G = (U * self._weights(library, s)[..., None, :]) @ library.xp.matrix_transpose(V)
+        gradient = self._turned(library, G)
         return spoilt(self.phi.value(library, s), poison), spoilt(gradient, poison, 2)
 
     def _curvature(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +16,11 @@ from eigcore.core.rules import Rule, matrix
 from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
+from eigcore.dispatch.derivatives import attached, refused, values_of
 from eigcore.dispatch.parts import join, places
 from eigcore.errors import NotSupported
 
-PLUGIN_API = 2
+PLUGIN_API = 3
 """Version of this interface; `plugin_api` of a plugin is the version that it was written for."""
 
 MEMORY_BUDGET = 256 * 2**20
@@ -28,8 +30,8 @@ MEMORY_BUDGET = 256 * 2**20
 class Backend(abc.ABC):
     """One array library with an eigensolver. Subclasses are final; to change one, wrap it.
 
-    A subclass defines the class variables, `asarray`, `to_numpy`, `eigenpairs` and
-    `differentiable`; everything else has a default.
+    A subclass defines the class variables, `asarray`, `to_numpy` and `eigenpairs`; everything else
+    has a default. With `autodiff` it also defines `with_vjp` and `gradient`.
     """
 
     _names: ClassVar[dict[Any, str]]
@@ -85,9 +87,13 @@ class Backend(abc.ABC):
         vectors : (..., d, m) array, orthonormal columns
         """
 
-    @abc.abstractmethod
     def differentiable(self, rule: Rule) -> Callable[[Array], Array]:
-        """Return ``rule.value`` with the derivatives of the rule attached for the framework."""
+        """Return ``rule.value``, with the derivatives of the rule if `autodiff` is declared."""
+        return attached(self, rule) if self.capabilities.autodiff else partial(rule.value, self)
+
+    def with_vjp(self, function: Callable[..., Any], vjp: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of one array p, but with ``vjp(p, outputs, *cotangents)`` like p."""
+        raise NotSupported(f'Backend "{self.name}" declares autodiff, but defines no with_vjp.')
 
     def dtype_name(self, a: Array) -> str:
         """Name the element type of an array, such as float64 or int32."""
@@ -182,7 +188,7 @@ class Backend(abc.ABC):
 
     def undifferentiable(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function`, but differentiating it raises `NotDifferentiable`."""
-        return function
+        return self.with_vjp(function, refused) if self.capabilities.autodiff else function
 
     def gradient(self, function: Callable[..., Array], *arrays: Array) -> tuple[Array, ...]:
         """Return the framework's own gradient of a scalar function of arrays; it nests."""
@@ -225,7 +231,7 @@ class Backend(abc.ABC):
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""
         make = places if self.is_concrete(like) else places.__wrapped__
-        return make(self, lay, like.dtype, like.device)
+        return make(self, lay, like.dtype, getattr(like, "device", None))
 
     def chunk(self, p: Array, entries: int) -> int:
         """Return how many rows fit into the memory budget, at `entries` numbers per row."""
@@ -242,7 +248,9 @@ class Backend(abc.ABC):
         entries : int
             Working memory of one row, in numbers of p's dtype.
         """
-        lead, chunk = p.shape[:-core], self.chunk(p, entries)
+        lead, chunk = tuple(p.shape[:-core]), self.chunk(p, entries)
+        if None in lead:  # unknown to a compiler
+            return function(p)
         rows = math.prod(lead)
         if rows <= chunk:
             return function(p)
@@ -280,11 +288,3 @@ class Backend(abc.ABC):
 
     def _dense(self, diag: Array, off: Array) -> Array:
         return matrix(self, pair(diag.shape[-1]), self.xp.concat((diag, off), axis=-1))
-
-
-def values_of(backend: Backend, rule: Rule, kind: type[Source], *arrays: Array) -> Array:
-    """Return the values of a source of this kind; `Backend.evaluate` lets `call` compile this."""
-    source = kind(*arrays)
-    if not backend.capabilities.autodiff:
-        return rule.solve(backend, source, "values").values
-    return backend.differentiable(rule)(source.assembled(backend))

@@ -148,4 +148,5 @@ def _values_and_gradient(
 def _pulled_back(
     backend: Backend, rule: Rule, params: Array, x: Array, gradient: Array, g: Array
 ) -> Array:
-    return Pencil(params, x).pulled_back(backend, rule.cotangent(gradient, g), with_x=False)[0]
+    d_p = rule.cotangent(backend, gradient, g)
+    return Pencil(params, x).pulled_back(backend, d_p, with_x=False)[0]

@@ -105,7 +105,7 @@ def augmentation_spectrum(W: Any, backend: str | Backend | None = None) -> Augme
     root = D**0.5
     # 3 below its eigenvalue 1, the constant function does not mix with others of eigenvalue 1
     S = W / chosen.xp.sum(W) / root[:, None] / root - 3.0 * root[:, None] * root
-    found, V = chosen.eigenpairs(0.5 * (S + S.mT), 0, len(D) - 1)
+    found, V = chosen.eigenpairs(0.5 * (S + chosen.xp.matrix_transpose(S)), 0, len(D) - 1)
     lam, V, root = (chosen.to_numpy(a) for a in (found, V, root))
     lam, V = lam[:0:-1], V[:, :0:-1]
     parts = [canonical(V[:, lo:hi]) for lo, hi in equal(-lam)] if len(lam) else []
@@ -137,7 +137,7 @@ def contrastive_loss(F: Array, W: Any, backend: str | Backend | None = None) -> 
     """
     chosen, F, W = _features(F, W, backend)
     D = chosen.xp.sum(W, axis=-1)
-    gram = F @ F.mT
+    gram = F @ chosen.xp.matrix_transpose(F)
     return chosen.xp.sum(-2.0 * W * gram + D[:, None] * D * gram**2)
 
 
@@ -162,7 +162,7 @@ def invariance_loss(Z: Array, W: Any, backend: str | Backend | None = None) -> A
     """
     chosen, Z, W = _features(Z, W, backend)
     size = chosen.xp.sum(Z**2, axis=-1)
-    return chosen.xp.sum(W * (size[:, None] + size - 2.0 * (Z @ Z.mT)))
+    return chosen.xp.sum(W * (size[:, None] + size - 2.0 * (Z @ chosen.xp.matrix_transpose(Z))))
 
 
 def _features(F: Any, W: Any, backend: str | Backend | None) -> tuple[Backend, Array, Array]:

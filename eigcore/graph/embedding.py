@@ -126,7 +126,7 @@ def eigenspaces(
     L = backend.asarray(np.eye(W.shape[-1]), like=W) * degrees[:, None] - W
     if left is not None:
         L = left[:, None] * L * left[None, :]
-    L = backend.detach(0.5 * (L + L.mT))
+    L = backend.detach(0.5 * (L + backend.xp.matrix_transpose(L)))
     values, V = (backend.to_numpy(a) for a in backend.eigenpairs(L, 0, W.shape[-1] - 1))
     own = backend.to_numpy(backend.detach(left)) if kind == "random_walk" else None
     return values, V, own

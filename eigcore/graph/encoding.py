@@ -97,7 +97,7 @@ def smallest(backend: Backend, L: Array, d: int) -> tuple[Array, Array, Array]:
     n, xp = L.shape[-1], backend.xp
 
     def pairs(M: Array) -> tuple[Array, Array]:
-        return backend.eigenpairs(0.5 * (M + M.mT), 0, n - 1)
+        return backend.eigenpairs(0.5 * (M + backend.xp.matrix_transpose(M)), 0, n - 1)
 
     lam, V = backend.undifferentiable(pairs)(L)
     inside = backend.asarray((np.arange(n) < d).astype(float), like=lam)
@@ -117,7 +117,6 @@ def combined(backend: Backend, V: Array, share: Array, weights: Array) -> Array:
         last = xp.broadcast_to(weights[..., -1:, :], (*weights.shape[:-2], n - d, m))
         weights = xp.concat((weights, last), axis=-2)
     scaled = weights * share[..., None]
-    found = (V[..., None, :, :] * xp.moveaxis(scaled, -1, -2)[..., :, None, :]) @ V.mT[
-        ..., None, :, :
-    ]
+    Vt = xp.matrix_transpose(V)[..., None, :, :]
+    found = (V[..., None, :, :] * xp.moveaxis(scaled, -1, -2)[..., :, None, :]) @ Vt
     return xp.moveaxis(found, -3, -1)

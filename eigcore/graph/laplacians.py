@@ -98,7 +98,11 @@ def generalised(L: Any, D: Any, backend: str | Backend | None = None) -> tuple[A
             f"D has shape {tuple(D.shape)}; expected a diagonal (..., {n}) or matrices "
             f"(..., {n}, {n}). Type: W.sum(-1) for degrees"
         )
-    least = D if vector else chosen.eigenvalues(chosen.detach(0.5 * (D + D.mT)), 0, 0)
+    if vector:
+        least = D
+    else:
+        still = chosen.detach(0.5 * (D + chosen.xp.matrix_transpose(D)))
+        least = chosen.eigenvalues(still, 0, 0)
     if chosen.is_concrete(least) and not bool(chosen.xp.all(least > 0)):
         raise InvalidInput(
             f"D has the number {float(chosen.xp.min(least)):.3g} on its diagonal, or as an "
@@ -111,7 +115,7 @@ def generalised(L: Any, D: Any, backend: str | Backend | None = None) -> tuple[A
         R = matrix_function(D, "power", p=-0.5, backend=chosen)
         S = R @ L @ R
     still = chosen.detach(S)
-    found, V = chosen.eigenpairs(0.5 * (still + still.mT), 0, n - 1)
+    found, V = chosen.eigenpairs(0.5 * (still + chosen.xp.matrix_transpose(still)), 0, n - 1)
     values = eigenvalues(S, backend=chosen) if chosen.capabilities.autodiff else found
     X = chosen.detach(root)[..., :, None] * V if vector else chosen.detach(R) @ V
     return restore(values), restore(X)
@@ -127,7 +131,8 @@ def weights(
     squares(chosen, W, what)
     if chosen.is_concrete(W):
         largest = chosen.xp.max(abs(W))
-        if bool(chosen.xp.min(W) < 0) or bool(chosen.xp.max(abs(W - W.mT)) > SLACK * largest):
+        skew = chosen.xp.max(abs(W - chosen.xp.matrix_transpose(W)))
+        if bool(chosen.xp.min(W) < 0) or bool(skew > SLACK * largest):
             raise InvalidInput(
                 f"{what} is not symmetric, or holds negative numbers; expected weights of "
                 f"undirected edges. Type: (abs({what}) + abs({what}).T) / 2"

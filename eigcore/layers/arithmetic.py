@@ -104,7 +104,7 @@ def pencils(spec: EigSpec, backend: Backend, numbers: Array) -> Array:
     lower = backend.asarray(np.tril(np.ones((lay.dim, lay.dim))), like=numbers)
     L = rules.matrix(backend, lay, numbers) * lower
     # the packing is isometric, so its adjoint is its inverse
-    definite = rules.packed_gradient(backend, lay, L @ L.mT)
+    definite = rules.packed_gradient(backend, lay, L @ backend.xp.matrix_transpose(L))
     sign = backend.asarray([[0.0], *([float(s)] for s in monotone)], like=numbers)
     return definite * sign + numbers * (1.0 - abs(sign))
 

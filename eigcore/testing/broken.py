@@ -216,7 +216,7 @@ class ForgetsTheConstant(Wrapped):
         found = rule.composed(self.good, source.assembled(self.good), "gradient")
 
         def pullback(g: Array) -> tuple[Array, ...]:
-            d_p = rule.cotangent(found.gradient, g)
+            d_p = rule.cotangent(self, found.gradient, g)
             d_params, d_x = source.pulled_back(self, d_p)
             d_params[:, 0] = 0
             return d_params, d_x

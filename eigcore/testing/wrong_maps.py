@@ -65,7 +65,7 @@ class NothingOutside(_Attached, Wrapped):
             @staticmethod
             def backward(ctx: Any, g: Array) -> Array:
                 ctx.gradient[..., -1, :] = 0
-                return rule.cotangent(ctx.gradient, g)
+                return rule.cotangent(good, ctx.gradient, g)
 
         return Inside.apply
 

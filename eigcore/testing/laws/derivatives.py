@@ -98,7 +98,8 @@ def _check_answers(backend: Backend, case: Model, rule: Rule, source: Source, p:
             agree(f"the {what}", *gradients, allowed=allowed)
         if want == "pullback":
             g = put(backend, case.cotangent, case.dtype)
-            expected = source.pulled_back(backend, rule.cotangent(composed.gradient, g))
+            d_p = rule.cotangent(backend, composed.gradient, g)
+            expected = source.pulled_back(backend, d_p)
             size = max(abs(a).max(initial=1) for a in (case.params, case.x))
             allowed = allowed * size * case.cotangent.sum()
             pulled = () if found.pullback is None else found.pullback(g)

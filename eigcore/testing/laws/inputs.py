@@ -82,7 +82,7 @@ def strided_and_broadcast_inputs_are_welcome(backend, case):
     views = {
         "every other matrix": (there[::2, 1::3, ...], rows[::2, 1::3]),
         "swapped batch axes": (backend.xp.moveaxis(there, 0, 1), rows.swapaxes(0, 1)),
-        "a transposed matrix": (there.mT, rows),
+        "a transposed matrix": (backend.xp.matrix_transpose(there), rows),
         "a broadcast matrix": (wide(there[0, 0, ...], (3, 4, 4)), rows[[0] * 3, 0]),
     }
     for what, (view, expected) in views.items():
@@ -91,7 +91,7 @@ def strided_and_broadcast_inputs_are_welcome(backend, case):
     spec, rng = eigcore.EigSpec(3, 4), case.rng(1)
     params = put(backend, rng.normal(size=spec.params_shape), case.dtype)
     x = put(backend, rng.normal(size=(3, 5)), case.dtype)
-    view = wide(x.mT[:, None, :], (5, 2, 3))
+    view = wide(backend.xp.matrix_transpose(x)[:, None, :], (5, 2, 3))
     copy = put(backend, host(backend, view), case.dtype)
     for what, a, b in zip(
         ("f", "d_params", "d_x"),

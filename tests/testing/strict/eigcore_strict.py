@@ -23,7 +23,7 @@ class StrictBackend(Backend):
     """Eigenpairs by LAPACK; all else by the functions of the standard, and nothing beside them."""
 
     name = "strict"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=("array_api_strict",), dtypes=("float64", "float32"))
     xp = xp
 

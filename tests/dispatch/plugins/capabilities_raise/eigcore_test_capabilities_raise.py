@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, hookimpl
 
 class TestedBackend(Backend):
     name = "capabilities_raise"
-    plugin_api = 2
+    plugin_api = 3
     xp = np
 
     @property

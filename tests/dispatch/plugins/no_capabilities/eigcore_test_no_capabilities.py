@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, hookimpl
 
 class TestedBackend(Backend):
     name = "no_capabilities"
-    plugin_api = 2
+    plugin_api = 3
     xp = np
 
     def asarray(self, a, *, like=None, dtype=None, device=None):

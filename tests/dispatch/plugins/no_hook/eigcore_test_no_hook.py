@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities
 
 class TestedBackend(Backend):
     name = "no_hook"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=())
     xp = np
 

@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities, hookimpl
 
 class TestedBackend(Backend):
     name = "no_xp"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=())
 
     def asarray(self, a, *, like=None, dtype=None, device=None):

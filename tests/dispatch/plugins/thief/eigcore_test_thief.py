@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities, hookimpl
 
 class TestedBackend(Backend):
     name = "numpy"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=())
     xp = np
 

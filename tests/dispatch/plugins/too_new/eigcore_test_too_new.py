@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities, hookimpl
 
 class TestedBackend(Backend):
     name = "too_new"
-    plugin_api = 99
+    plugin_api = 4
     capabilities = Capabilities(arrays=())
     xp = np
 

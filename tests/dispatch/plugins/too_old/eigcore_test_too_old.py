@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities, hookimpl
 
 class TestedBackend(Backend):
     name = "too_old"
-    plugin_api = 0
+    plugin_api = 2
     capabilities = Capabilities(arrays=())
     xp = np
 

@@ -7,7 +7,7 @@ from eigcore.plugin import Backend, Capabilities, hookimpl
 
 class TestedBackend(Backend):
     name = "unknown_dtype"
-    plugin_api = 2
+    plugin_api = 3
     capabilities = Capabilities(arrays=(), dtypes=("double",))
     xp = np
 
