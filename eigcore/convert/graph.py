@@ -65,6 +65,18 @@ class Graph:
         """Return the sum over one axis."""
         return self("ReduceSum", value, self.shape(axis), keepdims=int(keepdims))
 
+    def top(self, value: Value) -> Value:
+        """Return the largest along the last axis, which stays."""
+        return self("TopK", value, self.shape(1), axis=-1, largest=1)
+
+    def cast(self, value: Value, dtype: Any = np.float64) -> Value:
+        """Return the value as other numbers."""
+        return self("Cast", value, to=onnx().helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def name(self, value: Value, name: str) -> None:
+        """Give a value another name."""
+        self.nodes.append(onnx().helper.make_node("Identity", [value.name], [name]))
+
     def where(self, condition: Value, yes: Any, no: Any) -> Value:
         """Return yes where the condition holds, and no elsewhere."""
         return self("Where", condition, yes, no)
