@@ -43,7 +43,8 @@ ORDER = [
     {"calibration"},
     {"model"},
     {"fit", "layers", "plots"},
-    {"testing", "estimators", "plugin", "report", "convert"},
+    {"testing", "estimators", "plugin", "report"},
+    {"convert"},
     {"cli"},
     {"__main__"},
 ]

@@ -13,12 +13,13 @@ from pathlib import Path
 from eigcore.convert.c import source
 from eigcore.convert.neuron import read_arrays, read_neuron
 from eigcore.convert.onnx import serialised
+from eigcore.convert.pipelines import register_estimators
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidOption
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder, write_whole
 
-__all__ = ["FORMATS", "convert", "read_arrays", "read_neuron"]
+__all__ = ["FORMATS", "convert", "read_arrays", "read_neuron", "register_estimators"]
 
 Writer = Callable[[SpectralModel, str, str], bytes]
 """The bytes of a model, with the stem of the file and what to say about it."""
