@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eigcore.convert.c import source
+from eigcore.convert.dynamo import onnx_value
 from eigcore.convert.neuron import read_arrays, read_neuron
 from eigcore.convert.onnx import serialised
 from eigcore.convert.pipelines import register_estimators
@@ -19,7 +20,7 @@ from eigcore.errors import InvalidOption
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder, write_whole
 
-__all__ = ["FORMATS", "convert", "read_arrays", "read_neuron", "register_estimators"]
+__all__ = ["FORMATS", "convert", "onnx_value", "read_arrays", "read_neuron", "register_estimators"]
 
 Writer = Callable[[SpectralModel, str, str], bytes]
 """The bytes of a model, with the stem of the file and what to say about it."""

@@ -92,7 +92,7 @@ class Graph:
         helper, double = onnx().helper, onnx().TensorProto.DOUBLE
         body = Graph(f"{self.prefix}{self._name()}_")
         found = step(body, Value(body, f"{body.prefix}i"), Value(body, f"{body.prefix}in"))
-        go_on = body.constant(True, np.bool_)
+        go_on = body("Identity", Value(body, f"{body.prefix}go"))
         inputs = [
             helper.make_tensor_value_info(f"{body.prefix}i", onnx().TensorProto.INT64, []),
             helper.make_tensor_value_info(f"{body.prefix}go", onnx().TensorProto.BOOL, []),
@@ -104,7 +104,11 @@ class Graph:
         ]
         whole = helper.make_graph(body.nodes, "step", inputs, outputs, body.constants)
         count, yes = self.constant(times, np.int64), self.constant(True, np.bool_)
-        return self("Loop", count, yes, start, body=whole)
+        return self.loop(count, yes, start, whole)
+
+    def loop(self, count: Value, go: Value, start: Value, body: Any) -> Value:
+        """Return the node "Loop"."""
+        return self("Loop", count, go, start, body=body)
 
 
 class Value:
