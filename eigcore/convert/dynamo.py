@@ -11,9 +11,9 @@ import numpy as np
 
 from eigcore.convert.graph import Graph, Value, onnx
 from eigcore.convert.jacobi import eigenvalues, phi
-from eigcore.core.functionals import FUNCTIONALS
 from eigcore.core.keys import rule_from_key
 from eigcore.core.rules import Rule
+from eigcore.core.spectrum import Several
 from eigcore.errors import MissingPackage, NotSupported
 
 _COUNT = counted()
@@ -62,32 +62,37 @@ def onnx_value(p: Any, rule: str) -> Any:
 
     Returns
     -------
-    tensor of the exporter (...), of the dtype of p
+    tensor of the exporter (...), or (..., m) for m eigenvalues, of the dtype of p
 
     Raises
     ------
     NotSupported
-        For functions of other matrices: several eigenvalues, singular values.
+        For what is no function of eigenvalues: singular values, eigenvectors.
     MissingPackage
         If onnx or onnxscript are not installed.
     """
     made = rule_from_key(rule)
-    if not isinstance(made, Rule) or made.phi.name not in FUNCTIONALS:
+    if not isinstance(made, Rule):
         raise NotSupported(
-            f"The module computes {rule}, several values of a matrix; in ONNX eigcore says one "
-            "function of the eigenvalues of a symmetric matrix. Export a module of such functions."
+            f"The module computes {rule}; in ONNX eigcore says functions of the eigenvalues of "
+            "symmetric matrices. Export a module without singular values and eigenvectors."
         )
     graph, lay = _Traced(_opset()), made.layout
     tensor = Value(graph, p)
-    lead = graph("Shape", tensor, end=-len(lay.core))
+    shape = graph("Shape", tensor, end=-len(lay.core))
     flat = graph.cast(graph("Reshape", tensor, graph.shape(-1, math.prod(lay.core))))
     if lay.kind not in ("square", "full"):
         entry, factor = lay.gather
         flat = graph("Gather", flat, graph.shape(*entry.tolist()), axis=1) * factor
     a = graph("Reshape", flat, graph.shape(-1, 1, lay.dim, lay.dim))
-    a = (a + graph("Transpose", a, perm=[0, 1, 3, 2])) * 0.5
-    found = graph("Reshape", phi(graph, [made.phi], eigenvalues(graph, a, lay.dim)), lead)
-    return graph("CastLike", found, tensor).name
+    lam = eigenvalues(graph, (a + graph("Transpose", a, perm=[0, 1, 3, 2])) * 0.5, lay.dim)
+    if isinstance(made.phi, Several):
+        lo, hi, copies = made.phi.parameter
+        mean = np.kron(np.eye(lay.dim // copies)[:, lo : hi + 1], np.full((copies, 1), 1 / copies))
+        found, shape = lam @ mean, graph("Concat", shape, graph.shape(made.phi.size), axis=0)
+    else:
+        found = phi(graph, [made.phi], lam)
+    return graph("CastLike", graph("Reshape", found, shape), tensor).name
 
 
 def _opset() -> Any:

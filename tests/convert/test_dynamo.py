@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+import eigcore
 from eigcore.convert import onnx_value
-from eigcore.core.spectrum import spectrum
 from eigcore.errors import MissingPackage, NotSupported
 
 torch = pytest.importorskip("torch")
@@ -20,9 +20,17 @@ def test_a_stack_of_layers():
     from eigcore_torch import SpectralLayer
 
     kind = {"dtype": torch.float64, "nonfinite": "propagate"}
+
+    class Middle(torch.nn.Module):
+        def forward(self, x):
+            return eigcore.eigenvalues(
+                x[..., :, None] + x[..., None, :], 1, 2, nonfinite="propagate"
+            )
+
     net = torch.nn.Sequential(
-        SpectralLayer(3, 4, dim=5, **kind),
-        SpectralLayer(4, 2, dim=4, structure="tridiagonal", functional="smooth", alpha=0.5, **kind),
+        SpectralLayer(3, 4, dim=5, index=(0, 2, 3, 4), **kind),
+        Middle(),
+        SpectralLayer(2, 2, dim=4, structure="tridiagonal", functional="smooth", alpha=0.5, **kind),
         SpectralLayer(2, 1, dim=3, functional="softmax", t=0.3, **kind),
     ).eval()
     x = torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -46,8 +54,8 @@ def test_a_stack_of_layers():
 
 
 def test_what_cannot_be_said():
-    with pytest.raises(NotSupported, match="several values of a matrix"):
-        onnx_value(None, spectrum(3, 0, 2).key)
+    with pytest.raises(NotSupported, match="without singular values"):
+        onnx_value(None, '["value", 3, 2, "nuclear", 0]')
 
 
 def test_without_onnxscript(monkeypatch):
