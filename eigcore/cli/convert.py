@@ -31,19 +31,19 @@ def convert_command(
     ] = None,
     layout: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--layout", help="The layout of the arrays of a neuron: docs/convert.md."),
+        typer.Option("--layout", metavar="NAME", help="What the arrays mean: docs/convert.md."),
     ] = None,
     index: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--index", help="Its eigenvalue, from 0, or middle, convex, concave."),
+        typer.Option("--index", metavar="K|middle|convex|concave", help="Their eigenvalue."),
     ] = None,
     alpha: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option("--alpha", help="Its smoothing, where it has one."),
+        typer.Option("--alpha", help="Smoothing of their eigenvalue. Default: none."),
     ] = None,
     columns: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--columns", help="Names of its features. Default: x0 x1 …"),
+        typer.Option("--columns", help="Names of their features. Default: x0 x1 …"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +64,9 @@ def convert_command(
         for name, value in own.items():
             if value is not None:
                 raise InvalidOption(name, value, "--layout beside it", None, "is given")
+        if model.suffix == ".npz":
+            problem = f"is left out, and {model.name!r} holds arrays"
+            raise InvalidOption("layout", None, "what they mean", "square-lower", problem)
         loaded = SpectralModel.load(model)
     else:
         loaded = _neuron(model, layout, **own)

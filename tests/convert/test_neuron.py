@@ -143,6 +143,7 @@ def test_the_command(tmp_path, capsys):
         (["--layout", "square-lower", "--index", "0", "--columns", "a"], "expected 2 names"),
         (["--layout", "no", "--index", "0"], "--layout is 'no'; expected one of"),
         (["--index", "0", "--to", "c"], "--layout beside it"),
+        (["--to", "c"], "--layout is left out, and 'net.npz' holds arrays"),
     ):
         assert main(["convert", net, *words]) != 0
         assert told in " ".join(capsys.readouterr().err.split())
