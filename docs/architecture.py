@@ -40,7 +40,7 @@ CAPTIONS = {
     "layers": "vectors to vectors",
     "cli": "the command eigcore",
     "report": "one page about a model",
-    "convert": "models for other worlds",
+    "convert": "models to and from other worlds",
     "estimators": "scikit-learn",
     "plugin": "all that a backend may import",
     "backends": "NumPy, PyTorch, JAX and yours: array libraries with an eigensolver",

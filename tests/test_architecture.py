@@ -44,7 +44,8 @@ ORDER = [
     {"calibration"},
     {"model"},
     {"fit", "layers", "plots"},
-    {"testing", "estimators", "plugin", "report", "convert"},
+    {"testing", "estimators", "plugin", "report"},
+    {"convert"},
     {"cli"},
     {"__main__"},
 ]

@@ -39,6 +39,7 @@ FLAGS = tuple(option for name, option in OPTIONS.items() if name not in NO_FLAGS
 LISTS = (
     *(f"--{o.name.replace('_', '-')}" for o in FLAGS if isinstance(o.kind, Names)),
     "--keep",
+    "--columns",
     "--box",
 )
 """Flags that take several names."""

@@ -1,6 +1,6 @@
 """A trained model as a file of another world: C, ONNX, programs of frameworks, NumPy alone.
 
-See docs/convert.md.
+And neurons that other programs stored, as members of a model. See docs/convert.md.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eigcore.convert.c import source
+from eigcore.convert.dynamo import onnx_value
+from eigcore.convert.neuron import read_arrays, read_neuron
 from eigcore.convert.onnx import serialised
+from eigcore.convert.pipelines import register_estimators
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidOption
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder, write_whole
+
+__all__ = ["FORMATS", "convert", "onnx_value", "read_arrays", "read_neuron", "register_estimators"]
 
 Writer = Callable[[SpectralModel, str, str], bytes]
 """The bytes of a model, with the stem of the file and what to say about it."""
@@ -30,6 +35,7 @@ def _numpy(model: SpectralModel, stem: str, about: str) -> bytes:
 
 
 FORMATS: dict[str, tuple[str, Writer]] = {
+    "eig": (".eig", lambda model, *_: model.to_bytes()),
     "c": (".c", _c),
     "onnx": (".onnx", lambda model, _, about: serialised(model, about)),
     "torch": (".pt2", lambda model, *_: get_backend("torch").program(model)),
@@ -46,11 +52,11 @@ def convert(model: SpectralModel, path: str | os.PathLike[str], to: str | None =
     ----------
     model : SpectralModel
     path : path of the file to write
-    to : {"c", "onnx", "torch", "jax", "numpy"}, optional
-        The format: one file of C99, float64; ONNX, float64; what `torch.export.save` writes,
-        float64; what `jax.export` serialises, float64 where x64 is enabled and else float32; a
-        reader of model files that needs NumPy alone. Default: by the ending of the path, .c, .onnx,
-        .pt2, .stablehlo or .py.
+    to : {"eig", "c", "onnx", "torch", "jax", "numpy"}, optional
+        The format: a model file; one file of C99, float64; ONNX, float64; what
+        `torch.export.save` writes, float64; what `jax.export` serialises, float64 where x64 is
+        enabled and else float32; a reader of model files that needs NumPy alone. Default: by the
+        ending of the path, .eig, .c, .onnx, .pt2, .stablehlo or .py.
 
     Raises
     ------

@@ -65,6 +65,18 @@ class Graph:
         """Return the sum over one axis."""
         return self("ReduceSum", value, self.shape(axis), keepdims=int(keepdims))
 
+    def top(self, value: Value) -> Value:
+        """Return the largest along the last axis, which stays."""
+        return self("TopK", value, self.shape(1), axis=-1, largest=1)
+
+    def cast(self, value: Value, dtype: Any = np.float64) -> Value:
+        """Return the value as other numbers."""
+        return self("Cast", value, to=onnx().helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def name(self, value: Value, name: str) -> None:
+        """Give a value another name."""
+        self.nodes.append(onnx().helper.make_node("Identity", [value.name], [name]))
+
     def where(self, condition: Value, yes: Any, no: Any) -> Value:
         """Return yes where the condition holds, and no elsewhere."""
         return self("Where", condition, yes, no)
@@ -80,7 +92,7 @@ class Graph:
         helper, double = onnx().helper, onnx().TensorProto.DOUBLE
         body = Graph(f"{self.prefix}{self._name()}_")
         found = step(body, Value(body, f"{body.prefix}i"), Value(body, f"{body.prefix}in"))
-        go_on = body.constant(True, np.bool_)
+        go_on = body("Identity", Value(body, f"{body.prefix}go"))
         inputs = [
             helper.make_tensor_value_info(f"{body.prefix}i", onnx().TensorProto.INT64, []),
             helper.make_tensor_value_info(f"{body.prefix}go", onnx().TensorProto.BOOL, []),
@@ -92,7 +104,11 @@ class Graph:
         ]
         whole = helper.make_graph(body.nodes, "step", inputs, outputs, body.constants)
         count, yes = self.constant(times, np.int64), self.constant(True, np.bool_)
-        return self("Loop", count, yes, start, body=whole)
+        return self.loop(count, yes, start, whole)
+
+    def loop(self, count: Value, go: Value, start: Value, body: Any) -> Value:
+        """Return the node "Loop"."""
+        return self("Loop", count, go, start, body=body)
 
 
 class Value:

@@ -207,8 +207,8 @@ def test_the_command(to, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "to", "told"),
     [
-        ("m.txt", None, "'m.txt' has the ending of no format; expected one of c (.c), onnx"),
-        ("m.c", "rust", "to is 'rust'; expected one of c (.c)"),
+        ("m.txt", None, "'m.txt' has the ending of no format; expected one of eig (.eig), c (.c)"),
+        ("m.c", "rust", "to is 'rust'; expected one of eig (.eig), c (.c)"),
         ("1.c", None, "output has the name '1'; expected letters"),
     ],
 )
