@@ -82,7 +82,8 @@ class ConjugateForgotten(_Attached, Wrapped):
 
             @staticmethod
             def backward(ctx: Any, g: Array) -> Array:
-                return rule.cotangent(ctx.gradient, torch.stack((g[..., 0], -g[..., 1]), -1))
+                turned = torch.stack((g[..., 0], -g[..., 1]), -1)
+                return rule.cotangent(good, ctx.gradient, turned)
 
         return Value.apply
 
