@@ -13,6 +13,8 @@ from scipy.sparse import block_diag, csr_array
 _MOST_TERMS = 4096
 _MOST_PRODUCTS = 2**18
 """Most terms, and most terms · parts, for which a covariance is whole: 128 MiB, 64 wide columns."""
+KEPT = 2**25
+"""Largest size, in numbers, of the covariances that are kept for another descent."""
 
 
 def is_whole(parts: Sequence[slice]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -70,11 +71,12 @@ class Design:
     moments : Moments of the terms
     deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
+    additive : ridge -> coefficients of additive models, see `eigcore.fit.members.guess`
     """
 
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
         shared, without = problem.encoding, problem.constraints.without
-        self.problem = problem
+        self.problem, self.additive = problem, {}
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)
         self.refinement = BlockDiagonal([refinement(*pair) for pair in pairs])
@@ -114,13 +116,24 @@ class Design:
         self, dim: int, power: float = POWER, plain: bool = False
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
+        if power == POWER and not plain:
+            return self._usual.with_spec(self.spec(dim))
         scales = self.deviation, self.signal, self.moments
         return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
 
-    def rows(self, problem: Problem) -> Rows:
-        """Encode the rows of a problem for its backend, in the type of this design."""
+    @cached_property
+    def _usual(self) -> Parametrisation:
+        """The usual coordinates, at some order: their whitening is that of every order."""
+        return Parametrisation(self.spec(1), self.maps, self.deviation, self.signal, self.moments)
+
+    def rows(self, problem: Problem, dim: int) -> Rows:
+        """Encode the rows of a problem for its backend and matrices of some order.
+
+        They are in float32 where a kernel or many numbers make it pay.
+        """
         context = problem.context
-        dtype = context.dtype(self.problem.rows * self.coarse.terms)
+        kernel = self.problem.fast and dim > 1
+        dtype = context.dtype(np.inf if kernel else self.problem.rows * self.coarse.terms)
         return Rows(self.coarse, problem.numbers, context.backend, dtype)
 
     def objective(
@@ -146,7 +159,7 @@ class Design:
         """
         problem = on or self.problem
         return Objective(
-            rows or self.rows(problem),
+            rows or self.rows(problem, coordinates.spec.dim),
             problem.target.targets,
             loss=problem.loss,
             penalty=penalty,

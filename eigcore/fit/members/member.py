@@ -121,7 +121,7 @@ def fit_member(
     """
     problem, coordinates = design.problem, design.parametrisation(settings.dim)
     rng, anchor = problem.context.rng("member", member), start
-    encoded = design.rows(problem)
+    encoded = design.rows(problem, settings.dim)
     if start is None:
         start = _screened_start(design, coordinates, settings, rng, encoded)
     known, watched = problem, None
@@ -140,7 +140,8 @@ def fit_member(
     )
     if stopping:
         part = problem.part(hidden)
-        watched = Watch(stopping, objective, design.rows(part), part.target.targets)
+        hidden_rows = design.rows(part, settings.dim)
+        watched = Watch(stopping, objective, hidden_rows, part.target.targets)
     most = most_steps(problem)
     watch = _watcher(problem, settings, member, most, watched)
     solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.fit.data.covariance import KEPT
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.guess import first_guess
@@ -70,6 +71,7 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
     """
     context, sizes = problem.context, piece_counts(plan)
     problem = problem.encoded(max(sizes))
+    designs: dict[int, Design] = {}
     found: list[Fitted] = []
     ended: list[Solution] = []
     took = 0.0
@@ -78,7 +80,9 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
             begun = time.monotonic()
             if context.interrupted or (found and (context.stopped or context.left() < 0.5 * took)):
                 break
-            design = Design(problem, max(pieces, 1))
+            design = designs.get(pieces) or Design(problem, max(pieces, 1))
+            if len(set(sizes)) * problem.moments.covariance.size <= KEPT:
+                designs[pieces] = design
             solution, coordinates = fit_member(design, settings, number)
             context.interrupted |= solution.reason == "interrupted"
             ended.append(solution)

@@ -47,8 +47,11 @@ MOST = 48
 """Largest number of members, where a budget decides."""
 _NEAR = 0.2
 """Candidates whose loss exceeds the lowest by more than this part of it are not averaged."""
-_RUNGS = (0.125, 0.125, 0.25, 0.5)
-"""Parts of the steps after which only the better half of a grid goes on."""
+_RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
+"""Parts of the steps after which only the better half of a grid goes on, and whether some of the
+rows are enough for them, where these are many."""
+_AGAIN = 0.5
+"""Part of the steps from where a fit with another penalty ended."""
 _CLEARLY = 1.02
 _ERRORS, _ERRORS_FEW = 1.0, 2.0
 """Least gain over a linear model, in standard errors, to use more; the same on few rows."""
@@ -56,25 +59,29 @@ _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
 
+Ends = list[list[np.ndarray]]
+"""Final vectors of each fold's neurons."""
+
+
 class Trial(NamedTuple):
     """A candidate on all hidden rows.
 
     values : decisions (N, ...), averaged over the neurons; loss : theirs
-    ends : final vectors of each fold's neurons
     seconds : that its fits took, with those that they went on from
     """
 
     loss: float
     values: np.ndarray
-    ends: list[list[np.ndarray]]
+    ends: Ends
     seconds: float = 0.0
 
 
 class Choice(NamedTuple):
-    """Settings of each member, and what to say about them."""
+    """Settings of each member, what to say about them, and a fold that they were chosen on."""
 
     plan: list[Settings]
     notes: tuple[str, ...] = ()
+    fold: Fold | None = None
 
 
 def choose(problem: Problem) -> Choice:
@@ -87,7 +94,7 @@ def choose(problem: Problem) -> Choice:
         return Choice([usual] * usual.members)
     race = Race(problem, usual)
     race.run(plan)
-    return Choice(race.plan(), race.notes)
+    return Choice(race.plan(), race.notes, race.folds[0])
 
 
 class Race:
@@ -126,7 +133,8 @@ class Race:
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
-                            self._judge(candidate, 1.0)
+                            ends = self._ends(candidate)
+                            self._judge(candidate, ends, 1.0 if ends is None else _AGAIN)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -229,16 +237,18 @@ class Race:
             if is_line(each) or took[each.knots, each.dim] <= left
         }
 
-    def _judge(self, candidate: Settings, steps: float) -> None:
+    def _judge(
+        self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
+    ) -> None:
+        """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
         if context.interrupted or context.is_over(CHOOSING):
             raise TimeUp
         begun = context.seconds
-        few = self.problem.information < SOME
-        ends = known.ends if known else self._ends(candidate) if few else None
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
-            judge(fold, candidate, self.neurons, ends=own, steps=steps) for fold, own in pairs
+            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
         members = self.neurons if is_fast(self.problem) else candidate.members
@@ -246,8 +256,13 @@ class Race:
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
-    def _ends(self, candidate: Settings) -> list[list[np.ndarray]] | None:
-        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one."""
+    def _ends(self, candidate: Settings) -> Ends | None:
+        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one.
+
+        None at order 1, where each fit finds the minimum.
+        """
+        if candidate.dim == 1:
+            return None
         own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
         alike = [each for each in self.trials if each._replace(**own) == candidate]
         if not alike:
@@ -258,9 +273,11 @@ class Race:
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up."""
         kept = self.best if is_fast(self.problem) else None
-        for rung, steps in enumerate(_RUNGS):
+        for rung, (steps, few) in enumerate(_RUNGS):
+            few = few and self.problem.information >= SOME
             for place, candidate in enumerate(candidates):
-                self._judge(candidate, steps)
+                known = self.trials.get(candidate)
+                self._judge(candidate, known and known.ends, steps, few)
                 self._tell(number + (rung + (place + 1) / len(candidates)) / len(_RUNGS), stages)
             if rung + 1 < len(_RUNGS):
                 ranked = sorted(candidates, key=lambda each: self.trials[each].loss)
