@@ -61,13 +61,14 @@ def piece_counts(plan: Sequence[Settings]) -> list[int]:
     return pieces
 
 
-def most_steps(problem: Problem) -> int:
-    """Largest number of L-BFGS steps of a member."""
+def most_steps(problem: Problem, again: bool = False) -> int:
+    """Largest number of L-BFGS steps of a member; again: from where a short fit ended."""
     if problem.options.max_iter is not None:
         return problem.options.max_iter
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    return min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    most = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    return most // 2 if again else most
 
 
 def begin(
@@ -142,7 +143,7 @@ def fit_member(
         part = problem.part(hidden)
         hidden_rows = design.rows(part, settings.dim)
         watched = Watch(stopping, objective, hidden_rows, part.target.targets)
-    most = most_steps(problem)
+    most = most_steps(problem, again=anchor is not None and not hold)
     watch = _watcher(problem, settings, member, most, watched)
     solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)
     return watched.best(solution) if watched else solution, coordinates

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.member import Settings, begin, fit_member, piece_counts
+from eigcore.fit.members.moving import Neuron, moved
 from eigcore.fit.origin import provenance
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
@@ -64,7 +66,13 @@ class Ensemble(NamedTuple):
         )
 
 
-def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
+Neurons = Mapping[Settings, Sequence[Neuron]]
+"""Neurons that some members may start from, by their settings."""
+
+
+def fit_members(
+    problem: Problem, plan: Sequence[Settings], neurons: Neurons = MappingProxyType({})
+) -> Ensemble:
     """Fit members with the settings given; return at least one, even after Ctrl-C.
 
     Returns the members with the problem in their shared encoding.
@@ -83,7 +91,8 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
             design = designs.get(pieces) or Design(problem, max(pieces, 1))
             if len(set(sizes)) * problem.moments.covariance.size <= KEPT:
                 designs[pieces] = design
-            solution, coordinates = fit_member(design, settings, number)
+            start = _start(design, settings, neurons, plan[:number].count(settings))
+            solution, coordinates = fit_member(design, settings, number, start)
             context.interrupted |= solution.reason == "interrupted"
             ended.append(solution)
             if _counts(solution, found):
@@ -93,6 +102,14 @@ def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
     except KeyboardInterrupt:
         context.interrupted = True
     return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)
+
+
+def _start(
+    design: Design, settings: Settings, neurons: Neurons, number: int
+) -> np.ndarray | None:
+    """Return the vector of a neuron with the same settings and as many pieces, if there is one."""
+    known = neurons.get(settings, ())
+    return moved(known[number], design, settings.dim) if number < len(known) else None
 
 
 def _counts(solution: Solution, others: Sequence[Fitted]) -> bool:

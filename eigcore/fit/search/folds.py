@@ -70,11 +70,16 @@ class Fold:
         most = max(_FIRST, round(_FIRST_PART * count))
         return self.known.part(np.sort(rng.permutation(count)[:most])) if most < count else self.known
 
+    def design(self, settings: Settings, neurons: int, number: int) -> Design | None:
+        """Return the design of one of some neurons without sums, if it is kept."""
+        made = self.made.get(((), _sizes(settings, neurons), settings.dim > 1))
+        return made and made[number].design
+
     def designs(
-        self, sums: tuple[Sum, ...], sizes: list[int], dim: int, until: float
+        self, sums: tuple[Sum, ...], sizes: tuple[int, ...], dim: int, until: float
     ) -> list[Made]:
         """Designs of the rows to fit, one for each number of pieces; see `judge` for ``until``."""
-        key = sums, tuple(sizes), dim > 1
+        key = sums, sizes, dim > 1
         if key in self.made:
             return self.made[key]
         shared = replace(self.known, sums=sums).encoded(max(sizes))
@@ -148,7 +153,12 @@ def averaged(problem: Problem) -> int:
     short = problem.context.budget is not None and problem.context.budget < LONG
     if not problem.fast or short:
         return 1
-    return 6 if is_fast(problem) else problem.effort.neurons(problem.information)
+    return problem.effort.neurons(problem.information)
+
+
+def _sizes(settings: Settings, neurons: int) -> tuple[int, ...]:
+    """Pieces of each neuron; at order 1 the objective is convex: all starts lead to one model."""
+    return tuple(piece_counts([settings] * (neurons if settings.dim > 1 else 1)))
 
 
 class Judged(NamedTuple):
@@ -184,8 +194,7 @@ def judge(
     few : whether to descend on some of the rows only
     """
     penalty = settings.penalty * fold.rows / len(fold.known)
-    # at order 1 the objective is convex: all starts lead to the same model
-    sizes = piece_counts([settings] * (neurons if settings.dim > 1 else 1))
+    sizes = _sizes(settings, neurons)
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
     values, found = [], []

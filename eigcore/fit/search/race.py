@@ -15,6 +15,7 @@ Whenever time is up, what was judged counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ import numpy as np
 from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
+from eigcore.fit.members.moving import Neuron
+from eigcore.fit.members.sequence import Neurons
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
 from eigcore.fit.search.candidates import (
@@ -77,11 +80,13 @@ class Trial(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Settings of each member, what to say about them, and a fold that they were chosen on."""
+    """Settings of each member, what to say about them, a fold that they were chosen on, and the
+    neurons that were fitted there."""
 
     plan: list[Settings]
     notes: tuple[str, ...] = ()
     fold: Fold | None = None
+    neurons: Neurons = MappingProxyType({})
 
 
 def choose(problem: Problem) -> Choice:
@@ -94,7 +99,8 @@ def choose(problem: Problem) -> Choice:
         return Choice([usual] * usual.members)
     race = Race(problem, usual)
     race.run(plan)
-    return Choice(race.plan(), race.notes, race.folds[0])
+    plan = race.plan()
+    return Choice(plan, race.notes, race.folds[0], race.neurons_of(plan))
 
 
 class Race:
@@ -178,6 +184,18 @@ class Race:
             return self.best
         return found
 
+    def neurons_of(self, plan: Sequence[Settings]) -> Neurons:
+        """Neurons fitted with the settings of a plan, each from another fold if there are some."""
+        found: dict[Settings, list[Neuron]] = {}
+        for each in set(plan) & set(self.trials):
+            ends = self.trials[each].ends
+            for number in range(len(ends[0])):
+                place = number % len(self.folds)
+                design = self.folds[place].design(each, len(ends[0]), number)
+                if design is not None:
+                    found.setdefault(each, []).append(Neuron(design, ends[place][number]))
+        return found
+
     def _leaders(self) -> list[Settings]:
         """The best settings; if they are of order 1, the best matrices as well."""
         matrices = [each for each in self.trials if each.dim > 1]
@@ -251,8 +269,7 @@ class Race:
             for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
-        members = self.neurons if is_fast(self.problem) else candidate.members
-        loss = average_loss(self.problem.loss, values, self.hidden, members)
+        loss = average_loss(self.problem.loss, values, self.hidden, candidate.members)
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
