@@ -74,7 +74,7 @@ def most_steps(problem: Problem, again: bool = False) -> int:
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
     most = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
-    return most // 2 if again else most
+    return -(-most // 2) if again else most
 
 
 def begin(

@@ -54,7 +54,7 @@ _RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
 """Parts of the steps after which only the better half of a grid goes on, and whether some of the
 rows are enough for them, where these are many."""
 _AGAIN = 0.5
-"""Part of the steps from where a fit with another penalty ended."""
+"""Part of the steps from where a fit with another penalty ended, where rows are many."""
 _CLEARLY = 1.02
 _ERRORS, _ERRORS_FEW = 1.0, 2.0
 """Least gain over a linear model, in standard errors, to use more; the same on few rows."""
@@ -140,7 +140,8 @@ class Race:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             ends = self._ends(candidate)
-                            self._judge(candidate, ends, 1.0 if ends is None else _AGAIN)
+                            known = ends is not None and self.problem.information >= SOME
+                            self._judge(candidate, ends, _AGAIN if known else 1.0)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -185,15 +186,16 @@ class Race:
         return found
 
     def neurons_of(self, plan: Sequence[Settings]) -> Neurons:
-        """Neurons fitted with the settings of a plan, each from another fold if there are some."""
+        """Neurons fitted to most of the rows with the settings of a plan."""
+        if len(self.folds) > 1:
+            return {}
         found: dict[Settings, list[Neuron]] = {}
         for each in set(plan) & set(self.trials):
-            ends = self.trials[each].ends
-            for number in range(len(ends[0])):
-                place = number % len(self.folds)
-                design = self.folds[place].design(each, len(ends[0]), number)
-                if design is not None:
-                    found.setdefault(each, []).append(Neuron(design, ends[place][number]))
+            (ends,), fold = self.trials[each].ends, self.folds[0]
+            designs = [fold.design(each, len(ends), number) for number in range(len(ends))]
+            found[each] = [
+                Neuron(design, end) for design, end in zip(designs, ends, strict=True) if design
+            ]
         return found
 
     def _leaders(self) -> list[Settings]:
