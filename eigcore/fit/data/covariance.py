@@ -60,9 +60,11 @@ class BlockDiagonal:
         """
         owners, found = [], []
         for block, place in zip(self.blocks, self.columns, strict=True):
+            if np.count_nonzero(block) != len(block):
+                return None
             at = block.argmax(1) if block.size else np.zeros(0, int)
             own = block[np.arange(len(block)), at]
-            if not (own > 0.0).all() or np.count_nonzero(block) != len(block):
+            if not (own > 0.0).all():
                 return None
             owners.append(place.start + at)
             found.append(own)

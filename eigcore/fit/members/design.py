@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
+from eigcore.fit.effort import FEW
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
@@ -77,6 +77,7 @@ class Design:
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
         shared, without = problem.encoding, problem.constraints.without
         self.problem, self.additive = problem, {}
+        self._usual: Parametrisation | None = None  # of some order: all have the same whitening
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)
         self.refinement = BlockDiagonal([refinement(*pair) for pair in pairs])
@@ -117,22 +118,21 @@ class Design:
     ) -> Parametrisation:
         """Build the solver's coordinates for matrices of order ``dim``."""
         if power == POWER and not plain:
+            self._usual = self._usual or self._coordinates(dim)
             return self._usual.with_spec(self.spec(dim))
+        return self._coordinates(dim, power, plain)
+
+    def _coordinates(self, dim: int, power: float = POWER, plain: bool = False) -> Parametrisation:
         scales = self.deviation, self.signal, self.moments
         return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
-
-    @cached_property
-    def _usual(self) -> Parametrisation:
-        """The usual coordinates, at some order: their whitening is that of every order."""
-        return Parametrisation(self.spec(1), self.maps, self.deviation, self.signal, self.moments)
 
     def rows(self, problem: Problem, dim: int) -> Rows:
         """Encode the rows of a problem for its backend and matrices of some order.
 
-        They are in float32 where a kernel or many numbers make it pay.
+        They are in float32 where many numbers make it pay, or a kernel and more than few rows.
         """
         context = problem.context
-        kernel = self.problem.fast and dim > 1
+        kernel = self.problem.fast and dim > 1 and self.problem.rows > FEW
         dtype = context.dtype(np.inf if kernel else self.problem.rows * self.coarse.terms)
         return Rows(self.coarse, problem.numbers, context.backend, dtype)
 

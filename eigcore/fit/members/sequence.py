@@ -104,9 +104,7 @@ def fit_members(
     return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)
 
 
-def _start(
-    design: Design, settings: Settings, neurons: Neurons, number: int
-) -> np.ndarray | None:
+def _start(design: Design, settings: Settings, neurons: Neurons, number: int) -> np.ndarray | None:
     """Return the vector of a neuron with the same settings and as many pieces, if there is one."""
     known = neurons.get(settings, ())
     return moved(known[number], design, settings.dim) if number < len(known) else None

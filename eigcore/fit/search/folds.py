@@ -68,12 +68,14 @@ class Fold:
         """Some of the rows to fit, at random."""
         count, rng = len(self.known), self.known.context.rng("folds", 1)
         most = max(_FIRST, round(_FIRST_PART * count))
-        return self.known.part(np.sort(rng.permutation(count)[:most])) if most < count else self.known
+        return (
+            self.known.part(np.sort(rng.permutation(count)[:most])) if most < count else self.known
+        )
 
     def design(self, settings: Settings, neurons: int, number: int) -> Design | None:
         """Return the design of one of some neurons without sums, if it is kept."""
         made = self.made.get(((), _sizes(settings, neurons), settings.dim > 1))
-        return made and made[number].design
+        return made[number].design if made else None
 
     def designs(
         self, sums: tuple[Sum, ...], sizes: tuple[int, ...], dim: int, until: float
@@ -208,9 +210,7 @@ def judge(
             guess = first_guess(design, coordinates, penalty, rows)
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
         on, own = (fold.few, None) if few and fold.few is not fold.known else (None, rows)
-        objective = design.objective(
-            coordinates, penalty, on=on, rows=own, smooth=settings.smooth
-        )
+        objective = design.objective(coordinates, penalty, on=on, rows=own, smooth=settings.smooth)
         solution = minimize(
             objective,
             start,

@@ -32,7 +32,7 @@ _KNOTS = 16
 """Largest number of pieces per column of the small neuron."""
 _NEURONS = 3
 """Most neurons whose averages with and without sums are compared."""
-_ERRORS = 1.5
+_ERRORS = 1.0
 """Least gain on hidden rows, in standard errors, for which sums are kept."""
 _LEAST_PART = 0.002
 """Part of the squared residual that a sum must explain."""

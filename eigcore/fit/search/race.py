@@ -15,16 +15,12 @@ Whenever time is up, what was judged counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
 from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
-from eigcore.fit.members.moving import Neuron
-from eigcore.fit.members.sequence import Neurons
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
 from eigcore.fit.search.candidates import (
@@ -35,7 +31,6 @@ from eigcore.fit.search.candidates import (
 )
 from eigcore.fit.search.folds import (
     CHOOSING,
-    Fold,
     Judged,
     TimeUp,
     average_loss,
@@ -44,6 +39,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.trials import Choice, Ends, Trial, clusters, neurons_of
 from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
@@ -62,33 +58,6 @@ _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
 
-Ends = list[list[np.ndarray]]
-"""Final vectors of each fold's neurons."""
-
-
-class Trial(NamedTuple):
-    """A candidate on all hidden rows.
-
-    values : decisions (N, ...), averaged over the neurons; loss : theirs
-    seconds : that its fits took, with those that they went on from
-    """
-
-    loss: float
-    values: np.ndarray
-    ends: Ends
-    seconds: float = 0.0
-
-
-class Choice(NamedTuple):
-    """Settings of each member, what to say about them, a fold that they were chosen on, and the
-    neurons that were fitted there."""
-
-    plan: list[Settings]
-    notes: tuple[str, ...] = ()
-    fold: Fold | None = None
-    neurons: Neurons = MappingProxyType({})
-
-
 def choose(problem: Problem) -> Choice:
     """Validate a few candidates, and return the settings of each member."""
     usual = usual_settings(problem)
@@ -100,7 +69,7 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    return Choice(plan, race.notes, race.folds[0], race.neurons_of(plan))
+    return Choice(plan, race.notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
 
 
 class Race:
@@ -122,7 +91,7 @@ class Race:
         self.problem, self.context, self.best = problem, problem.context, usual
         self.folds, self.neurons = folds_of(problem), averaged(problem)
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
-        self.clusters = _clusters(self.folds)
+        self.clusters = clusters(self.folds)
         self.trials: dict[Settings, Trial] = {}
         self.notes: tuple[str, ...] = ()
 
@@ -183,19 +152,6 @@ class Race:
         best = self.trials.get(self.best) if self.best in bent else None
         if is_fast(self.problem) and best and best.loss <= _CLEARLY * self.trials[found].loss:
             return self.best
-        return found
-
-    def neurons_of(self, plan: Sequence[Settings]) -> Neurons:
-        """Neurons fitted to most of the rows with the settings of a plan."""
-        if len(self.folds) > 1:
-            return {}
-        found: dict[Settings, list[Neuron]] = {}
-        for each in set(plan) & set(self.trials):
-            (ends,), fold = self.trials[each].ends, self.folds[0]
-            designs = [fold.design(each, len(ends), number) for number in range(len(ends))]
-            found[each] = [
-                Neuron(design, end) for design, end in zip(designs, ends, strict=True) if design
-            ]
         return found
 
     def _leaders(self) -> list[Settings]:
@@ -317,10 +273,3 @@ class Race:
         values = np.stack([trials[each].values for each in known])
         rng = self.context.rng("ensemble")
         return known, ensemble.shares(self.problem.loss, values, self.hidden, rng)
-
-
-def _clusters(folds: Sequence[Fold]) -> np.ndarray | None:
-    """Groups of all hidden rows; None: each row stands for itself."""
-    own = [fold.hidden.together.clusters for fold in folds]
-    found = [each for each in own if each is not None]
-    return np.unique(np.concatenate(found), return_inverse=True)[1] if found else None
