@@ -1,7 +1,7 @@
 """Processor seconds of fits beside CatBoost's defaults: ``python -m benchmarks.fit_time --help``.
 
-Both fit the first split of each set of the accuracy table, one after the other, on the same number of
-threads, and both look at the test part once.
+Both fit the first split of each set of the accuracy table, one after the other, on as many
+threads, and look at the test part once.
 """
 
 from __future__ import annotations

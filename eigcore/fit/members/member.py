@@ -69,11 +69,10 @@ def most_steps(problem: Problem, again: bool = False) -> int:
 
     again : half of them were made on other rows
     """
-    if problem.options.max_iter is not None:
-        return problem.options.max_iter
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    most = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    usual = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    most = usual if problem.options.max_iter is None else problem.options.max_iter
     return -(-most // 2) if again else most
 
 
@@ -129,10 +128,12 @@ def fit_member(
     member: int,
     start: np.ndarray | None = None,
     hold: float = 0.0,
+    begun: bool = False,
 ) -> tuple[Solution, Parametrisation]:
     """Fit member number ``member``, from a given start or from the better of two.
 
     hold : weight of the squared distance from the given start
+    begun : whether half of the steps led to the given start
 
     Returns the solution, with ``reason == "interrupted"`` after Ctrl-C, and its coordinates.
     """
@@ -159,8 +160,8 @@ def fit_member(
         part = problem.part(hidden)
         hidden_rows = design.rows(part, settings.dim)
         watched = Watch(stopping, objective, hidden_rows, part.target.targets)
-    begun = anchor is not None or len(problem) > _SCREEN_ROWS
-    most = most_steps(problem, again=begun and not hold)
+    begun |= anchor is None and len(problem) > _SCREEN_ROWS
+    most = most_steps(problem, again=begun)
     watch = _watcher(problem, settings, member, most, watched)
     solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)
     return watched.best(solution) if watched else solution, coordinates

@@ -85,20 +85,21 @@ def fit_members(
     took = 0.0
     try:
         for number, (settings, pieces) in enumerate(zip(plan, sizes, strict=True)):
-            begun = time.monotonic()
+            since = time.monotonic()
             if context.interrupted or (found and (context.stopped or context.left() < 0.5 * took)):
                 break
             design = designs.get(pieces) or Design(problem, max(pieces, 1))
             if len(set(sizes)) * problem.moments.covariance.size <= KEPT:
                 designs[pieces] = design
             start = _start(design, settings, neurons, plan[:number].count(settings))
-            solution, coordinates = fit_member(design, settings, number, start)
+            begun = start is not None
+            solution, coordinates = fit_member(design, settings, number, start, begun=begun)
             context.interrupted |= solution.reason == "interrupted"
             ended.append(solution)
             if _counts(solution, found):
                 member = design.member(coordinates, solution.x)
                 found.append(Fitted(member, settings, max(pieces, 1), solution))
-            took = time.monotonic() - begun
+            took = time.monotonic() - since
     except KeyboardInterrupt:
         context.interrupted = True
     return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)

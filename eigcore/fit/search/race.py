@@ -4,10 +4,10 @@ Candidates are validated by short fits: first linear models, then a grid of knot
 successive halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is),
 then other penalties, as long as they help. Little information is cross-validated, and a fit with
 another penalty starts where the one with the nearest penalty ended; much is split once, on a
-sample. The members then share out several candidates so that their average is best on the hidden
-rows (`eigcore.fit.search.ensemble`); they are one linear model instead, unless that average is
-clearly better. With a kernel, candidates are averages of some neurons; with much information they
-are averages of six, and all members take the best candidate.
+sample, and the first rungs see a part of it. The members then share out several candidates so that
+their average is best on the hidden rows (`eigcore.fit.search.ensemble`); they are one linear model
+instead, unless that average is clearly better. With a kernel, candidates are averages of some neurons; with much information all
+members take the best candidate, and the first of them start from its neurons.
 
 Whenever time is up, what was judged counts.
 """
