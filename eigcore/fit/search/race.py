@@ -6,8 +6,9 @@ then other penalties, as long as they help. Little information is cross-validate
 another penalty starts where the one with the nearest penalty ended; much is split once, on a
 sample, and the first rungs see a part of it. The members then share out several candidates so that
 their average is best on the hidden rows (`eigcore.fit.search.ensemble`); they are one linear model
-instead, unless that average is clearly better. With a kernel, candidates are averages of some neurons; with much information all
-members take the best candidate, and the first of them start from its neurons.
+instead, unless that average is clearly better. With a kernel, candidates are averages of some
+neurons; with much information all members take the best candidate, and the first of them start from
+its neurons.
 
 Whenever time is up, what was judged counts.
 """
