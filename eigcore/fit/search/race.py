@@ -50,8 +50,6 @@ _NEAR = 0.2
 _RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
 """Parts of the steps after which only the better half of a grid goes on, and whether some of the
 rows are enough for them, where these are many."""
-_AGAIN = 0.5
-"""Part of the steps from where a fit with another penalty ended, where rows are many."""
 _CLEARLY = 1.02
 _ERRORS, _ERRORS_FEW = 1.0, 2.0
 """Least gain over a linear model, in standard errors, to use more; the same on few rows."""
@@ -109,9 +107,8 @@ class Race:
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
-                            ends = self._ends(candidate)
-                            known = ends is not None and self.problem.information >= SOME
-                            self._judge(candidate, ends, _AGAIN if known else 1.0)
+                            few = self.problem.information < SOME
+                            self._judge(candidate, self._ends(candidate) if few else None, 1.0)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()

@@ -201,7 +201,7 @@ def test_only_a_race_on_many_rows_begins_on_some_of_them(rows, some, monkeypatch
     assert {few for _, few, _ in halves} == {some}
     assert not any(few for steps, few, _ in asked if steps > 0.125)
     again = {steps for steps, _, ends in asked[len(halves) :] if ends}
-    assert again == ({0.25, 0.5} if some else {0.25, 0.5, 1.0})
+    assert again == ({0.25, 0.5} if some else {0.25, 0.5, 1.0})  # other penalties go on as well
 
 
 def test_some_rows_are_a_sample_of_those_to_fit():
