@@ -86,14 +86,18 @@ class Objective:
         each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)
         for part, matrices, anchor, (_, pullback), g in each:
             slope = pullback(np.ascontiguousarray(g))
-            terms = matrices[:, 1:]
-            slope[:, 1:] += 2.0 * self.penalty * terms
-            loss += self.penalty * float(np.vdot(terms, terms))
+            terms = matrices[0, 1:]
+            pull = self.penalty * terms
+            loss += float(np.vdot(pull, terms))
+            pull += pull
+            slope[0, 1:] += pull
             if self.smooth is not None:
-                jumps = np.diff(terms[0], axis=0)
+                jumps = terms[1:] - terms[:-1]
                 pull = self.penalty * self.smooth[:, None] * jumps
-                slope[0, 1:] -= 2.0 * np.diff(pull, axis=0, prepend=0.0, append=0.0)
                 loss += float(np.vdot(pull, jumps))
+                pull += pull
+                slope[0, 1:-1] -= pull
+                slope[0, 2:] += pull
             if self.hold:
                 away = matrices - anchor
                 slope += 2.0 * self.hold * away
