@@ -10,7 +10,9 @@ import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table, sides_of
+from eigcore.guarantees.attained import in_boxes
 from eigcore.guarantees.interval import decision_interval
+from eigcore.guarantees.reached import Reached
 from eigcore.guarantees.slopes import EPS
 from eigcore.guarantees.units import clipped_ends, floats
 from eigcore.portable.description import Described
@@ -40,6 +42,9 @@ class LocalCertificate:
         "softmax", the most probable class stays the same.
     scale : (rows,) float64, or None
         The largest multiple of the box for which `decided` was proven, 0 if there is none.
+    reached : tuple of (rows) tuples of (outputs) Reached
+        How far apart the decisions of two rows in the box are: from the lowest to the highest that
+        a search found. It shows how tight the interval of the decision is.
     """
 
     radius: dict[str, float] | None
@@ -50,6 +55,12 @@ class LocalCertificate:
     threshold: float | None = None
     decided: np.ndarray | None = None
     scale: np.ndarray | None = None
+    reached: tuple[tuple[Reached, ...], ...] = ()
+
+    def width(self, row: int) -> np.ndarray:
+        """Return the width of the interval of the decision: (outputs,), rounded up."""
+        wide = np.atleast_1d(self.decision_upper[row] - self.decision_lower[row])
+        return np.nextafter(wide, np.inf)
 
 
 def local(
@@ -95,7 +106,8 @@ def local(
         decided = settled(low, high)
         if decided.ndim == 1:
             scale = certified_scale(model, table, below, above, settled)
-    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
+    reached = in_boxes(model, table, below, above)
+    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale, reached)
 
 
 def settled_by(link: str, threshold: float | None) -> Settled | None:
