@@ -108,7 +108,7 @@ def _ends(
 def _extremes(search: Search, table: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the rows of the lowest and the highest decision found: (2, rows, outputs, columns).
 
-    Column after column takes the better of both ends, and of a number between them.
+    Column after column takes the better of both ends, and of a knot or a number between them.
     """
     outputs, signs = search.model.outputs, np.array([-1.0, 1.0])[:, None, None]
     shape = (2, len(table), outputs, table.shape[1])
@@ -119,12 +119,16 @@ def _extremes(search: Search, table: np.ndarray, low: np.ndarray, high: np.ndarr
         return signs * np.diagonal(values, axis1=2, axis2=3)
 
     values = own(best)
-    moving = np.flatnonzero((high > low).any(0))
     for _ in range(SWEEPS):
-        for j in moving:
-            for share in (0.0, 1.0, search.rng.uniform(size=shape[:-1])):
+        for j in np.flatnonzero((high > low).any(0)):
+            a, b = low[:, j, None], high[:, j, None]
+            inside = a + search.rng.uniform(size=shape[:-1]) * (b - a)
+            knots = search.edges[j]
+            near = knots[np.abs(inside[..., None] - knots).argmin(-1)]
+            inside = np.where((near > a) & (near < b), near, inside)
+            for cells in (a, b, inside):
                 tried = best.copy()
-                tried[..., j] = low[:, j, None] * (1 - share) + high[:, j, None] * share
+                tried[..., j] = cells
                 found = own(tried)
                 better = found > values
                 best[better], values[better] = tried[better], found[better]

@@ -10,6 +10,7 @@ from eigcore.encoding import Categories, Column, Periodic
 from eigcore.encoding.cells import column_labels
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
+from eigcore.guarantees.codes import only_possible
 from eigcore.portable.description import Described
 from eigcore.portable.predict import decision
 from eigcore.portable.tables import predict_table
@@ -57,6 +58,7 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
         return table
     pairs = zip(model.encoding.columns, table.T, strict=True)
     mean = np.array([_typical(column, cells) for column, cells in pairs])
+    mean = only_possible(model.encoding, mean[None])[0]
     return (mean if baseline == "mean" else _extreme(model, table, baseline, backend))[None]
 
 

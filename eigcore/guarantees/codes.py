@@ -34,15 +34,16 @@ def codes_of(encoding: Encoding, column: str) -> tuple[str | None, tuple[Any, ..
     return None, ()
 
 
-def only_possible(encoding: Encoding, rows: np.ndarray, keep: int | None = None) -> np.ndarray:
-    """Return rows (rows, columns) without codes beside numbers: one of the two becomes missing.
+def only_possible(encoding: Encoding, rows: np.ndarray, moving: int | None = None) -> np.ndarray:
+    """Return rows (rows, columns) without codes beside numbers, of which the numbers stay.
 
-    It is the code, except in the column `keep`.
+    moving : a column that varies; if it is one of codes, the numbers are missing
     """
     rows = rows.copy()
     for place, source in code_columns(encoding).items():
-        both = ~np.isnan(rows[:, place]) & ~np.isnan(rows[:, source])
-        rows[both, source if place == keep else place] = np.nan
+        if place == moving:
+            rows[:, source] = np.nan
+        rows[~np.isnan(rows[:, source]), place] = np.nan
     return rows
 
 

@@ -86,7 +86,7 @@ class Search:
         return only_possible(self.encoding, rows)
 
     def _cells(self, j: int, count: int) -> np.ndarray:
-        column, t = self.encoding.columns[j], self.rng.uniform(*self.edges[j][[0, -1]], count)
+        column, t = self.encoding.columns[j], self.rng.uniform(self.edges[j][0], self.edges[j][-1], count)
         if not isinstance(column, Categories):
             return t
         return np.where(t < len(column.levels), np.floor(t), np.nan)
@@ -103,7 +103,8 @@ class Search:
             levels = self._cells(j, len(rows))
             start[:, j] = np.where(np.isnan(rows[:, j]), levels, rows[:, j])
             end[:, j] = self._cells(j, len(rows))
-            return tuple(only_possible(self.encoding, side, keep=j) for side in (start, end))
+            start, end = (only_possible(self.encoding, side, moving=j) for side in (start, end))
+            return start, end
         piece = np.clip(np.searchsorted(edges, rows[:, j], side="right") - 1, 0, len(edges) - 2)
         steep = np.minimum(self.steepest[j], len(edges) - 2)
         piece = np.where(np.arange(len(rows)) % 2, piece, steep)
