@@ -86,7 +86,8 @@ class Search:
         return only_possible(self.encoding, rows)
 
     def _cells(self, j: int, count: int) -> np.ndarray:
-        column, t = self.encoding.columns[j], self.rng.uniform(self.edges[j][0], self.edges[j][-1], count)
+        column, edges = self.encoding.columns[j], self.edges[j]
+        t = self.rng.uniform(edges[0], edges[-1], count)
         if not isinstance(column, Categories):
             return t
         return np.where(t < len(column.levels), np.floor(t), np.nan)
