@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from faults import EXPLANATIONS, PROVEN_BOXES, SEEN
 from faults_of_bounds import DOMAINS
+from faults_of_codes import CODED
 from faults_of_readings import READINGS
 
 ROOT = Path(__file__).parents[2]
@@ -210,6 +211,7 @@ FAULTS = [
     *SEEN,
     *DOMAINS,
     *READINGS,
+    *CODED,
 ]
 
 
