@@ -41,7 +41,8 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
     Raises
     ------
     InvalidInput
-        If the case is unknown, there are no rows, or several outputs have no highest one.
+        If the case is unknown or of a single row, there are no rows, or several outputs have no
+        highest one.
     """
     if not isinstance(baseline, str):
         table, baseline = rows_of(model, baseline), "rows"
@@ -56,6 +57,12 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
         )
     if baseline == "rows":
         return table
+    if len(table) == 1:
+        raise InvalidInput(
+            f"baseline is {baseline!r} of one row, which is that row: beside itself, every "
+            "contribution is 0. Expected rows to make the case of. Write "
+            f"baseline={baseline!r}, sample=table, or pass a row as the baseline."
+        )
     pairs = zip(model.encoding.columns, table.T, strict=True)
     mean = np.array([_typical(column, cells) for column, cells in pairs])
     mean = only_possible(model.encoding, mean[None])[0]

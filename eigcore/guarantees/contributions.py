@@ -17,7 +17,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.baselines import CASES, baseline_rows, rows_of
+from eigcore.guarantees.baselines import baseline_rows, rows_of
 from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
@@ -291,12 +291,6 @@ def _tables(
     model: Described, X: Any, baseline: Any, sample: Any, backend: Backend
 ) -> tuple[np.ndarray, np.ndarray]:
     table = rows_of(model, X)
-    if sample is None and len(table) == 1 and isinstance(baseline, str) and baseline in CASES:
-        raise InvalidInput(
-            f"baseline is {baseline!r} of the one row that is explained, which is that row, and "
-            "every contribution would be 0. Expected rows to make the case of. Write "
-            f"baseline={baseline!r}, sample=table."
-        )
     known = table if sample is None else rows_of(model, sample)
     return table, baseline_rows(model, baseline, known, backend)
 

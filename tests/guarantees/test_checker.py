@@ -463,6 +463,11 @@ def test_a_copy_of_the_checker_needs_python_alone(tmp_path):
     assert "REJECTED: claim" in done.stderr
 
 
+def test_a_radius_needs_rows_to_be_proven():
+    with pytest.raises(InvalidInput, match=r"radius without x.*model.certify"):
+        made({}).prove(radius=0.1)
+
+
 def test_sentences_refuse_what_is_not_proven():
     proof = made({}).prove()
     proof.claims[0]["upper"] *= 0.5
