@@ -260,8 +260,8 @@ SEEN = [
     ("reached.py", "* (1 - 8 * EPS)", "* 0.5", REACHED),
     (
         "reached.py",
-        "zip(values.tolist(), *ends, strict=True)",
-        "zip(values.tolist(), *[*ends][::-1], strict=True)",
+        "for side in pairs)",
+        "for side in pairs[[0, 0]])",
         REACHED,
     ),
     (
