@@ -1,6 +1,7 @@
 """Matrices replaced by smaller ones: factors under any metric, ranks, completion, sketches."""
 
 from eigcore.lowrank.approximation import LowRank, low_rank, ranks, split
+from eigcore.lowrank.compression import Compressed, compress
 from eigcore.lowrank.completion import Completion, complete
 from eigcore.lowrank.concatenation import Group, concatenate, error_bounds
 from eigcore.lowrank.kernels import Nystrom, effective_dimension, nystrom, ridge_leverage
@@ -9,10 +10,12 @@ from eigcore.lowrank.streamed import Dictionary, sequential_nystrom
 __all__ = [
     "Completion",
     "Dictionary",
+    "Compressed",
     "Group",
     "LowRank",
     "Nystrom",
     "complete",
+    "compress",
     "concatenate",
     "effective_dimension",
     "error_bounds",

@@ -49,6 +49,13 @@ class LowRank:
         """The number r of columns of B."""
         return self.B.shape[1]
 
+    def truncated(self, rank: int) -> LowRank:
+        """Return the best factors of a lower rank, in the same metrics."""
+        tail = float(np.sqrt((self.singular_values[rank:] ** 2).sum()))
+        whole = float(np.sqrt((self.singular_values**2).sum()))
+        share = tail / whole if whole > 0 else 0.0
+        return LowRank(self.B[:, :rank], self.A[:rank], tail, share, self.singular_values)
+
 
 def low_rank(
     W: Any,
