@@ -24,13 +24,19 @@ class Factors(torch.nn.Sequential):
     @property
     def weight(self) -> torch.Tensor:
         """The product B A in the shape of the old weight, for code that reads it directly."""
-        A, B = (layer.weight.flatten(1) for layer in self)
-        return linear(B, A.T).reshape(*B.shape[:1], *self[0].weight.shape[1:])
+        first, last = self.parts
+        product = linear(last.weight.flatten(1), first.weight.flatten(1).T)
+        return product.reshape(len(last.weight), *first.weight.shape[1:])
 
     @property
     def bias(self) -> torch.Tensor | None:
         """The bias of the second layer."""
-        return self[1].bias
+        return self.parts[1].bias
+
+    @property
+    def parts(self) -> tuple[Any, Any]:
+        """The two layers."""
+        return self[0], self[1]
 
 
 def load_compressed(model: Module, state_dict: Mapping[str, torch.Tensor]) -> Module:
@@ -61,10 +67,9 @@ def load_compressed(model: Module, state_dict: Mapping[str, torch.Tensor]) -> Mo
 class TorchNetwork(Network):
     """A module; its hooks see what its layers get and give."""
 
-    def __init__(
-        self, model: Module, apply: Callable[..., Any] | None, layers: Any = None
-    ) -> None:
-        self.model, self.apply = model, apply or Module.__call__
+    def __init__(self, model: Module, apply: Callable[..., Any] | None, layers: Any = None) -> None:
+        self.model, self.apply = model, apply or _called
+        self.layers: dict[str, Any]
         self.layers, self.skipped = layers or _layers(model)
         self.matrices = {
             name or "model": layer.weight.detach().flatten(1) for name, layer in self.layers.items()
@@ -81,7 +86,7 @@ class TorchNetwork(Network):
         try:
             with _in_use(self.model, weights), torch.set_grad_enabled(loss is not None):
                 output = self.apply(self.model, batch)
-                if loss is not None:
+                if weights:
                     slopes = _slopes(loss(output, target), weights)
                     gradients = dict(zip(self.matrices, slopes, strict=True))
         finally:
@@ -104,7 +109,11 @@ class TorchNetwork(Network):
         return TorchNetwork(model, self.apply, (layers, self.skipped))
 
 
-def _layers(model: Module) -> tuple[dict[str, Module], dict[str, str]]:
+def _called(model: Any, batch: Any) -> Any:
+    return model(batch)
+
+
+def _layers(model: Module) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the layers that factors can replace, and why other weights stay."""
     uses = Counter(id(p) for part in model.modules() for p in part.parameters(recurse=False))
     layers, skipped = {}, {}
@@ -137,8 +146,8 @@ def _pair(layer: Any, rank: int, B: Any = None, A: Any = None) -> Factors:
     own = {"device": layer.weight.device, "dtype": layer.weight.dtype}
     m, n, *ones = layer.weight.shape
     sizes, steps = ((1,), {"stride": layer.stride}) if ones else ((), {})
-    first = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own)
-    last = skip_init(type(layer), rank, m, *sizes, bias=layer.bias is not None, **own)
+    first: Any = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own)
+    last: Any = skip_init(type(layer), rank, m, *sizes, bias=layer.bias is not None, **own)
     with torch.no_grad():
         if B is not None:
             first.weight.copy_(A.reshape(first.weight.shape))
@@ -153,11 +162,10 @@ def _keep(kept: list[Any]) -> Callable[..., None]:
 
     def hook(layer: Any, args: tuple[Any, ...], named: dict[str, Any], Y: Any) -> None:
         X = args[0] if args else named["input"]
-        last = layer[-1] if isinstance(layer, Factors) else layer
+        first, last = layer.parts if isinstance(layer, Factors) else (layer, layer)
         if not isinstance(last, Linear):
             axis = -1 - len(last.kernel_size)
-            stride = layer[0].stride if isinstance(layer, Factors) else layer.stride
-            X = X[(..., *(slice(None, None, step) for step in stride))].movedim(axis, -1)
+            X = X[(..., *(slice(None, None, step) for step in first.stride))].movedim(axis, -1)
             Y = Y.movedim(axis, -1)
         Y = Y.detach() if last.bias is None else Y.detach() - last.bias
         kept.append((X.detach().flatten(0, -2), Y.flatten(0, -2)))

@@ -124,8 +124,7 @@ def compress(
     """
     if method not in METHODS:
         raise InvalidInput(
-            f"method is {method!r}; expected one of {', '.join(METHODS)}. "
-            'Write method="svd-llm".'
+            f'method is {method!r}; expected one of {", ".join(METHODS)}. Write method="svd-llm".'
         )
     left, right = METHODS[method]
     if left and loss is None:

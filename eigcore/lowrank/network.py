@@ -103,6 +103,7 @@ def pairs_of(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Yield inputs and targets; an input without a target is its own."""
     for batch in batches:
         if isinstance(batch, (tuple, list)):
-            yield batch[0], batch[1] if len(batch) > 1 else batch[0]
+            first, *more = batch
+            yield first, more[0] if more else first
         else:
             yield batch, batch
