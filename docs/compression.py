@@ -24,7 +24,7 @@ from eigcore.lowrank import compress
 matplotlib.use("Agg")
 
 PICTURE = Path(__file__).with_name("compression.png")
-KEEP = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+KEEP = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)
 NAMES = {
     "svd-llm": "SVD-LLM: second moments of inputs",
     "both": "both: with squared gradients",

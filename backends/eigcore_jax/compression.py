@@ -17,7 +17,8 @@ def factored(apply: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``apply(params, *inputs)`` for parameters whose leaves may be `Factors`.
 
     Products with such a leaf go through its factors; where it is used in another way, or inside a
-    loop, it is multiplied out. The result can be compiled, differentiated and mapped.
+    loop, it is multiplied out, without its shift. The result can be compiled, differentiated and
+    mapped.
     """
 
     def through(params: Any, *inputs: Any) -> Any:
@@ -50,11 +51,11 @@ class JaxNetwork(Network):
         inputs, outputs = ({name: pair[i] for name, pair in products.items()} for i in (0, 1))
         return Seen(output, inputs, outputs, slopes)
 
-    def replaced(self, factors: Mapping[str, tuple[jax.Array, jax.Array]]) -> JaxNetwork:
+    def replaced(self, factors: Mapping[str, tuple[Any, Any, Any]]) -> JaxNetwork:
         forms = self.forms or {}
         leaves, tree = named(self.model)
         made = [
-            forms[name].factors(*factors[name], leaf.shape) if name in factors else leaf
+            forms[name].factors(leaf.shape, *factors[name]) if name in factors else leaf
             for name, leaf in leaves
         ]
         return JaxNetwork(tree.unflatten(made), self.own, forms)

@@ -20,10 +20,14 @@ CALLS = ("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoi
 
 
 class Factors(NamedTuple):
-    """A leaf of parameters that is ``jnp.tensordot(left, right, 1)``."""
+    """A leaf of parameters that is ``jnp.tensordot(left, right, 1)``.
+
+    Its products with inputs have `shift` added, if there is one.
+    """
 
     left: jax.Array
     right: jax.Array
+    shift: jax.Array | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Leaf:
         """Return the array that the program has here."""
         value = self.value
         if isinstance(value, Factors):
-            value = jnp.tensordot(*value, 1)
+            value = jnp.tensordot(value.left, value.right, 1)
         return jnp.transpose(value, self.axes).astype(self.dtype)
 
 
@@ -63,13 +67,14 @@ class Form:
         flat = jnp.reshape(leaf, (int(np.prod(leaf.shape[:cut])), -1))
         return flat if self.last else flat.T
 
-    def factors(self, B: jax.Array, A: jax.Array, shape: tuple[int, ...]) -> Factors:
-        """Return B (m, r) and A (r, n) as factors of a leaf."""
+    def factors(
+        self, shape: tuple[int, ...], B: jax.Array, A: jax.Array, shift: jax.Array | None
+    ) -> Factors:
+        """Return B (m, r), A (r, n) and a shift (m,) as factors of a leaf of a shape."""
         left, right = (B, A) if self.last else (A.T, B.T)
         cut = len(shape) - self.count if self.last else self.count
-        return Factors(
-            jnp.reshape(left, (*shape[:cut], -1)), jnp.reshape(right, (-1, *shape[cut:]))
-        )
+        left = jnp.reshape(left, (*shape[:cut], -1))
+        return Factors(left, jnp.reshape(right, (-1, *shape[cut:])), shift)
 
 
 def leaf_of(name: str, value: Any) -> Leaf:
@@ -108,6 +113,8 @@ class Log:
             axes = (((Y.ndim - 1,), (1,)), ((), ()))
             M = own.matrix(part).astype(leaf.dtype)
             Y = jax.lax.dot_general(Y, M, axes, precision=precision)
+        if isinstance(leaf.value, Factors) and leaf.value.shift is not None:
+            Y = Y + leaf.value.shift.astype(Y.dtype)
         self.products.setdefault(leaf.name, []).append((X, Y))
         self.forms.setdefault(leaf.name, set()).add(form)
         return Y

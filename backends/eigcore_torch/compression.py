@@ -56,9 +56,10 @@ def load_compressed(model: Module, state_dict: Mapping[str, torch.Tensor]) -> Mo
     """
     made = {}
     for name, layer in _layers(model)[0].items():
-        first = state_dict.get(f"{name}.0.weight" if name else "0.weight")
+        place = f"{name}." if name else ""
+        first = state_dict.get(f"{place}0.weight")
         if first is not None:
-            made[id(layer)] = _pair(layer, len(first))
+            made[id(layer)] = _pair(layer, len(first), f"{place}1.bias" in state_dict)
     model = copy.deepcopy(model, made)
     model.load_state_dict(state_dict)
     return model
@@ -86,7 +87,7 @@ class TorchNetwork(Network):
         try:
             with _in_use(self.model, weights), torch.set_grad_enabled(loss is not None):
                 output = self.apply(self.model, batch)
-                if weights:
+                if loss is not None and weights:
                     slopes = _slopes(loss(output, target), weights)
                     gradients = dict(zip(self.matrices, slopes, strict=True))
         finally:
@@ -98,12 +99,12 @@ class TorchNetwork(Network):
         output = output.detach() if isinstance(output, torch.Tensor) else output
         return Seen(output, inputs, outputs, gradients)
 
-    def replaced(self, factors: Mapping[str, tuple[torch.Tensor, torch.Tensor]]) -> TorchNetwork:
+    def replaced(self, factors: Mapping[str, tuple[Any, Any, Any]]) -> TorchNetwork:
         # deepcopy takes what it finds under the identity of an old layer, at every place of it
         made: dict[int, Any] = {}
         for name, layer in zip(self.matrices, self.layers.values(), strict=True):
             if name in factors:
-                made[id(layer)] = _pair(layer, len(factors[name][1]), *factors[name])
+                made[id(layer)] = _filled(layer, *factors[name])
         model = copy.deepcopy(self.model, made)
         layers = {name: made[id(layer)] for name, layer in self.layers.items()}
         return TorchNetwork(model, self.apply, (layers, self.skipped))
@@ -141,20 +142,27 @@ def _obstacle(layer: Any, uses: Mapping[int, int]) -> str:
     return "it is padded or in groups" if padded or layer.groups > 1 else ""
 
 
-def _pair(layer: Any, rank: int, B: Any = None, A: Any = None) -> Factors:
-    """Return two layers in place of one, with factors if they are given."""
+def _pair(layer: Any, rank: int, bias: bool) -> Factors:
+    """Return two layers in place of one; their numbers are not set."""
     own = {"device": layer.weight.device, "dtype": layer.weight.dtype}
     m, n, *ones = layer.weight.shape
     sizes, steps = ((1,), {"stride": layer.stride}) if ones else ((), {})
-    first: Any = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own)
-    last: Any = skip_init(type(layer), rank, m, *sizes, bias=layer.bias is not None, **own)
-    with torch.no_grad():
-        if B is not None:
-            first.weight.copy_(A.reshape(first.weight.shape))
-            last.weight.copy_(B.reshape(last.weight.shape))
-        if layer.bias is not None:
-            last.bias.copy_(layer.bias)
+    first = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own)
+    last = skip_init(type(layer), rank, m, *sizes, bias=bias, **own)
     return Factors(first, last).train(layer.training)
+
+
+@torch.no_grad()
+def _filled(layer: Any, B: torch.Tensor, A: torch.Tensor, shift: torch.Tensor | None) -> Factors:
+    """Return two layers that multiply by A, then by B, and add the old bias and a shift."""
+    biases = [each for each in (layer.bias, shift) if each is not None]
+    pair = _pair(layer, len(A), bool(biases))
+    first, last = pair.parts
+    first.weight.copy_(A.reshape(first.weight.shape))
+    last.weight.copy_(B.reshape(last.weight.shape))
+    if biases:
+        last.bias.copy_(sum(biases))
+    return pair
 
 
 def _keep(kept: list[Any]) -> Callable[..., None]:
@@ -167,8 +175,7 @@ def _keep(kept: list[Any]) -> Callable[..., None]:
             axis = -1 - len(last.kernel_size)
             X = X[(..., *(slice(None, None, step) for step in first.stride))].movedim(axis, -1)
             Y = Y.movedim(axis, -1)
-        Y = Y.detach() if last.bias is None else Y.detach() - last.bias
-        kept.append((X.detach().flatten(0, -2), Y.flatten(0, -2)))
+        kept.append((X.detach().flatten(0, -2), Y.detach().flatten(0, -2)))
 
     return hook
 

@@ -1,6 +1,7 @@
 """Matrices replaced by smaller ones: factors under any metric, ranks, completion, sketches."""
 
-from eigcore.lowrank.approximation import LowRank, low_rank, ranks, split
+from eigcore.lowrank.allocation import ranks
+from eigcore.lowrank.approximation import LowRank, low_rank, split
 from eigcore.lowrank.completion import Completion, complete
 from eigcore.lowrank.compression import Compressed, compress
 from eigcore.lowrank.concatenation import Group, concatenate, error_bounds

@@ -7,7 +7,6 @@ square is the sum of the squares of the singular values left out (Eckart and You
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 

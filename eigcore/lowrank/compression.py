@@ -7,27 +7,28 @@ for them, squared gradients of a loss; `low_rank` does the rest under these metr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eigcore.api.hosted import hosted
+from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
-from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
-from eigcore.lowrank.approximation import LowRank, low_rank, ranks
-from eigcore.lowrank.network import Network, batches_of, network_of, pairs_of
+from eigcore.lowrank.allocation import numbers, ranks
+from eigcore.lowrank.approximation import LowRank, low_rank
+from eigcore.lowrank.network import batches_of, network_of
+from eigcore.lowrank.statistics import OUTPUT, Statistics, collected, measured, share
 
 METHODS = {
-    "svd": (None, None),
-    "fwsvd": ("squares", None),
-    "asvd": (None, "scales"),
-    "svd-llm": (None, "moments"),
-    "both": ("squares", "moments"),
+    "svd": (False, None),
+    "fwsvd": (True, None),
+    "asvd": (False, "scales"),
+    "svd-llm": (False, "moments"),
+    "both": (True, "moments"),
 }
-"""The metrics of rows and of columns of each method, as attributes of `_Statistics`."""
+"""Whether squared gradients are the metric of rows, and what of the inputs is that of columns."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Compressed:
         ``apply(model, input)`` returns the output; for JAX, through the factors.
     layers : list of dict
         One per layer: name; shape (m, n); rank; numbers, those that the layer keeps; energy, the
-        share of ‖L^{1/2} W R^{1/2}‖_F² that the method keeps; predicted, the error of the outputs
-        on the layer's own inputs, √(E‖(W − BA)x‖² / E‖Wx‖²); and measured, the same error inside
+        share of ‖L^{1/2} W R^{1/2}‖_F² that the method keeps; predicted, the error of the outputs y
+        on the layer's own inputs, √(E‖y′ − y‖² / E‖y − E y‖²); and measured, the same error inside
         the new model, whose earlier layers are off too.
     skipped : dict of name to str
         Why other weights stay as they are.
@@ -87,11 +88,13 @@ def compress(
     method: str = "svd-llm",
     loss: Callable[[Any, Any], Any] | None = None,
     apply: Callable[..., Any] | None = None,
+    rule: str = "energy",
+    shift: bool = True,
 ) -> Compressed:
     """Return a model whose linear and 1×1 convolution layers are products of two factors.
 
-    Ranks follow from one threshold for all layers (`ranks`); a layer that would keep more than half
-    of its singular values stays whole.
+    Ranks follow from one rule for all layers (`ranks`); a layer that factors would not make smaller
+    stays whole.
 
     Parameters
     ----------
@@ -110,6 +113,11 @@ def compress(
         batches come closer to the Fisher information. An input without a target is its own target.
     apply : callable, optional
         ``apply(model, input)`` returns the output. Default: ``model(input)``; JAX needs it.
+    rule : {"energy", "threshold"}
+        As for `ranks`.
+    shift : bool
+        Add (W − BA) E x to the bias of a layer: the best constant, so that moments count around the
+        mean. Without it the methods are as published.
 
     Returns
     -------
@@ -133,119 +141,88 @@ def compress(
             'Write loss=torch.nn.functional.cross_entropy, or method="svd-llm".'
         )
     network, batches = network_of(model, apply), batches_of(data)
-    seen = _statistics(network, batches, loss if left else None)
-    skipped = network.skipped | {
-        name: "no batch reaches it" for name in network.matrices if name not in seen
-    }
+    seen = collected(network, batches, loss if left else None)
+    matrices, skipped = network.matrices, {**network.skipped}
+    skipped |= {name: "no batch reaches it" for name in matrices if name not in seen}
     if not seen:
         raise InvalidInput(
             f"No weight of the {type(model).__name__} can be replaced ({_reasons(skipped)}); "
             "expected linear layers or 1×1 convolutions. Use low_rank for single matrices."
         )
-    whole = {
-        name: low_rank(
-            network.matrices[name],
-            rank=min(network.matrices[name].shape),
-            left=left and getattr(each, left),
-            right=right and getattr(each, right),
-        )
-        for name, each in seen.items()
-    }
-    shapes = [tuple(network.matrices[name].shape) for name in whole]
-    chosen = ranks([found.singular_values for found in whole.values()], keep, shapes)
+    layers = {name: _layer(matrices[name], each, left, right, shift) for name, each in seen.items()}
+    spectra = [layer.whole.singular_values for layer in layers.values()]
+    chosen = ranks(spectra, keep, [layer.W.shape for layer in layers.values()], rule)
     cut = {
-        name: found.truncated(rank)
-        for (name, found), rank in zip(whole.items(), chosen, strict=True)
-        if rank < found.rank
+        name: layer.whole.truncated(rank)
+        for (name, layer), rank in zip(layers.items(), chosen, strict=True)
+        if rank < min(layer.W.shape)
     }
-    new = network.replaced({name: (found.B, found.A) for name, found in cut.items()})
-    measured = _measured(network, new, batches)
-    layers = [
-        _layer(name, network.matrices[name], each, cut.get(name), measured[name])
-        for name, each in seen.items()
-    ]
-    return Compressed(new.model, new.apply, layers, skipped, measured[_OUTPUT])
-
-
-_OUTPUT = object()
-"""The key of the output of the whole model."""
-
-
-class _Statistics:
-    """What a pass over data says of a layer: sums of x xᵀ, and of squares of gradients by row."""
-
-    def __init__(self) -> None:
-        self.moments: Any = 0.0
-        self.squares: Any = 0.0
-
-    @property
-    def scales(self) -> np.ndarray:
-        """Sums of squares of each input."""
-        return np.diag(self.moments)
-
-
-def _statistics(
-    network: Network, batches: Iterable[Any], loss: Callable[..., Any] | None
-) -> dict[str, _Statistics]:
-    """Return the statistics of the layers that a pass over the data reaches."""
-    found: dict[str, _Statistics] = {}
-    for batch, target in pairs_of(batches):
-        seen = network.see(batch, target, loss)
-        for name, X in seen.inputs.items():
-            wide = _wide(X)
-            own = found.setdefault(name, _Statistics())
-            own.moments += hosted(wide.T @ wide, f"E xxᵀ of the inputs of {name}")
-        for name in found.keys() & seen.gradients.keys():
-            G = hosted(seen.gradients[name], f"the gradient of {name}")
-            found[name].squares += (G**2).sum(1)
-    return {name: found[name] for name in network.matrices if name in found}
-
-
-def _measured(old: Network, new: Network, batches: Iterable[Any]) -> dict[Any, float]:
-    """Return the relative errors of the outputs of all layers and of the model."""
-    sums: dict[Any, np.ndarray] = {}
-    for batch, _ in pairs_of(batches):
-        before, after = old.see(batch), new.see(batch)
-        pairs: dict[Any, Any] = {
-            name: (Y, after.outputs[name]) for name, Y in before.outputs.items()
+    new = network.replaced(
+        {
+            name: (found.B, found.A, _like(layers[name].shift(found), found.B))
+            for name, found in cut.items()
         }
-        if hasattr(before.output, "shape"):
-            pairs[_OUTPUT] = before.output, after.output
-        for name, (Y, changed) in pairs.items():
-            Y, changed = _wide(Y), _wide(changed)
-            squares = [float(((changed - Y) ** 2).sum()), float((Y**2).sum())]
-            sums[name] = sums.get(name, 0.0) + np.array(squares)
-    found = {name: _share(off, whole) ** 0.5 for name, (off, whole) in sums.items()}
-    return {_OUTPUT: np.nan} | found
+    )
+    off = measured(network, new, batches)
+    lines = [_line(name, layer, cut.get(name), off[name]) for name, layer in layers.items()]
+    return Compressed(new.model, new.apply, lines, skipped, off[OUTPUT])
 
 
-def _layer(
-    name: str, W: Array, seen: _Statistics, cut: LowRank | None, measured: float
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Layer:
+    """A layer with its metrics, and its best factors of full rank in them."""
+
+    W: np.ndarray
+    whole: LowRank
+    mean: np.ndarray
+    around: np.ndarray
+    moments: np.ndarray
+
+    def shift(self, cut: LowRank) -> np.ndarray | None:
+        """Return (W − BA) E x, which a bias takes; None if moments are not around the mean."""
+        return self.off(cut) @ self.mean if self.moments is self.around else None
+
+    def off(self, cut: LowRank) -> np.ndarray:
+        """Return W − BA."""
+        return self.W - hosted(cut.B, "B") @ hosted(cut.A, "A")
+
+    def predicted(self, cut: LowRank) -> float:
+        """Return √(E‖y′ − y‖² / E‖y − E y‖²) on the inputs that were seen."""
+        E = self.off(cut)
+        spread = float(((self.W @ self.around) * self.W).sum())
+        return share(float(((E @ self.moments) * E).sum()), spread) ** 0.5
+
+
+def _layer(W: Array, seen: Statistics, left: bool, right: str | None, shift: bool) -> _Layer:
+    """Return a layer with its metrics, of the rows and of the columns."""
+    around = seen.moments(True)
+    moments = around if shift else seen.moments(False)
+    metric = np.diag(moments) if right == "scales" else moments
+    whole = low_rank(
+        W,
+        rank=min(W.shape),
+        left=seen.squares if left else None,
+        right=metric if right else None,
+    )
+    return _Layer(hosted(W, "W"), whole, seen.mean, around, moments)
+
+
+def _line(name: str, layer: _Layer, cut: LowRank | None, off: float) -> dict[str, Any]:
     """Return the line of a layer in the report."""
-    m, n = W.shape
-    found = {"name": name, "shape": [m, n], "rank": min(m, n), "numbers": m * n, "energy": 1.0}
-    predicted = 0.0
-    if cut is not None:
-        found |= {"rank": cut.rank, "numbers": cut.rank * (m + n)}
-        found["energy"] = 1 - cut.relative_error**2
-        W = hosted(W, name)
-        E = W - hosted(cut.B, name) @ hosted(cut.A, name)
-        off, whole = (float(((D @ seen.moments) * D).sum()) for D in (E, W))
-        predicted = _share(max(off, 0.0), whole) ** 0.5
-    return found | {"predicted": predicted, "measured": measured}
+    rank = min(layer.W.shape) if cut is None else cut.rank
+    return {
+        "name": name,
+        "shape": [*layer.W.shape],
+        "rank": rank,
+        "numbers": numbers(rank, layer.W.shape),
+        "energy": 1.0 if cut is None else 1 - cut.relative_error**2,
+        "predicted": 0.0 if cut is None else layer.predicted(cut),
+        "measured": off,
+    }
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
-
-
-def _wide(X: Array) -> Array:
-    """Return an array as float64 on its own device, or on the host without float64 there."""
-    backend = infer(X)
-    if backend.switched_off("float64"):
-        return hosted(X, "A layer", X.ndim)
-    return backend.asarray(X, dtype="float64")
+def _like(a: np.ndarray | None, like: Array) -> Array | None:
+    return None if a is None else returned(a, like)
 
 
 def _reasons(skipped: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ class Seen:
     output : any
         What the model returns.
     inputs, outputs : dict of name to (N, n) and (N, m) arrays
-        Of the layers that were used; outputs without a bias.
+        Of the layers that were used; outputs may have a bias.
     gradients : dict of name to (m, n) array
         Of the loss, by the weights; empty without a loss.
     """
@@ -44,7 +44,7 @@ class Network(abc.ABC):
     matrices : dict of name to (m, n) array
         The weights W that factors can replace.
     skipped : dict of name to str
-        Why other weights cannot be replaced.
+        Why other weights cannot be replaced. Both are complete after the first batch.
     """
 
     model: Any
@@ -59,8 +59,8 @@ class Network(abc.ABC):
         """Run the model without dropout; with a loss (output, target), its gradient too."""
 
     @abc.abstractmethod
-    def replaced(self, factors: Mapping[str, tuple[Array, Array]]) -> Network:
-        """Return a copy in which W is B A for factors B (m, r) and A (r, n) of its name."""
+    def replaced(self, factors: Mapping[str, tuple[Array, Array, Array | None]]) -> Network:
+        """Return a copy in which W x is B A x + b, for B (m, r), A (r, n) and b (m,) or None."""
 
 
 def network_of(model: Any, apply: Callable[..., Any] | None) -> Network:
