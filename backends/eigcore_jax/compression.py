@@ -51,7 +51,7 @@ class JaxNetwork(Network):
         inputs, outputs = ({name: pair[i] for name, pair in products.items()} for i in (0, 1))
         return Seen(output, inputs, outputs, slopes)
 
-    def replaced(self, factors: Mapping[str, tuple[Any, Any, Any]]) -> JaxNetwork:
+    def replaced(self, factors: Mapping[str, tuple[Any, ...]]) -> JaxNetwork:
         forms = self.forms or {}
         leaves, tree = named(self.model)
         made = [

@@ -68,7 +68,7 @@ class Form:
         return flat if self.last else flat.T
 
     def factors(
-        self, shape: tuple[int, ...], B: jax.Array, A: jax.Array, shift: jax.Array | None
+        self, shape: tuple[int, ...], B: jax.Array, A: jax.Array, shift: jax.Array | None = None
     ) -> Factors:
         """Return B (m, r), A (r, n) and a shift (m,) as factors of a leaf of a shape."""
         left, right = (B, A) if self.last else (A.T, B.T)

@@ -99,7 +99,7 @@ class TorchNetwork(Network):
         output = output.detach() if isinstance(output, torch.Tensor) else output
         return Seen(output, inputs, outputs, gradients)
 
-    def replaced(self, factors: Mapping[str, tuple[Any, Any, Any]]) -> TorchNetwork:
+    def replaced(self, factors: Mapping[str, tuple[Any, ...]]) -> TorchNetwork:
         # deepcopy takes what it finds under the identity of an old layer, at every place of it
         made: dict[int, Any] = {}
         for name, layer in zip(self.matrices, self.layers.values(), strict=True):
@@ -153,7 +153,7 @@ def _pair(layer: Any, rank: int, bias: bool) -> Factors:
 
 
 @torch.no_grad()
-def _filled(layer: Any, B: torch.Tensor, A: torch.Tensor, shift: torch.Tensor | None) -> Factors:
+def _filled(layer: Any, B: torch.Tensor, A: torch.Tensor, shift: Any = None) -> Factors:
     """Return two layers that multiply by A, then by B, and add the old bias and a shift."""
     biases = [each for each in (layer.bias, shift) if each is not None]
     pair = _pair(layer, len(A), bool(biases))

@@ -159,7 +159,7 @@ def compress(
     }
     new = network.replaced(
         {
-            name: (found.B, found.A, _like(layers[name].shift(found), found.B))
+            name: tuple(returned(a, matrices[name]) for a in layers[name].factors(found))
             for name, found in cut.items()
         }
     )
@@ -178,13 +178,13 @@ class _Layer:
     around: np.ndarray
     moments: np.ndarray
 
-    def shift(self, cut: LowRank) -> np.ndarray | None:
-        """Return (W − BA) E x, which a bias takes; None if moments are not around the mean."""
-        return self.off(cut) @ self.mean if self.moments is self.around else None
+    def factors(self, cut: LowRank) -> tuple[np.ndarray, ...]:
+        """Return B, A and, if moments are around the mean, (W − BA) E x, which a bias takes."""
+        return (cut.B, cut.A, *([self.off(cut) @ self.mean] if self.moments is self.around else []))
 
     def off(self, cut: LowRank) -> np.ndarray:
         """Return W − BA."""
-        return self.W - hosted(cut.B, "B") @ hosted(cut.A, "A")
+        return self.W - cut.B @ cut.A
 
     def predicted(self, cut: LowRank) -> float:
         """Return √(E‖y′ − y‖² / E‖y − E y‖²) on the inputs that were seen."""
@@ -198,13 +198,14 @@ def _layer(W: Array, seen: Statistics, left: bool, right: str | None, shift: boo
     around = seen.moments(True)
     moments = around if shift else seen.moments(False)
     metric = np.diag(moments) if right == "scales" else moments
+    host = hosted(W, "W")
     whole = low_rank(
-        W,
-        rank=min(W.shape),
+        host,
+        rank=min(host.shape),
         left=seen.squares if left else None,
         right=metric if right else None,
     )
-    return _Layer(hosted(W, "W"), whole, seen.mean, around, moments)
+    return _Layer(host, whole, seen.mean, around, moments)
 
 
 def _line(name: str, layer: _Layer, cut: LowRank | None, off: float) -> dict[str, Any]:
@@ -219,10 +220,6 @@ def _line(name: str, layer: _Layer, cut: LowRank | None, off: float) -> dict[str
         "predicted": 0.0 if cut is None else layer.predicted(cut),
         "measured": off,
     }
-
-
-def _like(a: np.ndarray | None, like: Array) -> Array | None:
-    return None if a is None else returned(a, like)
 
 
 def _reasons(skipped: Mapping[str, str]) -> str:

@@ -59,8 +59,8 @@ class Network(abc.ABC):
         """Run the model without dropout; with a loss (output, target), its gradient too."""
 
     @abc.abstractmethod
-    def replaced(self, factors: Mapping[str, tuple[Array, Array, Array | None]]) -> Network:
-        """Return a copy in which W x is B A x + b, for B (m, r), A (r, n) and b (m,) or None."""
+    def replaced(self, factors: Mapping[str, tuple[Array, ...]]) -> Network:
+        """Return a copy with B A x, or B A x + b, in place of W x: B (m, r), A (r, n), b (m,)."""
 
 
 def network_of(model: Any, apply: Callable[..., Any] | None) -> Network:

@@ -40,10 +40,10 @@ class Statistics:
 
     def see(self, X: Array, name: str) -> None:
         """Add inputs (N, n)."""
-        X = wide(X)
+        X = wide(X, f"the inputs of {name}")
         self.count += len(X)
-        self.total = self.total + hosted(X.sum(0), f"the sum of the inputs of {name}", 1)
-        self.second = self.second + hosted(X.T @ X, f"XᵀX of the inputs of {name}")
+        self.total = self.total + hosted(X.sum(0), f"the inputs of {name}", 1)
+        self.second = self.second + hosted(X.T @ X, f"the inputs of {name}")
 
     @property
     def mean(self) -> np.ndarray:
@@ -86,9 +86,9 @@ class Errors:
 
     def see(self, Y: Array, changed: Array) -> None:
         """Add outputs with any number of leading axes."""
-        Y, changed = (wide(a.reshape(-1, a.shape[-1])) for a in (Y, changed))
+        Y, changed = (wide(a.reshape(-1, a.shape[-1]), "the outputs") for a in (Y, changed))
         self.count += len(Y)
-        self.total = self.total + hosted(Y.sum(0), "the sum of outputs", 1)
+        self.total = self.total + hosted(Y.sum(0), "the outputs", 1)
         self.square += float((Y**2).sum())
         self.off += float(((changed - Y) ** 2).sum())
 
@@ -115,9 +115,9 @@ def share(part: float, whole: float) -> float:
     return max(part, 0.0) / whole if whole > 0 else 0.0
 
 
-def wide(X: Array) -> Array:
-    """Return an array as float64 on its own device, or on the host without float64 there."""
+def wide(X: Array, what: str) -> Array:
+    """Return an array as float64: in NumPy if it is on the host, else on its own device."""
     backend = infer(X)
-    if backend.switched_off("float64"):
-        return hosted(X, "A layer", X.ndim)
+    if "cpu" in str(getattr(X, "device", "cpu")).lower() or backend.switched_off("float64"):
+        return hosted(X, what, X.ndim)
     return backend.asarray(X, dtype="float64")
