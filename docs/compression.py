@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from pydoc_data.topics import topics
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -25,13 +25,17 @@ matplotlib.use("Agg")
 
 PICTURE = Path(__file__).with_name("compression.png")
 KEEP = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)
-NAMES = {
-    "svd-llm": "SVD-LLM: second moments of inputs",
-    "both": "both: with squared gradients",
-    "asvd": "ASVD: scales of inputs",
-    "fwsvd": "FWSVD: squared gradients",
-    "svd": "truncated SVD",
+MORE = 100
+"""Steps of training after compression."""
+LINES: dict[str, tuple[dict[str, str], int]] = {
+    "SVD-LLM, then 100 steps of training": ({"method": "svd-llm"}, MORE),
+    "SVD-LLM": ({"method": "svd-llm"}, 0),
+    "ASVD": ({"method": "asvd"}, 0),
+    "FWSVD": ({"method": "fwsvd"}, 0),
+    "truncated SVD": ({"method": "svd"}, 0),
+    "truncated SVD, ranks of WeLore": ({"method": "svd", "rule": "threshold"}, 0),
 }
+"""The options of `compress`, and steps of training after it."""
 CONTEXT = 48
 
 
@@ -68,42 +72,54 @@ class Transformer(nn.Module):
         return self.out(self.blocks(self.letters(text) + self.places.weight[: text.shape[1]]))
 
 
-def transformer() -> tuple[nn.Module, list[Any], list[Any], Callable[..., torch.Tensor]]:
-    """Return a trained model, batches to compress and to test it, and its loss."""
+class Task(NamedTuple):
+    """A trained model, its training rows, batches to compress and to test it, and its loss."""
+
+    model: nn.Module
+    X: torch.Tensor
+    y: torch.Tensor
+    sample: list[Any]
+    test: list[Any]
+    loss: Callable[..., torch.Tensor]
+
+
+def transformer() -> Task:
+    """Return a transformer for the next character of the topics that Python's help explains."""
     text = " ".join("".join(topics.values()).split())
     letters = {letter: code for code, letter in enumerate(sorted(set(text)))}
     codes = torch.tensor([letters[letter] for letter in text])
     rows = codes[: len(codes) // (CONTEXT + 1) * (CONTEXT + 1)].reshape(-1, CONTEXT + 1)
-    seen, unseen = rows[:-400], rows[-400:]
+    X, y = rows[:, :-1], rows[:, 1:]
 
     def loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return cross_entropy(output.flatten(0, 1), target.flatten())
 
     torch.manual_seed(0)
-    model = train(Transformer(len(letters)), seen[:, :-1], seen[:, 1:], loss, steps=900)
-    return model, batches(seen[:256], 8), batches(unseen, 100), loss
+    return task(Transformer(len(letters)), X, y, len(X) - 400, loss, 900)
 
 
-def batches(rows: torch.Tensor, size: int) -> list[Any]:
-    """Return inputs and targets of a text in batches."""
-    return [(part[:, :-1], part[:, 1:]) for part in rows.split(size)]
-
-
-def vision() -> tuple[nn.Module, list[Any], list[Any], Callable[..., torch.Tensor]]:
-    """Return the same for a convolutional network on scikit-learn's digits."""
+def vision() -> Task:
+    """Return a convolutional network for scikit-learn's digits."""
     X, y = load_digits(return_X_y=True)
-    images = torch.tensor(X / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
-    order = torch.tensor(np.random.default_rng(0).permutation(len(X)))
-    images, target = images[order], torch.tensor(y)[order]
+    order = np.random.default_rng(0).permutation(len(X))
+    images = torch.tensor(X[order] / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
     torch.manual_seed(0)
     model = nn.Sequential(
         *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(32, 96, 1), nn.ReLU(), nn.Conv2d(96, 48, 1), nn.ReLU(), nn.Flatten()),
         *(nn.Linear(48 * 16, 64), nn.ReLU(), nn.Linear(64, 10)),
     )
-    model = train(model, images[:1200], target[:1200], cross_entropy, steps=400)
-    own = list(zip(images[:512].split(8), target[:512].split(8), strict=True))
-    return model, own, [(images[1200:], target[1200:])], cross_entropy
+    return task(model, images, torch.tensor(y[order]), 1200, cross_entropy, 400)
+
+
+def task(
+    model: nn.Module, X: torch.Tensor, y: torch.Tensor, seen: int, loss: Any, steps: int
+) -> Task:
+    """Train a model on the first rows; 256 of them in batches of 8 are the sample."""
+    train(model, X[:seen], y[:seen], loss, steps)
+    some = torch.arange(0, seen, seen // 256)[:256]
+    sample = list(zip(X[some].split(8), y[some].split(8), strict=True))
+    return Task(model, X[:seen], y[:seen], sample, [(X[seen:], y[seen:])], loss)
 
 
 def train(
@@ -133,26 +149,27 @@ def size(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def curves(made: Any) -> tuple[float, dict[str, list[tuple[float, float]]]]:
-    """Return the accuracy of a model, and (kept share, accuracy) for each method."""
-    model, own, test, loss = made
-    found = {}
-    for method in NAMES:
-        new = [compress(model, own, keep, method, loss).model for keep in KEEP]
-        found[method] = [(size(each) / size(model), accuracy(each, test)) for each in new]
-    return accuracy(model, test), found
+def curve(own: Task, options: dict[str, str], more: int) -> list[tuple[float, float]]:
+    """Return the shares of parameters that are kept, and the accuracy with them."""
+    found = []
+    for keep in KEEP:
+        model = compress(own.model, own.sample, keep, loss=own.loss, **options).model
+        if more:
+            train(model, own.X, own.y, own.loss, more)
+        found.append((size(model) / size(own.model), accuracy(model, own.test)))
+    return found
 
 
-def draw(axes: Any, title: str, made: Any) -> None:
+def draw(axes: Any, title: str, own: Task) -> None:
     """Draw the curves of a model, and print them."""
-    whole, found = curves(made)
-    print(f"{title}: {size(made[0])} parameters, accuracy {whole:.3f}")
+    whole = accuracy(own.model, own.test)
+    print(f"{title}: {size(own.model)} parameters, accuracy {whole:.3f}")
     axes_of(axes).axhline(whole, color=FAINT)
-    for number, (method, points) in enumerate(found.items()):
-        print(f"  {method:8}" + "".join(f"  {x:.2f}: {y:.3f}" for x, y in points))
-        axes.plot(
-            *zip(*points, strict=True), marker=MARKERS[number], label=NAMES[method], **style(number)
-        )
+    for number, (name, line) in enumerate(LINES.items()):
+        points = curve(own, *line)
+        print(f"  {name:36}" + "".join(f"  {x:.2f}: {y:.3f}" for x, y in points), flush=True)
+        look = {"marker": MARKERS[number], "markersize": 4, **style(number)}
+        axes.plot(*zip(*points, strict=True), label=name, **look)
     named(axes, title, "share of all parameters that is kept", "accuracy on unseen data")
 
 
@@ -161,7 +178,7 @@ def main() -> None:
     figure, pair = pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
     draw(pair[0], "Transformer, next character", transformer())
     draw(pair[1], "Convolutional network, digits", vision())
-    legend(pair[0], loc="lower right")
+    legend(pair[1], loc="lower right")
     figure.savefig(PICTURE, dpi=110)
 
 

@@ -26,7 +26,6 @@ METHODS = {
     "fwsvd": (True, None),
     "asvd": (False, "scales"),
     "svd-llm": (False, "moments"),
-    "both": (True, "moments"),
 }
 """Whether squared gradients are the metric of rows, and what of the inputs is that of columns."""
 
@@ -105,9 +104,9 @@ def compress(
         tuple. They are read twice: to see the layers, and to measure the result.
     keep : float
         Share of the numbers of the layers' weights that is kept, in (0, 1].
-    method : {"svd-llm", "asvd", "fwsvd", "svd", "both"}
+    method : {"svd-llm", "asvd", "fwsvd", "svd"}
         Metric: second moments of the inputs, their diagonal, squared gradients of the loss summed
-        over rows, none, or second moments with squared gradients.
+        over rows, or none.
     loss : callable, optional
         ``loss(output, target)``, a number, for squared gradients: one gradient per batch, so small
         batches come closer to the Fisher information. An input without a target is its own target.
