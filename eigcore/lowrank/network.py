@@ -81,6 +81,8 @@ def _leaves(tree: Any) -> Iterator[Any]:
     elif isinstance(tree, (Mapping, list, tuple)):
         for part in tree.values() if isinstance(tree, Mapping) else tree:
             yield from _leaves(part)
+    elif hasattr(tree, "__jax_array__"):  # a variable of flax
+        yield tree.__jax_array__()
     elif hasattr(tree, "dtype") and hasattr(tree, "shape"):
         yield tree
     elif hasattr(tree, "__dict__"):
