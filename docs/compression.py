@@ -24,7 +24,11 @@ from eigcore.lowrank import compress
 matplotlib.use("Agg")
 
 PICTURE = Path(__file__).with_name("compression.png")
-KEEP = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)
+KEEP = {
+    "transformer": (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
+    "vision": (0.06, 0.1, 0.15, 0.2, 0.3, 0.5),
+}
+"""Shares of the numbers of the layers."""
 MORE = 100
 """Steps of training after compression."""
 LINES: dict[str, tuple[dict[str, str], int]] = {
@@ -81,6 +85,7 @@ class Task(NamedTuple):
     sample: list[Any]
     test: list[Any]
     loss: Callable[..., torch.Tensor]
+    keeps: tuple[float, ...]
 
 
 def transformer() -> Task:
@@ -95,7 +100,7 @@ def transformer() -> Task:
         return cross_entropy(output.flatten(0, 1), target.flatten())
 
     torch.manual_seed(0)
-    return task(Transformer(len(letters)), X, y, len(X) - 400, loss, 900)
+    return task(Transformer(len(letters)), X, y, len(X) - 400, loss, 900, KEEP["transformer"])
 
 
 def vision() -> Task:
@@ -109,17 +114,23 @@ def vision() -> Task:
         *(nn.Conv2d(32, 96, 1), nn.ReLU(), nn.Conv2d(96, 48, 1), nn.ReLU(), nn.Flatten()),
         *(nn.Linear(48 * 16, 64), nn.ReLU(), nn.Linear(64, 10)),
     )
-    return task(model, images, torch.tensor(y[order]), 1200, cross_entropy, 400)
+    return task(model, images, torch.tensor(y[order]), 1200, cross_entropy, 400, KEEP["vision"])
 
 
 def task(
-    model: nn.Module, X: torch.Tensor, y: torch.Tensor, seen: int, loss: Any, steps: int
+    model: nn.Module,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    seen: int,
+    loss: Any,
+    steps: int,
+    keeps: tuple[float, ...],
 ) -> Task:
     """Train a model on the first rows; 256 of them in batches of 8 are the sample."""
     train(model, X[:seen], y[:seen], loss, steps)
     some = torch.arange(0, seen, seen // 256)[:256]
     sample = list(zip(X[some].split(8), y[some].split(8), strict=True))
-    return Task(model, X[:seen], y[:seen], sample, [(X[seen:], y[seen:])], loss)
+    return Task(model, X[:seen], y[:seen], sample, [(X[seen:], y[seen:])], loss, keeps)
 
 
 def train(
@@ -152,7 +163,7 @@ def size(model: nn.Module) -> int:
 def curve(own: Task, options: dict[str, str], more: int) -> list[tuple[float, float]]:
     """Return the shares of parameters that are kept, and the accuracy with them."""
     found = []
-    for keep in KEEP:
+    for keep in own.keeps:
         model = compress(own.model, own.sample, keep, loss=own.loss, **options).model
         if more:
             train(model, own.X, own.y, own.loss, more)
@@ -164,7 +175,7 @@ def draw(axes: Any, title: str, own: Task) -> None:
     """Draw the curves of a model, and print them."""
     whole = accuracy(own.model, own.test)
     print(f"{title}: {size(own.model)} parameters, accuracy {whole:.3f}")
-    axes_of(axes).axhline(whole, color=FAINT)
+    axes_of(axes).axhline(whole, color=FAINT, label="before compression")
     for number, (name, line) in enumerate(LINES.items()):
         points = curve(own, *line)
         print(f"  {name:36}" + "".join(f"  {x:.2f}: {y:.3f}" for x, y in points), flush=True)

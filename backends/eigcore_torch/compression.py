@@ -191,17 +191,12 @@ def _in_use(model: Module, weights: Iterable[torch.Tensor]) -> Iterator[None]:
     """Switch a model to evaluation, with gradients of weights, and all of it back."""
     modes = [(part, part.training) for part in model.modules()]
     frozen = [w for w in weights if not w.requires_grad]
-    # the fast path of TransformerEncoderLayer calls no layer inside:
-    # https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html
-    fast = torch.backends.mha.get_fastpath_enabled()
     try:
         model.eval()
-        torch.backends.mha.set_fastpath_enabled(False)
         for w in frozen:
             w.requires_grad_(True)
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         for part, mode in modes:
             part.training = mode
         for w in frozen:

@@ -172,7 +172,7 @@ def test_a_transformer_of_torch_keeps_its_fast_path():
 
 def test_inputs_that_do_not_vary_need_no_rank():
     layer = nn.Linear(6, 6, dtype=torch.float64)
-    x = torch.full((9, 6), 0.1, dtype=torch.float64)
+    x = torch.tensor(RNG.normal(size=6)).repeat(9, 1)
     found = compress(layer, x, 0.5)
     assert found.layers[0]["name"] == "model"
     np.testing.assert_allclose(found.model(x).detach(), layer(x).detach(), atol=1e-12)
