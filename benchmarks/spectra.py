@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 import eigcore
-from eigcore.operators import operator, spectral_density
 from eigcore.lowrank import compress
 from eigcore.lowrank.compression import METHODS
+from eigcore.operators import operator, spectral_density
 from eigcore.spectra import power_law
 
 SIZES = ((1, 16, 16), (64, 4, 4), (64, 16, 16), (64, 32, 32), (1000, 8, 4), (1, 128, 128))

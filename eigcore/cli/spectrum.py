@@ -129,7 +129,7 @@ def _show(
     pairs = {name: pair for name, pair in found.items() if pair is not None}
     if plot:
         _draw(_panels(pairs, layers), plot)
-    lines = [None] * len(found) if layers is None else layers.records()
+    lines = [None] * len(found) if layers is None else layers.layers
     if as_json:
         records = {
             name: (record(*pair) if pair else {}) | ({"metrics": line} if line else {})

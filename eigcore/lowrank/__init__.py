@@ -10,8 +10,8 @@ from eigcore.lowrank.streamed import Dictionary, sequential_nystrom
 
 __all__ = [
     "Completion",
-    "Dictionary",
     "Compressed",
+    "Dictionary",
     "Group",
     "LowRank",
     "Nystrom",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.scalars import is_real
 from eigcore.errors import InvalidInput
 
 _Cut = tuple[Callable[[float], list[int]], np.ndarray]
@@ -61,7 +62,7 @@ def ranks(
             f"spectra and shapes have lengths {len(values)} and {len(shapes)}; expected one shape "
             "per spectrum, and min(m, n) singular values. Type: numpy.linalg.svd(W)[1]"
         )
-    if not isinstance(keep, (int, float)) or not 0 < keep <= 1:
+    if not is_real(keep) or not 0 < keep <= 1:
         raise InvalidInput(f"keep is {keep!r}; expected 0 < keep <= 1. Write keep=0.5.")
     if rule not in _RULES:
         raise InvalidInput(

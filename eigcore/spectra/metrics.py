@@ -18,7 +18,6 @@ from eigcore.api.hosted import hosted
 from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
 from eigcore.core.scalars import is_real
-from eigcore.drawing import axes_of
 from eigcore.drawing import COLOURS, MARKERS, axes_of, legend, style
 from eigcore.errors import InvalidInput
 from eigcore.spectra.power_law import power_law
@@ -50,15 +49,8 @@ class Metrics:
         return float(np.mean(known)) if known else math.nan
 
     def json(self) -> str:
-        """Return the layers as JSON; the logarithm of zero is null."""
-        return json.dumps(self.records())
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the layers without numbers that JSON does not have."""
-        return [
-            {key: None if value in (math.inf, -math.inf) else value for key, value in each.items()}
-            for each in self.layers
-        ]
+        """Return the layers as JSON."""
+        return json.dumps(self.layers)
 
     def __str__(self) -> str:
         names = [name for name in self.layers[0] if name != "name"]

@@ -121,7 +121,7 @@ def test_a_file_of_weights_is_a_model(run, capfd, seen, tmp_path):
     save_file(weights, tmp_path / "model.safetensors")
     found = seen(tmp_path / "model.safetensors")
     assert list(found) == ["layers.9.weight", "layers.10.weight", "zero"]
-    expected = metrics({name: weights[name] for name in found}).records()
+    expected = metrics({name: weights[name] for name in found}).layers
     assert [each["metrics"] for each in found.values()] == expected
     assert found["zero"] == {"metrics": expected[-1]}
     assert expected[-1]["log_spectral"] is None
