@@ -47,10 +47,10 @@ class Eigen:
     condition: Array
     simple: Array
 
-    def derivative(self, E: Array) -> Array:
+    def derivative(self, E: Array, backend: str | Backend | None = None) -> Array:
         """Return the change of the values along E (..., n, n): (..., n), NaN where not simple."""
-        backend = infer(self.values)
-        xp, E = backend.xp, following(backend, E, self.condition)
+        chosen = infer(self.values, backend=backend)
+        xp, E = chosen.xp, following(chosen, E, self.condition)
         if tuple(E.shape[-2:]) != tuple(self.right.shape[-2:]):
             raise InvalidInput(
                 f"The direction has shape {tuple(E.shape)}; expected {tuple(self.right.shape)}, "

@@ -73,7 +73,9 @@ def simple_eigenvalues_change_as_their_finite_differences(backend, case):
     slope = (case.moved(STEP * E) - case.moved(-STEP * E)) / (2 * STEP)
     allowed = DIFFERENCE * case.hardness
     found = eig(A, backend=backend)
-    agree("dλ", host(backend, found.derivative(put(backend, E, case.dtype))), slope, allowed)
+    agree(
+        "dλ", host(backend, found.derivative(put(backend, E, case.dtype), backend)), slope, allowed
+    )
     if _lacks(backend):
         return
     _, gradient = backend.call(_solved, (rule,), A)
