@@ -56,8 +56,10 @@ class Eigen:
                 f"The direction has shape {tuple(E.shape)}; expected {tuple(self.right.shape)}, "
                 "that of A. Type: found.derivative(direction)"
             )
-        change = xp.sum(xp.conj(self.left) * ((E + 0j) @ self.right), axis=-2)
-        return xp.where(self.simple, change * xp.where(self.simple, self.condition, 1.0), math.nan)
+        moved = backend.asarray(E, like=self.right) @ self.right
+        change = xp.sum(xp.conj(self.left) * moved, axis=-2)
+        scale = backend.asarray(xp.where(self.simple, self.condition, 1.0), like=change)
+        return xp.where(self.simple, change * scale, math.nan)
 
 
 def eig(A: Any, backend: str | Backend | None = None) -> Eigen:

@@ -27,7 +27,7 @@ def where(condition, a, b):
 XP = {f.__name__: f for f in (argsort, reshape, where)}
 XP |= {name: getattr(tf, name) for name in ("abs", "broadcast_to", "concat", "exp", "maximum")}
 XP |= {name: getattr(tf, f"reduce_{name}") for name in ("all", "max", "min", "sum")}
-SAME = ("finfo", "imag", "isfinite", "log", "moveaxis", "real")
+SAME = ("conj", "finfo", "imag", "isfinite", "log", "moveaxis", "real")
 XP |= {name: getattr(tf.experimental.numpy, name) for name in SAME}
 XP |= {"astype": tf.cast, "clip": tf.clip_by_value, "cumulative_sum": tf.cumsum, "take": tf.gather}
 XP["matrix_transpose"] = tf.linalg.matrix_transpose

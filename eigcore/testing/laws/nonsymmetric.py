@@ -46,9 +46,11 @@ def _rule(case: Square) -> Any:
 @law(SQUARES)
 def eigenvalues_of_a_matrix_are_those_put_in(backend, case):
     """Complex, by decreasing modulus, then real and imaginary part; with both vectors."""
-    allowed = bound(case.d, case.dtype, case.hardness)
     A = put(backend, case.A, case.dtype)
     found = eig(A, backend=backend)
+    # some libraries have complex numbers of single precision alone
+    single = backend.dtype_name(found.values) == "complex64"
+    allowed = bound(case.d, "float32" if single else case.dtype, case.hardness)
     lam, X, Y, kappa = (
         host(backend, a) for a in (found.values, found.right, found.left, found.condition)
     )
