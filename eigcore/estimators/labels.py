@@ -53,6 +53,13 @@ def named(parameters: Mapping[str, Any], names: Sequence[str], X: Any) -> dict[s
     if isinstance(parameters["order"], Mapping):
         orders |= {find("order", key): each for key, each in parameters["order"].items()}
     found["order"] = orders or None
+    pairs = parameters["dominates"]
+    if isinstance(pairs, Mapping):
+        told = {n: o if isinstance(o, Mapping) else {o: 1.0} for n, o in pairs.items()}
+        found["dominates"] = {
+            find("dominates", name): {find("dominates", other): c for other, c in over.items()}
+            for name, over in told.items()
+        }
     additive = parameters["additive"]
     if Names().accepts(additive):
         found["additive"] = tuple(find("additive", key) for key in additive)

@@ -81,7 +81,7 @@ def places_of(options: FitOptions, numeric: Sequence[str]) -> tuple[tuple[str, s
 
 def check_outputs(options: FitOptions, outputs: int) -> None:
     """Raise InvalidOption for a constraint that says nothing about a probability."""
-    for option in ("increasing", "decreasing", "shape"):
+    for option in ("increasing", "decreasing", "shape", "dominates"):
         if outputs > 1 and getattr(options, option):
             raise InvalidOption(
                 option,
@@ -106,9 +106,10 @@ def check_neuron(found: Constraints, options: FitOptions) -> None:
         )
     spec = _spec_of(found, options)
     known = shape_of(spec)
-    needed = (found.monotone or found.shapes is not None) and not known.monotone
+    ordered = found.monotone or found.dominates
+    needed = (ordered or found.shapes is not None) and not known.monotone
     if needed or (curved and not getattr(known, curved)):
-        asked = "monotone" if found.monotone else curved or "convex"
+        asked = "monotone" if ordered else curved or "convex"
         raise InvalidOption(
             "neuron",
             neuron,

@@ -32,7 +32,7 @@ from eigcore.fit.checks import (
 from eigcore.fit.effort import EFFORTS
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
-from eigcore.fit.of_columns import Codes, Orders, Words
+from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.stopping import EarlyStopping
 from eigcore.fit.streaming import STREAM, StreamOptions, option
 from eigcore.fit.texts import Text
@@ -76,6 +76,13 @@ class FitOptions(StreamOptions):
         Names(),
         ["size"],
         "Columns that are summands of their own: their effect does not depend on other columns.",
+    )
+    dominates: Any = option(
+        None,
+        Pairs(),
+        {"size": "age"},
+        "Numeric columns of which a unit counts for at least as much as a unit of another, or as "
+        "so many units: no slope in the first is below the factor times one in the second.",
     )
     missing: Any = option(
         None,

@@ -44,7 +44,7 @@ class Problem:
     constraints : shapes that the model must have
     options : of the fit, checked
     context : backend, callback, budget and seed, shared by all parts of a problem
-    sums : weighted sums of columns that get terms of their own
+    sums : weighted sums of columns that get terms of their own, beside those of the constraints
     notes : sentences about what was done to the table
     fast : whether a kernel computes a pass over encoded rows
     sampled_from : number of rows of which these are a sample; None: these are all rows
@@ -222,7 +222,8 @@ class Problem:
             return bool(self.constraints.bend(name)) or tails_of(self.options, name) == "linear"
 
         known = replace(self.constraints, missing=tuple(map(self._place, self.constraints.missing)))
-        encoding = encode(self.encoding, self.numbers, self.sums, knots, linear)
+        tied = [each.centred(self.encoding, self.numbers) for each in self.constraints.sums]
+        encoding = encode(self.encoding, self.numbers, (*tied, *self.sums), knots, linear)
         return replace(self, encoding=encoding, constraints=known)
 
     def _place(self, told: tuple[str, str | float]) -> tuple[str, str | float]:
@@ -238,7 +239,7 @@ class Problem:
         target = self.target.working.reshape(len(cells), -1)[:, 0]
         weights = np.ones(len(cells)) if weights is None else weights
         order = np.argsort(np.where(gone, np.inf, cells), kind="stable")[: np.sum(~gone)]
-        rising = self.constraints.sign(name) > 0
+        rising = self.constraints.way(name) > 0
         fitted = isotonic_regression(target[order], weights=weights[order], increasing=rising).x
         far = np.abs(fitted - np.average(target[gone], weights=weights[gone]))
         nearest = cells[order][far == far.min()]

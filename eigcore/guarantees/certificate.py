@@ -16,6 +16,7 @@ import numpy as np
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import Radius, check_complete, radii_of
+from eigcore.guarantees.bands import Dominance, dominances
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.column import ColumnCertificate, column_of
 from eigcore.guarantees.evaluation import DTYPES, largest_rounding
@@ -59,6 +60,8 @@ class Certificate:
     local : LocalCertificate or None
     clipped : bool
         Whether predictions have bounds; what is said of the decision holds before them.
+    dominances : tuple of Dominance
+        Proven: a unit of one column moves the decision at least as much as so many of another.
     """
 
     columns: tuple[ColumnCertificate, ...]
@@ -74,6 +77,7 @@ class Certificate:
     box: float | None = None
     local: LocalCertificate | None = None
     clipped: bool = False
+    dominances: tuple[Dominance, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; arrays become lists."""
@@ -150,6 +154,7 @@ def certify(
         box=box,
         local=near,
         clipped=model.static.clip is not None,
+        dominances=dominances(model),
     )
 
 

@@ -120,6 +120,10 @@ def text(certificate: Certificate) -> str:
     ]
     if proven := joint(certificate):
         lines.append(f"  {proven}")
+    lines += [
+        f"  a unit of {each.column} counts for at least {_exactly(each.factor)} of {each.over}"
+        for each in certificate.dominances
+    ]
     if certificate.box is not None:
         lines.append(f"  inside the given box   at most {above(certificate.box)}, anywhere")
     lines += [
@@ -169,6 +173,11 @@ def missing(place: Missing) -> str:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _exactly(value: float) -> str:
+    """Write the shortest number that is this one."""
+    return repr(value).removesuffix(".0")
 
 
 def _local(local: LocalCertificate) -> list[str]:

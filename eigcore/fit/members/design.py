@@ -73,7 +73,8 @@ class Design:
     """
 
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
-        shared, without = problem.encoding, problem.constraints.without
+        shared, limits = problem.encoding, problem.constraints
+        silent = limits.carried.union(limits.without)
         self.problem = problem
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)
@@ -87,7 +88,7 @@ class Design:
         self.signal = np.concatenate(
             [
                 _signal(self.moments.covariance.within(j), column.to_terms, keep)
-                * (name not in without)
+                * (name not in silent)
                 for j, (column, name) in enumerate(columns)
             ]
         )
