@@ -230,7 +230,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        (features out,) array of str: columns, then projections; "class: name" for several classes
+        (features out,) array of str: columns, then projections; "class: name" for several classes,
+            "target: name" for several targets
 
         Raises
         ------
@@ -242,7 +243,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         model = self.model_
         names = [*columns, *model.encoding.labels[len(columns) :]]
         if model.outputs > 1:
-            names = [f"{label}: {name}" for label in model.static.classes for name in names]
+            labels = model.static.classes or model.static.targets
+            names = [f"{label}: {name}" for label in labels for name in names]
         return np.array(names, dtype=object)
 
     def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:

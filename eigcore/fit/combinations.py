@@ -79,10 +79,10 @@ def places_of(options: FitOptions, numeric: Sequence[str]) -> tuple[tuple[str, s
     return tuple(places.items())
 
 
-def check_outputs(options: FitOptions, outputs: int) -> None:
+def check_outputs(options: FitOptions, classes: int) -> None:
     """Raise InvalidOption for a constraint that says nothing about a probability."""
     for option in ("increasing", "decreasing", "shape", "dominates"):
-        if outputs > 1 and getattr(options, option):
+        if classes > 2 and getattr(options, option):
             raise InvalidOption(
                 option,
                 getattr(options, option),

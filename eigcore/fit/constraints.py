@@ -51,7 +51,7 @@ class Constraints:
     dominates: tuple[Pair, ...] = ()
 
     @classmethod
-    def of(cls, options: FitOptions, encoding: Encoding, outputs: int) -> Constraints:
+    def of(cls, options: FitOptions, encoding: Encoding, classes: int) -> Constraints:
         """Read the constraints from the options of a fit, and check them.
 
         Raises
@@ -66,7 +66,7 @@ class Constraints:
         check_monotone(options, rising)
         check_keys("shape", options.shape, numeric)
         check_names("additive", options.additive, kinds)
-        check_outputs(options, outputs)
+        check_outputs(options, classes)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)
         own: Mapping[str, Shape] = options.shape if several else {}

@@ -31,6 +31,7 @@ from eigcore.fit.data.together import Together
 from eigcore.fit.effort import EFFORTS, Effort
 from eigcore.fit.losses import Loss
 from eigcore.fit.options import FitOptions
+from eigcore.fit.units import check_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +82,12 @@ class Problem:
         pairs = zip(encoding.names, encoding.columns, strict=True)
         check_keys("tails", options.tails, [name for name, each in pairs if each.numeric])
         own = Target.of(read, options)
-        constraints = Constraints.of(options, encoding, own.loss.outputs)
+        constraints = Constraints.of(options, encoding, len(own.classes))
         pairs = zip(read.cells.items(), columns, strict=True)
         notes = [note for (name, cells), each in pairs for note in column_notes(name, cells, each)]
         spec = constraints.spec(1, options.dim or constraints.order(USUAL_DIM))
+        if read.names:
+            check_linear(spec, options.neuron or {})
         return cls(
             encoding,
             encoding.table(read.cells),
@@ -236,7 +239,7 @@ class Problem:
         gone, weights = np.isnan(cells), self.target.targets.weights
         if place != "between" or gone.all() or not gone.any():
             return told
-        target = self.target.working.reshape(len(cells), -1)[:, 0]
+        target = self.target.working.reshape(len(cells), -1).mean(1)
         weights = np.ones(len(cells)) if weights is None else weights
         order = np.argsort(np.where(gone, np.inf, cells), kind="stable")[: np.sum(~gone)]
         rising = self.constraints.way(name) > 0
