@@ -12,9 +12,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
+from eigcore.fit.checks import Choice, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
+from eigcore.fit.of_classes import ClassWeights
 from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
@@ -163,7 +165,7 @@ DIFFERENT: dict[str, Difference] = {
 FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
 """Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
-FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
+FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights", *KINDS)
 _SHARED = ("knots", "penalty", "preset", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (

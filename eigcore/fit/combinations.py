@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eigcore.core.spec import EigSpec
+from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption, InvalidSpec
 from eigcore.fit.data.names import check_keys, check_names
 from eigcore.fit.options import FitOptions
@@ -92,10 +93,28 @@ def check_outputs(options: FitOptions, classes: int) -> None:
             )
 
 
+def check_single(found: Constraints, outputs: int, options: FitOptions) -> None:
+    """Raise InvalidOption for learned weights beside several decisions per row."""
+    if outputs > 1 and found.learned is not None:
+        raise InvalidOption(
+            "neuron",
+            options.neuron,
+            "weights beside the functional: only one target, or two classes, can learn them",
+            {"functional": "kth"},
+            "learns weights",
+        )
+
+
 def check_neuron(found: Constraints, options: FitOptions) -> None:
     """Raise InvalidOption if φ does not keep the required monotonicity or shape."""
     neuron = dict(found.neuron)
     curved = found.curved
+    promised = [name for name in KINDS if name in neuron]
+    if promised and found.learned is None:
+        problem = f"has {promised[0]}, and no weights to learn"
+        expected = "the functional weighted without weights beside it"
+        told = {promised[0]: True, "functional": "weighted"}
+        raise InvalidOption("neuron", neuron, expected, told, problem)
     if curved and neuron.get("index", curved) != curved:
         raise InvalidOption(
             "neuron",

@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from eigcore.core.spec import EigSpec
+from eigcore.core.weights import KINDS
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 from eigcore.fit.combinations import check_monotone, check_neuron, check_outputs, places_of
 from eigcore.fit.data.encode import Sum
 from eigcore.fit.data.names import check_keys, check_names
 from eigcore.fit.dominance import Pair, pairs_of
+from eigcore.fit.members.learned import Learned
 from eigcore.fit.options import FitOptions, Shape
 
 SIGNS = {None: 0, "convex": 1, "concave": -1}
@@ -172,9 +174,26 @@ class Constraints:
         told = f"Additive: {names}, since no eigenvalue bends both up and down."
         return [told] if names else []
 
+    @property
+    def learned(self) -> Learned | None:
+        """What must hold of the weights of the eigenvalues, if they are learned."""
+        neuron = dict(self.neuron)
+        if neuron.get("functional") != "weighted" or "weights" in neuron:
+            return None
+        rising = self.monotone or self.dominates or self.shapes is not None
+        bend = SIGNS[self.curved] or int(bool(neuron.get("ascending")))
+        return Learned(bool(rising or neuron.get("nonnegative")), bend)
+
     def spec(self, features: int, dim: int) -> EigSpec:
-        """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec."""
+        """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec.
+
+        Learned weights are those of the start.
+        """
         fields: dict[str, Any] = {"index": self.curved or "middle"} | dict(self.neuron)
+        if self.learned is not None:
+            fields = {name: each for name, each in fields.items() if name not in KINDS}
+            k = EigSpec(features, dim, index=fields["index"]).k
+            fields["weights"] = self.learned.first(dim, k)
         return EigSpec(features=features, dim=dim, **fields)
 
     def allows(self, dim: int) -> bool:

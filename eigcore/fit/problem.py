@@ -17,7 +17,7 @@ from scipy.optimize import isotonic_regression
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
-from eigcore.fit.combinations import USUAL_DIM, tails_of
+from eigcore.fit.combinations import USUAL_DIM, check_single, tails_of
 from eigcore.fit.constraints import INSIDE, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
@@ -88,6 +88,7 @@ class Problem:
         spec = constraints.spec(1, options.dim or constraints.order(USUAL_DIM))
         if read.names:
             check_linear(spec, options.neuron or {})
+        check_single(constraints, own.loss.outputs, options)
         return cls(
             encoding,
             encoding.table(read.cells),

@@ -170,7 +170,7 @@ def _go_on(
     """Descend from one member; hold: weight of the earlier rows divided by that of the problem."""
     spec, params = model.members[number]
     design = Design(problem, known.pieces[number], keep=True)
-    coordinates = design.parametrisation(spec.dim)
+    coordinates = design.parametrisation(spec.dim, weights=spec.weights)
     start = design.vector(coordinates, np.asarray(params))
     weight = 2.0 / (spec.dim * (spec.dim + 2)) * hold
     solution, _ = fit_member(design, known.settings[number], number, start, weight)

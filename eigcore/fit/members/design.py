@@ -112,11 +112,21 @@ class Design:
         return self.problem.constraints.spec(self.coarse.terms, dim)
 
     def parametrisation(
-        self, dim: int, power: float = POWER, plain: bool = False
+        self,
+        dim: int,
+        power: float = POWER,
+        plain: bool = False,
+        weights: tuple[float, ...] | None = None,
     ) -> Parametrisation:
-        """Build the solver's coordinates for matrices of order ``dim``."""
+        """Build the solver's coordinates for matrices of order ``dim``.
+
+        weights : those that learned weights start from; None: the usual ones
+        """
+        spec, learned = self.spec(dim), None if plain else self.problem.constraints.learned
+        if learned is not None and weights is not None:
+            spec = replace(spec, weights=weights)
         scales = self.deviation, self.signal, self.moments
-        return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
+        return Parametrisation(spec, self.maps, *scales, power, plain, learned)
 
     def rows(self, problem: Problem) -> Rows:
         """Encode the rows of a problem for its backend, in the type of this design."""
@@ -167,7 +177,7 @@ class Design:
         pencils = [self._pencil(coordinates, part, maps) for part in parts]
         signs = tuple(int(sign) for limits in maps for sign in limits.signs())
         spec = replace(
-            coordinates.spec,
+            coordinates.spec_at(parts[0]),
             features=self.problem.encoding.terms,
             outputs=len(pencils),
             monotone=signs if any(signs) else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.moments import Moments
 from eigcore.fit.members.blocks import Blocks
+from eigcore.fit.members.learned import Learned
 from eigcore.fit.members.shapes import ColumnMap
 from eigcore.fit.solvers.whitening import POWER, Whitening
 
@@ -27,10 +29,12 @@ class Parametrisation:
     moments : of the terms on the training rows
     power : power of the free blocks' `Whitening`
     plain : all blocks are free and full, and the caller keeps them as their columns ask
+    learned : what is promised of learned weights, which start as those of the spec; None: constant
 
     The vector holds A_0 packed (K,), then the `Blocks` of each kind: free ones in the coordinates
     of `eigcore.fit.solvers.whitening`, the factors B of the PSD ones, and the same for the blocks
-    p·I of additive columns. Blocks are scaled so that each moves the pencil equally.
+    p·I of additive columns, and the numbers (d,) of learned weights. Blocks are scaled so that each
+    moves the pencil equally.
 
     psd, additive : (blocks,) bool, what each block is, also if ``plain``
     """
@@ -44,7 +48,9 @@ class Parametrisation:
         moments: Moments,
         power: float = POWER,
         plain: bool = False,
+        learned: Learned | None = None,
     ):
+        self.learned = learned
         self.spec, self.maps, self.deviation = spec, maps, deviation
         self.mean = moments.mean
         used, none = signal > 0.0, np.zeros(0, bool)
@@ -71,17 +77,30 @@ class Parametrisation:
         """Return the same coordinates for matrices of another order or structure."""
         other = copy.copy(self)
         other.spec, other.kinds = spec, [each.of(spec) for each in self.kinds]
+        other.learned = self.learned if spec.functional == "weighted" else None
         return other
+
+    def spec_at(self, vector: np.ndarray) -> EigSpec:
+        """Return the spec with the weights of a vector, if they are learned."""
+        if self.learned is None:
+            return self.spec
+        return replace(self.spec, weights=tuple(self.weights(vector).tolist()))
+
+    def weights(self, vector: np.ndarray) -> np.ndarray:
+        """Return the learned weights (d,)."""
+        assert self.learned is not None
+        return self.learned.weights(vector[-self.spec.dim :])
 
     @property
     def size(self) -> int:
         """Length of the vector."""
-        return self.spec.packed_size + sum(each.size for each in self.kinds)
+        weights = 0 if self.learned is None else self.spec.dim
+        return self.spec.packed_size + sum(each.size for each in self.kinds) + weights
 
     def _parts(self, vector: np.ndarray) -> list[np.ndarray]:
         """Return A_0 (K,) and the part of each kind of blocks."""
         sizes = [self.spec.packed_size, *(each.size for each in self.kinds)]
-        return np.split(vector, np.cumsum(sizes)[:-1])
+        return np.split(vector, np.cumsum(sizes))[:-1]
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
@@ -102,11 +121,15 @@ class Parametrisation:
             return self.plain[:, None] * numbers
         return (self.back if transposed else self.to_scaled) @ numbers
 
-    def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
+    def pullback(
+        self, vector: np.ndarray, slope: np.ndarray, by_weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Gradient (size,) from those by the matrices (1, terms + 1, K) and the weights (d,)."""
         blocks = self._scaled(slope[0, 1:], transposed=True)
         pairs = zip(self.kinds, self._parts(vector)[1:], strict=True)
         found = [own.pullback(part, blocks[own.where]) for own, part in pairs]
+        if self.learned is not None and by_weights is not None:
+            found.append(self.learned.pullback(vector[-self.spec.dim :], by_weights))
         return np.concatenate([slope[0, 0], *found])
 
     def vector(
@@ -120,6 +143,8 @@ class Parametrisation:
             own.numbers(blocks[own.where], None if factors is None else factors[own.where])
             for own in self.kinds
         ]
+        if self.learned is not None:
+            found.append(self.learned.numbers(np.array(self.spec.weights)))
         return np.concatenate([constant, *found])
 
     def coordinates(self, params: np.ndarray) -> np.ndarray:

@@ -10,6 +10,9 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.parametrisation import Parametrisation
 
+Slopes = tuple[np.ndarray, np.ndarray | None]
+"""Gradients by the matrices (1, terms + 1, K), and by learned weights (d,)."""
+
 
 class Objective:
     """mean loss(f(z_n), y_n) + penalty · R(W) + hold · Σ_b ‖W_b − anchor_b‖_F².
@@ -57,35 +60,43 @@ class Objective:
     def value(self, part: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         """Values (N,) of one pencil."""
         rows, fold = rows or self.rows, self.parametrisation
-        return np.asarray(rows.values(fold.spec, fold.fold(fold.matrices(part))), np.float64)
+        params = fold.fold(fold.matrices(part))
+        if fold.learned is not None:
+            found, _ = rows.spectrum(fold.spec, params)
+            return np.asarray(rows.backend.to_numpy(found), np.float64) @ fold.weights(part)
+        return np.asarray(rows.values(fold.spec, params), np.float64)
 
     def _joined(self, values: list[np.ndarray]) -> np.ndarray:
         return values[0] if self.loss.outputs == 1 else np.stack(values, axis=-1)
 
     def _vjp(
-        self, scaled: np.ndarray, rows: Rows
-    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Values (N,) and the pullback from (N,) to (1, terms + 1, K) by W, all float64."""
+        self, part: np.ndarray, scaled: np.ndarray, rows: Rows
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], Slopes]]:
+        """Values (N,), and the pullback (N,) -> slopes by W and the weights, all float64."""
         to_numpy, fold = rows.backend.to_numpy, self.parametrisation
-        raw, pull = rows.vjp(fold.spec, fold.fold(scaled))
+        w = None if fold.learned is None else fold.weights(part)
+        raw, pull = (rows.vjp if w is None else rows.spectrum)(fold.spec, fold.fold(scaled))
+        found = np.asarray(to_numpy(raw), np.float64)
 
-        def pullback(cotangent: np.ndarray) -> np.ndarray:
-            return fold.fold_pullback(np.asarray(to_numpy(pull(cotangent)), np.float64))
+        def pullback(g: np.ndarray) -> Slopes:
+            by_matrices = to_numpy(pull(g if w is None else g[:, None] * w))
+            by_weights = None if w is None else g @ found
+            return fold.fold_pullback(np.asarray(by_matrices, np.float64)), by_weights
 
-        return np.asarray(to_numpy(raw), np.float64), pullback
+        return found if w is None else found @ w, pullback
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""
         parts = vector.reshape(self.loss.outputs, -1)
         pencils = [self.parametrisation.matrices(part) for part in parts]
-        passes = [self._vjp(matrices, self.rows) for matrices in pencils]
+        passes = [self._vjp(*each, self.rows) for each in zip(parts, pencils, strict=True)]
         value = self._joined([values for values, _ in passes])
         loss, cotangent = self.loss(value, *self.targets)
         slopes = []
         cotangents = cotangent.reshape(len(value), -1).T
         each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)
         for part, matrices, anchor, (_, pullback), g in each:
-            slope = pullback(np.ascontiguousarray(g))
+            slope, by_weights = pullback(np.ascontiguousarray(g))
             terms = matrices[:, 1:]
             slope[:, 1:] += 2.0 * self.penalty * terms
             loss += self.penalty * float(np.vdot(terms, terms))
@@ -98,5 +109,5 @@ class Objective:
                 away = matrices - anchor
                 slope += 2.0 * self.hold * away
                 loss += self.hold * float(np.vdot(away, away))
-            slopes.append(self.parametrisation.pullback(part, slope))
+            slopes.append(self.parametrisation.pullback(part, slope, by_weights))
         return loss, np.concatenate(slopes)
