@@ -92,6 +92,7 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
         "n_estimators": len(model.members),
         "shape": constraints.shapes,
         "additive": constraints.additive,
+        "smooth": constraints.smooth,
         "dominates": constraints.pairs,
         "missing": constraints.places,
         "monotone": _signed(constraints.increasing, constraints.decreasing),

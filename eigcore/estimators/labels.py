@@ -60,9 +60,10 @@ def named(parameters: Mapping[str, Any], names: Sequence[str], X: Any) -> dict[s
             find("dominates", name): {find("dominates", other): c for other, c in over.items()}
             for name, over in told.items()
         }
-    additive = parameters["additive"]
-    if Names().accepts(additive):
-        found["additive"] = tuple(find("additive", key) for key in additive)
+    for option in ("additive", "smooth"):
+        given = parameters[option]
+        if Names().accepts(given):
+            found[option] = tuple(find(option, key) for key in given)
     return found
 
 

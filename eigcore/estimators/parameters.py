@@ -169,7 +169,7 @@ FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights", *KINDS)
 _SHARED = ("knots", "penalty", "preset", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
-    *("monotone", "shape", "additive", "dominates", "missing", "dim"),
+    *("monotone", "shape", "additive", "smooth", "dominates", "missing", "dim"),
     *("index", "structure", "functional", "functional_params"),
     *_SHARED,
     *("n_estimators", "categorical_features", "order", "codes", "on_unseen", "on_missing"),

@@ -38,6 +38,7 @@ class Constraints:
     additive : names of columns that are summands of their own
     missing : where a missing cell of a monotone column stands in the order of predictions: lowest,
         highest, or as the value given; "between" until that value is known
+    smooth : names of columns whose slopes change little from piece to piece
     dominates : pairs of columns, the slopes in one at least so many times those in the other
     """
 
@@ -51,6 +52,7 @@ class Constraints:
     additive: tuple[str, ...] = ()
     missing: tuple[tuple[str, str | float], ...] = ()
     dominates: tuple[Pair, ...] = ()
+    smooth: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: FitOptions, encoding: Encoding, classes: int) -> Constraints:
@@ -68,6 +70,7 @@ class Constraints:
         check_monotone(options, rising)
         check_keys("shape", options.shape, numeric)
         check_names("additive", options.additive, kinds)
+        check_names("smooth", options.smooth, numeric)
         check_outputs(options, classes)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)
@@ -83,6 +86,7 @@ class Constraints:
             additive=tuple(options.additive),
             missing=places_of(options, numeric),
             dominates=pairs_of(options, numeric),
+            smooth=tuple(options.smooth),
         )
         found = replace(found, additive=(*found.additive, *found.unlike))
         check_neuron(found, options)
@@ -97,7 +101,8 @@ class Constraints:
     def alone(self) -> frozenset[str]:
         """Names of columns with a constraint of their own, which are in no sum of columns."""
         pairs = [name for pair in self.dominates for name in pair[:2]]
-        return self.monotone.union(self.convex, self.concave, self.additive, pairs)
+        own = (self.convex, self.concave, self.additive, self.smooth)
+        return self.monotone.union(pairs, *own)
 
     @property
     def shapes(self) -> Shape | dict[str, Shape] | None:
@@ -227,6 +232,7 @@ class Constraints:
             additive=tuple(data.get("additive", ())),
             missing=tuple(data.get("missing", {}).items()),
             dominates=tuple(Pair(*each) for each in data.get("dominates", ())),
+            smooth=tuple(data.get("smooth", ())),
         )
 
 

@@ -79,6 +79,7 @@ def _others(options: FitOptions) -> dict[str, Collection[str]]:
     monotone = [*options.increasing, *options.decreasing] if missing else []
     return {
         "additive": options.additive,
+        "smooth": options.smooth,
         "shape": shape if isinstance(shape, Mapping) else (),
         "missing": missing if isinstance(missing, Mapping) else monotone,
     }

@@ -66,6 +66,12 @@ class FitOptions(StreamOptions):
         ["size"],
         "Columns that are summands of their own: their effect does not depend on other columns.",
     )
+    smooth: Sequence[str] = option(
+        (),
+        Names(),
+        ["size"],
+        "Numeric columns whose slopes change little from piece to piece; how little is chosen.",
+    )
     dominates: Any = option(
         None,
         Pairs(),

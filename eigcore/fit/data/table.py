@@ -177,7 +177,7 @@ def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -
             list(options.drop_columns[1:]) or None,
             "names all columns beside the target",
         )
-    for option in ("categories", "increasing", "decreasing", "additive"):
+    for option in ("categories", "increasing", "decreasing", "additive", "smooth"):
         check_names(option, getattr(options, option), cells, elsewhere)
 
 

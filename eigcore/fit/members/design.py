@@ -98,14 +98,28 @@ class Design:
         pairs = zip(encoding.labels, encoding.parts, strict=True)
         return [_map(column, name, constraints) for name, column in pairs]
 
-    @property
-    def neighbours(self) -> np.ndarray:
-        """Squared number of pieces (terms − 1,) between two pieces of a column, 0 elsewhere."""
-        weight = np.zeros(self.coarse.terms)
-        for column, where in zip(self.coarse.parts, self.coarse.slices, strict=True):
-            if isinstance(column, PiecewiseLinear):
-                weight[where.start : where.stop - column.missing - 1] = (len(column.knots) - 1) ** 2
-        return weight[:-1]
+    def jumps(self, smooth: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors (terms − 1,) of the left and right matrix in the penalty on jumps.
+
+        In columns named as smooth these are jumps of slopes: with t in units of the column's range,
+        smooth · Σ_b ‖S_{b+1} − S_b‖²/Δt_b approaches smooth · ∫ ‖A''‖² dt (Eilers & Marx 1996). If
+        none is named, they are jumps of rises in all columns: smooth · pieces².
+        """
+        left, right = np.zeros((2, self.coarse.terms))
+        asked = self.problem.constraints.smooth
+        for j, (name, column) in enumerate(zip(self.coarse.labels, self.coarse.parts, strict=True)):
+            if not isinstance(column, PiecewiseLinear) or (asked and name not in asked):
+                continue
+            first, widths = self.coarse.slices[j].start, self.maps[j].widths
+            widths = widths[widths > 0]
+            rates, apart = np.full(len(widths), len(column.knots) - 1.0), 1.0
+            if asked:
+                widths = widths / (column.knots[-1] - column.knots[0])
+                rates = 1.0 / (widths * self.deviation[first : first + len(widths)])
+                apart = (widths[1:] + widths[:-1]) / 2.0
+            factor, place = np.sqrt(smooth / apart), slice(first, first + len(widths) - 1)
+            left[place], right[place] = factor * rates[:-1], factor * rates[1:]
+        return left[:-1], right[:-1]
 
     def spec(self, dim: int) -> EigSpec:
         """Spec of this member while it is fitted."""
@@ -164,7 +178,7 @@ class Design:
             parametrisation=coordinates,
             anchor=anchor,
             hold=hold,
-            smooth=smooth * self.neighbours if smooth else None,
+            smooth=self.jumps(smooth) if smooth else None,
         )
 
     def member(self, coordinates: Parametrisation, vector: np.ndarray) -> Member:

@@ -35,6 +35,11 @@ _PER_NUMBER = 6
 _TERMS, _TERMS_PER_ROW = 4096, 20
 """Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
 
+ROUGH = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+"""Smoothness of columns that are named as smooth."""
+FIRST_ROUGH, _FINE = 1e-3, 16
+"""The one that is judged first, and least number of pieces then, so that no bend is a kink."""
+
 Stage = Callable[[Settings], list[Settings]]
 
 
@@ -96,7 +101,9 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     candidate has more than ``scope.most`` pieces per column.
     """
     effort, much = EFFORTS[options.preset], scope.information >= SOME
-    counts = list(dict.fromkeys(min(count, scope.most) for count in _counts(scope)))
+    fine = _FINE if options.smooth else 1
+    most = (min(max(count, fine), scope.most) if count else 0 for count in _counts(scope))
+    counts = list(dict.fromkeys(most))
 
     def lines(best: Settings) -> list[Settings]:
         return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
@@ -118,6 +125,9 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def path(factors: tuple[float, ...]) -> Stage:
         return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
 
+    def rough(best: Settings) -> list[Settings]:
+        return [best._replace(smooth=each) for each in ROUGH if best.knots]
+
     def smooth(best: Settings) -> list[Settings]:
         more = {best.knots, min(4 * best.knots, scope.most)} - {0}
         return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
@@ -132,7 +142,9 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
         yield from map(
             path, _PATH[: 2 if much else None] if scope.information < MANY else _PATH[:1]
         )
-    if options.knots is options.penalty is None and not scope.fast and effort.refined:
+    if options.smooth:
+        yield rough
+    elif options.knots is options.penalty is None and not scope.fast and effort.refined:
         yield smooth
 
 

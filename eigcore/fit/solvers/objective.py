@@ -17,8 +17,8 @@ Slopes = tuple[np.ndarray, np.ndarray | None]
 class Objective:
     """mean loss(f(z_n), y_n) + penalty · R(W) + hold · Σ_b ‖W_b − anchor_b‖_F².
 
-    R(W) = Σ_b ‖W_b‖_F² + Σ_b smooth_b ‖W_{b+1} − W_b‖_F² runs over the terms b, without A_0; the
-    hold includes A_0.
+    R(W) = Σ_b ‖W_b‖_F² + Σ_b ‖right_b W_{b+1} − left_b W_b‖_F² runs over the terms b, without A_0;
+    the hold includes A_0.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Objective:
     parametrisation : from one pencil's vector to the matrices W of the scaled terms. With several
         decisions per row the solver's vector joins the pencils' vectors.
     anchor, hold : vector to stay near, and how strongly
-    smooth : (terms − 1,) non-negative, or None for zeros
+    smooth : left and right, (terms − 1,) each, or None for zeros
 
     Calling it with a vector (n,) returns (value, gradient (n,)) in float64.
     """
@@ -43,7 +43,7 @@ class Objective:
         parametrisation: Parametrisation,
         anchor: np.ndarray | None = None,
         hold: float = 0.0,
-        smooth: np.ndarray | None = None,
+        smooth: tuple[np.ndarray, np.ndarray] | None = None,
     ):
         self.rows, self.targets, self.penalty, self.hold = rows, targets, penalty, hold
         self.loss, self.parametrisation, self.smooth = loss, parametrisation, smooth
@@ -101,10 +101,11 @@ class Objective:
             slope[:, 1:] += 2.0 * self.penalty * terms
             loss += self.penalty * float(np.vdot(terms, terms))
             if self.smooth is not None:
-                jumps = np.diff(terms[0], axis=0)
-                pull = self.penalty * self.smooth[:, None] * jumps
-                slope[0, 1:] -= 2.0 * np.diff(pull, axis=0, prepend=0.0, append=0.0)
-                loss += float(np.vdot(pull, jumps))
+                left, right = (each[:, None] for each in self.smooth)
+                jumps = right * terms[0, 1:] - left * terms[0, :-1]
+                slope[0, 2:] += 2.0 * self.penalty * right * jumps
+                slope[0, 1:-1] -= 2.0 * self.penalty * left * jumps
+                loss += self.penalty * float(np.vdot(jumps, jumps))
             if self.hold:
                 away = matrices - anchor
                 slope += 2.0 * self.hold * away
