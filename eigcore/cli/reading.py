@@ -60,12 +60,12 @@ def output_named(model: SpectralModel, of: str | None) -> int | None:
     InvalidOption
         If the model has no such output, or only one.
     """
-    count, labels = model.outputs, model.static.classes or model.static.targets
+    count, labels = model.outputs, model.static.labels
     if of is None:
         return None
     if count == 1:
         raise InvalidOption("of", of, "nothing: the model has one output")
-    names = [str(each) for each in labels or range(count)]
+    names = [str(each) for each in labels]
     if of not in names:
         raise InvalidOption("of", of, f"one of {', '.join(names)}", names[0])
     return names.index(of)

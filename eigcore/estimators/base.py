@@ -230,8 +230,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        (features out,) array of str: columns, then projections; "class: name" for several classes,
-            "target: name" for several targets
+        (features out,) array of str: columns, then projections; "class: name" for several classes
 
         Raises
         ------
@@ -243,8 +242,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         model = self.model_
         names = [*columns, *model.encoding.labels[len(columns) :]]
         if model.outputs > 1:
-            labels = model.static.classes or model.static.targets
-            names = [f"{label}: {name}" for label in labels for name in names]
+            names = [f"{label}: {name}" for label in model.static.labels for name in names]
         return np.array(names, dtype=object)
 
     def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:

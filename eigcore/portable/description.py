@@ -122,6 +122,11 @@ class ModelStatic:
                 'EigSpec(outputs=2, ...), or link="logistic".'
             )
 
+    @property
+    def labels(self) -> tuple[str | float | bool, ...]:
+        """Names of several outputs: classes, targets, or numbers."""
+        return self.classes or self.targets or tuple(range(self.specs[0].outputs))
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `from_dict` is the inverse."""
         target: dict[str, Any] = {

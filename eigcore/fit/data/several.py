@@ -35,9 +35,11 @@ def targets_of(cells: Cells, target: Any) -> tuple[Cells, bool]:
         return {name: cells[name] for name in target}, True
     if isinstance(target, Mapping) or (np.ndim(target) == 2 and column_labels(target)):
         return read_columns(target), False
-    if np.ndim(target) != 2 or np.shape(target)[1] < 2:
+    if np.ndim(target) != 2:
         return {}, False
-    return {f"y{j}": each for j, each in enumerate(read_columns(target).values())}, False
+    columns = read_columns(target).values()
+    found = {f"y{j}": each for j, each in enumerate(columns)}
+    return (found if len(found) > 1 else {}), False
 
 
 def numbers_of(targets: Cells) -> np.ndarray:

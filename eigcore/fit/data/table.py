@@ -206,7 +206,7 @@ def _check_lengths(cells: Cells, target: np.ndarray) -> None:
 
 def _with_target(cells: np.ndarray, name: str, drop: bool) -> tuple[np.ndarray, list[str]]:
     """Return which rows (rows,) bool have a target, and the notes."""
-    absent = missing(cells).reshape(len(cells), -1).any(1)
+    absent = np.any(missing(cells).reshape(len(cells), -1), axis=1)
     count = int(absent.sum())
     if count == len(cells):
         raise InvalidInput(

@@ -101,9 +101,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     candidate has more than ``scope.most`` pieces per column.
     """
     effort, much = EFFORTS[options.preset], scope.information >= SOME
-    fine = _FINE if options.smooth else 1
-    most = (min(max(count, fine), scope.most) if count else 0 for count in _counts(scope))
-    counts = list(dict.fromkeys(most))
+    counts = _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
         return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
@@ -125,10 +123,9 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def path(factors: tuple[float, ...]) -> Stage:
         return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
 
-    def rough(best: Settings) -> list[Settings]:
-        return [best._replace(smooth=each) for each in ROUGH if best.knots]
-
     def smooth(best: Settings) -> list[Settings]:
+        if options.smooth:
+            return [best._replace(smooth=each) for each in ROUGH if best.knots]
         more = {best.knots, min(4 * best.knots, scope.most)} - {0}
         return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
 
@@ -142,10 +139,16 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
         yield from map(
             path, _PATH[: 2 if much else None] if scope.information < MANY else _PATH[:1]
         )
-    if options.smooth:
-        yield rough
-    elif options.knots is options.penalty is None and not scope.fast and effort.refined:
+    free = options.knots is options.penalty is None and not scope.fast and effort.refined
+    if options.smooth or free:
         yield smooth
+
+
+def _pieces(options: FitOptions, scope: Scope) -> list[int]:
+    """Return the numbers of pieces of the grid; smooth columns have many, or none."""
+    fine = _FINE if options.smooth else 1
+    counts = (min(max(count, fine), scope.most) if count else 0 for count in _counts(scope))
+    return list(dict.fromkeys(counts))
 
 
 def _counts(scope: Scope) -> tuple[int, ...]:
