@@ -100,8 +100,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     penalties; each from small to large, so that something is known whenever time is up. No
     candidate has more than ``scope.most`` pieces per column.
     """
-    effort, much = EFFORTS[options.preset], scope.information >= SOME
-    counts = _pieces(options, scope)
+    much, counts = scope.information >= SOME, _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
         return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
@@ -136,11 +135,10 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     if None in (options.knots, options.dim, options.penalty) and not scope.single:
         yield grid
     if options.penalty is None:
-        yield from map(
-            path, _PATH[: 2 if much else None] if scope.information < MANY else _PATH[:1]
-        )
-    free = options.knots is options.penalty is None and not scope.fast and effort.refined
-    if options.smooth or free:
+        few = 2 if much else len(_PATH)
+        yield from map(path, _PATH[: few if scope.information < MANY else 1])
+    free = options.knots is options.penalty is None and not scope.fast
+    if options.smooth or (free and EFFORTS[options.preset].refined):
         yield smooth
 
 
