@@ -11,7 +11,7 @@ OPTIONS = {"knots": 0, "dim": 8, "members": 1, "penalty": 1e-6, "max_iter": 60, 
 
 
 def main(seed=0):
-    """Return the logarithmic loss on the quarter of the rows that is not fitted, for each neuron."""
+    """Return the logarithmic loss on the rows that are not fitted, for each neuron."""
     rows = np.array([*itertools.product((0.0, 1.0), repeat=10)])
     y = np.isin(rows.sum(1), (2, 5))
     known, hidden = np.split(np.random.default_rng(0).permutation(len(rows)), [768])
