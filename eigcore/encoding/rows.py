@@ -182,7 +182,7 @@ def _pulled_spectrum(
     frame: Array,
     g: Array,
 ) -> Array:
-    packed = packed_gradient(backend, rule.layout, whole.cotangent(frame, g))
+    packed = packed_gradient(backend, rule.layout, whole.cotangent(backend, frame, g))
     return Pencil(params, x).pulled_back(backend, packed, with_x=False)[0]
 
 
