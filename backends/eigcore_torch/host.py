@@ -50,7 +50,7 @@ def serves(rule: Rule, source: Source) -> bool:
 def _composed(rule: Any, X: np.ndarray) -> Answer:
     """Return values and pullback of a rule of singular values, by NumPy."""
     values, gradient = HOST.call(_solved, (rule,), X)
-    return Answer(values, pullback=lambda g, *_: (rule.cotangent(gradient, g),))
+    return Answer(values, pullback=lambda g, *_: (rule.cotangent(HOST, gradient, g),))
 
 
 def _solved(library: HostArrays, rule: Any, X: np.ndarray) -> Any:

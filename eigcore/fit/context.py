@@ -123,7 +123,7 @@ class Context:
         """Part of the time for descents that has passed, 0 … 1."""
         return 0.0 if self.budget is None else min(self.seconds / (_DESCENT * self.budget), 1.0)
 
-    def dtype(self, size: int) -> str:
+    def dtype(self, size: float) -> str:
         """Type of a design with ``size`` numbers: noise in data far exceeds rounding in float32."""
         known = get_backend(self.backend).capabilities.dtypes
         wanted = "float32" if size >= _FLOAT32_FROM else "float64"

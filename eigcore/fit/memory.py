@@ -38,10 +38,10 @@ def fit_table(
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if train.fast else None, "blas"):
-        plan, told = choose(train)
-        train = replace(train, sums=find_sums(train, plan[0]))
+        plan, told, fold, neurons = choose(train)
+        train = replace(train, sums=find_sums(train, plan[0], fold))
         train = without_useless(train, plan[0])
-        found = fit_members(train, plan)
+        found = fit_members(train, plan, neurons)
     model = with_meaning(found.model(), found.problem.moments.mean, options)
     model = balanced(model, found.problem)
     if len(kept):

@@ -82,7 +82,7 @@ class ConjugateForgotten(_Attached, Wrapped):
 
             @staticmethod
             def backward(ctx: Any, g: Array) -> Array:
-                return rule.cotangent(ctx.gradient, torch.stack((g[..., 0], -g[..., 1]), -1))
+                return rule.cotangent(good, ctx.gradient, torch.stack((g[..., 0], -g[..., 1]), -1))
 
         return Value.apply
 

@@ -13,6 +13,8 @@ from scipy.sparse import block_diag, csr_array
 _MOST_TERMS = 4096
 _MOST_PRODUCTS = 2**18
 """Most terms, and most terms · parts, for which a covariance is whole: 128 MiB, 64 wide columns."""
+KEPT = 2**25
+"""Largest size, in numbers, of the covariances that are kept for another descent."""
 
 
 def is_whole(parts: Sequence[slice]) -> bool:
@@ -49,6 +51,28 @@ class BlockDiagonal:
         if all(_is_diagonal(block) for block in self.blocks):
             return np.concatenate([np.diagonal(b) for b in self.blocks] or [np.zeros(0)])
         return None
+
+    @cached_property
+    def groups(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The first row of each column, and the numbers (rows,), if each row has one of them.
+
+        None where rows have others, or where columns do not follow the order of the rows.
+        """
+        owners, found = [], []
+        for block, place in zip(self.blocks, self.columns, strict=True):
+            if np.count_nonzero(block) != len(block):
+                return None
+            at = block.argmax(1) if block.size else np.zeros(0, int)
+            own = block[np.arange(len(block)), at]
+            if not (own > 0.0).all():
+                return None
+            owners.append(place.start + at)
+            found.append(own)
+        owner = np.concatenate([np.zeros(0, int), *owners])
+        firsts = np.flatnonzero(np.diff(owner, prepend=-1))
+        count = self.columns[-1].stop if self.columns else 0
+        ordered = np.array_equal(owner[firsts], np.arange(count))
+        return (firsts, np.concatenate([np.zeros(0), *found])) if ordered else None
 
     def times(self, rows: np.ndarray, columns: np.ndarray) -> BlockDiagonal:
         """Multiply rows and columns by numbers."""
@@ -103,6 +127,17 @@ class Covariance:
 
     def of_sums(self, sums: BlockDiagonal) -> Covariance:
         """Covariances of the terms ``z @ sums``."""
+        factors, groups = sums.diagonal, sums.groups
+        if self.whole and factors is not None:
+            each = self if (factors == 1.0).all() else None
+            own = self.blocks[0]
+            return each or Covariance(sums.columns, (factors[:, None] * own * factors,), True)
+        if self.whole and groups is not None:
+            firsts, factors = groups
+            own = factors[:, None] * self.blocks[0]
+            own *= factors
+            added = np.add.reduceat(np.add.reduceat(own, firsts, axis=0), firsts, axis=1)
+            return Covariance(sums.columns, (added,), True)
         if self.whole:
             add = csr_array(sums.sparse.T)
             return Covariance(sums.columns, (add @ (add @ self.blocks[0]).T,), True)

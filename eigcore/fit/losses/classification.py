@@ -26,9 +26,11 @@ class Binomial(Loss):
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
         """See `Loss.rows`."""
-        # σ(f) = (1 + tanh(f/2))/2 never overflows.
-        probability = 0.5 * (1.0 + np.tanh(0.5 * value))
-        return np.logaddexp(0.0, value) - target * value, probability - target
+        # log(1 + eᶠ) = max(f, 0) + log(1 + e^−|f|) and σ(|f|) = 1/(1 + e^−|f|) never overflow.
+        small = np.exp(-np.abs(value))
+        larger = 1.0 / (1.0 + small)
+        loss = np.maximum(value, 0.0) + np.log1p(small) - target * value
+        return loss, np.where(value >= 0.0, larger, small * larger) - target
 
     def deviances(self, value: np.ndarray, target: np.ndarray) -> np.ndarray:
         """2 (y log(y/p) + (1 − y) log((1 − y)/(1 − p)))."""

@@ -13,6 +13,7 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
+from eigcore.fit.effort import FEW
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
@@ -70,12 +71,14 @@ class Design:
     moments : Moments of the terms
     deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
+    additive : ridge -> coefficients of additive models, see `eigcore.fit.members.guess`
     """
 
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
         shared, limits = problem.encoding, problem.constraints
         silent = limits.carried.union(limits.without)
-        self.problem = problem
+        self.problem, self.additive = problem, {}
+        self._usual: Parametrisation | None = None  # of some order: all have the same whitening
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)
         self.refinement = BlockDiagonal([refinement(*pair) for pair in pairs])
@@ -136,16 +139,29 @@ class Design:
 
         weights : those that learned weights start from; None: the usual ones
         """
-        spec, learned = self.spec(dim), None if plain else self.problem.constraints.learned
-        if learned is not None and weights is not None:
+        spec = self.spec(dim)
+        if self.problem.constraints.learned is not None and not plain and weights is not None:
             spec = replace(spec, weights=weights)
+        if power == POWER and not plain:
+            self._usual = self._usual or self._coordinates(spec)
+            return self._usual.with_spec(spec)
+        return self._coordinates(spec, power, plain)
+
+    def _coordinates(
+        self, spec: EigSpec, power: float = POWER, plain: bool = False
+    ) -> Parametrisation:
+        learned = None if plain else self.problem.constraints.learned
         scales = self.deviation, self.signal, self.moments
         return Parametrisation(spec, self.maps, *scales, power, plain, learned)
 
-    def rows(self, problem: Problem) -> Rows:
-        """Encode the rows of a problem for its backend, in the type of this design."""
+    def rows(self, problem: Problem, dim: int) -> Rows:
+        """Encode the rows of a problem for its backend and matrices of some order.
+
+        They are in float32 where many numbers make it pay, or a kernel and more than few rows.
+        """
         context = problem.context
-        dtype = context.dtype(self.problem.rows * self.coarse.terms)
+        kernel = self.problem.fast and dim > 1 and self.problem.rows > FEW
+        dtype = context.dtype(np.inf if kernel else self.problem.rows * self.coarse.terms)
         return Rows(self.coarse, problem.numbers, context.backend, dtype)
 
     def objective(
@@ -171,7 +187,7 @@ class Design:
         """
         problem = on or self.problem
         return Objective(
-            rows or self.rows(problem),
+            rows or self.rows(problem, coordinates.spec.dim),
             problem.target.targets,
             loss=problem.loss,
             penalty=penalty,

@@ -33,10 +33,15 @@ def first_guess(
     At order 1 they are the whole model: with squared loss, the best one for this penalty.
     """
     ridge = max(penalty, _LEAST_RIDGE) if coordinates.spec.dim == 1 else _RIDGE
-    if design.moments.covariance.whole and coordinates.psd.sum() <= _MOST_BOUNDED:
-        moments = design.moments.of_sums(coordinates.to_terms)
-        return initialisation.additive(coordinates, moments, ridge)
-    return _descended(design, coordinates, ridge, rows or design.rows(design.problem))
+    if ridge not in design.additive:
+        if design.moments.covariance.whole and coordinates.psd.sum() <= _MOST_BOUNDED:
+            moments = design.moments.of_sums(coordinates.to_terms)
+            design.additive[ridge] = initialisation.additive(coordinates, moments, ridge)
+        else:
+            rows = rows or design.rows(design.problem, 1)
+            design.additive[ridge] = _descended(design, coordinates, ridge, rows)
+    # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
+    return design.additive[ridge] / initialisation.unit(coordinates.spec)
 
 
 def _descended(
@@ -69,4 +74,4 @@ def _descended(
             raise KeyboardInterrupt
         constant, blocks = plain.blocks(solution.x)
         found.append(np.concatenate([constant, blocks[:, 0]]))
-    return np.array(found) / initialisation.unit(coordinates.spec)
+    return np.array(found)

@@ -44,9 +44,7 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
         p = np.array(
             [lsq_linear(factor, g, bounds=(lower, np.inf), method="bvls").x for g in wanted.T]
         )
-    found = np.concatenate([moments.target[:, None], p], axis=1)
-    # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
-    return found / unit(coordinates.spec)
+    return np.concatenate([moments.target[:, None], p], axis=1)
 
 
 def unit(spec: EigSpec) -> float:

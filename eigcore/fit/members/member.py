@@ -17,13 +17,16 @@ from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.early_stopping import Watch, split
 from eigcore.fit.solvers.lbfgs import Solution, minimize
+from eigcore.fit.solvers.objective import Objective
 
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
 
 SOME = 2500
 """From this many rows on, one split decides on settings; below, descents may be longer."""
-_SCREEN_ROWS = 3000
+_SCREEN_ROWS, _SCREEN_PART = 3000, 0.25
+"""Least number of rows on which a descent begins, and part of all rows."""
 _SCREEN_STEPS = 12
+"""Steps after which the better of two starts goes on."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, relative to ``knots``: different knots improve the average."""
 LONG = 20.0
@@ -62,13 +65,16 @@ def piece_counts(plan: Sequence[Settings]) -> list[int]:
     return pieces
 
 
-def most_steps(problem: Problem) -> int:
-    """Largest number of L-BFGS steps of a member."""
-    if problem.options.max_iter is not None:
-        return problem.options.max_iter
+def most_steps(problem: Problem, again: bool = False) -> int:
+    """Largest number of L-BFGS steps of a member.
+
+    again : half of them were made on other rows
+    """
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    return min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    usual = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    most = usual if problem.options.max_iter is None else problem.options.max_iter
+    return -(-most // 2) if again else most
 
 
 def begin(
@@ -85,26 +91,36 @@ def _screened_start(
     rng: np.random.Generator,
     rows: Rows,
 ) -> np.ndarray:
-    """Return the better of the gapped and the random start, after a few steps on a few rows."""
-    p = first_guess(design, coordinates, settings.penalty, rows)
-    few = np.sort(rng.permutation(len(design.problem))[:_SCREEN_ROWS])
+    """Return the better of the gapped and the random start, after a few steps on a few rows.
+
+    Where these are some of the rows only, the better one makes half of its steps there.
+    """
+    p, count = first_guess(design, coordinates, settings.penalty, rows), len(design.problem)
+    few = np.sort(rng.permutation(count)[: max(_SCREEN_ROWS, round(_SCREEN_PART * count))])
     objective = design.objective(
         coordinates,
-        settings.penalty,
+        settings.penalty * count / len(few),
         on=design.problem.part(few),
-        rows=rows if len(few) == len(design.problem) else None,
+        rows=rows if len(few) == count else None,
         smooth=settings.smooth,
     )
     kinds = (initialisation.gapped, initialisation.random)
     starts = [begin(kind, coordinates, p, rng) for kind in kinds]
+    tried = [_short(design, objective, start, _SCREEN_STEPS) for start in starts]
+    best = min(tried, key=lambda solution: solution.value).x
+    more = most_steps(design.problem, again=True) - _SCREEN_STEPS
+    return best if len(few) == count else _short(design, objective, best, more).x
+
+
+def _short(design: Design, objective: Objective, start: np.ndarray, steps: int) -> Solution:
+    """Descend for some steps; raise KeyboardInterrupt after Ctrl-C."""
     over = design.problem.context.is_over
-    tried = [
-        minimize(objective, start, max_iter=_SCREEN_STEPS, callback=lambda *_: over())
-        for start in starts
-    ]
-    if any(solution.reason == "interrupted" for solution in tried):
+    found = minimize(
+        objective, start, max_iter=steps, decrease_tol=1e-4, callback=lambda *_: over()
+    )
+    if found.reason == "interrupted":
         raise KeyboardInterrupt
-    return min(tried, key=lambda solution: solution.value).x
+    return found
 
 
 def fit_member(
@@ -113,16 +129,18 @@ def fit_member(
     member: int,
     start: np.ndarray | None = None,
     hold: float = 0.0,
+    begun: bool = False,
 ) -> tuple[Solution, Parametrisation]:
     """Fit member number ``member``, from a given start or from the better of two.
 
     hold : weight of the squared distance from the given start
+    begun : whether half of the steps led to the given start
 
     Returns the solution, with ``reason == "interrupted"`` after Ctrl-C, and its coordinates.
     """
     problem, coordinates = design.problem, design.parametrisation(settings.dim)
     rng, anchor = problem.context.rng("member", member), start
-    encoded = design.rows(problem)
+    encoded = design.rows(problem, settings.dim)
     if start is None:
         start = _screened_start(design, coordinates, settings, rng, encoded)
     known, watched = problem, None
@@ -141,8 +159,10 @@ def fit_member(
     )
     if stopping:
         part = problem.part(hidden)
-        watched = Watch(stopping, objective, design.rows(part), part.target.targets)
-    most = most_steps(problem)
+        hidden_rows = design.rows(part, settings.dim)
+        watched = Watch(stopping, objective, hidden_rows, part.target.targets)
+    begun |= anchor is None and len(problem) > _SCREEN_ROWS
+    most = most_steps(problem, again=begun)
     watch = _watcher(problem, settings, member, most, watched)
     solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)
     return watched.best(solution) if watched else solution, coordinates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -72,12 +73,19 @@ class Parametrisation:
                 self.kinds.append(Blocks(spec, free, Whitening(covariance, power), additive))
             if (own & ~free).any():
                 self.kinds.append(Blocks(spec, own & ~free, None, additive))
+        self._places = self._found_places()
+
+    def _found_places(self) -> list[slice]:
+        """Places of the parts of the vector, see `_parts`."""
+        sizes = [0, self.spec.packed_size, *(each.size for each in self.kinds)]
+        return [slice(*ends) for ends in pairwise(accumulate(sizes))]
 
     def with_spec(self, spec: EigSpec) -> Parametrisation:
         """Return the same coordinates for matrices of another order or structure."""
         other = copy.copy(self)
         other.spec, other.kinds = spec, [each.of(spec) for each in self.kinds]
         other.learned = self.learned if spec.functional == "weighted" else None
+        other._places = other._found_places()
         return other
 
     def spec_at(self, vector: np.ndarray) -> EigSpec:
@@ -95,21 +103,24 @@ class Parametrisation:
     def size(self) -> int:
         """Length of the vector."""
         weights = 0 if self.learned is None else self.spec.dim
-        return self.spec.packed_size + sum(each.size for each in self.kinds) + weights
+        return self._places[-1].stop + weights
 
     def _parts(self, vector: np.ndarray) -> list[np.ndarray]:
         """Return A_0 (K,) and the part of each kind of blocks."""
-        sizes = [self.spec.packed_size, *(each.size for each in self.kinds)]
-        return np.split(vector, np.cumsum(sizes))[:-1]
+        return [vector[place] for place in self._places]
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
         constant, packed = self.blocks(vector)
-        return np.concatenate([constant[None], self._scaled(packed)])[None]
+        found = np.empty((1, len(self.deviation) + 1, self.spec.packed_size))
+        found[0, 0], found[0, 1:] = constant, self._scaled(packed)
+        return found
 
     def blocks(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return A_0 (K,) and all blocks (blocks, K), packed."""
         constant, *parts = self._parts(vector)
+        if len(parts) == 1:
+            return constant, self.kinds[0].packed(parts[0])
         packed = np.empty((len(self.psd), self.spec.packed_size))
         for own, part in zip(self.kinds, parts, strict=True):
             packed[own.where] = own.packed(part)
@@ -126,11 +137,15 @@ class Parametrisation:
     ) -> np.ndarray:
         """Gradient (size,) from those by the matrices (1, terms + 1, K) and the weights (d,)."""
         blocks = self._scaled(slope[0, 1:], transposed=True)
-        pairs = zip(self.kinds, self._parts(vector)[1:], strict=True)
-        found = [own.pullback(part, blocks[own.where]) for own, part in pairs]
+        found = np.empty(self.size)
+        found[self._places[0]] = slope[0, 0]
+        for own, place in zip(self.kinds, self._places[1:], strict=True):
+            some = blocks if len(self.kinds) == 1 else blocks[own.where]
+            found[place] = own.pullback(vector[place], some)
         if self.learned is not None and by_weights is not None:
-            found.append(self.learned.pullback(vector[-self.spec.dim :], by_weights))
-        return np.concatenate([slope[0, 0], *found])
+            place = slice(-self.spec.dim, None)
+            found[place] = self.learned.pullback(vector[place], by_weights)
+        return found
 
     def vector(
         self, constant: np.ndarray, blocks: np.ndarray, factors: np.ndarray | None = None
@@ -161,10 +176,14 @@ class Parametrisation:
 
         A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b; scaled (1, terms + 1, K).
         """
-        terms = scaled[0, 1:] / self.deviation[:, None]
-        return np.concatenate([scaled[0, :1] - self.mean[None, :] @ terms, terms])[None]
+        found = np.empty_like(scaled)
+        terms = np.divide(scaled[0, 1:], self.deviation[:, None], out=found[0, 1:])
+        found[0, 0] = scaled[0, 0] - self.mean @ terms
+        return found
 
     def fold_pullback(self, slope: np.ndarray) -> np.ndarray:
         """Adjoint of `fold`: gradient by the parameters -> gradient by W."""
-        terms = (slope[0, 1:] - self.mean[:, None] * slope[0, :1]) / self.deviation[:, None]
-        return np.concatenate([slope[0, :1], terms])[None]
+        found = slope.copy()
+        found[0, 1:] -= self.mean[:, None] * slope[0, 0]
+        found[0, 1:] /= self.deviation[:, None]
+        return found

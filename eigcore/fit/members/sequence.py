@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from eigcore.fit.data.covariance import KEPT
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.member import Settings, begin, fit_member, piece_counts
+from eigcore.fit.members.moving import Neuron, moved
 from eigcore.fit.origin import provenance
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
@@ -72,32 +75,49 @@ class Ensemble(NamedTuple):
         return in_own_units(found)
 
 
-def fit_members(problem: Problem, plan: Sequence[Settings]) -> Ensemble:
+Neurons = Mapping[Settings, Sequence[Neuron]]
+"""Neurons that some members may start from, by their settings."""
+
+
+def fit_members(
+    problem: Problem, plan: Sequence[Settings], neurons: Neurons = MappingProxyType({})
+) -> Ensemble:
     """Fit members with the settings given; return at least one, even after Ctrl-C.
 
     Returns the members with the problem in their shared encoding.
     """
     context, sizes = problem.context, piece_counts(plan)
     problem = problem.encoded(max(sizes))
+    designs: dict[int, Design] = {}
     found: list[Fitted] = []
     ended: list[Solution] = []
     took = 0.0
     try:
         for number, (settings, pieces) in enumerate(zip(plan, sizes, strict=True)):
-            begun = time.monotonic()
+            since = time.monotonic()
             if context.interrupted or (found and (context.stopped or context.left() < 0.5 * took)):
                 break
-            design = Design(problem, max(pieces, 1))
-            solution, coordinates = fit_member(design, settings, number)
+            design = designs.get(pieces) or Design(problem, max(pieces, 1))
+            if len(set(sizes)) * problem.moments.covariance.size <= KEPT:
+                designs[pieces] = design
+            start = _start(design, settings, neurons, plan[:number].count(settings))
+            begun = start is not None
+            solution, coordinates = fit_member(design, settings, number, start, begun=begun)
             context.interrupted |= solution.reason == "interrupted"
             ended.append(solution)
             if _counts(solution, found):
                 member = design.member(coordinates, solution.x)
                 found.append(Fitted(member, settings, max(pieces, 1), solution))
-            took = time.monotonic() - begun
+            took = time.monotonic() - since
     except KeyboardInterrupt:
         context.interrupted = True
     return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)
+
+
+def _start(design: Design, settings: Settings, neurons: Neurons, number: int) -> np.ndarray | None:
+    """Return the vector of a neuron with the same settings and as many pieces, if there is one."""
+    known = neurons.get(settings, ())
+    return moved(known[number], design, settings.dim) if number < len(known) else None
 
 
 def _counts(solution: Solution, others: Sequence[Fitted]) -> bool:

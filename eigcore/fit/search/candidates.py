@@ -51,6 +51,7 @@ class Scope(NamedTuple):
     columns : numeric columns
     order : usual order of the matrices
     single : whether the table has one column, so that a curve is all there is
+    values : largest number of pieces between neighbouring values of a numeric column
     """
 
     information: float
@@ -58,11 +59,15 @@ class Scope(NamedTuple):
     columns: int
     order: int = DEFAULT.dim
     single: bool = False
+    values: int = 2**31
 
     @property
     def most(self) -> int:
-        """Largest number of pieces per numeric column; see `most_pieces`."""
-        return most_pieces(self.information, self.columns)
+        """Largest number of pieces per numeric column; see `most_pieces`.
+
+        With a knot at each value more pieces change nothing, so it is the next power of two.
+        """
+        return min(most_pieces(self.information, self.columns), 2 ** (self.values - 1).bit_length())
 
 
 def fixed(options: FitOptions) -> dict[str, int | float]:

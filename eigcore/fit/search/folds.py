@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from eigcore.encoding.rows import Rows
+from eigcore.fit.data.covariance import KEPT
 from eigcore.fit.data.encode import Sum
 from eigcore.fit.data.information import thinned
 from eigcore.fit.losses import Loss, Targets
@@ -15,7 +17,6 @@ from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
-from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import minimize
@@ -24,9 +25,9 @@ CHOOSING = 0.3
 """Part of a budget that may be spent on choosing settings."""
 _STEPS = 30
 """Steps of a short fit; twice as many where several are averaged."""
-_KEPT = 2**25
-"""Largest size, in numbers, of the covariances that are kept for the next candidate."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
+_FIRST, _FIRST_PART = 3000, 0.25
+"""Least number of rows to fit in the first rungs of a race, and part of all of them."""
 _ALL_FOLDS, _PER_EVENT = 4 * SOME, 3
 """Number of rows that the fits of all folds together have, where events are few among many rows; or
 of those of each fold, per event."""
@@ -41,10 +42,9 @@ class TimeUp(Exception):
 
 
 class Made(NamedTuple):
-    """A design of the rows to fit, its coordinates at some order, and both kinds of rows."""
+    """A design of the rows to fit, and both kinds of rows."""
 
     design: Design
-    coordinates: Parametrisation
     known: Rows
     hidden: Rows
 
@@ -59,13 +59,29 @@ class Fold:
     known: Problem
     hidden: Problem
     rows: float
-    made: dict[tuple[tuple[Sum, ...], tuple[int, ...]], list[Made]] = field(default_factory=dict)
+    made: dict[tuple[tuple[Sum, ...], tuple[int, ...], bool], list[Made]] = field(
+        default_factory=dict
+    )
+
+    @cached_property
+    def few(self) -> Problem:
+        """Some of the rows to fit, at random."""
+        count, rng = len(self.known), self.known.context.rng("folds", 1)
+        most = max(_FIRST, round(_FIRST_PART * count))
+        return (
+            self.known.part(np.sort(rng.permutation(count)[:most])) if most < count else self.known
+        )
+
+    def design(self, settings: Settings, neurons: int, number: int) -> Design | None:
+        """Return the design of one of some neurons without sums, if it is kept."""
+        made = self.made.get(((), _sizes(settings, neurons), settings.dim > 1))
+        return made[number].design if made else None
 
     def designs(
-        self, sums: tuple[Sum, ...], sizes: list[int], dim: int, until: float
+        self, sums: tuple[Sum, ...], sizes: tuple[int, ...], dim: int, until: float
     ) -> list[Made]:
         """Designs of the rows to fit, one for each number of pieces; see `judge` for ``until``."""
-        key = sums, tuple(sizes)
+        key = sums, sizes, dim > 1
         if key in self.made:
             return self.made[key]
         shared = replace(self.known, sums=sums).encoded(max(sizes))
@@ -74,9 +90,8 @@ class Fold:
             if self.known.context.is_over(until):
                 raise TimeUp
             own = Design(shared, max(each, 1))
-            rows = own.rows(self.known), own.rows(self.hidden)
-            made.append(Made(own, own.parametrisation(dim), *rows))
-        if len(sizes) * shared.moments.covariance.size <= _KEPT:
+            made.append(Made(own, own.rows(self.known, dim), own.rows(self.hidden, dim)))
+        if len(sizes) * shared.moments.covariance.size <= KEPT:
             self.made[key] = made
         return made
 
@@ -140,7 +155,12 @@ def averaged(problem: Problem) -> int:
     short = problem.context.budget is not None and problem.context.budget < LONG
     if not problem.fast or short:
         return 1
-    return 6 if is_fast(problem) else problem.effort.neurons(problem.information)
+    return problem.effort.neurons(problem.information)
+
+
+def _sizes(settings: Settings, neurons: int) -> tuple[int, ...]:
+    """Pieces of each neuron; at order 1 the objective is convex: all starts lead to one model."""
+    return tuple(piece_counts([settings] * (neurons if settings.dim > 1 else 1)))
 
 
 class Judged(NamedTuple):
@@ -159,6 +179,7 @@ def judge(
     ends: list[np.ndarray] | None = None,
     until: float = CHOOSING,
     steps: float = 1.0,
+    few: bool = False,
 ) -> Judged:
     """Predict the hidden rows with a few short fits to the other rows.
 
@@ -172,23 +193,24 @@ def judge(
     ends : vectors to start from, where other fits ended
     until : part of the budget after which TimeUp is raised
     steps : part of the usual number of steps
+    few : whether to descend on some of the rows only
     """
     penalty = settings.penalty * fold.rows / len(fold.known)
-    # at order 1 the objective is convex: all starts lead to the same model
-    sizes = piece_counts([settings] * (neurons if settings.dim > 1 else 1))
+    sizes = _sizes(settings, neurons)
     most = round(steps * (_STEPS if neurons == 1 else 2 * _STEPS))
     context = fold.known.context
     values, found = [], []
     made = fold.designs(sums, sizes, settings.dim, until)
-    for neuron, (design, coordinates, rows, hidden) in enumerate(made):
-        coordinates = coordinates.with_spec(design.spec(settings.dim))
+    for neuron, (design, rows, hidden) in enumerate(made):
+        coordinates = design.parametrisation(settings.dim)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
         else:
             kind = initialisation.random if neuron else initialisation.gapped
             guess = first_guess(design, coordinates, penalty, rows)
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
-        objective = design.objective(coordinates, penalty, rows=rows, smooth=settings.smooth)
+        on, own = (fold.few, None) if few and fold.few is not fold.known else (None, rows)
+        objective = design.objective(coordinates, penalty, on=on, rows=own, smooth=settings.smooth)
         solution = minimize(
             objective,
             start,

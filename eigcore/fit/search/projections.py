@@ -30,7 +30,9 @@ _LEAST = 2500
 _ROWS = 20_000
 _KNOTS = 16
 """Largest number of pieces per column of the small neuron."""
-_ERRORS = 1.5
+_NEURONS = 3
+"""Most neurons whose averages with and without sums are compared."""
+_ERRORS = 1.0
 """Least gain on hidden rows, in standard errors, for which sums are kept."""
 _LEAST_PART = 0.002
 """Part of the squared residual that a sum must explain."""
@@ -46,13 +48,14 @@ _PART = 0.5
 """Part of a budget after which no more sums are tried."""
 
 
-def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
+def find_sums(problem: Problem, settings: Settings, fold: Fold | None = None) -> tuple[Sum, ...]:
     """Find sums of two numeric columns, neither of them with a constraint of its own.
 
     Parameters
     ----------
     problem : the rows to fit
     settings : settings of the members, found without sums
+    fold : of these rows, if there is one
     """
     count = problem.options.projections
     little = problem.information < _LEAST or not problem.effort.refined
@@ -60,7 +63,7 @@ def find_sums(problem: Problem, settings: Settings) -> tuple[Sum, ...]:
         return ()
     if count == 0 or settings.knots == 0:
         return ()
-    pursuit = Pursuit(problem, settings)
+    pursuit = Pursuit(problem, settings, fold)
     try:
         pursuit.take_all() if count is not None else pursuit.take_what_pays()
     except TimeUp:
@@ -75,15 +78,15 @@ class Pursuit:
 
     Parameters
     ----------
-    problem, settings : see `find_sums`
+    problem, settings, fold : see `find_sums`
 
     Attributes
     ----------
     sums : sums taken so far
     """
 
-    def __init__(self, problem: Problem, settings: Settings):
-        self.problem, self.settings, self.sums = problem, settings, ()
+    def __init__(self, problem: Problem, settings: Settings, fold: Fold | None = None):
+        self.problem, self.settings, self.fold, self.sums = problem, settings, fold, ()
         count = problem.options.projections
         self.most, self.least = (_MOST, _LEAST_PART) if count is None else (count, -np.inf)
         rows = problem.context.rng("projections").permutation(len(problem))[:_ROWS]
@@ -99,7 +102,8 @@ class Pursuit:
 
     def take_what_pays(self) -> None:
         """Take sums as long as they clearly lower the loss on hidden rows."""
-        fold, many = folds_of(self.problem)[0], averaged(self.problem)
+        fold = self.fold or folds_of(self.problem)[0]
+        many = min(averaged(self.problem), _NEURONS)
         hidden, loss = fold.hidden.target.targets, self.problem.loss
         clusters = fold.hidden.together.clusters
         values = self._decisions(fold, self.settings, self.sums, many)

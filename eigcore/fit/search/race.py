@@ -4,10 +4,11 @@ Candidates are validated by short fits: first linear models, then a grid of knot
 successive halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on from where it is),
 then other penalties, as long as they help. Little information is cross-validated, and a fit with
 another penalty starts where the one with the nearest penalty ended; much is split once, on a
-sample. The members then share out several candidates so that their average is best on the hidden
-rows (`eigcore.fit.search.ensemble`); they are one linear model instead, unless that average is
-clearly better. With a kernel, candidates are averages of some neurons; with much information they
-are averages of six, and all members take the best candidate.
+sample, and the first rungs see a part of it. The members then share out several candidates so that
+their average is best on the hidden rows (`eigcore.fit.search.ensemble`); they are one linear model
+instead, unless that average is clearly better. With a kernel, candidates are averages of some
+neurons; with much information all members take the best candidate, and the first of them start from
+its neurons.
 
 Whenever time is up, what was judged counts.
 """
@@ -15,7 +16,6 @@ Whenever time is up, what was judged counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,6 @@ from eigcore.fit.search.candidates import (
 )
 from eigcore.fit.search.folds import (
     CHOOSING,
-    Fold,
     Judged,
     TimeUp,
     average_loss,
@@ -41,40 +40,21 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.trials import Choice, Ends, Trial, clusters, neurons_of
 from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
 """Largest number of members, where a budget decides."""
 _NEAR = 0.2
 """Candidates whose loss exceeds the lowest by more than this part of it are not averaged."""
-_RUNGS = (0.125, 0.125, 0.25, 0.5)
-"""Parts of the steps after which only the better half of a grid goes on."""
+_RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
+"""Parts of the steps after which only the better half of a grid goes on, and whether some of the
+rows are enough for them, where these are many."""
 _CLEARLY = 1.02
 _ERRORS, _ERRORS_FEW = 1.0, 2.0
 """Least gain over a linear model, in standard errors, to use more; the same on few rows."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
-
-
-class Trial(NamedTuple):
-    """A candidate on all hidden rows.
-
-    values : decisions (N, ...), averaged over the neurons; loss : theirs
-    ends : final vectors of each fold's neurons
-    seconds : that its fits took, with those that they went on from
-    """
-
-    loss: float
-    values: np.ndarray
-    ends: list[list[np.ndarray]]
-    seconds: float = 0.0
-
-
-class Choice(NamedTuple):
-    """Settings of each member, and what to say about them."""
-
-    plan: list[Settings]
-    notes: tuple[str, ...] = ()
 
 
 def choose(problem: Problem) -> Choice:
@@ -87,7 +67,8 @@ def choose(problem: Problem) -> Choice:
         return Choice([usual] * usual.members)
     race = Race(problem, usual)
     race.run(plan)
-    return Choice(race.plan(), race.notes)
+    plan = race.plan()
+    return Choice(plan, race.notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
 
 
 class Race:
@@ -109,7 +90,7 @@ class Race:
         self.problem, self.context, self.best = problem, problem.context, usual
         self.folds, self.neurons = folds_of(problem), averaged(problem)
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
-        self.clusters = _clusters(self.folds)
+        self.clusters = clusters(self.folds)
         self.trials: dict[Settings, Trial] = {}
         self.notes: tuple[str, ...] = ()
 
@@ -126,7 +107,8 @@ class Race:
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
-                            self._judge(candidate, 1.0)
+                            few = self.problem.information < SOME
+                            self._judge(candidate, self._ends(candidate) if few else None, 1.0)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -229,25 +211,31 @@ class Race:
             if is_line(each) or took[each.knots, each.dim] <= left
         }
 
-    def _judge(self, candidate: Settings, steps: float) -> None:
+    def _judge(
+        self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
+    ) -> None:
+        """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
         if context.interrupted or context.is_over(CHOOSING):
             raise TimeUp
         begun = context.seconds
-        few = self.problem.information < SOME
-        ends = known.ends if known else self._ends(candidate) if few else None
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
-            judge(fold, candidate, self.neurons, ends=own, steps=steps) for fold, own in pairs
+            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
-        members = self.neurons if is_fast(self.problem) else candidate.members
-        loss = average_loss(self.problem.loss, values, self.hidden, members)
+        loss = average_loss(self.problem.loss, values, self.hidden, candidate.members)
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
-    def _ends(self, candidate: Settings) -> list[list[np.ndarray]] | None:
-        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one."""
+    def _ends(self, candidate: Settings) -> Ends | None:
+        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one.
+
+        None at order 1, where each fit finds the minimum.
+        """
+        if candidate.dim == 1:
+            return None
         own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
         alike = [each for each in self.trials if each._replace(**own) == candidate]
         if not alike:
@@ -258,9 +246,11 @@ class Race:
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up."""
         kept = self.best if is_fast(self.problem) else None
-        for rung, steps in enumerate(_RUNGS):
+        for rung, (steps, few) in enumerate(_RUNGS):
+            few = few and self.problem.information >= SOME
             for place, candidate in enumerate(candidates):
-                self._judge(candidate, steps)
+                known = self.trials.get(candidate)
+                self._judge(candidate, known and known.ends, steps, few)
                 self._tell(number + (rung + (place + 1) / len(candidates)) / len(_RUNGS), stages)
             if rung + 1 < len(_RUNGS):
                 ranked = sorted(candidates, key=lambda each: self.trials[each].loss)
@@ -281,10 +271,3 @@ class Race:
         values = np.stack([trials[each].values for each in known])
         rng = self.context.rng("ensemble")
         return known, ensemble.shares(self.problem.loss, values, self.hidden, rng)
-
-
-def _clusters(folds: Sequence[Fold]) -> np.ndarray | None:
-    """Groups of all hidden rows; None: each row stands for itself."""
-    own = [fold.hidden.together.clusters for fold in folds]
-    found = [each for each in own if each is not None]
-    return np.unique(np.concatenate(found), return_inverse=True)[1] if found else None

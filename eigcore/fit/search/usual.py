@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import DEFAULT, FAST, FIRST_ROUGH, SLOW, Scope, fixed
@@ -27,4 +29,7 @@ def scope_of(problem: Problem) -> Scope:
     numeric = sum(column.numeric for column in columns)
     single = len(columns) == 1 and problem.constraints.allows(1)
     order = problem.constraints.order(_guess(problem).dim)
-    return Scope(problem.information, is_fast(problem), numeric, order, single)
+    pairs = zip(columns, problem.numbers.T, strict=True)
+    pieces = [len(np.unique(cells)) - 1 for column, cells in pairs if column.numeric]
+    values = max(1, *pieces) if pieces else 1
+    return Scope(problem.information, is_fast(problem), numeric, order, single, values)

@@ -97,15 +97,19 @@ class Objective:
         each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)
         for part, matrices, anchor, (_, pullback), g in each:
             slope, by_weights = pullback(np.ascontiguousarray(g))
-            terms = matrices[:, 1:]
-            slope[:, 1:] += 2.0 * self.penalty * terms
-            loss += self.penalty * float(np.vdot(terms, terms))
+            terms = matrices[0, 1:]
+            pull = self.penalty * terms
+            loss += float(np.vdot(pull, terms))
+            pull += pull
+            slope[0, 1:] += pull
             if self.smooth is not None:
                 left, right = (each[:, None] for each in self.smooth)
-                jumps = right * terms[0, 1:] - left * terms[0, :-1]
-                slope[0, 2:] += 2.0 * self.penalty * right * jumps
-                slope[0, 1:-1] -= 2.0 * self.penalty * left * jumps
-                loss += self.penalty * float(np.vdot(jumps, jumps))
+                jumps = right * terms[1:] - left * terms[:-1]
+                pull = self.penalty * jumps
+                loss += float(np.vdot(pull, jumps))
+                pull += pull
+                slope[0, 1:-1] -= left * pull
+                slope[0, 2:] += right * pull
             if self.hold:
                 away = matrices - anchor
                 slope += 2.0 * self.hold * away

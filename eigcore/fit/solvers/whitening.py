@@ -53,6 +53,8 @@ class Whitening:
         return self._product(2, blocks)
 
     def _product(self, which: int, blocks: np.ndarray) -> np.ndarray:
+        if len(self.parts) == 1 and len(self.parts[0][which]) == len(blocks):
+            return self.parts[0][which] @ blocks
         product = blocks.copy()
         for each in self.parts:
             np.matmul(each[which], blocks[each[0]], out=product[each[0]])

@@ -80,7 +80,7 @@ def simple_eigenvalues_change_as_their_finite_differences(backend, case):
     tangent = host(backend, rule.tangent(backend, gradient, put(backend, E, case.dtype)))
     agree("dλ of the rule", tangent[..., 0] + 1j * tangent[..., 1], slope, allowed)
     g = case.rounded(case.rng(8).normal(size=tangent.shape))
-    pulled = host(backend, rule.cotangent(gradient, put(backend, g, case.dtype)))
+    pulled = host(backend, rule.cotangent(backend, gradient, put(backend, g, case.dtype)))
     sums = (pulled * E).sum((-2, -1)), (g * tangent).sum((-2, -1))
     agree("⟨vjp(g), E⟩", *sums, bound(case.d, case.dtype, 100 * case.hardness))
     defective = put(backend, np.stack((JORDAN, JORDAN)), case.dtype)

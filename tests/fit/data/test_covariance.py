@@ -73,3 +73,24 @@ def test_covariances_of_sums_are_those_of_the_whole():
         np.testing.assert_allclose(found.diagonal, np.diagonal(wanted), rtol=1e-12)
         np.testing.assert_allclose(found.within(2), wanted[4:, 4:], rtol=1e-12, atol=1e-12)
     assert apart.size == 4 + 1 + 16
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [np.eye(3), np.eye(2)],
+        [np.diag([1.0, 2.0, 0.5]), np.array([[3.0]])],
+        [np.array([[0.25, 0.0], [0.75, 0.0], [0.0, 1.0]]), np.eye(2)],
+        [np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0]]), np.eye(2)],  # not in order
+        [np.array([[1.0, 0.0], [0.5, 0.0]])],  # a column without rows
+        [np.array([[1.0, -1.0], [0.0, 1.0]]), np.array([[-2.0]])],
+    ],
+)
+def test_covariances_of_sums_are_those_of_the_dense_product(blocks):
+    sums = BlockDiagonal(blocks)
+    dense = sums.sparse.toarray()
+    half = np.random.default_rng(0).normal(size=(len(dense), len(dense)))
+    given = Covariance(sums.rows, (half @ half.T,), True)
+    found = given.of_sums(sums)
+    np.testing.assert_allclose(found.blocks[0], dense.T @ (half @ half.T) @ dense, atol=1e-12)
+    assert found.parts == sums.columns

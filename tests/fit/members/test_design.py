@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from samples import design_for
+from samples import design_for, problem_for
 
 import eigcore
 from eigcore.core.canonical import matrices
+from eigcore.fit.members.design import Design
 
 CONSTRAINTS = [
     {},
@@ -27,7 +30,8 @@ CONSTRAINTS = [
 
 @pytest.mark.parametrize("constraints", CONSTRAINTS, ids=str)
 def test_the_objective_has_the_gradient_it_returns(constraints):
-    design = design_for(**constraints)
+    problem = replace(problem_for(**constraints), fast=False)  # in float64
+    design = Design(problem.encoded(6), 4)
     coordinates = design.parametrisation(3)
     objective = design.objective(coordinates, 0.01, smooth=0.1)
     rng = np.random.default_rng(2)

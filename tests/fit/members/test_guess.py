@@ -69,3 +69,18 @@ def test_the_clock_ends_the_descent(monkeypatch):
 
 def stop(objective, start):
     return Solution(start, 0.0, 0, 0, "stopped", ())
+
+
+def test_one_additive_model_serves_all_penalties_of_matrices(monkeypatch):
+    design, calls = design_for(), []
+    additive = guess.initialisation.additive
+    monkeypatch.setattr(
+        guess.initialisation, "additive", lambda *each: calls.append(each) or additive(*each)
+    )
+    matrices, line = design.parametrisation(3), design.parametrisation(1)
+    found = [guess.first_guess(design, matrices, penalty) for penalty in (1e-4, 1.0)]
+    np.testing.assert_array_equal(*found)
+    assert len(calls) == 1
+    lines = [guess.first_guess(design, line, penalty) for penalty in (1e-4, 1.0)]
+    assert len(calls) == 3
+    assert np.abs(lines[0] - lines[1]).max() > 0.01

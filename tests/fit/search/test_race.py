@@ -16,8 +16,9 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
 from eigcore.fit.search.folds import Judged, TimeUp, average_loss, folds_of
-from eigcore.fit.search.race import Race, Trial, choose
-from eigcore.fit.search.usual import usual_settings
+from eigcore.fit.search.race import Race, choose
+from eigcore.fit.search.trials import Trial
+from eigcore.fit.search.usual import scope_of, usual_settings
 
 
 def test_the_loss_of_a_large_average_is_foretold_by_few_neurons():
@@ -94,7 +95,7 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
     """
     clock = Clock()
 
-    def judged(fold, settings, neurons, *, ends, steps):
+    def judged(fold, settings, neurons, *, ends, steps, few):
         clock.now += steps * cost(settings) / len(folds)
         if fold.known.context.is_over(0.3):
             raise TimeUp
@@ -106,7 +107,7 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
     zeros = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
     problem = replace(problem, target=zeros)
     folds = folds_of(problem)
-    return choose(problem)
+    return choose(problem)[:2]
 
 
 def true_loss(settings):
@@ -152,7 +153,7 @@ def test_matrices_that_are_worse_than_a_line_are_not_used(monkeypatch):
 def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
     seen: list[tuple] = []
 
-    def judged(fold, settings, neurons, *, ends, steps):
+    def judged(fold, settings, neurons, *, ends, steps, few):
         known = [each for each in seen if each[0] == settings and each[1] is fold]
         assert ends == ([settings.knots] if known else None)
         seen.append((settings, fold, steps))
@@ -182,3 +183,44 @@ def test_on_many_rows_the_best_so_far_stays_unless_others_are_clearly_better():
     for loss, kept in ((0.99, best), (0.97, other)):
         race.trials = {best: Trial(1.0, np.zeros(1), []), other: Trial(loss, np.zeros(1), [])}
         assert race.lowest() == kept
+
+
+@pytest.mark.parametrize(("rows", "some"), [(900, False), (4800, True)])
+def test_only_a_race_on_many_rows_begins_on_some_of_them(rows, some, monkeypatch):
+    asked = []
+
+    def judged(fold, settings, neurons, *, ends, steps, few):
+        if settings.dim > 1:
+            asked.append((steps, few, ends is not None))
+        size = settings.penalty if settings.dim > 1 else 1.0
+        return Judged(np.full((neurons, len(fold.hidden)), size), [np.zeros(1)] * neurons)
+
+    monkeypatch.setattr(module, "judge", judged)
+    choose(problem_for(smooth_table(rows)))
+    halves = [each for each in asked if each[0] == 0.125]
+    assert {few for _, few, _ in halves} == {some}
+    assert not any(few for steps, few, _ in asked if steps > 0.125)
+    again = {steps for steps, _, ends in asked[len(halves) :] if ends}
+    assert again == ({0.25, 0.5} if some else {0.25, 0.5, 1.0})  # other penalties go on as well
+
+
+def test_some_rows_are_a_sample_of_those_to_fit():
+    problem = problem_for(smooth_table(6000) | {"row": np.arange(6000.0)})
+    (fold,) = folds_of(problem)
+    place = problem.encoding.names.index("row")
+    known, few = (each.numbers[:, place] for each in (fold.known, fold.few))
+    assert len(few) == 3000 < len(known)
+    assert np.isin(few, known).all()
+    assert len(np.unique(few)) == 3000
+    assert abs(few.mean() - known.mean()) < 100.0
+    (small, *_) = folds_of(problem_for(smooth_table(900)))
+    assert small.few is small.known
+
+
+def test_no_candidate_has_more_pieces_than_there_are_between_values():
+    rng = np.random.default_rng(0)
+    table = {"a": rng.integers(0, 6, 900) * 1.0, "b": rng.integers(0, 3, 900) * 1.0}
+    problem = problem_for(table | {"y": table["a"] * table["b"]})
+    scope, best = scope_of(problem), usual_settings(problem)
+    found = {each.knots for stage in stages(problem.options, scope) for each in stage(best)}
+    assert found == {0, 2, 4, 8}  # five pieces at most

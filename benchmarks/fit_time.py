@@ -1,0 +1,76 @@
+"""Processor seconds of fits beside CatBoost's defaults: ``python -m benchmarks.fit_time --help``.
+
+Both fit the first split of each set of the accuracy table, one after the other, on as many
+threads, and look at the test part once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve()
+HEAD = "| set | rows, columns | eigcore s | CatBoost s | ratio | error | CatBoost's | ratio |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_time", description=__doc__)
+    add = parser.add_argument
+    add("--sets", nargs="+", help="names of sets (default: all)")
+    add("--threads", type=int, default=1, help="for both (default: 1)")
+    add("--data", type=Path, default=HERE.parents[2] / "shared" / "data", help="folder of the sets")
+    options = parser.parse_args()
+    for name in ("OMP", "OPENBLAS", "MKL", "EIGCORE"):  # read by the libraries when they load
+        os.environ[f"{name}_NUM_THREADS"] = str(options.threads)
+    try:
+        catboost = importlib.import_module("catboost")
+    except ImportError:
+        parser.error("CatBoost is not installed. Type: pip install catboost")
+    from benchmarks.accuracy.data import SETS, parts
+
+    print(f"{HEAD}\n{'|---' * 8}|")
+    ratios = []
+    for name in options.sets or SETS:
+        part = next(parts(options.data, name, 1))
+        own, other = _eigcore(part), _catboost(catboost, part, options.threads)
+        ratios.append((own[0] / other[0], own[1] / other[1]))
+        shape = "{}, {}".format(*part.train.shape)
+        figures = (own[0], other[0], ratios[-1][0], own[1], other[1], ratios[-1][1])
+        print(
+            f"| {name} | {shape} |", " | ".join(f"{each:.3g}" for each in figures), "|", flush=True
+        )
+    means = [math.exp(sum(map(math.log, each)) / len(each)) for each in zip(*ratios, strict=True)]
+    print("| geometric mean | | | | {:.2f} | | | {:.3f} |".format(*means))
+
+
+def _eigcore(part: Any) -> tuple[float, float]:
+    from benchmarks.accuracy.models import eigcore_fit
+    from benchmarks.accuracy.run import errors
+
+    begun = time.process_time()
+    fitted = eigcore_fit(part, constrained=False)
+    return time.process_time() - begun, errors(fitted.predict(part.test), part)["error"]
+
+
+def _catboost(catboost: Any, part: Any, threads: int) -> tuple[float, float]:
+    from benchmarks.accuracy.run import errors
+
+    kind = catboost.CatBoostClassifier if part.classes else catboost.CatBoostRegressor
+    text = [name for name, dtype in part.train.dtypes.items() if str(dtype) == "category"]
+    model = kind(
+        thread_count=threads, cat_features=text, random_seed=0, verbose=0, allow_writing_files=False
+    )
+    begun = time.process_time()
+    model.fit(part.train, part.known)
+    took = time.process_time() - begun
+    found = model.predict_proba(part.test)[:, 1] if part.classes else model.predict(part.test)
+    return took, errors(found, part)["error"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What a race knows of its candidates, and what it passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from eigcore.fit.members.member import Settings
+from eigcore.fit.members.moving import Neuron
+from eigcore.fit.members.sequence import Neurons
+from eigcore.fit.search.folds import Fold
+
+Ends = list[list[np.ndarray]]
+"""Final vectors of each fold's neurons."""
+
+
+class Trial(NamedTuple):
+    """A candidate on all hidden rows.
+
+    values : decisions (N, ...), averaged over the neurons; loss : theirs
+    seconds : that its fits took, with those that they went on from
+    """
+
+    loss: float
+    values: np.ndarray
+    ends: Ends
+    seconds: float = 0.0
+
+
+class Choice(NamedTuple):
+    """What a race chose.
+
+    plan : settings of each member
+    notes : what to say about them
+    fold : one that they were chosen on
+    neurons : those fitted there with these settings
+    """
+
+    plan: list[Settings]
+    notes: tuple[str, ...] = ()
+    fold: Fold | None = None
+    neurons: Neurons = MappingProxyType({})
+
+
+def neurons_of(
+    plan: Sequence[Settings], trials: Mapping[Settings, Trial], folds: Sequence[Fold]
+) -> Neurons:
+    """Neurons fitted with the settings of a plan; none where several folds have parts of them."""
+    if len(folds) > 1:
+        return {}
+    found: dict[Settings, list[Neuron]] = {}
+    for each in set(plan) & trials.keys():
+        (ends,) = trials[each].ends
+        designs = [folds[0].design(each, len(ends), number) for number in range(len(ends))]
+        pairs = zip(designs, ends, strict=True)
+        found[each] = [Neuron(design, end) for design, end in pairs if design]
+    return found
+
+
+def clusters(folds: Sequence[Fold]) -> np.ndarray | None:
+    """Groups of all hidden rows; None: each row stands for itself."""
+    own = [fold.hidden.together.clusters for fold in folds]
+    found = [each for each in own if each is not None]
+    return np.unique(np.concatenate(found), return_inverse=True)[1] if found else None
