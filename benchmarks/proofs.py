@@ -43,7 +43,7 @@ def main():
         proof = model.prove()
         times.append(time.process_time())
         text = proof.to_json().encode()
-        count = checker.check(proof.model, text)
+        count = len(checker.check(proof.model, text))
         times.append(time.process_time())
         around = model.prove(x=[[0.4] * columns], radius=0.05).claims[-1:]
         box = Proof(proof.model, around).to_json().encode()

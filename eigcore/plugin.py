@@ -42,6 +42,9 @@ _HOME = {
     "layer": "layers",
     "start": "layers",
     "Encoder": "graph",
+    # models whose layers become factors
+    "Network": "lowrank.network",
+    "Seen": "lowrank.network",
 }
 __all__ = [*_HOME]  # pyright: ignore
 
@@ -77,4 +80,5 @@ if TYPE_CHECKING:
     from eigcore.dispatch.parts import window
     from eigcore.graph import Encoder
     from eigcore.layers import Layer, layer, start
+    from eigcore.lowrank.network import Network, Seen
     from eigcore.portable.predict import ModelStatic, forward

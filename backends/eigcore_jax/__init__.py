@@ -33,12 +33,15 @@ from eigcore.plugin import (
     window,
 )
 from eigcore_jax import host, solvers
+from eigcore_jax.compression import JaxNetwork
+from eigcore_jax.compression import factored as factored
 from eigcore_jax.encoding import stable_encoding as stable_encoding
 from eigcore_jax.layer import spectral_layer as spectral_layer
 from eigcore_jax.model import Apply as Apply
 from eigcore_jax.model import frozen
 from eigcore_jax.optimisers import spectral_clip as spectral_clip
 from eigcore_jax.optimisers import sven_step as sven_step
+from eigcore_jax.program import Factors as Factors
 
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
@@ -188,6 +191,9 @@ class JaxBackend(Backend):
             return jax.vmap(lambda v: pull(bend(push(v)))[0])(vectors)
 
         return products
+
+    def network(self, model: Any, apply: Callable[..., Any] | None) -> JaxNetwork:
+        return JaxNetwork(model, apply)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(function)

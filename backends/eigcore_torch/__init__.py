@@ -24,6 +24,9 @@ from eigcore.plugin import (
     window,
 )
 from eigcore_torch import host, namespace, nodes
+from eigcore_torch.compression import Factors as Factors
+from eigcore_torch.compression import TorchNetwork
+from eigcore_torch.compression import load_compressed as load_compressed
 from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.encoding import StableEncoding as StableEncoding
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
@@ -212,6 +215,9 @@ class TorchBackend(Backend):
             return torch.func.vmap(one, randomness="same")(vectors)
 
         return products
+
+    def network(self, model: Any, apply: Callable[..., Any] | None) -> TorchNetwork:
+        return TorchNetwork(model, apply)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function, fullgraph=True, backend="aot_eager")

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from eigcore.cli.plain import speak_plainly
 from eigcore.cli.signals import Stopped, leaving_at_once, stopping
 from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
@@ -27,11 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Errors are one line on stderr; with ``--json`` there is an object on stdout too; ``--debug``
     anywhere shows the traceback instead.
     """
+    speak_plainly(sys.stdout, sys.stderr)
     args = list(sys.argv[1:] if argv is None else argv)
     debug, as_json = "--debug" in args, "--json" in args
     args = spread([arg for arg in args if arg != "--debug"])
     try:
-        return _run(args, as_json)
+        code = _run(args, as_json)
+        sys.stdout.flush()
+        return code
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
     except BrokenPipeError:

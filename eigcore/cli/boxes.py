@@ -60,11 +60,16 @@ def _ends(text: str, cells: dict[str, float]) -> tuple[str, tuple[float, float]]
     number = size.removeprefix("±").removeprefix("+-").removeprefix("+/-")
     try:
         if high:
-            return name, (float(low), float(high))
-        if number == size:
+            ends = float(low), float(high)
+        elif number == size:
             raise ValueError(size)
-        part = abs(cell) / 100 if number.endswith("%") else 1.0
-        half = float(number.removesuffix("%")) * part
+        else:
+            part = abs(cell) / 100 if number.endswith("%") else 1.0
+            half = float(number.removesuffix("%")) * part
+            ends = cell - half, cell + half
     except ValueError:
         raise InvalidOption("box", text, WRITTEN, EXAMPLE) from None
-    return name, (cell - half, cell + half)
+    if not ends[0] <= cell <= ends[1]:
+        expected = f"LOW and HIGH on either side of the row's own number, {cell:g}"
+        raise InvalidOption("box", text, expected, f"{name}={cell:g}..{cell + 1:g}")
+    return name, ends

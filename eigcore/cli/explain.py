@@ -12,7 +12,7 @@ import typer
 from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.reading import READING, output_named, table_for
-from eigcore.errors import InvalidOption
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
 from eigcore.guarantees.baselines import CASES
@@ -59,6 +59,12 @@ def explain_command(
     if reasons < 1:
         raise InvalidOption("reasons", reasons, "a number of at least 1", 4)
     other: Any = baseline
+    if baseline in CASES and len(rows) == 1:
+        raise InvalidInput(
+            f"The table has one row, which would be its own {baseline!r}, and nothing is left to "
+            "explain. Expected rows to compare it with. Type: eigcore explain model.eig table.csv "
+            "--row 0, with a table of more rows."
+        )
     if baseline not in CASES:
         other = rows.slice(_number(baseline, len(rows)), 1)
     own = rows.slice(row, 1)

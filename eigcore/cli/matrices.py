@@ -20,6 +20,13 @@ from eigcore.operators import Operator, hessian
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 LARGEST = 1e60
 """Of an entry."""
+_KINDS = {
+    **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    **{f"I{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
+    **{f"U{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
+    "BOOL": "?",
+}
+"""Of tensors in .safetensors files, as NumPy names them."""
 _ALL = (".npy", ".safetensors", *ENDINGS)
 
 
@@ -82,16 +89,7 @@ def _table(path: Path) -> np.ndarray:
 
 
 def _tensor(path: Path, name: str | None) -> Any:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, KeyError, TypeError) as exc:
-        raise InvalidInput(
-            f"{str(path)!r} cannot be read ({exc}). Expected a .safetensors file of floats that "
-            "NumPy has. Save it again, in float32."
-        ) from exc
+    tensors = _tensors(path)
     matrices = [key for key, each in tensors.items() if each.ndim >= 2]
     chosen = matrices[0] if name is None and len(matrices) == 1 else name
     if chosen not in tensors:
@@ -100,6 +98,50 @@ def _tensor(path: Path, name: str | None) -> Any:
             f"name of one of them, not {name!r}. Type --tensor {sorted(matrices or ['NAME'])[0]}"
         )
     return tensors[chosen]
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the matrices of a .safetensors file with several, by name; None for other files."""
+    if not path.name.lower().endswith(".safetensors") or not path.is_file():
+        return None
+    matrices = {key: each for key, each in _tensors(path).items() if _is_matrix(each)}
+    if len(matrices) < 2:
+        return None
+    return {key: checked(each, key) for key, each in sorted(matrices.items(), key=_in_order)}
+
+
+def _in_order(pair: tuple[str, Any]) -> list[tuple[int, str]]:
+    """Sort names by the numbers in them: layer 10 comes after layer 2."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", pair[0])
+    ]
+
+
+def _tensors(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        parts = dict(deserialize(path.read_bytes()))
+        return {name: _array(part) for name, part in parts.items()}
+    except (SafetensorError, KeyError, ValueError) as exc:
+        raise InvalidInput(
+            f"{str(path)!r} cannot be read ({exc}). Expected a .safetensors file of floats or "
+            "integers. Save it again, in float32."
+        ) from exc
+
+
+def _array(part: Mapping[str, Any]) -> np.ndarray:
+    """Return a tensor of a file as an array of NumPy, which has no bfloat16."""
+    kind, data = part["dtype"], part["data"]
+    if kind == "BF16":  # the upper half of a float32
+        found = (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        found = np.frombuffer(data, _KINDS[kind])
+    return found.reshape(part["shape"])
+
+
+def _is_matrix(a: np.ndarray) -> bool:
+    return a.ndim >= 2 and a.dtype.kind in "fiub" and min(a.shape) > 1
 
 
 def checked(a: Any, place: str) -> np.ndarray:
@@ -183,7 +225,7 @@ def weights_of(returned: Any) -> dict[str, np.ndarray]:
     for name, leaf in leaves.items():
         backend = infer(leaf)
         a = backend.to_numpy(backend.asarray(leaf))
-        if a.ndim >= 2 and a.dtype.kind in "fiub" and min(a.shape) > 1:
+        if _is_matrix(a):
             found[name or "matrix"] = checked(a, name or "The matrix")
     if not found:
         raise InvalidInput(

@@ -20,6 +20,8 @@ from eigcore.guarantees.proof import Proof, prove
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder
 
+LARGEST = 2**28
+"""Bytes of the largest file that is verified."""
 Model = Annotated[Path, typer.Argument(help="Model file.")]
 
 
@@ -91,7 +93,22 @@ def verify_command(
     Example: `eigcore verify cars.eig cars.proof.json`
     """
     try:
-        checker.main(model, proof)
-    except SystemExit as exc:
-        typer.echo(exc.code, err=True)
+        claims = checker.check(_read(model), _read(proof))
+    except checker.Rejected as exc:
+        typer.echo(f"REJECTED: {exc}", err=True)
         raise typer.Exit(1) from exc
+    for claim in claims:
+        typer.echo(f"proven: {claim}")
+    typer.echo(f"{len(claims)} claims are proven.")
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a file; raise InvalidInput for an endless one."""
+    with open(path, "rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InvalidInput(
+            f"{str(path)!r} has more than {LARGEST} bytes. Expected a model file and its proof. "
+            "Type: eigcore verify model.eig proof.json"
+        )
+    return data

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -12,7 +14,14 @@ import typer
 from rich.table import Table
 
 from eigcore.cli import show
-from eigcore.cli.matrices import called, is_function, operator_of, read_matrix, weights_of
+from eigcore.cli.matrices import (
+    called,
+    is_function,
+    operator_of,
+    read_matrix,
+    read_weights,
+    weights_of,
+)
 from eigcore.cli.options import Json
 from eigcore.drawing import pyplot
 from eigcore.errors import InvalidInput
@@ -21,10 +30,14 @@ from eigcore.rmt.classical import semicircle
 from eigcore.rmt.covariance import sample_covariance
 from eigcore.rmt.fitting import FAMILIES, Fit, fit_law
 from eigcore.rmt.overlay import Overlay, overlay
+from eigcore.spectra import Metrics, metrics
 from eigcore.writing import check_folder
 
 _LAWS = tuple(name.replace("_", "-") for name in FAMILIES)
 _PICTURES = (".png", ".svg", ".pdf")
+_MOST = 7
+"""Matrices of a model whose spectra are drawn."""
+_Pair = tuple[Fit | None, Overlay]
 
 
 def spectrum_command(
@@ -32,7 +45,7 @@ def spectrum_command(
         str,
         typer.Argument(
             help="Matrix with samples as rows: all columns of numbers of a .csv, .parquet, .arrow, "
-            ".npy or .safetensors file; or "
+            ".npy or .safetensors file; a model: a .safetensors file with several matrices; or "
             "module:function, which returns an array, a model, an operator or (loss, parameters)."
         ),
     ],
@@ -69,9 +82,11 @@ def spectrum_command(
     """Print the spectrum of a matrix beside the law of noise: edges, signal, and significance.
 
     The eigenvalues are those of the covariance of the columns; of a symmetric matrix its own; of a
-    model those of each weight matrix; of a loss those of its Hessian, estimated by Lanczos.
+    model those of each weight matrix, with shape and scale metrics; of a loss those of its Hessian,
+    estimated by Lanczos.
 
-    Example: `eigcore spectrum returns.csv --plot spectrum.png`
+    Examples: `eigcore spectrum returns.csv --plot spectrum.png`,
+    `eigcore spectrum model.safetensors`
     """
     _check(law, plot, scale)
     if tensor is not None and not source.lower().endswith(".safetensors"):
@@ -81,26 +96,65 @@ def spectrum_command(
         )
     options = {"law": law, "scale": scale, "ratio": ratio, "level": level}
     if not is_function(source):
-        values, c = eigenvalues_of(read_matrix(Path(source), tensor), raw)
-        correlation = not raw and not math.isnan(c)
-        found = {"matrix": compared(values, c, standardised=correlation, **options)}
+        weights = None if tensor else read_weights(Path(source))
+        if weights is None:
+            values, c = eigenvalues_of(read_matrix(Path(source), tensor), raw)
+            correlation = not raw and not math.isnan(c)
+            pair = compared(values, c, standardised=correlation, **options)
+            _show({"matrix": pair}, None, plot, as_json)
+            return
     else:
         returned = called(source)
         operator = operator_of(returned)
         if operator is not None:
             _of_operator(operator, steps, probes, plot, as_json)
             return
-        pairs = {name: eigenvalues_of(W, True) for name, W in weights_of(returned).items()}
-        found = {name: compared(*pair, **options) for name, pair in pairs.items()}
+        weights = weights_of(returned)
+    found = {name: _of_layer(W, **options) for name, W in weights.items()}
+    _show(found, metrics(weights), plot, as_json)
+
+
+def _of_layer(W: np.ndarray, **options: Any) -> tuple[Fit | None, Overlay] | None:
+    """Return the spectrum of a layer beside the law; None for one with equal eigenvalues."""
+    values, c = eigenvalues_of(W, True)
+    if values[-1] - values[0] <= 1e-12 * abs(values).max():
+        return None
+    return compared(values, c, **options)
+
+
+def _show(
+    found: Mapping[str, _Pair | None], layers: Metrics | None, plot: Path | None, as_json: bool
+) -> None:
+    """Print and draw spectra beside laws, and the metrics of a model."""
+    pairs = {name: pair for name, pair in found.items() if pair is not None}
     if plot:
-        _draw([(name, seen.plot) for name, (_, seen) in found.items()], plot)
+        _draw(_panels(pairs, layers), plot)
+    lines = [None] * len(found) if layers is None else layers.layers
     if as_json:
-        typer.echo(json.dumps({name: record(*pair) for name, pair in found.items()}))
-    elif len(found) == 1:
-        [(fit, seen)] = found.values()
+        records = {
+            name: (record(*pair) if pair else {}) | ({"metrics": line} if line else {})
+            for (name, pair), line in zip(found.items(), lines, strict=True)
+        }
+        typer.echo(json.dumps(records))
+        return
+    if len(found) == 1 and pairs:
+        [(fit, seen)] = pairs.values()
         show.line("\n".join(filter(None, [fit and str(fit), str(seen)])))
     else:
         show.console().print(_table(found))
+    if layers is not None:
+        show.line(f"\nShape and scale\n{layers}")
+
+
+def _panels(pairs: Mapping[str, _Pair], layers: Metrics | None) -> list[tuple[str, Any]]:
+    """Return what is drawn: metrics over the layers of a model, and spectra if there are few."""
+    spectra = [(name, seen.plot) for name, (_, seen) in pairs.items()]
+    if layers is None or len(layers.layers) == 1:
+        return spectra
+    known = [layer["alpha"] is not None for layer in layers.layers]
+    names = ["alpha", "stable_rank"] if any(known) else ["stable_rank"]
+    over = [("", partial(layers.plot, name)) for name in names]
+    return over + (spectra if len(spectra) <= _MOST else [])
 
 
 def _check(law: str | None, plot: Path | None, scale: float | None) -> None:
@@ -188,11 +242,16 @@ def record(fit: Fit | None, seen: Overlay) -> dict[str, Any]:
     return out
 
 
-def _table(found: dict[str, tuple[Fit | None, Overlay]]) -> Table:
+def _table(found: Mapping[str, _Pair | None]) -> Table:
     table = Table(title="Weight matrices beside the law of noise", title_justify="left")
     for name in ("matrix", "order", "ratio", "upper edge", "largest", "p-value", "outliers", "fit"):
-        table.add_column(name, justify="left" if name in ("matrix", "fit") else "right")
-    for name, (fit, seen) in found.items():
+        left = name in ("matrix", "fit")
+        table.add_column(name, justify="left" if left else "right", no_wrap=name == "matrix")
+    for name, pair in found.items():
+        if pair is None:
+            table.add_row(name, *[""] * 6, "equal eigenvalues")
+            continue
+        fit, seen = pair
         ratio = "" if fit is None or math.isnan(fit.ratio) else f"{fit.ratio:.3g}"
         verdict = "" if fit is None else "good" if fit.good else "NOT of this law"
         numbers = [seen.edges[-1].place, float(seen.eigenvalues[-1]), seen.p_value]

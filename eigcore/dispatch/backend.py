@@ -228,6 +228,10 @@ class Backend(abc.ABC):
         """Return a frozen program of a model: cells (rows, columns), codes for categories."""
         raise NotSupported(f'Backend "{self.name}" has no programs; use "torch" or "jax".')
 
+    def network(self, model: Any, apply: Callable[..., Any] | None) -> Any:
+        """Return a model as an `eigcore.lowrank.network.Network`; None: ``model(input)``."""
+        raise NotSupported(f'Backend "{self.name}" has no models; use torch, JAX, or low_rank.')
+
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""
         make = places if self.is_concrete(like) else places.__wrapped__

@@ -10,21 +10,38 @@ import numpy as np
 
 from eigcore.encoding import Categories, Linear, Periodic
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.domain import UNSEEN, Axis, fitted_range
 from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
 
-def free_columns(model: Described, columns: Sequence[str] | None) -> list[str]:
-    """Return the columns that may change, by default all but codes; raise for unknown ones."""
-    names = model.encoding.names
-    kinds = zip(names, model.encoding.columns, strict=True)
-    plain = [name for name, column in kinds if not getattr(column, "of", None)]
+def free_columns(
+    model: Described, columns: Sequence[str] | None, row: np.ndarray | None = None
+) -> list[str]:
+    """Return the columns that may change, by default all without codes; raise for unknown ones.
+
+    row : (columns,) float64, whose numbers and special codes do not become each other
+    """
+    names, codes = model.encoding.names, code_columns(model.encoding)
+    held = [] if row is None else [names[codes[p]] for p in codes if not np.isnan(row[p])]
+    plain = [name for p, name in enumerate(names) if p not in codes and name not in held]
     chosen = plain if columns is None else list(columns)
     if isinstance(columns, str) or not chosen or not all(name in names for name in chosen):
         raise InvalidInput(
             f"columns is {columns!r}. Expected some of {', '.join(names)}. Write "
             f"columns=[{names[0]!r}]."
+        )
+    mixed = [name for name in chosen if name in held]
+    for place, source in codes.items():
+        number = row is not None and not np.isnan(row[source])
+        if names[place] in chosen and (number or names[source] in chosen):
+            mixed.append(names[place])
+    if mixed:
+        raise InvalidInput(
+            f"columns names {mixed}, and x holds a number or a special code there, which do not "
+            "become each other. Expected columns of numbers that hold a number, and columns of "
+            "codes beside a missing cell. Leave them out, or compare both with model.change."
         )
     return chosen
 

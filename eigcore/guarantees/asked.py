@@ -17,8 +17,17 @@ Radius: TypeAlias = float | Mapping[str, float] | Sequence[float] | np.ndarray
 
 
 def check_complete(x: Any, radius: Any, lower: Any, upper: Any, method: str) -> None:
-    """Raise InvalidInput unless rows come with either a radius or ends, or there is neither."""
+    """Raise InvalidInput unless rows come with either a radius or ends, or there is neither.
+
+    `certify` takes a radius without rows too, for boxes anywhere.
+    """
     ends = lower is not None or upper is not None
+    if method == "prove" and radius is not None and x is None:
+        raise InvalidInput(
+            "prove got radius without x. Expected the rows whose boxes are proven. Write "
+            f"model.prove(x=..., radius={radius!r}), or model.certify(radius={radius!r}) for a "
+            "bound anywhere."
+        )
     if ends and (x is None or radius is not None):
         raise InvalidInput(
             f"{method} got ends {'without x' if x is None else 'beside radius'}. Expected rows, "

@@ -10,6 +10,7 @@ from eigcore.encoding import Categories, Column, Periodic
 from eigcore.encoding.cells import column_labels
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
+from eigcore.guarantees.codes import only_possible
 from eigcore.portable.description import Described
 from eigcore.portable.predict import decision
 from eigcore.portable.tables import predict_table
@@ -40,7 +41,8 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
     Raises
     ------
     InvalidInput
-        If the case is unknown, there are no rows, or several outputs have no highest one.
+        If the case is unknown or of a single row, there are no rows, or several outputs have no
+        highest one.
     """
     if not isinstance(baseline, str):
         table, baseline = rows_of(model, baseline), "rows"
@@ -55,8 +57,15 @@ def baseline_rows(model: Described, baseline: Any, table: np.ndarray, backend: A
         )
     if baseline == "rows":
         return table
+    if len(table) == 1:
+        raise InvalidInput(
+            f"baseline is {baseline!r} of one row, which is that row: beside itself, every "
+            "contribution is 0. Expected rows to make the case of. Write "
+            f"baseline={baseline!r}, sample=table, or pass a row as the baseline."
+        )
     pairs = zip(model.encoding.columns, table.T, strict=True)
     mean = np.array([_typical(column, cells) for column, cells in pairs])
+    mean = only_possible(model.encoding, mean[None])[0]
     return (mean if baseline == "mean" else _extreme(model, table, baseline, backend))[None]
 
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table, sides_of
+from eigcore.guarantees.attained import in_boxes
 from eigcore.guarantees.interval import decision_interval
+from eigcore.guarantees.margins import EndsOf, Settled, proof_of, same_class, squeezed
+from eigcore.guarantees.reached import Reached
 from eigcore.guarantees.slopes import EPS
 from eigcore.guarantees.units import clipped_ends, floats
 from eigcore.portable.description import Described
 
-Settled = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Ends of the decision, (rows,) or (rows, outputs) each -> (rows,) or (rows, outputs) bool."""
 DOUBLINGS, BISECTIONS = 30, 20
 """Largest number of steps in the search for the largest box."""
 
@@ -40,6 +41,9 @@ class LocalCertificate:
         "softmax", the most probable class stays the same.
     scale : (rows,) float64, or None
         The largest multiple of the box for which `decided` was proven, 0 if there is none.
+    reached : tuple of (rows) tuples of (outputs) Reached
+        How far apart the decisions of two rows in the box are: from the lowest to the highest that
+        a search found. It shows how tight the interval of the decision is.
     """
 
     radius: dict[str, float] | None
@@ -50,6 +54,12 @@ class LocalCertificate:
     threshold: float | None = None
     decided: np.ndarray | None = None
     scale: np.ndarray | None = None
+    reached: tuple[tuple[Reached, ...], ...] = ()
+
+    def width(self, row: int) -> np.ndarray:
+        """Return the width of the interval of the decision: (outputs,), rounded up."""
+        wide = np.atleast_1d(self.decision_upper[row] - self.decision_lower[row])
+        return np.nextafter(wide, np.inf)
 
 
 def local(
@@ -84,7 +94,7 @@ def local(
     else:
         named = dict(zip(model.encoding.names, radii.tolist(), strict=True))
         below = above = np.broadcast_to(radii, table.shape)
-    low, high = (_squeeze(a) for a in decision_interval(model, table, below, above))
+    low, high = (squeezed(a) for a in decision_interval(model, table, below, above))
     link = model.static.link
     lower, upper = clipped_ends(model.static, low, high)
     if threshold is None and link == "logistic":
@@ -92,10 +102,11 @@ def local(
     settled = settled_by(link, threshold)
     decided = scale = None
     if settled is not None:
-        decided = settled(low, high)
+        decided = proof_of(model, table, settled)(_ends(table, below, above))
         if decided.ndim == 1:
             scale = certified_scale(model, table, below, above, settled)
-    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale)
+    reached = in_boxes(model, table, below, above)
+    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale, reached)
 
 
 def settled_by(link: str, threshold: float | None) -> Settled | None:
@@ -107,20 +118,12 @@ def settled_by(link: str, threshold: float | None) -> Settled | None:
                 '"decided" means that the most probable class stays the same. Write '
                 "model.certify(x=..., radius=...)."
             )
-        return _same_class
+        return same_class
     if threshold is None:
         return None
     level = to_decision(link, threshold)
     slip = 0.0 if link == "identity" else 8 * EPS * (1 + abs(level))
     return lambda low, high: (low > level + slip) | (high < level - slip)
-
-
-def _same_class(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether the lowest score of one class exceeds the highest of all others: (rows,) bool."""
-    top = low.argmax(-1)[:, None]
-    others = high.copy()
-    np.put_along_axis(others, top, -np.inf, axis=-1)
-    return np.take_along_axis(low, top, axis=-1)[:, 0] > others.max(-1)
 
 
 def certified_scale(
@@ -131,12 +134,16 @@ def certified_scale(
     It is found by bisection. The multiple returned was itself proven; it is at most 1 % below the
     largest multiple that can be proven.
     """
+    proven = proof_of(model, table, settled)
 
     def safe(scale: np.ndarray) -> np.ndarray:
-        sides = (side * scale[:, None] for side in (below, above))
-        return settled(*(_squeeze(a) for a in decision_interval(model, table, *sides)))
+        return proven(_ends(table, below * scale[:, None], above * scale[:, None]))
 
     return largest(safe, len(table), BISECTIONS, close=1.01, least=1e-12)
+
+
+def _ends(table: np.ndarray, below: np.ndarray, above: np.ndarray) -> EndsOf:
+    return lambda each, rows: decision_interval(each, table[rows], below[rows], above[rows])
 
 
 def largest(
@@ -160,10 +167,6 @@ def largest(
         if ((bad <= close * good) | (bad < least)).all():
             break
     return good
-
-
-def _squeeze(values: np.ndarray) -> np.ndarray:
-    return values[:, 0] if values.shape[1] == 1 else values
 
 
 def to_decision(link: str, threshold: float) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import Radius, check_complete, radii_of
+from eigcore.guarantees.attained import anywhere
 from eigcore.guarantees.bands import Dominance, dominances
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.column import ColumnCertificate, column_of
@@ -57,6 +58,8 @@ class Certificate:
     box : float or None
         Bound of |change of the decision| for changes within the radii, anywhere; None without
         radius.
+    box_reached : Reached or None
+        How far apart the decisions of two rows are that differ by at most the radii.
     local : LocalCertificate or None
     clipped : bool
         Whether predictions have bounds; what is said of the decision holds before them.
@@ -75,6 +78,7 @@ class Certificate:
     target: str
     rounding: dict[str, float]
     box: float | None = None
+    box_reached: Reached | None = None
     local: LocalCertificate | None = None
     clipped: bool = False
     dominances: tuple[Dominance, ...] = ()
@@ -139,7 +143,10 @@ def certify(
     columns = tuple(column_of(model, members, j, found) for j, found in enumerate(each))
     bounds = np.array([columns[j].bound for j in numeric])
     simple = math.hypot(*bounds.tolist()) * (1 + 4 * len(bounds) * EPS)
-    box = None if x is not None or radii is None else _anywhere(encoding, members, bounds, radii)
+    box = found = None
+    if x is None and radii is not None:
+        box = _anywhere(encoding, members, bounds, radii)
+        found = anywhere(model, members, radii)
     return Certificate(
         columns,
         l1=float(bounds.max(initial=0.0)),
@@ -152,6 +159,7 @@ def certify(
         target=model.static.target_name,
         rounding={dtype: largest_rounding(model, members, dtype) for dtype in DTYPES},
         box=box,
+        box_reached=found,
         local=near,
         clipped=model.static.clip is not None,
         dominances=dominances(model),

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.domain import Axis, axis_of
+from eigcore.guarantees.asked import local_table, named_row
+from eigcore.guarantees.attained import between
+from eigcore.guarantees.domain import axis_of, cells_of_value
 from eigcore.guarantees.objective import part_terms
 from eigcore.guarantees.optimum import difference
+from eigcore.guarantees.reached import Reached
 from eigcore.guarantees.slopes import EPS, ROUNDING, lengths, member_slopes, projections_of
 from eigcore.guarantees.support import (
     column_index,
     part_change,
+    parts_change,
     rounded_sum,
     slope_ends,
     step_change,
 )
+from eigcore.guarantees.text import tightness
 from eigcore.guarantees.units import Ends, prediction_change
 from eigcore.portable.description import Described
 
@@ -40,6 +45,8 @@ class Change:
         Whether the ends hold for any two values of the column; they are largest from start to end.
     clipped : bool
         Whether predictions have bounds: beyond them a change of the decision changes nothing.
+    reached : Reached or None
+        The difference of the model at two rows, which shows how tight `size` is.
     """
 
     column: str
@@ -50,6 +57,7 @@ class Change:
     link: str
     anywhere: bool = False
     clipped: bool = False
+    reached: Reached | None = None
 
     @property
     def prediction(self) -> tuple[Any, Any]:
@@ -72,8 +80,12 @@ class Change:
         return (
             f"{self.column}, {which}from {self.start!r} to {self.end!r}, whatever the rest: change "
             f"of the decision from {_short(self.low)} to {_short(self.high)}, {what} from "
-            f"{_short(low)} to {_short(high)}"
+            f"{_short(low)} to {_short(high)}{self._tight()}"
         )
+
+    def _tight(self) -> str:
+        found = "" if self.reached is None else tightness(self.size, self.reached)
+        return found and f"; largest change of the decision / reached: {found}"
 
 
 def change(
@@ -93,7 +105,7 @@ def change(
     ----------
     model : SpectralModel
     column : str
-    start, end : number or level; None for a missing cell
+    start, end : number, special code or level; None for a missing cell
     domain : mapping of the other column names, optional
         See `eigcore.guarantees.optimum.value_range`; ``{}`` for all knots and levels.
     limits : tol, budget_seconds, max_boxes
@@ -106,54 +118,72 @@ def change(
         of a projection with unbounded tails; or if it is part of a projection and there is a
         domain.
     """
-    if domain is not None:
-        return _within(model, column, start, end, domain, limits)
-    encoding, j = model.encoding, column_index(model, column)
-    cells = [axis_of(model, column, (value,)) for value in (start, end)]
-    a, b = (_first(cell) for cell in cells)
-    low, high = part_change(model, j, np.array([a]), np.array([b]))
-    low, high = low[0], high[0]
-    for p, weight in projections_of(encoding, j):
-        moved = _through(model, p, j, weight, a, b)
-        low, high = low + moved[0], high + moved[1]
-    low, high = rounded_sum(low, high)
-    single = model.outputs == 1
-    ends = (float(low[0]), float(high[0])) if single else (low, high)
+    j = column_index(model, column)
+    before, after = (cells_of_value(model, column, value) for value in (start, end))
+    if domain is None:
+        low, high = _anywhere(model, j, before, after)
+        reached = between(model, before, after)
+    else:
+        low, high, reached = _within(model, column, before, after, domain, limits)
+    ends = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
-    return Change(column, start, end, *ends, static.link, clipped=static.clip is not None)
+    clipped = static.clip is not None
+    return Change(column, start, end, *ends, static.link, clipped=clipped, reached=reached)
+
+
+def change_ends(model: Described, column: str, start: Any, end: Any) -> Ends:
+    """Return the ends of `change` without a domain: (outputs,) each."""
+    before, after = (cells_of_value(model, column, value) for value in (start, end))
+    return _anywhere(model, column_index(model, column), before, after)
+
+
+def _anywhere(
+    model: Described, j: int, before: Mapping[int, float], after: Mapping[int, float]
+) -> Ends:
+    moves = {p: (np.array([cell]), np.array([after[p]])) for p, cell in before.items()}
+    low, high = (end[0] for end in parts_change(model, moves))
+    for p, weight in projections_of(model.encoding, j):
+        moved = _through(model, p, j, weight, before[j], after[j])
+        low, high = low + moved[0], high + moved[1]
+    return rounded_sum(low, high)
 
 
 def _within(
     model: Described,
     column: str,
-    start: Any,
-    end: Any,
+    before: Mapping[int, float],
+    after: Mapping[int, float],
     domain: Mapping[str, Any],
     limits: Mapping[str, Any],
-) -> Change:
+) -> tuple[np.ndarray, np.ndarray, Reached]:
     """See `change`: the difference of two models in which the column is constant."""
     encoding, j = model.encoding, column_index(model, column)
-    if column in domain or projections_of(encoding, j):
-        wrong = "named by the domain" if column in domain else "part of a projection"
+    moved = {encoding.names[p] for p in before}
+    if moved & {*domain} or projections_of(encoding, j):
+        wrong = "named by the domain" if moved & {*domain} else "part of a projection"
         raise InvalidInput(
             f"The column {column!r} is {wrong}. Expected one that acts by itself, beside a domain "
             "of the others. Leave it out of the domain, or leave the domain out."
         )
-    (before, one), (after, other) = (_set(model, column, value) for value in (start, end))
-    found = difference(after, before, {**domain, column: (start,)}, **limits)
-    anywhere, error = change(model, column, start, end), one + other
-    error = float(error[0]) if model.outputs == 1 else error
-    low = np.maximum(anywhere.low, found.lower - error)
-    high = np.minimum(anywhere.high, found.upper + error)
-    ends = (float(low), float(high)) if model.outputs == 1 else (low, high)
-    return replace(anywhere, low=ends[0], high=ends[1])
+    (sooner, one), (later, other) = (_set(model, cells) for cells in (before, after))
+    still = named_row(model, [before.get(p, np.nan) for p in range(len(encoding.names))])
+    found = difference(
+        later, sooner, {**domain, **{name: [still[name]] for name in moved}}, **limits
+    )
+    low, high = _anywhere(model, j, before, after)
+    low = np.maximum(low, np.atleast_1d(found.lower) - one - other)
+    high = np.minimum(high, np.atleast_1d(found.upper) + one + other)
+    points = [local_table(model, each.point) for each in found.minima + found.maxima]
+    return low, high, between(model, before, after, np.concatenate(points))
 
 
-def _set(model: Described, column: str, value: Any) -> tuple[Described, np.ndarray]:
-    """Return the model with one column set to a value, and the rounding of that: (outputs,)."""
-    encoding, j = model.encoding, column_index(model, column)
-    where = encoding.slices[j]
-    terms = part_terms(encoding, j, np.array([_first(axis_of(model, column, (value,)))]))[0]
+def _set(model: Described, cells: Mapping[int, float]) -> tuple[Described, np.ndarray]:
+    """Return the model with some columns set to values, and the rounding of that: (outputs,)."""
+    slices = model.encoding.slices
+    where = np.r_[tuple(slices[j] for j in cells)]
+    terms = np.concatenate(
+        [part_terms(model.encoding, j, np.array([cell]))[0] for j, cell in cells.items()]
+    )
     members, error = [], np.zeros(model.outputs)
     for m, (_, own) in zip(member_slopes(model), model.members, strict=True):
         moved = own.copy()
@@ -181,7 +211,7 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     encoding, j = model.encoding, column_index(model, column)
     own = encoding.columns[j]
     axis = axis_of(model, column, over)
-    values, cells = _values(axis), [axis.cell(v) for v in _places(axis)]
+    values, cells = axis.numbers(0, axis.places), [axis.cell(v) for v in axis.places]
     if isinstance(own, Categories) and over is None:
         if own.unseen == "neutral":
             values, cells = np.append(values, -1.0), [*cells, "a level never seen"]
@@ -206,9 +236,8 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
     clipped = static.clip is not None
-    return Change(
-        column, cells[a], cells[b], each[0], each[1], static.link, anywhere=True, clipped=clipped
-    )
+    found = between(model, {j: values[a]}, {j: values[b]})
+    return Change(column, cells[a], cells[b], *each, static.link, True, clipped, found)
 
 
 def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:
@@ -242,19 +271,6 @@ def _through(model: Described, p: int, j: int, weight: float, a: float, b: float
     if any(encoding.columns[i].missing for i in mixed if i != j):
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return low.min(0), high.max(0)
-
-
-def _places(axis: Axis) -> np.ndarray:
-    places = [np.nan if atom is None else float(i) for i, atom in enumerate(axis.atoms)]
-    return np.concatenate([axis.cuts, places])
-
-
-def _values(axis: Axis) -> np.ndarray:
-    return axis.numbers(0, _places(axis))
-
-
-def _first(axis: Axis) -> float:
-    return float(_values(axis)[0])
 
 
 def _short(value: Any) -> str:

@@ -1,8 +1,7 @@
 """Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
 
-Claims are about the numbers in the model file, as rationals, and the function that
-docs/model-file.md defines. docs/proofs.md says what each means, and proves T1 to T4. A matrix is
-its lower triangle, with entries beside the diagonal times √2.
+docs/proofs.md says what each claim about the exact numbers of a file means, and proves T1 to T4.
+A matrix is its lower triangle, with entries beside the diagonal times √2.
 """
 
 import hashlib
@@ -13,7 +12,6 @@ import sys
 from fractions import Fraction
 
 FORMAT, NEVER_SEEN = "eigcore-proof/2", "a level never seen"
-MALFORMED = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 
 
 class Rejected(ValueError):
@@ -49,9 +47,8 @@ def ordered(M, R, side=1, spare=0, bits=80):
         pivot = A[p, p] or 1
         left -= pivot < 0
         live.remove(p)
-        for i in live:
-            for j in live:
-                A[i, j] -= A[i, p] * A[p, j] // pivot
+        for i, j in ((i, j) for i in live for j in live):
+            A[i, j] -= A[i, p] * A[p, j] // pivot
     return left >= 0 or (bits < 2000 and ordered(M, R, side, spare, 6 * bits))
 
 
@@ -92,35 +89,30 @@ class Part:
         self.end = first + len({row for each in [*self.at, *self.slopes] for row in each})
         self.changes = lambda: inner if self.kind == "periodic" or left == inner[0] else self.slopes
 
-    def span(self, box):
-        """Return the lowest and highest value in a box of cells or [low, high]; None if missing."""
+    def corners(self, box):
+        """Return the {row: factor} at both ends of cells or [low, high], and at knots inside."""
         ends = []
         for name, (weight, center) in self.own.items():
             if (cell := box[name]) is None:
-                return None, None
-            require(not self.levels or self.levels.count(cell) == 1, f"{cell!r:.40}: not one level")
-            cell = self.levels.index(cell) if self.levels else cell
+                require(self.missing, "a missing cell has no matrix")
+                return [{self.end: 1}]
+            if self.levels:
+                require(self.levels.count(cell) == 1, f"{cell!r:.40}: not one level")
+                return [self.at[self.levels.index(cell)]]
             cells = cell if isinstance(cell, list) else (cell, cell)
             ends.append(sorted(weight * (exact(t) - center) for t in cells))
-        return tuple(map(sum, zip(*ends)))
+        (start, end), k = map(sum, zip(*ends)), self.knots  # on a circle, their first images
+        knots = [start + (t - start) % (k[-1] - k[0]) for t in k] if self.kind == "periodic" else k
+        return [*map(self.value, sorted({start, *(t for t in knots if start < t < end), end}))]
 
-    def values(self, t):
-        """Return the {row: factor} of a number, of the place of a level, or of missing (None)."""
-        require(t is not None or self.missing, "a missing cell has no matrix")
-        if t is None or self.levels:
-            return {self.end: 1} if t is None else self.at[int(t)]
+    def value(self, t):
+        """Return the {row: factor} of a number."""
         if self.kind == "periodic":
             t = self.knots[0] + (t - self.knots[0]) % (self.knots[-1] - self.knots[0])
         piece = sum(knot <= t for knot in self.knots)
         near = max(piece - 1, 0)
         slope = {row: f * (self.knots[near] - t) for row, f in self.slopes[piece].items()}
         return turn(slope, self.at[near])
-
-    def corners(self, start, end):
-        """Return the ends of a span and the knots inside."""
-        k, turns = self.knots, self.kind == "periodic"  # the first image of each behind the start
-        knots = [start + (t - start) % (k[-1] - k[0]) for t in k] if turns else k
-        return {start, end, *(knot for knot in knots if start < knot < end)}
 
 
 class Member:
@@ -194,22 +186,32 @@ class Model:
             self.members.append(Member(each["spec"], values, share * scale))
 
     def change(self, claim, levels):
-        """T1: low · I ⪯ E ⪯ high · I for each slope E, or each change from level to level."""
+        """T1: low · I ⪯ E ⪯ high · I for each slope or change of level E; additive: E = p · I."""
         name, total, witness = claim["column"], (0, 0), iter(claim["witness"])
+        additive = bool(claim.get("additive"))
         require(levels == bool(self.parts[self.names.index(name)].levels), "of another kind")
         for part in (each for each in self.parts if name in each.own):
             weight, found = part.own[name][0], [(0, 0)] * (part.missing and len(part.own) > 1)
+            require(not additive or {*part.own} == {name}, "a projection has other columns")
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
                     low, high = map(exact, next(witness))
                     M = member.matrix(o, E)
-                    require(ordered(M, -low, -1) and ordered(M, high), "a change leaves its ends")
+                    for a, b in [(low, high), (M[0], M[0])][: 1 + additive]:
+                        require(ordered(M, -a, -1) and ordered(M, b), "a change leaves its ends")
                     ends = member.added(ends, [low] * member.d, [high] * member.d)
                 found.append(ends)
             low, high = min(low for low, _ in found), max(high for _, high in found)
             total = [x + end for x, end in zip(total, sorted((weight * low, weight * high)))]
         return (min(total[0], -total[1]), max(-total[0], total[1])) if levels else total
+
+    def grows(self, steps, name, side):
+        """T1: side · E ⪰ 0 for each {row: factor}, so the decision never falls (rises)."""
+        for member in self.members:
+            require(getattr(member, name) and (member.increasing or not steps), "no such guarantee")
+            blocks = (member.matrix(o, E) for E in steps for o in range(self.outputs))
+            require(all(ordered(M, 0, -side) for M in blocks), "a matrix is not semidefinite")
 
     def curved(self, claim, name, side):
         """T3: side · (the change of the slope from piece to piece) ⪰ 0, for numbers together."""
@@ -218,28 +220,29 @@ class Model:
         for part in (each for each in self.parts if wanted & set(each.own)):
             require(not part.levels, "a column of another kind")
             slopes = part.changes() + part.changes()[: int(part.kind == "periodic")]
-            for member in self.members:
-                able = getattr(member, name) and (member.increasing or len(slopes) == 1)
-                require(able, f"a functional does not guarantee {name}")
-                turns = [turn(a, b) for a, b in zip(slopes, slopes[1:])]
-                blocks = (member.matrix(o, E) for E in turns for o in range(self.outputs))
-                require(all(ordered(M, 0, -side) for M in blocks), "a matrix is not semidefinite")
+            self.grows([turn(a, b) for a, b in zip(slopes, slopes[1:])], name, side)
+
+    def order(self, claim):
+        """T1: the matrices grow from value to value of a column in no projection."""
+        (part,) = (each for each in self.parts if claim["column"] in each.own)
+        require(type(claim["values"]) is list, "the values are no list")
+        cells = [part.corners({claim["column"]: cell}) for cell in claim["values"]]
+        self.grows([turn(a, b) for (a,), (b,) in zip(cells, cells[1:])], "increasing", 1)
 
     def box(self, claim):
         """T4: R ⪰ the change of each part, so eigenvalues in the box lie below those of the sum."""
         box, o, witness = claim["box"], claim["output"], iter(claim["witness"])
         require({*box} == {*self.names} and o in range(self.outputs), "other columns, or outputs")
-        spans = [(part, *part.span(box)) for part in self.parts]
-        base = {0: 1} | {r: f for part, start, _ in spans for r, f in part.values(start).items()}
+        corners = [part.corners(box) for part in self.parts]
+        base = {0: 1} | {row: f for start, *_ in corners for row, f in start.items()}
         total = self.offset, self.offset
         for member in self.members:
             found = []
             for side in (-1, 1):
                 M = [side * x for x in member.matrix(o, base)]
-                for part, start, end in (each for each in spans if each[1] != each[2]):
+                for moving in (each for each in corners if len(each) > 1):
                     R = list(map(exact, next(witness)))
-                    for t in part.corners(start, end):
-                        E = member.matrix(o, turn(part.values(start), part.values(t)))
+                    for E in (member.matrix(o, turn(moving[0], t)) for t in moving):
                         require(ordered(E, R, side), "a part leaves its witness")
                     M = [x + r for x, r in zip(M, R)]
                 found.append(list(map(exact, next(witness))))
@@ -255,45 +258,42 @@ CLAIMS = {
     "levels": (Model.change, "decision changes by at most {upper} between levels of {column}", 1),
     "convex": (Model.curved, "decision is convex in {columns}", "convex", 1),
     "concave": (Model.curved, "decision is concave in {columns}", "concave", -1),
-    "box": (Model.box, "decision {output} is between {lower} and {upper} for {box}"),
+    "order": (Model.order, "decision never falls from value to value of {column}: {values}"),
+    "box": (Model.box, "decision{of} is between {lower} and {upper} for {box}"),
 }
 
 
-def check(data, proof, tell=lambda sentence: None):
-    """Check a proof of a model file, both bytes; return the number of claims or raise Rejected."""
+def check(data, proof):
+    """Return what a proof of a model file says, both bytes, as sentences; or raise Rejected."""
+    where, said = "a file cannot be read", []
     try:
         record = json.loads(proof)
         require(record["format"] == FORMAT, f"the format of the proof is not {FORMAT}")
         require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
-        model, claims = Model(data), list(record["claims"])
-    except (*MALFORMED, struct.error, RecursionError) as exc:
-        raise Rejected(f"a file cannot be read: {exc!r:.200}") from exc
-    for number, claim in enumerate(claims, 1):
-        try:
+        model = Model(data)
+        for number, claim in enumerate(list(record["claims"]), 1):
+            where = f"claim {number}, {json.dumps(claim)[:99]}"
             prove, words, *options = CLAIMS[claim["kind"]]
-            ends = prove(model, claim, *options)
-            if ends:
+            if ends := prove(model, claim, *options):
                 wide = exact(claim["lower"]) <= ends[0] and ends[1] <= exact(claim["upper"])
                 require(wide, f"the witnesses prove {[*map(float, ends)]}")
-            said = words.format(**claim)
-        except MALFORMED as exc:
-            raise Rejected(f"claim {number}, {json.dumps(claim)[:99]}: {exc!r:.200}") from exc
-        if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
-            said += ", so the prediction never falls" * (claim["lower"] >= 0)
-            said += ", so the prediction never rises" * (claim["upper"] <= 0)
-        tell("".join(c if c.isprintable() else ascii(c)[1:-1] for c in said))
-    return len(claims)
-
-
-def main(model, proof):
-    """Print every claim that holds; exit with the first one that does not."""
-    try:
-        with open(model, "rb") as one, open(proof, "rb") as two:
-            count = check(one.read(), two.read(), lambda said: print(f"proven: {said}"))
-    except (Rejected, OSError) as exc:
-        sys.exit(f"REJECTED: {exc}")
-    print(f"{count} claims are proven.")
+            of = f" of output {claim.get('output')}" * (model.outputs > 1)
+            text = words.format(**claim, of=of)
+            if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
+                text += ", so the prediction never falls" * (claim["lower"] >= 0)
+                text += ", so the prediction never rises" * (claim["upper"] <= 0)
+            text += ", without interaction with other columns" * bool(claim.get("additive"))
+            said.append("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+    except Exception as exc:
+        raise Rejected(f"{where}: {exc!r:.200}") from exc
+    return said
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]) if len(sys.argv) == 3 else __doc__)
+    sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore
+    try:
+        with open(sys.argv[1], "rb") as model, open(sys.argv[2], "rb") as proof:
+            claims = check(model.read(), proof.read())
+    except (LookupError, OSError, Rejected) as exc:
+        sys.exit(f"REJECTED: {exc}")
+    print(*(f"proven: {each}" for each in claims), f"{len(claims)} claims are proven.", sep="\n")

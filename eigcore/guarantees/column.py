@@ -10,7 +10,7 @@ import numpy as np
 
 from eigcore.encoding import Categories, Periodic
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.changes import change
+from eigcore.guarantees.changes import change_ends
 from eigcore.guarantees.reached import Reached
 from eigcore.guarantees.signs import above, cell_terms, definite, ordered, scalar
 from eigcore.guarantees.slopes import (
@@ -151,8 +151,8 @@ def _missing(model: Described, members: list[MemberSlopes], j: int, up: bool) ->
     way = 1 if up else -1
     (start, _), (least, most) = values[::way], ends[::way]
     try:
-        moved = change(model, encoding.names[j], start, None)
-        low, high = float(np.min(moved.low)), float(np.max(moved.high))
+        moved = change_ends(model, encoding.names[j], start, None)
+        low, high = float(np.min(moved[0])), float(np.max(moved[1]))
     except InvalidInput:  # through a projection that goes on without end
         low, high = -np.inf, np.inf
     # beyond the ends the column must be constant: its first and last slopes are zero

@@ -18,6 +18,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import baseline_rows, rows_of
+from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
 from eigcore.portable.description import Described
@@ -36,7 +37,7 @@ class Reason(NamedTuple):
     column : str
     contribution : float
         In units of the decision; its sign is that of the side.
-    value : number or level
+    value : number, special code or level
         The cell of the row, None where it is missing.
     baseline : number or level
         The cell of the baseline; None where it is missing, or where there are several baselines.
@@ -64,6 +65,7 @@ class Contributions:
     base : ([outputs]) float64
         The decision of the baseline, or its mean over several baselines.
     contributions : (rows, [outputs], columns) float64
+        What a column adds by its special codes is in its own place, not in that of the codes.
         base + contributions.sum(-1) == decision, up to rounding.
     error : (rows, [outputs], columns) float64
         Shapley values of more than `eigcore.guarantees.shapley.EXACT` columns: the standard error
@@ -142,9 +144,18 @@ class Contributions:
         )
 
     def _reason(self, row: int, j: int, amount: float, base: np.ndarray | None) -> Reason:
-        value = self.cell(j, self.table[row, j])
-        other = None if base is None else self.cell(j, base[j])
+        value = self.held(j, self.table[row])
+        other = None if base is None else self.held(j, base)
         return Reason(self.names[j], float(amount), value, other)
+
+    def held(self, j: int, row: np.ndarray) -> Any:
+        """Return what a row (columns,) holds in column j: as `cell`, or a special code."""
+        places = {source: place for place, source in code_columns(self.model.encoding).items()}
+        return (
+            self.cell(j, row[j])
+            if j not in places or not np.isnan(row[j])
+            else self.cell(places[j], row[places[j]])
+        )
 
     def cell(self, j: int, number: float) -> Any:
         """Return a cell of column j as its level or number; None if it is missing."""
@@ -204,7 +215,7 @@ def contributions(
         Baseline Shapley values (`eigcore.guarantees.shapley`), exact up to 14 columns that differ,
         sampled beyond; or integrated gradients (`eigcore.guarantees.integrated`).
     sample : table, optional
-        The rows that a case is made of. Default: X.
+        The rows that a case is made of. Default: X, if it has more than one row.
     backend : str or Backend, optional
         Finds the eigenvalues. Default: the default backend.
     permutations, seed : int
@@ -217,7 +228,8 @@ def contributions(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        If the method is unknown, or the baseline has no rows; or as for `Encoding.table`.
+        If the method is unknown, the baseline has no rows, or a case is made of the only row; or as
+        for `Encoding.table`.
     """
     if method not in METHODS:
         raise InvalidInput(

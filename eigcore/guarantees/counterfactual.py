@@ -127,7 +127,7 @@ def counterfactual(
         The prediction to cross, from whichever side it is on; with the link "logistic" a class, or
         a probability, default 0.5; with "softmax" the class that shall become the most probable.
     columns : sequence of str, optional
-        Which columns may change. Default: all.
+        Which columns may change. Default: all but one that holds a special code.
     bounds : mapping of column names, optional
         Values that they may take, as the domain of `eigcore.guarantees.optimum.value_range`.
         Default: all levels; numbers from the first to the last knot. Numbers between them and the
@@ -159,7 +159,7 @@ def counterfactual(
     table = rows_of(model, x)
     if len(table) != 1:
         raise InvalidInput(f"x has {len(table)} rows. Expected one. Pass one row.")
-    free = free_columns(model, columns)
+    free = free_columns(model, columns, table[0])
     widths = units_of(model, free, units or {})
     goal = goal_of(model, target, output, predicted(model, table))
     found = axes([model] * len(goal.terms), *domain_around(model, table[0], free, bounds or {}))

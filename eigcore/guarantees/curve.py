@@ -14,6 +14,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Column, Encoding, Linear, Periodic, PiecewiseLinear
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import rows_of
+from eigcore.guarantees.codes import only_possible
 from eigcore.guarantees.slopes import EPS, ROUNDING
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer, decision
@@ -135,6 +136,7 @@ def cells_along(
     points = _levels(kind) if isinstance(kind, Categories) else _points(kind, grid)
     cells = np.repeat(table, len(points), axis=0)
     cells[:, j] = np.tile(points, len(table))
+    cells = only_possible(encoding, cells, moving=j)
     shown: tuple[Any, ...] = tuple(points.tolist())
     if isinstance(kind, Categories):
         shown = (*kind.levels, None) if kind.missing else kind.levels

@@ -13,6 +13,7 @@ from eigcore.encoding import LARGEST, Categories, Periodic, PiecewiseLinear
 from eigcore.encoding.read import column_numbers
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.guarantees.codes import codes_of, with_codes
 from eigcore.portable.description import Described
 
 
@@ -45,17 +46,26 @@ class Axis:
         Single values: levels, and None if the cell may be missing.
     codes : (models, atoms) float64
         The code of each atom in each model, NaN for None.
+    special : tuple of numbers
+        Special codes of the column, which are none of its numbers.
     """
 
     name: str
     cuts: np.ndarray
     atoms: tuple[Any, ...]
     codes: np.ndarray
+    special: tuple[Any, ...] = ()
 
     @property
     def categorical(self) -> bool:
         """Whether the values are levels."""
         return any(atom is not None for atom in self.atoms)
+
+    @property
+    def places(self) -> np.ndarray:
+        """The cuts, and then the atoms by their place; NaN for a missing cell."""
+        atoms = [np.nan if atom is None else float(i) for i, atom in enumerate(self.atoms)]
+        return np.concatenate([self.cuts, atoms])
 
     def numbers(self, model: int, values: np.ndarray) -> np.ndarray:
         """Return the cells of one model: a level is given by its place in `atoms`."""
@@ -67,9 +77,11 @@ class Axis:
         )
 
     def cell(self, value: float) -> Any:
-        """Return a value as the caller writes it."""
+        """Return a value as the caller writes it; beside a special code, the next float64."""
         if math.isnan(value):
             return None
+        if value in self.special:
+            value = math.nextafter(value, -math.inf if value == self.cuts[-1] else math.inf)
         found = self.atoms[int(value)] if self.categorical else float(value)
         return str(found) if found is UNSEEN else found
 
@@ -88,7 +100,7 @@ def axes(
     domain : mapping of column names, optional
         (low, high) for numbers, a sequence of levels for categories, or a single value. None among
         them allows a missing cell. Columns left out: from the first to the last knot, or all
-        levels.
+        levels. A special code is a missing cell of its kind; an interval holds none.
     fixed : mapping of column names, optional
         Column name -> its only value; None is a missing cell.
 
@@ -119,22 +131,43 @@ def axes(
             f"The domain names {wrong}, {'which the model does not have' if unknown else 'twice'}. "
             f"Expected names among {', '.join(names)}, each once. Correct or drop them."
         )
+    asked |= {name: (value,) for name, value in only.items()}
     found = []
+    for model in models:
+        asked = with_codes(model.encoding, asked, _listed)
     for name in names:
         columns = [m.encoding.columns[m.encoding.names.index(name)] for m in models]
-        given = (only[name],) if name in only else asked.get(name, ...)
         mixed = any(name in each.names for m in models for each in m.encoding.projections)
-        found.append(_axis(name, columns, given, mixed))
+        special = tuple(code for m in models for code in codes_of(m.encoding, name)[1])
+        found.append(_axis(name, columns, asked.get(name, ...), mixed, special))
     return found
 
 
 def axis_of(model: Described, column: str, given: Any = None) -> Axis:
     """Return the axis of one column of a model; None: all that the model was fitted to."""
     own = model.encoding.columns[model.encoding.names.index(column)]
-    return _axis(column, [own], ... if given is None else given, mixed=True)
+    special = codes_of(model.encoding, column)[1]
+    return _axis(column, [own], ... if given is None else given, True, special)
 
 
-def _axis(name: str, columns: list[Column], given: Any, mixed: bool) -> Axis:
+def cells_of_value(model: Described, column: str, value: Any) -> dict[int, float]:
+    """Return place of a column -> cell, a code or NaN, for one value of a column.
+
+    A column with special codes is two, of which one is missing.
+    """
+    encoding = model.encoding
+    j, (kinds, codes) = encoding.names.index(column), codes_of(encoding, column)
+    special = value in codes
+    axis = axis_of(model, column, (None if special else value,))
+    found = {j: float(axis.numbers(0, axis.places)[0])}
+    if kinds is not None:
+        found[encoding.names.index(kinds)] = float(codes.index(value)) if special else math.nan
+    return found
+
+
+def _axis(
+    name: str, columns: list[Column], given: Any, mixed: bool, special: tuple[Any, ...]
+) -> Axis:
     if len({column.numeric for column in columns}) > 1:
         raise InvalidInput(
             f"Column {name!r} has numbers in one model and categories in the other. Expected the "
@@ -156,12 +189,10 @@ def _axis(name: str, columns: list[Column], given: Any, mixed: bool) -> Axis:
         raise _unusable(name, given, "(low, high)")
     if missing:
         _codes(name, columns, missing)
-    return Axis(
-        name,
-        _cuts(name, columns, values, given, mixed),
-        missing,
-        np.full((len(columns), len(missing)), np.nan),
-    )
+    cuts = _cuts(name, columns, values, given, mixed)
+    if len(cuts) == 1 and cuts[0] in special:
+        raise _unusable(name, given, f"numbers beside the special code(s) {special}")
+    return Axis(name, cuts, missing, np.full((len(columns), len(missing)), np.nan), special)
 
 
 def _default(name: str, columns: list[Column]) -> Any:

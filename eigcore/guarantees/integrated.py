@@ -18,6 +18,7 @@ from eigcore.core.rules import Rule, rule_of
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding, Periodic
+from eigcore.guarantees.codes import code_columns
 from eigcore.portable.description import Described
 from eigcore.portable.tables import overflowing
 
@@ -102,6 +103,9 @@ def integrated(
         for some in (slice(start, start + step) for start in range(0, max(1, len(x)), step))
     ]
     whole = np.concatenate(found, axis=1)
+    for place, source in code_columns(model.encoding).items():  # they change together
+        whole[..., source] += whole[..., place]
+        whole[..., place] = 0.0
     return whole.reshape(2, len(table), count, *whole.shape[2:]).mean(2)
 
 

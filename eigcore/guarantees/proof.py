@@ -80,12 +80,10 @@ class Proof:
         InvalidInput
             If a claim is not proven; the message names it.
         """
-        said: list[str] = []
         try:
-            checker.check(self.model, self.to_json().encode(), said.append)
+            return checker.check(self.model, self.to_json().encode())
         except checker.Rejected as exc:
             raise InvalidInput(f"The proof is not valid: {exc}") from exc
-        return said
 
 
 def prove(
@@ -131,11 +129,17 @@ def prove(
 def _claims(model: Described, exact: checker.Model) -> Iterator[Claim]:
     numbers = []
     for name, column in zip(model.encoding.names, model.encoding.columns, strict=True):
+        values: list[Any] = []
         if not isinstance(column, Categories):
             numbers.append(name)
-            yield _change(exact, "slope", name)
+            slope = _change(exact, "slope", name)
+            yield slope
+            if max(slope["lower"], -slope["upper"]) >= 0:
+                values = list(column.range or ())
         elif len(column.levels) <= PAIRS:
             yield _change(exact, "levels", name)
+            values = [str(level) for level in column.levels] if column.ordered else []
+        yield from _orders(exact, name, values, column.missing)
     groups = [[name] for name in numbers]
     groups += [numbers] if len(numbers) > 1 else []
     for shape in SHAPES:
@@ -143,17 +147,33 @@ def _claims(model: Described, exact: checker.Model) -> Iterator[Claim]:
         yield from (claim for claim in claims if _holds(exact, claim))
 
 
+def _orders(exact: checker.Model, name: str, values: list[Any], missing: bool) -> list[Claim]:
+    """Return how the values of a column, one way round, and a missing cell are ordered."""
+    levels = bool(values) and isinstance(values[0], str)
+    for rising in (values, values[::-1]) if len(values) > 1 else ():
+        own = [rising] if levels else []
+        between = [rising[0], None, rising[-1]]
+        chains = [[[None, *rising]], [[*rising, None]], [between, *own]] if missing else []
+        for group in [*chains, own]:
+            claims = [{"kind": "order", "column": name, "values": each} for each in group]
+            if claims and all(_holds(exact, claim) for claim in claims):
+                return claims
+    return []
+
+
 def _holds(exact: checker.Model, claim: Claim) -> bool:
     check, _, *options = checker.CLAIMS[claim["kind"]]
     try:
         check(exact, claim, *options)
-    except checker.Rejected:
+    except ValueError:
         return False
     return True
 
 
 def _change(exact: checker.Model, kind: str, name: str) -> Claim:
-    claim = {"kind": kind, "column": name, "witness": witnesses.changes(exact, name)}
+    claim: Claim = {"kind": kind, "column": name, "witness": witnesses.changes(exact, name)}
+    additive = claim | {"additive": True}
+    claim = additive if _holds(exact, additive) else claim
     return claim | witnesses.outward(*exact.change(claim, kind == "levels"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table
 from eigcore.guarantees.box import certified_scale, largest, settled_by
-from eigcore.guarantees.interval import decision_interval, reach_of
+from eigcore.guarantees.interval import Ends, decision_interval, reach_of
+from eigcore.guarantees.margins import proof_of
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, power_of
 from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
@@ -54,7 +56,8 @@ def ball(
 
     For ℓ_∞ it is a box. For ℓ₂ it is the larger of that box's inscribed ball and the radius ρ at
     which ρ · L(ρ) reaches the distance from the threshold, L(ρ) being the ℓ₂ constant of the pieces
-    that a box of half-width ρ meets.
+    that a box of half-width ρ meets. With the link "softmax" both are found for the scores of all
+    classes and for the margins between two (`eigcore.guarantees.margins`), and the larger counts.
 
     Parameters
     ----------
@@ -108,14 +111,21 @@ def _widths(model: Described, units: float | Mapping[str, float]) -> np.ndarray:
 
 def _round(model: Described, table: np.ndarray, widths: np.ndarray, settled: Any) -> np.ndarray:
     """Return radii proven by the ℓ₂ constants of the pieces that are met: (rows,)."""
-    still = np.zeros(table.shape)
-    low, high = decision_interval(model, table, still, still)
-    members = member_slopes(model)
+    proven, still = proof_of(model, table, settled), np.zeros(table.shape)
+
+    @cache
+    def known(each: Described) -> tuple[list[MemberSlopes], Ends]:
+        return member_slopes(each), decision_interval(each, table, still, still)
 
     def safe(radius: np.ndarray) -> np.ndarray:
-        change = _constants(model, members, table, widths, radius) * radius[:, None]
-        ends = low - change * (1 + 8 * EPS), high + change * (1 + 8 * EPS)
-        return settled(*(end[:, 0] if end.shape[1] == 1 else end for end in ends))
+        def ends(each: Described, rows: np.ndarray) -> Ends:
+            members, (low, high) = known(each)
+            far = radius[rows]
+            change = _constants(each, members, table[rows], widths, far) * far[:, None]
+            change = change * (1 + 8 * EPS)
+            return low[rows] - change, high[rows] + change
+
+        return proven(ends)
 
     return largest(safe, len(table), STEPS, close=1.0, least=0.0)
 

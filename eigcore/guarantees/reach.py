@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.encoding import Categories
-from eigcore.guarantees.changes import change
+from eigcore.guarantees.changes import change_ends
 from eigcore.guarantees.curve import Curve
 from eigcore.guarantees.slopes import EPS
 from eigcore.portable.description import Described
@@ -31,7 +31,7 @@ def reach(
         They hold for the mean over the rows of the curve, and for all rows if the column is in no
         projection.
         Slopes between neighbouring points add up; from level to level the change is bounded at
-        once (`eigcore.guarantees.changes.change`). Rounding included.
+        once (`eigcore.guarantees.changes.change_ends`). Rounding included.
     """
     j = model.encoding.names.index(found.column)
     if isinstance(model.encoding.columns[j], Categories):
@@ -55,6 +55,6 @@ def _levels(
     ends = np.zeros((2, len(found.grid)))
     for place, level in enumerate(found.grid):
         if place != start:
-            own = change(model, found.column, found.grid[start], level)
-            ends[:, place] = [np.atleast_1d(end)[output] for end in (own.low, own.high)]
+            own = change_ends(model, found.column, found.grid[start], level)
+            ends[:, place] = [end[output] for end in own]
     return ends[0], ends[1]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
-from eigcore.encoding import Periodic
+from eigcore.encoding import Categories, Periodic
 from eigcore.guarantees.asked import named_row
+from eigcore.guarantees.codes import only_possible
 from eigcore.guarantees.evaluation import SCALES, decision_rounding
 from eigcore.guarantees.slopes import EPS, MemberSlopes, norms
 from eigcore.portable.description import Described
@@ -32,8 +33,8 @@ class Reached:
     Parameters
     ----------
     value : float
-        |f(end) − f(start)| / |end − start|, without the denominator for levels, less what rounding
-        can add to it. No bound can be smaller.
+        |f(end) − f(start)| / |end − start|, without the denominator for levels, boxes and single
+        changes, less what rounding can add to it. No bound can be smaller.
     start, end : dict
         Column name -> cell of the two rows; None is a missing cell.
     """
@@ -64,11 +65,11 @@ class Search:
         ]
 
     def _edges(self, j: int) -> np.ndarray:
-        """Return the finite ends of the pieces of a column; the first and last code of levels."""
+        """Return the finite ends of the pieces of a column; of levels, the ends of their codes."""
         column = self.encoding.columns[j]
-        if not column.numeric:
-            first = -1.0 if getattr(column, "unseen", "") == "neutral" else 0.0
-            return np.array([first, column.terms - column.missing])
+        if isinstance(column, Categories):  # a special code never seen is a number
+            first = -1.0 if column.unseen == "neutral" and column.of is None else 0.0
+            return np.array([first, column.terms])
         edges = column.pieces(np.zeros(column.terms)).edges
         finite = edges[np.isfinite(edges)]
         if not len(finite):
@@ -80,21 +81,30 @@ class Search:
 
     def drawn(self, count: int) -> np.ndarray:
         """Return random rows (count, columns)."""
-        columns = []
-        for column, edges in zip(self.encoding.columns, self.edges, strict=True):
-            t = self.rng.uniform(edges[0], edges[-1], count)
-            columns.append(t if column.numeric else np.floor(t))
-        return np.stack(columns, 1) if columns else np.zeros((count, 0))
+        columns = [self._cells(j, count) for j in range(len(self.edges))]
+        rows = np.stack(columns, 1) if columns else np.zeros((count, 0))
+        return only_possible(self.encoding, rows)
+
+    def _cells(self, j: int, count: int) -> np.ndarray:
+        column, edges = self.encoding.columns[j], self.edges[j]
+        t = self.rng.uniform(edges[0], edges[-1], count)
+        if not isinstance(column, Categories):
+            return t
+        return np.where(t < len(column.levels), np.floor(t), np.nan)
 
     def varied(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of which some cells are drawn anew."""
-        return np.where(self.rng.random(rows.shape) < 0.3, self.drawn(len(rows)), rows)
+        mixed = np.where(self.rng.random(rows.shape) < 0.3, self.drawn(len(rows)), rows)
+        return only_possible(self.encoding, mixed)
 
     def stepped(self, rows: np.ndarray, j: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows, half of them in the steepest piece of column j, and the ends of steps."""
         start, end, edges = rows.copy(), rows.copy(), self.edges[j]
         if not self.encoding.columns[j].numeric:
-            end[:, j] = self.drawn(len(rows))[:, j]
+            levels = self._cells(j, len(rows))
+            start[:, j] = np.where(np.isnan(rows[:, j]), levels, rows[:, j])
+            end[:, j] = self._cells(j, len(rows))
+            start, end = (only_possible(self.encoding, side, moving=j) for side in (start, end))
             return start, end
         piece = np.clip(np.searchsorted(edges, rows[:, j], side="right") - 1, 0, len(edges) - 2)
         steep = np.minimum(self.steepest[j], len(edges) - 2)
@@ -109,16 +119,26 @@ class Search:
         found = decision(self.model.static, self.params, rows, get_backend("numpy"), codes=True)
         return np.reshape(found, (len(rows), self.model.outputs))
 
+    def changes(self, pairs: np.ndarray) -> np.ndarray:
+        """Return |f(end) − f(start)| of pairs of rows (2, n, columns), less rounding.
+
+        The result is (n, outputs), and not below zero.
+        """
+        rows = pairs.reshape(-1, pairs.shape[-1])
+        values = self.values(rows).reshape(2, pairs.shape[1], -1)
+        error = decision_rounding(self.model, self.members, rows, "float64").reshape(values.shape)
+        return np.maximum(np.abs(values[1] - values[0]) * (1 - EPS) - error.sum(0), 0.0)
+
     def proven(self, pairs: np.ndarray, sizes: np.ndarray) -> list[Reached]:
         """Return the quotients of pairs of rows (2, n, columns), rounding subtracted."""
-        rows = pairs.reshape(-1, pairs.shape[-1])
-        values = self.values(rows).reshape(2, len(sizes), -1)
-        error = decision_rounding(self.model, self.members, rows, "float64").reshape(values.shape)
-        change = np.abs(values[1] - values[0]) * (1 - EPS) - error.sum(0)
-        least = change.max(-1, initial=0.0) / np.where(sizes > 0, sizes, np.inf) * (1 - 8 * EPS)
-        named = [named_row(self.model, row) for row in rows.tolist()]
-        ends = zip(least.tolist(), named, named[len(sizes) :], strict=False)
-        return [Reached(*each) for each in ends]
+        change = self.changes(pairs).max(-1, initial=0.0)
+        least = change / np.where(sizes > 0, sizes, np.inf) * (1 - 8 * EPS)
+        return self.named(pairs, least)
+
+    def named(self, pairs: np.ndarray, values: np.ndarray) -> list[Reached]:
+        """Return what pairs of rows (2, n, columns) reach, (n,), with their cells by name."""
+        ends = ([named_row(self.model, row) for row in side.tolist()] for side in pairs)
+        return [Reached(*each) for each in zip(values.tolist(), *ends, strict=True)]
 
 
 def reached(model: Described, members: list[MemberSlopes]) -> tuple[list[Reached], Reached]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
+from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.text import above
 
 if TYPE_CHECKING:
@@ -90,9 +91,17 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
 
 
 def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCertificate) -> str:
-    known = [_cell(reason.value)]
-    if len(given.baseline) == 1:
-        known = [f"{_cell(reason.value)} instead of {_cell(reason.baseline)}"]
+    codes = codes_of(given.model.encoding, reason.column)[1]
+    own, other = (_cell(each, codes) for each in (reason.value, reason.baseline))
+    known = [f"{own} instead of {other}" if len(given.baseline) == 1 else own]
+    if reason.value not in codes and reason.baseline not in codes:
+        known += _proven(given, reason, proven)
+    about = f" ± {above(error, DIGITS)}" if error > 0 else ""
+    return f"{reason.column}: {_signed(reason.contribution)}{about} ({'; '.join(known)})"
+
+
+def _proven(given: Contributions, reason: Reason, proven: ColumnCertificate) -> list[str]:
+    known = []
     if proven.increasing != proven.decreasing:
         known.append(f"proven: more never {'lowers' if proven.increasing else 'raises'} it")
     bound = above(proven.bound * _spread(given), DIGITS)
@@ -100,8 +109,7 @@ def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCert
         known.append(f"proven: another level changes it by at most {bound}")
     elif reason.value is not None:
         known.append(f"proven: at most {bound} per {proven.unit or 'unit'}")
-    about = f" ± {above(error, DIGITS)}" if error > 0 else ""
-    return f"{reason.column}: {_signed(reason.contribution)}{about} ({'; '.join(known)})"
+    return known
 
 
 def _spread(given: Contributions) -> float:
@@ -118,10 +126,11 @@ def _tail(given: Contributions) -> list[str]:
     return ["After ±: an estimate of the error of the split."]
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, codes: tuple[object, ...]) -> str:
     if value is None:
         return "missing"
-    return _number(value) if isinstance(value, float) else str(value)
+    told = _number(value) if isinstance(value, float) else str(value)
+    return f"the special code {told}" if value in codes else told
 
 
 def _signed(number: float) -> str:

@@ -2,7 +2,7 @@
 
 The players are the columns of the table: a coalition T sees the model's decision f(T) with the
 cells of T from the row and all others from the baseline. All coalitions of many rows are evaluated
-as one table, whose cells are encoded once.
+as one table, whose cells are encoded once. A column and its special codes are one player.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from eigcore.dispatch.backend import Backend
 from eigcore.encoding.bins import bins
 from eigcore.encoding.rows import Rows
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import code_columns
 from eigcore.portable.description import Described
 from eigcore.portable.tables import rows_decision
 
@@ -59,14 +60,14 @@ def shapley(
         used with its reverse (antithetic sampling; Mitchell et al., JMLR 23, 2022).
     seed : int
     """
-    players = _players(table, baselines)
+    players = _players(model, table, baselines)
     if len(players) <= EXACT:
         masks, summed = _subsets(len(players)), _exact
     else:
         orders = _orders(len(players), permutations, seed)
         masks, summed = _prefixes(orders), _Sampled(orders)
     found = np.zeros((2, len(table), model.outputs, table.shape[1]))
-    for rows, values in _evaluated(model, table, baselines, backend, _wide(masks, players, table)):
+    for rows, values in _evaluated(model, table, baselines, backend, _wide(model, masks, players)):
         found[:, rows[:, None, None], np.arange(model.outputs)[:, None], players] = summed(values)
     return Values(*found)
 
@@ -84,14 +85,14 @@ def pairs(
     InvalidInput
         If more than `EXACT` columns differ from the baseline.
     """
-    players = _players(table, baselines)
+    players = _players(model, table, baselines)
     p, width = len(players), table.shape[1]
     if p > EXACT:
         raise InvalidInput(
             f"{p} columns differ from the baseline. Expected at most {EXACT}, whose 2^{EXACT} "
             "coalitions can be evaluated. Pass a baseline that shares more cells with the rows."
         )
-    masks = _wide(_subsets(p), players, table)
+    masks = _wide(model, _subsets(p), players)
     found = np.zeros((len(table), model.outputs, width, width))
     for rows, values in _evaluated(model, table, baselines, backend, masks):
         cube = _cube(values.mean(1))
@@ -107,11 +108,15 @@ def pairs(
     return found
 
 
-def _players(table: np.ndarray, baselines: np.ndarray) -> np.ndarray:
-    """Return the columns in which a row differs from a baseline."""
+def _players(model: Described, table: np.ndarray, baselines: np.ndarray) -> np.ndarray:
+    """Return the columns in which a row differs from a baseline; one with its codes is one."""
     first = baselines[0]
     same = [np.isnan(a) & np.isnan(first) | (a == first) for a in (table, baselines[1:])]
-    return np.flatnonzero(~(same[0].all(0) & same[1].all(0)))
+    differs = ~(same[0].all(0) & same[1].all(0))
+    for place, source in code_columns(model.encoding).items():
+        differs[source] |= differs[place]
+        differs[place] = False
+    return np.flatnonzero(differs)
 
 
 def _subsets(p: int) -> np.ndarray:
@@ -119,9 +124,11 @@ def _subsets(p: int) -> np.ndarray:
     return np.array(list(itertools.product((False, True), repeat=p)), bool).reshape(2**p, p)
 
 
-def _wide(masks: np.ndarray, players: np.ndarray, table: np.ndarray) -> np.ndarray:
-    wide = np.zeros((len(masks), table.shape[1]), bool)
+def _wide(model: Described, masks: np.ndarray, players: np.ndarray) -> np.ndarray:
+    wide = np.zeros((len(masks), len(model.encoding.names)), bool)
     wide[:, players] = masks
+    for place, source in code_columns(model.encoding).items():
+        wide[:, place] = wide[:, source]
     return wide
 
 

@@ -71,7 +71,9 @@ def ordered(members: list[MemberSlopes], j: int, sign: int, period: bool) -> boo
 def cell_terms(members: list[MemberSlopes], j: int, cell: float | None) -> dict[int, Fraction]:
     """Return the terms of a number in column j, or of a missing cell, as exact {row: factor}."""
     part = members[0].exact().parts[j]
-    return part.values(None if cell is None else Fraction(cell))
+    if cell is None:
+        return {part.end: Fraction(1)}
+    return part.at[int(cell)] if part.levels else part.value(Fraction(cell))
 
 
 def above(members: list[MemberSlopes], one: dict[int, Any], other: dict[int, Any]) -> bool:

@@ -7,7 +7,7 @@ eigenvalues w (von Neumann's trace inequality). For λ_k these are λ_max(E) and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,18 +59,36 @@ def part_change(
 
     `slip` is the rounding of the values, in units of the part.
     """
+    return parts_change(model, {j: (start, end)}, slip)
+
+
+def parts_change(
+    model: Described, moves: Mapping[int, tuple[np.ndarray, np.ndarray]], slip: float = 0.0
+) -> Ends:
+    """Return the ends of the change when some parts change together: (pairs, outputs).
+
+    Parameters
+    ----------
+    model : SpectralModel
+    moves : part -> values before and after, (pairs,) each
+    slip : rounding of the values, in units of the part
+    """
     encoding = model.encoding
-    a, b = part_terms(encoding, j, start), part_terms(encoding, j, end)
-    moved = np.full((len(start), 1), slip)
-    if isinstance(encoding.parts[j], Periodic):
-        moved = 8 * EPS * (np.abs(np.nan_to_num(start)) + np.abs(np.nan_to_num(end)))[:, None]
 
     def of(m: MemberSlopes) -> tuple[np.ndarray, np.ndarray]:
-        packed = m.packed[1:][encoding.slices[j]]
-        size = np.einsum("nt,to->no", np.abs(a) + np.abs(b), lengths(packed, axis=-1))
-        error = (ROUNDING + packed.shape[0]) * EPS * size
-        error = error + moved * norms(m.slopes[j]).max(initial=0.0)
-        return matrices(m.spec, np.einsum("nt,tok->nok", b - a, packed)), error
+        E, error = np.zeros(()), np.zeros(())
+        for j, (start, end) in moves.items():
+            a, b = part_terms(encoding, j, start), part_terms(encoding, j, end)
+            moved = np.full((len(start), 1), slip)
+            if isinstance(encoding.parts[j], Periodic):
+                size = np.abs(np.nan_to_num(start)) + np.abs(np.nan_to_num(end))
+                moved = 8 * EPS * size[:, None]
+            packed = m.packed[1:][encoding.slices[j]]
+            size = np.einsum("nt,to->no", np.abs(a) + np.abs(b), lengths(packed, axis=-1))
+            error = error + (ROUNDING + packed.shape[0]) * EPS * size
+            error = error + moved * norms(m.slopes[j]).max(initial=0.0)
+            E = E + matrices(m.spec, np.einsum("nt,tok->nok", b - a, packed))
+        return E, error
 
     return added(model, of)
 

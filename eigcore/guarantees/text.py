@@ -128,8 +128,11 @@ def text(certificate: Certificate) -> str:
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     lines += [f"  {dominance(each)}" for each in certificate.dominances]
-    if certificate.box is not None:
-        lines.append(f"  inside the given box   at most {above(certificate.box)}, anywhere")
+    if certificate.box is not None and certificate.box_reached is not None:
+        lines.append(
+            f"  inside the given box   at most {above(certificate.box)}, anywhere "
+            f"(two rows reach {below(certificate.box_reached.value)})"
+        )
     lines += [
         f"  {dtype:<21}  within {above(error, 3)} of this function, between the knots"
         for dtype, error in certificate.rounding.items()
@@ -189,10 +192,16 @@ def _local(local: LocalCertificate) -> list[str]:
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
         spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
         name = f"row {row}" if len(local.lower) > 1 else "prediction"
-        lines.append(f"  {name}: {spans}{_decided(local, row)}")
+        lines.append(f"  {name}: {spans}{_decided(local, row)}{_tight(local, row)}")
     if len(local.lower) > ROWS:
         lines.append(f"  … and {len(local.lower) - ROWS} more rows")
     return lines
+
+
+def _tight(local: LocalCertificate, row: int) -> str:
+    pairs = zip(local.width(row).tolist(), local.reached[row], strict=True)
+    each = [tightness(wide, found) for wide, found in pairs]
+    return f"  (width of the decision / reached: {', '.join(each)})" if all(each) else ""
 
 
 def _decided(local: LocalCertificate, row: int) -> str:

@@ -45,30 +45,27 @@ def box(exact: checker.Model, cells: dict[str, Any], output: int) -> list[Any]:
 
     cells : name -> number, text of a level, None, or [low, high]
     """
-    spans = [(part, *part.span(cells)) for part in exact.parts]
-    base, found = {0: 1}, []
-    for part, start, _ in spans:
-        base |= part.values(start)
-    moving = [each for each in spans if each[1] != each[2]]
+    corners, found = [part.corners(cells) for part in exact.parts], []
+    base = {0: 1} | {row: factor for start, *_ in corners for row, factor in start.items()}
+    moving = [each for each in corners if len(each) > 1]
     for member in exact.members:
         centre = full(member.matrix(output, base))
-        own = [_moved(member, output, *each) for each in moving]
+        own = [_moved(member, output, each) for each in moving]
         for side in (-1, 1):
             total, size = side * centre, lengths(centre)
             for E in own:
                 R = _top(side * E)
                 found.append(R)
                 total, size = total + full(R), size + lengths(full(R))
-            margin = ROUNDING * (member.d + len(spans)) * (EPS * size + member.d * SMALLEST)
+            margin = ROUNDING * (member.d + len(corners)) * (EPS * size + member.d * SMALLEST)
             above = np.linalg.eigvalsh(total) + margin
             found.append((side * above[::side]).tolist())
     return found
 
 
-def _moved(member: checker.Member, output: int, part: Any, start: Any, end: Any) -> np.ndarray:
-    """Return the change of a part from the start of its span to each corner: (corners, d, d)."""
-    here = part.values(start)
-    turns = [checker.turn(here, part.values(t)) for t in part.corners(start, end)]
+def _moved(member: checker.Member, output: int, corners: list[Any]) -> np.ndarray:
+    """Return the change of a part from its first corner to each: (corners, d, d)."""
+    turns = [checker.turn(corners[0], each) for each in corners]
     return np.array([full(member.matrix(output, each)) for each in turns])
 
 

@@ -7,7 +7,6 @@ square is the sum of the squares of the singular values left out (Eckart and You
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +47,13 @@ class LowRank:
     def rank(self) -> int:
         """The number r of columns of B."""
         return self.B.shape[1]
+
+    def truncated(self, rank: int) -> LowRank:
+        """Return the best factors of a lower rank, in the same metrics."""
+        tail = float(np.sqrt((self.singular_values[rank:] ** 2).sum()))
+        whole = float(np.sqrt((self.singular_values**2).sum()))
+        share = tail / whole if whole > 0 else 0.0
+        return LowRank(self.B[:, :rank], self.A[:rank], tail, share, self.singular_values)
 
 
 def low_rank(
@@ -110,67 +116,6 @@ def low_rank(
         float(tails[r]) / whole if whole > 0 else 0.0,
         s,
     )
-
-
-def ranks(spectra: Sequence[Any], keep: float, shapes: Sequence[tuple[int, int]]) -> list[int]:
-    """Return one rank per matrix so that all factors together keep a share of the numbers.
-
-    One threshold on σ̃ = (σ − σ_min)/(σ_max − σ_min) for all matrices (WeLore, arXiv 2407.11239). A
-    matrix of which more than half the singular values remain stays whole: its rank is min(m, n).
-
-    Parameters
-    ----------
-    spectra : sequence of (min(m, n),) arrays
-        Singular values of each matrix.
-    keep : float
-        Share of the Σ mn numbers that may be kept, in (0, 1].
-    shapes : sequence of (int, int)
-
-    Returns
-    -------
-    list of int
-        At least 1 each; the same for a matrix that is scaled or turned.
-
-    Raises
-    ------
-    InvalidInput, NonFiniteInput
-        A share out of range, other lengths, or a share below that of factors of rank 1.
-    """
-    values = [np.sort(hosted(s, "spectra", 1))[::-1] for s in spectra]
-    if len(values) != len(shapes) or any(
-        len(s) != min(shape) for s, shape in zip(values, shapes, strict=False)
-    ):
-        raise InvalidInput(
-            f"spectra and shapes have lengths {len(values)} and {len(shapes)}; expected one shape "
-            "per spectrum, and min(m, n) singular values. Type: numpy.linalg.svd(W)[1]"
-        )
-    if not is_real(keep) or not 0 < keep <= 1:
-        raise InvalidInput(f"keep is {keep!r}; expected 0 < keep <= 1. Write keep=0.5.")
-    scaled = [(s - s[-1]) / (s[0] - s[-1]) if s[0] > s[-1] else np.ones(len(s)) for s in values]
-    budget = keep * sum(m * n for m, n in shapes)
-
-    def cut(threshold: float) -> list[int]:
-        found = [max(1, int((s >= threshold).sum())) for s in scaled]
-        return [r if 2 * r < len(s) else len(s) for r, s in zip(found, scaled, strict=True)]
-
-    def cost(chosen: list[int]) -> int:
-        pairs = zip(chosen, shapes, strict=True)
-        return sum(r * (m + n) if 2 * r < min(m, n) else m * n for r, (m, n) in pairs)
-
-    candidates = np.unique(np.concatenate([*scaled, [2.0]]))
-    low, high = 0, len(candidates) - 1
-    if cost(cut(candidates[high])) > budget:
-        raise InvalidInput(
-            f"keep is {keep}; expected at least {cost(cut(2.0)) / budget * keep:.3g}, the share of "
-            "factors of rank 1. Write a larger keep."
-        )
-    while low < high:
-        middle = (low + high) // 2
-        if cost(cut(candidates[middle])) <= budget:
-            high = middle
-        else:
-            low = middle + 1
-    return cut(candidates[low])
 
 
 def split(W: Any, rank: int, columns: int) -> tuple[LowRank, np.ndarray, Array]:

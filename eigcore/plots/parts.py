@@ -165,9 +165,9 @@ class WaterfallDisplay(Display):
 
     def _label(self, j: int) -> str:
         given = self.contributions
-        label = f"{given.names[j]} = {short(given.cell(j, given.table[self.row, j]))}"
+        label = f"{given.names[j]} = {short(given.held(j, given.table[self.row]))}"
         if len(given.baseline) == 1:
-            label += f"\ninstead of {short(given.cell(j, given.baseline[0, j]))}"
+            label += f"\ninstead of {short(given.held(j, given.baseline[0]))}"
         return label
 
     def _draw(self, ax: Any) -> None:

@@ -18,12 +18,14 @@ from eigcore.api.hosted import hosted
 from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
 from eigcore.core.scalars import is_real
-from eigcore.drawing import axes_of
+from eigcore.drawing import COLOURS, MARKERS, axes_of, legend, style
 from eigcore.errors import InvalidInput
 from eigcore.spectra.power_law import power_law
 
 _LEAST = 10
 """Singular values that a layer must have for a power law."""
+_TICKS = 24
+"""Names of layers below a plot, at most."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,24 @@ class Metrics:
         )
 
     def plot(self, name: str = "alpha", ax: Any = None) -> Any:
-        """Draw a metric over the layers, into `ax` or a new figure; return the axes."""
+        """Draw a metric over the layers, into `ax` or a new figure; return the axes.
+
+        Marks of exponents are empty where no power law fits.
+        """
         axes = axes_of(ax)
-        known = [(i, layer[name]) for i, layer in enumerate(self.layers) if layer[name] is not None]
-        axes.plot(*zip(*known, strict=True), "o-")
-        axes.set_xticks(range(len(self.layers)), [layer["name"] for layer in self.layers])
-        axes.tick_params(axis="x", rotation=60)
-        axes.set_ylabel(name)
+        known = [(i, layer) for i, layer in enumerate(self.layers) if layer[name] is not None]
+        axes.plot([i for i, _ in known], [layer[name] for _, layer in known], **style(0))
+        law = [layer["fits"] or not name.startswith("alpha") for _, layer in known]
+        for fits, face, label in ((True, COLOURS[0], ""), (False, "white", "no power law fits")):
+            places = [pair for pair, each in zip(known, law, strict=True) if each == fits]
+            if places:
+                x, y = [i for i, _ in places], [layer[name] for _, layer in places]
+                axes.plot(x, y, MARKERS[0], color=COLOURS[0], markerfacecolor=face, label=label)
+        legend(axes)
+        step = math.ceil(len(self.layers) / _TICKS)
+        names = [layer["name"] for layer in self.layers[::step]]
+        axes.set_xticks(range(0, len(self.layers), step), names, rotation=60, ha="right")
+        axes.set_ylabel(name.replace("_", " "))
         return axes
 
 

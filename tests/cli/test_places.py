@@ -253,6 +253,7 @@ def test_a_proof_is_written_and_verified(fit, run, houses, capfd):
         ((*around[:6], "area=10"), "expected F=±NUMBER"),
         ((*around[:6], "area=±x"), "expected F=±NUMBER"),
         ((*around[:6], "acre=±1"), "acre"),
+        ((*around[:6], "area=1..2"), "on either side of the row's own number"),
         (("certify", model, "--box", "area=±1"), "has no table; expected a table after the model"),
     ]:
         assert run(*wrong) == 2

@@ -108,6 +108,34 @@ def test_the_weights_of_a_model(module, run, capfd, seen):
     assert "0.weight" in capfd.readouterr().out
 
 
+def test_a_file_of_weights_is_a_model(run, capfd, seen, tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    from safetensors.torch import save_file
+
+    from eigcore.spectra import metrics
+
+    torch.manual_seed(0)
+    weights = {f"layers.{i}.weight": torch.randn(40, 24).bfloat16() for i in (10, 9)}
+    weights |= {"bias": torch.ones(40), "zero": torch.zeros(4, 24)}
+    save_file(weights, tmp_path / "model.safetensors")
+    found = seen(tmp_path / "model.safetensors")
+    assert list(found) == ["layers.9.weight", "layers.10.weight", "zero"]
+    expected = metrics({name: weights[name] for name in found}).layers
+    assert [each["metrics"] for each in found.values()] == expected
+    assert found["zero"] == {"metrics": expected[-1]}
+    assert expected[-1]["log_spectral"] is None
+    singular = torch.linalg.svdvals(weights["layers.9.weight"].double())
+    np.testing.assert_allclose(
+        found["layers.9.weight"]["eigenvalues"], np.sort(singular**2) / 40, rtol=1e-9
+    )
+    picture = tmp_path / "model.png"
+    assert run("spectrum", tmp_path / "model.safetensors", "--plot", picture) == 0
+    assert picture.stat().st_size > 20_000
+    out = capfd.readouterr().out
+    assert all(word in out for word in ("layers.10.weight", "equal", "stable_rank"))
+
+
 def test_nested_arrays_of_jax(module, seen):
     pytest.importorskip("jax")
     source = module(
@@ -161,7 +189,7 @@ def test_what_is_no_matrix_is_told(X, run, capfd, tmp_path, module):
         (["text.csv"], "no column of numbers"),
         (["broken.npy"], "cannot be read as npy"),
         (["holes.csv"], "1 row(s) with missing"),
-        (["two.safetensors"], "Type --tensor a"),
+        (["two.safetensors", "--tensor", "c"], "Type --tensor a"),
         (["x.npy", "--law", "wigner"], "--law is wigner; expected one of marchenko-pastur"),
         (["x.npy", "--plot", "x.gif"], "Type --plot spectrum.png"),
         (["nothing_here:made"], "no module 'nothing_here'"),

@@ -74,7 +74,7 @@ def test_a_name_is_documented_once():
 def test_links_out_of_docs_lead_into_the_site():
     source = ["[a](../CHANGELOG.md) [b](../eigcore/guarantees/checker.py)"]
     generated.mend(None, "policy", source)
-    assert source == ["[a](built/changelog.md) [b](built/checker.py)"]
+    assert source == ["[a]({0}/changelog.md) [b]({0}/checker.py)".format("built")]
 
 
 def test_docstrings_become_restructured_text():

@@ -23,7 +23,7 @@ def test_examples(name):
     assert not said, "".join(said)
 
 
-@pytest.mark.parametrize("name", ["spectral-maps.md", "dynamics.md", "graph.md"])
+@pytest.mark.parametrize("name", ["spectral-maps.md", "lowrank.md", "dynamics.md", "graph.md"])
 def test_the_code_of_a_page_for_torch_runs(name):
     pytest.importorskip("torch")
     [code] = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)

@@ -205,9 +205,9 @@ PROVEN_BOXES = [
     (CHECKER, "i if side < 0 else member.d - 1 - i", "member.d - i", BOXES),
     (CHECKER, "ordered(M, side * end, 1, spare)", "ordered(M, end, 1, spare)", BOXES),
     # corners: no knots, knots of one turn, one side
-    (CHECKER, ", *(knot for knot in knots if start < knot < end)}", "}", BOXES),
-    (CHECKER, "for t in k] if turns else k", "for t in k] if False else k", BOXES),
-    (CHECKER, "return {start, end,", "return {start,", BOXES),
+    (CHECKER, ", *(t for t in knots if start < t < end), end", ", end", BOXES),
+    (CHECKER, "for t in k] if self.kind", "for t in k] if not self.kind", BOXES),
+    (CHECKER, "if start < t < end), end}", "if start < t < end)}", BOXES),
     # witnesses of parts: not proven, of one side, not added up
     (CHECKER, 'require(ordered(E, R, side), "a part', 'require(True, "a part', BOXES),
     (CHECKER, "ordered(E, R, side)", "ordered(E, R)", BOXES),
@@ -221,8 +221,8 @@ PROVEN_BOXES = [
     (CHECKER, "ends.append(sorted(weight", "ends.append((weight", BOXES),
     (CHECKER, "require({*box} == {*self.names} and o", "require(o", BOXES),
     (CHECKER, "o in range(self.outputs), ", "True, ", BOXES),
-    (CHECKER, "require(not self.levels or self.levels.count(cell) == 1", "require(True", BOXES),
-    (CHECKER, 'require(t is not None or self.missing, "a', 'require(True, "a', BOXES),
+    (CHECKER, "require(self.levels.count(cell) == 1", "require(True", BOXES),
+    (CHECKER, 'require(self.missing, "a', 'require(True, "a', BOXES),
     # making them: no other end, no margin, ends rounded inward
     (WITNESSES, "for other in others:", "for other in []:", BOXES),
     (WITNESSES, "(first + margin * np.eye(d))[rows", "first[rows", BOXES),
@@ -260,8 +260,8 @@ SEEN = [
     ("reached.py", "* (1 - 8 * EPS)", "* 0.5", REACHED),
     (
         "reached.py",
-        "zip(least.tolist(), named, named[len(sizes) :]",
-        "zip(least.tolist(), named, named",
+        "for side in pairs)",
+        "for side in pairs[[0, 0]])",
         REACHED,
     ),
     (

@@ -182,8 +182,8 @@ DOMAINS = [
     # assembly margin dropped
     (
         "support.py",
-        "error = (ROUNDING + packed.shape[0]) * EPS * size",
-        "error = 0.0 * size",
+        "error = error + (ROUNDING + packed.shape[0]) * EPS * size",
+        "pass",
         ROUNDING + CHANGES,
     ),
     # sum margin dropped
@@ -211,7 +211,7 @@ DOMAINS = [
     # projection forgotten in a change
     (
         "changes.py",
-        "for p, weight in projections_of(encoding, j):\n        moved",
+        "for p, weight in projections_of(model.encoding, j):\n        moved",
         "for p, weight in []:\n        moved",
         CHANGES,
     ),
@@ -265,8 +265,8 @@ DOMAINS = [
     # scale x 1.02
     (
         "box.py",
-        "sides = (side * scale[:, None] for side in (below, above))",
-        "sides = (side * scale[:, None] / 1.02 for side in (below, above))",
+        "below * scale[:, None], above * scale[:, None])",
+        "below * scale[:, None] / 1.02, above * scale[:, None] / 1.02)",
         BOX,
     ),
     # radius x 1.02

@@ -32,10 +32,20 @@ READINGS = [
     ("goal.py", "place, 1.0), *others", "place, 1.0), *others[:1]", TURNED),
     ("goal.py", "sign * level, int(chosen)", "sign * level, 0", TURNED),
     # a domain: the wrong way round, one member, rounding forgotten
-    ("changes.py", "difference(after, before", "difference(before, after", CHANGES),
-    ("changes.py", "found.upper + error", "0.9 * found.upper", CHANGES),
+    ("changes.py", "(sooner, one), (later, other) =", "(later, one), (sooner, other) =", CHANGES),
+    (
+        "changes.py",
+        "np.atleast_1d(found.upper) + one",
+        "0.9 * np.atleast_1d(found.upper) + one",
+        CHANGES,
+    ),
     ("changes.py", "moved[:, 1:][:, where] = 0.0", "pass", CHANGES),
-    ("changes.py", "found.lower - error", "found.lower", ROUNDING),
+    (
+        "changes.py",
+        "np.atleast_1d(found.lower) - one - other",
+        "np.atleast_1d(found.lower)",
+        ROUNDING,
+    ),
     # a smooth functional of large parts
     ("interval.py", "margin + value_rounding(m.spec.phi, size)", "margin", ROUNDING),
     ("ends.py", "+ value_rounding(group.phi, sides.size)", "", ROUNDING),

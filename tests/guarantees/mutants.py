@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from faults import EXPLANATIONS, PROVEN_BOXES, SEEN
 from faults_of_bounds import DOMAINS
+from faults_of_codes import CODED
 from faults_of_readings import READINGS
 
 ROOT = Path(__file__).parents[2]
@@ -61,8 +62,8 @@ FAULTS = [
     (CHECKER, "rows = [*self.at, *", "rows = [*self.at[:-1], *", FORGED),
     (CHECKER, "*[{self.end: 1}] * self.missing]", "]", FORGED),
     # slopes, levels, curvature
-    (CHECKER, "ordered(M, -low, -1) and ", "", PROOFS),
-    (CHECKER, " and ordered(M, high)", "", PROOFS),
+    (CHECKER, "ordered(M, -a, -1) and ", "", PROOFS),
+    (CHECKER, " and ordered(M, b)", "", PROOFS),
     (CHECKER, "x + self.share * end for", "x + end for", FORGED),
     (CHECKER, "each = [(w * a, w * b) for", "each = [(a, b) for", PROOFS),
     (
@@ -77,15 +78,15 @@ FAULTS = [
     (CHECKER, "min(total[0], -total[1]), max(-total[0], total[1])", "-total[1], total[1]", PROOFS),
     (CHECKER, "require(levels == bool", "require(bool", PROOFS),
     (CHECKER, '[: int(part.kind == "periodic")]', "[:0]", PROOFS),
-    (CHECKER, "and (member.increasing or len(slopes) == 1)", "", PROOFS),
+    (CHECKER, "and (member.increasing or not steps)", "", PROOFS),
     (
         CHECKER,
-        "for member in self.members:\n                able",
-        "for member in self.members[:1]:\n                able",
+        "for member in self.members:\n            require(getattr",
+        "for member in self.members[:1]:\n            require(getattr",
         PROOFS,
     ),
     (CHECKER, "ordered(M, 0, -side) for", "ordered(M, 0, side) for", PROOFS),
-    (CHECKER, "able = getattr(member, name) and", "able = True and", PROOFS),
+    (CHECKER, "require(getattr(member, name) and", "require(", PROOFS),
     # claims
     (CHECKER, 'exact(claim["lower"]) <= ends[0] and ', "", PROOFS),
     (CHECKER, ' and ends[1] <= exact(claim["upper"])', "", PROOFS),
@@ -189,7 +190,7 @@ FAULTS = [
     ),
     (SIGNS, "near = np.flatnonzero(low <= window)", "near = np.flatnonzero(low < -1e9)", BOUNDS),
     (SIGNS, "factors = checker.turn(other, one)", "factors = one", BOUNDS),
-    (SIGNS, "part.values(None if cell is None else", "part.values(", BOUNDS),
+    (SIGNS, "if cell is None:", "if False:", BOUNDS),
     (SIGNS, "full == full[..., :1, :1] * np.eye", "full == full * np.eye", BOUNDS),
     (CERTIFICATE, "return shapes and all(each)", "return shapes", BOUNDS),
     (CERTIFICATE, "math.hypot(*bounds.tolist())", "max([0.0, *bounds.tolist()])", BOUNDS),
@@ -210,6 +211,7 @@ FAULTS = [
     *SEEN,
     *DOMAINS,
     *READINGS,
+    *CODED,
 ]
 
 

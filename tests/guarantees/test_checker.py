@@ -61,9 +61,7 @@ def parts(proof):
 
 
 def accepted(data, record):
-    said = []
-    checker.check(data, json.dumps(record).encode(), said.append)
-    return said
+    return checker.check(data, json.dumps(record).encode())
 
 
 def rejected(data, record, words=None):
@@ -126,7 +124,7 @@ def test_terms_and_matrices_are_those_of_the_model(m):
     for row, wanted in zip(m.encoding.extended(table), terms, strict=True):
         factors = {}
         for part, t in zip(exact.parts, row, strict=True):
-            factors |= part.values(Fraction(float(t)) if t >= 0 or not part.levels else -1)
+            factors |= part.at[int(t)] if part.levels else part.value(Fraction(float(t)))
         found = [float(factors.get(1 + i, 0)) for i in range(len(wanted))]
         np.testing.assert_allclose(found, wanted, atol=1e-12)
     for part, own in zip(m.encoding.parts, exact.parts, strict=True):
@@ -463,6 +461,11 @@ def test_a_copy_of_the_checker_needs_python_alone(tmp_path):
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "REJECTED: claim" in done.stderr
+
+
+def test_a_radius_needs_rows_to_be_proven():
+    with pytest.raises(InvalidInput, match=r"radius without x.*model.certify"):
+        made({}).prove(radius=0.1)
 
 
 def test_sentences_refuse_what_is_not_proven():

@@ -324,7 +324,7 @@ def test_the_mean_case_is_the_typical_row_of_a_sample():
     assert base[3] == levels[counts.argmax()] or np.isnan(levels[counts.argmax()])
     assert min(base[4], 24 - base[4]) < 1e-9  # the hours 23 and 1
     assert m.explain(x, "mean").baseline[0, 0] == base[0]
-    empty = m.explain([[np.nan] * 5], "mean")
+    empty = m.explain([[np.nan] * 5] * 2, "mean")
     assert np.isnan(empty.baseline).all()
 
 
@@ -404,6 +404,7 @@ def test_contributions_as_json():
     [
         (lambda m, x: m.explain(x, "median"), "baseline is 'median'.*Write baseline=\"mean\""),
         (lambda m, x: m.explain(x, "mean", "lime"), "method is 'lime'"),
+        (lambda m, x: m.explain(x[:1], "mean"), "'mean' of one row.*sample=table"),
         (lambda m, x: m.explain(x, x[:0]), "The baseline has no rows"),
         (lambda m, x: m.explain(x, "highest"), '2 outputs.*Write baseline="mean"'),
         (lambda m, x: m.explain(x, "mean").reasons(), r"output is None for 2 output\(s\)"),

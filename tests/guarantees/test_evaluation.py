@@ -32,7 +32,7 @@ def exact(m, row):
     cells["town"] = str(cells["town"]) if cells.get("town") is not None else None
     factors = {0: 1}
     for part in stored.parts:
-        factors |= part.values(part.span(cells)[0])
+        factors |= part.corners(cells)[0]
     with mpmath.workdps(60):
         total = [number(stored.offset)] * m.outputs
         for member in stored.members:

@@ -23,7 +23,7 @@ def model(columns, names, multiples, projections=()):
 def checked(data, **claim):
     digest = hashlib.sha256(data).hexdigest()
     record = {"format": checker.FORMAT, "model_sha256": digest, "claims": [claim]}
-    return checker.check(data, json.dumps(record).encode())
+    return len(checker.check(data, json.dumps(record).encode()))
 
 
 def test_a_projection_stops_where_another_column_is_missing():
@@ -56,7 +56,7 @@ def test_levels_never_seen_and_missing_cells_are_levels(missing, largest):
 
 @pytest.mark.parametrize("number", ["0.1", True, None, float("nan"), 2**60 + 1, 10**400, [1.0]])
 def test_numbers_of_files_are_float64(number):
-    with pytest.raises((checker.Rejected, *checker.MALFORMED)):
+    with pytest.raises((ValueError, TypeError, OverflowError)):
         checker.exact(number)
 
 

@@ -1,5 +1,7 @@
 """Factors under metrics: exact errors, ranks of many matrices, columns kept beside factors."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -103,10 +105,37 @@ def test_ranks_meet_the_target_and_do_not_depend_on_scale():
     assert kept <= 0.5 * sum(m * n for m, n in shapes)
     assert ranks([7 * spectra[0], *spectra[1:]], 0.5, shapes) == found
     assert ranks(spectra, 1.0, shapes) == [20, 30, 10]
-    with pytest.raises(InvalidInput, match="rank 1"):
+    with pytest.raises(InvalidInput, match="lowest ranks"):
         ranks(spectra, 0.01, shapes)
     with pytest.raises(InvalidInput, match="one shape"):
         ranks(spectra, 0.5, shapes[:2])
+
+
+def test_no_ranks_of_the_same_cost_keep_more_energy():
+    rng = np.random.default_rng(4)
+    shapes = [(6, 60), (10, 10), (18, 6)]
+    spectra = [np.sort(rng.pareto(p, min(s)))[::-1] for p, s in zip((1, 2, 3), shapes, strict=True)]
+
+    def of(chosen):
+        parts = zip(chosen, spectra, shapes, strict=True)
+        lost = sum((s[r:] ** 2).sum() / (s**2).sum() for r, s, _ in parts)
+        parts = zip(chosen, shapes, strict=True)
+        return lost, sum(m * n if r == min(m, n) else r * (m + n) for r, (m, n) in parts)
+
+    every = [of(each) for each in itertools.product(*(range(1, min(s) + 1) for s in shapes))]
+    seen = set()
+    for keep in (0.35, 0.5, 0.65, 1.0):
+        found = ranks(spectra, keep, shapes, "energy")
+        lost, cost = of(found)
+        assert cost <= keep * 568
+        assert lost <= min(other for other, price in every if price <= cost) + 1e-12
+        assert ranks([1e3 * s for s in spectra], keep, shapes, "energy") == found
+        seen.add(tuple(found))
+    assert len(seen) == 4
+    assert found == [6, 10, 6]
+    assert ranks([np.r_[1.0, np.zeros(7)]], 1.0, [(8, 8)], "energy") == [1]
+    with pytest.raises(InvalidInput, match="threshold or energy"):
+        ranks(spectra, 0.5, shapes, "best")
 
 
 def test_columns_beside_factors():

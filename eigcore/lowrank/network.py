@@ -1,0 +1,111 @@
+"""What `compress` needs to know of a model, whatever its framework."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eigcore.core.arrays import Array
+from eigcore.dispatch.registry import infer
+from eigcore.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one batch shows of the layers of a model.
+
+    Parameters
+    ----------
+    output : any
+        What the model returns.
+    inputs, outputs : dict of name to (N, n) and (N, m) arrays
+        Of the layers that were used; outputs may have a bias.
+    gradients : dict of name to (m, n) array
+        Of the loss, by the weights; empty without a loss.
+    """
+
+    output: Any
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+    gradients: dict[str, Array] = field(default_factory=dict)
+
+
+class Network(abc.ABC):
+    """A model of a framework with its linear layers y = W x; a backend makes it of a model.
+
+    Attributes
+    ----------
+    model : any
+        The object of the framework.
+    apply : callable
+        ``apply(model, input)`` returns the output.
+    matrices : dict of name to (m, n) array
+        The weights W that factors can replace.
+    skipped : dict of name to str
+        Why other weights cannot be replaced. Both are complete after the first batch.
+    """
+
+    model: Any
+    apply: Callable[..., Any]
+    matrices: dict[str, Array]
+    skipped: dict[str, str]
+
+    @abc.abstractmethod
+    def see(
+        self, batch: Any, target: Any = None, loss: Callable[[Any, Any], Any] | None = None
+    ) -> Seen:
+        """Run the model without dropout; with a loss (output, target), its gradient too."""
+
+    @abc.abstractmethod
+    def replaced(self, factors: Mapping[str, tuple[Array, ...]]) -> Network:
+        """Return a copy with B A x, or B A x + b, in place of W x: B (m, r), A (r, n), b (m,)."""
+
+
+def network_of(model: Any, apply: Callable[..., Any] | None) -> Network:
+    """Return the model as its backend sees it."""
+    first = next(_leaves(model), None)
+    if first is None:
+        raise InvalidInput(
+            f"The {type(model).__name__} has no array; expected a torch module or nested dicts "
+            "and lists of JAX arrays. Give one of them."
+        )
+    return infer(first).network(model, apply)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    """Yield the parameters of a torch module, or the leaves of nested parameters."""
+    if hasattr(tree, "named_parameters"):
+        yield from tree.parameters()
+    elif isinstance(tree, (Mapping, list, tuple)):
+        for part in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from _leaves(part)
+    elif hasattr(tree, "__jax_array__"):  # a variable of flax
+        yield tree.__jax_array__()
+    elif hasattr(tree, "dtype") and hasattr(tree, "shape"):
+        yield tree
+    elif hasattr(tree, "__dict__"):
+        yield from _leaves(vars(tree))
+
+
+def batches_of(data: Any) -> Iterable[Any]:
+    """Return data as batches that can be read twice."""
+    if isinstance(data, (tuple, Mapping)) or hasattr(data, "shape"):
+        return [data]
+    if not isinstance(data, Iterable) or isinstance(data, Iterator):
+        raise InvalidInput(
+            f"data is a {type(data).__name__}; expected a batch, or a list or loader of batches "
+            "that can be read twice. Write list(data)."
+        )
+    return data
+
+
+def pairs_of(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield inputs and targets; an input without a target is its own."""
+    for batch in batches:
+        if isinstance(batch, (tuple, list)):
+            first, *more = batch
+            yield first, more[0] if more else first
+        else:
+            yield batch, batch

@@ -1,0 +1,35 @@
+"""Faults in special codes, margins, what is reached, and claims of order, for `mutants`."""
+
+ATTAINED = ("test_attained.py",)
+CODES = ("test_codes.py",)
+MARGINS = ("test_margins.py",)
+ORDERS = ("test_orders.py",)
+
+CODED = [
+    # claims: additive of one member or with others, order of intervals, projections, the wrong way
+    ("checker.py", "[: 1 + additive]", "[:1]", ORDERS),
+    ("checker.py", "require(not additive or {*part.own} == {name}", "require(True", ORDERS),
+    ("checker.py", 'require(type(claim["values"]) is list', "require(True", ORDERS),
+    ("checker.py", "for (a,), (b,) in zip(cells", "for (a, *_), (b, *_) in zip(cells", ORDERS),
+    ("checker.py", "(part,) = (each", "part, *_ = (each", ORDERS),
+    ("checker.py", '"increasing", 1)', '"increasing", -1)', ORDERS),
+    # boxes and changes: one side twice, another output, other cells
+    ("attained.py", "np.array([-1.0, 1.0])", "np.array([1.0, 1.0])", ATTAINED),
+    ("attained.py", "half = np.broadcast_to(radii / 2", "half = np.broadcast_to(radii", ATTAINED),
+    ("attained.py", "np.clip(end[:, j], *column.range)", "end[:, j]", ATTAINED),
+    ("attained.py", "rows[:, list(cells)] = list", "rows[:, :1] = list", ATTAINED),
+    # margins: one class turned, ends mixed, nothing in common, the same class twice
+    ("margins.py", "both[:, 1:, spec.rows", "both[:1, 1:, spec.rows", MARGINS),
+    ("margins.py", "low[:, 0] > high[:, 1]", "low[:, 0] > low[:, 1]", MARGINS),
+    ("margins.py", "middle = (values", "middle = 0 * (values", MARGINS),
+    ("margins.py", "own[[first, other]]", "own[[first, first]]", MARGINS),
+    # codes: numbers, beside numbers, two players, a point of an optimum
+    ("domain.py", "special = value in codes", "special = False", CODES),
+    ("domain.py", "if value in self.special:", "if False:", CODES),
+    ("codes.py", "rows[~np.isnan(rows[:, source]), place] = np.nan", "pass", CODES),
+    ("codes.py", "            rows[:, source] = np.nan", "            pass", CODES),
+    ("shapley.py", "wide[:, place] = wide[:, source]", "pass", CODES),
+    ("integrated.py", "whole[..., source] += whole[..., place]", "pass", CODES),
+    ("around.py", "    if mixed:", "    if False:", CODES),
+    ("changes.py", "if moved & {*domain} or", "if", CODES),
+]
