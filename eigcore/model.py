@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
     provenance : mapping of JSON values: versions, seed, rows and other facts about the fit
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
     clip : (float, float), least and largest prediction, infinite for no bound. Default: none
+    targets : names of the outputs, if each is a target of its own
 
     Raises
     ------
@@ -68,6 +70,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         provenance: Mapping[str, Any] | None = None,
         weights: Sequence[float] | None = None,
         clip: tuple[float, float] | None = None,
+        targets: Sequence[str] = (),
     ) -> None:
         specs = tuple(spec for spec, _ in members)
         if encoding is None:
@@ -82,6 +85,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
             target_name,
             tuple(c.item() if isinstance(c, np.generic) else c for c in classes),
             clip,
+            tuple(targets),
         )
         self.params = tuple(checked_params(spec, params) for spec, params in members)
         self.provenance = plain_json(provenance or {})
@@ -107,6 +111,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
             provenance=provenance,
             weights=static.weights,
             clip=static.clip,
+            targets=static.targets,
         )
 
     @property
@@ -123,6 +128,26 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
     def outputs(self) -> int:
         """Number of values per row."""
         return self.static.specs[0].outputs
+
+    def target(self, name: str) -> SpectralModel:
+        """Return the model of one of several targets: the same encoding, and its own pencils.
+
+        Raises
+        ------
+        InvalidInput
+            A name that is not that of a target.
+        """
+        names = self.static.targets
+        if name not in names:
+            known = ", ".join(names) or f"none: the model has one, {self.static.target_name!r}"
+            raise InvalidInput(
+                f"The target is {name!r}. Expected one of several: {known}. Write its name as "
+                "model.static.targets has it."
+            )
+        place = slice(names.index(name), names.index(name) + 1)
+        specs = tuple(replace(spec, outputs=1) for spec in self.static.specs)
+        static = replace(self.static, specs=specs, target_name=name, targets=())
+        return self.from_static(static, [each[place] for each in self.params])
 
     def with_params(self, params: Sequence[Any]) -> SpectralModel:
         """Return the same model with other parameters, one array per member."""

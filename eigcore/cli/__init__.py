@@ -14,7 +14,7 @@ from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
 _NEEDED = ("typer", "rich", "pyarrow")
 _LISTS = (
-    *("--increasing", "--decreasing", "--additive", "--categories", "--drop-columns"),
+    *("--increasing", "--decreasing", "--additive", "--smooth", "--categories", "--drop-columns"),
     *("--keep", "--columns", "--box"),
 )
 """Copy of `eigcore.cli.options.LISTS`, which cannot be imported without typer."""

@@ -31,6 +31,7 @@ from eigcore.cli.prove import certify_command, verify_command
 from eigcore.cli.reading import READING
 from eigcore.cli.report import report_command
 from eigcore.cli.spectrum import spectrum_command
+from eigcore.cli.targets import as_json_values, certificates, targets_in
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
 from eigcore.fit import FitOptions, FitResult
@@ -83,7 +84,10 @@ def fit_command(
             help="Table: .csv, .csv.gz, .parquet, .arrow or .feather; -: standard input."
         ),
     ],
-    target: Annotated[str, typer.Option("--target", "-t", help="Column to predict.")],
+    target: Annotated[
+        str,
+        typer.Option("--target", "-t", metavar="F[,F...]", help="Column to predict, or several."),
+    ],
     output: Output = Path("model.eig"),
     weights: Annotated[
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
@@ -131,9 +135,10 @@ def fit_command(
     chosen.check_for("stream" if stream else "table")
     with table_file(table) as file:
         rows: Any = file if stream else read_table(file, reading)
+        named = target if stream else targets_in(target, rows.column_names)
         beside = Beside(weights, exposure, offset, groups, time)
         with show.progress() as callback:
-            result = fit_with(rows, target, beside, chosen, callback)
+            result = fit_with(rows, named, beside, chosen, callback)
     with written_file(output, "model.eig") as place:
         _finish(result, place, as_json, "standard output" if output == STANDARD else str(output))
 
@@ -149,17 +154,17 @@ def _reading(options: FitOptions, stream: bool) -> tuple[Reading, FitOptions]:
 def _finish(result: FitResult, output: Path, as_json: bool, place: str) -> None:
     """Save the model and print the results; place: what to call the output."""
     save_model(result.model, output)
-    certificate = result.model.certify()
+    proven = certificates(result.model)
     if as_json:
         record = {
             "output": str(output),
             "report": result.report.to_dict(),
             "feature_norms": result.model.feature_norms,
-            "guarantees": certificate.to_dict(),
+            "guarantees": as_json_values(proven),
         }
         typer.echo(json.dumps(record, default=float))
     else:
-        show.fitted(result, certificate)
+        show.fitted(result, proven)
         show.line(f"Saved: {place}")
 
 

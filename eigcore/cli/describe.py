@@ -10,6 +10,7 @@ import typer
 
 from eigcore.cli import show
 from eigcore.cli.options import Json
+from eigcore.cli.targets import as_json_values, certificates
 from eigcore.model import SpectralModel
 from eigcore.report.describe import describe
 
@@ -24,11 +25,11 @@ def show_command(
     Example: `eigcore show cars.eig`
     """
     loaded = SpectralModel.load(model)
-    certificate = loaded.certify()
+    proven = certificates(loaded)
     if as_json:
         record = loaded.to_dict()
         record["feature_norms"] = loaded.feature_norms
-        record["guarantees"] = certificate.to_dict()
+        record["guarantees"] = as_json_values(proven)
         typer.echo(json.dumps(record, default=float))
     else:
-        show.model(describe(loaded), certificate)
+        show.model(describe(loaded), proven)

@@ -70,6 +70,9 @@ def explain_command(
     own = rows.slice(row, 1)
     found = contributions(loaded, own, other, method, sample=rows, backend=backend)
     output = output_named(loaded, of)
+    if output is None and loaded.static.targets:
+        names = loaded.static.targets
+        raise InvalidOption("of", None, f"one of the targets, {', '.join(names)}", names[0])
     if output is None and loaded.outputs > 1:
         output = int(np.argmax(found.prediction[0]))
     if as_json:

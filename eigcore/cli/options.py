@@ -12,7 +12,7 @@ import typer
 
 from eigcore.errors import Dialect, InvalidOption
 from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
-from eigcore.fit.of_columns import Codes, Orders, Words
+from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
 
@@ -31,6 +31,7 @@ _METAVARS = {
     "clip": "LOW,HIGH",
     "order": "F=LEVEL<LEVEL,...",
     "codes": "F=NUMBER/NUMBER,...",
+    "dominates": "F=F[*FACTOR],...",
     "sep": "CHARACTER",
     "decimal": "CHARACTER",
     "encoding": "NAME",
@@ -138,11 +139,19 @@ def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Codes) and value is not None and "=" in value:
         pairs = [each.rpartition("=") for each in value.split(",")]
         return {name: [*map(_number, codes.split("/"))] for name, _, codes in pairs}
+    if isinstance(kind, Pairs) and value is not None and "=" in value:
+        return dict(map(_pair, value.split(",")))
     if isinstance(kind, Orders) and value is not None and "=" in value:
         pairs = [each.rpartition("=") for each in value.split(",")]
         return {name: levels.split("<") for name, _, levels in pairs}
     number = _NUMBERS.get(type(kind))
     return value if number is None or value is None else _number(value, number)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, _, over = text.partition("=")
+    column, times, factor = over.rpartition("*")
+    return (name, {column: _number(factor)}) if times else (name, over)
 
 
 def _number(text: str, kind: type[int] | type[float] = float) -> Any:

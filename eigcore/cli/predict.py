@@ -65,7 +65,8 @@ def predict_command(
     """Predict every row of a table; the output has one row per input row, in the same order.
 
     Columns: `prediction` in units of the target; for two classes, `prediction` and `probability` of
-    the second; for more, `prediction` and `probability of CLASS` for each class.
+    the second; for more, `prediction` and `probability of CLASS` for each class. For several
+    targets, `prediction of TARGET` for each.
 
     Example: `eigcore predict cars.eig new_cars.csv -o predictions.csv`
     """
@@ -96,7 +97,7 @@ def predict_command(
         }
         values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:
-        write_table(kept | answers(values, loaded.static.classes), place)
+        write_table(kept | answers(values, loaded), place)
         record: dict[str, Any] = {"output": str(output), "rows": len(values), "backend": backend}
         if exposure is None and "exposure" in loaded.provenance:
             record["per"] = loaded.provenance["exposure"]
@@ -136,15 +137,19 @@ def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:
 def _check_kept(keep: Sequence[str], rows: Any, model: SpectralModel) -> None:
     """Raise InvalidOption for names that are no columns of the table, or those of answers."""
     check_names("keep", keep, rows.column_names)
-    own = answers(np.zeros((1, model.outputs)[: 1 + (model.outputs > 1)]), model.static.classes)
+    own = answers(np.zeros((1, model.outputs)[: 1 + (model.outputs > 1)]), model)
     for name in keep:
         if name in own:
             problem = f"names {name!r}, which is a column of the answers"
             raise InvalidOption("keep", list(keep), "other columns", None, problem)
 
 
-def answers(values: np.ndarray, classes: tuple) -> dict[str, Any]:
+def answers(values: np.ndarray, model: SpectralModel) -> dict[str, Any]:
     """Columns (rows,) of the table of predictions."""
+    classes, targets = model.static.classes, model.static.targets
+    if targets:
+        named = zip(targets, values.T, strict=True)
+        return {f"prediction of {name}": column for name, column in named}
     if not classes:
         return {"prediction": values}
     if values.ndim == 1:

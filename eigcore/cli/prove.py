@@ -12,6 +12,7 @@ from eigcore.cli import show
 from eigcore.cli.boxes import EXAMPLE, WRITTEN, box_around
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.reading import READING
+from eigcore.cli.targets import as_json_values, certificates
 from eigcore.errors import InvalidInput
 from eigcore.fit import FitOptions
 from eigcore.guarantees import checker
@@ -59,19 +60,19 @@ def certify_command(
             raise InvalidInput("--proof names the model file itself. Type --proof proof.json")
     loaded = SpectralModel.load(model)
     around = box_around(chosen, loaded, table, row, box or [])
-    certificate = loaded.certify(**around)
+    proven = certificates(loaded, **around)
     found: Proof | None = None
     if proof is not None:
         found = prove(loaded, model.read_bytes(), **around)
         found.sentences()
         found.save(proof)
     if as_json:
-        record: dict[str, Any] = {"guarantees": certificate.to_dict()}
+        record: dict[str, Any] = {"guarantees": as_json_values(proven)}
         if found is not None:
             record["claims"] = list(found.claims)
         typer.echo(json.dumps(record, default=float))
         return
-    show.line(str(certificate))
+    show.line("\n\n".join(map(str, proven.values())))
     for name, low in around.get("lower", {}).items():
         show.line(f"  {name} between {low:g} and {around['upper'][name]:g} around row {row}")
     if found is not None:

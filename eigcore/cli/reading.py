@@ -53,19 +53,19 @@ def table_for(
 
 
 def output_named(model: SpectralModel, of: str | None) -> int | None:
-    """Return the number of an output from its class or number; None for none.
+    """Return the number of an output from its class, target or number; None for none.
 
     Raises
     ------
     InvalidOption
         If the model has no such output, or only one.
     """
-    count, classes = model.outputs, model.static.classes
+    count, labels = model.outputs, model.static.labels
     if of is None:
         return None
     if count == 1:
         raise InvalidOption("of", of, "nothing: the model has one output")
-    names = [str(each) for each in classes or range(count)]
+    names = [str(each) for each in labels]
     if of not in names:
         raise InvalidOption("of", of, f"one of {', '.join(names)}", names[0])
     return names.index(of)

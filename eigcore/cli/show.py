@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -52,7 +52,7 @@ def progress() -> Iterator[Callable[[Step], bool]]:
         yield callback
 
 
-def fitted(result: FitResult, certificate: Certificate) -> None:
+def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:
     """Print notes, errors beside those of the linear model, and the guarantees."""
     report, out = result.report, console()
     for note in report.notes:
@@ -66,9 +66,17 @@ def fitted(result: FitResult, certificate: Certificate) -> None:
         f"{s.members} neuron(s) of order {s.dim}, {kinds}, penalty {s.penalty:.2g}; "
         f"{report.seconds:.1f} s."
     )
-    out.print(_guarantees(certificate))
-    if proven := words.joint(certificate):
-        line(f"Proven: {proven}.")
+    guaranteed(certificates)
+
+
+def guaranteed(certificates: Mapping[str, Certificate]) -> None:
+    """Print the guarantees of each target."""
+    for certificate in certificates.values():
+        console().print(_guarantees(certificate))
+        if proven := words.joint(certificate):
+            line(f"Proven: {proven}.")
+        for pair in certificate.dominances:
+            line(f"Proven: {words.dominance(pair)}.")
 
 
 def _errors(report: Any) -> Table:
@@ -120,7 +128,7 @@ def backends(found: dict[str, Any]) -> None:
             line(f"{name}: {record.error or record.note}")
 
 
-def model(described: dict[str, Any], certificate: Certificate) -> None:
+def model(described: dict[str, Any], certificates: Mapping[str, Certificate]) -> None:
     """Print what a model file holds: columns, settings, guarantees, provenance."""
     line(f"Predicts {described['target']}: {described['prediction']}.")
     columns = Table(title="Columns", title_justify="left")
@@ -135,9 +143,7 @@ def model(described: dict[str, Any], certificate: Certificate) -> None:
         line("Neutral: such a cell counts as the average of the fitted rows, or of the levels.")
     for each in described["members"]:
         line(f"Neurons: {each}.")
-    console().print(_guarantees(certificate))
-    if proven := words.joint(certificate):
-        line(f"Proven: {proven}.")
+    guaranteed(certificates)
     for name, value in described["provenance"].items():
         line(f"{name}: {value}")
 

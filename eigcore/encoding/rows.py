@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
-from eigcore.core.rules import Rule, rule_of
+from eigcore.core.rules import Rule, matrix, packed_gradient, rule_of
 from eigcore.core.sources import Answer, Bins, Encoded, Pencil, Want
 from eigcore.core.spec import EigSpec
+from eigcore.core.spectrum import Spectrum, spectrum
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding.bins import bins
@@ -100,6 +101,26 @@ class Rows:
         pull = found.pullback
         return found.values, lambda g: pull(self._array(g))[0]
 
+    def spectrum(self, spec: EigSpec, params: Any) -> tuple[Array, Pullback]:
+        """Return all eigenvalues of one pencil and their pullback; the functional does not count.
+
+        Parameters and errors as for `vjp`, with m = 1.
+
+        Returns
+        -------
+        values : (N, d) array of the backend, ascending
+        pullback : callable
+            Takes a cotangent g (N, d), returns d_params (1, terms + 1, K).
+        """
+        params, backend, terms = self._checked(spec, self._array(params)), self.backend, self.terms
+        rules = rule_of(spec), spectrum(spec.dim, 0, spec.dim - 1)
+        values, frame = backend.call(_spectrum, rules, params, terms)
+
+        def pullback(g: Array) -> Array:
+            return backend.call(_pulled_spectrum, rules, params, terms, frame, self._array(g))
+
+        return values, pullback
+
     def _kernel(self, rule: Rule, params: Array, want: Want) -> Answer | None:
         if self.bins is None:
             return None
@@ -143,6 +164,26 @@ def _values_and_gradient(
     backend: Backend, rule: Rule, params: Array, x: Array
 ) -> tuple[Array, Array]:
     return rule.value_and_gradient(backend, Pencil(params, x).assembled(backend))
+
+
+def _spectrum(
+    backend: Backend, rule: Rule, whole: Spectrum, params: Array, x: Array
+) -> tuple[Array, Array]:
+    packed = Pencil(params, x).assembled(backend)
+    return whole.value_and_gradient(backend, matrix(backend, rule.layout, packed))
+
+
+def _pulled_spectrum(
+    backend: Backend,
+    rule: Rule,
+    whole: Spectrum,
+    params: Array,
+    x: Array,
+    frame: Array,
+    g: Array,
+) -> Array:
+    packed = packed_gradient(backend, rule.layout, whole.cotangent(backend, frame, g))
+    return Pencil(params, x).pulled_back(backend, packed, with_x=False)[0]
 
 
 def _pulled_back(

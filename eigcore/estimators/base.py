@@ -242,7 +242,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         model = self.model_
         names = [*columns, *model.encoding.labels[len(columns) :]]
         if model.outputs > 1:
-            names = [f"{label}: {name}" for label in model.static.classes for name in names]
+            names = [f"{label}: {name}" for label in model.static.labels for name in names]
         return np.array(names, dtype=object)
 
     def calibrate(self, X: Any, y: Any, *, groups: str = "") -> Self:

@@ -140,7 +140,7 @@ class Data(NamedTuple):
     """Rows to fit, equal ones merged.
 
     columns : by name
-    y : (rows,) target
+    y : (rows,) target, or (rows, targets)
     beside : weights (rows,), None for all 1, and the rest
     count : number of rows before equal ones were merged, without those of weight zero
     """
@@ -168,7 +168,8 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     together = Together.of(beside, y, weights > 0.0)
     weights = weights[chosen]
     if 0 < count <= MERGED:
-        every = [cells[chosen] for cells in (y, *columns.values(), *others.values())]
+        targets = y.reshape(len(y), -1).T
+        every = [cells[chosen] for cells in (*targets, *columns.values(), *others.values())]
         roles = () if together.roles is None else together.roles.T
         keys = np.stack([_ranks(cells) for cells in (*every, *roles)])
         order = np.lexsort(keys)

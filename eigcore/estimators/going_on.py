@@ -83,7 +83,7 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
     spec, loss, constraints = model.static.specs[0], known.loss, known.constraints
     columns = zip(model.encoding.names, model.encoding.columns, strict=True)
     levels = {name: column for name, column in columns if isinstance(column, Categories)}
-    fields = {name: getattr(spec, name) for name in FUNCTIONAL_PARAMS}
+    fields = {n: own for n, own in constraints.neuron if n in FUNCTIONAL_PARAMS}
     found: dict[str, Any] = {name: getattr(loss, name, None) for name in _OF_LOSSES}
     found |= {name: _common([getattr(s, name) for s in known.settings]) for name in _SETTINGS}
     return found | {
@@ -92,12 +92,14 @@ def _recorded(model: SpectralModel, known: Origin) -> dict[str, Any]:
         "n_estimators": len(model.members),
         "shape": constraints.shapes,
         "additive": constraints.additive,
+        "smooth": constraints.smooth,
+        "dominates": constraints.pairs,
         "missing": constraints.places,
         "monotone": _signed(constraints.increasing, constraints.decreasing),
         "index": dict(constraints.neuron).get("index"),
         "structure": spec.structure,
         "functional": spec.functional,
-        "functional_params": {name: each for name, each in fields.items() if each is not None},
+        "functional_params": fields,
         "categorical_features": [name for name, column in levels.items() if not column.of],
         "order": {name: c.levels for name, c in levels.items() if c.ordered} or None,
         "codes": {c.of: c.levels for c in levels.values() if c.of} or None,

@@ -53,9 +53,17 @@ def named(parameters: Mapping[str, Any], names: Sequence[str], X: Any) -> dict[s
     if isinstance(parameters["order"], Mapping):
         orders |= {find("order", key): each for key, each in parameters["order"].items()}
     found["order"] = orders or None
-    additive = parameters["additive"]
-    if Names().accepts(additive):
-        found["additive"] = tuple(find("additive", key) for key in additive)
+    pairs = parameters["dominates"]
+    if isinstance(pairs, Mapping):
+        told = {n: o if isinstance(o, Mapping) else {o: 1.0} for n, o in pairs.items()}
+        found["dominates"] = {
+            find("dominates", name): {find("dominates", other): c for other, c in over.items()}
+            for name, over in told.items()
+        }
+    for option in ("additive", "smooth"):
+        given = parameters[option]
+        if Names().accepts(given):
+            found[option] = tuple(find(option, key) for key in given)
     return found
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption
-from eigcore.fit.checks import Choice, ClassWeights, Ends, Number, Whole
+from eigcore.fit.checks import Choice, Ends, Number, Whole
 from eigcore.fit.losses import LOSSES
-from eigcore.fit.of_columns import Codes, Orders, Words
+from eigcore.fit.of_classes import ClassWeights
+from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, FitOptions, Option
 from eigcore.fit.signature import check_options
 from eigcore.fit.texts import Text
@@ -163,11 +165,11 @@ DIFFERENT: dict[str, Difference] = {
 FIXED: dict[str, Any] = {"validation": 0.0, "keep_constant": True}
 """Options with fixed values: scikit-learn holds out rows itself, and keeps every column."""
 
-FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights")
+FUNCTIONAL_PARAMS = ("alpha", "r", "t", "weights", *KINDS)
 _SHARED = ("knots", "penalty", "preset", "selection", "projections")
 _STEPS = ("early_stopping", "validation_fraction", "n_iter_no_change", "tol")
 COMMON = (
-    *("monotone", "shape", "additive", "missing", "dim"),
+    *("monotone", "shape", "additive", "smooth", "dominates", "missing", "dim"),
     *("index", "structure", "functional", "functional_params"),
     *_SHARED,
     *("n_estimators", "categorical_features", "order", "codes", "on_unseen", "on_missing"),
@@ -203,7 +205,7 @@ def _constraints(option: Option) -> Iterator[Any]:
         yield str
     elif isinstance(kind, Words):
         yield from (StrOptions(set(kind.words)), Mapping)
-    elif isinstance(kind, (Orders, Codes)):
+    elif isinstance(kind, (Orders, Codes, Pairs)):
         yield Mapping
     elif isinstance(kind, Ends):
         yield from (tuple, list)

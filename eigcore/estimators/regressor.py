@@ -76,7 +76,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Parameters
         ----------
         X : (rows, columns) array or data frame
-        y : (rows,) numbers
+        y : (rows,) numbers, or (rows, targets) for several targets
         sample_weight : (rows,) non-negative, default None
             A weight of 2 counts like the row twice.
         exposure : (rows,) positive, default None
@@ -118,7 +118,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         return self._partial_fit(X, y, Beside(sample_weight, exposure, offset, groups, time))
 
     def predict(self, X: Any, exposure: Any = None, offset: Any = None) -> np.ndarray:
-        """Predictions (rows,) in units of the target; float32 if X is.
+        """Predictions (rows,), or (rows, targets), in units of the target; float32 if X is.
 
         exposure : (rows,) default None
             Totals over it; None: per unit of exposure.
@@ -137,12 +137,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     ) -> float:
         """D² of the predictions: the part of the deviance of the loss that the model explains.
 
-        For squared loss it is R². See `eigcore.fit.metrics.metrics`.
+        For squared loss it is R². For several targets it is the mean of theirs. See
+        `eigcore.fit.metrics.metrics`.
 
         Parameters
         ----------
         X : (rows, columns) array or data frame
-        y : (rows,) numbers
+        y : (rows,) numbers, or (rows, targets)
         sample_weight, exposure, offset : as for `fit`
 
         Raises
@@ -192,15 +193,17 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         positive = ("poisson", "gamma", "tweedie", "binomial")
+        tags.target_tags.multi_output = True
         tags.target_tags.positive_only = vars(self)["loss"] in positive
         return tags
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
         options: Any = {"ensure_2d": False, "dtype": np.float64, "input_name": "y"}
-        return column_or_1d(check_array(y, **options), warn=True)
+        found = check_array(y, **options)
+        return found if found.ndim == 2 and found.shape[1] > 1 else column_or_1d(found, warn=True)
 
     def _notes(self, y: np.ndarray) -> list[str]:
-        if self._parameters["loss"] != "squared" or not set(y) <= {0.0, 1.0}:
+        if self._parameters["loss"] != "squared" or not set(y.ravel()) <= {0.0, 1.0}:
             return []
         return [
             "y holds the numbers 0 and 1, and was fitted as a number (loss='squared'): predictions "
@@ -211,9 +214,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         return {"loss": self._parameters["loss"]}
 
     def _adopt(self, model: SpectralModel) -> None:
-        if model.static.classes or model.outputs > 1:
+        if model.static.classes or (model.outputs > 1 and not model.static.targets):
             raise InvalidInput(
-                "The model predicts classes or several outputs; expected one number per row. "
-                "Write SpectralClassifier.from_model(...)."
+                "The model predicts classes or several outputs; expected numbers of one target, or "
+                "of several with names. Write SpectralClassifier.from_model(...)."
             )
         super()._adopt(model)

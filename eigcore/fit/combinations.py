@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eigcore.core.spec import EigSpec
+from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption, InvalidSpec
 from eigcore.fit.data.names import check_keys, check_names
 from eigcore.fit.options import FitOptions
@@ -79,10 +80,10 @@ def places_of(options: FitOptions, numeric: Sequence[str]) -> tuple[tuple[str, s
     return tuple(places.items())
 
 
-def check_outputs(options: FitOptions, outputs: int) -> None:
+def check_outputs(options: FitOptions, classes: int) -> None:
     """Raise InvalidOption for a constraint that says nothing about a probability."""
-    for option in ("increasing", "decreasing", "shape"):
-        if outputs > 1 and getattr(options, option):
+    for option in ("increasing", "decreasing", "shape", "dominates"):
+        if classes > 2 and getattr(options, option):
             raise InvalidOption(
                 option,
                 getattr(options, option),
@@ -92,10 +93,28 @@ def check_outputs(options: FitOptions, outputs: int) -> None:
             )
 
 
+def check_single(found: Constraints, outputs: int, options: FitOptions) -> None:
+    """Raise InvalidOption for learned weights beside several decisions per row."""
+    if outputs > 1 and found.learned is not None:
+        raise InvalidOption(
+            "neuron",
+            options.neuron,
+            "weights beside the functional: only one target, or two classes, can learn them",
+            {"functional": "kth"},
+            "learns weights",
+        )
+
+
 def check_neuron(found: Constraints, options: FitOptions) -> None:
     """Raise InvalidOption if φ does not keep the required monotonicity or shape."""
     neuron = dict(found.neuron)
     curved = found.curved
+    promised = [name for name in KINDS if name in neuron]
+    if promised and found.learned is None:
+        problem = f"has {promised[0]}, and no weights to learn"
+        expected = "the functional weighted without weights beside it"
+        told = {promised[0]: True, "functional": "weighted"}
+        raise InvalidOption("neuron", neuron, expected, told, problem)
     if curved and neuron.get("index", curved) != curved:
         raise InvalidOption(
             "neuron",
@@ -106,9 +125,10 @@ def check_neuron(found: Constraints, options: FitOptions) -> None:
         )
     spec = _spec_of(found, options)
     known = shape_of(spec)
-    needed = (found.monotone or found.shapes is not None) and not known.monotone
+    ordered = found.monotone or found.dominates
+    needed = (ordered or found.shapes is not None) and not known.monotone
     if needed or (curved and not getattr(known, curved)):
-        asked = "monotone" if found.monotone else curved or "convex"
+        asked = "monotone" if ordered else curved or "convex"
         raise InvalidOption(
             "neuron",
             neuron,

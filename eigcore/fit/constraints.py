@@ -1,16 +1,21 @@
-"""Constraints: monotone columns, shapes, additive columns, the eigenvalue, columns left out."""
+"""Constraints: monotone columns, shapes, dominance, the eigenvalue, columns left out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from eigcore.core.spec import EigSpec
+from eigcore.core.weights import KINDS
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 from eigcore.fit.combinations import check_monotone, check_neuron, check_outputs, places_of
+from eigcore.fit.data.encode import Sum
 from eigcore.fit.data.names import check_keys, check_names
+from eigcore.fit.dominance import Pair, pairs_of
+from eigcore.fit.members.learned import Learned
 from eigcore.fit.options import FitOptions, Shape
 
 SIGNS = {None: 0, "convex": 1, "concave": -1}
@@ -33,6 +38,8 @@ class Constraints:
     additive : names of columns that are summands of their own
     missing : where a missing cell of a monotone column stands in the order of predictions: lowest,
         highest, or as the value given; "between" until that value is known
+    smooth : names of columns whose slopes change little from piece to piece
+    dominates : pairs of columns, the slopes in one at least so many times those in the other
     """
 
     increasing: tuple[str, ...] = ()
@@ -44,9 +51,11 @@ class Constraints:
     concave: tuple[str, ...] = ()
     additive: tuple[str, ...] = ()
     missing: tuple[tuple[str, str | float], ...] = ()
+    dominates: tuple[Pair, ...] = ()
+    smooth: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, options: FitOptions, encoding: Encoding, outputs: int) -> Constraints:
+    def of(cls, options: FitOptions, encoding: Encoding, classes: int) -> Constraints:
         """Read the constraints from the options of a fit, and check them.
 
         Raises
@@ -61,7 +70,8 @@ class Constraints:
         check_monotone(options, rising)
         check_keys("shape", options.shape, numeric)
         check_names("additive", options.additive, kinds)
-        check_outputs(options, outputs)
+        check_names("smooth", options.smooth, numeric)
+        check_outputs(options, classes)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)
         own: Mapping[str, Shape] = options.shape if several else {}
@@ -75,6 +85,8 @@ class Constraints:
             concave=tuple(name for name, each in own.items() if each == "concave"),
             additive=tuple(options.additive),
             missing=places_of(options, numeric),
+            dominates=pairs_of(options, numeric),
+            smooth=tuple(options.smooth),
         )
         found = replace(found, additive=(*found.additive, *found.unlike))
         check_neuron(found, options)
@@ -88,7 +100,9 @@ class Constraints:
     @property
     def alone(self) -> frozenset[str]:
         """Names of columns with a constraint of their own, which are in no sum of columns."""
-        return self.monotone.union(self.convex, self.concave, self.additive)
+        pairs = [name for pair in self.dominates for name in pair[:2]]
+        own = (self.convex, self.concave, self.additive, self.smooth)
+        return self.monotone.union(pairs, *own)
 
     @property
     def shapes(self) -> Shape | dict[str, Shape] | None:
@@ -101,6 +115,11 @@ class Constraints:
         """Places of missing cells as the option `missing` has them."""
         told = {n: w if isinstance(w, str) else "between" for n, w in self.missing}
         return told or None
+
+    @property
+    def pairs(self) -> dict[str, dict[str, float]] | None:
+        """Pairs of columns as the option `dominates` has them."""
+        return {each.column: {each.over: each.factor} for each in self.dominates} or None
 
     @property
     def curved(self) -> Shape | None:
@@ -126,9 +145,27 @@ class Constraints:
         other = {"convex": self.concave, "concave": self.convex}.get(curved or "", ())
         return tuple(name for name in other if name not in self.additive)
 
-    def sign(self, name: str) -> int:
+    def way(self, name: str) -> int:
         """Return −1 for a decreasing column, 0 for a free one, +1 for an increasing one."""
         return (name in self.increasing) - (name in self.decreasing)
+
+    @cached_property
+    def _signs(self) -> dict[str, int | None]:
+        return {n: s for pair in self.dominates for n, s in pair.signs(self.way).items()}
+
+    def sign(self, name: str) -> int:
+        """Return the sign of the matrices of a column or sum, 0 where they are free."""
+        return self._signs.get(name, self.way(name)) or 0
+
+    @property
+    def sums(self) -> tuple[Sum, ...]:
+        """The sums that carry what the columns of a pair do together."""
+        return tuple(p.sum for p in self.dominates if self._signs[p.label] is not None)
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """Names of columns that act through a sum alone; their own matrices are zero."""
+        return frozenset(name for name, sign in self._signs.items() if sign is None)
 
     def bend(self, name: str) -> int:
         """Return −1 for a concave column or projection, 0 for a free one, +1 for a convex one."""
@@ -142,9 +179,26 @@ class Constraints:
         told = f"Additive: {names}, since no eigenvalue bends both up and down."
         return [told] if names else []
 
+    @property
+    def learned(self) -> Learned | None:
+        """What must hold of the weights of the eigenvalues, if they are learned."""
+        neuron = dict(self.neuron)
+        if neuron.get("functional") != "weighted" or "weights" in neuron:
+            return None
+        rising = self.monotone or self.dominates or self.shapes is not None
+        bend = SIGNS[self.curved] or int(bool(neuron.get("ascending")))
+        return Learned(bool(rising or neuron.get("nonnegative")), bend)
+
     def spec(self, features: int, dim: int) -> EigSpec:
-        """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec."""
+        """Spec of one pencil; a shape determines the eigenvalue. Raises InvalidSpec.
+
+        Learned weights are those of the start.
+        """
         fields: dict[str, Any] = {"index": self.curved or "middle"} | dict(self.neuron)
+        if self.learned is not None:
+            fields = {name: each for name, each in fields.items() if name not in KINDS}
+            k = EigSpec(features, dim, index=fields["index"]).k
+            fields["weights"] = self.learned.first(dim, k)
         return EigSpec(features=features, dim=dim, **fields)
 
     def allows(self, dim: int) -> bool:
@@ -177,6 +231,8 @@ class Constraints:
             concave=tuple(data.get("concave", ())),
             additive=tuple(data.get("additive", ())),
             missing=tuple(data.get("missing", {}).items()),
+            dominates=tuple(Pair(*each) for each in data.get("dominates", ())),
+            smooth=tuple(data.get("smooth", ())),
         )
 
 

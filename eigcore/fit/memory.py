@@ -59,7 +59,7 @@ def calibrated(model: SpectralModel, numbers: np.ndarray, values: np.ndarray) ->
 
 def _notes(found: Ensemble) -> list[str]:
     notes, problem = [], found.problem
-    if problem.sums:
+    if problem.encoding.projections:
         sums = ", ".join(each.label for each in problem.encoding.projections)
         notes.append(f"Sums with a shape of their own: {sums}.")
     if problem.constraints.without:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigcore.fit.losses import Loss, Targets
+from eigcore.fit.losses import Loss, Several, Targets, each_target
 
 _LEAST = 1e-300
 """A deviance up to this is that of a constant target."""
@@ -24,6 +24,7 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
     Name -> number, by the link of the loss. NaN where a number does not exist, such as AUC with one
     class:
 
+    - several targets: those of each, "R² of price";
     - all: D² = 1 − deviance / deviance of the best constant, called R² for squared loss;
     - "log" and "logistic": observed/expected, the ratio of the sums of targets and predictions;
     - "log": Gini, 1 − 2 · the area under the Lorenz curve of the targets, in the order of the
@@ -31,6 +32,10 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
     - "logistic": AUC, Brier (mean squared error of the probability), and KS, the largest distance
       of the distributions of the decisions in the two classes.
     """
+    if isinstance(loss, Several):
+        each = zip(loss.names, each_target(loss, value, targets), strict=True)
+        every = {name: metrics(*own) for name, own in each}
+        return {f"{m} of {name}": v for name, own in every.items() for m, v in own.items()}
     found = {"R²" if loss.name == "squared" else "D²": explained(loss, value, targets)}
     if loss.link not in ("log", "logistic"):
         return found
@@ -47,7 +52,12 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
 
 
 def explained(loss: Loss, value: np.ndarray, targets: Targets) -> float:
-    """D², the explained part of the deviance; see `metrics`. For a constant target: 1 or 0."""
+    """D², the explained part of the deviance; see `metrics`. For a constant target: 1 or 0.
+
+    For several targets it is the mean.
+    """
+    if targets.target.ndim > 1:
+        return float(np.mean([explained(*own) for own in each_target(loss, value, targets)]))
     constant = np.broadcast_to(loss.constant(targets), value.shape)
     own, most = (loss.deviance(each, *targets) for each in (value, constant))
     if most > _LEAST:

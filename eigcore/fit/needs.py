@@ -99,6 +99,12 @@ NEEDS = (
         "{o.projections} projections",
     ),
     Need(
+        "smooth",
+        lambda o: o.knots != 0,
+        ("knots", "pieces whose slopes can change", 16),
+        "smooth columns",
+    ),
+    Need(
         "early_stopping",
         lambda o: o.max_iter != 0,
         ("max_iter", "steps to stop after", 120),

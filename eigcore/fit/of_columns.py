@@ -74,3 +74,27 @@ class Codes(Kind):
     def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
         return {str(name): tuple(map(float, codes)) for name, codes in value.items()} or None
+
+
+@dataclass(frozen=True)
+class Pairs(Kind):
+    """A mapping of names of columns to one other name each, or to that name with a factor."""
+
+    def expected(self) -> str:
+        """See `Kind.expected`."""
+        return "a mapping of columns to another column each, or to {column: positive factor}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Kind.accepts`."""
+        if not isinstance(value, Mapping):
+            return False
+        pairs = [{v: 1.0} if isinstance(v, str) else v for v in value.values()]
+        one = all(isinstance(each, Mapping) and len(each) == 1 for each in pairs)
+        factor = Number(positive=True)
+        return one and all(factor.accepts(c) for each in pairs for c in each.values())
+
+    def plain(self, value: Any) -> Any:
+        """See `Kind.plain`."""
+        pairs = {n: {v: 1.0} if isinstance(v, str) else v for n, v in value.items()}
+        plain = {str(n): {str(k): float(c) for k, c in v.items()} for n, v in pairs.items()}
+        return plain or None

@@ -14,25 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from eigcore.core.weights import KINDS
 from eigcore.errors import MisplacedOption
-from eigcore.fit.checks import (
-    Choice,
-    ClassWeights,
-    Ends,
-    Fields,
-    Flag,
-    Like,
-    Names,
-    Number,
-    Option,
-    Values,
-    Where,
-    Whole,
-)
+from eigcore.fit.checks import Choice, Ends, Fields, Flag, Like, Names, Number, Option, Where, Whole
 from eigcore.fit.effort import EFFORTS
 from eigcore.fit.losses import LOSSES
 from eigcore.fit.needs import check_needs
-from eigcore.fit.of_columns import Codes, Orders, Words
+from eigcore.fit.of_classes import ClassWeights, Values
+from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.stopping import EarlyStopping
 from eigcore.fit.streaming import STREAM, StreamOptions, option
 from eigcore.fit.texts import Text
@@ -77,6 +66,19 @@ class FitOptions(StreamOptions):
         ["size"],
         "Columns that are summands of their own: their effect does not depend on other columns.",
     )
+    smooth: Sequence[str] = option(
+        (),
+        Names(),
+        ["size"],
+        "Numeric columns whose slopes change little from piece to piece; how little is chosen.",
+    )
+    dominates: Any = option(
+        None,
+        Pairs(),
+        {"size": "age"},
+        "Numeric columns of which a unit counts for at least as much as a unit, or as so many "
+        "units, of another: their slopes are at least the factor times those in the other.",
+    )
     missing: Any = option(
         None,
         Words(("lowest", "highest", "between")),
@@ -87,9 +89,10 @@ class FitOptions(StreamOptions):
     )
     neuron: dict[str, Any] | None = option(
         None,
-        Fields(("index", "structure", "functional", "alpha", "r", "t", "weights")),
+        Fields(("index", "structure", "functional", "alpha", "r", "t", "weights", *KINDS)),
         {"structure": "tridiagonal"},
-        "Further fields of `eigcore.EigSpec`: index, structure, functional and its parameter.",
+        "Further fields of `eigcore.EigSpec`: index, structure, functional and its parameter. The "
+        "functional weighted without weights learns them; nonnegative or ascending keep them so.",
     )
     dim: int | None = option(None, Whole(1, _MOST_DIM), 5, "Order of the matrices; None: chosen.")
     knots: int | None = option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from eigcore.errors import InvalidInput
@@ -52,7 +51,7 @@ def provenance(
         "rows": problem.rows,
         "weight": problem.weight,
         "loss": problem.loss.name,
-        "loss_parameters": asdict(problem.loss),
+        "loss_parameters": problem.loss.parameters,
         "backend": problem.context.backend,
         "settings": [each._asdict() for each in settings],
         "pieces": list(pieces),

@@ -17,7 +17,7 @@ from scipy.optimize import isotonic_regression
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
-from eigcore.fit.combinations import USUAL_DIM, tails_of
+from eigcore.fit.combinations import USUAL_DIM, check_single, tails_of
 from eigcore.fit.constraints import INSIDE, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
@@ -31,6 +31,7 @@ from eigcore.fit.data.together import Together
 from eigcore.fit.effort import EFFORTS, Effort
 from eigcore.fit.losses import Loss
 from eigcore.fit.options import FitOptions
+from eigcore.fit.units import check_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Problem:
     constraints : shapes that the model must have
     options : of the fit, checked
     context : backend, callback, budget and seed, shared by all parts of a problem
-    sums : weighted sums of columns that get terms of their own
+    sums : weighted sums of columns that get terms of their own, beside those of the constraints
     notes : sentences about what was done to the table
     fast : whether a kernel computes a pass over encoded rows
     sampled_from : number of rows of which these are a sample; None: these are all rows
@@ -81,10 +82,13 @@ class Problem:
         pairs = zip(encoding.names, encoding.columns, strict=True)
         check_keys("tails", options.tails, [name for name, each in pairs if each.numeric])
         own = Target.of(read, options)
-        constraints = Constraints.of(options, encoding, own.loss.outputs)
+        constraints = Constraints.of(options, encoding, len(own.classes))
         pairs = zip(read.cells.items(), columns, strict=True)
         notes = [note for (name, cells), each in pairs for note in column_notes(name, cells, each)]
         spec = constraints.spec(1, options.dim or constraints.order(USUAL_DIM))
+        if read.names:
+            check_linear(spec, options.neuron or {})
+        check_single(constraints, own.loss.outputs, options)
         return cls(
             encoding,
             encoding.table(read.cells),
@@ -222,7 +226,8 @@ class Problem:
             return bool(self.constraints.bend(name)) or tails_of(self.options, name) == "linear"
 
         known = replace(self.constraints, missing=tuple(map(self._place, self.constraints.missing)))
-        encoding = encode(self.encoding, self.numbers, self.sums, knots, linear)
+        tied = [each.centred(self.encoding, self.numbers) for each in self.constraints.sums]
+        encoding = encode(self.encoding, self.numbers, (*tied, *self.sums), knots, linear)
         return replace(self, encoding=encoding, constraints=known)
 
     def _place(self, told: tuple[str, str | float]) -> tuple[str, str | float]:
@@ -235,10 +240,10 @@ class Problem:
         gone, weights = np.isnan(cells), self.target.targets.weights
         if place != "between" or gone.all() or not gone.any():
             return told
-        target = self.target.working.reshape(len(cells), -1)[:, 0]
+        target = self.target.working.reshape(len(cells), -1).mean(1)
         weights = np.ones(len(cells)) if weights is None else weights
         order = np.argsort(np.where(gone, np.inf, cells), kind="stable")[: np.sum(~gone)]
-        rising = self.constraints.sign(name) > 0
+        rising = self.constraints.way(name) > 0
         fitted = isotonic_regression(target[order], weights=weights[order], increasing=rising).x
         far = np.abs(fitted - np.average(target[gone], weights=weights[gone]))
         nearest = cells[order][far == far.min()]

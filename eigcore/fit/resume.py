@@ -16,7 +16,6 @@ from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.table import Table
 from eigcore.fit.data.target import Target
-from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.member import fit_member
 from eigcore.fit.members.neutral import averaged_again
@@ -25,6 +24,7 @@ from eigcore.fit.origin import Origin, origin
 from eigcore.fit.problem import Problem
 from eigcore.fit.signature import names_options
 from eigcore.fit.solvers.lbfgs import Solution
+from eigcore.fit.units import in_own_units, in_standard_units, scaling_of
 from eigcore.model import SpectralModel
 
 _MOST = 2.0**52
@@ -93,6 +93,7 @@ def resume(
     given = Beside(weights, exposure, offset, groups, time, cv)
     _check_beside(known, given)
     read = Table.of(table, target, given, options)
+    model = in_standard_units(model)
     problem = _problem(model, known, read, options, context)
     # earlier rows that weigh more than a float can tell let nothing move
     hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
@@ -108,6 +109,7 @@ def resume(
         "weight": total,
     }
     found = SpectralModel.from_static(static, [params for _, params in members], provenance)
+    found = in_own_units(found)
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
     found = found.with_params(averaged_again(found, problem.moments.mean, whole))
@@ -146,7 +148,11 @@ def _problem(
     told = {"loss": known.loss.name, "classes": static.classes or None, "class_weight": shares}
     own = replace(options, **told)
     values = Target.of(table, own)
-    scaling = Scaling(static.scale, static.offset)
+    if values.names != static.targets:
+        names = list(static.targets) or static.target_name
+        problem = f"is {table.target_name!r}, and the model predicts {static.target_name!r}"
+        raise InvalidOption("target", table.target_name, "the same targets", names, problem)
+    scaling = scaling_of(model)
     return Problem(
         model.encoding,
         model.encoding.table(table.cells),
@@ -164,7 +170,7 @@ def _go_on(
     """Descend from one member; hold: weight of the earlier rows divided by that of the problem."""
     spec, params = model.members[number]
     design = Design(problem, known.pieces[number], keep=True)
-    coordinates = design.parametrisation(spec.dim)
+    coordinates = design.parametrisation(spec.dim, weights=spec.weights)
     start = design.vector(coordinates, np.asarray(params))
     weight = 2.0 / (spec.dim * (spec.dim + 2)) * hold
     solution, _ = fit_member(design, known.settings[number], number, start, weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eigcore.errors import InvalidOption
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -44,7 +45,8 @@ def fit(
         list of batches (record batches, data frames or mappings of columns); or a function that
         returns an iterator of batches, the same ones whenever it is called.
     target : name of a column, or values (rows,) where the table is in memory; the same holds for
-        weights, exposure, offset, groups and time
+        weights, exposure, offset, groups and time. Several targets of numbers are a list of names,
+        or values (rows, targets): one pencil for each, with the same encoding and settings
     weights : (rows,) non-negative row weights, or the name of a column; None: all equal
     exposure : (rows,) positive, such as years or numbers of trials, or the name of a column. The
         target is a total over it: the model predicts the target per unit of exposure, and the row
@@ -93,4 +95,7 @@ def fit_with(
         options.check_for("table")
         return fit_table(table, target, beside, options, context)
     options.check_for("stream")
+    if isinstance(target, (list, tuple)):
+        expected = "one column where the table is read in batches"
+        raise InvalidOption("target", list(target), expected, str(target[0]) if target else None)
     return fit_source(table, target, beside, options, context)

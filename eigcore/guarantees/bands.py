@@ -9,7 +9,7 @@ import numpy as np
 
 from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.signs import scalar
+from eigcore.guarantees.signs import definite, scalar
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, projections_of
 from eigcore.guarantees.support import added, column_index, part_change, rounded_sum, slope_ends
 from eigcore.guarantees.units import floats
@@ -137,6 +137,23 @@ def dominance(model: Described, column: str, over: str, factor: float = 1.0) -> 
         worst = worst + _missing_too(encoding, p, ends, np.minimum) - 64 * EPS * np.abs(ends)
     low, _ = rounded_sum(worst, worst)
     return Dominance(column, over, float(factor), float(low.min()))
+
+
+def dominances(model: Described) -> tuple[Dominance, ...]:
+    """Return the dominance that a sum c·a + b shows, where it is proven, of one decision.
+
+    At a constant sum, a rises by its own slopes, and c·b falls by those of b.
+    """
+    encoding, members, found = model.encoding, member_slopes(model), []
+    for each in encoding.projections if model.outputs == 1 else ():
+        places = [encoding.names.index(name) for name in each.names]
+        if len(places) == 2 and all(weight > 0 for weight in each.weights):
+            for a, b in ((0, 1), (1, 0)):
+                alone = definite(members, places[a], 1)[0] and definite(members, places[b], -1)[0]
+                factor = each.weights[a] / each.weights[b]
+                own = alone and dominance(model, each.names[a], each.names[b], factor)
+                found += [own] if own and own.proven else []
+    return tuple(found)
 
 
 def _missing_too(encoding: Encoding, p: int, end: np.ndarray, pick: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from eigcore.encoding import Encoding
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import Radius, check_complete, radii_of
 from eigcore.guarantees.attained import anywhere
+from eigcore.guarantees.bands import Dominance, dominances
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.column import ColumnCertificate, column_of
 from eigcore.guarantees.evaluation import DTYPES, largest_rounding
@@ -62,6 +63,8 @@ class Certificate:
     local : LocalCertificate or None
     clipped : bool
         Whether predictions have bounds; what is said of the decision holds before them.
+    dominances : tuple of Dominance
+        Proven: a unit of one column moves the decision at least as much as so many of another.
     """
 
     columns: tuple[ColumnCertificate, ...]
@@ -78,6 +81,7 @@ class Certificate:
     box_reached: Reached | None = None
     local: LocalCertificate | None = None
     clipped: bool = False
+    dominances: tuple[Dominance, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; arrays become lists."""
@@ -158,6 +162,7 @@ def certify(
         box_reached=found,
         local=near,
         clipped=model.static.clip is not None,
+        dominances=dominances(model),
     )
 
 

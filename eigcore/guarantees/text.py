@@ -10,6 +10,7 @@ import numpy as np
 from eigcore.guarantees.box import LocalCertificate
 
 if TYPE_CHECKING:
+    from eigcore.guarantees.bands import Dominance
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
     from eigcore.guarantees.column import Missing
     from eigcore.guarantees.reached import Reached
@@ -97,6 +98,12 @@ def joint(certificate: Certificate) -> str:
     return f"jointly {' and '.join(shapes)} in the numeric columns{where}"
 
 
+def dominance(pair: Dominance) -> str:
+    """Return a dominance in words, with all digits of its factor."""
+    factor = repr(pair.factor).removesuffix(".0")
+    return f"a unit of {pair.column} counts for at least {factor} of {pair.over}"
+
+
 def text(certificate: Certificate) -> str:
     """Return the certificate as lines of text."""
     target = certificate.target or "the prediction"
@@ -120,6 +127,7 @@ def text(certificate: Certificate) -> str:
     ]
     if proven := joint(certificate):
         lines.append(f"  {proven}")
+    lines += [f"  {dominance(each)}" for each in certificate.dominances]
     if certificate.box is not None and certificate.box_reached is not None:
         lines.append(
             f"  inside the given box   at most {above(certificate.box)}, anywhere "

@@ -15,9 +15,9 @@ from eigcore.api import eigenvalues, evaluate_packed
 from eigcore.api.inputs import bad_rows, raising
 from eigcore.core import rules, sources
 from eigcore.core.arrays import Array
+from eigcore.core.weights import weights
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.layers.weights import weights
 
 if TYPE_CHECKING:
     from eigcore.core.spec import EigSpec

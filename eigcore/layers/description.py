@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.core import weights
 from eigcore.core.arrays import Array
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidSpec, NotSupported
 from eigcore.guarantees.slopes import shape_of
-from eigcore.layers import arithmetic, weights
+from eigcore.layers import arithmetic
 from eigcore.model import SpectralModel
 
 
@@ -132,7 +133,7 @@ class Layer:
         "matrices" : (pencils, features + 1, K); with a context, the coefficients of each of these
             numbers, (pencils · (features + 1), context + 1, K), the constant first
         "embedding" : (categories, pencils, K), if there are categories
-        "weights" : (pencils, d), if they are learned; see `eigcore.layers.weights`
+        "weights" : (pencils, d), if they are learned; see `eigcore.core.weights`
         "bias" : (outputs,), if A_0 alone cannot move the mean of each output
         """
         pencils, rows, size = self.spec.params_shape

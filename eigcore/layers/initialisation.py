@@ -13,10 +13,10 @@ import numpy as np
 
 from eigcore.core.rules import matrix
 from eigcore.core.spec import EigSpec
+from eigcore.core.weights import stored
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
-from eigcore.layers.weights import stored
 
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
+from eigcore.core import weights
 from eigcore.core.spec import EigSpec
 from eigcore.errors import InvalidSpec
-from eigcore.layers import weights
 from eigcore.layers.description import Layer
 
 Index: TypeAlias = Literal["middle", "convex", "concave"] | int

@@ -38,6 +38,8 @@ class ModelStatic:
         output for "softmax", where it holds the probability of each.
     clip : (float, float), optional
         Least and largest prediction, infinite for no bound. Default: none.
+    targets : tuple of str
+        Names of the outputs, where each is a target of its own, for the link "identity".
 
     Raises
     ------
@@ -54,6 +56,7 @@ class ModelStatic:
     target_name: str = ""
     classes: tuple[str | float | bool, ...] = ()
     clip: tuple[float, float] | None = None
+    targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         outputs, features = ([getattr(s, n) for s in self.specs] for n in ("outputs", "features"))
@@ -76,6 +79,11 @@ class ModelStatic:
             )
         self._check_link(outputs[0])
         self._check_clip()
+        if self.targets and (len(self.targets) != outputs[0] or self.link != "identity"):
+            raise InvalidSpec(
+                f"targets is {self.targets} with link {self.link!r} and {outputs[0]} output(s). "
+                'Expected link="identity" and one name per output, or no names.'
+            )
 
     def _check_clip(self) -> None:
         if self.clip is None:
@@ -114,6 +122,11 @@ class ModelStatic:
                 'EigSpec(outputs=2, ...), or link="logistic".'
             )
 
+    @property
+    def labels(self) -> tuple[str | float | bool, ...]:
+        """Names of several outputs: classes, targets, or numbers."""
+        return self.classes or self.targets or tuple(range(self.specs[0].outputs))
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `from_dict` is the inverse."""
         target: dict[str, Any] = {
@@ -123,6 +136,8 @@ class ModelStatic:
         }
         if self.clip is not None:
             target["clip"] = [end if math.isfinite(end) else None for end in self.clip]
+        if self.targets:
+            target["names"] = list(self.targets)
         return {
             "encoding": self.encoding.to_dict(),
             "members": [
@@ -157,6 +172,7 @@ class ModelStatic:
             str(target["name"]),
             tuple(data["classes"]),
             _ends(target.get("clip")),
+            tuple(map(str, target.get("names", ()))),
         )
 
 

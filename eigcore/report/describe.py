@@ -60,6 +60,8 @@ def _intervals(model: SpectralModel) -> dict[str, str]:
 def _prediction(model: SpectralModel) -> str:
     """Say what a prediction is, with fields for the classes."""
     told = model.provenance
+    if model.static.targets:
+        return "a number for each target, in its units"
     found = "a proportion" if told.get("loss") == "binomial" else _LINKS[model.static.link]
     return found + ", per unit of exposure" * ("exposure" in told)
 

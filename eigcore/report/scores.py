@@ -143,6 +143,8 @@ def _values(
     model: SpectralModel, cells: Cells, name: str, named: bool
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Return the target (rows,), NaN where it is missing, and notes; None if there is none."""
+    if model.static.targets:
+        return None, ("The model has several targets, so nothing is said of errors.",)
     if name not in cells:
         if named:
             near = nearest(name, cells)
@@ -228,7 +230,7 @@ def _problem(seen: Seen) -> Problem:
     assert seen.observed is not None
     options, encoding = FitOptions(validation=0.0, keep_constant=True), seen.model.encoding
     target = Target(seen.target, seen.observed, seen.weights, seen.loss, classes=seen.classes)
-    constraints = Constraints.of(options, encoding, seen.loss.outputs)
+    constraints = Constraints.of(options, encoding, len(seen.classes))
     own = Together(len(seen.table))
     return Problem(encoding, seen.table, target, own, constraints, options, Context("numpy"))
 

@@ -107,6 +107,7 @@ USELESS = {
     "delta": ({"delta": 3, "loss": "quantile"}, "loss is 'quantile' beside a delta of 3.0"),
     "variance_power": ({"variance_power": 1.2}, "loss is left out beside a variance_power of 1.2"),
     "tails": ({"tails": "refuse", "shape": "convex"}, "tails is 'refuse' beside shape convex"),
+    "smooth": ({"smooth": ["b"], "knots": 0}, "knots is 0 beside smooth columns"),
     "missing": ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
     "order": (
         {"order": {"grade": ["x", "y"]}, "decreasing": ["b"]},

@@ -8,9 +8,9 @@ import pytest
 
 import eigcore
 from eigcore import EigSpec
+from eigcore.core.weights import first, stored, weights
 from eigcore.errors import InvalidSpec, NotSupported
 from eigcore.layers import layer
-from eigcore.layers.weights import first, stored, weights
 
 torch = pytest.importorskip("torch")
 

@@ -39,7 +39,15 @@ class Sum(NamedTuple):
 
     def of(self, encoding: Encoding, numbers: np.ndarray) -> np.ndarray:
         """Sums (rows,) of the rows of a table (rows, columns)."""
-        return self.values([numbers[:, encoding.names.index(name)] for name in self.names])
+        return self.values(self._columns(encoding, numbers))
+
+    def centred(self, encoding: Encoding, numbers: np.ndarray) -> Sum:
+        """Return the sum with the means of the columns as centers, 0 where all is missing."""
+        seen = [each[~np.isnan(each)] for each in self._columns(encoding, numbers)]
+        return self._replace(centers=tuple(float(c.mean()) if len(c) else 0.0 for c in seen))
+
+    def _columns(self, encoding: Encoding, numbers: np.ndarray) -> list[np.ndarray]:
+        return [numbers[:, encoding.names.index(name)] for name in self.names]
 
 
 def encode(

@@ -27,6 +27,7 @@ from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
 from eigcore.fit.data.kinds import check_column, describe, special_codes
 from eigcore.fit.data.names import check_names, listed, nearest
+from eigcore.fit.data.several import numbers_of, targets_of
 from eigcore.fit.data.together import Together
 from eigcore.fit.options import FitOptions
 
@@ -36,14 +37,15 @@ class Table:
     """A table and its target, as read.
 
     cells : cells (rows,) of each column by name, without the target
-    target : cells (rows,) of the target, none of them missing
-    target_name : name of the target; "y" where values were passed
+    target : cells (rows,) of the target, none of them missing; (rows, targets) of several
+    target_name : name of the target, or of all of them; "y" where values were passed
     beside : weights, all positive, exposure and offset of the rows
     together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
     notes : one sentence for each thing that was done
     orders : levels in their order, for the categories among the monotone columns
     codes : special codes of numeric columns, by the name of the column that holds them
+    names : of several targets; empty: there is one
     """
 
     cells: Cells
@@ -55,6 +57,7 @@ class Table:
     notes: tuple[str, ...]
     orders: Mapping[str, tuple[Any, ...]]
     codes: Mapping[str, Categories]
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Any, target: Any, beside: Beside, options: FitOptions) -> Table:
@@ -77,8 +80,7 @@ class Table:
         ]
         given = options.order or {}
         orders = declared_orders(table) | given
-        cells, values, name = _split(cells, target)
-        used = {name: "the target"} if isinstance(target, str) else {}
+        cells, values, name, several, used = _split(cells, target)
         cells, beside = beside.taken(cells, used)
         dropped = options.drop_columns
         _check_named(cells, used, options)
@@ -102,6 +104,7 @@ class Table:
             (*notes, *left_out),
             {n: orders[n] for n in (*options.increasing, *options.decreasing) if n in orders},
             codes,
+            several,
         )
 
     def columns(self, keep_constant: bool) -> list[Column]:
@@ -123,8 +126,27 @@ class Table:
         return found
 
 
-def _split(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
-    """Separate the columns from the target; return also its cells and its name."""
+def _split(
+    cells: Cells, target: Any
+) -> tuple[Cells, np.ndarray, str, tuple[str, ...], dict[str, str]]:
+    """Separate the columns from the target.
+
+    Return the columns, the cells of the target, its name, the names of several, and the use of the
+    columns that are targets.
+    """
+    several, named = targets_of(cells, target)
+    if len(several) > 1:
+        used = dict.fromkeys(several, "a target") if named else {}
+        rest = {name: each for name, each in cells.items() if name not in used}
+        return rest, numbers_of(several), ", ".join(several), tuple(several), used
+    if named:
+        (target,) = several
+    cells, values, name = _split_one(cells, target)
+    return cells, values, name, (), {name: "the target"} if isinstance(target, str) else {}
+
+
+def _split_one(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
+    """Separate the columns from one target; return also its cells and its name."""
     is_label = isinstance(target, tuple) and str(target) in cells
     if is_label or np.ndim(target) == 0:
         target = str(target)
@@ -155,13 +177,13 @@ def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -
             list(options.drop_columns[1:]) or None,
             "names all columns beside the target",
         )
-    for option in ("categories", "increasing", "decreasing", "additive"):
+    for option in ("categories", "increasing", "decreasing", "additive", "smooth"):
         check_names(option, getattr(options, option), cells, elsewhere)
 
 
 def _check_lengths(cells: Cells, target: np.ndarray) -> None:
     shapes = {name: column.shape for name, column in cells.items() if column.ndim != 1}
-    if shapes or target.ndim != 1:
+    if shapes or target.ndim > 2 or target.shape[1:] == (1,):
         found = shapes or {"target": target.shape}
         raise InvalidInput(
             f"Columns have the shapes {found}; expected (rows,). Pass one array (rows,) for each."
@@ -184,7 +206,7 @@ def _check_lengths(cells: Cells, target: np.ndarray) -> None:
 
 def _with_target(cells: np.ndarray, name: str, drop: bool) -> tuple[np.ndarray, list[str]]:
     """Return which rows (rows,) bool have a target, and the notes."""
-    absent = missing(cells)
+    absent = np.any(missing(cells).reshape(len(cells), -1), axis=1)
     count = int(absent.sum())
     if count == len(cells):
         raise InvalidInput(

@@ -14,8 +14,9 @@ from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.kinds import MANY_LEVELS, by_kind, is_text, levels_of
 from eigcore.fit.data.scale import check_target
+from eigcore.fit.data.several import check_several
 from eigcore.fit.data.table import Table
-from eigcore.fit.losses import Loss, Scaling, Targets, make_loss
+from eigcore.fit.losses import Loss, Scaling, Several, Targets, make_loss
 from eigcore.fit.options import FitOptions
 
 CLASSIFIED = ("logistic", "multinomial")
@@ -28,7 +29,7 @@ class Target:
 
     name : of the target
     values : (rows,) float64 in its own unit, per unit of exposure, or class indices 0, 1, … where
-        there are classes
+        there are classes; (rows, targets) of several targets
     weights : (rows,) row weights; None: all equal
     loss : loss to minimise
     scaling : how decisions relate to values
@@ -65,11 +66,13 @@ class Target:
             classes=len(classes),
             variance_power=options.variance_power,
         )
+        if table.names:
+            loss = Several(loss, table.names, tuple(loss.scaling(y).scale for y in values.T))
         weights, exposure, offset, unit = table.beside
         for option in ("exposure", "offset"):
             given = getattr(table.beside, option)
             if given is not None and (loss.outputs > 1 or (classes and option == "exposure")):
-                expected = "none for a target of classes, which no number divides or moves"
+                expected = "none for classes or several targets, which no number divides or moves"
                 raise InvalidOption(option, given, expected, None, "is given")
         if options.clip is not None and loss.outputs > 1:
             expected = "none for three classes or more, whose probabilities have the sum 1"
@@ -100,13 +103,19 @@ class Target:
                 "and predictions are per unit of exposure. For totals, write "
                 "predict(..., exposure=...), or type --exposure."
             ]
-        if options.loss is not None or self.classes or not set(self.values) <= {0.0, 1.0}:
+        told = options.loss is not None or self.classes or self.names
+        if told or not set(self.values) <= {0.0, 1.0}:
             return []
         return [
             f"Target {self.name!r} holds the numbers 0 and 1, and was fitted as a number (loss "
             "squared): predictions can leave the range from 0 to 1. For probabilities, choose the "
             'loss logistic: loss="logistic", or --loss logistic.'
         ]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of several targets; empty: there is one."""
+        return self.loss.names if isinstance(self.loss, Several) else ()
 
     @property
     def own_scaling(self) -> Scaling:
@@ -173,6 +182,8 @@ def usual_loss(classes: int) -> str:
 
 def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, ...]]:
     cells, name = table.target, table.target_name
+    if table.names:
+        return _several(table, options), ()
     if cells.dtype.kind not in "fiubO":
         raise InvalidInput(
             f"Target {name!r} holds {cells.dtype}; expected numbers or text. Convert it, a date to "
@@ -181,11 +192,23 @@ def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, 
     classified = is_text(cells) or _is_boolean(cells) or options.classes is not None
     if classified or options.loss in CLASSIFIED:
         return _codes(cells, table, options)
-    plain = _floats(cells, name)
+    return _checked(name, _floats(cells, name), options), ()
+
+
+def _several(table: Table, options: FitOptions) -> np.ndarray:
+    """Return the numbers (rows, targets) of several targets, checked."""
+    check_several(options)
+    for name, own in zip(table.names, table.target.T, strict=True):
+        _checked(name, own, options)
+    return table.target
+
+
+def _checked(name: str, plain: np.ndarray, options: FitOptions) -> np.ndarray:
+    """Return a target (rows,) of numbers; raise InvalidInput for one that cannot be used."""
     check_target(name, plain)
     if is_constant(plain) and not options.keep_constant:
         raise _constant(name, plain)
-    return plain, ()
+    return plain
 
 
 def _floats(cells: np.ndarray, name: str) -> np.ndarray:

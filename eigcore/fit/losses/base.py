@@ -7,7 +7,7 @@ predictions are link⁻¹(offset + scale · f) (`Scaling`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
@@ -19,10 +19,13 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Scaling(NamedTuple):
-    """Decision in units of the target = offset + scale · (mean value of the members)."""
+    """Decision in units of the target = offset + scale · (mean value of the members).
 
-    scale: float
-    offset: float
+    scale, offset : float, or (targets,) for several targets
+    """
+
+    scale: Any
+    offset: Any
 
     @classmethod
     def around(cls, center: float, target: np.ndarray, weights: np.ndarray | None) -> Scaling:
@@ -82,6 +85,11 @@ class Loss:
     def outputs(self) -> int:
         """Decisions per row."""
         return 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Arguments of `eigcore.fit.losses.make_loss` beside the name, as JSON values."""
+        return asdict(self)
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
         """Loss (N,) of each row, and its derivative by the decisions, shaped like ``value``."""

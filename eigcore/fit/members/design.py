@@ -75,7 +75,8 @@ class Design:
     """
 
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
-        shared, without = problem.encoding, problem.constraints.without
+        shared, limits = problem.encoding, problem.constraints
+        silent = limits.carried.union(limits.without)
         self.problem, self.additive = problem, {}
         self._usual: Parametrisation | None = None  # of some order: all have the same whitening
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
@@ -90,7 +91,7 @@ class Design:
         self.signal = np.concatenate(
             [
                 _signal(self.moments.covariance.within(j), column.to_terms, keep)
-                * (name not in without)
+                * (name not in silent)
                 for j, (column, name) in enumerate(columns)
             ]
         )
@@ -100,31 +101,58 @@ class Design:
         pairs = zip(encoding.labels, encoding.parts, strict=True)
         return [_map(column, name, constraints) for name, column in pairs]
 
-    @property
-    def neighbours(self) -> np.ndarray:
-        """Squared number of pieces (terms − 1,) between two pieces of a column, 0 elsewhere."""
-        weight = np.zeros(self.coarse.terms)
-        for column, where in zip(self.coarse.parts, self.coarse.slices, strict=True):
-            if isinstance(column, PiecewiseLinear):
-                weight[where.start : where.stop - column.missing - 1] = (len(column.knots) - 1) ** 2
-        return weight[:-1]
+    def jumps(self, smooth: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors (terms − 1,) of the left and right matrix in the penalty on jumps.
+
+        In columns named as smooth these are jumps of slopes: with t in units of the column's range,
+        smooth · Σ_b ‖S_{b+1} − S_b‖²/Δt_b approaches smooth · ∫ ‖A''‖² dt (Eilers & Marx 1996). If
+        none is named, they are jumps of rises in all columns: smooth · pieces².
+        """
+        left, right = np.zeros((2, self.coarse.terms))
+        asked = self.problem.constraints.smooth
+        for j, (name, column) in enumerate(zip(self.coarse.labels, self.coarse.parts, strict=True)):
+            if not isinstance(column, PiecewiseLinear) or (asked and name not in asked):
+                continue
+            first, widths = self.coarse.slices[j].start, self.maps[j].widths
+            widths = widths[widths > 0]
+            rates, apart = np.full(len(widths), len(column.knots) - 1.0), 1.0
+            if asked:
+                widths = widths / (column.knots[-1] - column.knots[0])
+                rates = 1.0 / (widths * self.deviation[first : first + len(widths)])
+                apart = (widths[1:] + widths[:-1]) / 2.0
+            factor, place = np.sqrt(smooth / apart), slice(first, first + len(widths) - 1)
+            left[place], right[place] = factor * rates[:-1], factor * rates[1:]
+        return left[:-1], right[:-1]
 
     def spec(self, dim: int) -> EigSpec:
         """Spec of this member while it is fitted."""
         return self.problem.constraints.spec(self.coarse.terms, dim)
 
     def parametrisation(
-        self, dim: int, power: float = POWER, plain: bool = False
+        self,
+        dim: int,
+        power: float = POWER,
+        plain: bool = False,
+        weights: tuple[float, ...] | None = None,
     ) -> Parametrisation:
-        """Build the solver's coordinates for matrices of order ``dim``."""
-        if power == POWER and not plain:
-            self._usual = self._usual or self._coordinates(dim)
-            return self._usual.with_spec(self.spec(dim))
-        return self._coordinates(dim, power, plain)
+        """Build the solver's coordinates for matrices of order ``dim``.
 
-    def _coordinates(self, dim: int, power: float = POWER, plain: bool = False) -> Parametrisation:
+        weights : those that learned weights start from; None: the usual ones
+        """
+        spec = self.spec(dim)
+        if self.problem.constraints.learned is not None and not plain and weights is not None:
+            spec = replace(spec, weights=weights)
+        if power == POWER and not plain:
+            self._usual = self._usual or self._coordinates(spec)
+            return self._usual.with_spec(spec)
+        return self._coordinates(spec, power, plain)
+
+    def _coordinates(
+        self, spec: EigSpec, power: float = POWER, plain: bool = False
+    ) -> Parametrisation:
+        learned = None if plain else self.problem.constraints.learned
         scales = self.deviation, self.signal, self.moments
-        return Parametrisation(self.spec(dim), self.maps, *scales, power, plain)
+        return Parametrisation(spec, self.maps, *scales, power, plain, learned)
 
     def rows(self, problem: Problem, dim: int) -> Rows:
         """Encode the rows of a problem for its backend and matrices of some order.
@@ -166,7 +194,7 @@ class Design:
             parametrisation=coordinates,
             anchor=anchor,
             hold=hold,
-            smooth=smooth * self.neighbours if smooth else None,
+            smooth=self.jumps(smooth) if smooth else None,
         )
 
     def member(self, coordinates: Parametrisation, vector: np.ndarray) -> Member:
@@ -179,7 +207,7 @@ class Design:
         pencils = [self._pencil(coordinates, part, maps) for part in parts]
         signs = tuple(int(sign) for limits in maps for sign in limits.signs())
         spec = replace(
-            coordinates.spec,
+            coordinates.spec_at(parts[0]),
             features=self.problem.encoding.terms,
             outputs=len(pencils),
             monotone=signs if any(signs) else (),

@@ -49,8 +49,13 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
 
 def unit(spec: EigSpec) -> float:
     """Value of φ at the identity, or 1 where that is 0."""
+    return sum_of_weights(spec) or 1.0
+
+
+def sum_of_weights(spec: EigSpec) -> float:
+    """Σw = φ(I), 0 where only rounding is left of it."""
     total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
-    return total if abs(total) > 1e-9 else 1.0
+    return total if abs(total) > 1e-9 else 0.0
 
 
 def _spread(dim: int, k: int) -> np.ndarray:

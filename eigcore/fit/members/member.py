@@ -40,7 +40,8 @@ class Settings(NamedTuple):
     dim : order d of the matrices
     penalty : weight of Σ‖A‖_F² for unit-variance terms
     members : how many neurons are averaged
-    smooth : weight of the squared jumps from piece to piece, in units of penalty · pieces²
+    smooth : weight of the squared jumps from piece to piece, in units of the penalty; see
+        `eigcore.fit.members.design.Design.jumps`
     """
 
     knots: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.moments import Moments
 from eigcore.fit.members.blocks import Blocks
+from eigcore.fit.members.learned import Learned
 from eigcore.fit.members.shapes import ColumnMap
 from eigcore.fit.solvers.whitening import POWER, Whitening
 
@@ -28,10 +30,12 @@ class Parametrisation:
     moments : of the terms on the training rows
     power : power of the free blocks' `Whitening`
     plain : all blocks are free and full, and the caller keeps them as their columns ask
+    learned : what is promised of learned weights, which start as those of the spec; None: constant
 
     The vector holds A_0 packed (K,), then the `Blocks` of each kind: free ones in the coordinates
     of `eigcore.fit.solvers.whitening`, the factors B of the PSD ones, and the same for the blocks
-    p·I of additive columns. Blocks are scaled so that each moves the pencil equally.
+    p·I of additive columns, and the numbers (d,) of learned weights. Blocks are scaled so that each
+    moves the pencil equally.
 
     psd, additive : (blocks,) bool, what each block is, also if ``plain``
     """
@@ -45,7 +49,9 @@ class Parametrisation:
         moments: Moments,
         power: float = POWER,
         plain: bool = False,
+        learned: Learned | None = None,
     ):
+        self.learned = learned
         self.spec, self.maps, self.deviation = spec, maps, deviation
         self.mean = moments.mean
         used, none = signal > 0.0, np.zeros(0, bool)
@@ -78,13 +84,26 @@ class Parametrisation:
         """Return the same coordinates for matrices of another order or structure."""
         other = copy.copy(self)
         other.spec, other.kinds = spec, [each.of(spec) for each in self.kinds]
+        other.learned = self.learned if spec.functional == "weighted" else None
         other._places = other._found_places()
         return other
+
+    def spec_at(self, vector: np.ndarray) -> EigSpec:
+        """Return the spec with the weights of a vector, if they are learned."""
+        if self.learned is None:
+            return self.spec
+        return replace(self.spec, weights=tuple(self.weights(vector).tolist()))
+
+    def weights(self, vector: np.ndarray) -> np.ndarray:
+        """Return the learned weights (d,)."""
+        assert self.learned is not None
+        return self.learned.weights(vector[-self.spec.dim :])
 
     @property
     def size(self) -> int:
         """Length of the vector."""
-        return self._places[-1].stop
+        weights = 0 if self.learned is None else self.spec.dim
+        return self._places[-1].stop + weights
 
     def _parts(self, vector: np.ndarray) -> list[np.ndarray]:
         """Return A_0 (K,) and the part of each kind of blocks."""
@@ -113,14 +132,19 @@ class Parametrisation:
             return self.plain[:, None] * numbers
         return (self.back if transposed else self.to_scaled) @ numbers
 
-    def pullback(self, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Gradient (size,) from the gradient by the matrices (1, terms + 1, K)."""
+    def pullback(
+        self, vector: np.ndarray, slope: np.ndarray, by_weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Gradient (size,) from those by the matrices (1, terms + 1, K) and the weights (d,)."""
         blocks = self._scaled(slope[0, 1:], transposed=True)
         found = np.empty(self.size)
         found[self._places[0]] = slope[0, 0]
         for own, place in zip(self.kinds, self._places[1:], strict=True):
             some = blocks if len(self.kinds) == 1 else blocks[own.where]
             found[place] = own.pullback(vector[place], some)
+        if self.learned is not None and by_weights is not None:
+            place = slice(-self.spec.dim, None)
+            found[place] = self.learned.pullback(vector[place], by_weights)
         return found
 
     def vector(
@@ -134,6 +158,8 @@ class Parametrisation:
             own.numbers(blocks[own.where], None if factors is None else factors[own.where])
             for own in self.kinds
         ]
+        if self.learned is not None:
+            found.append(self.learned.numbers(np.array(self.spec.weights)))
         return np.concatenate([constant, *found])
 
     def coordinates(self, params: np.ndarray) -> np.ndarray:

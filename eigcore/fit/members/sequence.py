@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.fit.data.covariance import KEPT
+from eigcore.fit.losses import Scaling
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
 from eigcore.fit.members.guess import first_guess
@@ -18,6 +19,7 @@ from eigcore.fit.members.moving import Neuron, moved
 from eigcore.fit.origin import provenance
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.lbfgs import Solution
+from eigcore.fit.units import KEY, in_own_units
 from eigcore.model import SpectralModel
 
 _NEARLY = 1.1
@@ -53,17 +55,24 @@ class Ensemble(NamedTuple):
         """Build the model of the members."""
         problem, target = self.problem, self.problem.target
         pieces = [each.pieces for each in self.members]
-        return SpectralModel(
+        told = provenance(problem, self.settings, pieces)
+        scaling = target.scaling
+        if target.names:
+            told[KEY] = {name: each.tolist() for name, each in scaling._asdict().items()}
+            scaling = Scaling(1.0, 0.0)
+        found = SpectralModel(
             problem.encoding,
             members=tuple(each.member for each in self.members),
-            target_scale=target.scaling.scale,
-            target_offset=target.scaling.offset,
+            target_scale=scaling.scale,
+            target_offset=scaling.offset,
             link=target.loss.link,
             target_name=target.name,
             classes=target.classes,
             clip=problem.options.clip,
-            provenance=provenance(problem, self.settings, pieces),
+            targets=target.names,
+            provenance=told,
         )
+        return in_own_units(found)
 
 
 Neurons = Mapping[Settings, Sequence[Neuron]]

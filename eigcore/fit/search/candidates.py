@@ -35,6 +35,11 @@ _PER_NUMBER = 6
 _TERMS, _TERMS_PER_ROW = 4096, 20
 """Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
 
+ROUGH = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+"""Smoothness of columns that are named as smooth."""
+FIRST_ROUGH, _FINE = 1e-3, 16
+"""The one that is judged first, and least number of pieces then, so that no bend is a kink."""
+
 Stage = Callable[[Settings], list[Settings]]
 
 
@@ -100,8 +105,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     penalties; each from small to large, so that something is known whenever time is up. No
     candidate has more than ``scope.most`` pieces per column.
     """
-    effort, much = EFFORTS[options.preset], scope.information >= SOME
-    counts = list(dict.fromkeys(min(count, scope.most) for count in _counts(scope)))
+    much, counts = scope.information >= SOME, _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
         return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
@@ -124,6 +128,8 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
         return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
 
     def smooth(best: Settings) -> list[Settings]:
+        if options.smooth:
+            return [best._replace(smooth=each) for each in ROUGH if best.knots]
         more = {best.knots, min(4 * best.knots, scope.most)} - {0}
         return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
 
@@ -134,11 +140,18 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     if None in (options.knots, options.dim, options.penalty) and not scope.single:
         yield grid
     if options.penalty is None:
-        yield from map(
-            path, _PATH[: 2 if much else None] if scope.information < MANY else _PATH[:1]
-        )
-    if options.knots is options.penalty is None and not scope.fast and effort.refined:
+        few = 2 if much else len(_PATH)
+        yield from map(path, _PATH[: few if scope.information < MANY else 1])
+    free = options.knots is options.penalty is None and not scope.fast
+    if options.smooth or (free and EFFORTS[options.preset].refined):
         yield smooth
+
+
+def _pieces(options: FitOptions, scope: Scope) -> list[int]:
+    """Return the numbers of pieces of the grid; smooth columns have many, or none."""
+    fine = _FINE if options.smooth else 1
+    counts = (min(max(count, fine), scope.most) if count else 0 for count in _counts(scope))
+    return list(dict.fromkeys(counts))
 
 
 def _counts(scope: Scope) -> tuple[int, ...]:

@@ -76,8 +76,8 @@ def _dropped(design: Design, settings: Settings) -> tuple[str, ...]:
             float(f"{strength / 4:.3g}"),
             f"is {strength} and leaves out all {len(sizes)} columns",
         )
-    labels = enumerate(design.coarse.labels)
-    return tuple(label for place, label in labels if place not in alive)
+    labels, carried = enumerate(design.coarse.labels), problem.constraints.carried
+    return tuple(label for place, label in labels if place not in alive and label not in carried)
 
 
 def _prox(

@@ -6,7 +6,7 @@ import numpy as np
 
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
-from eigcore.fit.search.candidates import DEFAULT, FAST, SLOW, Scope, fixed
+from eigcore.fit.search.candidates import DEFAULT, FAST, FIRST_ROUGH, SLOW, Scope, fixed
 from eigcore.fit.search.folds import is_fast
 
 
@@ -14,7 +14,8 @@ def usual_settings(problem: Problem) -> Settings:
     """Settings before anything is validated."""
     scope = scope_of(problem)
     guess = _guess(problem)._replace(dim=scope.order)
-    guess = guess._replace(knots=min(guess.knots, scope.most))
+    rough = FIRST_ROUGH if problem.options.smooth else 0.0
+    guess = guess._replace(knots=min(guess.knots, scope.most), smooth=rough)
     return guess._replace(**fixed(problem.options))
 
 

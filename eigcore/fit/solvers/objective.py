@@ -10,12 +10,15 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.parametrisation import Parametrisation
 
+Slopes = tuple[np.ndarray, np.ndarray | None]
+"""Gradients by the matrices (1, terms + 1, K), and by learned weights (d,)."""
+
 
 class Objective:
     """mean loss(f(z_n), y_n) + penalty · R(W) + hold · Σ_b ‖W_b − anchor_b‖_F².
 
-    R(W) = Σ_b ‖W_b‖_F² + Σ_b smooth_b ‖W_{b+1} − W_b‖_F² runs over the terms b, without A_0; the
-    hold includes A_0.
+    R(W) = Σ_b ‖W_b‖_F² + Σ_b ‖right_b W_{b+1} − left_b W_b‖_F² runs over the terms b, without A_0;
+    the hold includes A_0.
 
     Parameters
     ----------
@@ -25,7 +28,7 @@ class Objective:
     parametrisation : from one pencil's vector to the matrices W of the scaled terms. With several
         decisions per row the solver's vector joins the pencils' vectors.
     anchor, hold : vector to stay near, and how strongly
-    smooth : (terms − 1,) non-negative, or None for zeros
+    smooth : left and right, (terms − 1,) each, or None for zeros
 
     Calling it with a vector (n,) returns (value, gradient (n,)) in float64.
     """
@@ -40,7 +43,7 @@ class Objective:
         parametrisation: Parametrisation,
         anchor: np.ndarray | None = None,
         hold: float = 0.0,
-        smooth: np.ndarray | None = None,
+        smooth: tuple[np.ndarray, np.ndarray] | None = None,
     ):
         self.rows, self.targets, self.penalty, self.hold = rows, targets, penalty, hold
         self.loss, self.parametrisation, self.smooth = loss, parametrisation, smooth
@@ -57,50 +60,59 @@ class Objective:
     def value(self, part: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         """Values (N,) of one pencil."""
         rows, fold = rows or self.rows, self.parametrisation
-        return np.asarray(rows.values(fold.spec, fold.fold(fold.matrices(part))), np.float64)
+        params = fold.fold(fold.matrices(part))
+        if fold.learned is not None:
+            found, _ = rows.spectrum(fold.spec, params)
+            return np.asarray(rows.backend.to_numpy(found), np.float64) @ fold.weights(part)
+        return np.asarray(rows.values(fold.spec, params), np.float64)
 
     def _joined(self, values: list[np.ndarray]) -> np.ndarray:
         return values[0] if self.loss.outputs == 1 else np.stack(values, axis=-1)
 
     def _vjp(
-        self, scaled: np.ndarray, rows: Rows
-    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Values (N,) and the pullback from (N,) to (1, terms + 1, K) by W, all float64."""
+        self, part: np.ndarray, scaled: np.ndarray, rows: Rows
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], Slopes]]:
+        """Values (N,), and the pullback (N,) -> slopes by W and the weights, all float64."""
         to_numpy, fold = rows.backend.to_numpy, self.parametrisation
-        raw, pull = rows.vjp(fold.spec, fold.fold(scaled))
+        w = None if fold.learned is None else fold.weights(part)
+        raw, pull = (rows.vjp if w is None else rows.spectrum)(fold.spec, fold.fold(scaled))
+        found = np.asarray(to_numpy(raw), np.float64)
 
-        def pullback(cotangent: np.ndarray) -> np.ndarray:
-            return fold.fold_pullback(np.asarray(to_numpy(pull(cotangent)), np.float64))
+        def pullback(g: np.ndarray) -> Slopes:
+            by_matrices = to_numpy(pull(g if w is None else g[:, None] * w))
+            by_weights = None if w is None else g @ found
+            return fold.fold_pullback(np.asarray(by_matrices, np.float64)), by_weights
 
-        return np.asarray(to_numpy(raw), np.float64), pullback
+        return found if w is None else found @ w, pullback
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""
         parts = vector.reshape(self.loss.outputs, -1)
         pencils = [self.parametrisation.matrices(part) for part in parts]
-        passes = [self._vjp(matrices, self.rows) for matrices in pencils]
+        passes = [self._vjp(*each, self.rows) for each in zip(parts, pencils, strict=True)]
         value = self._joined([values for values, _ in passes])
         loss, cotangent = self.loss(value, *self.targets)
         slopes = []
         cotangents = cotangent.reshape(len(value), -1).T
         each = zip(parts, pencils, self.anchors, passes, cotangents, strict=True)
         for part, matrices, anchor, (_, pullback), g in each:
-            slope = pullback(np.ascontiguousarray(g))
+            slope, by_weights = pullback(np.ascontiguousarray(g))
             terms = matrices[0, 1:]
             pull = self.penalty * terms
             loss += float(np.vdot(pull, terms))
             pull += pull
             slope[0, 1:] += pull
             if self.smooth is not None:
-                jumps = terms[1:] - terms[:-1]
-                pull = self.penalty * self.smooth[:, None] * jumps
+                left, right = (each[:, None] for each in self.smooth)
+                jumps = right * terms[1:] - left * terms[:-1]
+                pull = self.penalty * jumps
                 loss += float(np.vdot(pull, jumps))
                 pull += pull
-                slope[0, 1:-1] -= pull
-                slope[0, 2:] += pull
+                slope[0, 1:-1] -= left * pull
+                slope[0, 2:] += right * pull
             if self.hold:
                 away = matrices - anchor
                 slope += 2.0 * self.hold * away
                 loss += self.hold * float(np.vdot(away, away))
-            slopes.append(self.parametrisation.pullback(part, slope))
+            slopes.append(self.parametrisation.pullback(part, slope, by_weights))
         return loss, np.concatenate(slopes)

@@ -158,7 +158,10 @@ class Sampled:
         known = problem.part(~self.held)
         pairs = zip(self.origin.pieces, self.start.static.specs, strict=True)
         designs = [(Design(known, pieces), spec) for pieces, spec in pairs]
-        return [(design, design.parametrisation(spec.dim, power=0.0)) for design, spec in designs]
+        return [
+            (design, design.parametrisation(spec.dim, power=0.0, weights=spec.weights))
+            for design, spec in designs
+        ]
 
     def model(
         self, members: Sequence[tuple[Design, Parametrisation]], vectors: Sequence[np.ndarray]
@@ -166,14 +169,13 @@ class Sampled:
         """Build the model of the members; every constraint holds exactly."""
         pairs = zip(members, vectors, strict=True)
         encoding = self.start.encoding
-        found = [
-            centred(encoding, design.member(coordinates, x)[1])
-            for (design, coordinates), x in pairs
-        ]
+        fitted = [design.member(coordinates, x) for (design, coordinates), x in pairs]
+        found = [centred(encoding, params) for _, params in fitted]
         sampled = float((~self.held).sum())
         weight = self.origin.weight / sampled * self.rows
         provenance = self.start.provenance | {"rows": self.rows, "weight": weight}
-        return SpectralModel.from_static(self.start.static, found, provenance)
+        static = replace(self.start.static, specs=tuple(spec for spec, _ in fitted))
+        return SpectralModel.from_static(static, found, provenance)
 
     def report(self, problem: Problem, model: SpectralModel) -> Report:
         """Errors on the sampled rows, beside those of a linear model fitted to them."""

@@ -43,7 +43,8 @@ def stored(kinds: tuple[str, ...], w: np.ndarray) -> np.ndarray:
     """Return the numbers from which `weights` makes w: (..., d) -> (..., d)."""
     if "ascending" in kinds:
         w = np.diff(w, axis=-1, prepend=0.0)
-    found = np.log(np.expm1(w)) if kinds else w
-    if kinds == ("ascending",):
-        found[..., 0] = w[..., 0]
+    if not kinds:
+        return w
+    found, free = np.array(w), int(kinds == ("ascending",))
+    found[..., free:] = np.log(np.expm1(w[..., free:]))
     return found

@@ -1,0 +1,202 @@
+"""Several targets in one fit: units, certificates, file, backends, estimators, command."""
+
+import json
+
+import numpy as np
+import pytest
+
+from eigcore import SpectralModel
+from eigcore.cli import main
+from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.estimators import SpectralRegressor
+from eigcore.fit import fit, fit_stream, resume
+
+QUICK = {"knots": 4, "dim": 3, "members": 2, "penalty": 1e-3, "max_iter": 15, "validation": 0}
+NAMES = ["heat", "cost"]
+
+
+@pytest.fixture(scope="module")
+def house():
+    """Both targets rise with a; their units differ by 10⁶, and one is far from 0."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0, 5, (2, 200))
+    noise = rng.normal(size=(2, 200)) / 100
+    heat = 1e-3 * (2 * a + np.sin(b) + noise[0])
+    cost = 1e4 + 3e3 * (np.sqrt(a) + 0.1 * a * b + noise[1])
+    return {"a": a, "b": b, "heat": heat, "cost": cost}
+
+
+@pytest.fixture(scope="module")
+def both(house):
+    return fit(house, NAMES, **QUICK, increasing=["a"])
+
+
+def wanted(table):
+    return np.stack([table[name] for name in NAMES], 1)
+
+
+def test_every_target_is_fitted_as_if_alone(house, both):
+    model, y = both.model, wanted(house)
+    found = model.predict(house)
+    assert found.shape == y.shape
+    inputs = {name: house[name] for name in "ab"}
+    for place, name in enumerate(NAMES):
+        alone = fit(inputs, house[name], **QUICK, increasing=["a"]).model.predict(inputs)
+        apart = [np.sqrt(np.mean((f - y[:, place]) ** 2)) for f in (found[:, place], alone)]
+        assert apart[0] < 2 * apart[1] < 0.1 * y[:, place].std()
+        assert f"R² of {name}" in both.report.model.metrics
+    assert both.report.metric == "RMSE in standard deviations"
+    relative = np.sqrt(np.mean((found - y) ** 2, 0)) / y.std(0)
+    assert both.report.model.train == pytest.approx(relative.mean(), rel=1e-3)
+    assert both.report.model.train < 0.3 * both.report.linear.train
+
+
+def test_each_target_has_a_model_certificates_and_proofs(house, both, tmp_path):
+    both.model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    assert model.static.targets == tuple(NAMES)
+    found = model.predict(house)
+    for place, name in enumerate(NAMES):
+        one = model.target(name)
+        np.testing.assert_array_equal(one.predict(house), found[:, place])
+        column = one.certify().columns[0]
+        assert (column.increasing, column.slack) == (True, 0.0)
+        low = one.range({"a": (1, 2), "b": (0, 5)})
+        inside = found[(house["a"] >= 1) & (house["a"] <= 2), place]
+        assert low.predicted_lower <= inside.min() <= inside.max() <= low.predicted_upper
+        assert any(claim["kind"] == "slope" for claim in one.prove().claims)
+    slopes = [model.target(name).certify().columns[0].bound for name in NAMES]
+    assert slopes[1] > 1e5 * slopes[0] > 0
+    with pytest.raises(InvalidInput, match=r"The target is 'heta'.*heat, cost"):
+        model.target("heta")
+
+
+def test_backends_agree(house, both):
+    torch = pytest.importorskip("torch")
+    table = both.model.encoding.table(house)
+    expected = both.model.predict(house)
+    own = both.model.to("torch")(torch.tensor(table)).detach().numpy()
+    np.testing.assert_allclose(own, expected, rtol=1e-12)
+    np.testing.assert_allclose(both.model.predict(house, backend="numpy"), expected, rtol=1e-12)
+    assert both.model.of(both.model.to("torch")).static.targets == tuple(NAMES)
+
+
+def test_a_fit_goes_on_in_the_units_it_had(house, both):
+    y = wanted(house)
+    same, _ = resume(both.model, house, NAMES, max_iter=0)
+    np.testing.assert_allclose(same.predict(house), both.model.predict(house), rtol=1e-5)
+    more, _ = resume(both.model, house, NAMES, max_iter=10)
+    before, after = (((m.predict(house) - y) / y.std(0)).std() for m in (same, more))
+    assert after < before
+    assert more.target("cost").certify().columns[0].increasing
+    with pytest.raises(InvalidOption, match="the same targets"):
+        resume(both.model, house, NAMES[::-1])
+    with pytest.raises(InvalidOption, match="the same targets"):
+        resume(both.model, house, "heat")
+
+
+@pytest.mark.parametrize("loss", ["absolute", "quantile", "huber"])
+def test_other_losses_of_numbers(house, loss):
+    told = {"loss": loss} | ({"quantile": 0.9} if loss == "quantile" else {})
+    found = fit(house, NAMES, **QUICK, **told).model.predict(house) - wanted(house)
+    part = (found > 0).mean(0)
+    assert (np.abs(part - told.get("quantile", 0.5)) < 0.15).all()
+
+
+def test_intervals_cover_each_target(house):
+    model = fit(
+        house, NAMES, **QUICK, calibration=0.3, neuron={"functional": "top_sum", "r": 2}
+    ).model
+    apart = model.predict(house) - wanted(house)
+    assert (apart.std(0) < 0.1 * wanted(house).std(0)).all()
+    assert (np.abs(apart.mean(0)) < apart.std(0)).all()
+    low, high = model.interval(house, 0.8)
+    inside = (low <= wanted(house)) & (wanted(house) <= high)
+    assert inside.shape == (200, 2)
+    assert (inside.mean(0) > 0.7).all()
+
+
+def test_values_may_be_an_array_or_a_frame(house):
+    pandas = pytest.importorskip("pandas")
+    inputs, y = {name: house[name] for name in "ab"}, wanted(house)
+    quick = QUICK | {"max_iter": 2}
+    model = fit(inputs, y, **quick).model
+    assert model.static.targets == ("y0", "y1")
+    frame = pandas.DataFrame(house)
+    other = fit(frame[["a", "b"]], frame[NAMES], **quick).model
+    assert other.static.targets == tuple(NAMES)
+    np.testing.assert_array_equal(other.predict(inputs), model.predict(inputs))
+    assert fit(house | {"cost": np.arange(200)}, ["heat"], **quick).model.outputs == 1
+    gone = frame.assign(cost=[None, *house["cost"][1:]])
+    with pytest.raises(InvalidInput, match="'heat, cost' is missing in 1 of 200"):
+        fit(gone, NAMES, **quick)
+    kept = fit(gone, NAMES, **quick, drop_rows_without_target=True)
+    assert kept.report.rows == 199
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        (["heat", "costs"], {}, "names 'costs', which is not a column.*did you mean 'cost'"),
+        (NAMES, {"loss": "poisson"}, "loss is 'poisson'.*for several targets"),
+        (NAMES, {"clip": (0, 1)}, "clip is given; expected none for several targets"),
+        (NAMES, {"neuron": {"functional": "smooth", "alpha": 0.1}}, "for several targets, a func"),
+        (
+            NAMES,
+            {"neuron": {"functional": "weighted", "weights": [-1.0, 0.0, 1.0]}},
+            "sum is not zero",
+        ),
+        (NAMES, {"offset": "b"}, "offset is given; expected none for classes or several"),
+        (["heat", "kind"], {}, "Target 'kind' holds no numbers"),
+    ],
+)
+def test_what_several_targets_cannot_have(house, target, options, message):
+    table = house | {"kind": np.array(["x", "y"])[np.arange(200) % 2]}
+    with pytest.raises(InvalidInput, match=message):
+        fit(table, target, **QUICK | options)
+
+
+def test_streams_have_one_target(house, tmp_path):
+    with pytest.raises(InvalidOption, match="one column where the table is read in batches"):
+        fit(tmp_path / "t.csv", NAMES)
+    assert fit_stream([house], "heat", members=1, epochs=1, dim=2, knots=2, penalty=0.1).model
+
+
+def test_the_estimator_is_one_of_several_outputs(house):
+    from sklearn.metrics import r2_score
+
+    X, y = np.stack([house["a"], house["b"]], 1), wanted(house)
+    parameters = {"knots": 4, "dim": 3, "penalty": 1e-3, "n_estimators": 1, "max_iter": 10}
+    model = SpectralRegressor(**parameters, monotone={0: 1}).fit(X, y)
+    assert model.predict(X).shape == (200, 2)
+    assert model.score(X, y) == pytest.approx(r2_score(y, model.predict(X)), abs=1e-9)
+    assert model.get_feature_names_out().tolist()[:2] == ["y0: x0", "y0: x1"]
+    assert model.partial_fit(X[:50], y[:50]).predict(X).shape == (200, 2)
+    again = SpectralRegressor.from_model(model.model_)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_the_command_takes_several_targets(house, tmp_path, capsys):
+    lines = [
+        ",".join(house),
+        *(",".join(map(repr, row)) for row in np.stack([*house.values()], 1).tolist()),
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    table, model = str(tmp_path / "t.csv"), str(tmp_path / "m.eig")
+    flags = ["--dim", "2", "--knots", "3", "--penalty", "0.001", "--members", "1"]
+    main(["fit", table, "--target", "heat,cost", *flags, "--increasing", "a", "-o", model])
+    out = capsys.readouterr().out
+    assert "eigcore, R² of cost" in out
+    assert out.count("Guarantees") == 2
+    main(["certify", model, "--json"])
+    proven = json.loads(capsys.readouterr().out)["guarantees"]
+    assert [*proven] == NAMES
+    assert proven["cost"]["columns"][0]["increasing"]
+    main(["predict", model, table, "-o", str(tmp_path / "p.csv")])
+    head = (tmp_path / "p.csv").read_text().splitlines()[0]
+    assert head.replace('"', "") == "prediction of heat,prediction of cost"
+    capsys.readouterr()
+    main(["explain", model, table, "--row", "3", "--of", "cost"])
+    assert capsys.readouterr().out
+    main(["report", model, table, "-o", str(tmp_path / "r.html")])
+    assert "several targets" in (tmp_path / "r.html").read_text()
