@@ -56,9 +56,9 @@ class Eigen:
                 f"The direction has shape {tuple(E.shape)}; expected {tuple(self.right.shape)}, "
                 "that of A. Type: found.derivative(direction)"
             )
-        moved = backend.asarray(E, like=self.right) @ self.right
+        moved = chosen.asarray(E, like=self.right) @ self.right
         change = xp.sum(xp.conj(self.left) * moved, axis=-2)
-        scale = backend.asarray(xp.where(self.simple, self.condition, 1.0), like=change)
+        scale = chosen.asarray(xp.where(self.simple, self.condition, 1.0), like=change)
         return xp.where(self.simple, change * scale, math.nan)
 
 

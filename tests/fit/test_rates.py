@@ -203,7 +203,7 @@ def test_what_is_beside_the_rows_must_be_usable(policies, given, message):
     table, _, claims, _ = policies
     with pytest.raises(InvalidOption, match=message):
         fit(table, claims, **given, **QUICK)
-    with pytest.raises(InvalidOption, match="expected none for a target of classes"):
+    with pytest.raises(InvalidOption, match="expected none for classes"):
         fit(table, claims > 0, exposure=np.ones(ROWS), **QUICK)
 
 
