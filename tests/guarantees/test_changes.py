@@ -299,3 +299,13 @@ def test_a_change_in_a_domain_is_that_of_the_worst_rest(options):
         m.change("c", 0.5, 2.5, {"c": (0, 1)})
     with pytest.raises(InvalidInput, match="'size' is part of a projection"):
         model().change("size", 0, 1, {})
+
+
+def test_a_step_over_the_peak_of_a_projection_may_begin_between_its_knots():
+    up_and_down = PiecewiseLinear((0.0, 1.0, 1.3), "clamped")
+    peak = Projection(("a", "b"), (1.0, 1.0), up_and_down, (0.0, 0.0))
+    e = Encoding((Linear(), Linear()), ("a", "b"), ("", ""), (peak,))
+    m = small(e, [(0, 0, 3, 1.0), (0, 0, 4, -0.3)])
+    found = m.change("a", 0.0, 1.2)
+    seen = m.decision([[1.2, -0.2]])[0] - m.decision([[0.0, -0.2]])[0]
+    assert found.high >= seen == pytest.approx(1.0)
