@@ -79,7 +79,8 @@ def test_groups_have_sets_of_their_own():
 @pytest.mark.parametrize("options", [{"link": "logistic", "classes": (0, 1)}, {}])
 def test_a_set_of_a_box_holds_those_of_all_its_rows(options):
     options = options or {"spec": {"outputs": 3}, "link": "softmax", "classes": THREE}
-    m, x = model(1, missing=False, target_scale=0.2, **options), rows(60, 2, missing=False)
+    options |= {"target_scale": 0.2, "target_offset": 0.0}
+    m, x = model(1, missing=False, **options), rows(60, 2, missing=False)
     rng = np.random.default_rng(0)
     m = m.calibrate(x, rng.choice(m.static.classes, 60))
     wide = m.prediction_sets(x, 0.5, box={"size": 0.7, "age": 0.4}).included

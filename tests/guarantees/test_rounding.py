@@ -106,8 +106,10 @@ def test_a_change_in_which_large_matrices_cancel_is_enclosed(seed):
 
 def test_setting_a_column_may_cancel_large_matrices():
     m = small(Encoding((Linear(), Linear())), [(0, 0, 0, 1e15), (0, 0, 1, -1e15), (0, 0, 2, 1.0)])
-    found = m.change("x0", 1.0 - 2.0**-40, 1.0 - 2.0**-41, {"x1": (0.0, 1.0)})
-    assert Fraction(found.low) <= -Fraction(10**15) / 2**41 <= Fraction(found.high)
+    for a, b in itertools.permutations((1.0 - 2.0**-k for k in (38, 40, 41)), 2):
+        found = m.change("x0", a, b, {"x1": (0.0, 1.0)})
+        change = Fraction(10**15) * (Fraction(a) - Fraction(b))
+        assert Fraction(found.low) <= change <= Fraction(found.high)
 
 
 def test_a_sum_over_many_members_is_enclosed():
