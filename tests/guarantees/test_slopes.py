@@ -146,3 +146,10 @@ def test_a_linear_column_with_limits_is_neither_convex_nor_concave():
         assert certificate.convex == certificate.columns[0].convex == claimed
         low, middle, high = model.predict([[-3.0], [0.0], [3.0]])
         assert (middle <= (low + high) / 2 + 1e-12) or not claimed
+
+
+def test_weights_of_both_signs_count_by_their_size():
+    spec = EigSpec(1, 2, functional="weighted", weights=(-1.0, 1.0), structure="diagonal")
+    m = SpectralModel(None, [(spec, np.array([[[0.0, 0.0], [1.0, -1.0]]]))])  # f(x) = 2 |x|
+    assert m.decision([[3.0]])[0] == 6.0
+    assert m.certify().columns[0].bound == pytest.approx(2.0)
