@@ -10,7 +10,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.core.singular import MapRule
-from eigcore.testing.wrapped import Wrapped
+from eigcore.testing.wrapped import Attached, Wrapped
 
 
 class SquaresSingularValues(Wrapped):
@@ -36,18 +36,11 @@ class VectorsNotTransposed(Wrapped):
         return found[0], found[1], found[2].mT
 
 
-class _Attached(Wrapped):
+class _Attached(Attached):
     """Attaches a derivative of its own to spectral maps."""
 
     rejected_by = "autodiff_of_a_spectral_map_agrees_with_the_rule"
-    wraps = "torch"
-
-    def differentiable(self, rule: Any) -> Callable[[Array], Array]:
-        right = self.good.differentiable(rule)
-        return self.wrong(rule) if isinstance(rule, MapRule) else right
-
-    def wrong(self, rule: MapRule) -> Callable[[Array], Array]:
-        raise NotImplementedError
+    rules = MapRule
 
 
 class NothingOutside(_Attached, Wrapped):
