@@ -53,8 +53,7 @@ def anywhere(model: Described, members: list[MemberSlopes], radii: np.ndarray) -
     """Return how far apart the decisions of two rows are that differ by at most the radii."""
     search = Search(model, members)
     table = search.drawn(ANYWHERE)
-    low = around(table, radii / 2, -1)[0]
-    pairs = _extremes(search, table, *_legal(model, low, around(low, radii, -1)[1]))
+    pairs = _extremes(search, table, *_legal(model, table, around(table, radii, -1)[1]))
     flat = pairs.reshape(2, -1, table.shape[1])
     values = search.changes(flat).max(-1)
     best = int(np.argmax(values))

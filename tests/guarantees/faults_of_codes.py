@@ -3,22 +3,38 @@
 ATTAINED = ("test_attained.py",)
 CODES = ("test_codes.py",)
 MARGINS = ("test_margins.py",)
+FORGED = ("test_forged.py",)
 ORDERS = ("test_orders.py",)
 SAID = ("test_said.py",)
 SIGNS = ("test_signs.py",)
 
 CODED = [
     # claims: additive of one member or with others, order of intervals, projections, the wrong way
-    ("checker.py", "[: 1 + additive]", "[:1]", ORDERS),
-    ("checker.py", "require(not additive or {*part.own} == {name}", "require(True", ORDERS),
+    ("checker.py", '[: 1 + bool(claim.get("additive"))]', "[:1]", ORDERS),
+    (
+        "checker.py",
+        'require(not claim.get("additive") or {*part.own} == {name}',
+        "require(True",
+        ORDERS,
+    ),
+    # sentences: additive without a proof, names that are sentences, codes, names that occur twice
+    (
+        "checker.py",
+        'require(prove is Model.change or "additive" not in claim',
+        "require(True",
+        FORGED,
+    ),
+    ("checker.py", "per unit of {column!r}", "per unit of {column}", FORGED),
+    ("checker.py", "bool(about & model.coded)", "False", FORGED),
+    ("checker.py", "require(len({*self.names}) == len(self.names)", "require(True", FORGED),
+    ("checker.py", ' and record["claims"]', "", FORGED),
     ("checker.py", 'require(type(claim["values"]) is list', "require(True", ORDERS),
     ("checker.py", "for (a,), (b,) in zip(cells", "for (a, *_), (b, *_) in zip(cells", ORDERS),
     ("checker.py", "(part,) = (each", "part, *_ = (each", ORDERS),
     ("checker.py", '"increasing", 1)', '"increasing", -1)', ORDERS),
     # boxes and changes: one side twice, another output, other cells
     ("attained.py", "np.array([-1.0, 1.0])", "np.array([1.0, 1.0])", ATTAINED),
-    ("attained.py", "around(table, radii / 2, -1)", "around(table, radii, -1)", ATTAINED),
-    ("attained.py", "around(low, radii, -1)[1]", "low + radii", ATTAINED),
+    ("attained.py", "around(table, radii, -1)[1]", "table + radii", ATTAINED),
     ("asked.py", "out = side * way", "out = side", ATTAINED),
     (
         "box.py",
