@@ -182,3 +182,15 @@ def test_a_ball_of_huge_matrices_is_found():
 def test_boxes_of_tiny_matrices_are_proven():
     m = small(Linear(), [(0, 0, 1, 1e-310)])
     assert "decision is between" in m.prove(x=[[1.0]], radius=0.5).sentences()[-1]
+
+
+@pytest.mark.parametrize("column", [Linear(limits=(0, 1)), PiecewiseLinear((0.0, 1e-10, 1.0))])
+@pytest.mark.parametrize("size", [1e295, 1e307])
+def test_matrices_whose_sums_are_no_floats_are_refused(column, size):
+    huge = small(column, [(0, 0, 0, size), (0, 0, 1, size)], dim=3)
+    if isinstance(column, Linear) and size < 1e300:
+        assert huge.certify().columns[0].bound == pytest.approx(size)
+        return
+    for ask in (huge.certify, lambda: huge.radius({"t": 0.5}, threshold=1.0), huge.range):
+        with pytest.raises(InvalidInput, match="at most 1e\\+300"):
+            ask()
