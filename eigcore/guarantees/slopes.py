@@ -25,7 +25,7 @@ from eigcore.portable.description import Described
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
 """The error of an eigensolve of order d is assumed to be at most ROUNDING · d · ε · ‖M‖."""
-HUGE = 1e300
+HUGE = 1e303
 """Entries of matrices, and slopes, beyond which sums of them may be no floats."""
 SMALLEST = math.ulp(0.0)
 """What rounding changes at least, in numbers of any size but 0."""

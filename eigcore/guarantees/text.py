@@ -66,6 +66,7 @@ def _rounded(value: float, digits: int, rounding: str) -> str:
 
 def exactly(value: Any) -> str:
     """Write a value with all its digits."""
+    value = value.item() if isinstance(value, np.generic) else value
     return repr(value).removesuffix(".0") if isinstance(value, float) else repr(value)
 
 

@@ -76,6 +76,7 @@ CODED = [
     ("text.py", "3 if ratio > FAR else 7", "3", SAID),
     ("text.py", 'return ""\n    ratio', 'return "1"\n    ratio', SAID),
     ("sentences.py", " and not proven.slack", "", SAID),
+    ("slopes.py", "if not largest <= HUGE:", "if False:", SAID),
     ("../cli/show.py", "words.above(bound, 4)", "bound", SAID),
     # places of missing cells: beside a slack, on a circle
     ("column.py", "bounded = not slack and", "bounded =", SIGNS),

@@ -50,7 +50,7 @@ def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
 def test_printed_numbers_are_rounded_outward(capsys):
     third = small(Linear(), [(0, 0, 1, 1 / 3)])
     assert "of the decision 0.333333 to 0.333334, change of the pre" in str(third.change("t", 0, 1))
-    assert "from 0.6666667 to 1, whatever" in str(third.change("t", 0.6666667, 1.0))
+    assert "from 0.6666667 to 1, whatever" in str(third.change("t", 0.6666667, np.float64(1)))
     two = small(Linear(), [(0, 0, 1, 1 / 3), (0, 1, 1, -1 / 3)], outputs=2)
     assert "0.333333 to 0.333334, -0.333334 to -0.333333" in str(two.change("t", 0, 1))
     assert "prediction from 0.333333333 to 0.666666667\n" in str(third.range({"t": (1, 2)}))
@@ -188,9 +188,9 @@ def test_boxes_of_tiny_matrices_are_proven():
 @pytest.mark.parametrize("size", [1e295, 1e307])
 def test_matrices_whose_sums_are_no_floats_are_refused(column, size):
     huge = small(column, [(0, 0, 0, size), (0, 0, 1, size)], dim=3)
-    if isinstance(column, Linear) and size < 1e300:
+    if isinstance(column, Linear) and size < 1e303:
         assert huge.certify().columns[0].bound == pytest.approx(size)
         return
     for ask in (huge.certify, lambda: huge.radius({"t": 0.5}, threshold=1.0), huge.range):
-        with pytest.raises(InvalidInput, match="at most 1e\\+300"):
+        with pytest.raises(InvalidInput, match="at most 1e\\+303"):
             ask()
