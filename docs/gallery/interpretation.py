@@ -80,7 +80,8 @@ for k in range(5):
 # ------
 #
 # Low names k + 1 directions, High answers with a unit vector of their span, and wants uᵀAu to be
-# large. However Low plays, High reaches λ_k. Low's best play is the eigenvectors before it.
+# large. However Low plays, High reaches λ_k. Low's best play is the first k + 1
+# eigenvectors.
 
 rng = np.random.default_rng(0)
 plays = np.linalg.qr(rng.normal(size=(20000, 5, 3)))[0]

@@ -76,8 +76,8 @@ for ax, dim in zip(axes, (3, 9), strict=True):
 axes[0].legend(frameon=False)
 
 # %%
-# Kinks that are none
-# -------------------
+# Corners that are none
+# ---------------------
 #
 # In such pictures neighbours seem to cross, and curves to have corners. For symmetric matrices two
 # eigenvalues meet only where two numbers vanish at once (von Neumann and Wigner 1929), and a line
