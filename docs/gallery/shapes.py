@@ -106,9 +106,9 @@ axes[0].set_ylabel("y")
 # -----------------
 #
 # The post asks for a model that rises in x and z, falls in y, and is concave in x and y together.
-# Here it is: sales over advertising (x), price (y) and quality (z). Matrices of x and z are positive,
-# those of y negative semidefinite, the slopes of x and y fall from piece to piece, and the eigenvalue
-# is the smallest.
+# Here it is: sales over advertising (x), price (y) and quality (z). Matrices of x and z are
+# positive, those of y negative semidefinite, the slopes of x and y fall from piece to piece, and
+# the eigenvalue is the smallest.
 
 sold = {name: rng.uniform(0, 2, 300) for name in ("advertising", "price", "quality")}
 
