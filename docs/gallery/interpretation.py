@@ -31,8 +31,8 @@ from eigcore.convert import read_neuron
 from eigcore.drawing import BLUE, GREEN, ORANGE, axes_of
 from eigcore.fit import fit
 
-np.random.seed(42)  # noqa: NPY002
-matrices = np.stack([np.random.randn(5, 5) for _ in range(2)])  # noqa: NPY002
+np.random.seed(42)
+matrices = np.stack([np.random.randn(5, 5) for _ in range(2)])
 neuron = eigcore.SpectralModel(None, [read_neuron({"matrices": matrices}, "square-lower", index=2)])
 x = np.linspace(-3, 3, 1001)
 whole = neuron.predict(x[:, None])

@@ -11,8 +11,8 @@ The whole page runs by ``python docs/gallery/moreau.py``.
 """
 
 # %%
-# The same kink
-# -------------
+# The same corner
+# ---------------
 #
 # The matrices of the post have entries −1 and 0. Their middle eigenvalue seems to have a corner
 # near x = 1; it is the smallest gap that makes it.
@@ -26,8 +26,8 @@ import eigcore
 from eigcore.core.functionals import Smooth
 from eigcore.drawing import MAP, axes_of, style
 
-np.random.seed(42)  # noqa: NPY002
-A, B = (np.tril(np.random.randint(-1, 1, (5, 5))).astype(float) for _ in range(2))  # noqa: NPY002
+np.random.seed(42)
+A, B = (np.tril(np.random.randint(-1, 1, (5, 5))).astype(float) for _ in range(2))
 A, B = (M + np.tril(M, -1).T for M in (A, B))
 x = np.linspace(-2, 2, 2001)
 M = A + x[:, None, None] * B
@@ -42,8 +42,8 @@ def gap(t):
     return np.diff(values)[1:3].min()
 
 
-kink = minimize_scalar(gap, bounds=(0.8, 1.1), method="bounded")
-print(f"least gap {kink.fun:.4f} at x = {kink.x:.4f}")
+corner_at = minimize_scalar(gap, bounds=(0.8, 1.1), method="bounded")
+print(f"least gap {corner_at.fun:.4f} at x = {corner_at.x:.4f}")
 gaps = np.diff(np.linalg.eigvalsh(M))[:, 1:3].min(1)
 print("alpha   farthest from λ_2   where gaps exceed alpha")
 for alpha, curve in smooth.items():
@@ -86,7 +86,7 @@ figure.colorbar(image)
 # steps near the corner, against the bound; without smoothing there is none.
 
 rng = np.random.default_rng(0)
-start = A + kink.x * B
+start = A + corner_at.x * B
 steps = rng.normal(size=(2000, 5, 5)) * 10 ** rng.uniform(-4, 0, (2000, 1, 1))
 steps = (steps + steps.mT) / 2
 

@@ -26,9 +26,9 @@ def truth(x, y):
     return -np.log(np.exp(x - 1) + np.exp(y + 0.5) + np.exp(-x - y + 0.5))
 
 
-np.random.seed(42)  # noqa: NPY002
-points = {name: np.random.uniform(-3, 3, 200) for name in "xy"}  # noqa: NPY002
-z = truth(**points) + 0.2 * np.random.randn(200)  # noqa: NPY002
+np.random.seed(42)
+points = {name: np.random.uniform(-3, 3, 200) for name in "xy"}
+z = truth(**points) + 0.2 * np.random.randn(200)
 
 X, Y = np.meshgrid(np.linspace(-3, 3, 300), np.linspace(-3, 3, 300))
 grid = {"x": X.ravel(), "y": Y.ravel()}

@@ -28,8 +28,8 @@ import eigcore
 from eigcore.drawing import axes_of, style
 from eigcore.fit import fit
 
-np.random.seed(42)  # noqa: NPY002
-diagonals, subdiagonals = np.random.randn(2, 5), np.random.randn(2, 4)  # noqa: NPY002
+np.random.seed(42)
+diagonals, subdiagonals = np.random.randn(2, 5), np.random.randn(2, 4)
 x = np.linspace(-3, 3, 1001)
 diag, off = (each[0] + x[:, None] * each[1] for each in (diagonals, subdiagonals))
 lam = np.stack([eigcore.kth_eigenvalue_tridiagonal(diag, off, k) for k in range(5)])

@@ -32,8 +32,8 @@ x = np.linspace(-5, 5, 1001)
 
 def random(dim, count=2):
     """Return what the post draws: `count` square matrices."""
-    np.random.seed(42)  # noqa: NPY002
-    return [np.random.randn(dim, dim) for _ in range(count)]  # noqa: NPY002
+    np.random.seed(42)
+    return [np.random.randn(dim, dim) for _ in range(count)]
 
 
 def curves(A, B):
@@ -135,8 +135,8 @@ ax.legend(frameon=False)
 # level lines never turn back; they are those of a concave function for the smallest eigenvalue, of
 # a convex one for the largest.
 
-np.random.seed(42)  # noqa: NPY002
-A, *others = (np.random.randn(9, 9) for _ in range(3))  # noqa: NPY002
+np.random.seed(42)
+A, *others = (np.random.randn(9, 9) for _ in range(3))
 (low, V), (high, W) = map(scipy.linalg.eigh, others)
 B = -(V * np.maximum(low, 0)) @ V.T
 C = W * np.maximum(high, 0) @ W.T
