@@ -3,14 +3,19 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import eigcore
+import eigcore.fit as fit_module
+from eigcore.testing import kit
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*DOCS.glob("*.md"), *DOCS.glob("notes/*.md")]
 SCRIPTS = sorted((DOCS / "gallery").glob("*.py"))
-RUN = ("proofs", "backends")
-QUICK = "members=1, dim=2, knots=2, penalty=0.01, max_iter=20, validation=0"
+RUN = ("proofs", "backends", "spec", "large", "fit")
+SMALL = {"members": 1, "dim": 2, "knots": 2, "penalty": 0.01, "max_iter": 20}
 
 
 def end(page):
@@ -38,9 +43,38 @@ def test_a_script_of_the_gallery_leads_on(script):
 
 @pytest.mark.parametrize("name", RUN)
 def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
+    text = (DOCS / f"{name}.md").read_text()
     for library in ("torch", "jax"):
-        pytest.importorskip(library, reason=f"{name}.md uses it")
+        if re.search(rf"^import {library}\b|to\(\"{library}", text, re.MULTILINE):
+            pytest.importorskip(library, reason=f"{name}.md uses it")
     monkeypatch.chdir(tmp_path)
-    text = (DOCS / f"{name}.md").read_text().replace("validation=0", QUICK)
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    numbers = np.random.default_rng(0).uniform(1, 2, (60, 2))
+    lines = [f"{area},{age},{area - age}" for area, age in numbers]
+    (folder / "one.csv").write_text("\n".join(["area,age,price", *lines]))
+    fitted = fit_module.fit
+    quick = lambda *given, **options: fitted(*given, **options | SMALL)  # noqa: E731
+    monkeypatch.setattr(fit_module, "fit", quick)
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert code
     exec(compile(code, f"{name}.md", "exec"), {})
+
+
+def test_the_law_of_the_page_about_conformance_holds(monkeypatch):
+    laws = kit.all_laws()
+    monkeypatch.setattr(kit, "_laws", dict(laws))
+    page = (DOCS / "conformance.md").read_text().replace('"mine"', '"numpy"')
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "conformance.md", "exec"), {})
+    (name,) = set(kit.all_laws()) - set(laws)
+    law, (case,), _ = kit.all_laws()[name]
+    law(eigcore.get_backend("numpy"), case)
+
+
+def test_every_page_with_code_is_run_by_a_test():
+    texts = [path.read_text() for path in (ROOT / "tests").rglob("*.py")]
+    running = "\n".join(text for text in texts if "```" in text or "doctest" in text)
+    for page in DOCS.glob("*.md"):
+        if "```python" in page.read_text():
+            assert re.search(rf'"{page.stem}"|{page.name}"', running), page.name
