@@ -1,7 +1,7 @@
 # make demo: fit, certify and save a model with the light core alone.
 # make test: everything, on every backend, with and without the kernels.
 # make plots: the pictures of docs/plots.md.
-# make docs: the documentation site in build/site; two minutes of a core, no network.
+# make docs: the documentation site in build/site; three minutes of a core, no network.
 # make links: whether links to other sites lead somewhere.
 # make gallery: the numbers and pictures of docs/gallery.md.
 # make examples: the backends of docs/examples, installed from wheels and checked.
