@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,14 @@ from eigcore.fit import fit
 SKEWED = ["total_rooms", "total_bedrooms", "population", "households"]
 DENSE = {5: 57_556, 15: 56_183, 30: 54_208, 45: 53_768}
 TRIDIAGONAL = {7: 55_738, 11: 54_585, 15: 54_138, 45: 53_592}
-SMOOTH = {
+SMOOTH: dict[float, tuple[int, int] | None] = {
     0.0: None, 0.001: (53_687, 56_081), 0.1: (53_699, 56_148), 5.0: (52_950, 55_403),
     25.0: (55_546, 58_035),
 }  # fmt: skip
 """Least error and mean error of 75 epochs, by α; 0 stands for the eigenvalue itself."""
 ONE: dict[str, Any] = {"members": 1, "max_iter": 120}
 BAND: dict[str, Any] = {"neuron": {"structure": "tridiagonal"}, "max_iter": 1000}
-NEURONS = (
+NEURONS: Sequence[tuple[str, int, int | None, dict[str, Any]]] = (
     [("dense", d, rmse, ONE) for d, rmse in DENSE.items()]
     + [("dense, mean of six", 15, None, ONE | {"members": 6})]
     + [("tridiagonal", d, rmse, ONE | BAND) for d, rmse in TRIDIAGONAL.items()]
@@ -49,7 +50,7 @@ def prepared(part: Part) -> list[Table]:
         table[SKEWED] = np.log(table[SKEWED])
     mean, deviation = tables[0].mean(), tables[0].std(ddof=0)
     return [
-        {name: cells.to_numpy() for name, cells in ((table - mean) / deviation).items()}
+        {str(name): cells.to_numpy() for name, cells in ((table - mean) / deviation).items()}
         for table in tables
     ]
 
@@ -102,11 +103,11 @@ def fits(part: Part) -> None:
 
 def smoothing(part: Part) -> None:
     """Print errors of the neuron of order 15, smoothed and not, trained as in the post."""
-    tables = prepared(part)
+    train, test = prepared(part)
     names = ("post: best", "mean", "eigcore: best", "mean")
     print(f"\n{'order 15, Adam':18}{names[0]:>12}{names[1]:>8}{names[2]:>16}{names[3]:>8}")
     for alpha, told in SMOOTH.items():
-        errors = smoothed(*tables, part.known, part.wanted, alpha)
+        errors = smoothed(train, test, part.known, part.wanted, alpha)
         best, mean = told or ("", "")
         name = f"α = {alpha:g}" if alpha else "eigenvalue itself"
         line = f"{name:18}{best:>12}{mean:>8}{min(errors):16.0f}{np.mean(errors):8.0f}"
