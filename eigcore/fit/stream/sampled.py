@@ -15,9 +15,8 @@ from eigcore.errors import InvalidInput
 from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import Target
+from eigcore.fit.data.target import Target, per_unit
 from eigcore.fit.data.together import Together
-from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.neutral import centred
 from eigcore.fit.members.parametrisation import Parametrisation
@@ -26,6 +25,7 @@ from eigcore.fit.origin import origin
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, Report, errors_of, report
 from eigcore.fit.stream.survey import Survey
+from eigcore.fit.units import in_own_units, in_standard_units, scaling_of
 from eigcore.model import ModelStatic, SpectralModel
 
 _ARRAYS = ("counts", "numbers", "target", "places", "held")
@@ -44,7 +44,7 @@ class Sampled:
     notes : what was done to the columns
     counts : (parts,) rows of each part of the source
     numbers : (k, columns) sampled rows
-    target : (k,) their target values, or class indices
+    target : (k,) their target values, or class indices; (k, targets) of several
     places : (k,) number of each row in the source
     held : (k,) bool, whether it is held out
     weights, offset : (k,) of the sampled rows, the weights with exposure and class; None: none
@@ -80,7 +80,7 @@ class Sampled:
         shares = origin(model).class_weights
         values, weights, offset = _beside(model.static, found.cells, known, shares)
         return cls(
-            unbalanced(model),
+            in_standard_units(unbalanced(model)),
             (*start.report.notes, *note),
             found.counts,
             model.encoding.table(found.cells),
@@ -110,7 +110,7 @@ class Sampled:
             self.target,
             self.weights,
             known.loss,
-            Scaling(static.scale, static.offset),
+            scaling_of(self.start),
             static.classes,
             offset=self.offset,
             class_weights=tuple(known.class_weights),
@@ -129,7 +129,7 @@ class Sampled:
         )
 
     def encoded(self, cells: Cells) -> np.ndarray:
-        """Numbers (rows, columns + 3) of a batch; then weight, offset and target value.
+        """Numbers (rows, columns + 2 + targets) of a batch; then weight, offset and targets.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class Sampled:
         static = self.start.static
         values, weights, offset = _beside(static, cells, self.beside, self.origin.class_weights)
         if weights is not None:  # a row of weight 0 is left out like one that is held out
-            values = np.where(weights > 0.0, values, np.nan)
+            values = np.where(weights > 0.0, values.T, np.nan).T
         rows = len(values)
         extra = (
             (np.ones(rows) if weights is None else weights),
@@ -148,10 +148,16 @@ class Sampled:
         return np.column_stack([static.encoding.table(cells), *extra, values])
 
     def batch(self, problem: Problem, rows: np.ndarray) -> Problem:
-        """Return the problem of rows (n, columns + 3), as `encoded` returns them."""
-        weights = None if self.weights is None else rows[:, -3]
-        offset = None if self.offset is None else rows[:, -2]
-        return problem.batch(np.ascontiguousarray(rows[:, :-3]), rows[:, -1], weights, offset)
+        """Return the problem of rows as `encoded` returns them."""
+        columns = self.numbers.shape[1]
+        numbers, (weights, offset) = rows[:, :columns], rows[:, columns : columns + 2].T
+        values = rows[:, columns + 2 :].reshape(len(rows), *self.target.shape[1:])
+        return problem.batch(
+            np.ascontiguousarray(numbers),
+            values,
+            None if self.weights is None else weights,
+            None if self.offset is None else offset,
+        )
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
         """Design and coordinates of each member; equal at every call."""
@@ -175,12 +181,12 @@ class Sampled:
         weight = self.origin.weight / sampled * self.rows
         provenance = self.start.provenance | {"rows": self.rows, "weight": weight}
         static = replace(self.start.static, specs=tuple(spec for spec, _ in fitted))
-        return SpectralModel.from_static(static, found, provenance)
+        return in_own_units(SpectralModel.from_static(static, found, provenance))
 
     def report(self, problem: Problem, model: SpectralModel) -> Report:
         """Errors on the sampled rows, beside those of a linear model fitted to them."""
         fitted = ~self.held
-        before = errors_of(self.start, problem, fitted).held_out
+        before = errors_of(in_own_units(self.start), problem, fitted).held_out
         sampled = (
             f"Errors on fitted rows are measured on a sample of {int(fitted.sum())}; the first "
             f"model, fitted to this sample alone, had {before:.6g} on the held-out rows."
@@ -218,18 +224,19 @@ def _beside(
     static: ModelStatic, cells: Cells, beside: Beside, shares: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Target values, weights and offset (rows,) of a batch; shares: weights of the classes."""
-    values = _values(static, cells[static.target_name])
+    names = static.targets or (static.target_name,)
+    each = [_values(static, name, cells[name]) for name in names]
+    values = np.stack(each, axis=-1) if static.targets else each[0]
     read = beside.taken(cells, {})[1].read(len(values))
     weights = None if read.weights is None else read.weights * read.unit
-    if read.exposure is not None:
-        values = values / read.exposure
+    values = per_unit(values, read.exposure)
     if shares:
         own = np.take(shares, values.astype(np.int64))
         weights = own if weights is None else own * weights
     return values, weights, read.offset
 
 
-def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
+def _values(static: ModelStatic, name: str, cells: np.ndarray) -> np.ndarray:
     """Target (rows,) float64 of a batch: finite numbers, or class indices."""
     if static.classes:
         values = np.full(len(cells), np.nan)
@@ -241,7 +248,7 @@ def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
     if wrong.any():
         expected = " or ".join(map(repr, static.classes)) or f"finite numbers up to {LARGEST:g}"
         raise InvalidInput(
-            f"Target {static.target_name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
+            f"Target {name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
             f"row(s) of a batch; expected {expected}. Correct or remove those rows."
         )
     return values

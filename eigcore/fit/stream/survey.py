@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +45,11 @@ def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator)
     InvalidInput
         A source without rows, or batches whose columns differ.
     """
-    pool, counts, seen = _Pool(rows, source.target), [], {}
+    pool, counts, seen = _Pool(rows, source.targets), [], {}
     for part in range(len(source.parts)):
         begin = pool.rows
         for cells in source.read(part):
-            keys = rng.random(len(cells[source.target]))
+            keys = rng.random(len(cells[source.targets[0]]))
             keys[_news(cells, seen)] = _WITNESS
             pool.add(keys, cells)
         counts.append(pool.rows - begin)
@@ -65,8 +66,8 @@ def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator)
 class _Pool:
     """The rows with the smallest keys so far."""
 
-    def __init__(self, most: int, target: str):
-        self.most, self.target, self.rows, self.limit = most, target, 0, np.inf
+    def __init__(self, most: int, targets: Sequence[str]):
+        self.most, self.targets, self.rows, self.limit = most, targets, 0, np.inf
         self.kept: list[tuple[np.ndarray, np.ndarray, Cells]] = []
         self.extremes: dict[tuple[str, int], tuple[float, int, Cells]] = {}
 
@@ -99,7 +100,7 @@ class _Pool:
 
     def _note_extremes(self, cells: Cells) -> None:
         for name, column in cells.items():
-            if name == self.target or column.dtype.kind not in "fiu" or not len(column):
+            if name in self.targets or column.dtype.kind not in "fiu" or not len(column):
                 continue
             for side in (-1, 1):
                 values = np.where(np.isnan(column), -np.inf, side * column.astype(np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target", "verbo
 @takes_options("any", "stream")
 def fit_stream(
     source: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     weights: str | None = None,
     exposure: str | None = None,
@@ -44,15 +45,15 @@ def fit_stream(
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
-    Memory: four blocks of rows, block_rows · (columns + 3) · 8 bytes each; the sample; the
-    covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
-    with the number of rows.
+    Memory: four blocks of rows, block_rows · (columns + 2 + targets) · 8 bytes each; the sample;
+    the covariance of the terms, at most 128 MiB; and one row group in the reader. None of these
+    grows with the number of rows.
 
     Parameters
     ----------
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
         of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
-    target : name of the column to predict
+    target : name of the column to predict, or a list of several
     weights, exposure, offset : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
@@ -76,7 +77,7 @@ def fit_stream(
 
 
 def fit_source(
-    source: Any, target: str, beside: Beside, options: FitOptions, context: Context
+    source: Any, target: str | Sequence[str], beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit a source; see `fit_stream`."""
     beside.check_for_stream()
@@ -120,7 +121,7 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
     """Read everything once, and fit the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
-    declared = data.declared - {data.target, *options.drop_columns, *options.categories}
+    declared = data.declared - {*data.targets, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
     orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
     options = replace(
