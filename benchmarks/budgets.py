@@ -35,7 +35,7 @@ def main() -> None:
         os.environ[f"{name}_NUM_THREADS"] = str(options.threads)
     from benchmarks.accuracy.data import SETS, parts
 
-    called = importlib.import_module("eigcore.fit.train")
+    called: Any = importlib.import_module("eigcore.fit.train")
     called.Context = partial(called.Context, clock=time.process_time)
     heads = ["set", "rows", *(f"{each:g} s" for each in options.budgets), "rise"]
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")

@@ -155,15 +155,14 @@ class Data(NamedTuple):
 
     def target(self, names: Sequence[str] = ()) -> Any:
         """Return the target as `eigcore.fit.fit` takes it: by name, these or its own, if any."""
-        known = tuple(names) or self.names
-        return dict(zip(known, np.atleast_2d(self.y.T), strict=True)) if known else self.y
+        known, each = tuple(names) or self.names, np.atleast_2d(self.y.T)
+        return dict(zip(known, each, strict=True)) if len(known) == len(each) else self.y
 
 
 def names_of_targets(y: Any) -> tuple[str, ...]:
-    """Return the name of a series, or those of the columns of a frame; none for other values."""
-    if np.ndim(y) == 1:
-        return (name_of(y),)
-    return tuple(map(str, column_labels(y) or ()))
+    """Return the names of the columns of a frame, or that of other values."""
+    labels = column_labels(y)
+    return (name_of(y),) if labels is None else tuple(map(str, labels))
 
 
 def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:

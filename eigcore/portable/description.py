@@ -138,7 +138,8 @@ class ModelStatic:
         if self.clip is not None and self.targets:
             low, high = np.array(self.clip).T
             return low, high
-        return self.clip or (-math.inf, math.inf)
+        low, high = self.clip or (-math.inf, math.inf)
+        return low, high
 
     @property
     def labels(self) -> tuple[str | float | bool, ...]:
@@ -201,7 +202,7 @@ def _written(clip: Any) -> list[Any]:
     return [end if math.isfinite(end) else None for end in clip]
 
 
-def _ends(clip: Any) -> Clip | None:
+def _ends(clip: Any) -> Any:
     """Return the ends of a file; inverse of `_written`."""
     if clip is None:
         return None
