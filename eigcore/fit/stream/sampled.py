@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, Report, errors_of, report
+from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.survey import Survey
 from eigcore.fit.units import in_own_units, in_standard_units, scaling_of
 from eigcore.model import ModelStatic, SpectralModel
@@ -48,7 +49,9 @@ class Sampled:
     places : (k,) number of each row in the source
     held : (k,) bool, whether it is held out
     weights, offset : (k,) of the sampled rows, the weights with exposure and class; None: none
-    beside : names of the columns of weights, exposure and offset
+    beside : names of the columns of weights, exposure, offset, groups and time
+    apart : which other rows are held out as well; None: none
+    away : number of rows of the source that are held out; None: those of the sample
     """
 
     def __init__(
@@ -63,16 +66,25 @@ class Sampled:
         weights: np.ndarray | None = None,
         offset: np.ndarray | None = None,
         beside: Mapping[str, str] | None = None,
+        apart: Apart | None = None,
+        away: int | None = None,
     ):
         self.start, self.notes, self.counts = start, tuple(notes), counts
         self.numbers, self.target, self.places, self.held = numbers, target, places, held
         self.weights, self.offset, self.beside = weights, offset, Beside(**(beside or {}))
+        self.apart, self.away = apart, int(held.sum()) if away is None else away
         self.origin = origin(start)
         self.settings = max(self.origin.settings, key=self.origin.settings.count)
 
     @classmethod
     def of(
-        cls, found: Survey, start: FitResult, dropped: bool, beside: Beside | None = None
+        cls,
+        found: Survey,
+        start: FitResult,
+        dropped: bool,
+        beside: Beside | None = None,
+        apart: Apart | None = None,
+        away: int | None = None,
     ) -> Sampled:
         """Keep what training needs; dropped: rows without a target were left out."""
         model, known = start.model, beside or Beside()
@@ -90,12 +102,14 @@ class Sampled:
             weights,
             offset,
             known.names,
+            apart,
+            away,
         )
 
     @property
     def rows(self) -> int:
         """Rows to train on: all but those held out."""
-        return int(self.counts.sum() - self.held.sum())
+        return int(self.counts.sum()) - self.away
 
     @property
     def penalty(self) -> float:
@@ -136,6 +150,16 @@ class Sampled:
         InvalidInput
             Cells that do not match the encoding or the classes, or a target that is not finite.
         """
+        if self.apart is None:
+            return self._encoded(cells)
+        away = self.apart.held(cells)
+        width = self.numbers.shape[1] + 2 + int(np.prod(self.target.shape[1:]))
+        found = np.full((len(away), width), np.nan)
+        if not away.all():  # held-out cells may be new to the encoding
+            found[~away] = self._encoded({name: own[~away] for name, own in cells.items()})
+        return found
+
+    def _encoded(self, cells: Cells) -> np.ndarray:
         static = self.start.static
         values, weights, offset = _beside(static, cells, self.beside, self.origin.class_weights)
         if weights is not None:  # a row of weight 0 is left out like one that is held out
@@ -207,7 +231,8 @@ class Sampled:
         arrays = {name: array for name, array in found.items() if array is not None}
         arrays |= {f"start.{m}": params for m, params in enumerate(self.start.params)}
         values = {"start": self.start.to_dict(), "notes": self.notes, "beside": self.beside.names}
-        return values, arrays
+        apart = None if self.apart is None else asdict(self.apart)
+        return values | {"apart": apart, "away": self.away}, arrays
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sampled:
@@ -217,7 +242,10 @@ class Sampled:
         start = SpectralModel.from_static(static, params, values["start"]["provenance"])
         given: Any = [arrays[name] for name in _ARRAYS]
         later: Any = {name: arrays.get(name) for name in _LATER}
-        return cls(start, values["notes"], *given, **later, beside=values.get("beside"))
+        told = values.get("apart")
+        apart = None if told is None else Apart(**told | {"spared": tuple(told["spared"])})
+        own = {"beside": values.get("beside"), "apart": apart, "away": values.get("away")}
+        return cls(start, values["notes"], *given, **later, **own)
 
 
 def _beside(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,21 @@ class Survey:
     held: np.ndarray
 
 
-def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator) -> Survey:
+def survey(
+    source: Source,
+    rows: int,
+    held_out: float,
+    rng: np.random.Generator,
+    beside: Collection[str] = (),
+) -> Survey:
     """Read everything once; keep a uniform sample of ``rows`` rows, and hold a part of it out.
 
     Every row draws a key; the rows with the smallest keys stay. For each column, some rows always
     stay and are never held out, so that no cell is new to the encoding: those with the smallest and
     the largest number, and the first one with each category, a missing cell or a second value. They
     are at most about a hundred rows per column.
+
+    beside : columns that are no inputs, of which no cells need to stay
 
     Raises
     ------
@@ -50,7 +58,8 @@ def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator)
         begin = pool.rows
         for cells in source.read(part):
             keys = rng.random(len(cells[source.targets[0]]))
-            keys[_news(cells, seen)] = _WITNESS
+            inputs = {name: own for name, own in cells.items() if name not in beside}
+            keys[_news(inputs, seen)] = _WITNESS
             pool.add(keys, cells)
         counts.append(pool.rows - begin)
     if not pool.rows:

@@ -17,6 +17,7 @@ from eigcore.fit.memory import fit_table
 from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
 from eigcore.fit.signature import make_options, takes_options
+from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Sampled
@@ -40,6 +41,8 @@ def fit_stream(
     weights: str | None = None,
     exposure: str | None = None,
     offset: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
     callback: Callback | None = None,
     **options: Any,
 ) -> FitResult:
@@ -54,7 +57,7 @@ def fit_stream(
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
         of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
     target : name of the column to predict, or a list of several
-    weights, exposure, offset : names of columns, see `eigcore.fit.fit`
+    weights, exposure, offset, groups, time : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
 
@@ -73,7 +76,8 @@ def fit_stream(
     made = make_options("fit_stream", options)
     made.check_for("stream")
     context = Context(backend_named(made.backend), made.seed, callback, verbose=made.verbose)
-    return fit_source(source, target, Beside(weights, exposure, offset), made, context)
+    beside = Beside(weights, exposure, offset, groups, time)
+    return fit_source(source, target, beside, made, context)
 
 
 def fit_source(
@@ -120,8 +124,15 @@ def _checkpoint(
 def _first_model(data: Source, beside: Beside, options: FitOptions, context: Context) -> Sampled:
     """Read everything once, and fit the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
-    found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
-    declared = data.declared - {*data.targets, *options.drop_columns, *options.categories}
+    together = [name for name in (beside.groups, beside.time) if name is not None]
+    part = 0.0 if together else options.validation
+    found = survey(data, options.sample_rows, part, context.rng("sample"), together)
+    count = round(options.validation * len(found.places))
+    apart = Apart.of(beside, found.cells, count, options.seed)
+    if apart is not None:
+        found = replace(found, held=apart.held(found.cells))
+    used = {*data.targets, *beside.names.values()}
+    declared = data.declared - {*used, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
     orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
     options = replace(
@@ -131,7 +142,8 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
     )
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, beside, _first_options(found, options), context)
-    return Sampled.of(found, first, options.drop_rows_without_target, beside)
+    away = data.count(apart.held) if apart else int(found.held.sum())
+    return Sampled.of(found, first, options.drop_rows_without_target, beside, apart, away)
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:
