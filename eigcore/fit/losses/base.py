@@ -145,6 +145,13 @@ class Loss:
         """Number (N,) int ≥ 0 of the kind of each row, which every fold has its part of."""
         return None
 
+    def moments(self, value: np.ndarray) -> Pair | None:
+        """Mean and variance (N,) of targets at these decisions, the variance up to a factor.
+
+        None where the loss says nothing of them, or where targets are bounded.
+        """
+        return None
+
     def working(self, targets: Targets) -> np.ndarray:
         """Numbers (N,) or (N, outputs) that least squares fits in place of the targets."""
         return targets.target if targets.offset is None else targets.target - targets.offset
