@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from eigcore.api.inputs import check_values, following, prepared
@@ -17,6 +19,8 @@ from eigcore.errors import InvalidInput
 
 Name = str | tuple[Callable[[Array], Array], Callable[[Array], Array]]
 """The name of a function, or a pair of functions of arrays: itself and its derivative."""
+Make = Callable[[tuple[int, int], Name, dict[str, Any]], Any]
+"""From the sizes (m, n) of matrices, a function and its parameters to the rule."""
 
 
 def spectral_map(
@@ -120,7 +124,7 @@ def vjp(
 ) -> tuple[Array, Callable[[Array], Array]]:
     """Return the result of one of the functions above and its pullback: `eigcore.vjp`."""
     chosen, (X,), restore = prepared(backend, X)
-    rule = _RULES[_known(function)](X, f, options)
+    rule = _rule(chosen, _RULES[_known(function)], X, f, options)
     values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
     _check(chosen, values, X)
 
@@ -151,23 +155,37 @@ def jvp(
             f"The direction should have the shape {tuple(X.shape)} of the matrices; got "
             f"{tuple(d_X.shape)}. Type: numpy.broadcast_to(direction, X.shape)"
         )
-    rule = _RULES[_known(function)](X, f, options)
+    rule = _rule(chosen, _RULES[_known(function)], X, f, options)
     values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
     _check(chosen, values, X)
     return restore(values), restore(rule.tangent(chosen, gradient, chosen.detach(d_X)))
 
 
 def _called(
-    make: Callable[..., MapRule | ValueRule],
+    make: Make,
     X: Array,
     f: Name,
     backend: str | Backend | None,
     parameters: dict[str, Any],
 ) -> Array:
     chosen, (X,), restore = prepared(backend, X)
-    values = _on(chosen, _values, make(X, f, parameters), X)
+    values = _on(chosen, _values, _rule(chosen, make, X, f, parameters), X)
     _check(chosen, values, X)
     return restore(values)
+
+
+def _rule(backend: Backend, make: Make, X: Array, f: Name, parameters: dict[str, Any]) -> Any:
+    """Return the rule of a function, from the cache if it has a name: most calls repeat it."""
+    # under a compiler, bypass the cache: it would add guards on its content
+    if isinstance(f, str) and backend.is_concrete(X):
+        with contextlib.suppress(TypeError):  # a parameter that is no number may have no hash
+            return _known_rule(make, _sizes(X), f, **parameters)
+    return make(_sizes(X), f, parameters)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _known_rule(make: Make, sizes: tuple[int, int], f: str, /, **parameters: Any) -> Any:
+    return make(sizes, f, parameters)
 
 
 def _on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
@@ -200,26 +218,24 @@ def _check(backend: Backend, values: Array, X: Array) -> None:
         )
 
 
-def _map_rule(X: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
-    m, n = _sizes(X)
-    return MapRule(Whole(m, n), function_of(f, parameters, (m, n), symmetric=False))
+def _map_rule(sizes: tuple[int, int], f: Name, parameters: dict[str, Any]) -> MapRule:
+    return MapRule(Whole(*sizes), function_of(f, parameters, sizes, symmetric=False))
 
 
-def _matrix_rule(A: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
-    m, n = _sizes(A)
+def _matrix_rule(sizes: tuple[int, int], f: Name, parameters: dict[str, Any]) -> MapRule:
+    m, n = sizes
     if m != n:
         raise InvalidInput(
-            f"A has shape {tuple(A.shape)}; expected (..., d, d). Type: spectral_map(A, f)"
+            f"The matrices have shape {sizes}; expected (..., d, d). Type: spectral_map(A, f)"
         )
-    return MapRule(Whole(m, n, True), function_of(f, parameters, (m, n), symmetric=True))
+    return MapRule(Whole(m, n, True), function_of(f, parameters, sizes, symmetric=True))
 
 
-def _value_rule(X: Array, phi: Name, parameters: dict[str, Any]) -> ValueRule:
-    m, n = _sizes(X)
-    return ValueRule(Whole(m, n), functional_of(phi, parameters, min(m, n)))
+def _value_rule(sizes: tuple[int, int], phi: Name, parameters: dict[str, Any]) -> ValueRule:
+    return ValueRule(Whole(*sizes), functional_of(phi, parameters, min(sizes)))
 
 
-_RULES: dict[Any, Callable[..., Any]] = {
+_RULES: dict[Any, Make] = {
     spectral_map: _map_rule,
     matrix_function: _matrix_rule,
     spectral_value: _value_rule,

@@ -15,6 +15,8 @@ X = np.random.default_rng(0).normal(size=(2, 5, 3))
         (lambda: eigcore.spectral_map(X, "clip"), "Write c=1.0"),
         (lambda: eigcore.spectral_map(X, "clip", c=-1), "positive finite number c"),
         (lambda: eigcore.spectral_map(X, "clip", c=1, tau=1), "takes c; got tau"),
+        (lambda: eigcore.spectral_map(X, "clip", c=[1]), "positive finite number c"),
+        (lambda: eigcore.spectral_map(X, "clip", c=1, sizes=1), "takes c; got sizes"),
         (lambda: eigcore.spectral_map(X, "klip", c=1), "expected one of clip, soft_clip"),
         (lambda: eigcore.spectral_map(X, "exp"), "expected one of"),
         (lambda: eigcore.spectral_map(X, lambda s: s), "pair of functions"),
