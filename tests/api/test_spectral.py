@@ -29,7 +29,7 @@ X = np.random.default_rng(0).normal(size=(2, 5, 3))
         (lambda: eigcore.spectral_value(X, "kth"), "nuclear, spectral"),
         (lambda: eigcore.spectral_value(X, "ky_fan"), "k is None"),
         (lambda: eigcore.spectral_value(X, "schatten", p=0), "p > 0"),
-        (lambda: eigcore.vjp(np.sin, X, "clip"), "EigSpec, or spectral_map"),
+        (lambda: eigcore.vjp(np.sin, X, "clip"), "EigSpec or one of spectral_map"),
         (lambda: eigcore.vjp(eigcore.spectral_map, X, "polar")[1](X[0]), "cotangent"),
         (lambda: eigcore.jvp(eigcore.spectral_map, X, "polar", X[0]), "direction"),
         (lambda: eigcore.newton_schulz(X, "clip"), "spectral_map"),
