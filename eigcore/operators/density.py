@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.registry import get_backend
 from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -238,7 +239,7 @@ def spectral_density(
     InvalidInput, NonFiniteInput
         As for `eigcore.operators.lanczos`, or no probe.
     """
-    if not isinstance(probes, int) or probes < 1:
+    if not is_whole(probes) or probes < 1:
         raise InvalidInput(f"probes is {probes!r}; expected an integer above 0. Write probes=10.")
     operator, rng = operator_of(operator), np.random.default_rng(seed)
     held = 8 if orthogonal == "none" else 8 + 2 * steps

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.operators.lanczos import Lanczos, lanczos
@@ -69,7 +70,7 @@ def extreme_eigenvalues(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        k or which out of range, or products that are not finite.
+        k, which, steps or tol out of range, or products that are not finite.
     """
     if which not in ENDS:
         raise InvalidInput(
@@ -77,13 +78,24 @@ def extreme_eigenvalues(
         )
     operator = operator_of(operator)
     most = operator.size // (2 if which == "both" else 1)
-    if not isinstance(k, int) or not 1 <= k <= most:
+    if not is_whole(k) or not 1 <= k <= most:
         raise InvalidInput(
             f"k is {k!r}; expected an integer from 1 to {most} for an operator of order "
             f"{operator.size}. Write k=1."
         )
-    level = 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5 if tol is None else tol
+    if not is_whole(steps) or steps < 1:
+        raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
+    level = tolerance(operator, tol)
     return _Search(operator, k, which, level, max(steps, 2 * k + 10), seed).found()
+
+
+def tolerance(operator: Operator, tol: float | None) -> float:
+    """Return the largest relative residual: as asked for, or √ε/10."""
+    if tol is None:
+        return 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5
+    if not is_real(tol) or not 0 < tol < np.inf:
+        raise InvalidInput(f"tol is {tol!r}; expected a positive number. Write tol=1e-8.")
+    return float(tol)
 
 
 class _Search:

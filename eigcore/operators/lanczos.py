@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.operator import Operator
+from eigcore.operators.operator import operator as operator_of
 from eigcore.operators.rows import dots, scaled, subtracted
 
 WAYS = ("full", "selective", "none")
@@ -41,13 +43,13 @@ class Lanczos:
 
 
 def lanczos(
-    operator: Operator, start: Any, steps: int, orthogonal: str = "full", locked: Any = None
+    operator: Any, start: Any, steps: int, orthogonal: str = "full", locked: Any = None
 ) -> Lanczos:
     """Run Lanczos from every row of `start`.
 
     Parameters
     ----------
-    operator : Operator
+    operator : Operator, or what `eigcore.operators.operator` takes without a size
     start : (probes, P) array
         Normalised here.
     steps : int
@@ -65,16 +67,22 @@ def lanczos(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        An unknown way, no steps, or products that are not finite.
+        An unknown way, no steps, vectors of other length, or products that are not finite.
     """
     if orthogonal not in WAYS:
         raise InvalidInput(
             f"orthogonal is {orthogonal!r}; expected one of {', '.join(WAYS)}. "
             'Write orthogonal="full".'
         )
-    if not isinstance(steps, int) or steps < 1:
+    if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
+    operator = operator_of(operator)
     begin = operator.array(start) * 1.0  # a copy, since rows are overwritten
+    if begin.ndim != 2 or begin.shape[1] != operator.size:
+        raise InvalidInput(
+            f"start has shape {tuple(begin.shape)}; expected (probes, {operator.size}), one vector "
+            "per row. Type: start.reshape(1, -1)"
+        )
     return _Run(operator, begin, orthogonal, locked).made(min(steps, operator.size))
 
 

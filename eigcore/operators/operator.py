@@ -11,6 +11,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from eigcore.core.arrays import Array
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -122,11 +123,12 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
 
     Raises
     ------
-    InvalidInput
-        Arrays of other shapes.
+    InvalidInput, NonFiniteInput
+        Arrays of other shapes, or entries that are not finite.
     """
     chosen = infer(*(a for a in (X, weights) if a is not None), backend=backend)
     X = floating(chosen, X)
+    weights = None if weights is None else chosen.asarray(weights, like=X)
     if X.ndim != 2 or 0 in X.shape:
         raise InvalidInput(f"X has shape {tuple(X.shape)}; expected (n, P). Type: X.reshape(n, -1)")
     rows, size = X.shape
@@ -135,7 +137,13 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
             f"weights has shape {tuple(weights.shape)}; expected ({rows},), one number per row of "
             "X. Leave it out for equal weights."
         )
-    own = 1.0 / rows if weights is None else chosen.asarray(weights, like=X) / rows
+    for name, a in (("X", X), ("weights", weights)):
+        if a is not None and chosen.is_concrete(a) and not chosen.all_finite(a):
+            raise NonFiniteInput(
+                f"{name} holds NaN or infinite entries; expected finite numbers. Replace them "
+                "first."
+            )
+    own = 1.0 / rows if weights is None else weights / rows
     Xt = chosen.xp.moveaxis(X, 0, 1)
     return Operator(size, chosen, X[:0, 0], lambda v: (v @ Xt * own) @ X)
 
@@ -176,7 +184,7 @@ def _sparse(a: Any) -> Operator:
 
 
 def _function(function: Callable[[Array], Array], size: int | None, backend: Backend) -> Operator:
-    if not isinstance(size, int) or size < 1:
+    if not is_whole(size) or size < 1:
         raise InvalidInput(
             f"size is {size!r}; expected the length of the vectors that the function takes. "
             "Type: operator(function, size=1000)"

@@ -19,7 +19,23 @@ from eigcore.errors import InvalidInput
 
 
 def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int = 0) -> np.ndarray:
-    """Return the first of `top_vectors`: (d,)."""
+    """Return the first right singular vector of a matrix that is read once, row by row.
+
+    Parameters
+    ----------
+    stream, rows, heavy, seed
+        As for `top_vectors`.
+
+    Returns
+    -------
+    (d,) array
+        The first of `top_vectors`.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `top_vectors`.
+    """
     return top_vectors(stream, rows, 1, heavy, seed)[:, 0]
 
 
