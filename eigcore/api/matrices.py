@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.api.inputs import check_values, evaluated, order, prepared, taken
+from eigcore.api.inputs import check_values, evaluated, hermitian, order, prepared, taken
 from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
@@ -55,8 +55,7 @@ def kth_eigenvalue(
     InvalidInput, NonFiniteInput
         As for `evaluate`, or if k is out of range.
     """
-    if lower:
-        M = _lower(backend, M)
+    M = _lower(backend, M) if lower else hermitian(M)
     chosen, (p,), restore = prepared(backend, M, hermitian=True)
     d = order(p)
     if p is not M and (own := getattr(M, "shape", (d,))[-1]) != d:  # complex: p is its real form
@@ -98,8 +97,7 @@ def eigenvalues(
     InvalidInput, NonFiniteInput
         As for `evaluate`, or if lo … hi is no range of indices.
     """
-    if lower:
-        M = _lower(backend, M)
+    M = _lower(backend, M) if lower else hermitian(M)
     given = getattr(M, "shape", None)
     chosen, (M,), restore = prepared(backend, M, hermitian=True)
     d = order(M)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import one_of
 from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.operator import Operator
@@ -69,21 +70,23 @@ def lanczos(
     InvalidInput, NonFiniteInput
         An unknown way, no steps, vectors of other length, or products that are not finite.
     """
-    if orthogonal not in WAYS:
-        raise InvalidInput(
-            f"orthogonal is {orthogonal!r}; expected one of {', '.join(WAYS)}. "
-            'Write orthogonal="full".'
-        )
+    one_of("orthogonal", orthogonal, WAYS)
     if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
     operator = operator_of(operator)
-    begin = operator.array(start) * 1.0  # a copy, since rows are overwritten
-    if begin.ndim != 2 or begin.shape[1] != operator.size:
-        raise InvalidInput(
-            f"start has shape {tuple(begin.shape)}; expected (probes, {operator.size}), one vector "
-            "per row. Type: start.reshape(1, -1)"
-        )
+    begin = _rows(operator, start, "start") * 1.0  # a copy, since rows are overwritten
+    locked = None if locked is None else _rows(operator, locked, "locked")
     return _Run(operator, begin, orthogonal, locked).made(min(steps, operator.size))
+
+
+def _rows(operator: Operator, a: Any, name: str) -> Array:
+    rows = operator.array(a)
+    if rows.ndim != 2 or rows.shape[1] != operator.size:
+        raise InvalidInput(
+            f"{name} has shape {tuple(rows.shape)}; expected (k, {operator.size}), one vector per "
+            f"row. Type: {name}.reshape(1, -1)"
+        )
+    return rows
 
 
 @dataclass

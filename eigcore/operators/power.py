@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
@@ -91,7 +92,7 @@ def stream_gram(blocks: Blocks, backend: str | Backend | None = None) -> Operato
     InvalidInput
         No blocks, blocks of other shapes, or an iterator, which can be read only once.
     """
-    if not callable(blocks) and not isinstance(blocks, Sequence):
+    if not callable(blocks) and (isinstance(blocks, str) or not isinstance(blocks, Sequence)):
         raise InvalidInput(
             f"The blocks are a {type(blocks).__name__}, which can be read once; expected a list "
             "or a function that returns them anew. Type: stream_gram(lambda: read_blocks())"
@@ -134,7 +135,7 @@ def _begun(operator: Operator, k: int, steps: int, start: Any, seed: int) -> Arr
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=100.")
     if start is None:
         width = min(operator.size, k + 5)
-        rows = operator.array(np.random.default_rng(seed).normal(size=(width, operator.size)))
+        rows = operator.array(generator(seed).normal(size=(width, operator.size)))
     else:
         given = operator.array(start)
         if len(given.shape) != 2 or given.shape[0] != operator.size or given.shape[1] < k:

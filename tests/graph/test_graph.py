@@ -321,7 +321,7 @@ def test_fastrp_is_its_formula(backend, W):
 def test_fastrp_refuses_wrong_numbers(W):
     with pytest.raises(InvalidInput, match="dim is 0"):
         fastrp(W, 0)
-    with pytest.raises(InvalidInput, match="weights is"):
+    with pytest.raises(InvalidInput, match="weights has shape"):
         fastrp(W, 2, [])
     with pytest.raises(InvalidInput, match="not symmetric"):
         fastrp(scipy.sparse.csr_array(np.triu(W)), 2)
