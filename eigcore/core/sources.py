@@ -125,7 +125,7 @@ class Bins(NamedTuple):
         np.put_along_axis(out, self.indices.astype(np.int64), self.fractions, axis=1)
         return out
 
-    def part(self, rows: slice) -> Bins:
+    def part(self, rows: slice | np.ndarray) -> Bins:
         """Return the bins of some rows."""
         return self._replace(indices=self.indices[rows], fractions=self.fractions[rows])
 
