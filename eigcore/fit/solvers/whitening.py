@@ -53,7 +53,7 @@ class Whitening:
         return self._product(2, blocks)
 
     def whole(self, blocks: int, which: int = 1) -> np.ndarray | None:
-        """Return the matrix of the map, or with 2 of its inverse, where it is one for all blocks."""
+        """Return the matrix of the map, with 2 of its inverse, if it is one for all blocks."""
         alone = len(self.parts) == 1 and len(self.parts[0][which]) == blocks
         return self.parts[0][which] if alone else None
 
