@@ -30,7 +30,7 @@ _LEAST = 2500
 _ROWS = 20_000
 _KNOTS = 16
 """Largest number of pieces per column of the small neuron."""
-_NEURONS = 3
+_NEURONS = 2
 """Most neurons whose averages with and without sums are compared."""
 _STEPS = 0.5
 """Part of the usual number of steps of a short fit, with and without sums."""

@@ -16,7 +16,6 @@ Whenever time is up, what was judged counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 import numpy as np
 
@@ -52,8 +51,7 @@ _NEAR = 0.2
 """Candidates whose loss exceeds the lowest by more than this part of it are not averaged."""
 _RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
 """Parts of the steps after which only the better half of a grid goes on, and whether some of the
-rows are enough for them: a sample where these are many; the first fold, if they are not few and
-there is no budget."""
+rows are enough for them, where these are many."""
 _FORETOLD = 6
 """Neurons in the averages that are foretold with much information; more favour small penalties."""
 _CLEARLY = 1.02
@@ -130,8 +128,6 @@ class Race:
             self._note()
         except KeyboardInterrupt:
             self.context.interrupted = True
-        rows = len(self.hidden.target)
-        self.trials = {s: each for s, each in self.trials.items() if len(each.values) == rows}
 
     def plan(self) -> list[Settings]:
         """Settings of each member: the best that can be fitted in the time that is left."""
@@ -226,33 +222,21 @@ class Race:
         }
 
     def _judge(
-        self,
-        candidate: Settings,
-        ends: Ends | None,
-        steps: float,
-        few: bool = False,
-        folds: int | None = None,
-        missed: float = 0.0,
+        self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
     ) -> None:
-        """Validate a candidate by fits from the ends of others, or from the usual starts.
-
-        folds : the first ones; None: all
-        missed : steps that folds without ends make in addition
-        """
+        """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
         begun = context.seconds
         judged: list[Judged] = []
-        for fold, own in zip_longest(self.folds[:folds], ends or ()):
+        for fold, own in zip(self.folds, ends or [None] * len(self.folds), strict=True):
             if context.interrupted or context.is_over(CHOOSING):
                 raise TimeUp
-            length = steps + missed * (own is None)
-            judged.append(judge(fold, candidate, self.neurons, ends=own, steps=length, few=few))
+            judged.append(judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few))
             if steps == 1.0 and candidate.dim > 1 and self._is_beaten(judged):
                 return
         values = np.concatenate([each.values for each in judged], axis=1)
         members = _FORETOLD if is_fast(self.problem) else candidate.members
-        hidden = self.hidden.part(slice(values.shape[1]))
-        loss = average_loss(self.problem.loss, values, hidden, members)
+        loss = average_loss(self.problem.loss, values, self.hidden, members)
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
@@ -269,15 +253,12 @@ class Race:
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up."""
         kept = self.best if is_fast(self.problem) else None
-        much, missed = self.problem.information >= SOME, 0.0
-        one = self.problem.information > FEW and self.context.budget is None
         for rung, (steps, few) in enumerate(_RUNGS):
-            folds = 1 if one and few else None
+            few = few and self.problem.information >= SOME
             for place, candidate in enumerate(candidates):
                 known = self.trials.get(candidate)
-                self._judge(candidate, known and known.ends, steps, few and much, folds, missed)
+                self._judge(candidate, known and known.ends, steps, few)
                 self._tell(number + (rung + (place + 1) / len(candidates)) / len(_RUNGS), stages)
-            missed += steps
             if rung + 1 < len(_RUNGS):
                 ranked = sorted(candidates, key=lambda each: self.trials[each].loss)
                 half = -(-len(ranked) // 2)

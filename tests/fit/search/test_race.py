@@ -173,30 +173,6 @@ def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkey
     assert counts == [grid + -(-grid // 2), -(-grid // 4), -(-grid // 8)]
 
 
-def test_the_first_rungs_of_some_rows_see_one_fold_unless_a_budget_may_end_them(monkeypatch):
-    seen: list[tuple] = []
-
-    def judged(fold, settings, neurons, *, ends, steps, few):
-        seen.append((fold, steps, ends is None))
-        return Judged(np.zeros((neurons, len(fold.hidden))), [settings.knots])
-
-    monkeypatch.setattr(module, "judge", judged)
-    for budget, wanted in ((None, 1), (60.0, 3)):
-        seen.clear()
-        problem = problem_for(smooth_table(700), context=Context("numpy", budget=budget))
-        race = Race(problem, usual_settings(problem))
-        race.run([lambda best: [best._replace(dim=dim) for dim in (3, 5, 7)]])
-        first = race.folds[0]
-        assert len({fold for fold, steps, _ in seen if steps == 0.125}) == wanted
-        # folds that come later make all steps so far
-        assert {(steps, cold) for fold, steps, cold in seen if fold is not first} == (
-            {(0.5, True), (0.5, False)}
-            if wanted == 1
-            else {(0.125, True), (0.125, False)} | {(0.25, False), (0.5, False)}
-        )
-        assert all(len(each.values) == 700 for each in race.trials.values())
-
-
 def test_a_candidate_that_is_far_behind_on_the_first_fold_is_given_up(monkeypatch):
     seen: list[tuple] = []
     rng = np.random.default_rng(0)
