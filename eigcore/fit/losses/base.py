@@ -74,12 +74,14 @@ class Loss:
     metric : name of what `error` measures
     link : link of the fitted model
     classified : whether the target consists of classes
+    kernel : what `eigcore.core.sources.MeanLoss` calls it; None: a kernel knows it not
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     link: ClassVar[str] = "identity"
     classified: ClassVar[bool] = False
+    kernel: ClassVar[str | None] = None
 
     @property
     def outputs(self) -> int:
