@@ -99,7 +99,6 @@ FAULTS = [
     (CHECKER, 'map(str, each["names"])', 'each["names"]', FORGED),
     (CHECKER, 'model.link in ("identity", "logistic", "log")', "True", PROOFS),
     (CHECKER, 'require(record["model_sha256"] ==', 'require("" !=', PROOFS),
-    (CHECKER, "c if c.isprintable() else ascii(c)[1:-1] for c", "c for c", PROOFS),
     # making proofs
     (WITNESSES, "math.ceil(Fraction", "math.floor(Fraction", PROOFS),
     (WITNESSES, "checker.ordered(packed, 0, -1)", "True", ("test_signs.py",)),
