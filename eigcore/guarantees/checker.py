@@ -1,7 +1,6 @@
 """Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
 
-docs/proofs.md says what each claim about the exact numbers of a file means, and proves T1 to T4.
-A matrix is its lower triangle, with entries beside the diagonal times √2.
+docs/proofs.md proves T1 to T4. A matrix is its lower triangle, beside the diagonal times √2.
 """
 
 import hashlib
@@ -44,8 +43,7 @@ def ordered(M, R, side=1, spare=0, bits=80):
         A[i, j] = A[j, i] = n - d * d - d if i == j else beside
     while live and left >= 0:
         p = max(live, key=lambda i: abs(A[i, i]))
-        pivot = A[p, p] or 1
-        left -= pivot < 0
+        left -= (pivot := A[p, p] or 1) < 0
         live.remove(p)
         for i, j in ((i, j) for i in live for j in live):
             A[i, j] -= A[i, p] * A[p, j] // pivot
@@ -77,8 +75,7 @@ class Part:
             k.append(k[0] + exact(c["period"]))
             self.at = [{first + i % (len(k) - 1): 1} for i in range(len(k))]
         else:
-            require(self.kind == "piecewise_linear", "a kind of column is unknown")
-            tails = ("clamped", "linear").index(c["tails"])
+            tails = {"piecewise_linear": ("clamped", "linear")}[self.kind].index(c["tails"])
             self.at = [{first + tails + j: 1 for j in range(i)} for i in range(len(k))]
             if tails:
                 left, right = {first: 1 / (k[1] - k[0])}, {first + len(k): 1 / (k[-1] - k[-2])}
@@ -165,6 +162,8 @@ class Model:
         record = json.loads(json.loads(head["__metadata__"]["eigcore"])["model"])
         encoding, target, self.link = record["encoding"], record["target"], record["link"]
         self.names, self.parts, self.members, end = [*map(str, encoding["names"])], [], [], 1
+        require(len({*self.names}) == len(self.names), "two columns have one name")
+        self.coded = {c["of"] for c in encoding["columns"] if c.get("of")}  # have special codes
         self.outputs = record["members"][0]["spec"]["outputs"]
         parts = [(c, {n: (1, 0)}) for c, n in zip(encoding["columns"], self.names, strict=True)]
         for each in encoding.get("projections", []):
@@ -188,17 +187,16 @@ class Model:
     def change(self, claim, levels):
         """T1: low · I ⪯ E ⪯ high · I for each slope or change of level E; additive: E = p · I."""
         name, total, witness = claim["column"], (0, 0), iter(claim["witness"])
-        additive = bool(claim.get("additive"))
         require(levels == bool(self.parts[self.names.index(name)].levels), "of another kind")
         for part in (each for each in self.parts if name in each.own):
             weight, found = part.own[name][0], [(0, 0)] * (part.missing and len(part.own) > 1)
-            require(not additive or {*part.own} == {name}, "a projection has other columns")
+            require(not claim.get("additive") or {*part.own} == {name}, "a sum has other columns")
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
                     low, high = map(exact, next(witness))
                     M = member.matrix(o, E)
-                    for a, b in [(low, high), (M[0], M[0])][: 1 + additive]:
+                    for a, b in [(low, high), (M[0], M[0])][: 1 + bool(claim.get("additive"))]:
                         require(ordered(M, -a, -1) and ordered(M, b), "a change leaves its ends")
                     ends = member.added(ends, [low] * member.d, [high] * member.d)
                 found.append(ends)
@@ -254,11 +252,11 @@ class Model:
 
 
 CLAIMS = {
-    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column}", False),
-    "levels": (Model.change, "decision changes by at most {upper} between levels of {column}", 1),
+    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column!r}", False),
+    "levels": (Model.change, "decision changes by at most {upper} between levels of {column!r}", 1),
     "convex": (Model.curved, "decision is convex in {columns}", "convex", 1),
     "concave": (Model.curved, "decision is concave in {columns}", "concave", -1),
-    "order": (Model.order, "decision never falls from value to value of {column}: {values}"),
+    "order": (Model.order, "decision never falls from value to value of {column!r}: {values}"),
     "box": (Model.box, "decision{of} is between {lower} and {upper} for {box}"),
 }
 
@@ -268,7 +266,7 @@ def check(data, proof):
     where, said = "a file cannot be read", []
     try:
         record = json.loads(proof)
-        require(record["format"] == FORMAT, f"the format of the proof is not {FORMAT}")
+        require(record["format"] == FORMAT and record["claims"], f"no claims in format {FORMAT}")
         require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
         model = Model(data)
         for number, claim in enumerate(list(record["claims"]), 1):
@@ -282,8 +280,10 @@ def check(data, proof):
             if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
                 text += ", so the prediction never falls" * (claim["lower"] >= 0)
                 text += ", so the prediction never rises" * (claim["upper"] <= 0)
+            require(prove is Model.change or "additive" not in claim, "additive is of changes")
             text += ", without interaction with other columns" * bool(claim.get("additive"))
-            said.append("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+            about = {claim.get("column"), *claim.get("columns", ()), *claim.get("box", ())}
+            said.append(text + ", special codes aside" * bool(about & model.coded))
     except Exception as exc:
         raise Rejected(f"{where}: {exc!r:.200}") from exc
     return said

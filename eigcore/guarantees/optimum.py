@@ -13,6 +13,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
@@ -64,7 +65,7 @@ class Optimum:
         value = f"decision {self.value:.6g}"
         if self.predicted is not None and self.predicted != self.value:
             value += f", prediction {self.predicted:.6g}"
-        within = f"optimal within {self.gap:.2g} of the decision{why}"
+        within = f"optimal within {above(self.gap, 2)} of the decision{why}"
         return f"{self.kind}: {value}, {within}\n  at {where}"
 
 
@@ -98,13 +99,10 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"output {o}: " if len(self.minima) > 1 else ""
-            lines.append(f"{name}decision from {low.bound:.9g} to {high.bound:.9g}")
+            lines.append(f"{name}decision from {span(low.bound, high.bound, 9)}")
             if self.predicted_lower is not None:
-                ends = (
-                    np.atleast_1d(self.predicted_lower)[o],
-                    np.atleast_1d(self.predicted_upper)[o],
-                )
-                lines[-1] += f"; prediction from {ends[0]:.9g} to {ends[1]:.9g}"
+                least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
+                lines[-1] += f"; prediction from {span(least[o], most[o], 9)}"
             lines += [str(low), str(high)]
         return "\n".join(lines)
 

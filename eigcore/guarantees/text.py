@@ -23,6 +23,8 @@ UNCLIPPED = "before its bounds"
 """What is said of a prediction that `clip` keeps between two numbers."""
 
 WAYS = ("falls", "rises")
+FAR = 1.001
+"""From here on bound / reached has three digits, nearer to 1 seven."""
 
 
 class Guarantee(NamedTuple):
@@ -62,6 +64,18 @@ def _rounded(value: float, digits: int, rounding: str) -> str:
     return f"{float(Context(digits, rounding).plus(Decimal(float(value)))):.{digits}g}"
 
 
+def exactly(value: Any) -> str:
+    """Write a value with all its digits."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return repr(value).removesuffix(".0") if isinstance(value, float) else repr(value)
+
+
+def span(low: Any, high: Any, digits: int = 6) -> str:
+    """Write "LOW to HIGH", rounded outward; of several outputs with commas between."""
+    pairs = zip(np.atleast_1d(low).tolist(), np.atleast_1d(high).tolist(), strict=True)
+    return ", ".join(f"{below(a, digits)} to {above(b, digits)}" for a, b in pairs)
+
+
 def guarantees(certificate: Certificate) -> list[Guarantee]:
     """Return the guarantees of a certificate, column by column."""
     return [
@@ -73,8 +87,9 @@ def guarantees(certificate: Certificate) -> list[Guarantee]:
 def tightness(bound: float, reached: Reached) -> str:
     """Return bound / reached, rounded up; empty if nothing was reached."""
     if reached.value <= bound * 1e-9:
-        return "1" if bound == 0 else ""
-    return above(max(bound / reached.value, 1.0), 3)
+        return ""
+    ratio = max(float(np.nextafter(bound / reached.value, np.inf)), 1.0)
+    return above(ratio, 3 if ratio > FAR else 7)
 
 
 def scale(certificate: Certificate) -> str:
@@ -100,8 +115,8 @@ def joint(certificate: Certificate) -> str:
 
 def dominance(pair: Dominance) -> str:
     """Return a dominance in words, with all digits of its factor."""
-    factor = repr(pair.factor).removesuffix(".0")
-    return f"a unit of {pair.column} counts for at least {factor} of {pair.over}"
+    times = f"{exactly(pair.factor)} times " * (pair.factor != 1)
+    return f"slope in {pair.column} at least {times}that in {pair.over}"
 
 
 def text(certificate: Certificate) -> str:
@@ -149,8 +164,10 @@ def _label(column: ColumnCertificate) -> str:
 def _words(column: ColumnCertificate) -> str:
     place = column.missing
     moves = place is not None and (place.low < 0 or place.high > 0)
-    among = " among known values" * moves
+    among = " among known values" * (moves or bool(column.codes))
     where = f"; missing: {missing(place)}" if place and moves else ""
+    if column.codes:
+        where += f"; special codes ({', '.join(map(exactly, column.codes))}) aside"
     levels = column.kind == "categories"
     if column.increasing and column.decreasing:
         return f"has no effect{among}{where}"
@@ -174,18 +191,14 @@ def missing(place: Missing) -> str:
         "never below them": place.highest,
         "between them": place.between,
     }
-    numbers = f"{below(place.low)} to {above(place.high)} from {_value(place.start)}"
+    numbers = f"{span(place.low, place.high)} from {exactly(place.start)}"
     return next((each for each, proven in words.items() if proven), numbers)
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _local(local: LocalCertificate) -> list[str]:
     box = "of each row"
     if local.radius is not None:
-        radii = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r)
+        radii = ", ".join(f"{name} ± {below(r)}" for name, r in local.radius.items() if r)
         box = radii or "no movement"
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
@@ -208,5 +221,5 @@ def _decided(local: LocalCertificate, row: int) -> str:
     if local.scale is None or local.decided is None:
         return ""
     verdict = "cannot" if local.decided[row] else "may"
-    what = "change class" if local.threshold is None else f"cross {local.threshold:g}"
+    what = "change class" if local.threshold is None else f"cross {exactly(local.threshold)}"
     return f"  {verdict} {what}; proven up to {below(local.scale[row], 3)} × the box"

@@ -151,7 +151,7 @@ def test_every_guarantee_of_a_certificate_is_proven(spec):
         assert max(-claim["lower"], claim["upper"]) <= column.bound * (1 + 1e-7)
         if "weights" not in spec:
             assert max(-claim["lower"], claim["upper"]) >= column.bound * 0.5
-        own = [each for each in said if f"per unit of {column.name}" in each]
+        own = [each for each in said if f"per unit of {column.name!r}" in each]
         for way, words in NEVER.items():
             proven = any(words in each for each in own)  # maybe of the sum of members alone
             assert proven or not getattr(column, way) or column.slack
@@ -188,7 +188,7 @@ def test_the_constraints_of_a_fit_are_proven_exactly(options):
     said = accepted(data, record)
     for way, words in NEVER.items():
         for name in options.get(way, ()):
-            assert any(f"{name}, so the prediction {words}" in each for each in said)
+            assert any(f"{name!r}, so the prediction {words}" in each for each in said)
     if "shape" in options:
         assert f"decision is {options['shape']} in ['a', 'b', 'c', 'two']" in said
 
@@ -298,7 +298,7 @@ def test_a_claim_without_a_witness_is_rejected(claim):
 def test_what_is_no_proof_is_rejected(text):
     m = made({})
     rejected(content(m.to_dict(), m.params), text)
-    rejected(text, signed(text, []))
+    rejected(text, signed(text, [{}]), "a file cannot be read")
 
 
 def claimed(m, kind, words=None):
@@ -364,7 +364,7 @@ def test_a_projection_turns_with_the_sign_of_its_weight(weight):
     e = Encoding((Linear(),), ("t",), (), sums)
     up = small(e, [(0, 0, 1, 1.0), (0, 0, 2, np.sign(weight))])
     data, record = parts(up.prove())
-    assert any("of t, so the prediction never falls" in each for each in accepted(data, record))
+    assert any("of 't', so the prediction never falls" in each for each in accepted(data, record))
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
     assert (claim["lower"], claim["upper"]) == pytest.approx((3.0, 3.0), rel=1e-8)
     assert up.certify().columns[0].bound == pytest.approx(3.0, rel=1e-9)
@@ -398,7 +398,7 @@ def test_a_negative_weight_or_scale_is_rejected():
     document = m.to_dict()
     document["target"]["scale"] = -1.0
     data = content(document, m.params)
-    rejected(data, signed(data, []), "negative")
+    rejected(data, signed(data, [{}]), "negative")
 
 
 def test_weights_that_make_bounds_smaller_are_rejected():
@@ -417,7 +417,7 @@ def test_a_name_cannot_say_a_line_of_its_own():
     line = small(Encoding((Linear(),), ("t\nproven: all is well",)), [(0, 0, 1, 1.0)])
     said = line.prove().sentences()
     assert not any("\n" in each for each in said)
-    assert "per unit of t\\nproven: all is well, so" in said[0]
+    assert "per unit of 't\\nproven: all is well', so" in said[0]
 
 
 def test_a_claim_about_the_prediction_needs_a_link_that_rises():
