@@ -174,12 +174,12 @@ def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkey
 
 
 def test_a_candidate_that_is_far_behind_on_the_first_fold_is_given_up(monkeypatch):
-    seen: list[tuple] = []
+    seen: list[int] = []
     rng = np.random.default_rng(0)
 
     def judged(fold, settings, neurons, *, ends, steps, few):
         seen.append(settings.knots)
-        return Judged(settings.knots + rng.random((neurons, len(fold.hidden))), [0])
+        return Judged(settings.knots + rng.random((neurons, len(fold.hidden))), [np.zeros(1)])
 
     monkeypatch.setattr(module, "judge", judged)
     problem = problem_for(smooth_table(700))
