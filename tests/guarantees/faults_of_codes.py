@@ -7,8 +7,8 @@ ORDERS = ("test_orders.py",)
 
 CODED = [
     # claims: additive of one member or with others, order of intervals, projections, the wrong way
-    ("checker.py", "[: 1 + additive]", "[:1]", ORDERS),
-    ("checker.py", "require(not additive or {*part.own} == {name}", "require(True", ORDERS),
+    ("checker.py", "[M[0]] * 2 if", "[min(M), sum(map(abs, M))] if", ORDERS),
+    ("checker.py", 'require(not claim.get("additive") or', "require(True or", ORDERS),
     ("checker.py", 'require(type(claim["values"]) is list', "require(True", ORDERS),
     ("checker.py", "for (a,), (b,) in zip(cells", "for (a, *_), (b, *_) in zip(cells", ORDERS),
     ("checker.py", "(part,) = (each", "part, *_ = (each", ORDERS),
