@@ -25,7 +25,7 @@ from eigcore.guarantees.support import (
     slope_ends,
     step_change,
 )
-from eigcore.guarantees.text import tightness
+from eigcore.guarantees.text import from_to, spans, tightness, where
 from eigcore.guarantees.units import Ends, prediction_change
 from eigcore.portable.description import Described
 
@@ -47,6 +47,8 @@ class Change:
         Whether predictions have bounds: beyond them a change of the decision changes nothing.
     reached : Reached or None
         The difference of the model at two rows, which shows how tight `size` is.
+    told : str
+        The change in words, and of which rows the ends are proven.
     """
 
     column: str
@@ -58,6 +60,7 @@ class Change:
     anywhere: bool = False
     clipped: bool = False
     reached: Reached | None = None
+    told: str = ""
 
     @property
     def prediction(self) -> tuple[Any, Any]:
@@ -75,17 +78,16 @@ class Change:
 
     def __str__(self) -> str:
         what = "ratio of predictions" if self.link == "log" else "change of the prediction"
-        low, high = self.prediction
-        which = "any change, most " * self.anywhere
-        return (
-            f"{self.column}, {which}from {self.start!r} to {self.end!r}, whatever the rest: change "
-            f"of the decision from {_short(self.low)} to {_short(self.high)}, {what} from "
-            f"{_short(low)} to {_short(high)}{self._tight()}"
-        )
+        ends = [(what, *self.prediction)]
+        if self.link != "identity" or self.clipped:
+            ends = [("change of the decision", self.low, self.high), *ends]
+        each = ", ".join(f"{name} {spans(a, b)}" for name, a, b in ends)
+        return f"{self.told}: {each}{self._tight()}"
 
     def _tight(self) -> str:
         found = "" if self.reached is None else tightness(self.size, self.reached)
-        return found and f"; largest change of the decision / reached: {found}"
+        decision = " of the decision" * (self.link != "identity" or self.clipped)
+        return found and f"; largest change{decision} / reached: {found}"
 
 
 def change(
@@ -128,7 +130,10 @@ def change(
     ends = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
     clipped = static.clip is not None
-    return Change(column, start, end, *ends, static.link, clipped=clipped, reached=reached)
+    told = f"{column}, {from_to(model.encoding, column, start, end)}, {where(domain)}"
+    return Change(
+        column, start, end, *ends, static.link, clipped=clipped, reached=reached, told=told
+    )
 
 
 def change_ends(model: Described, column: str, start: Any, end: Any) -> Ends:
@@ -237,7 +242,9 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     static = model.static
     clipped = static.clip is not None
     found = between(model, {j: values[a]}, {j: values[b]})
-    return Change(column, cells[a], cells[b], *each, static.link, True, clipped, found)
+    most = from_to(encoding, column, cells[a], cells[b])
+    told = f"{column}, any change, most {most}, {where(None)}"
+    return Change(column, cells[a], cells[b], *each, static.link, True, clipped, found, told)
 
 
 def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:
@@ -271,7 +278,3 @@ def _through(model: Described, p: int, j: int, weight: float, a: float, b: float
     if any(encoding.columns[i].missing for i in mixed if i != j):
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return low.min(0), high.max(0)
-
-
-def _short(value: Any) -> str:
-    return np.array2string(np.asarray(value), precision=6)

@@ -10,6 +10,7 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
@@ -266,6 +267,7 @@ def _optimum(
     found = axes([model for model, _, _ in terms], domain, fixed)
     search = Search(Objective(turned, found), limits).run()
     point = {axis.name: axis.cell(v) for axis, v in zip(found, search.point, strict=True)}
+    point = as_given(terms[0][0].encoding, point)
     result = Optimum(
         kind,
         value=sign * search.best,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from eigcore.encoding import Encoding
 from eigcore.guarantees.box import LocalCertificate
+from eigcore.guarantees.codes import codes_of
 
 if TYPE_CHECKING:
     from eigcore.guarantees.bands import Dominance
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
     from eigcore.guarantees.column import Missing
     from eigcore.guarantees.reached import Reached
+    from eigcore.portable.description import Described
 
 ROWS = 10
 """Largest number of rows of a local certificate to print."""
@@ -23,6 +28,8 @@ UNCLIPPED = "before its bounds"
 """What is said of a prediction that `clip` keeps between two numbers."""
 
 WAYS = ("falls", "rises")
+PER_SCORE = {"logistic": 4, "softmax": 2}
+"""Links with probabilities, of which a change δ changes them by at most tanh(δ / this)."""
 
 
 class Guarantee(NamedTuple):
@@ -120,11 +127,16 @@ def text(certificate: Certificate) -> str:
     steepest = max([c.reached.value for c in certificate.columns if c.kind != "categories"] + [0.0])
     lines += [
         "",
-        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit "
+        f"  sum of |changes| = 1   changes {of} by at most {above(certificate.l1)} "
         f"(two rows reach {below(steepest)})",
-        f"  root of squares        at most {above(certificate.l2)} per unit "
+        f"  root of squares = 1    by at most {above(certificate.l2)} "
         f"(two rows reach {below(certificate.l2_reached.value)})",
     ]
+    if certificate.link in PER_SCORE:
+        most = math.nextafter(math.tanh(certificate.l1 / PER_SCORE[certificate.link]), 1.0)
+        lines.append(
+            f"  probabilities          change by at most {above(most)} where |changes| add up to 1"
+        )
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     lines += [f"  {dominance(each)}" for each in certificate.dominances]
@@ -178,7 +190,56 @@ def missing(place: Missing) -> str:
     return next((each for each, proven in words.items() if proven), numbers)
 
 
+def place_of(model: Described, output: Any) -> Any:
+    """Return the number of an output that is named by its class or target; others as they are."""
+    static = model.static
+    named = static.targets or (static.classes if static.link == "softmax" else ())
+    return named.index(output) if isinstance(output, str) and output in named else output
+
+
+def predicts(model: Described, output: int) -> str:
+    """Return what an output predicts, in words."""
+    static = model.static
+    target = static.targets[output] if static.targets else static.target_name
+    target = target or "the prediction"
+    if not static.classes:
+        return target
+    label = static.classes[1 if static.link == "logistic" else output]
+    return f"the probability of {target} = {label!r}"
+
+
+def from_to(encoding: Encoding, column: str, start: Any, end: Any) -> str:
+    """Return a change of a column in words; special codes and missing cells are named."""
+    codes = codes_of(encoding, column)[1]
+    told = [f"{'the special code ' * (each in codes)}{_value(each)}" for each in (start, end)]
+    return f"from {told[0]} to {told[1]}"
+
+
+def spans(low: Any, high: Any) -> str:
+    """Return an interval in words, rounded outward; each one of several outputs in brackets."""
+    if np.ndim(low) == 0:
+        return f"from {below(low)} to {above(high)}"
+    return "in " + " ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
+
+
+def where(domain: Mapping[str, Any] | None) -> str:
+    """Return in words of which rows something is proven: of all, or of those in a domain."""
+    if domain is None:
+        return "whatever the rest"
+    named = [f"while {name} is {_place(values)}" for name, values in domain.items()]
+    return ", ".join([*named, "all others within their knots and levels"])
+
+
+def _place(values: Any) -> str:
+    if isinstance(values, tuple) and len(values) == 2 and None not in values:
+        return f"from {_value(values[0])} to {_value(values[1])}"
+    several = np.iterable(values) and not isinstance(values, str)
+    return " or ".join(map(_value, values)) if several else _value(values)
+
+
 def _value(value: Any) -> str:
+    if value is None:
+        return "a missing cell"
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
@@ -190,7 +251,9 @@ def _local(local: LocalCertificate) -> list[str]:
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
-        spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
+        names = [f"{name} " for name in local.outputs] or [""] * len(low)
+        ends = zip(names, low, high, strict=True)
+        spans = "  ".join(f"{name}[{below(a)}, {above(b)}]" for name, a, b in ends)
         name = f"row {row}" if len(local.lower) > 1 else "prediction"
         lines.append(f"  {name}: {spans}{_decided(local, row)}{_tight(local, row)}")
     if len(local.lower) > ROWS:

@@ -28,12 +28,10 @@ def test_a_prediction_in_words():
         "The probability of paid = 'yes' is 0.5048. "
         "Compared with the baseline: −1.515 in the log-odds.",
         "What raises it:",
-        "  income: +1.235 (2 instead of 1; proven: more never lowers it; "
-        "proven: at most 1.235 per k€)",
+        "  income: +1.235 (2 instead of 1; proven: more never lowers it, at most 1.235 per k€)",
         "  home: +0.25 (own instead of rent; proven: another level changes it by at most 0.2501)",
         "What lowers it:",
-        "  debt: −3 (1.5 instead of 0; proven: more never raises it; "
-        "proven: at most 2.001 per unit)",
+        "  debt: −3 (1.5 instead of 0; proven: more never raises it, at most 2.001 per unit)",
     ]
 
 
@@ -71,8 +69,13 @@ def test_a_score_beside_the_mean_may_change_by_more_than_a_score():
         None, [(EigSpec(1, 1, outputs=3), np.array([[0, 3.0], [0, -3.0], [0, -3.0]])[..., None])],
         link="softmax",
     )  # fmt: skip
-    told = three.explain([[1.0]], [[0.0]]).text(output=0)
+    found = three.explain([[1.0]], [[0.0]])
+    told = found.text(output=0)
     assert "x0: +4 (1 instead of 0; proven: at most 4.001 per unit)" in told
+    assert found.text() == told  # the most probable class
+    named = m.explain([[1.0, 3.0]], [[0.0, 0.0]])
+    assert named.text(output="y") == named.text(output=1) != named.text(output="n")
+    assert named.reasons(output="y") == named.reasons(output=1)
 
 
 def test_an_error_of_the_split_is_told(monkeypatch):

@@ -38,7 +38,7 @@ class Table:
 
     cells : cells (rows,) of each column by name, without the target
     target : cells (rows,) of the target, none of them missing; (rows, targets) of several
-    target_name : name of the target, or of all of them; "y" where values were passed
+    target_name : name of the target, or of all of them; "y" where values without a name were passed
     beside : weights, all positive, exposure and offset of the rows
     together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
@@ -87,6 +87,7 @@ class Table:
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
+        name = name if several else _beside_columns(name, values, cells)
         codes = special_codes(cells, options.codes)
         for each, column in codes.items():
             cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
@@ -139,6 +140,9 @@ def _split(
         used = dict.fromkeys(several, "a target") if named else {}
         rest = {name: each for name, each in cells.items() if name not in used}
         return rest, numbers_of(several), ", ".join(several), tuple(several), used
+    if several and not named:
+        ((name, values),) = several.items()
+        return cells, values, str(name), (), {}
     if named:
         (target,) = several
     cells, values, name = _split_one(cells, target)
@@ -151,7 +155,8 @@ def _split_one(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     if is_label or np.ndim(target) == 0:
         target = str(target)
     if not isinstance(target, str):
-        return cells, cells_of(target), "y"
+        name = getattr(target, "name", None)  # of a series
+        return cells, cells_of(target), name if isinstance(name, str) and name else "y"
     if target not in cells:
         near = nearest(target, cells)
         hint = f" (did you mean {near!r}?)" if near else ""
@@ -163,6 +168,20 @@ def _split_one(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
             f"is {target!r}, which is not a column of the table{hint}",
         )
     return {name: each for name, each in cells.items() if name != target}, cells[target], target
+
+
+def _beside_columns(name: str, values: np.ndarray, cells: Cells) -> str:
+    """Return the name of a target of values, "y" if another column has it; refuse that column."""
+    if name not in cells:
+        return name
+    own = cells[name]
+    known = ~missing(values)
+    if own.shape == values.shape and np.array_equal(own[known], values[known]):
+        raise InvalidInput(
+            f"The target {name!r} is a column of the table too, where the model would read the "
+            f"answer. Expected a table without it. Write fit(table, {name!r}), which takes it out."
+        )
+    return "y"
 
 
 def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -> None:
