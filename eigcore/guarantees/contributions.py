@@ -90,9 +90,9 @@ class Contributions:
     @property
     def importance(self) -> dict[str, float]:
         """Name -> mean |contribution| over rows and outputs, in units of the decision."""
-        axes = tuple(range(self.contributions.ndim - 1))
-        sizes = np.abs(self.contributions).mean(axes)
-        return dict(zip(self.names, sizes.tolist(), strict=True))
+        sizes = np.abs(self.contributions).mean(tuple(range(self.contributions.ndim - 1)))
+        codes = code_columns(self.model.encoding)  # which count with their numbers
+        return {n: float(sizes[j]) for j, n in enumerate(self.names) if j not in codes}
 
     def reasons(
         self, k: int = 4, side: str | None = None, output: Any = None

@@ -9,7 +9,7 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
 from eigcore.guarantees.codes import codes_of
-from eigcore.guarantees.text import above, place_of, predicts
+from eigcore.guarantees.text import above, place_of, predicts, readable
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import ColumnCertificate
@@ -85,7 +85,7 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     if static.clip is not None:
         low, high = static.clip
         unit += f", before predictions are kept between {low:.{DIGITS}g} and {high:.{DIGITS}g}"
-    first = f"{target[0].upper()}{target[1:]} is {float(value):.{DIGITS}g}."
+    first = f"{target[0].upper()}{target[1:]} is {_number(float(value))}."
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
 
 
@@ -137,4 +137,4 @@ def _signed(number: float) -> str:
 
 
 def _number(number: float, sign: str = "") -> str:
-    return f"{number:{sign}.{DIGITS}g}".replace("-", "−", number < 0)
+    return readable(number, DIGITS, sign).replace("-", "−", number < 0)

@@ -66,7 +66,13 @@ def below(value: float, digits: int = 6) -> str:
 def _rounded(value: float, digits: int, rounding: str) -> str:
     if not np.isfinite(value):
         return f"{value:g}"
-    return f"{float(Context(digits, rounding).plus(Decimal(float(value)))):.{digits}g}"
+    return readable(float(Context(digits, rounding).plus(Decimal(float(value)))), digits)
+
+
+def readable(value: float, digits: int, sign: str = "") -> str:
+    """Write a number with so many digits, without an exponent below 10⁹; sign "+": with it."""
+    told = f"{value:{sign}.{digits}g}"
+    return f"{float(told):{sign}.0f}" if "e+" in told and abs(value) < 1e9 else told
 
 
 def guarantees(certificate: Certificate) -> list[Guarantee]:
@@ -186,7 +192,7 @@ def missing(place: Missing) -> str:
         "never below them": place.highest,
         "between them": place.between,
     }
-    numbers = f"{below(place.low)} to {above(place.high)} from {_value(place.start)}"
+    numbers = f"{below(place.low)} to {above(place.high)} more than at {_value(place.start)}"
     return next((each for each, proven in words.items() if proven), numbers)
 
 

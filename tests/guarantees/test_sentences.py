@@ -3,10 +3,11 @@
 import re
 
 import numpy as np
-from samples import model, rows
+from samples import model, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear
+from eigcore.guarantees.text import readable
 
 
 def loan(**options):
@@ -86,3 +87,13 @@ def test_an_error_of_the_split_is_told(monkeypatch):
     monkeypatch.setattr("eigcore.guarantees.shapley.EXACT", 2)
     told = m.explain(rows(2), rows(1, 5)).text(1)
     assert "After ±: the standard error of sampled orders of the columns." in told
+
+
+def test_prices_are_told_without_exponents():
+    m = small(Linear(), [(0, 0, 1, 123456.7)])
+    told = m.explain({"t": [-1.0]}, {"t": 0.0}).text()
+    assert "is −123500. Compared with the baseline: −123500." in told
+    assert "at most 123500 per unit" in told
+    assert "by at most 123457 (" in str(m.certify())
+    assert readable(1.5e9, 2) == "1.5e+09"
+    assert readable(12.0, 2, "+") == "+12"
