@@ -14,6 +14,7 @@ from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.text import above, spans
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
@@ -62,10 +63,12 @@ class Optimum:
         why = {"tolerance": "", "interrupted": "; interrupted"}.get(
             self.stopped, f"; stopped by the limit of {self.stopped}"
         )
-        value = f"decision {self.value:.6g}"
-        if self.predicted is not None and self.predicted != self.value:
+        value, of = f"decision {self.value + 0.0:.6g}", " of the decision"
+        if self.predicted == self.value:
+            value, of = f"prediction {self.value + 0.0:.6g}", ""
+        elif self.predicted is not None:
             value += f", prediction {self.predicted:.6g}"
-        within = f"optimal within {self.gap:.2g} of the decision{why}"
+        within = f"optimal within {above(self.gap, 2)}{of}{why}"
         return f"{self.kind}: {value}, {within}\n  at {where}"
 
 
@@ -99,14 +102,12 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"output {o}: " if len(self.minima) > 1 else ""
-            lines.append(f"{name}decision from {low.bound:.9g} to {high.bound:.9g}")
+            told = [f"decision {spans(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
-                ends = (
-                    np.atleast_1d(self.predicted_lower)[o],
-                    np.atleast_1d(self.predicted_upper)[o],
-                )
-                lines[-1] += f"; prediction from {ends[0]:.9g} to {ends[1]:.9g}"
-            lines += [str(low), str(high)]
+                ends = [np.atleast_1d(e)[o] for e in (self.predicted_lower, self.predicted_upper)]
+                same = ends == [low.bound, high.bound]  # without a link
+                told = [*([] if same else told), f"prediction {spans(*ends, 9)}"]
+            lines += [name + "; ".join(told), str(low), str(high)]
         return "\n".join(lines)
 
 

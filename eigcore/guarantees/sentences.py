@@ -85,7 +85,8 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     if static.clip is not None:
         low, high = static.clip
         unit += f", before predictions are kept between {low:.{DIGITS}g} and {high:.{DIGITS}g}"
-    first = f"{target[0].upper()}{target[1:]} is {_number(float(value))}."
+    target = target[0].upper() + target[1:] if target.startswith("the ") else target
+    first = f"{target} is {_number(float(value))}."  # names of columns stay as they are
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
 
 

@@ -221,10 +221,10 @@ def from_to(encoding: Encoding, column: str, start: Any, end: Any) -> str:
     return f"from {told[0]} to {told[1]}"
 
 
-def spans(low: Any, high: Any) -> str:
+def spans(low: Any, high: Any, digits: int = 6) -> str:
     """Return an interval in words, rounded outward; each one of several outputs in brackets."""
     if np.ndim(low) == 0:
-        return f"from {below(low)} to {above(high)}"
+        return f"from {below(low, digits)} to {above(high, digits)}"
     return "in " + " ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
 
 

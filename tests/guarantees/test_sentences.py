@@ -39,7 +39,7 @@ def test_a_prediction_in_words():
 def test_what_is_left_out_is_added_up():
     told = loan(link="identity", classes=()).explain(ROW, BASE).text(k=1)
     assert told.splitlines()[-1] == "All other columns together: +0.25"
-    assert told.startswith("Paid is 0.01912. Compared with the baseline: −1.515.")
+    assert told.startswith("paid is 0.01912. Compared with the baseline: −1.515.")
 
 
 def test_a_missing_cell_has_no_bound_and_several_baselines_no_cell():
