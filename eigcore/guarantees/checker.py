@@ -265,7 +265,7 @@ CLAIMS = {
 
 def check(data, proof):
     """Return what a proof of a model file says, both bytes, as sentences; or raise Rejected."""
-    where, said = "a file cannot be read", []
+    where, said = "a file is no proof or no model, or they do not match", []
     try:
         record = json.loads(proof)
         require(record["format"] == FORMAT, f"the format of the proof is not {FORMAT}")

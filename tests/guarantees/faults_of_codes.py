@@ -1,7 +1,9 @@
 """Faults in special codes, margins, what is reached, and claims of order, for `mutants`."""
 
 ATTAINED = ("test_attained.py",)
+CHANGES = ("test_changes.py",)
 CODES = ("test_codes.py",)
+COUNTS = ("test_counterfactual.py",)
 MARGINS = ("test_margins.py",)
 ORDERS = ("test_orders.py",)
 
@@ -32,4 +34,20 @@ CODED = [
     ("integrated.py", "whole[..., source] += whole[..., place]", "pass", CODES),
     ("around.py", "    if mixed:", "    if False:", CODES),
     ("changes.py", "if moved & {*domain} or", "if", CODES),
+    ("codes.py", "found[encoding.names[source]] = code", "pass", COUNTS),
+    # whole numbers: cells without one, not rounded away or inward, whatever the knots
+    ("nearest.py", "float(np.ceil(low)), float(np.floor(high))", "low, high", COUNTS),
+    ("nearest.py", "np.ceil(np.abs(steps))", "np.abs(steps)", COUNTS),
+    ("nearest.py", "points = self._inward(points)", "pass", COUNTS),
+    ("nearest.py", "known[cell] = np.inf, value", "known[cell] = 0.0, value", COUNTS),
+    ("around.py", "np.mod(knots, 1).max() == 0", "True", COUNTS),
+    # words: nearest digits, a sign that is lost, the wrong link
+    (
+        "text.py",
+        'return f"from {below(low, digits)}',
+        'return f"from {above(low, digits)}',
+        CHANGES,
+    ),
+    ("units.py", "np.where(low >= 0, 0.0, lower)", "lower", CHANGES),
+    ("text.py", "certificate.l1 / PER_SCORE[certificate.link]", "certificate.l1 / 4", MARGINS),
 ]
