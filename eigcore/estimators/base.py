@@ -118,7 +118,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),
         )
-        result = fit_with(data.columns, data.target, data.beside, options, tell)
+        result = fit_with(data.columns, data.y, data.beside, options, tell)
         notes = (*result.report.notes, *self._notes(data.y))
         self.report_ = replace(result.report, rows=data.count, notes=notes)
         self._fixed = deepcopy(kept(self._parameters))
@@ -148,7 +148,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
                 "is None."
             )
         columns = read(self, X, reset=first)
-        y, name = plain_target(y), getattr(y, "name", "")
+        y = plain_target(y)
         rows = next(iter(columns.values()))
         target = self._target(y, first, classes)
         check_consistent_length(rows, target, beside.groups, beside.time)
@@ -157,7 +157,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             options: Any = {"dtype": np.float64, "ensure_non_negative": True}
             weights = _check_sample_weight(weights, rows, **options)
         beside._replace(weights=None).read(len(target))
-        return counted(columns, target, beside._replace(weights=weights), name)
+        return counted(columns, target, beside._replace(weights=weights))
 
     def _keep(
         self, model: SpectralModel, solutions: Sequence[Solution], data: Data, rows: int

@@ -143,30 +143,20 @@ class Data(NamedTuple):
     y : (rows,) target, or (rows, targets)
     beside : weights (rows,), None for all 1, and the rest
     count : number of rows before equal ones were merged, without those of weight zero
-    name : of the target; empty if it has none
     """
 
     columns: Cells
     y: np.ndarray
     beside: Beside
     count: int
-    name: str = ""
-
-    @property
-    def target(self) -> Any:
-        """The target as `eigcore.fit.fit` takes it, with its name."""
-        return {self.name: self.y} if self.name and self.y.ndim == 1 else self.y
 
 
-def counted(columns: Cells, y: np.ndarray, beside: Beside, name: Any = "") -> Data:
+def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     """Merge equal rows and add their weights: a weight of 2 equals two rows to the last bit.
 
     The rows are sorted, so that a fit does not depend on their order. With more than `MERGED` rows,
     only those of weight zero are removed. A splitter sees all others before, in their order.
-
-    name : what a series calls the target; kept if it is text, and no column has it
     """
-    name = name if isinstance(name, str) and name not in columns else ""
     weights, given = beside.weights, beside._replace(weights=None, cv=None)
     others = {o: cells_of(each) for o, each in given._asdict().items() if each is not None}
     if weights is None:
@@ -192,7 +182,7 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside, name: Any = "") -> Da
     cv = None if together.roles is None else together.pairs()
     weights = None if (weights == 1.0).all() else weights
     beside = beside._replace(weights=weights, cv=cv, **others)
-    return Data(columns, y[chosen], beside, count, name)
+    return Data(columns, y[chosen], beside, count)
 
 
 def _ranks(cells: np.ndarray) -> np.ndarray:

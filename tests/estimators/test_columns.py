@@ -100,12 +100,3 @@ def test_advice_about_a_neuron_helps(numbers, wrong, advice, right):
         SpectralRegressor(**SETTINGS | wrong).fit(X, y)
     assert str(caught.value).endswith(advice)
     SpectralRegressor(**SETTINGS | wrong | right).fit(X, y)
-
-
-def test_a_series_names_its_target(numbers):
-    X, y = numbers
-    frame, named = pd.DataFrame(X, columns=["a", "b"]), pd.Series(y, name="price")
-    assert SpectralRegressor(**SETTINGS).fit(frame, named).model_.static.target_name == "price"
-    assert SpectralRegressor(**SETTINGS).fit(X, y).model_.static.target_name == "y"
-    other = named.rename("a")
-    assert SpectralRegressor(**SETTINGS).fit(frame, other).model_.static.target_name == "y"

@@ -42,6 +42,12 @@ def targets_of(cells: Cells, target: Any) -> tuple[Cells, bool]:
     return (found if len(found) > 1 else {}), False
 
 
+def name_of(target: Any) -> str:
+    """Return the name that values of a target have, such as that of a series; else "y"."""
+    name = getattr(target, "name", None)
+    return name if isinstance(name, str) and name else "y"
+
+
 def numbers_of(targets: Cells) -> np.ndarray:
     """Return the numbers (rows, targets) float64 of several targets, NaN for missing cells.
 
