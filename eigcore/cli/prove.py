@@ -17,6 +17,7 @@ from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.guarantees import checker
 from eigcore.guarantees.proof import Proof, prove
+from eigcore.guarantees.text import above, below
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder
 
@@ -77,7 +78,8 @@ def certify_command(
         return
     show.line("\n\n".join(map(str, proven.values())))
     for name, low in around.get("lower", {}).items():
-        show.line(f"  {name} between {low:g} and {around['upper'][name]:g} around row {row}")
+        ends = f"{above(low)} and {below(around['upper'][name])}"  # inward: of a smaller box
+        show.line(f"  {name} between {ends} around row {row}")
     if found is not None:
         show.line(
             f"Proof of {len(found.claims)} claims: {proof}. Type: eigcore verify {model} {proof}"

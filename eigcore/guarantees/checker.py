@@ -1,7 +1,6 @@
 """Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
 
-docs/proofs.md says what each claim about the exact numbers of a file means, and proves T1 to T4.
-A matrix is its lower triangle, with entries beside the diagonal times √2.
+docs/proofs.md proves T1 to T4. A matrix is its lower triangle, beside the diagonal times √2.
 """
 
 import hashlib
@@ -44,8 +43,7 @@ def ordered(M, R, side=1, spare=0, bits=80):
         A[i, j] = A[j, i] = n - d * d - d if i == j else beside
     while live and left >= 0:
         p = max(live, key=lambda i: abs(A[i, i]))
-        pivot = A[p, p] or 1
-        left -= pivot < 0
+        left -= (pivot := A[p, p] or 1) < 0
         live.remove(p)
         for i, j in ((i, j) for i in live for j in live):
             A[i, j] -= A[i, p] * A[p, j] // pivot
@@ -77,8 +75,7 @@ class Part:
             k.append(k[0] + exact(c["period"]))
             self.at = [{first + i % (len(k) - 1): 1} for i in range(len(k))]
         else:
-            require(self.kind == "piecewise_linear", "a kind of column is unknown")
-            tails = ("clamped", "linear").index(c["tails"])
+            tails = {"piecewise_linear": ("clamped", "linear")}[self.kind].index(c["tails"])
             self.at = [{first + tails + j: 1 for j in range(i)} for i in range(len(k))]
             if tails:
                 left, right = {first: 1 / (k[1] - k[0])}, {first + len(k): 1 / (k[-1] - k[-2])}
@@ -163,6 +160,8 @@ class Model:
         record = json.loads(json.loads(head["__metadata__"]["eigcore"])["model"])
         encoding, target, self.link = record["encoding"], record["target"], record["link"]
         self.names, self.parts, self.members, end = [*map(str, encoding["names"])], [], [], 1
+        require(len({*self.names}) == len(self.names), "two columns have one name")
+        self.coded = {repr(str(c["of"])) for c in encoding["columns"] if c.get("of")}  # quoted
         self.outputs = record["members"][0]["spec"]["outputs"]
         parts = [(c, [n], [1], [0]) for c, n in zip(encoding["columns"], self.names, strict=True)]
         keys = "column", "names", "weights", "centers"
@@ -191,7 +190,7 @@ class Model:
         for part in (each for each in self.parts if {*dict(moves)} & {*each.own}):
             weight = sum(part.own[name][0] * by for name, by in moves if name in part.own)
             found = [(0, 0)] * (part.missing and len(part.own) > 1)
-            require(not claim.get("additive") or len(part.own) == 1, "projection has other columns")
+            require(not claim.get("additive") or len(part.own) == 1, "a sum has other columns")
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
@@ -253,12 +252,12 @@ class Model:
 
 
 CLAIMS = {
-    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column}", False),
-    "levels": (Model.change, "decision changes by at most {upper} between levels of {column}", 1),
-    "dominance": (Model.change, "decision: {column} counts at least {factor} times {over}", 0, 1),
+    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column!r}", False),
+    "levels": (Model.change, "decision changes by at most {upper} between levels of {column!r}", 1),
+    "dominance": (Model.change, "{column!r} counts at least {factor} times {over!r}", False, True),
     "convex": (Model.curved, "decision is convex in {columns}", "convex", 1),
     "concave": (Model.curved, "decision is concave in {columns}", "concave", -1),
-    "order": (Model.order, "decision never falls from value to value of {column}: {values}"),
+    "order": (Model.order, "decision never falls from value to value of {column!r}: {values}"),
     "box": (Model.box, "decision{of} is between {lower} and {upper} for {box}"),
 }
 
@@ -268,7 +267,7 @@ def check(data, proof):
     where, said = "a file is no proof or no model, or they do not match", []
     try:
         record = json.loads(proof)
-        require(record["format"] == FORMAT, f"the format of the proof is not {FORMAT}")
+        require(record["format"] == FORMAT and record["claims"], f"no claims in format {FORMAT}")
         require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
         model = Model(data)
         for number, claim in enumerate(list(record["claims"]), 1):
@@ -282,8 +281,9 @@ def check(data, proof):
             if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
                 text += ", so the prediction never falls" * (claim["lower"] >= 0)
                 text += ", so the prediction never rises" * (claim["upper"] <= 0)
+            require(prove is Model.change or "additive" not in claim, "additive is of changes")
             text += ", without interaction with other columns" * bool(claim.get("additive"))
-            said.append("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+            said.append(text + ", special codes aside" * any(n in text for n in model.coded))
     except Exception as exc:
         raise Rejected(f"{where}: {exc!r:.200}") from exc
     return said

@@ -14,7 +14,7 @@ from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
-from eigcore.guarantees.text import above, spans
+from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
@@ -102,11 +102,11 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"output {o}: " if len(self.minima) > 1 else ""
-            told = [f"decision {spans(low.bound, high.bound, 9)}"]
+            told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
                 ends = [np.atleast_1d(e)[o] for e in (self.predicted_lower, self.predicted_upper)]
                 same = ends == [low.bound, high.bound]  # without a link
-                told = [*([] if same else told), f"prediction {spans(*ends, 9)}"]
+                told = [*([] if same else told), f"prediction from {span(*ends, 9)}"]
             lines += [name + "; ".join(told), str(low), str(high)]
         return "\n".join(lines)
 

@@ -74,13 +74,15 @@ class Proof:
         write_whole(path, self.to_json().encode())
 
     def sentences(self) -> list[str]:
-        """Check every claim, and return them as sentences.
+        """Check every claim, and return them as sentences; none for a model without claims.
 
         Raises
         ------
         InvalidInput
             If a claim is not proven; the message names it.
         """
+        if not self.claims:
+            return []
         try:
             return checker.check(self.model, self.to_json().encode())
         except checker.Rejected as exc:

@@ -181,7 +181,10 @@ def reached(model: Described, members: list[MemberSlopes]) -> tuple[list[Reached
 def _together(search: Search, numeric: list[int], rows: np.ndarray) -> np.ndarray:
     """Return a step along the steepest gradient at rows, and at random ones: (2, columns)."""
     rows = np.array([*rows, *search.drawn(ROWS)])[: max(KEPT, ROWS // len(numeric))]
-    short = np.array([np.diff(search.edges[j]).min() for j in numeric]) * 1e-3
+    edges = [search.edges[j] for j in numeric]
+    short = np.array([np.diff(each).min() for each in edges]) * 1e-3
+    first, last = np.array([(each[0], each[-1]) for each in edges]).T
+    rows[:, numeric] = np.clip(rows[:, numeric], first + short, last - short)
     sides = np.repeat(rows[None, None], 2, 0).repeat(len(numeric), 1)
     for place, j in enumerate(numeric):
         sides[0, place, :, j] -= short[place] / 2

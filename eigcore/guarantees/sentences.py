@@ -102,7 +102,7 @@ def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCert
 
 def _proven(given: Contributions, reason: Reason, proven: ColumnCertificate) -> list[str]:
     known = []
-    if proven.increasing != proven.decreasing:
+    if proven.increasing != proven.decreasing and not proven.slack:
         known.append(f"more never {'lowers' if proven.increasing else 'raises'} it")
     bound = above(proven.bound * _spread(given), DIGITS)
     if proven.kind == "categories" and reason.value is not None:

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from eigcore.encoding import Encoding
 from eigcore.guarantees.box import LocalCertificate
-from eigcore.guarantees.codes import codes_of
 
 if TYPE_CHECKING:
     from eigcore.guarantees.bands import Dominance
@@ -30,6 +28,8 @@ UNCLIPPED = "before its bounds"
 WAYS = ("falls", "rises")
 PER_SCORE = {"logistic": 4, "softmax": 2}
 """Links with probabilities, of which a change δ changes them by at most tanh(δ / this)."""
+FAR = 1.001
+"""From here on bound / reached has three digits, nearer to 1 seven."""
 
 
 class Guarantee(NamedTuple):
@@ -75,6 +75,25 @@ def readable(value: float, digits: int, sign: str = "") -> str:
     return f"{float(told):{sign}.0f}" if "e+" in told and abs(value) < 1e9 else told
 
 
+def exactly(value: Any) -> str:
+    """Write a value with all its digits."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return repr(value).removesuffix(".0") if isinstance(value, float) else repr(value)
+
+
+def value(cell: Any, codes: tuple[Any, ...] = ()) -> str:
+    """Write a cell of a column with these special codes."""
+    if cell is None:
+        return "a missing cell"
+    return f"{'the special code ' * (cell in codes)}{exactly(cell)}"
+
+
+def span(low: Any, high: Any, digits: int = 6) -> str:
+    """Write "LOW to HIGH", rounded outward; of several outputs with commas between."""
+    pairs = zip(np.atleast_1d(low).tolist(), np.atleast_1d(high).tolist(), strict=True)
+    return ", ".join(f"{below(a, digits)} to {above(b, digits)}" for a, b in pairs)
+
+
 def guarantees(certificate: Certificate) -> list[Guarantee]:
     """Return the guarantees of a certificate, column by column."""
     return [
@@ -86,8 +105,9 @@ def guarantees(certificate: Certificate) -> list[Guarantee]:
 def tightness(bound: float, reached: Reached) -> str:
     """Return bound / reached, rounded up; empty if nothing was reached."""
     if reached.value <= bound * 1e-9:
-        return "1" if bound == 0 else ""
-    return above(max(bound / reached.value, 1.0), 3)
+        return ""
+    ratio = max(float(np.nextafter(bound / reached.value, np.inf)), 1.0)
+    return above(ratio, 3 if ratio > FAR else 7)
 
 
 def scale(certificate: Certificate) -> str:
@@ -113,8 +133,8 @@ def joint(certificate: Certificate) -> str:
 
 def dominance(pair: Dominance) -> str:
     """Return a dominance in words, with all digits of its factor."""
-    factor = repr(pair.factor).removesuffix(".0")
-    return f"a unit of {pair.column} counts for at least {factor} of {pair.over}"
+    times = f"{exactly(pair.factor)} times " * (pair.factor != 1)
+    return f"slope in {pair.column} at least {times}that in {pair.over}"
 
 
 def text(certificate: Certificate) -> str:
@@ -167,8 +187,10 @@ def _label(column: ColumnCertificate) -> str:
 def _words(column: ColumnCertificate) -> str:
     place = column.missing
     moves = place is not None and (place.low < 0 or place.high > 0)
-    among = " among known values" * moves
+    among = " among known values" * (moves or bool(column.codes))
     where = f"; missing: {missing(place)}" if place and moves else ""
+    if column.codes:
+        where += f"; special codes ({', '.join(map(exactly, column.codes))}) aside"
     levels = column.kind == "categories"
     if column.increasing and column.decreasing:
         return f"has no effect{among}{where}"
@@ -192,7 +214,7 @@ def missing(place: Missing) -> str:
         "never below them": place.highest,
         "between them": place.between,
     }
-    numbers = f"{below(place.low)} to {above(place.high)} more than at {_value(place.start)}"
+    numbers = f"{span(place.low, place.high)} more than at {exactly(place.start)}"
     return next((each for each, proven in words.items() if proven), numbers)
 
 
@@ -214,20 +236,6 @@ def predicts(model: Described, output: int) -> str:
     return f"the probability of {target} = {label!r}"
 
 
-def from_to(encoding: Encoding, column: str, start: Any, end: Any) -> str:
-    """Return a change of a column in words; special codes and missing cells are named."""
-    codes = codes_of(encoding, column)[1]
-    told = [f"{'the special code ' * (each in codes)}{_value(each)}" for each in (start, end)]
-    return f"from {told[0]} to {told[1]}"
-
-
-def spans(low: Any, high: Any, digits: int = 6) -> str:
-    """Return an interval in words, rounded outward; each one of several outputs in brackets."""
-    if np.ndim(low) == 0:
-        return f"from {below(low, digits)} to {above(high, digits)}"
-    return "in " + " ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
-
-
 def where(domain: Mapping[str, Any] | None) -> str:
     """Return in words of which rows something is proven: of all, or of those in a domain."""
     if domain is None:
@@ -238,21 +246,15 @@ def where(domain: Mapping[str, Any] | None) -> str:
 
 def _place(values: Any) -> str:
     if isinstance(values, tuple) and len(values) == 2 and None not in values:
-        return f"from {_value(values[0])} to {_value(values[1])}"
+        return f"from {value(values[0])} to {value(values[1])}"
     several = np.iterable(values) and not isinstance(values, str)
-    return " or ".join(map(_value, values)) if several else _value(values)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "a missing cell"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    return " or ".join(map(value, values)) if several else value(values)
 
 
 def _local(local: LocalCertificate) -> list[str]:
     box = "of each row"
     if local.radius is not None:
-        radii = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r)
+        radii = ", ".join(f"{name} ± {below(r)}" for name, r in local.radius.items() if r)
         box = radii or "no movement"
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
@@ -277,5 +279,5 @@ def _decided(local: LocalCertificate, row: int) -> str:
     if local.scale is None or local.decided is None:
         return ""
     verdict = "cannot" if local.decided[row] else "may"
-    what = "change class" if local.threshold is None else f"cross {local.threshold:g}"
+    what = "change class" if local.threshold is None else f"cross {exactly(local.threshold)}"
     return f"  {verdict} {what}; proven up to {below(local.scale[row], 3)} × the box"

@@ -46,7 +46,7 @@ FAULTS = [
     ),
     (CHECKER, "n - d * d - d if i == j", "n + d * d + d if i == j", PROOFS),
     (CHECKER, "bits < 2000 and ordered", "bits < 200 and ordered", PROOFS),
-    (CHECKER, "left -= pivot < 0", "left -= 0", PROOFS),
+    (CHECKER, "(pivot := A[p, p] or 1) < 0", "(pivot := A[p, p] or 1) < -math.inf", PROOFS),
     (CHECKER, "zip(places, rest) if x for i in", "zip(places, rest) for i in", PROOFS),
     # what a file says
     (CHECKER, "(output * (self.terms + 1) + row)", "row", PROOFS),
@@ -107,7 +107,6 @@ FAULTS = [
     (CHECKER, "self.own = {str(n): ", "self.own = {n: ", FORGED),
     (CHECKER, 'model.link in ("identity", "logistic", "log")', "True", PROOFS),
     (CHECKER, 'require(record["model_sha256"] ==', 'require("" !=', PROOFS),
-    (CHECKER, "c if c.isprintable() else ascii(c)[1:-1] for c", "c for c", PROOFS),
     # making proofs
     (WITNESSES, "math.ceil(Fraction", "math.floor(Fraction", PROOFS),
     (WITNESSES, "checker.ordered(packed, 0, -1)", "True", ("test_signs.py",)),

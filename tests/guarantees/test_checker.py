@@ -152,7 +152,7 @@ def test_every_guarantee_of_a_certificate_is_proven(spec):
         assert max(-claim["lower"], claim["upper"]) <= column.bound * (1 + 1e-7)
         if "weights" not in spec:
             assert max(-claim["lower"], claim["upper"]) >= column.bound * 0.5
-        own = [each for each in said if f"per unit of {column.name}" in each]
+        own = [each for each in said if f"per unit of {column.name!r}" in each]
         for way, words in NEVER.items():
             proven = any(words in each for each in own)  # maybe of the sum of members alone
             assert proven or not getattr(column, way) or column.slack
@@ -189,7 +189,7 @@ def test_the_constraints_of_a_fit_are_proven_exactly(options):
     said = accepted(data, record)
     for way, words in NEVER.items():
         for name in options.get(way, ()):
-            assert any(f"{name}, so the prediction {words}" in each for each in said)
+            assert any(f"{name!r}, so the prediction {words}" in each for each in said)
     if "shape" in options:
         assert f"decision is {options['shape']} in ['a', 'b', 'c', 'two']" in said
 
@@ -299,7 +299,7 @@ def test_a_claim_without_a_witness_is_rejected(claim):
 def test_what_is_no_proof_is_rejected(text):
     m = made({})
     rejected(content(m.to_dict(), m.params), text)
-    rejected(text, signed(text, []))
+    rejected(text, signed(text, [{}]), "a file is no proof or no model")
 
 
 def claimed(m, kind, words=None):
@@ -368,7 +368,7 @@ def test_a_projection_turns_with_the_sign_of_its_weight(weight):
     e = Encoding((Linear(),), ("t",), (), sums)
     up = small(e, [(0, 0, 1, 1.0), (0, 0, 2, np.sign(weight))])
     data, record = parts(up.prove())
-    assert any("of t, so the prediction never falls" in each for each in accepted(data, record))
+    assert any("of 't', so the prediction never falls" in each for each in accepted(data, record))
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
     assert (claim["lower"], claim["upper"]) == pytest.approx((3.0, 3.0), rel=1e-8)
     assert up.certify().columns[0].bound == pytest.approx(3.0, rel=1e-9)
@@ -402,7 +402,7 @@ def test_a_negative_weight_or_scale_is_rejected():
     document = m.to_dict()
     document["target"]["scale"] = -1.0
     data = content(document, m.params)
-    rejected(data, signed(data, []), "negative")
+    rejected(data, signed(data, [{}]), "negative")
 
 
 def test_weights_that_make_bounds_smaller_are_rejected():
@@ -421,7 +421,7 @@ def test_a_name_cannot_say_a_line_of_its_own():
     line = small(Encoding((Linear(),), ("t\nproven: all is well",)), [(0, 0, 1, 1.0)])
     said = line.prove().sentences()
     assert not any("\n" in each for each in said)
-    assert "per unit of t\\nproven: all is well, so" in said[0]
+    assert "per unit of 't\\nproven: all is well', so" in said[0]
 
 
 def test_a_claim_about_the_prediction_needs_a_link_that_rises():
@@ -461,11 +461,9 @@ RISING = {"a": 2.0, "b": -1.0, "z": 5.0}
 def test_a_dominance_is_proven_as_far_as_it_holds():
     data = content((m := pair(RISING)).to_dict(), m.params)
     said = accepted(data, signed(data, [dominated()]))
-    assert said == ["decision: a counts at least 1.4375 times b"]
+    assert said == ["'a' counts at least 1.4375 times 'b'"]
     proof = m.prove(dominates={"a": {"b": 1.25}})
-    assert proof.sentences()[-2:] == [
-        f"decision: a counts at least {c} times b" for c in (1.25, 0.75)
-    ]
+    assert proof.sentences()[-2:] == [f"'a' counts at least {c} times 'b'" for c in (1.25, 0.75)]
     for claim in proof.claims[-2:]:
         assert claim["lower"] == pytest.approx(2 + 3.75 - claim["factor"] * 4, rel=1e-7)
     with pytest.raises(InvalidInput, match=r"not proven that a unit of 'a' counts .* 1.5 of 'b'"):
@@ -485,7 +483,7 @@ def test_a_dominance_is_proven_as_far_as_it_holds():
         ({"witness": [[2.5, 3], [-1, -1], [5, 5]]}, "leaves its ends"),
         ({"witness": [[2, 2], [-2, -2], [5, 5]]}, "leaves its ends"),
         ({"witness": [[2, 2], [-1, -1]]}, "StopIteration"),
-        ({"witness": [], "additive": True}, "projection has other columns"),
+        ({"witness": [], "additive": True}, "sum has other columns"),
         ({"over": "kind"}, "another kind"),
         ({"column": "kind"}, "another kind"),
         ({"over": "nobody"}, "ValueError"),
@@ -534,7 +532,7 @@ def test_a_proven_dominance_is_seen(spec):
     M[:, 5:9] *= -1
     m = SpectralModel(e, [(own, pack(own, M))])
     proof = m.prove(dominates={"a": {"b": 0.5}})
-    assert "decision: a counts at least 0.5 times b" in proof.sentences()
+    assert "'a' counts at least 0.5 times 'b'" in proof.sentences()
     with pytest.raises(InvalidInput, match="not proven"):
         m.prove(dominates={"b": {"a": 2.0}})
     x, t = rng.uniform(-1, 2, (200, 2)), rng.uniform(0, 1, (200, 1))

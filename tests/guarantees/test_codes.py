@@ -47,6 +47,33 @@ def test_a_change_to_or_from_a_code_holds_for_tables(start):
         m.change("age", 98, 99, {"age (code)": [7]})
 
 
+def test_the_largest_change_is_that_among_numbers_missing_cells_and_codes():
+    m = coded(2)
+    kinds, whole = (m.largest_change(name) for name in ("age (code)", "age"))
+    seen = [at(m, age) for age in (*AGES, 0.0, 120.0, 300.0)]
+    for found, ages in ((whole, seen), (kinds, [at(m, 99.0), at(m, 7.0), at(m, np.nan)])):
+        most = max(np.abs(one - other).max() for one in ages for other in ages)
+        assert most <= found.size
+    assert whole.among == "numbers from 0 to 120, missing cells, special codes"
+    assert f"any change among {whole.among}, most from" in str(whole)
+    rows = [kinds.reached.start, kinds.reached.end]
+    assert {row["age"] for row in rows} <= {99.0, 7.0, None}
+    numbers = m.largest_change("age", (0, 120))
+    assert numbers.size < whole.size
+    assert numbers.among == "numbers from 0 to 120"
+    one = m.change("age (code)", 99, None)
+    assert {one.reached.start["age"], one.reached.end["age"]} == {99.0, None}
+
+
+def test_certificates_leave_special_codes_aside():
+    text = str(coded().certify())
+    assert next(line for line in text.splitlines() if " age " in line).endswith(
+        "slope bound only; special codes (99, 7) aside"
+    )
+    same = coded().with_params([0 * own for own in coded().params])
+    assert "has no effect among known values; special codes (99, 7) aside" in str(same.certify())
+
+
 def test_a_domain_fixed_at_a_code_means_the_code():
     m = coded()
     for domain, fixed in (({"age": 99}, None), ({}, {"age": 99}), ({"age": (99, 99)}, None)):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from samples import linear_model, model, rows
+from samples import linear_model, model, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
@@ -199,6 +199,14 @@ def test_whole_columns_are_told_by_their_knots_and_the_row():
     for wrong in (["t"], "t", ["town"]):
         with pytest.raises(InvalidInput, match=r"hold a whole number in x: there are none"):
             m.counterfactual(x, 1.2, whole=wrong)
+
+
+def test_a_peak_between_whole_numbers_is_none():
+    m = small(PiecewiseLinear((0.0, 2.5, 5.0), "clamped"), [(0, 0, 1, 2.5), (0, 0, 2, -2.5)])
+    found = m.counterfactual({"t": 0.0}, 2.2, whole=["t"])
+    assert (found.point, found.bound) == ({}, math.inf)
+    assert m.counterfactual({"t": 0.0}, 2.2, whole=[]).point["t"] == pytest.approx(2.2)
+    assert m.counterfactual({"t": 0.0}, 1.8, whole=["t"]).point["t"] == 2.0
 
 
 def test_a_row_keeps_its_special_code():
