@@ -104,9 +104,9 @@ class Range:
             name = f"output {o}: " if len(self.minima) > 1 else ""
             told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
-                ends = [np.atleast_1d(e)[o] for e in (self.predicted_lower, self.predicted_upper)]
-                same = ends == [low.bound, high.bound]  # without a link
-                told = [*([] if same else told), f"prediction from {span(*ends, 9)}"]
+                least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
+                same = (least[o], most[o]) == (low.bound, high.bound)  # without a link
+                told = [*([] if same else told), f"prediction from {span(least[o], most[o], 9)}"]
             lines += [name + "; ".join(told), str(low), str(high)]
         return "\n".join(lines)
 
