@@ -66,7 +66,8 @@ class ColumnCertificate:
     slack : float
         If one of these is proven: the largest slope of the wrong sign that the matrices allow. It
         is 0.0 for a model made by `fit`, and of the size of rounding for one whose matrices were
-        projected onto the semidefinite cone in float64.
+        projected onto the semidefinite cone in float64, or are exactly singular without rows of
+        zeros (docs/proofs.md).
     convex, concave : bool
         Proven: the decision is convex (concave) in this column.
     additive : bool

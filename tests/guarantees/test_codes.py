@@ -49,6 +49,10 @@ def test_a_change_to_or_from_a_code_holds_for_tables(start):
 
 def test_the_largest_change_is_that_among_numbers_missing_cells_and_codes():
     m = coded(2)
+    far = [own.copy() for own in m.params]
+    for own in far:  # codes matter most
+        own[:, 1:][:, m.encoding.slices[2]][:, :-1] *= 10.0
+    m = m.with_params(far)
     kinds, whole = (m.largest_change(name) for name in ("age (code)", "age"))
     seen = [at(m, age) for age in (*AGES, 0.0, 120.0, 300.0)]
     for found, ages in ((whole, seen), (kinds, [at(m, 99.0), at(m, 7.0), at(m, np.nan)])):
