@@ -44,6 +44,8 @@ class LocalCertificate:
     reached : tuple of (rows) tuples of (outputs) Reached
         How far apart the decisions of two rows in the box are: from the lowest to the highest that
         a search found. It shows how tight the interval of the decision is.
+    outputs : tuple
+        Class or target of each output; empty if there is one.
     """
 
     radius: dict[str, float] | None
@@ -55,6 +57,7 @@ class LocalCertificate:
     decided: np.ndarray | None = None
     scale: np.ndarray | None = None
     reached: tuple[tuple[Reached, ...], ...] = ()
+    outputs: tuple[Any, ...] = ()
 
     def width(self, row: int) -> np.ndarray:
         """Return the width of the interval of the decision: (outputs,), rounded up."""
@@ -108,7 +111,10 @@ def local(
         if decided.ndim == 1:
             scale = certified_scale(model, table, below, above, settled)
     reached = in_boxes(model, table, *inside)
-    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale, reached)
+    names = (model.static.classes or model.static.targets) if model.outputs > 1 else ()
+    return LocalCertificate(
+        named, lower, upper, low, high, threshold, decided, scale, reached, names
+    )
 
 
 def settled_by(link: str, threshold: float | None) -> Settled | None:

@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table, named_row
 from eigcore.guarantees.attained import between
+from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.domain import cells_of_value
 from eigcore.guarantees.objective import part_terms
 from eigcore.guarantees.optimum import difference
@@ -23,7 +24,7 @@ from eigcore.guarantees.support import (
     rounded_sum,
     step_change,
 )
-from eigcore.guarantees.text import exactly, span, tightness
+from eigcore.guarantees.text import span, tightness, value, where
 from eigcore.guarantees.units import Ends, prediction_change
 from eigcore.portable.description import Described
 
@@ -46,6 +47,10 @@ class Change:
         Whether predictions have bounds: beyond them a change of the decision changes nothing.
     reached : Reached or None
         The difference of the model at two rows, which shows how tight `size` is.
+    rest : str
+        For which rows the ends are proven, in words.
+    codes : tuple
+        Special codes of the column.
     """
 
     column: str
@@ -57,6 +62,8 @@ class Change:
     among: str = ""
     clipped: bool = False
     reached: Reached | None = None
+    rest: str = "whatever the rest"
+    codes: tuple[Any, ...] = ()
 
     @property
     def prediction(self) -> tuple[Any, Any]:
@@ -75,15 +82,17 @@ class Change:
     def __str__(self) -> str:
         what = "ratio of predictions" if self.link == "log" else "change of the prediction"
         which = f"any change among {self.among}, most " * bool(self.among)
-        start, end = map(exactly, (self.start, self.end))
-        return (
-            f"{self.column}, {which}from {start} to {end}, whatever the rest: change of the "
-            f"decision {span(self.low, self.high)}, {what} {span(*self.prediction)}{self._tight()}"
-        )
+        start, end = (value(each, self.codes) for each in (self.start, self.end))
+        ends = [(what, *self.prediction)]
+        if self.link != "identity" or self.clipped:
+            ends = [("change of the decision", self.low, self.high), *ends]
+        each = ", ".join(f"{name} {span(a, b)}" for name, a, b in ends)
+        return f"{self.column}, {which}from {start} to {end}, {self.rest}: {each}{self._tight()}"
 
     def _tight(self) -> str:
         found = "" if self.reached is None else tightness(self.size, self.reached)
-        return found and f"; largest change of the decision / reached: {found}"
+        decision = " of the decision" * (self.link != "identity" or self.clipped)
+        return found and f"; largest change{decision} / reached: {found}"
 
 
 def change(
@@ -126,7 +135,9 @@ def change(
     ends = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
     clipped = static.clip is not None
-    return Change(column, start, end, *ends, static.link, clipped=clipped, reached=reached)
+    codes = codes_of(model.encoding, column)[1]
+    more = {"clipped": clipped, "reached": reached, "rest": where(domain), "codes": codes}
+    return Change(column, start, end, *ends, static.link, **more)
 
 
 def change_ends(model: Described, column: str, start: Any, end: Any) -> Ends:

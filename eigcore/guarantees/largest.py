@@ -67,7 +67,8 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     (start, before), (end, after) = values[a], values[b]
     found, static = between(model, before, after), model.static
-    return Change(column, start, end, *each, static.link, among, static.clip is not None, found)
+    clipped, codes = static.clip is not None, codes_of(encoding, column)[1]
+    return Change(column, start, end, *each, static.link, among, clipped, found, codes=codes)
 
 
 def _values(model: Described, column: str, over: Any) -> tuple[list[Value], str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
@@ -62,10 +63,12 @@ class Optimum:
         why = {"tolerance": "", "interrupted": "; interrupted"}.get(
             self.stopped, f"; stopped by the limit of {self.stopped}"
         )
-        value = f"decision {self.value:.6g}"
-        if self.predicted is not None and self.predicted != self.value:
+        value, of = f"decision {self.value + 0.0:.6g}", " of the decision"
+        if self.predicted == self.value:
+            value, of = f"prediction {self.value + 0.0:.6g}", ""
+        elif self.predicted is not None:
             value += f", prediction {self.predicted:.6g}"
-        within = f"optimal within {above(self.gap, 2)} of the decision{why}"
+        within = f"optimal within {above(self.gap, 2)}{of}{why}"
         return f"{self.kind}: {value}, {within}\n  at {where}"
 
 
@@ -99,11 +102,12 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"output {o}: " if len(self.minima) > 1 else ""
-            lines.append(f"{name}decision from {span(low.bound, high.bound, 9)}")
+            told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
                 least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
-                lines[-1] += f"; prediction from {span(least[o], most[o], 9)}"
-            lines += [str(low), str(high)]
+                same = (least[o], most[o]) == (low.bound, high.bound)  # without a link
+                told = [*([] if same else told), f"prediction from {span(least[o], most[o], 9)}"]
+            lines += [name + "; ".join(told), str(low), str(high)]
         return "\n".join(lines)
 
 
@@ -264,6 +268,7 @@ def _optimum(
     found = axes([model for model, _, _ in terms], domain, fixed)
     search = Search(Objective(turned, found), limits).run()
     point = {axis.name: axis.cell(v) for axis, v in zip(found, search.point, strict=True)}
+    point = as_given(terms[0][0].encoding, point)
     result = Optimum(
         kind,
         value=sign * search.best,

@@ -14,7 +14,7 @@ import numpy as np
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Periodic
 from eigcore.guarantees.asked import named_row
-from eigcore.guarantees.codes import only_possible
+from eigcore.guarantees.codes import as_given, only_possible
 from eigcore.guarantees.evaluation import SCALES, decision_rounding
 from eigcore.guarantees.slopes import EPS, MemberSlopes, norms
 from eigcore.portable.description import Described
@@ -137,7 +137,10 @@ class Search:
 
     def named(self, pairs: np.ndarray, values: np.ndarray) -> list[Reached]:
         """Return what pairs of rows (2, n, columns) reach, (n,), with their cells by name."""
-        ends = ([named_row(self.model, row) for row in side.tolist()] for side in pairs)
+        code = self.model.encoding
+        ends = (
+            [as_given(code, named_row(self.model, row)) for row in side.tolist()] for side in pairs
+        )
         return [Reached(*each) for each in zip(values.tolist(), *ends, strict=True)]
 
 

@@ -123,6 +123,13 @@ def test_streams_and_estimators_and_the_command_take_it(money, tmp_path, capsys)
     main(["fit", str(tmp_path / "m.csv"), "--target", "y", *flags, *typed])
     main(["certify", str(tmp_path / "m.eig")])
     assert "slope in income at least 0.7 times that in wealth" in capsys.readouterr().out
+    proof = str(tmp_path / "p.json")
+    main(["certify", str(tmp_path / "m.eig"), "--proof", proof, "--dominates", "income=wealth*0.7"])
+    main(["verify", str(tmp_path / "m.eig"), proof])
+    said = capsys.readouterr().out
+    assert said.count("proven: 'income' counts at least 0.7 times 'wealth'") == 1
+    assert main(["certify", str(tmp_path / "m.eig"), "--dominates", "income=wealth"]) == 2
+    assert "a file for the claims of --dominates" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -260,8 +260,8 @@ SEEN = [
     ("reached.py", "* (1 - 8 * EPS)", "* 0.5", REACHED),
     (
         "reached.py",
-        "for side in pairs)",
-        "for side in pairs[[0, 0]])",
+        "for side in pairs",
+        "for side in pairs[[0, 0]]",
         REACHED,
     ),
     (

@@ -1,7 +1,9 @@
 """Faults in special codes, margins, what is reached, and claims of order, for `mutants`."""
 
 ATTAINED = ("test_attained.py",)
+CHANGES = ("test_changes.py",)
 CODES = ("test_codes.py",)
+COUNTS = ("test_counterfactual.py",)
 MARGINS = ("test_margins.py",)
 FORGED = ("test_forged.py",)
 ORDERS = ("test_orders.py",)
@@ -10,13 +12,8 @@ SIGNS = ("test_signs.py",)
 
 CODED = [
     # claims: additive of one member or with others, order of intervals, projections, the wrong way
-    ("checker.py", '[: 1 + bool(claim.get("additive"))]', "[:1]", ORDERS),
-    (
-        "checker.py",
-        'require(not claim.get("additive") or {*part.own} == {name}',
-        "require(True",
-        ORDERS,
-    ),
+    ("checker.py", "[M[0]] * 2 if", "[min(M), sum(map(abs, M))] if", ORDERS),
+    ("checker.py", 'require(not claim.get("additive") or', "require(True or", ORDERS),
     # sentences: additive without a proof, names that are sentences, codes, names that occur twice
     (
         "checker.py",
@@ -25,7 +22,7 @@ CODED = [
         FORGED,
     ),
     ("checker.py", "per unit of {column!r}", "per unit of {column}", FORGED),
-    ("checker.py", "bool(about & model.coded)", "False", FORGED),
+    ("checker.py", "any(n in text for n in model.coded)", "False", FORGED),
     ("checker.py", "require(len({*self.names}) == len(self.names)", "require(True", FORGED),
     ("checker.py", ' and record["claims"]', "", FORGED),
     ("checker.py", 'require(type(claim["values"]) is list', "require(True", ORDERS),
@@ -64,6 +61,16 @@ CODED = [
     ("integrated.py", "whole[..., source] += whole[..., place]", "pass", CODES),
     ("around.py", "    if mixed:", "    if False:", CODES),
     ("changes.py", "if moved & {*domain} or", "if", CODES),
+    ("codes.py", "found[encoding.names[source]] = code", "pass", COUNTS),
+    # whole numbers: cells without one, not rounded away or inward, whatever the knots
+    ("nearest.py", "float(np.ceil(low)), float(np.floor(high))", "low, high", COUNTS),
+    ("nearest.py", "np.ceil(np.abs(steps))", "np.abs(steps)", COUNTS),
+    ("nearest.py", "points = self._inward(points)", "pass", COUNTS),
+    ("nearest.py", "known[cell] = np.inf, value", "known[cell] = 0.0, value", COUNTS),
+    ("around.py", "np.mod(knots, 1).max() == 0", "True", COUNTS),
+    # words: a sign that is lost, the wrong link
+    ("units.py", "np.where(low >= 0, 0.0, lower)", "lower", CHANGES),
+    ("text.py", "certificate.l1 / PER_SCORE[certificate.link]", "certificate.l1 / 4", MARGINS),
     ("domain.py", "found[sources[j]] = math.nan", "pass", CODES),
     ("largest.py", "[*values, None, *codes]", "[*values, None]", CODES),
     ("largest.py", "own.levels if whole and not own.numeric else over", "over", CODES),

@@ -105,5 +105,5 @@ def test_changes_are_reached_by_two_rows_that_differ_in_the_column_alone():
         change = abs(decided(model, end) - decided(model, start))[0]
         assert found.reached.value == pytest.approx(change, rel=1e-9)
         assert 0.3 * found.size < found.reached.value <= found.size
-        assert "largest change of the decision / reached" in str(found)
+        assert "; largest change / reached: " in str(found)
     assert changes[-1].reached.value == pytest.approx(changes[-1].size, rel=1e-5)

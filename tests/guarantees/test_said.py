@@ -29,7 +29,7 @@ def test_no_change_moves_a_prediction_out_of_its_bounds(start, target):
 
 
 def test_a_change_within_the_bounds_is_found():
-    found = ramp(clip=(0.0, 10.0)).counterfactual({"t": 15.0}, 5.0)
+    found = ramp(clip=(0.0, 10.0)).counterfactual({"t": 15.0}, 5.0, whole=())
     assert found.point["t"] == pytest.approx(5.0)
     assert found.changed_prediction < 5.0 < found.prediction == 10.0
 
@@ -43,13 +43,13 @@ def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
     )
     assert "before its bounds" not in str(ramp().certify())
     log = SpectralModel(m.encoding, m.members, link="log", target_name="price")
-    assert "change of the logarithm at most" in str(log.certify())
+    assert "changes the logarithm by at most" in str(log.certify())
     assert "change of price" not in str(log.certify())
 
 
 def test_printed_numbers_are_rounded_outward(capsys):
     third = small(Linear(), [(0, 0, 1, 1 / 3)])
-    assert "of the decision 0.333333 to 0.333334, change of the pre" in str(third.change("t", 0, 1))
+    assert "change of the prediction 0.333333 to 0.333334;" in str(third.change("t", 0, 1))
     assert "from 0.6666667 to 1, whatever" in str(third.change("t", 0.6666667, np.float64(1)))
     two = small(Linear(), [(0, 0, 1, 1 / 3), (0, 1, 1, -1 / 3)], outputs=2)
     assert "0.333333 to 0.333334, -0.333334 to -0.333333" in str(two.change("t", 0, 1))
@@ -128,9 +128,11 @@ def test_a_level_never_seen_is_where_a_counterfactual_may_start(levels):
 
 def test_a_row_many_turns_away_turns_back_the_shorter_way():
     circle = small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)])
-    found = circle.counterfactual({"t": 28.0}, 0.25, bounds={"t": (0, 5)}, norm=2, tol=0.001)
+    options = {"bounds": {"t": (0, 5)}, "norm": 2, "tol": 0.001}
+    found = circle.counterfactual({"t": 28.0}, 0.25, **options, whole=())
     assert found.point["t"] == pytest.approx(27.0, abs=0.01)
     assert found.bound == pytest.approx(found.size, rel=0.002)
+    assert circle.counterfactual({"t": 28.0}, 0.25, **options).point["t"] == 26.0  # whole hours
     with pytest.raises(InvalidInput, match="1000 periods"):
         small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]).difference(
             small(Periodic(25.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]), {"t": (0.0, 1e12)}

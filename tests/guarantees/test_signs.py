@@ -175,7 +175,7 @@ def test_a_missing_cell_has_no_place_without_bounded_ends_or_an_order():
     free = model.certify().columns[0].missing
     assert free.lowest is free.highest is free.between is False
     assert (free.low, free.high) == pytest.approx((-1.0, 3.0))
-    assert "; missing: -1.00001 to 3.00001 from 0" in str(model.certify())
+    assert "; missing: -1.00001 to 3.00001 more than at 0" in str(model.certify())
     two = SpectralModel(e, [(spec, pack(spec, M)), (spec, -pack(spec, M))])
     assert two.certify().columns[0].missing is None
     through = Projection(("t",), (1.0,), PiecewiseLinear(knots, "clamped", missing=True))
