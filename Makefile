@@ -4,6 +4,7 @@
 # make docs: the documentation site in build/site; two minutes of a core, no network.
 # make gallery: the numbers and pictures of docs/gallery.md.
 # make examples: the backends of docs/examples, installed from wheels and checked.
+# make release-check: what a release needs, beside the tests: see docs/policy.md.
 # make rmt-figures: the figures of the random-matrix papers, theory beside simulation.
 PYTHON ?= python3
 DEMO = .venv-demo
@@ -134,7 +135,7 @@ $(DEV)/native: $(DEV)/installed $(NATIVE_SOURCES)
 	CMAKE_BUILD_PARALLEL_LEVEL=2 $(DEV)/bin/python -m pip install --quiet --no-deps ./$(NATIVE)
 	touch $@
 
-# distributions, in empty environments
+# distributions, in empty environments, with the oldest and the newest libraries; half an hour
 release-check:
 	.ci/release-check
 
