@@ -45,7 +45,7 @@ class BlockDiagonal:
         """The same matrix for SciPy."""
         if not self.blocks:
             return csr_array((0, 0))
-        return block_diag([csr_array(block) for block in self.blocks], format="csr")
+        return csr_array(block_diag([csr_array(block) for block in self.blocks]))
 
     @property
     def diagonal(self) -> np.ndarray | None:
