@@ -13,7 +13,7 @@ import numpy as np
 from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
 from eigcore.core.rules import Rule, matrix
-from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
+from eigcore.core.sources import Answer, Encoded, Ensemble, MeanLoss, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.derivatives import attached, refused, values_of
@@ -155,6 +155,10 @@ class Backend(abc.ABC):
 
     def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
         """Return a kernel for cells (N, columns): sums (N, outputs), None at a cell in error."""
+        return None
+
+    def mean_loss(self, task: MeanLoss) -> Callable[[np.ndarray, np.ndarray], float] | None:
+        """Return a kernel: matrices W, and an array that gets the slope by W, to the value."""
         return None
 
     def evaluate(self, rule: Rule, source: Source) -> Array:

@@ -34,7 +34,7 @@ def blocks(
 
     Returns
     -------
-    iterator of (rows, columns + 3) float64, see `Sampled.encoded`; without held-out rows
+    iterator of (rows, columns + 2 + targets) float64, see `Sampled.encoded`; without held-out rows
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _chunks(
             continue
         place = begins[part]
         for cells in source.read(int(part)):
-            size = len(cells[source.target])
+            size = len(cells[source.targets[0]])
             if skip < size:
                 rows = sampled.encoded({name: column[skip:] for name, column in cells.items()})
                 first, last = np.searchsorted(held, [place + skip, place + size])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,13 @@ class Survey:
     held: np.ndarray
 
 
-def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator) -> Survey:
+def survey(
+    source: Source,
+    rows: int,
+    held_out: float,
+    rng: np.random.Generator,
+    beside: Collection[str] = (),
+) -> Survey:
     """Read everything once; keep a uniform sample of ``rows`` rows, and hold a part of it out.
 
     Every row draws a key; the rows with the smallest keys stay. For each column, some rows always
@@ -39,17 +46,20 @@ def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator)
     the largest number, and the first one with each category, a missing cell or a second value. They
     are at most about a hundred rows per column.
 
+    beside : columns that are no inputs, of which no cells need to stay
+
     Raises
     ------
     InvalidInput
         A source without rows, or batches whose columns differ.
     """
-    pool, counts, seen = _Pool(rows, source.target), [], {}
+    pool, counts, seen = _Pool(rows, source.targets), [], {}
     for part in range(len(source.parts)):
         begin = pool.rows
         for cells in source.read(part):
-            keys = rng.random(len(cells[source.target]))
-            keys[_news(cells, seen)] = _WITNESS
+            keys = rng.random(len(cells[source.targets[0]]))
+            inputs = {name: own for name, own in cells.items() if name not in beside}
+            keys[_news(inputs, seen)] = _WITNESS
             pool.add(keys, cells)
         counts.append(pool.rows - begin)
     if not pool.rows:
@@ -65,8 +75,8 @@ def survey(source: Source, rows: int, held_out: float, rng: np.random.Generator)
 class _Pool:
     """The rows with the smallest keys so far."""
 
-    def __init__(self, most: int, target: str):
-        self.most, self.target, self.rows, self.limit = most, target, 0, np.inf
+    def __init__(self, most: int, targets: Sequence[str]):
+        self.most, self.targets, self.rows, self.limit = most, targets, 0, np.inf
         self.kept: list[tuple[np.ndarray, np.ndarray, Cells]] = []
         self.extremes: dict[tuple[str, int], tuple[float, int, Cells]] = {}
 
@@ -99,7 +109,7 @@ class _Pool:
 
     def _note_extremes(self, cells: Cells) -> None:
         for name, column in cells.items():
-            if name == self.target or column.dtype.kind not in "fiu" or not len(column):
+            if name in self.targets or column.dtype.kind not in "fiu" or not len(column):
                 continue
             for side in (-1, 1):
                 values = np.where(np.isnan(column), -np.inf, side * column.astype(np.float64))

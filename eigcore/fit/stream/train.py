@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from eigcore.fit.memory import fit_table
 from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
 from eigcore.fit.signature import make_options, takes_options
+from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Sampled
@@ -34,26 +36,28 @@ _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target", "verbo
 @takes_options("any", "stream")
 def fit_stream(
     source: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     weights: str | None = None,
     exposure: str | None = None,
     offset: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
     callback: Callback | None = None,
     **options: Any,
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
-    Memory: four blocks of rows, block_rows · (columns + 3) · 8 bytes each; the sample; the
-    covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
-    with the number of rows.
+    Memory: four blocks of rows, block_rows · (columns + 2 + targets) · 8 bytes each; the sample;
+    the covariance of the terms, at most 128 MiB; and one row group in the reader. None of these
+    grows with the number of rows.
 
     Parameters
     ----------
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
         of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
-    target : name of the column to predict
-    weights, exposure, offset : names of columns, see `eigcore.fit.fit`
+    target : name of the column to predict, or a list of several
+    weights, exposure, offset, groups, time : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
     {options}
 
@@ -72,11 +76,12 @@ def fit_stream(
     made = make_options("fit_stream", options)
     made.check_for("stream")
     context = Context(backend_named(made.backend), made.seed, callback, verbose=made.verbose)
-    return fit_source(source, target, Beside(weights, exposure, offset), made, context)
+    beside = Beside(weights, exposure, offset, groups, time)
+    return fit_source(source, target, beside, made, context)
 
 
 def fit_source(
-    source: Any, target: str, beside: Beside, options: FitOptions, context: Context
+    source: Any, target: str | Sequence[str], beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit a source; see `fit_stream`."""
     beside.check_for_stream()
@@ -119,8 +124,15 @@ def _checkpoint(
 def _first_model(data: Source, beside: Beside, options: FitOptions, context: Context) -> Sampled:
     """Read everything once, and fit the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
-    found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
-    declared = data.declared - {data.target, *options.drop_columns, *options.categories}
+    together = [name for name in (beside.groups, beside.time) if name is not None]
+    part = 0.0 if together else options.validation
+    found = survey(data, options.sample_rows, part, context.rng("sample"), together)
+    count = round(options.validation * len(found.places))
+    apart = Apart.of(beside, found.cells, count, options.seed)
+    if apart is not None:
+        found = replace(found, held=apart.held(found.cells))
+    used = {*data.targets, *beside.names.values()}
+    declared = data.declared - {*used, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
     orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
     options = replace(
@@ -130,7 +142,8 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
     )
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
     first = fit_table(table, data.target, beside, _first_options(found, options), context)
-    return Sampled.of(found, first, options.drop_rows_without_target, beside)
+    away = data.count(apart.held) if apart else int(found.held.sum())
+    return Sampled.of(found, first, options.drop_rows_without_target, beside, apart, away)
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:
