@@ -198,3 +198,15 @@ def test_a_backend_evaluates_encoded_rows_like_dense_terms(name, rows, functiona
     source = Encoded(bins(encoding, numbers), backend.asarray(params))
     found = backend.to_numpy(backend.evaluate(rule_of(spec), source))
     agree(found, eigcore.evaluate(spec, params, terms), "float64")
+
+
+@pytest.mark.parametrize("columns", [COLUMNS["all"], (Periodic(24.0, (1.0, 7.0, 20.0)),)])
+def test_some_of_the_rows_are_the_same_rows_encoded_alone(columns):
+    encoding, numbers, spec, params, g = problem(columns, 3, "float32")
+    whole, some = Rows(encoding, numbers, "numpy", "float32"), np.array([3, 5, 250])
+    part, alone = whole.part(some), Rows(encoding, numbers[some], "numpy", "float32")
+    assert part.dtype == "float32"
+    assert np.array_equal(part.numbers, numbers[some], equal_nan=True)
+    for own, other in zip(part.vjp(spec, params), alone.vjp(spec, params), strict=True):
+        pulled = (own(g[some]), other(g[some])) if callable(own) else (own, other)
+        assert np.array_equal(*pulled)
