@@ -18,6 +18,7 @@ from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.derivatives import attached, refused, values_of
 from eigcore.dispatch.parts import join, places
+from eigcore.dispatch.processes import Processes
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 3
@@ -231,6 +232,10 @@ class Backend(abc.ABC):
     def network(self, model: Any, apply: Callable[..., Any] | None) -> Any:
         """Return a model as an `eigcore.lowrank.network.Network`; None: ``model(input)``."""
         raise NotSupported(f'Backend "{self.name}" has no models; use torch, JAX, or low_rank.')
+
+    def processes(self) -> Processes | None:
+        """Return the processes that the framework connects with this one; None: it does not."""
+        return None
 
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from eigcore.errors import InvalidOption
+from eigcore.dispatch.launch import connected
+from eigcore.dispatch.processes import Processes
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -18,7 +21,7 @@ from eigcore.fit.report import FitResult
 from eigcore.fit.signature import make_options, takes_options
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
-from eigcore.fit.stream.sampled import Sampled
+from eigcore.fit.stream.sampled import Record, Sampled
 from eigcore.fit.stream.source import Source, reading_of
 from eigcore.fit.stream.survey import Survey, survey
 
@@ -40,6 +43,7 @@ def fit_stream(
     exposure: str | None = None,
     offset: str | None = None,
     callback: Callback | None = None,
+    processes: str | None = None,
     **options: Any,
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
@@ -55,6 +59,10 @@ def fit_stream(
     target : name of the column to predict
     weights, exposure, offset : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
+    processes : name of the backend whose processes share the fit, such as "torch" for those that
+        torchrun started, which all call this function alike; None: this process alone. All find
+        the same model as one process does, to rounding; process 0 alone calls the callback and
+        writes the checkpoint
     {options}
 
     Returns
@@ -66,13 +74,22 @@ def fit_stream(
     ------
     InvalidInput
         A source, column, option or checkpoint that cannot be used.
+    LostProcess
+        One of the processes has ended. The checkpoint is that of the last time it was due.
     TypeError
         An option that does not exist.
     """
     made = make_options("fit_stream", options)
     made.check_for("stream")
-    context = Context(backend_named(made.backend), made.seed, callback, verbose=made.verbose)
-    return fit_source(source, target, Beside(weights, exposure, offset), made, context)
+    with connected(processes) as all_of_them:
+        context = Context(
+            backend_named(made.backend),
+            made.seed,
+            callback,
+            verbose=made.verbose,
+            processes=all_of_them,
+        )
+        return fit_source(source, target, Beside(weights, exposure, offset), made, context)
 
 
 def fit_source(
@@ -87,10 +104,10 @@ def fit_source(
     steps = _STEPS if options.max_iter is None else options.max_iter
     options = replace(options, members=options.members or _MEMBERS, max_iter=steps)
     data = Source.of(source, target, options.drop_rows_without_target, reading_of(options))
-    if options.checkpoint is not None:
-        check_checkpoint(Path(options.checkpoint), data.files)
-    file = _checkpoint(data, beside, options, context)
-    record = file.load() if file else None
+    processes = context.processes
+    _check_same(data, processes)
+    saved = processes.together(partial(_saved, data, beside, options, context))
+    file, record = saved[processes.rank][0], saved[0][1]
     if record:
         sampled, state = Sampled.from_record(*record), State.from_record(*record)
     else:
@@ -103,23 +120,59 @@ def fit_source(
         return descent.result()
 
 
-def _checkpoint(
+def _check_same(data: Source, processes: Processes) -> None:
+    """Raise InvalidInput where processes find other files, or other parts of them."""
+    seen = [(path.name, path.stat().st_size) for path in data.files], len(data.parts)
+    for rank, other in enumerate(processes.gathered(seen)):
+        if other != seen:
+            raise InvalidInput(
+                f"Process {rank} finds other files than process {processes.rank}; expected the "
+                "same table under the same path for all. Put it where every machine can read it."
+            )
+
+
+def _saved(
     data: Source, beside: Beside, options: FitOptions, context: Context
-) -> Checkpoint | None:
-    """Return the file to resume from; it records the data and options, which must not change."""
-    if options.checkpoint is None:
-        return None
+) -> tuple[Checkpoint | None, Record | None]:
+    """Return the file of process 0 and what is in it; neither in the others.
+
+    It records the data and options, which must not change.
+    """
+    if options.checkpoint is None or context.processes.rank:
+        return None, None
+    path = Path(options.checkpoint)
+    check_checkpoint(path, data.files)
     names = [name for name in OPTIONS if name not in _APART]
     made_with = {name: getattr(options, name) for name in names}
     made_with |= beside._asdict() | {"backend": context.backend, "data": data.fingerprint()}
     usual = {name: OPTIONS[name].default for name in names} | Beside()._asdict()
-    return Checkpoint(Path(options.checkpoint), options.checkpoint_seconds, made_with, usual)
+    file = Checkpoint(path, options.checkpoint_seconds, made_with, usual)
+    return file, file.load()
 
 
 def _first_model(data: Source, beside: Beside, options: FitOptions, context: Context) -> Sampled:
-    """Read everything once, and fit the sampled rows."""
+    """Read everything once; process 0 fits the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
-    found = survey(data, options.sample_rows, options.validation, context.rng("sample"))
+    processes = context.processes
+    draws = partial(context.rng, "sample")
+    found = survey(data, options.sample_rows, options.validation, draws, processes)
+
+    def told() -> tuple[Record, bool, bool] | None:
+        nonlocal sampled
+        if processes.rank:
+            return None
+        sampled = _fitted(found, data, beside, options, context)
+        return sampled.record(), context.interrupted, context.stopped
+
+    sampled: Any = None
+    record, context.interrupted, context.stopped = processes.together(told)[0]
+    return Sampled.from_record(*record) if sampled is None else sampled
+
+
+def _fitted(
+    found: Survey, data: Source, beside: Beside, options: FitOptions, context: Context
+) -> Sampled:
+    """Fit the rows of a survey."""
     declared = data.declared - {data.target, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
     orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
