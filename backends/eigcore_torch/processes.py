@@ -33,7 +33,7 @@ class TorchProcesses(Processes):
         try:
             if self._own:
                 store, rank, size = next(rendezvous("env://", timeout=_WAIT))
-                self._store = dist.PrefixStore(_attempt(), store)
+                self._store = dist.PrefixStore(_attempt(), store)  # pyright: ignore
                 dist.init_process_group(
                     "gloo", store=self._store, rank=rank, world_size=size, timeout=_WAIT
                 )
