@@ -48,7 +48,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def measured(path: Path, options: argparse.Namespace) -> int:
-    """Fit, and print what it took; processes of torchrun share the fit, and the first one prints."""
+    """Fit and print what it took; processes of torchrun share the fit, and number 0 prints."""
     given = (each.split("=") for each in options.set)
     more = {name: json.loads(value) for name, value in given}
     told, times = [], {}
