@@ -1,7 +1,8 @@
 # make demo: fit, certify and save a model with the light core alone.
 # make test: everything, on every backend, with and without the kernels.
 # make plots: the pictures of docs/plots.md.
-# make docs: the documentation site in build/site; two minutes of a core, no network.
+# make docs: the documentation site in build/site; three minutes of a core, no network.
+# make links: whether links to other sites lead somewhere.
 # make gallery: the numbers and pictures of docs/gallery.md.
 # make examples: the backends of docs/examples, installed from wheels and checked.
 # make rmt-figures: the figures of the random-matrix papers, theory beside simulation.
@@ -17,7 +18,7 @@ NO_CXX = No C++ compiler, so no eigcore-native; all else works, slower. Type: ap
 # seconds of fuzzing for each instruction set
 SECONDS ?= 120
 
-.PHONY: demo native test check examples sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures gallery docs release-check clean
+.PHONY: demo native test check examples sanitize bench bench-gpu accuracy peers golden mutants attack picture plots rmt-figures gallery docs links release-check clean
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/eigcore demo
@@ -34,6 +35,7 @@ test: native
 check: $(DEV)/installed
 	$(DEV)/bin/ruff check
 	$(DEV)/bin/ruff format --check
+	$(DEV)/bin/codespell
 	$(DEV)/bin/pyright
 
 bench: native
@@ -110,6 +112,10 @@ gallery: $(DEV)/docs
 docs: $(DEV)/docs
 	$(DEV)/bin/python -m sphinx -W --keep-going -q -c docs/site -d build/doctrees docs build/site
 	@echo "Open build/site/index.html"
+
+# links to other sites; needs a network
+links: $(DEV)/docs
+	$(DEV)/bin/python -m sphinx -q -b linkcheck -c docs/site -d build/doctrees docs build/links
 
 $(DEMO)/installed: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)

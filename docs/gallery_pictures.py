@@ -16,7 +16,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 FOLDER = Path(__file__).with_name("gallery")
-NAMES = ("credit", "pricing", "engineering")
+TRADES = ("credit", "pricing", "engineering")
+POSTS = ("zoo", "shapes", "speed", "interpretation", "tridiagonal", "moreau", "mixture")
+NAMES = (*TRADES, *POSTS)
 
 
 def run(name: str) -> None:

@@ -38,6 +38,9 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f5fa8", "color-brand-content": "#1f5fa8"},
     "dark_css_variables": {"color-brand-primary": "#8fbce8", "color-brand-content": "#8fbce8"},
 }
+linkcheck_timeout, linkcheck_workers, linkcheck_retries = 20, 4, 2
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]  # anchors that a script makes
+
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 
 sphinx_gallery_conf = {

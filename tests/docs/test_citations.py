@@ -198,7 +198,7 @@ def test_what_a_file_cites_exists(path):
         ("[there](spec.md#nowhere)", "[there](spec.md#inputs-and-outputs)"),
         ("`eigcore/fit/starts.py`", "`eigcore/errors.py`"),
         ("python -m pytest tests/nowhere.py", "python -m pytest tests/test_model.py"),
-        ("tests/test_model.py::test_nowhere", "tests/docs/test_readme.py::test_code_runs"),
+        ("tests/test_model.py::test_nowhere", "tests/docs/test_readme.py::test_the_answers_run"),
         ("`eigcore.fit.nowhere`", "`eigcore.fit.fit`"),
         ("`eigcore.stream`", "`eigcore.fit.stream`"),
         ("`eigcore.EigSpec.nowhere`", "`eigcore.EigSpec.params_shape`"),

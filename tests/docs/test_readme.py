@@ -11,12 +11,8 @@ ANSWERS = (ROOT / "docs" / "questions.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT + ANSWERS, re.DOTALL)
 
 
-@pytest.mark.parametrize("code", BLOCKS[1:], ids=["layers", "answers"])
-def test_code_runs(code, tmp_path, monkeypatch):
-    if "torch" in code:
-        pytest.importorskip("torch", reason="this block of the README needs torch")
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
+def test_the_answers_run():
+    exec(compile(BLOCKS[1], "questions.md", "exec"), {})
 
 
 def test_thirty_seconds_proves_what_it_says(tmp_path, monkeypatch):
@@ -32,6 +28,19 @@ def test_thirty_seconds_proves_what_it_says(tmp_path, monkeypatch):
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", TEXT))
 def test_link_leads_to_a_file(link):
     assert (ROOT / link).exists()
+
+
+def test_it_is_what_a_newcomer_needs():
+    assert len(TEXT.splitlines()) < 100
+    assert len(re.findall(r"!\[", TEXT)) == 1
+
+
+def test_each_claim_has_a_command():
+    rows = TEXT.split("## Claims")[1].split("|---|---|\n")[1].split("\n\n")[0].split("\n")
+    assert len(rows) > 8
+    assert not [
+        row for row in rows if not re.search(r"\| `(make|python|EIGCORE\w+=\S+ python) ", row)
+    ]
 
 
 def test_commands_are_targets_of_the_makefile():
