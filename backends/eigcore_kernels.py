@@ -17,6 +17,7 @@ from eigcore.plugin import (
     Encoded,
     Ensemble,
     Matrices,
+    MeanLoss,
     Pencil,
     Rule,
     Source,
@@ -25,7 +26,7 @@ from eigcore.plugin import (
 
 INTERFACE = 2
 """The supported version of the Python interface of eigcore-native."""
-FUNCTIONS = "serves", "kernel", "eigenpairs", "ensemble", "all_finite"
+FUNCTIONS = "serves", "kernel", "eigenpairs", "ensemble", "mean_loss", "all_finite"
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
@@ -131,6 +132,23 @@ def one_pass(
         return backend.solve(DRIVER, lambda _: made(cells, threads), cells, shape=shape)
 
     return summed
+
+
+def mean_loss(
+    backend: Backend, task: MeanLoss, threads: int = THREADS
+) -> Callable[[np.ndarray, np.ndarray], float] | None:
+    """Return `Backend.mean_loss`, recorded for `eigcore.trace` under this backend."""
+    if NATIVE is None or not NATIVE.serves(task.rule, KINDS[Encoded]):
+        return None
+    at, d, fractions = NATIVE.mean_loss(*task), task.rule.layout.dim, task.bins.fractions
+
+    def value(matrices: np.ndarray, slope: np.ndarray) -> float:
+        if not backend.traced:
+            return at(matrices, slope, threads)
+        work, shape = partial(at, matrices, slope, threads), (len(fractions), d, d)
+        return float(backend.solve(DRIVER, lambda _: np.array(work()), fractions, shape=shape))
+
+    return value
 
 
 def eigenpairs(

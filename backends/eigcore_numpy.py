@@ -16,6 +16,7 @@ from eigcore.plugin import (
     Backend,
     Capabilities,
     Ensemble,
+    MeanLoss,
     Rule,
     Source,
     Want,
@@ -69,6 +70,9 @@ class NumpyArrays(Backend):
 
     def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None] | None:
         return eigcore_kernels.one_pass(self, model)
+
+    def mean_loss(self, task: MeanLoss) -> Callable[[np.ndarray, np.ndarray], float] | None:
+        return eigcore_kernels.mean_loss(self, task)
 
     def eigenpairs(self, M: np.ndarray, lo: int, hi: int) -> Pairs:
         found = eigcore_kernels.eigenpairs(self, M, lo, hi, vectors=True)

@@ -199,6 +199,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="all rates and rows; hours")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--losses", nargs="*", help="only cases with these losses")
+    parser.add_argument("--rows", nargs="*", type=int, help="only cases with so many rows")
     parser.add_argument("--results", type=Path, help="file to which each result is added")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -209,7 +210,9 @@ def main() -> int:
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     apart = []
     for case in every() if options.all else QUICK:
-        if options.losses and case.loss not in options.losses:
+        if case.loss not in (options.losses or [case.loss]):
+            continue
+        if case.rows not in (options.rows or [case.rows]):
             continue
         records = [measure(case, seed, models) for seed in range(options.seeds)]
         print(told(case, records, models), flush=True)

@@ -1,8 +1,8 @@
 """Functions of singular values beside what people write by hand: ``python -m benchmarks.spectra``.
 
-Names of parts (maps, sven, power_laws, density) choose some. Times are milliseconds of one core,
-the smallest of several runs. The gradient by hand is torch's own through its decomposition: right
-where singular values differ, and not a number at ties.
+Names of parts (maps, sven, power_laws, density, compression) choose some. Times are milliseconds
+of one core, the smallest of several runs. The gradient by hand is torch's own through its
+decomposition: right where singular values differ, and not a number at ties.
 """
 
 from __future__ import annotations
@@ -23,46 +23,62 @@ from eigcore.lowrank.compression import METHODS
 from eigcore.operators import operator, spectral_density
 from eigcore.spectra import power_law
 
-SIZES = ((1, 16, 16), (64, 4, 4), (64, 16, 16), (64, 32, 32), (1000, 8, 4), (1, 128, 128))
-SIZES += ((1, 512, 128),)
+SIZES = ((1, 4, 4), (8, 4, 4), (64, 2, 2), (64, 4, 4), (64, 8, 8), (64, 16, 16), (64, 32, 32))
+SIZES += ((1000, 8, 4), (1, 128, 128), (1, 512, 128))
 
 
 def milliseconds(function: Callable[[], Any], runs: int = 15) -> float:
-    """Return the smallest processor time of several runs, after one that is not counted."""
+    """Return the smallest processor time of several runs, after one that is not counted.
+
+    Short functions are called several times in a run.
+    """
+    start = time.process_time()
     function()
+    many = 1 + int(1e-3 / max(time.process_time() - start, 1e-5))
     found = []
     for _ in range(runs):
         start = time.process_time()
-        function()
-        found.append(time.process_time() - start)
+        for _ in range(many):
+            function()
+        found.append((time.process_time() - start) / many)
     return 1e3 * min(found)
 
 
 def maps() -> None:
-    """Soft clip with its gradient, beside torch.linalg.svd composed by hand."""
+    """Soft clip with its gradient, beside torch.linalg.svd and eigh composed by hand."""
     import torch
 
-    def ours(X: torch.Tensor) -> torch.Tensor:
-        return eigcore.spectral_map(X, "soft_clip", c=1.0)
+    def clipped(s: torch.Tensor) -> torch.Tensor:
+        return (s / (1 + s**2) ** 0.5)[..., None, :]
 
     def by_hand(X: torch.Tensor) -> torch.Tensor:
         U, s, Vt = torch.linalg.svd(X, full_matrices=False)
-        return (U * (s / (1 + s**2) ** 0.5)[..., None, :]) @ Vt
+        return (U * clipped(s)) @ Vt
+
+    def symmetric_by_hand(A: torch.Tensor) -> torch.Tensor:
+        lam, V = torch.linalg.eigh((A + A.mT) / 2)
+        return (V * clipped(lam)) @ V.mT
 
     def iterated(X: torch.Tensor) -> torch.Tensor:
         return eigcore.newton_schulz(X, "soft_clip", steps=14, c=1.0)
 
-    def gradient(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> Any:
-        return torch.autograd.grad(f(X).square().sum(), X)
+    def took(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> float:
+        return milliseconds(lambda: torch.autograd.grad(f(X).square().sum(), X))
 
+    ours, symmetric = (
+        partial(f, f="soft_clip", c=1.0) for f in (eigcore.spectral_map, eigcore.matrix_function)
+    )
     torch.set_num_threads(1)
     print("soft clip and its gradient, torch float64: eigcore, by hand, ratio, Newton–Schulz")
+    print("  and of symmetric matrices: eigcore, by hand, ratio")
     for shape in SIZES:
         X = torch.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
-        own, hand, newton = (
-            milliseconds(partial(gradient, f, X)) for f in (ours, by_hand, iterated)
-        )
-        print(f"  {shape}: {own:.2f}, {hand:.2f}, {own / hand:.2f}, {newton:.2f}")
+        own, hand, newton = (took(f, X) for f in (ours, by_hand, iterated))
+        print(f"  {shape}: {own:.3f}, {hand:.3f}, {own / hand:.2f}, {newton:.2f}", end="")
+        if shape[-1] == shape[-2]:
+            own, hand = took(symmetric, X), took(symmetric_by_hand, X)
+            print(f"; symmetric: {own:.3f}, {hand:.3f}, {own / hand:.2f}", end="")
+        print()
 
 
 def sven() -> None:
@@ -192,9 +208,6 @@ def compression() -> None:
 
 
 if __name__ == "__main__":
-    parts = {part.__name__: part for part in (maps, sven, power_laws, density)}
+    parts = {part.__name__: part for part in (maps, sven, power_laws, density, compression)}
     for name in sys.argv[1:] or parts:
         parts[name]()
-    maps()
-    power_laws()
-    compression()

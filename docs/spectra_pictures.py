@@ -10,8 +10,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from sklearn.manifold import SpectralEmbedding
 
-from eigcore.drawing import axes_of, legend, named, pyplot, style
+from eigcore.drawing import INK, axes_of, legend, named, pyplot, style
 from eigcore.dynamics import hippo, perturb_then_diagonalise, pseudospectrum
 from eigcore.graph import laplacian, stable_encoding
 
@@ -43,26 +44,57 @@ def cycle(t: float) -> np.ndarray:
     return W
 
 
+def theirs(W: np.ndarray) -> np.ndarray:
+    """Return one coordinate of the nodes by scikit-learn."""
+    made = SpectralEmbedding(1, affinity="precomputed", random_state=0)
+    return made.fit_transform(W)[:, 0]
+
+
+def ours(W: np.ndarray) -> np.ndarray:
+    """Return the stable encoding of every node beside the first."""
+    return stable_encoding(laplacian(W), [lambda t: np.exp(-t)], 3)[0, :, 0]
+
+
+def crossing(left: Any, right: Any) -> None:
+    """Draw eigenvalues that cross, and what encodings say of the second node."""
+    times = np.linspace(-0.5, 0.5, 200)
+    lam = np.array([np.linalg.eigvalsh(laplacian(cycle(t)))[1:3] for t in times])
+    for number, line in enumerate(lam.T):
+        left.plot(times, line, label=f"λ{'₂₃'[number]}", **style(number))
+    found = np.array([theirs(cycle(t)) for t in times])
+    found = found[:, 1] * np.sign(found[:, 0])
+    label = "SpectralEmbedding"
+    for part in (slice(0, 100), slice(100, None)):
+        right.plot(times[part], found[part], label=label, **style(1))
+        label = ""
+    right.plot(times, [ours(cycle(t))[1] for t in times], label="stable encoding", **style(0))
+    named(left, "Two eigenvalues cross", "t", "eigenvalue")
+    named(right, "One coordinate jumps there", "t", "second node")
+    legend(left, loc="center right")
+    legend(right, loc="lower right")
+
+
+def renumbered(axes: Any) -> None:
+    """Draw encodings of a ring, with its nodes in two orders."""
+    ring = np.roll(np.eye(12), 1, axis=0) + np.roll(np.eye(12), -1, axis=0)
+    order = np.r_[0, np.random.default_rng(0).permutation(np.arange(1, 12))]
+    other = ring[order][:, order]
+    back = np.argsort(order)
+    axes.plot(theirs(ring), label="SpectralEmbedding", **style(1))
+    axes.plot(theirs(other)[back], label="SpectralEmbedding, renumbered", **style(2))
+    axes.plot(ours(ring), label="stable encoding", **style(0))
+    axes.plot(ours(other)[back], "o", color=INK, label="stable encoding, renumbered", markersize=3)
+    named(axes, "A ring, numbered in two ways", "place in the ring", "")
+    axes.set_ylim(top=1.05 * axes.get_ylim()[1] + 0.35)
+    legend(axes, loc="upper center")
+
+
 def graph() -> Any:
-    """Draw two entries of encodings through a crossing of eigenvalues."""
-    figure, pair = pyplot().subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
-    times = np.linspace(-0.5, 0.5, 201)
-    lam, vectors, stable = [], [], []
-    for t in times:
-        L = laplacian(cycle(t))
-        values, V = np.linalg.eigh(L)
-        lam.append(values[1:3])
-        vectors.append(V[:, 1] * np.sign(V[0, 1]))
-        stable.append(stable_encoding(L, [lambda t: np.exp(-t)], 3)[..., 0])
-    for number, line in enumerate(np.transpose(lam)):
-        axes_of(pair[0]).plot(times, line, label=f"λ{'₂₃'[number]}", **style(number))
-    axes = axes_of(pair[1])
-    axes.plot(times, np.array(vectors)[:, 1], label="eigenvector 2, node 1", **style(1))
-    axes.plot(times, np.array(stable)[:, 0, 1], label="stable encoding", **style(0))
-    named(pair[0], "Two eigenvalues cross", "t", "eigenvalue")
-    named(axes, "The eigenvector jumps", "t", "entry")
-    legend(pair[0])
-    legend(axes, loc="lower right", bbox_to_anchor=(1.0, 0.1))
+    """Draw where encodings jump: at a crossing of eigenvalues, and at a double one."""
+    figure, all_axes = pyplot().subplots(1, 3, figsize=(12.0, 3.8), layout="constrained")
+    left, middle, right = map(axes_of, all_axes)
+    crossing(left, middle)
+    renumbered(right)
     return figure
 
 

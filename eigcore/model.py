@@ -21,7 +21,13 @@ from eigcore.encoding import Encoding, Linear
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.methods import Guaranteed
 from eigcore.portable import file as modelfile
-from eigcore.portable.description import ModelStatic, checked_params, plain_json, shares
+from eigcore.portable.description import (
+    Clip,
+    ModelStatic,
+    checked_params,
+    plain_json,
+    shares,
+)
 from eigcore.portable.frameworks import InFrameworks
 from eigcore.portable.predict import Forward, answer, decision, forward, link_inverse
 from eigcore.portable.tables import beside, is_table, predict_table
@@ -48,7 +54,8 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         of the second; one per output for link "softmax", where it holds the probability of each
     provenance : mapping of JSON values: versions, seed, rows and other facts about the fit
     weights : sequence of float, one per member, non-negative; scaled to sum 1. Default: equal
-    clip : (float, float), least and largest prediction, infinite for no bound. Default: none
+    clip : (float, float), least and largest prediction, infinite for no bound; of several targets
+        one such pair for each. Default: none
     targets : names of the outputs, if each is a target of its own
 
     Raises
@@ -69,7 +76,7 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         classes: Sequence[Any] = (),
         provenance: Mapping[str, Any] | None = None,
         weights: Sequence[float] | None = None,
-        clip: tuple[float, float] | None = None,
+        clip: Clip | None = None,
         targets: Sequence[str] = (),
     ) -> None:
         specs = tuple(spec for spec, _ in members)
@@ -144,10 +151,12 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
                 f"The target is {name!r}. Expected one of several: {known}. Write its name as "
                 "model.static.targets has it."
             )
-        place = slice(names.index(name), names.index(name) + 1)
-        specs = tuple(replace(spec, outputs=1) for spec in self.static.specs)
-        static = replace(self.static, specs=specs, target_name=name, targets=())
-        return self.from_static(static, [each[place] for each in self.params])
+        place = names.index(name)
+        own: dict[str, Any] = {"target_name": name, "targets": ()}
+        own["specs"] = tuple(replace(spec, outputs=1) for spec in self.static.specs)
+        own["clip"] = self.static.clip and self.static.clip[place]
+        static = replace(self.static, **own)
+        return self.from_static(static, [each[place : place + 1] for each in self.params])
 
     def with_params(self, params: Sequence[Any]) -> SpectralModel:
         """Return the same model with other parameters, one array per member."""
@@ -202,9 +211,12 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         found = self._run(forward if offset is None else decision, X, backend, codes)
         chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
         if offset is not None:
-            found = found + beside(X, "offset", offset, found, chosen)
-            found = answer(self.static, found, chosen)
-        return found if exposure is None else found * beside(X, "exposure", exposure, found, chosen)
+            moved = found + beside(X, "offset", offset, found, chosen)
+            found = answer(self.static, moved, chosen)
+        if exposure is None:
+            return found
+        several = bool(self.static.targets)
+        return found * beside(X, "exposure", exposure, found, chosen, several)
 
     def decision(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import COMPLEX, is_complex, numbers
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Source
 from eigcore.core.spectrum import embedded
@@ -20,10 +21,6 @@ COMPUTED = ("float64", "float32")
 """dtypes that are computed without conversion."""
 FLOATS = (*COMPUTED, "float16", "bfloat16")
 _UNKNOWN = f"dtype is {{}}; expected one of {', '.join(FLOATS)}. Convert the arrays first."
-_COMPLEX = (
-    "dtype is {}; expected real numbers. Type: array.real. Eigenvalues of Hermitian matrices: "
-    "eigcore.kth_eigenvalue(M, k) and eigcore.eigenvalues(M, lo, hi)"
-)
 Prepared = tuple[Backend, tuple[Array, ...], Callable[[Array], Array]]
 
 
@@ -54,13 +51,13 @@ def _widened(backend: Backend, arrays: tuple[Any, ...], hermitian: bool) -> Prep
             a = np.asarray(a)  # a data frame
         if not hasattr(a, "dtype"):
             loose.append(number)
-            found.append(_numbers(backend.asarray, a, "float64"))
+            found.append(numbers(backend.asarray, a, "float64"))
             continue
         a = taken(backend, a)
         name = backend.dtype_name(a)
         if "complex" in name:
             if not hermitian:
-                raise InvalidInput(_COMPLEX.format(name))
+                raise InvalidInput(COMPLEX.format(name))
             order(a)
             a = embedded(backend, a)
             name = backend.dtype_name(a)
@@ -98,6 +95,11 @@ def taken(backend: Backend, a: Any) -> Array:
     return made
 
 
+def hermitian(M: Any) -> Any:
+    """Return matrices, those in lists of complex numbers as an array of NumPy."""
+    return np.asarray(M) if not hasattr(M, "dtype") and is_complex(M) else M
+
+
 def order(M: Array) -> int:
     """Return the order d of matrices (..., d, d), or raise InvalidInput."""
     shape = M.shape
@@ -109,7 +111,7 @@ def order(M: Array) -> int:
 def following(backend: Backend, a: Any, like: Array) -> Array:
     """Return an array, or lists and numbers, with the dtype and the device of another array."""
     if not hasattr(a, "dtype"):
-        a = _numbers(backend.asarray, a, "float64")
+        a = numbers(backend.asarray, a, "float64")
     return backend.asarray(a, like=like)
 
 
@@ -129,19 +131,8 @@ def _readable(a: Any) -> Any:
     if a.dtype.kind == "f" and a.dtype.name not in FLOATS:
         raise InvalidInput(_UNKNOWN.format(a.dtype.name))
     if a.dtype.kind == "O":
-        a = _numbers(np.asarray, a, np.float64)
+        a = numbers(np.asarray, a, np.float64)
     return np.array(a, a.dtype.newbyteorder("="), order="C")
-
-
-def _numbers(asarray: Callable[..., Array], a: Any, dtype: Any) -> Array:
-    """Return what has no dtype of numbers as an array of a library."""
-    try:
-        return asarray(a, dtype=dtype)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as exc:
-        raise InvalidInput(
-            f"The {type(a).__name__} is no array of numbers: {exc}. Expected an array, a number or "
-            "nested lists of equal length."
-        ) from exc
 
 
 def _computing(backend: Backend, arrays: list[Array], kinds: set[str]) -> Prepared:

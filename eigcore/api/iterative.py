@@ -51,9 +51,9 @@ def newton_schulz(
     InvalidInput, NonFiniteInput
         As for `spectral_map`, another f, or steps that are no positive integer.
     """
-    if f not in ("polar", "soft_clip"):
+    if not isinstance(f, str) or f not in ("polar", "soft_clip"):
         raise InvalidInput(
-            f'f is {f!r}; expected "polar" or "soft_clip". Type: eigcore.spectral_map(X, f)'
+            f'f is {f!r:.80}; expected "polar" or "soft_clip". Type: eigcore.spectral_map(X, f)'
         )
     if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=10.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
-from eigcore.api.inputs import check_values, evaluated, order, prepared, taken
+from eigcore.api.inputs import check_values, evaluated, hermitian, order, prepared, taken
 from eigcore.core import packing, rules
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import Smooth
@@ -54,8 +55,7 @@ def kth_eigenvalue(
     InvalidInput, NonFiniteInput
         As for `evaluate`, or if k is out of range.
     """
-    if lower:
-        M = _lower(backend, M)
+    M = _lower(backend, M) if lower else hermitian(M)
     chosen, (p,), restore = prepared(backend, M, hermitian=True)
     d = order(p)
     if p is not M and (own := getattr(M, "shape", (d,))[-1]) != d:  # complex: p is its real form
@@ -97,17 +97,12 @@ def eigenvalues(
     InvalidInput, NonFiniteInput
         As for `evaluate`, or if lo … hi is no range of indices.
     """
-    if lower:
-        M = _lower(backend, M)
+    M = _lower(backend, M) if lower else hermitian(M)
     given = getattr(M, "shape", None)
     chosen, (M,), restore = prepared(backend, M, hermitian=True)
     d = order(M)
     copies = 1 if given is None else d // given[-1]
-    first, last = _index(lo, d // copies, "lo"), _index(hi, d // copies, "hi")
-    if first > last:
-        raise InvalidInput(
-            f"lo is {lo} and hi is {hi}; expected lo <= hi, both in ascending order. Swap them."
-        )
+    first, last = _range(lo, hi, d // copies)
     return restore(_spectrum(chosen, M, first, last, copies, nonfinite))
 
 
@@ -138,12 +133,7 @@ def smooth_kth_eigenvalue(
         As for `kth_eigenvalue`, or if α is not positive.
     """
     chosen, (M,), restore = prepared(backend, M)
-    d = order(M)
-    if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
-        raise InvalidInput(
-            f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
-        )
-    rule = Rule(packing.square(d), Smooth(d, (_index(k, d), float(alpha))))
+    rule = smooth_rule(chosen, M, {"k": k, "alpha": alpha})
     return restore(evaluated(chosen, rule, Matrices(M), "M", nonfinite, core=2))
 
 
@@ -175,13 +165,7 @@ def kth_eigenvalue_tridiagonal(
         As for `kth_eigenvalue`.
     """
     chosen, (diag, off), restore = prepared(backend, diag, off)
-    d = diag.shape[-1] if diag.ndim else 0
-    if d == 0 or tuple(off.shape) != (*diag.shape[:-1], d - 1):
-        raise InvalidInput(
-            f"diag and off have shapes {tuple(diag.shape)} and {tuple(off.shape)}; expected "
-            "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
-        )
-    rule = _kth_rule(chosen, diag, "pair", d, k)
+    rule = pair_rule(chosen, diag, off, {"k": k})
     return restore(evaluated(chosen, rule, Diagonals(diag, off), "diag, off", nonfinite))
 
 
@@ -213,14 +197,69 @@ def kth_eigenpair(M: Array, k: int, backend: str | Backend | None = None) -> tup
     return restore(values), restore(vectors)
 
 
+def kth_rule(backend: Backend, M: Array, options: dict[str, Any]) -> Rule:
+    """Return the rule of `kth_eigenvalue` of real matrices."""
+    k = _only(options, "k").get("k")
+    return _kth_rule(backend, M, "square", order(M), k)
+
+
+def spectrum_rule(backend: Backend, M: Array, options: dict[str, Any]) -> Rule:
+    """Return the rule of `eigenvalues` of real matrices."""
+    found = {"lo": 0, "hi": -1, **_only(options, "lo", "hi")}
+    return _spectrum_rule(backend, M, *_range(found["lo"], found["hi"], order(M)), 1)
+
+
+def smooth_rule(backend: Backend, M: Array, options: dict[str, Any]) -> Rule:
+    """Return the rule of `smooth_kth_eigenvalue`."""
+    d, found = order(M), _only(options, "k", "alpha")
+    alpha = found.get("alpha")
+    if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
+        raise InvalidInput(
+            f"alpha is {alpha!r}; expected a positive finite number. Write alpha=0.1."
+        )
+    return Rule(packing.square(d), Smooth(d, (_index(found.get("k"), d), float(alpha))))
+
+
+def pair_rule(backend: Backend, diag: Array, off: Array, options: dict[str, Any]) -> Rule:
+    """Return the rule of `kth_eigenvalue_tridiagonal`."""
+    d = diag.shape[-1] if diag.ndim else 0
+    if d == 0 or tuple(off.shape) != (*diag.shape[:-1], d - 1):
+        raise InvalidInput(
+            f"diag and off have shapes {tuple(diag.shape)} and {tuple(off.shape)}; expected "
+            "(..., d) and (..., d - 1) with equal leading axes and d >= 1."
+        )
+    return _kth_rule(backend, diag, "pair", d, _only(options, "k").get("k"))
+
+
+def _only(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    if strange := sorted(set(options) - set(names)):
+        raise InvalidInput(
+            f"The derivative takes {' and '.join(names)}; got {strange[0]}. Leave it out."
+        )
+    return options
+
+
 def _eigenpair(backend: Backend, rule: Rule, M: Array) -> tuple[Array, Array]:
     return backend.undifferentiable(lambda M: rule.eigenpair(backend, M))(M)
 
 
 def _spectrum(backend: Backend, M: Array, lo: int, hi: int, copies: int, nonfinite: str) -> Array:
-    make = spectrum if backend.is_concrete(M) else spectrum.__wrapped__
-    rule = make(M.shape[-1], lo, hi, copies)
+    rule = _spectrum_rule(backend, M, lo, hi, copies)
     return evaluated(backend, rule, Matrices(M), "M", nonfinite, core=2)
+
+
+def _spectrum_rule(backend: Backend, M: Array, lo: int, hi: int, copies: int) -> Rule:
+    make = spectrum if backend.is_concrete(M) else spectrum.__wrapped__
+    return make(M.shape[-1], lo, hi, copies)
+
+
+def _range(lo: int, hi: int, d: int) -> tuple[int, int]:
+    first, last = _index(lo, d, "lo"), _index(hi, d, "hi")
+    if first > last:
+        raise InvalidInput(
+            f"lo is {lo} and hi is {hi}; expected lo <= hi, both in ascending order. Swap them."
+        )
+    return first, last
 
 
 def _lower(backend: str | Backend | None, M: Array) -> Array:
@@ -233,13 +272,13 @@ def _lower(backend: str | Backend | None, M: Array) -> Array:
     return chosen.xp.where(kept, M, above)
 
 
-def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: int) -> Rule:
+def _kth_rule(backend: Backend, a: Array, kind: str, d: int, k: Any) -> Rule:
     # under a compiler, bypass the cache: it would add guards on its content
     make = rules.kth_rule if backend.is_concrete(a) else rules.kth_rule.__wrapped__
     return make(kind, d, _index(k, d))
 
 
-def _index(k: int, d: int, name: str = "k") -> int:
+def _index(k: Any, d: int, name: str = "k") -> int:
     try:
         index = operator.index(k)
     except TypeError as exc:

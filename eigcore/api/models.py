@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eigcore.api import spectral
+from eigcore.api import derivatives
 from eigcore.api.inputs import check_values, evaluated, following, prepared
 from eigcore.core import rules
 from eigcore.core.arrays import Array
@@ -89,27 +89,28 @@ def evaluate_packed(spec: EigSpec, p: Array, nonfinite: str = "raise") -> Array:
 
 
 def vjp(
-    spec: Any, params: Array, x: Any, backend: str | Backend | None = None, **parameters: Any
+    spec: Any, params: Array, x: Any = None, backend: str | Backend | None = None, **parameters: Any
 ) -> tuple[Array, Callable[[Array], Any]]:
-    """Return the values of a model, or a spectral map, and their pullback, on any backend.
+    """Return the values of a model, or a function of matrices, and their pullback, on any backend.
 
-    ``vjp(spec, params, x)`` is of a model, ``vjp(eigcore.spectral_map, X, "clip", c=1.0)`` of a
-    map.
+    ``vjp(spec, params, x)`` is of a model, ``vjp(eigcore.spectral_map, X, "clip", c=1.0)`` and
+    ``vjp(eigcore.kth_eigenvalue, M, k)`` of functions.
 
     Parameters
     ----------
     spec, params, x, backend
-        As for `evaluate`. Or `spec` is `spectral_map`, `matrix_function` or `spectral_value`, and
-        the others are its arguments.
+        As for `evaluate`. Or `spec` is `spectral_map`, `matrix_function`, `spectral_value`,
+        `eigenvalues`, `kth_eigenvalue`, `smooth_kth_eigenvalue` or `kth_eigenvalue_tridiagonal`,
+        and the others are its arguments; matrices are real.
     **parameters
-        The numbers that the map takes.
+        Arguments of the function by name, such as ``c=1.0``, or ``lo=0, hi=2`` of `eigenvalues`.
 
     Returns
     -------
     values : (...) or (..., m) array
     pullback : callable
         Takes a cotangent g of the shape of `values`; returns (d_params, d_x) of the shapes of
-        `params` and `x`, or d_X of the shape of the matrices.
+        `params` and `x`, d_X of the shape of the matrices, or (d_diag, d_off).
 
     Raises
     ------
@@ -117,7 +118,8 @@ def vjp(
         As for `evaluate`.
     """
     if not isinstance(spec, EigSpec):
-        return spectral.vjp(spec, params, x, backend, **parameters)
+        given = (params, x) if x is not None else (params,)
+        return derivatives.vjp(spec, given, backend, parameters)
     chosen, (params, x), restore = prepared(backend, params, x)
     _check_shapes(spec, params, x)
     params, x = chosen.detach(params), chosen.detach(x)
@@ -141,22 +143,24 @@ def jvp(
     spec: Any,
     params: Array,
     x: Any,
-    d_params: Array,
+    d_params: Array = None,
     d_x: Array = None,
     backend: str | Backend | None = None,
     **parameters: Any,
 ) -> tuple[Array, Array]:
-    """Return the values of a model, or a spectral map, and their directional derivative.
+    """Return the values of a model, or a function of matrices, and their directional derivative.
 
     ``jvp(spec, params, x, d_params, d_x)`` is of a model,
-    ``jvp(eigcore.spectral_map, X, "clip", d_X, c=1.0)`` of a map.
+    ``jvp(eigcore.spectral_map, X, "clip", d_X, c=1.0)`` and
+    ``jvp(eigcore.kth_eigenvalue, M, k, d_M)`` of functions.
 
     Parameters
     ----------
     spec, params, x, backend, **parameters
         As for `vjp`.
     d_params, d_x : arrays of the shapes of `params` and `x`
-        The direction of the derivative; for a map d_X alone.
+        The direction of the derivative; that of a function follows its arguments, like
+        ``jvp(eigcore.eigenvalues, M, d_M, lo=1)``.
 
     Returns
     -------
@@ -168,7 +172,10 @@ def jvp(
         As for `evaluate`.
     """
     if not isinstance(spec, EigSpec):
-        return spectral.jvp(spec, params, x, d_params, backend, **parameters)
+        given = [params, x, d_params, d_x]
+        while given[-1] is None:
+            given.pop()
+        return derivatives.jvp(spec, tuple(given), backend, parameters)
     chosen, arrays, restore = prepared(backend, params, x, d_params, d_x)
     _check_shapes(spec, *arrays[:2])
     params, x, d_params, d_x = map(chosen.detach, arrays)

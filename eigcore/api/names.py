@@ -84,7 +84,7 @@ def _refuse(parameters: dict[str, Any], what: str, takes: tuple[str, ...]) -> No
 
 def _number(f: str, name: str, parameters: dict[str, Any]) -> Any:
     value = parameters.get(name, _number)
-    if value is None:
+    if value is None and name == "rtol":
         return None
     least = 0.0 if name in ("tau", "rtol", *_POSITIVE) else -math.inf
     if (

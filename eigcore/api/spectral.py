@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from eigcore.api.inputs import check_values, following, prepared
+from eigcore.api.inputs import check_values, prepared
 from eigcore.api.names import function_of, functional_of
 from eigcore.core.arrays import Array
 from eigcore.core.packing import Whole
@@ -17,6 +19,8 @@ from eigcore.errors import InvalidInput
 
 Name = str | tuple[Callable[[Array], Array], Callable[[Array], Array]]
 """The name of a function, or a pair of functions of arrays: itself and its derivative."""
+Make = Callable[[tuple[int, int], Name, dict[str, Any]], Any]
+"""From the sizes (m, n) of matrices, a function and its parameters to the rule."""
 
 
 def spectral_map(
@@ -51,7 +55,7 @@ def spectral_map(
     NonFiniteInput
         If matrices are NaN or infinite, in eager calls; compiled functions return NaN there.
     """
-    return _called(_map_rule, X, f, backend, parameters)
+    return _called(map_rule, X, f, backend, parameters)
 
 
 def matrix_function(
@@ -81,7 +85,7 @@ def matrix_function(
     InvalidInput, NonFiniteInput
         As for `spectral_map`, or for "log" of a matrix that is not positive definite.
     """
-    return _called(_matrix_rule, A, f, backend, parameters)
+    return _called(matrix_rule, A, f, backend, parameters)
 
 
 def spectral_value(
@@ -112,65 +116,37 @@ def spectral_value(
     InvalidInput, NonFiniteInput
         As for `spectral_map`.
     """
-    return _called(_value_rule, X, phi, backend, parameters)
-
-
-def vjp(
-    function: Callable[..., Array], X: Array, f: Name, backend: str | Backend | None, **options: Any
-) -> tuple[Array, Callable[[Array], Array]]:
-    """Return the result of one of the functions above and its pullback: `eigcore.vjp`."""
-    chosen, (X,), restore = prepared(backend, X)
-    rule = _RULES[_known(function)](X, f, options)
-    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
-    _check(chosen, values, X)
-
-    def pullback(g: Array) -> Array:
-        g = chosen.detach(following(chosen, g, values))
-        if tuple(g.shape) != tuple(values.shape):
-            raise InvalidInput(
-                f"The cotangent should have the shape {tuple(values.shape)} of the result; got "
-                f"{tuple(g.shape)}. Write numpy.ones(result.shape) for the gradient of its sum."
-            )
-        return restore(rule.cotangent(chosen, gradient, g))
-
-    return restore(values), pullback
-
-
-def jvp(
-    function: Callable[..., Array],
-    X: Array,
-    f: Name,
-    d_X: Array,
-    backend: str | Backend | None,
-    **options: Any,
-) -> tuple[Array, Array]:
-    """Return the result of one of the functions above and its change along d_X: `eigcore.jvp`."""
-    chosen, (X, d_X), restore = prepared(backend, X, d_X)
-    if tuple(d_X.shape) != tuple(X.shape):
-        raise InvalidInput(
-            f"The direction should have the shape {tuple(X.shape)} of the matrices; got "
-            f"{tuple(d_X.shape)}. Type: numpy.broadcast_to(direction, X.shape)"
-        )
-    rule = _RULES[_known(function)](X, f, options)
-    values, gradient = _on(chosen, _values_and_gradient, rule, chosen.detach(X))
-    _check(chosen, values, X)
-    return restore(values), restore(rule.tangent(chosen, gradient, chosen.detach(d_X)))
+    return _called(value_rule, X, phi, backend, parameters)
 
 
 def _called(
-    make: Callable[..., MapRule | ValueRule],
+    make: Make,
     X: Array,
     f: Name,
     backend: str | Backend | None,
     parameters: dict[str, Any],
 ) -> Array:
     chosen, (X,), restore = prepared(backend, X)
-    values = _on(chosen, _values, make(X, f, parameters), X)
-    _check(chosen, values, X)
+    values = on(chosen, _values, rule(chosen, make, X, f, parameters), X)
+    check(chosen, values, X)
     return restore(values)
 
 
-def _on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
+def rule(backend: Backend, make: Make, X: Array, f: Name, parameters: dict[str, Any]) -> Any:
+    """Return the rule of a function, from the cache if it has a name: most calls repeat it."""
+    # under a compiler, bypass the cache: it would add guards on its content
+    if isinstance(f, str) and backend.is_concrete(X):
+        with contextlib.suppress(TypeError):  # a parameter that is no number may have no hash
+            return _known_rule(make, _sizes(X), f, **parameters)
+    return make(_sizes(X), f, parameters)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _known_rule(make: Make, sizes: tuple[int, int], f: str, /, **parameters: Any) -> Any:
+    return make(sizes, f, parameters)
+
+
+def on(backend: Backend, function: Callable[..., Any], rule: Any, X: Array) -> Any:
     """Call a function of a rule; with functions of the caller not on NumPy, and not compiled."""
     return backend.call(function, (rule,), X) if rule.portable else function(backend, rule, X)
 
@@ -181,11 +157,8 @@ def _values(backend: Backend, rule: Any, X: Array) -> Array:
     return backend.differentiable(rule)(X)
 
 
-def _values_and_gradient(backend: Backend, rule: Any, X: Array) -> tuple[Array, Array]:
-    return rule.value_and_gradient(backend, X)
-
-
-def _check(backend: Backend, values: Array, X: Array) -> None:
+def check(backend: Backend, values: Array, X: Array) -> None:
+    """Raise if a result is not finite because matrices are not, or because f has no value there."""
     if not backend.is_concrete(values) or backend.all_finite(values):
         return
     finite = backend.xp.isfinite(X)
@@ -200,39 +173,24 @@ def _check(backend: Backend, values: Array, X: Array) -> None:
         )
 
 
-def _map_rule(X: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
-    m, n = _sizes(X)
-    return MapRule(Whole(m, n), function_of(f, parameters, (m, n), symmetric=False))
+def map_rule(sizes: tuple[int, int], f: Name, parameters: dict[str, Any]) -> MapRule:
+    """Return the rule of `spectral_map`."""
+    return MapRule(Whole(*sizes), function_of(f, parameters, sizes, symmetric=False))
 
 
-def _matrix_rule(A: Array, f: Name, parameters: dict[str, Any]) -> MapRule:
-    m, n = _sizes(A)
+def matrix_rule(sizes: tuple[int, int], f: Name, parameters: dict[str, Any]) -> MapRule:
+    """Return the rule of `matrix_function`."""
+    m, n = sizes
     if m != n:
         raise InvalidInput(
-            f"A has shape {tuple(A.shape)}; expected (..., d, d). Type: spectral_map(A, f)"
+            f"The matrices have shape {sizes}; expected (..., d, d). Type: spectral_map(A, f)"
         )
-    return MapRule(Whole(m, n, True), function_of(f, parameters, (m, n), symmetric=True))
+    return MapRule(Whole(m, n, True), function_of(f, parameters, sizes, symmetric=True))
 
 
-def _value_rule(X: Array, phi: Name, parameters: dict[str, Any]) -> ValueRule:
-    m, n = _sizes(X)
-    return ValueRule(Whole(m, n), functional_of(phi, parameters, min(m, n)))
-
-
-_RULES: dict[Any, Callable[..., Any]] = {
-    spectral_map: _map_rule,
-    matrix_function: _matrix_rule,
-    spectral_value: _value_rule,
-}
-
-
-def _known(function: Any) -> Any:
-    if function not in _RULES:
-        raise InvalidInput(
-            f"{function!r} has no rule; expected an EigSpec, or spectral_map, matrix_function or "
-            "spectral_value. Type: eigcore.vjp(eigcore.spectral_map, X, f)"
-        )
-    return function
+def value_rule(sizes: tuple[int, int], phi: Name, parameters: dict[str, Any]) -> ValueRule:
+    """Return the rule of `spectral_value`."""
+    return ValueRule(Whole(*sizes), functional_of(phi, parameters, min(sizes)))
 
 
 def _sizes(X: Array) -> tuple[int, int]:

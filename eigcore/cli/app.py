@@ -38,7 +38,7 @@ from eigcore.encoding.files import read_table
 from eigcore.fit import FitOptions, FitResult
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.options import OPTIONS
-from eigcore.fit.stream.source import reading_of
+from eigcore.fit.stream.source import columns_of, reading_of
 from eigcore.fit.train import fit_with
 
 app = typer.Typer(
@@ -136,7 +136,8 @@ def fit_command(
     chosen.check_for("stream" if stream else "table")
     with table_file(table) as file, sharing(stream) as processes:
         rows: Any = file if stream else read_table(file, reading)
-        named = target if stream else targets_in(target, rows.column_names)
+        columns = columns_of(file, reading_of(chosen)) if stream else rows.column_names
+        named = targets_in(target, columns)
         beside = Beside(weights, exposure, offset, groups, time)
         with show.progress(quiet=processes.rank > 0) as callback:
             result = fit_with(rows, named, beside, chosen, callback, processes)

@@ -28,7 +28,7 @@ _METAVARS = {
     "budget_seconds": "SECONDS",
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
-    "clip": "LOW,HIGH",
+    "clip": "LOW,HIGH|TARGET=LOW/HIGH,...",
     "order": "F=LEVEL<LEVEL,...",
     "codes": "F=NUMBER/NUMBER,...",
     "dominates": "F=F[*FACTOR],...",
@@ -86,7 +86,7 @@ def _typed(value: Any) -> str:
         lists = {
             n: ("/" if all(isinstance(e, (int, float)) for e in w) else "<", w)
             for n, w in value.items()
-            if isinstance(w, list)
+            if isinstance(w, (list, tuple))
         }
         value = value | {n: mark.join(map(str, w)) for n, (mark, w) in lists.items()}
         return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
@@ -133,7 +133,10 @@ def numbers(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Ends) and value is not None:
-        return tuple(value.split(","))
+        if "=" not in value:
+            return tuple(value.split(","))
+        pairs = [each.rpartition("=") for each in value.split(",")]
+        return {name: tuple(ends.split("/")) for name, _, ends in pairs}
     if isinstance(kind, Words) and value is not None and "=" in value:
         return dict(each.rpartition("=")[::2] for each in value.split(","))
     if isinstance(kind, Codes) and value is not None and "=" in value:

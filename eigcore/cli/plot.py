@@ -62,6 +62,14 @@ def plot_command(
         Optional[str],  # noqa: UP045
         typer.Option("--target", "-t", help="Column with the true values. Default: the model's."),
     ] = None,
+    weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="F", help="Column of row weights, for calibration."),
+    ] = None,
+    exposure: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="F", help="Column of exposures, for calibration."),
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
@@ -76,6 +84,7 @@ def plot_command(
     columns = _checked(kind, list(column or []), loaded)
     given: dict[str, Any] = {} if kind in WHOLE else {"output": output_named(loaded, of) or 0}
     rows = table_for(chosen, loaded, table, target)
+    given |= _beside(kind, rows.column_names, weights=weights, exposure=exposure)
     if kind in COLUMNS:
         wanted = tuple(columns) if COLUMNS[kind] > 1 else columns[0]
         made = KINDS[kind](loaded, wanted, rows, **given)
@@ -94,6 +103,16 @@ def plot_command(
         typer.echo(json.dumps({"output": str(output), "kind": kind, "columns": columns}))
     else:
         show.line(f"Saved: {output}")
+
+
+def _beside(kind: str, known: list[str], **columns: str | None) -> dict[str, str]:
+    """Return the columns beside the target, by option; raise InvalidOption where none can be."""
+    given = {option: name for option, name in columns.items() if name is not None}
+    for option, name in given.items():
+        if kind != "calibration":
+            raise InvalidOption(option, name, "none beside this kind; only calibration has it")
+        check_names(option, [name], known)
+    return given
 
 
 def _checked(kind: str, columns: list[str], model: SpectralModel) -> list[str]:

@@ -54,8 +54,9 @@ def source(model: SpectralModel, name: str, about: str) -> str:
     columns = enumerate(zip(encoding.names, encoding.columns, strict=True))
     link = LINKS[static.link]
     if static.clip is not None:
-        ends = ", ".join(map(number, static.clip))
-        link += f"\n  for (int i = 0; i < OUTPUTS; ++i) out[i] = clip(out[i], {ends});"
+        ends = np.broadcast_to(np.transpose(static.ends), (model.outputs, 2)).tolist()
+        for i, (low, high) in enumerate(ends):
+            link += f"\n  out[{i}] = clip(out[{i}], {number(low)}, {number(high)});"
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         about=_comment(about),
         name=name,

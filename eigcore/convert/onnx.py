@@ -78,7 +78,7 @@ def answer(graph: Graph, static: ModelStatic, z: Value) -> Value:
     found = graph(links[static.link], z) if static.link in links else z
     if static.clip is None:
         return found
-    low, high = static.clip
+    low, high = static.ends
     return graph.where(found < low, low, graph.where(found > high, high, found))
 
 

@@ -113,8 +113,10 @@ def predict(model, members, X):
         powers = np.exp(z - z.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
     link = {"log": np.exp, "logistic": lambda z: 1 / (1 + np.exp(-z))}
-    low, high = model["target"].get("clip", (None, None))
-    return np.clip(link.get(model["link"], lambda z: z)(z), low, high)
+    # one pair of ends, or one for each of several targets; null is open
+    ends = np.array(model["target"].get("clip", (None, None)), dtype=float)
+    ends = np.where(np.isnan(ends), (-np.inf, np.inf), ends)
+    return np.clip(link.get(model["link"], lambda z: z)(z), *ends.T)
 
 
 if __name__ == "__main__":

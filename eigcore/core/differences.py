@@ -12,31 +12,81 @@ INNER = (1 - 0.2**0.5) / 2
 
 
 class Differences:
-    """Values and divided differences of f at numbers s (..., r)."""
+    """Values and divided differences of f at numbers s (..., r).
 
-    def __init__(self, library: Library, f: Function, s: Array, order: int, copies: int = 1):
+    Numbers that are not `signed` are at least 0.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        f: Function,
+        s: Array,
+        order: int,
+        copies: int = 1,
+        signed: bool = True,
+    ):
+        size = abs(s) if signed else s
         self.library, self.f, self.s = library, f, s
-        self.cut = f.cut(library, abs(s), order, copies)
+        self.cut = f.cut(library, size, order, copies)
         self.odd = f.parameters[2] if isinstance(f, Pair) else f.odd
+        self.signed = signed and self.odd
+        self.size = size if self.signed else s
+        self.at, self.slopes = f.both(library.xp, self.size, self.cut)
 
     @cached_property
     def values(self) -> Array:
         """f(s): (..., r)."""
-        xp, s = self.library.xp, self.s
-        if not self.odd:
-            return self.f.value(xp, s, self.cut)
-        return (2 * xp.astype(s >= 0, s.dtype) - 1) * self.f.value(xp, abs(s), self.cut)
-
-    @cached_property
-    def slopes(self) -> Array:
-        """f′(s): (..., r)."""
-        return self._slope(self.s, self.cut)
+        return self._sign * self.at if self.signed else self.at
 
     def table(self) -> Array:
-        """(f(s_i) − f(s_j))/(s_i − s_j), f′ where they are equal: (..., r, r).
+        """(f(s_i) − f(s_j))/(s_i − s_j), f′ where they are equal: (..., r, r)."""
+        inside = self._inside()
+        if inside is None:
+            return self._by_quadrature()
+        if not self.signed:
+            return inside
+        sign = self._sign
+        return self.library.xp.where(sign[..., :, None] == sign[..., None, :], inside, self.plus)
 
-        The mean of f′ over the interval, by quadrature, stands for the quotient where they differ
-        by no more than the rounding of the quotient: so nothing cancels, and a kink is seen.
+    @cached_property
+    def plus(self) -> Array:
+        """(f(s_i) + f(s_j))/(s_i + s_j) of an odd f and |s|, f′(0) where both are 0."""
+        at, size = self._lifted
+        return (at[..., :, None] + at[..., None, :]) / (size[..., :, None] + size[..., None, :])
+
+    def rates(self) -> Array:
+        """f(s)/s of an odd f, f′(0) where s is 0: (..., r)."""
+        at, size = self._lifted
+        return at / size
+
+    @cached_property
+    def _lifted(self) -> tuple[Array, Array]:
+        """f(|s|) and |s|, where s is 0 those of a least number η instead: f′(0)·η and η."""
+        limits, none = self.library.xp.finfo(self.s.dtype), self.size == 0
+        least = float(limits.smallest_normal) / float(limits.eps)
+        where = self.library.xp.where
+        return where(none, least * self.slopes, self.at), where(none, least, self.size)
+
+    @property
+    def _sign(self) -> Array:
+        return 2 * self.library.xp.astype(self.s >= 0, self.s.dtype) - 1
+
+    def _inside(self) -> Array | None:
+        """The table at |s|, or at s of an f that is not odd, if it has a closed form."""
+        xp, size = self.library.xp, self.size
+        if not self.f.pieces:
+            return self.f.quotients(xp, size, lambda: self.plus)
+        steps = self.f.steps(xp, size, self.at)
+        rise, gap = (a[..., :, None] - a[..., None, :] for a in (steps, size))
+        tie = gap == 0
+        return xp.where(tie, self.slopes[..., None], rise / xp.where(tie, 1.0, gap))
+
+    def _by_quadrature(self) -> Array:
+        """The table, without cancellation, and with kinks.
+
+        The mean of f′ over the interval stands for the quotient where they differ by no more than
+        the rounding of the quotient.
         """
         xp, eps = self.library.xp, float(self.library.xp.finfo(self.s.dtype).eps)
         a, b = self.s[..., :, None], self.s[..., None, :]
@@ -51,19 +101,6 @@ class Differences:
         size = size[..., :, None] + size[..., None, :] + abs(mean) * (abs(a) + abs(b))
         near = abs(mean - quotient) * abs(gap) <= 8 * eps * size
         return xp.where((gap == 0) | near, mean, quotient)
-
-    def mirrored(self) -> Array:
-        """(f(s_i) + f(s_j))/(s_i + s_j) of an odd f, s ≥ 0, f′(0) where both are 0: (..., r, r)."""
-        return self._quotient(*(a[..., :, None] + a[..., None, :] for a in (self.values, self.s)))
-
-    def rates(self) -> Array:
-        """f(s)/s of an odd f, f′(0) where s is 0: (..., r)."""
-        return self._quotient(self.values, self.s)
-
-    def _quotient(self, above: Array, below: Array) -> Array:
-        xp = self.library.xp
-        slopes = self.slopes if below.ndim == self.s.ndim else self.slopes[..., None]
-        return xp.where(below == 0, slopes, above / xp.where(below == 0, 1.0, below))
 
     def _slope(self, s: Array, cut: Array | None) -> Array:
         return self.f.slope(self.library.xp, abs(s) if self.odd else s, cut)

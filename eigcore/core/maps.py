@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -20,18 +21,14 @@ from eigcore.core.functionals import TIE
 
 @dataclass(frozen=True)
 class Function(abc.ABC):
-    """f of one number, with its slope.
-
-    Parameters
-    ----------
-    parameters : tuple
-        Its numbers, in the order of `takes`.
-    """
+    """f of one number, with its slope; `parameters` are its numbers, in the order of `takes`."""
 
     parameters: tuple[Any, ...] = ()
     name: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ()
     odd: ClassVar[bool] = True
+    pieces: ClassVar[bool] = False
+    """Whether f is linear between kinks and jumps, so that its increments have no rounding."""
 
     @abc.abstractmethod
     def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
@@ -41,12 +38,33 @@ class Function(abc.ABC):
     def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
         """f′(s)."""
 
+    def both(self, xp: Namespace, s: Array, cut: Array) -> tuple[Array, Array]:
+        return self.value(xp, s, cut), self.slope(xp, s, cut)
+
+    def steps(self, xp: Namespace, s: Array, f: Array) -> Array:
+        """Numbers with the increments of f = f(s) without rounding, where f has `pieces`."""
+        return f
+
+    def quotients(self, xp: Namespace, s: Array, plus: Callable[[], Array]) -> Array | None:
+        """Divided differences at s ≥ 0 in closed form, or None; `plus` returns those at −s_j."""
+        return None
+
     def cut(self, library: Library, s: Array, order: int, copies: int) -> Array | None:
         """Return the thresholds of rows of |s| (..., r), where each number comes `copies` times."""
         return None
 
 
-class _Jump(Function):
+class _Both(Function):
+    """f that is computed together with its slope."""
+
+    def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
+        return self.both(xp, s, cut)[0]
+
+    def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
+        return self.both(xp, s, cut)[1]
+
+
+class _Jump(_Both):
     """f that is zero up to a threshold, the rounding of s, and `above` beyond it."""
 
     @abc.abstractmethod
@@ -56,11 +74,10 @@ class _Jump(Function):
     def cut(self, library: Library, s: Array, order: int, copies: int) -> Array | None:
         return zero_tolerance(library, s, order)
 
-    def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
-        return xp.where(s > cut, self.above(xp, xp.where(s > cut, s, 1.0))[0], 0.0)
-
-    def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
-        return xp.where(s > cut, self.above(xp, xp.where(s > cut, s, 1.0))[1], 0.0)
+    def both(self, xp: Namespace, s: Array, cut: Array) -> tuple[Array, Array]:
+        beyond = s > cut
+        f, slope = self.above(xp, xp.where(beyond, s, 1.0))
+        return xp.where(beyond, f, 0.0), xp.where(beyond, slope, 0.0)
 
 
 def zero_tolerance(library: Library, s: Array, order: int) -> Array:
@@ -73,7 +90,7 @@ def zero_tolerance(library: Library, s: Array, order: int) -> Array:
 class Clip(Function):
     """min(s, c)."""
 
-    name, takes = "clip", ("c",)
+    name, takes, pieces = "clip", ("c",), True
 
     def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
         return xp.where(s > self.parameters[0], self.parameters[0], s)
@@ -83,28 +100,31 @@ class Clip(Function):
 
 
 @final
-class SoftClip(Function):
+class SoftClip(_Both):
     """s/√(1 + s²/c²), which is (I + XXᵀ/c²)^{−1/2} X as a map of X."""
 
     name, takes = "soft_clip", ("c",)
 
-    def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
-        # √(1 + u²) overflows for large u, u√(1 + u⁻²) does not
+    def both(self, xp: Namespace, s: Array, cut: Array) -> tuple[Array, Array]:
+        # sine and cosine of the angle with the tangent u; the square of u may overflow
         u = s / self.parameters[0]
-        large, small = xp.where(u > 1, u, 1.0), xp.where(u > 1, 1.0, u)
-        sine = xp.where(u > 1, (1 + large**-2) ** -0.5, small * (1 + small**2) ** -0.5)
-        return self.parameters[0] * sine
+        unit = 1 / xp.where(u > 1, u, 1.0)
+        part = u * unit
+        root = (unit * unit + part * part) ** 0.5
+        cosine = unit / root
+        return self.parameters[0] * (part / root), cosine * cosine * cosine
 
-    def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
+    def quotients(self, xp: Namespace, s: Array, plus: Callable[[], Array]) -> Array:
+        # Φ⁻Φ⁺ = (f_i² − f_j²)/(s_i² − s_j²) = 1/(w_i w_j), since f² = c²(1 − 1/w)
         w = 1 + (s / self.parameters[0]) ** 2
-        return 1 / (w * w**0.5)
+        return 1 / (plus() * (w[..., :, None] * w[..., None, :]))
 
 
 @final
 class SoftThreshold(Function):
     """max(s − τ, 0), the proximal map of τ times the nuclear norm."""
 
-    name, takes = "soft_threshold", ("tau",)
+    name, takes, pieces = "soft_threshold", ("tau",), True
 
     def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
         return xp.where(s > self.parameters[0], s - self.parameters[0], 0.0)
@@ -112,12 +132,15 @@ class SoftThreshold(Function):
     def slope(self, xp: Namespace, s: Array, cut: Array) -> Array:
         return xp.astype(s > self.parameters[0], s.dtype)
 
+    def steps(self, xp: Namespace, s: Array, f: Array) -> Array:
+        return xp.where(s > self.parameters[0], s, self.parameters[0])
+
 
 @final
 class Polar(_Jump):
     """1, and 0 at 0: the polar factor, or the sign of a symmetric matrix."""
 
-    name = "polar"
+    name, pieces = "polar", True
 
     def above(self, xp: Namespace, s: Array) -> tuple[Array, Array]:
         return 0.0 * s + 1.0, 0.0 * s
@@ -162,7 +185,7 @@ class Truncate(Function):
     Energy is the share of Σ s². All numbers of a cluster are kept, or none.
     """
 
-    name, takes = "truncate", ("rank", "energy")
+    name, takes, pieces = "truncate", ("rank", "energy"), True
 
     def cut(self, library: Library, s: Array, order: int, copies: int) -> Array | None:
         xp, (rank, energy) = library.xp, self.parameters
@@ -242,7 +265,7 @@ class Log(Function):
 class Positive(Function):
     """max(s, 0): the nearest positive semidefinite matrix to a symmetric one."""
 
-    name, odd = "positive", False
+    name, odd, pieces = "positive", False, True
 
     def value(self, xp: Namespace, s: Array, cut: Array) -> Array:
         return xp.where(s > 0, s, 0.0)

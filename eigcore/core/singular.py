@@ -153,7 +153,8 @@ class MapRule(Matrices):
         r = gradient.shape[-1]
         U, V = gradient[..., :m, :], gradient[..., m : m + n, :]
         minus, plus = gradient[..., -2 * r - 1 : -r - 1, :], gradient[..., -r - 1 : -1, :]
-        h, E = gradient[..., -1:, :], self._turned(library, g)
+        h, E = gradient[..., -1:, :] if m > n else None, self._turned(library, g)
+        plus = None if self.layout.symmetric else plus
         return self._turned(library, differential(library, U, V, minus, plus, h, E))
 
     def curvature(self, library: Library, X: Array) -> Any:
@@ -181,7 +182,8 @@ class MapRule(Matrices):
             found = Factors(V, s, V, 1)
         else:
             found = factors(library, X)
-        return found, Differences(library, self.f, found.s, m, found.copies)
+        signed = self.layout.symmetric or found.copies == 2
+        return found, Differences(library, self.f, found.s, m, found.copies, signed)
 
     def _value(self, library: Library, X: Array, poison: Array | None) -> Array:
         found, f = self._solved(library, X)
@@ -193,21 +195,32 @@ class MapRule(Matrices):
     ) -> tuple[Array, Array]:
         (U, s, V, copies), f = self._solved(library, X)
         F = (U * f.values[..., None, :]) @ library.xp.matrix_transpose(V)
-        minus = copies * f.table()
+        minus, (m, n) = copies * f.table(), self.tall
         if self.layout.symmetric or copies == 2:
             plus, h = 0.0 * minus, 0.0 * s
         else:
-            plus, h = f.mirrored(), f.rates()
+            plus, h = f.plus, f.rates() if m > n else 0.0 * s
         gradient = library.xp.concat((U, V, minus, plus, h[..., None, :]), axis=-2)
         return spoilt(self._turned(library, F), poison, 2), spoilt(gradient, poison, 2)
 
 
 def differential(
-    library: Library, U: Array, V: Array, minus: Array, plus: Array, h: Array, E: Array
+    library: Library,
+    U: Array,
+    V: Array,
+    minus: Array,
+    plus: Array | None,
+    h: Array | None,
+    E: Array,
 ) -> Array:
-    """dF along E, by the formula of this module; h (..., 1, r)."""
+    """dF along E, by the formula of this module; h (..., 1, r). None stands for zeros."""
     transposed, moved = library.xp.matrix_transpose, E @ V
     inner = transposed(U) @ moved
-    both, turned = 0.5 * inner, 0.5 * transposed(inner)
-    change = U @ (minus * (both + turned) + plus * (both - turned))
-    return (change + (moved - U @ inner) * h) @ transposed(V)
+    turned = transposed(inner)
+    change = minus * (inner + turned)
+    if plus is not None:
+        change = change + plus * (inner - turned)
+    change = 0.5 * change
+    if h is None:
+        return U @ change @ transposed(V)
+    return (U @ (change - inner * h) + moved * h) @ transposed(V)

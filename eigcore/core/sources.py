@@ -125,7 +125,7 @@ class Bins(NamedTuple):
         np.put_along_axis(out, self.indices.astype(np.int64), self.fractions, axis=1)
         return out
 
-    def part(self, rows: slice) -> Bins:
+    def part(self, rows: slice | np.ndarray) -> Bins:
         """Return the bins of some rows."""
         return self._replace(indices=self.indices[rows], fractions=self.fractions[rows])
 
@@ -202,6 +202,33 @@ class Ensemble(NamedTuple):
     rules: tuple[Any, ...]
     params: tuple[np.ndarray, ...]
     weights: tuple[float, ...]
+
+
+class MeanLoss(NamedTuple):
+    """mean loss(λ(A_n), y_n) + penalty · R(W) of encoded rows, by the matrices W of scaled terms.
+
+    A_b = W_b/deviation_b and A_0 = W_0 − Σ_b mean_b A_b, for W (terms + 1, K) float64;
+    R(W) = Σ_b ‖W_b‖_F² + Σ_b ‖right_b W_{b+1} − left_b W_b‖_F², without W_0.
+
+    rule, bins : of one pencil, of the N rows; the dtype of the fractions is that of the eigenvalues
+    loss : "squared", (f − y)², or "binomial", log(1 + eᶠ) − y f
+    target, share, offset : (N,) float64. share: parts that sum to 1, None: all equal; offset: added
+        to the eigenvalues, None: zeros
+    mean, deviation : (terms,) float64
+    left, right : (terms − 1,) float64, or None for zeros
+    """
+
+    rule: Any
+    bins: Bins
+    loss: str
+    target: np.ndarray
+    share: np.ndarray | None
+    offset: np.ndarray | None
+    mean: np.ndarray
+    deviation: np.ndarray
+    penalty: float
+    left: np.ndarray | None = None
+    right: np.ndarray | None = None
 
 
 Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded

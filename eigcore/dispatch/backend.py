@@ -13,7 +13,7 @@ import numpy as np
 from eigcore.core.arrays import Array, Namespace, Places
 from eigcore.core.packing import Layout, pair
 from eigcore.core.rules import Rule, matrix
-from eigcore.core.sources import Answer, Encoded, Ensemble, Source, Want
+from eigcore.core.sources import Answer, Encoded, Ensemble, MeanLoss, Source, Want
 from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.derivatives import attached, refused, values_of
@@ -158,6 +158,10 @@ class Backend(abc.ABC):
         """Return a kernel for cells (N, columns): sums (N, outputs), None at a cell in error."""
         return None
 
+    def mean_loss(self, task: MeanLoss) -> Callable[[np.ndarray, np.ndarray], float] | None:
+        """Return a kernel: matrices W, and an array that gets the slope by W, to the value."""
+        return None
+
     def evaluate(self, rule: Rule, source: Source) -> Array:
         """Return the values of a source, with the framework's derivatives attached."""
         if isinstance(source, Encoded):
@@ -204,10 +208,7 @@ class Backend(abc.ABC):
         outputs : ``function(outputs(arrays, *more), *more)`` then; JᵀBJ, J the Jacobian of outputs
         vectors : one array (m, *shape) for each of the arrays, as are the products
         """
-        raise NotSupported(
-            f'Backend "{self.name}" does not differentiate, so it has no Hessian; expected arrays '
-            "of torch or JAX. Convert the arrays first."
-        )
+        raise NotSupported(f'Backend "{self.name}" has no Hessian; convert to torch or JAX.')
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` compiled by the framework, without graph breaks."""

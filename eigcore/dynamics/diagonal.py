@@ -15,7 +15,7 @@ from eigcore.api.hosted import hosted, returned
 from eigcore.api.spectral import spectral_map
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import ordered
-from eigcore.core.scalars import is_real, is_whole
+from eigcore.core.options import generator, number
 from eigcore.dispatch.registry import infer
 from eigcore.dynamics.eigenvalues import complex_like, square
 from eigcore.errors import InvalidInput
@@ -87,14 +87,14 @@ def perturb_then_diagonalise(
     (True, True)
     """
     host = square(A)
-    if not is_real(relative) or not (0 <= relative < np.inf):
+    relative = number("relative", relative, 0.01, 0.0, least=True)
+    if not isinstance(optimise, (bool, np.bool_)):
         raise InvalidInput(
-            f"relative is {relative!r}; expected a number of at least 0. Write relative=0.01."
+            f"optimise is {optimise!r:.80}; expected True or False. Write optimise=True."
         )
-    if not is_whole(seed) or seed < 0:
-        raise InvalidInput(f"seed is {seed!r}; expected an integer of at least 0. Write seed=0.")
+    rng = generator(seed)
     size = relative * float(np.linalg.norm(host, 2))
-    E = np.random.default_rng(seed).normal(size=host.shape)
+    E = rng.normal(size=host.shape)
     E *= size / np.linalg.norm(E, 2)
     if optimise and size > 0:
         E = _descended(host, E, size)
@@ -146,7 +146,7 @@ def transfer(
     host = _whole(A) if diagonal else square(A)
     n = len(host)
     b, c = _vector(B, n, "B"), _vector(C, n, "C")
-    points = np.asarray(infer(s).to_numpy(infer(s).asarray(s)), complex)
+    points = _points(s)
     flat = points.ravel()
     if not np.isfinite(flat).all():
         raise InvalidInput("s is NaN or infinite; expected finite points. Type: 1j * frequencies")
@@ -222,6 +222,16 @@ def _apart(gaps: np.ndarray) -> np.ndarray:
 def _whole(found: Diagonalised) -> np.ndarray:
     lam, V, inverse = (_numpy(a) for a in (found.values, found.vectors, found.inverse))
     return np.real((V * lam) @ inverse)
+
+
+def _points(s: Any) -> np.ndarray:
+    backend = infer(s)
+    try:
+        return np.asarray(backend.to_numpy(backend.asarray(s)), complex)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"s is {s!r:.80}; expected numbers, complex ones too. Type: 1j * frequencies"
+        ) from exc
 
 
 def _vector(a: Any, n: int, what: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend
@@ -94,7 +95,7 @@ def banded(n: int, width: int, seed: int = 0, backend: str | Backend | None = No
             f"entries fit into a row of {n}. Write width={most}."
         )
     apart = abs(np.arange(n)[:, None] - np.arange(n))
-    entries = np.random.default_rng(seed).normal(size=(n, n)) / (2 * width + 1) ** 0.5
+    entries = generator(seed).normal(size=(n, n)) / (2 * width + 1) ** 0.5
     inside = np.minimum(apart, n - apart) <= width
     made = get_backend("numpy" if backend is None else backend)
     return made.asarray(np.where(inside, entries, 0.0), dtype="float64")

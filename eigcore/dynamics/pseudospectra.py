@@ -99,7 +99,8 @@ def pseudospectrum(
     if box is None:
         box = _around(values, float(np.linalg.norm(host, 2)))
     if (
-        np.shape(box) != (4,)
+        not isinstance(box, (tuple, list, np.ndarray))
+        or len(box) != 4
         or not all(map(is_real, box))
         or not (box[0] < box[1] and box[2] < box[3] and np.isfinite(box).all())
     ):

@@ -65,6 +65,13 @@ class Rows:
         found = bins(self.encoding, self.numbers)
         return found and found._replace(fractions=found.fractions.astype(self.dtype))
 
+    def part(self, rows: np.ndarray) -> Rows:
+        """Return some of the rows, row numbers (n,)."""
+        other = Rows(self.encoding, self.numbers[rows], self.backend, self.dtype)
+        if self.bins is not None:
+            other.bins = self.bins.part(rows)
+        return other
+
     def values(self, spec: EigSpec, params: Any) -> np.ndarray:
         """Return the values of a model, NumPy (N,) or (N, m), without the pullback; see `vjp`."""
         rule, host = rule_of(spec), self._checked(spec, np.asarray(params, self.dtype))

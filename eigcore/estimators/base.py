@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -24,6 +24,7 @@ from eigcore.estimators.columns import (
     counted,
     is_single,
     names_of,
+    names_of_targets,
     plain_target,
     read,
 )
@@ -39,8 +40,7 @@ from eigcore.guarantees.importance import importances
 from eigcore.model import SpectralModel
 
 SOME_ROWS, SOME_TERMS = 1000, 1_000_000
-"""About so many training rows, with about so many terms in all, determine `gap_` and
-`feature_importances_`."""
+"""About so many rows, with so many terms, determine `gap_` and `feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 REASONS = {
@@ -118,7 +118,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             **signs(parameters["monotone"], names, X),
             categories=categories(parameters["categorical_features"], names, X),
         )
-        result = fit_with(data.columns, data.y, data.beside, options, tell)
+        result = fit_with(data.columns, data.target(), data.beside, options, tell)
         notes = (*result.report.notes, *self._notes(data.y))
         self.report_ = replace(result.report, rows=data.count, notes=notes)
         self._fixed = deepcopy(kept(self._parameters))
@@ -134,8 +134,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         options |= data.beside._asdict() | {"backend": self._parameters["backend"]}
         options["verbose"] = bool(self._parameters["verbose"])
         rows = data.count + origin(self.model_).rows * remember
+        target = data.target(self.model_.static.targets)
         found = resume(
-            self.model_, data.columns, data.y, remember=remember, callback=tell, **options
+            self.model_, data.columns, target, remember=remember, callback=tell, **options
         )
         self._keep(*found, data, rows)
 
@@ -148,16 +149,15 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
                 "is None."
             )
         columns = read(self, X, reset=first)
-        y = plain_target(y)
-        rows = next(iter(columns.values()))
-        target = self._target(y, first, classes)
+        rows, names = next(iter(columns.values())), names_of_targets(y)
+        target = self._target(plain_target(y), first, classes)
         check_consistent_length(rows, target, beside.groups, beside.time)
         weights = beside.weights
         if weights is not None:
             options: Any = {"dtype": np.float64, "ensure_non_negative": True}
             weights = _check_sample_weight(weights, rows, **options)
         beside._replace(weights=None).read(len(target))
-        return counted(columns, target, beside._replace(weights=weights))
+        return counted(columns, target, beside._replace(weights=weights))._replace(names=names)
 
     def _keep(
         self, model: SpectralModel, solutions: Sequence[Solution], data: Data, rows: int
@@ -265,7 +265,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             Before a fit; see `eigcore.calibration.interval.calibration_of`.
         """
         check_is_fitted(self, "model_")
-        y = column_or_1d(plain_target(y), warn=True)
+        y = self._target(plain_target(y), first=False)
         self.model_ = self.model_.calibrate(read(self, X, reset=False), y, groups=groups)
         return self
 

@@ -21,6 +21,7 @@ from eigcore.encoding.cells import (
 from eigcore.errors import InvalidInput
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import listed
+from eigcore.fit.data.several import name_of
 from eigcore.fit.data.together import Together
 
 if TYPE_CHECKING:
@@ -143,12 +144,25 @@ class Data(NamedTuple):
     y : (rows,) target, or (rows, targets)
     beside : weights (rows,), None for all 1, and the rest
     count : number of rows before equal ones were merged, without those of weight zero
+    names : of the targets, if y had any
     """
 
     columns: Cells
     y: np.ndarray
     beside: Beside
     count: int
+    names: tuple[str, ...] = ()
+
+    def target(self, names: Sequence[str] = ()) -> Any:
+        """Return the target as `eigcore.fit.fit` takes it: by name, these or its own, if any."""
+        known, each = tuple(names) or self.names, np.atleast_2d(self.y.T)
+        return dict(zip(known, each, strict=True)) if len(known) == len(each) else self.y
+
+
+def names_of_targets(y: Any) -> tuple[str, ...]:
+    """Return the names of the columns of a frame, or that of other values."""
+    labels = column_labels(y)
+    return (name_of(y),) if labels is None else tuple(map(str, labels))
 
 
 def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:

@@ -16,6 +16,7 @@ from eigcore.estimators.columns import read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.estimators.words import in_own_words
 from eigcore.fit.data.beside import Beside
+from eigcore.fit.data.target import per_unit
 from eigcore.fit.losses import LOSSES, Loss, Targets
 from eigcore.fit.metrics import explained
 from eigcore.fit.origin import origin
@@ -156,8 +157,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         check_consistent_length(decision, target)
         with in_own_words():
             beside = Beside(sample_weight, exposure, offset).read(len(target))
-        target = target if beside.exposure is None else target / beside.exposure
-        targets = Targets(target, beside.weights, beside.offset)
+        targets = Targets(per_unit(target, beside.exposure), beside.weights, beside.offset)
         return explained(self._measure(), decision, targets)
 
     def _measure(self) -> Loss:

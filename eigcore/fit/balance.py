@@ -53,7 +53,7 @@ class Sums(NamedTuple):
         with np.errstate(over="ignore"):
             p = link_inverse(link, value, get_backend("numpy"))
         w = np.ones(len(value)) if target.weights is None else target.weights
-        own = target.values[:, None]
+        own = target.values.reshape(len(value), -1)
         if link == "softmax":
             own = (own == np.arange(value.shape[1])).astype(np.float64)
             curvature = np.diag(w @ p) - (p.T * w) @ p

@@ -150,15 +150,25 @@ class Fields(Kind):
 
 @dataclass(frozen=True)
 class Ends(Kind):
-    """A lower and an upper end, or None for an open end; also as the text LOW,HIGH."""
+    """A lower and an upper end, or None for an open end; or a mapping of targets to such ends."""
 
     def expected(self) -> str:
         """See `Kind.expected`."""
-        return "a lower and a larger upper end, one of which may be left open"
+        return (
+            "a lower and a larger upper end, one of which may be left open, or a mapping of "
+            "targets to such ends"
+        )
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        if isinstance(value, str) or not isinstance(value, Collection) or len(value) != 2:
+        if isinstance(value, Mapping):
+            return len(value) > 0 and all(map(self._are_ends, value.values()))
+        return self._are_ends(value)
+
+    def _are_ends(self, value: Any) -> bool:
+        if isinstance(value, (str, Mapping)) or not isinstance(value, Collection):
+            return False
+        if len(value) != 2:
             return False
         if any(isinstance(end, (bool, np.bool_)) for end in value):
             return False
@@ -168,8 +178,10 @@ class Ends(Kind):
             return False
         return low < high and (low > -math.inf or high < math.inf)
 
-    def plain(self, value: Any) -> tuple[float, float]:
+    def plain(self, value: Any) -> Any:
         """See `Kind.plain`."""
+        if isinstance(value, Mapping):
+            return {str(name): self.plain(ends) for name, ends in value.items()}
         low, high = value
         open_ = (None, "")
         return -math.inf if low in open_ else float(low), math.inf if high in open_ else float(high)

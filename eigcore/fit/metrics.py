@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize
 
 from eigcore.fit.losses import Loss, Several, Targets, each_target
 
 _LEAST = 1e-300
 """A deviance up to this is that of a constant target."""
+_TENTH = 10
+"""The part of the rows that a lift is of, as a divisor."""
 
 
 def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]:
@@ -26,7 +29,11 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
 
     - several targets: those of each, "R² of price";
     - all: D² = 1 − deviance / deviance of the best constant, called R² for squared loss;
+    - links other than the identity: the mean deviance, or log loss, under its name;
     - "log" and "logistic": observed/expected, the ratio of the sums of targets and predictions;
+      lift, the mean target in the tenth with the largest predictions over that of all; calibration
+      slope, b of the best decision a + b f, 1 where f needs no stretching, infinite where f
+      separates the classes (Cox, Biometrika 1958);
     - "log": Gini, 1 − 2 · the area under the Lorenz curve of the targets, in the order of the
       predictions;
     - "logistic": AUC, Brier (mean squared error of the probability), and KS, the largest distance
@@ -37,6 +44,8 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
         every = {name: metrics(*own) for name, own in each}
         return {f"{m} of {name}": v for name, own in every.items() for m, v in own.items()}
     found = {"R²" if loss.name == "squared" else "D²": explained(loss, value, targets)}
+    if loss.link != "identity":
+        found[loss.metric] = loss.error(value, *targets)
     if loss.link not in ("log", "logistic"):
         return found
     y, value = targets.target, targets.moved(value)
@@ -44,6 +53,8 @@ def metrics(loss: Loss, value: np.ndarray, targets: Targets) -> dict[str, float]
     with np.errstate(over="ignore"):
         mean = np.exp(value) if loss.link == "log" else 0.5 * (1.0 + np.tanh(0.5 * value))
     found["observed/expected"] = _ratio(float(w @ y), float(w @ mean))
+    found["lift"] = _ratio(_top(value, w, y), float(np.average(y, weights=w)))
+    found["calibration slope"] = _calibration_slope(loss, value, y, w)
     if loss.link == "log":
         return found | {"Gini": 2.0 * _area(value, w, w * y) - 1.0}
     brier = float(np.average((mean - y) ** 2, weights=w))
@@ -82,6 +93,33 @@ def _area(value: np.ndarray, below: np.ndarray, above: np.ndarray) -> float:
 def _distance(value: np.ndarray, below: np.ndarray, above: np.ndarray) -> float:
     low, high = _shares(value, below, above)
     return float(np.abs(low - high).max())
+
+
+def _top(value: np.ndarray, w: np.ndarray, y: np.ndarray) -> float:
+    """Mean target in the tenth of the weight with the largest values, ties by their mean."""
+    place = np.unique(-value, return_inverse=True)[1]
+    weight, total = np.bincount(place, w), np.bincount(place, w * y)
+    tenth = w.sum() / _TENTH
+    inside = np.clip(tenth - (np.cumsum(weight) - weight), 0.0, weight)
+    return float(inside @ (total / np.where(weight > 0.0, weight, 1.0)) / tenth)
+
+
+def _calibration_slope(loss: Loss, value: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    """Return b of the a + b f with the least loss; a convex problem in standard units of f."""
+    mean, scale = np.average(value, weights=w), value.std()
+    if not scale > 0.0 or not np.ptp(y) > 0.0:
+        return float("nan")
+    if loss.link == "logistic" and value[y > 0.0].min() >= value[y < 1.0].max():
+        return float("inf")
+    unit = (value - mean) / scale
+
+    def objective(line: np.ndarray) -> tuple[float, np.ndarray]:
+        total, slope = loss(line[0] + line[1] * unit, y, w)
+        return total, np.array([slope.sum(), slope @ unit])
+
+    with np.errstate(all="ignore"):
+        found = minimize(objective, [mean, scale], jac=True, method="BFGS")
+    return float(found.x[1] / scale)
 
 
 def _ratio(one: float, other: float) -> float:

@@ -173,11 +173,12 @@ class FitOptions(StreamOptions):
         "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
         "None: constant, or linear with a shape.",
     )
-    clip: tuple[float, float] | None = option(
+    clip: Any = option(
         None,
         Ends(),
         (0.0, 100.0),
-        "Least and largest prediction, in units of the target; None at either end: no bound there.",
+        "Least and largest prediction, in units of the target, or by name of several targets; None "
+        "at either end: no bound there.",
     )
     classes: Sequence[Any] | None = option(
         None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from eigcore.dispatch.processes import Processes
-from eigcore.errors import InvalidOption
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -102,7 +101,4 @@ def fit_with(
         options.check_for("table")
         return fit_table(table, target, beside, options, context)
     options.check_for("stream")
-    if isinstance(target, (list, tuple)):
-        expected = "one column where the table is read in batches"
-        raise InvalidOption("target", list(target), expected, str(target[0]) if target else None)
     return fit_source(table, target, beside, options, context)

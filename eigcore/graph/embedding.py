@@ -17,6 +17,7 @@ import scipy.sparse.csgraph
 from eigcore.api.hosted import concrete, returned
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import tie_tolerance
+from eigcore.core.options import one_of
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
@@ -81,8 +82,7 @@ def spectral_embedding(
     >>> found.vectors.shape, found.groups
     ((6, 2), ((0, 2),))
     """
-    if kind not in KINDS:
-        raise InvalidInput(f"kind is {kind!r}; expected one of {', '.join(KINDS)}.")
+    one_of("kind", kind, KINDS)
     chosen, W, _ = weights(W, backend)
     if W.ndim != 2:
         raise InvalidInput(f"W has shape {tuple(W.shape)}; expected one graph (n, n).")

@@ -15,6 +15,7 @@ import numpy as np
 from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
 from eigcore.core.functionals import tie_tolerance
+from eigcore.core.options import several
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
@@ -66,6 +67,7 @@ def stable_encoding(
         raise InvalidInput(f"d is {d!r}; expected 1 <= d <= {n}, the number of nodes.")
     lam, V, share = smallest(chosen, L, d)
     columns = []
+    several("maps", maps, "[lambda t: 1 / (1 + t)]")
     for number, phi in enumerate(maps):
         if not callable(phi):
             raise InvalidInput(

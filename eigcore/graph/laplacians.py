@@ -15,6 +15,7 @@ from eigcore.api.inputs import prepared
 from eigcore.api.matrices import eigenvalues
 from eigcore.api.spectral import matrix_function
 from eigcore.core.arrays import Array
+from eigcore.core.options import one_of
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
 
@@ -53,8 +54,7 @@ def laplacian(W: Any, kind: str = "combinatorial", backend: str | Backend | None
     array([[ 2., -2.],
            [-2.,  2.]])
     """
-    if kind not in KINDS:
-        raise InvalidInput(f"kind is {kind!r}; expected one of {', '.join(KINDS)}.")
+    one_of("kind", kind, KINDS)
     chosen, W, restore = weights(W, backend)
     degrees = chosen.xp.sum(W, axis=-1)
     L = _diagonal(chosen, degrees) - W

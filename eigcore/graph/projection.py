@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from eigcore.api.hosted import hosted
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator, number
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -58,12 +60,8 @@ def fastrp(
     """
     if not is_whole(dim) or dim < 1:
         raise InvalidInput(f"dim is {dim!r}; expected a positive integer. Write dim=64.")
-    alphas = [float(a) for a in weights]
-    if not alphas or not np.isfinite([*alphas, beta]).all():
-        raise InvalidInput(
-            f"weights is {weights!r} and beta {beta!r}; expected finite numbers, at least one "
-            "weight. Write weights=(0.0, 0.0, 1.0)."
-        )
+    alphas = hosted(weights, "weights", 1).tolist()
+    beta = number("beta", beta, -0.5)
     if scipy.sparse.issparse(S):
         _check(S)
         S = scipy.sparse.csr_array(S).astype(float)
@@ -96,7 +94,7 @@ def _summed(
 
 
 def _sparse(n: int, dim: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     draw, s = rng.random((n, dim)), n**0.5
     signs = (draw < 0.5 / s).astype(float) - (draw > 1 - 0.5 / s)
     return signs * (s / dim) ** 0.5

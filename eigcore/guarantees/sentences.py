@@ -84,7 +84,7 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     total = float(given.of_output(output)[row].sum())
     unit = f" in {SCALES[static.link]}" if static.link in SCALES else ""
     if static.clip is not None:
-        low, high = static.clip
+        low, high = (np.broadcast_to(end, given.model.outputs)[output or 0] for end in static.ends)
         unit += f", before predictions are kept between {low:.{DIGITS}g} and {high:.{DIGITS}g}"
     first = f"{target[0].upper()}{target[1:]} is {float(value):.{DIGITS}g}."
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]

@@ -55,7 +55,7 @@ def clipped_ends(static: ModelStatic, low: np.ndarray, high: np.ndarray) -> Ends
     lower, upper = prediction_ends(static.link, low, high)
     if static.clip is None:
         return lower, upper
-    return np.clip(lower, *static.clip), np.clip(upper, *static.clip)
+    return np.clip(lower, *static.ends), np.clip(upper, *static.ends)
 
 
 def prediction_change(link: str, low: np.ndarray, high: np.ndarray) -> Ends:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.options import one_of, several
 from eigcore.core.scalars import is_real
 from eigcore.errors import InvalidInput
 
@@ -54,6 +55,8 @@ def ranks(
         A share out of range, other lengths, an unknown rule, or a share below that of factors of
         rank 1.
     """
+    several("shapes", shapes, "[W.shape for W in matrices]")
+    several("spectra", spectra, "[numpy.linalg.svd(W)[1] for W in matrices]")
     values = [np.sort(hosted(s, "spectra", 1))[::-1] for s in spectra]
     if len(values) != len(shapes) or any(
         len(s) != min(shape) for s, shape in zip(values, shapes, strict=False)
@@ -64,10 +67,7 @@ def ranks(
         )
     if not is_real(keep) or not 0 < keep <= 1:
         raise InvalidInput(f"keep is {keep!r}; expected 0 < keep <= 1. Write keep=0.5.")
-    if rule not in _RULES:
-        raise InvalidInput(
-            f'rule is {rule!r}; expected {" or ".join(_RULES)}. Write rule="energy".'
-        )
+    one_of("rule", rule, _RULES)
     cut, levels = _RULES[rule](values, shapes)
     budget, found = keep * sum(m * n for m, n in shapes), cut(levels[-1])
     if (least := _cost(found, shapes)) > budget:

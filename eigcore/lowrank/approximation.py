@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.api.hosted import hosted, returned
+from eigcore.api.hosted import hosted, numbers, returned
 from eigcore.core.arrays import Array
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
@@ -160,7 +160,7 @@ def _roots(metric: Any, size: int, name: str) -> tuple[Any, Any]:
     """Return the functions a ↦ M^{1/2} a and its pseudo-inverse."""
     if metric is None:
         return (lambda a: a), (lambda a: a)
-    axes = getattr(metric, "ndim", np.ndim(metric))
+    axes = numbers(metric, name).ndim
     if axes not in (1, 2):
         raise InvalidInput(
             f"{name} has {axes} axes; expected ({size},), a diagonal, or ({size}, {size})."

@@ -9,6 +9,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, numbers, returned
 from eigcore.core.arrays import Array
+from eigcore.core.options import number
 from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 
@@ -61,18 +62,17 @@ def complete(
         A rank that is out of range, a mask of another shape, a row or column without entries, or
         seen entries that are not finite.
     """
-    seen = np.asarray(mask, dtype=bool)
+    seen = numbers(mask, "mask") != 0
     values = hosted(_zeroed(M, seen), "M")
     m, n = values.shape
     if not is_whole(rank) or not 1 <= rank <= min(m, n):
         raise InvalidInput(
             f"rank is {rank!r}; expected an integer from 1 to {min(m, n)}. Write rank=1."
         )
-    if not is_whole(sweeps) or sweeps < 1 or not tol >= 0 or not 0 <= ridge < np.inf:
-        raise InvalidInput(
-            f"sweeps, tol and ridge are {sweeps!r}, {tol!r} and {ridge!r}; expected sweeps > 0, "
-            "tol >= 0 and ridge >= 0. Write sweeps=20."
-        )
+    if not is_whole(sweeps) or sweeps < 1:
+        raise InvalidInput(f"sweeps is {sweeps!r}; expected an integer above 0. Write sweeps=20.")
+    tol = number("tol", tol, 1e-10, 0.0, least=True)
+    ridge = number("ridge", ridge, 1e-12, 0.0, least=True)
     if not (seen.any(axis=0).all() and seen.any(axis=1).all()):
         raise InvalidInput(
             "A row or column of M has no entry that is seen; expected one in each. Drop it first."

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.options import several
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 from eigcore.lowrank.approximation import LowRank, low_rank
@@ -155,7 +156,7 @@ def _extended(basis: Any, a: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndar
 
 
 def _checked(blocks: Sequence[Any], rank: int) -> list[np.ndarray]:
-    parts = [hosted(a, f"Block {i}") for i, a in enumerate(blocks)]
+    parts = [hosted(a, f"Block {i}") for i, a in enumerate(several("blocks", blocks, "[A, B]"))]
     if not parts or len({len(a) for a in parts}) > 1:
         raise InvalidInput(
             f"The blocks have {[len(a) for a in parts]} rows; expected at least one block, and "

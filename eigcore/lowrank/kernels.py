@@ -13,6 +13,7 @@ import numpy as np
 import scipy.linalg
 
 from eigcore.api.hosted import hosted
+from eigcore.core.options import generator
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
@@ -112,7 +113,7 @@ def nystrom(K: Any, gamma: float, columns: int | None = None, seed: int = 0) -> 
         )
     if size == 0:
         return Nystrom(np.zeros((len(lam), 0)), np.zeros(0, int), 0.0)
-    drawn = np.random.default_rng(seed).choice(len(lam), columns, p=leverage / size)
+    drawn = generator(seed).choice(len(lam), columns, p=leverage / size)
     chosen = np.unique(drawn)
     host = (V * lam) @ V.T
     block = host[:, chosen]

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.linalg
 
 from eigcore.api.hosted import checked, hosted
+from eigcore.core.options import generator, several
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 from eigcore.lowrank.kernels import positive, root
@@ -97,10 +98,15 @@ def sequential_nystrom(
     >>> len(found.rows) < 100, abs(found.features(X[:1]) ** 2).sum().round(2) <= 1
     (True, True)
     """
-    gamma, rng = positive(gamma), np.random.default_rng(seed)
+    gamma, rng = positive(gamma), generator(seed)
     _ranges(accuracy, copies)
+    if not callable(kernel):
+        raise InvalidInput(
+            f"kernel is {kernel!r:.80}; expected a function of rows (n, P) and (k, P). "
+            "Write kernel=lambda X, Z: X @ Z.T"
+        )
     kept, count, most = None, 0, 0
-    for block in stream:
+    for block in several("The stream", stream, "[X], blocks (b, P)"):
         fresh = _fresh(hosted(block, "A block"), count, copies, kept)
         count += len(fresh[0])
         both = fresh if kept is None else [np.concatenate(p) for p in zip(kept, fresh, strict=True)]

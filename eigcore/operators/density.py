@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eigcore.core.options import generator, one_of
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.registry import get_backend
 from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.operators.lanczos import lanczos
+from eigcore.operators.lanczos import WAYS, lanczos
 from eigcore.operators.operator import operator as operator_of
 
 MEMORY = 2**30
@@ -238,9 +240,10 @@ def spectral_density(
     InvalidInput, NonFiniteInput
         As for `eigcore.operators.lanczos`, or no probe.
     """
-    if not isinstance(probes, int) or probes < 1:
+    if not is_whole(probes) or probes < 1:
         raise InvalidInput(f"probes is {probes!r}; expected an integer above 0. Write probes=10.")
-    operator, rng = operator_of(operator), np.random.default_rng(seed)
+    one_of("orthogonal", orthogonal, WAYS)
+    operator, rng = operator_of(operator), generator(seed)
     held = 8 if orthogonal == "none" else 8 + 2 * steps
     block = max(
         1, min(probes, MEMORY // (held * operator.size * np.dtype(operator.dtype).itemsize))

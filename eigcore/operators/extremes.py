@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator, number, one_of
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.operators.lanczos import Lanczos, lanczos
@@ -69,21 +71,27 @@ def extreme_eigenvalues(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        k or which out of range, or products that are not finite.
+        k, which, steps or tol out of range, or products that are not finite.
     """
-    if which not in ENDS:
-        raise InvalidInput(
-            f'which is {which!r}; expected one of {", ".join(ENDS)}. Write which="largest".'
-        )
+    one_of("which", which, ENDS)
     operator = operator_of(operator)
     most = operator.size // (2 if which == "both" else 1)
-    if not isinstance(k, int) or not 1 <= k <= most:
+    if not is_whole(k) or not 1 <= k <= most:
         raise InvalidInput(
             f"k is {k!r}; expected an integer from 1 to {most} for an operator of order "
             f"{operator.size}. Write k=1."
         )
-    level = 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5 if tol is None else tol
+    if not is_whole(steps) or steps < 1:
+        raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
+    level = tolerance(operator, tol)
     return _Search(operator, k, which, level, max(steps, 2 * k + 10), seed).found()
+
+
+def tolerance(operator: Operator, tol: float | None) -> float:
+    """Return the largest relative residual: as asked for, or √ε/10."""
+    if tol is None:
+        return 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5
+    return number("tol", tol, 1e-8, 0.0)
 
 
 class _Search:
@@ -91,7 +99,7 @@ class _Search:
 
     def __init__(self, operator: Operator, k: int, which: str, tol: float, steps: int, seed: int):
         self.operator, self.k, self.which, self.tol = operator, k, which, tol
-        self.steps, self.rng = steps, np.random.default_rng(seed)
+        self.steps, self.rng = steps, generator(seed)
         self.values, self.bounds, self.scale = np.zeros(0), np.zeros(0), 0.0
         self.rows: Any = None
 
@@ -157,8 +165,8 @@ class _Search:
     def _vectors(self, run: Lanczos, S: np.ndarray) -> Array:
         """Return Ritz vectors (j, P) as rows, from their coordinates (m, j)."""
         own, total = self.operator.array(np.ascontiguousarray(S.T)), 0.0
-        for number, q in enumerate(run.basis[: S.shape[0]]):
-            total = total + own[:, number : number + 1] * q
+        for place, q in enumerate(run.basis[: S.shape[0]]):
+            total = total + own[:, place : place + 1] * q
         return total
 
     def _lock(self, values: np.ndarray, bounds: np.ndarray, rows: Array) -> None:

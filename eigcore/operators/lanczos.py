@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import one_of
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.operator import Operator
+from eigcore.operators.operator import operator as operator_of
 from eigcore.operators.rows import dots, scaled, subtracted
 
 WAYS = ("full", "selective", "none")
@@ -41,13 +44,13 @@ class Lanczos:
 
 
 def lanczos(
-    operator: Operator, start: Any, steps: int, orthogonal: str = "full", locked: Any = None
+    operator: Any, start: Any, steps: int, orthogonal: str = "full", locked: Any = None
 ) -> Lanczos:
     """Run Lanczos from every row of `start`.
 
     Parameters
     ----------
-    operator : Operator
+    operator : Operator, or what `eigcore.operators.operator` takes without a size
     start : (probes, P) array
         Normalised here.
     steps : int
@@ -65,17 +68,25 @@ def lanczos(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        An unknown way, no steps, or products that are not finite.
+        An unknown way, no steps, vectors of other length, or products that are not finite.
     """
-    if orthogonal not in WAYS:
-        raise InvalidInput(
-            f"orthogonal is {orthogonal!r}; expected one of {', '.join(WAYS)}. "
-            'Write orthogonal="full".'
-        )
-    if not isinstance(steps, int) or steps < 1:
+    one_of("orthogonal", orthogonal, WAYS)
+    if not is_whole(steps) or steps < 1:
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=80.")
-    begin = operator.array(start) * 1.0  # a copy, since rows are overwritten
+    operator = operator_of(operator)
+    begin = _rows(operator, start, "start") * 1.0  # a copy, since rows are overwritten
+    locked = None if locked is None else _rows(operator, locked, "locked")
     return _Run(operator, begin, orthogonal, locked).made(min(steps, operator.size))
+
+
+def _rows(operator: Operator, a: Any, name: str) -> Array:
+    rows = operator.array(a)
+    if rows.ndim != 2 or rows.shape[1] != operator.size:
+        raise InvalidInput(
+            f"{name} has shape {tuple(rows.shape)}; expected (k, {operator.size}), one vector per "
+            f"row. Type: {name}.reshape(1, -1)"
+        )
+    return rows
 
 
 @dataclass

@@ -11,6 +11,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import given
+from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -51,6 +53,7 @@ class Operator:
 
     def array(self, a: Any) -> Array:
         """Return numbers as an array of this operator's backend, dtype and device."""
+        a = given(self.backend.asarray, a)
         made = self.backend.asarray(a, device=getattr(self.like, "device", None))
         return self.backend.asarray(made, dtype=self.dtype)
 
@@ -90,6 +93,11 @@ def operator(a: Any, size: int | None = None, backend: str | Backend | None = No
     InvalidInput, NonFiniteInput
         No square matrix, not symmetric, not finite, or a function without a size.
     """
+    if size is not None and not callable(a):
+        raise InvalidInput(
+            f"size is {size!r:.80}; expected one for functions only, since a matrix has its own. "
+            "Leave it out."
+        )
     if isinstance(a, Operator):
         return a
     if scipy.sparse.issparse(a):
@@ -122,11 +130,12 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
 
     Raises
     ------
-    InvalidInput
-        Arrays of other shapes.
+    InvalidInput, NonFiniteInput
+        Arrays of other shapes, or entries that are not finite.
     """
     chosen = infer(*(a for a in (X, weights) if a is not None), backend=backend)
     X = floating(chosen, X)
+    weights = None if weights is None else chosen.asarray(given(chosen.asarray, weights), like=X)
     if X.ndim != 2 or 0 in X.shape:
         raise InvalidInput(f"X has shape {tuple(X.shape)}; expected (n, P). Type: X.reshape(n, -1)")
     rows, size = X.shape
@@ -135,14 +144,20 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
             f"weights has shape {tuple(weights.shape)}; expected ({rows},), one number per row of "
             "X. Leave it out for equal weights."
         )
-    own = 1.0 / rows if weights is None else chosen.asarray(weights, like=X) / rows
+    for name, a in (("X", X), ("weights", weights)):
+        if a is not None and chosen.is_concrete(a) and not chosen.all_finite(a):
+            raise NonFiniteInput(
+                f"{name} holds NaN or infinite entries; expected finite numbers. Replace them "
+                "first."
+            )
+    own = 1.0 / rows if weights is None else weights / rows
     Xt = chosen.xp.moveaxis(X, 0, 1)
     return Operator(size, chosen, X[:0, 0], lambda v: (v @ Xt * own) @ X)
 
 
 def floating(backend: Backend, a: Any) -> Array:
     """Return a real array as float32 or float64 of a backend."""
-    a = backend.asarray(a)
+    a = given(backend.asarray, a)
     if "complex" in backend.dtype_name(a):
         raise _complex()
     return a if backend.dtype_name(a) in _DTYPES else backend.asarray(a, dtype="float64")
@@ -176,7 +191,7 @@ def _sparse(a: Any) -> Operator:
 
 
 def _function(function: Callable[[Array], Array], size: int | None, backend: Backend) -> Operator:
-    if not isinstance(size, int) or size < 1:
+    if not is_whole(size) or size < 1:
         raise InvalidInput(
             f"size is {size!r}; expected the length of the vectors that the function takes. "
             "Type: operator(function, size=1000)"

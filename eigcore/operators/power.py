@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import infer
-from eigcore.errors import InvalidInput
-from eigcore.operators.extremes import Extremes
+from eigcore.errors import InvalidInput, NonFiniteInput
+from eigcore.operators.extremes import Extremes, tolerance
 from eigcore.operators.operator import Operator
+from eigcore.operators.operator import operator as operator_of
 from eigcore.operators.rows import dots, subtracted
 
 Blocks = Sequence[Array] | Callable[[], Iterable[Array]]
 
 
 def block_power(
-    operator: Operator,
+    operator: Any,
     k: int = 1,
     tol: float | None = None,
     steps: int = 100,
@@ -37,7 +39,7 @@ def block_power(
 
     Parameters
     ----------
-    operator : Operator
+    operator : Operator, or what `eigcore.operators.operator` takes without a size
     k : int
     tol : float, optional
         Largest residual, relative to the largest |eigenvalue|; default √ε/10 of the dtype.
@@ -54,11 +56,11 @@ def block_power(
 
     Raises
     ------
-    InvalidInput
-        k, steps or start out of range.
+    InvalidInput, NonFiniteInput
+        k, tol, steps or start out of range, or products that are not finite.
     """
-    rows = _begun(operator, k, steps, start, seed)
-    level = 0.1 * float(np.finfo(operator.dtype).eps) ** 0.5 if tol is None else tol
+    operator = operator_of(operator)
+    level, rows = tolerance(operator, tol), _begun(operator, k, steps, start, seed)
     xp = operator.backend.xp
     while True:
         rows, images, theta = _ritz(operator, rows)
@@ -90,7 +92,7 @@ def stream_gram(blocks: Blocks, backend: str | Backend | None = None) -> Operato
     InvalidInput
         No blocks, blocks of other shapes, or an iterator, which can be read only once.
     """
-    if not callable(blocks) and not isinstance(blocks, Sequence):
+    if not callable(blocks) and (isinstance(blocks, str) or not isinstance(blocks, Sequence)):
         raise InvalidInput(
             f"The blocks are a {type(blocks).__name__}, which can be read once; expected a list "
             "or a function that returns them anew. Type: stream_gram(lambda: read_blocks())"
@@ -133,7 +135,7 @@ def _begun(operator: Operator, k: int, steps: int, start: Any, seed: int) -> Arr
         raise InvalidInput(f"steps is {steps!r}; expected an integer above 0. Write steps=100.")
     if start is None:
         width = min(operator.size, k + 5)
-        rows = operator.array(np.random.default_rng(seed).normal(size=(width, operator.size)))
+        rows = operator.array(generator(seed).normal(size=(width, operator.size)))
     else:
         given = operator.array(start)
         if len(given.shape) != 2 or given.shape[0] != operator.size or given.shape[1] < k:
@@ -141,13 +143,22 @@ def _begun(operator: Operator, k: int, steps: int, start: Any, seed: int) -> Arr
                 f"start has shape {tuple(given.shape)}; expected ({operator.size}, m) with m of at "
                 f"least k = {k}. Leave it out for random vectors."
             )
-        rows = operator.backend.xp.moveaxis(given, 0, 1)
+        rows = operator.backend.xp.moveaxis(_finite(operator, given, "start"), 0, 1)
     return _whitened(operator, _whitened(operator, rows))
+
+
+def _finite(operator: Operator, a: Array, what: str) -> Array:
+    if operator.backend.is_concrete(a) and not operator.backend.all_finite(a):
+        raise NonFiniteInput(
+            f"{what} is NaN or infinite; expected finite numbers. Check the matrix, or the blocks "
+            "of the stream, for NaN and infinity."
+        )
+    return a
 
 
 def _ritz(operator: Operator, rows: Array) -> tuple[Array, Array, np.ndarray]:
     """Return Ritz vectors of orthonormal rows, their images, and their values by modulus."""
-    images = operator.products(rows)
+    images = _finite(operator, operator.products(rows), "A product with the operator")
     theta, U = np.linalg.eigh(_products(operator, rows, images))
     order = np.argsort(-np.abs(theta))
     turn = operator.array(np.ascontiguousarray(U[:, order].T))

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from eigcore.core.arrays import Array
+from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
 from eigcore.dispatch.registry import get_backend, infer
@@ -88,7 +89,7 @@ def randomised_svd(
             "0. Write oversample=10, steps=2."
         )
     width = min(m, n, k + oversample)
-    start = np.random.default_rng(seed).normal(size=(n, width))
+    start = generator(seed).normal(size=(n, width))
     like = A if not scipy.sparse.issparse(A) else A.data
     Q, _ = _orthonormal(chosen, A @ chosen.asarray(start, like=like))
     for _ in range(steps):

@@ -5,7 +5,8 @@
 >>> display.figure_.savefig("area.png")                                        # doctest: +SKIP
 """
 
-from eigcore.plots.accuracy import CalibrationDisplay, CoverageDisplay, ResidualsDisplay
+from eigcore.plots.accuracy import CoverageDisplay, ResidualsDisplay
+from eigcore.plots.calibration import CalibrationDisplay
 from eigcore.plots.game import GameDisplay
 from eigcore.plots.levels import LevelsDisplay
 from eigcore.plots.parts import ImportanceDisplay, WaterfallDisplay

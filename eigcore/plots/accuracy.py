@@ -1,4 +1,4 @@
-"""How predictions compare with what was observed."""
+"""How predictions and intervals compare with what was observed."""
 
 from __future__ import annotations
 
@@ -14,93 +14,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import rows_of
 from eigcore.plots.display import Display, model_of, output_of, prediction_name
 
-Z = 1.959963984540054
-"""Two-sided 95 % point of the normal distribution."""
 COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-
-
-@dataclass(kw_only=True)
-class CalibrationDisplay(Display):
-    """Mean predictions of groups of rows beside what was observed there.
-
-    Parameters
-    ----------
-    predicted, observed : (bins,) float64
-        Means over rows of similar predictions, as many rows in each bin.
-    low, high : (bins,) float64
-        95 % intervals of the mean observation: Wilson's (1927) for classes, ± 1.96 standard errors
-        for numbers.
-    name : str
-        What a prediction is called.
-    """
-
-    predicted: np.ndarray
-    observed: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    name: str
-
-    @classmethod
-    def from_model(
-        cls,
-        model: Any,
-        X: Any,
-        y: Any,
-        *,
-        bins: int = 10,
-        output: int | None = None,
-        ax: Any = None,
-    ) -> Self:
-        """Draw the calibration of predictions, best on rows that the fit has not used.
-
-        Parameters
-        ----------
-        model : SpectralModel, fitted estimator, or result of a fit
-        X, y : table and target (rows,); per unit of exposure, if the fit had one
-            For a model of classes, y holds labels.
-        bins : int
-        output : int, optional
-            Which class; needed where there are several outputs.
-        ax : matplotlib axes, optional
-
-        Raises
-        ------
-        InvalidInput, MissingPackage
-            If y has not one observation per row, or without matplotlib.
-        """
-        model = model_of(model)
-        own = output_of(model, output)
-        found, seen, binary = _pairs(model, X, y, own)
-        parts = np.array_split(np.argsort(found, kind="stable"), max(1, min(bins, len(found))))
-        means, observed = (np.array([a[p].mean() for p in parts]) for a in (found, seen))
-        count = np.array([len(part) for part in parts])
-        if binary:  # Wilson's interval
-            half = Z * np.sqrt(observed * (1 - observed) / count + Z**2 / (4 * count**2))
-            middle, shrunk = observed + Z**2 / (2 * count), 1 + Z**2 / count
-            low, high = (middle - half) / shrunk, (middle + half) / shrunk
-        else:
-            half = Z * np.array([seen[p].std() for p in parts]) / np.sqrt(np.maximum(count - 1, 1))
-            low, high = observed - half, observed + half
-        shown = cls(
-            predicted=means, observed=observed, low=low, high=high, name=prediction_name(model, own)
-        )
-        return shown.plot(ax)
-
-    def _draw(self, ax: Any) -> None:
-        ends = [
-            min(self.predicted.min(), self.low.min()),
-            max(self.predicted.max(), self.high.max()),
-        ]
-        ax.plot(ends, ends, color=INK, ls="--", lw=1, label="perfect")
-        sides = np.maximum([self.observed - self.low, self.high - self.observed], 0.0)
-        ax.errorbar(
-            self.predicted, self.observed, sides, fmt="o", color=BLUE, ms=6, capsize=3, lw=1.2,
-            label="rows of similar prediction, 95 %",
-        )  # fmt: skip
-        chance = self.name.startswith("probability")
-        observed = self.name.replace("probability", "share", 1) if chance else f"mean {self.name}"
-        named(ax, "", f"predicted {self.name}", f"observed {observed}")
-        legend(ax)
 
 
 @dataclass(kw_only=True)
@@ -161,7 +75,7 @@ class ResidualsDisplay(Display):
                 "The model predicts classes, which have no residuals. Expected a model of numbers. "
                 "Write CalibrationDisplay.from_model(model, X, y)."
             )
-        found, seen, _ = _pairs(model, X, y, output_of(model, None))
+        found, seen, _ = pairs(model, X, y, output_of(model, None))
         x, x_name = found, f"predicted {prediction_name(model)}"
         if column is not None:
             j = _numeric(model, column)
@@ -233,7 +147,7 @@ class CoverageDisplay(Display):
             As for `SpectralModel.interval`, or without matplotlib.
         """
         model = model_of(model)
-        _, seen, _ = _pairs(model, X, y, output_of(model, None))
+        _, seen, _ = pairs(model, X, y, output_of(model, None))
         asked = np.sort(np.asarray(coverages, dtype=np.float64))
         found = []
         for coverage in asked.tolist():
@@ -259,7 +173,7 @@ class CoverageDisplay(Display):
         legend(ax, loc="upper left")
 
 
-def _pairs(model: Any, X: Any, y: Any, output: int) -> tuple[np.ndarray, np.ndarray, bool]:
+def pairs(model: Any, X: Any, y: Any, output: int) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return predictions and observations (rows,), and whether these are of a class."""
     found = np.asarray(model.predict(X)).reshape(-1, model.outputs)[:, output]
     classes, binary = model.static.classes, model.static.link in ("logistic", "softmax")

@@ -15,6 +15,8 @@ from eigcore.encoding import Encoding
 from eigcore.errors import InvalidSpec
 
 LINKS = ("identity", "logistic", "log", "softmax")
+Clip = tuple[float, float] | tuple[tuple[float, float], ...]
+"""Least and largest prediction; of several targets, those of each."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class ModelStatic:
         Two for the link "logistic", where the prediction is the probability of the second; one per
         output for "softmax", where it holds the probability of each.
     clip : (float, float), optional
-        Least and largest prediction, infinite for no bound. Default: none.
+        Least and largest prediction, infinite for no bound; one such pair for each of several
+        targets. Default: none.
     targets : tuple of str
-        Names of the outputs, where each is a target of its own, for the link "identity".
+        Names of the outputs, where each is a target of its own; not for the link "softmax".
 
     Raises
     ------
@@ -55,7 +58,7 @@ class ModelStatic:
     link: str = "identity"
     target_name: str = ""
     classes: tuple[str | float | bool, ...] = ()
-    clip: tuple[float, float] | None = None
+    clip: Clip | None = None
     targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,20 +82,27 @@ class ModelStatic:
             )
         self._check_link(outputs[0])
         self._check_clip()
-        if self.targets and (len(self.targets) != outputs[0] or self.link != "identity"):
+        classified = self.classes or self.link == "softmax"
+        if self.targets and (len(self.targets) != outputs[0] or classified):
             raise InvalidSpec(
                 f"targets is {self.targets} with link {self.link!r} and {outputs[0]} output(s). "
-                'Expected link="identity" and one name per output, or no names.'
+                "Expected a target of numbers and one name per output, or no names."
             )
 
     def _check_clip(self) -> None:
         if self.clip is None:
             return
-        low, high = self.clip
+        ends = np.array(self.clip, dtype=np.float64)
+        if ends.shape != ((len(self.targets), 2) if self.targets else (2,)):
+            raise InvalidSpec(
+                f"clip is {self.clip}. Expected two ends, or two for each of several targets. "
+                "Leave clip out."
+            )
         least, most = {"log": (0.0, math.inf), "logistic": (0.0, 1.0)}.get(
             self.link, (-math.inf, math.inf)
         )
-        if self.link == "softmax" or not low < high or not (low < most and high > least):
+        low, high = ends.T
+        if self.link == "softmax" or not ((low < high) & (low < most) & (high > least)).all():
             raise InvalidSpec(
                 f"clip is {self.clip} with link {self.link!r}. Expected a lower and a larger upper "
                 "end among the values that a prediction can take, and none for several classes. "
@@ -123,6 +133,15 @@ class ModelStatic:
             )
 
     @property
+    def ends(self) -> tuple[Any, Any]:
+        """Least and largest prediction, infinite for no bound; (targets,) each of several."""
+        if self.clip is not None and self.targets:
+            low, high = np.array(self.clip).T
+            return low, high
+        low, high = self.clip or (-math.inf, math.inf)
+        return low, high
+
+    @property
     def labels(self) -> tuple[str | float | bool, ...]:
         """Names of several outputs: classes, targets, or numbers."""
         return self.classes or self.targets or tuple(range(self.specs[0].outputs))
@@ -135,7 +154,7 @@ class ModelStatic:
             "offset": self.offset,
         }
         if self.clip is not None:
-            target["clip"] = [end if math.isfinite(end) else None for end in self.clip]
+            target["clip"] = _written(self.clip)
         if self.targets:
             target["names"] = list(self.targets)
         return {
@@ -176,10 +195,19 @@ class ModelStatic:
         )
 
 
-def _ends(clip: Sequence[float | None] | None) -> tuple[float, float] | None:
-    """Return the ends of a file, where None is infinite."""
+def _written(clip: Any) -> list[Any]:
+    """Return ends for a file, where an infinite one is None."""
+    if isinstance(clip[0], tuple):
+        return [_written(each) for each in clip]
+    return [end if math.isfinite(end) else None for end in clip]
+
+
+def _ends(clip: Any) -> Any:
+    """Return the ends of a file; inverse of `_written`."""
     if clip is None:
         return None
+    if clip and isinstance(clip[0], list):
+        return tuple(_ends(each) for each in clip)
     low, high = clip
     return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 

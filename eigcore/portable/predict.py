@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from eigcore.api import evaluate
 from eigcore.api.inputs import taken
@@ -98,16 +101,28 @@ def answer(static: ModelStatic, z: Array, backend: Backend) -> Array:
     found = link_inverse(static.link, z, backend)
     if static.clip is None:
         return found
-    xp, (low, high) = backend.xp, static.clip
+    xp, (low, high) = backend.xp, static.ends
+    if static.targets:
+        low, high = (backend.asarray(each, like=found) for each in (low, high))
     return xp.where(found < low, low, xp.where(found > high, high, found))
 
 
-def decision_ends(static: ModelStatic) -> tuple[float, float]:
-    """Return the decisions from which on `clip` has an effect; infinite where it has none."""
-    low, high = static.clip or (-math.inf, math.inf)
-    if static.link == "log":
+def decision_ends(static: ModelStatic) -> tuple[Any, Any]:
+    """Return the decisions from which on `clip` has an effect; infinite where it has none.
+
+    Numbers, or (targets,) each of several.
+    """
+    if static.targets:
+        each = [_decision_ends(static.link, *pair) for pair in np.broadcast(*static.ends)]
+        low, high = np.array(each).T
+        return low, high
+    return _decision_ends(static.link, *static.ends)
+
+
+def _decision_ends(link: str, low: float, high: float) -> tuple[float, float]:
+    if link == "log":
         return (math.log(low) if low > 0.0 else -math.inf), math.log(high)
-    if static.link == "logistic":
+    if link == "logistic":
         least = math.log(low / (1.0 - low)) if low > 0.0 else -math.inf
         return least, (math.log(high / (1.0 - high)) if high < 1.0 else math.inf)
     return low, high

@@ -91,7 +91,9 @@ def _in_one_pass(model: Described, flat: np.ndarray, backend: Backend) -> np.nda
     return values[:, 0] if model.outputs == 1 else values
 
 
-def beside(X: Any, option: str, given: Any, like: Array, backend: Backend) -> Array:
+def beside(
+    X: Any, option: str, given: Any, like: Array, backend: Backend, several: bool = False
+) -> Array:
     """Return numbers that stand beside the rows of X, in the library of their predictions.
 
     Parameters
@@ -99,8 +101,9 @@ def beside(X: Any, option: str, given: Any, like: Array, backend: Backend) -> Ar
     X : as for `eigcore.SpectralModel.predict`
     option : "exposure" or "offset"
     given : numbers, or the name of a column of X
-    like : (...) array of predictions, one number per row
+    like : (...) array of predictions, one number per row, or (..., targets) where there are several
     backend : Backend of `like`
+    several : whether there are several targets
 
     Raises
     ------
@@ -112,20 +115,21 @@ def beside(X: Any, option: str, given: Any, like: Array, backend: Backend) -> Ar
         if isinstance(given, str):
             given = read_columns(X)[given]
         if not isinstance(like, np.ndarray) and isinstance(given, type(like)):
-            return given
+            return given[..., None] if several and given.ndim else given
         numbers = np.asarray(given, dtype=np.float64)
     except (KeyError, TypeError, ValueError) as exc:
         raise InvalidInput(
             f"{option} cannot be read: {exc!r}. Expected one number for each row, or the name of a "
             f"column of the table. Write predict(table, {option}=values)."
         ) from exc
-    shape = tuple(like.shape)
+    shape = tuple(like.shape[: like.ndim - several])
     if numbers.shape not in ((), shape) or not np.isfinite(numbers).all():
         raise InvalidInput(
             f"{option} has the shape {numbers.shape}, or cells that are not finite. Expected one "
             f"finite number for each row, in the shape {shape} of the predictions. Pass those."
         )
-    return backend.asarray(numbers, like=like)
+    found = backend.asarray(numbers, like=like)
+    return found[..., None] if several and numbers.shape else found
 
 
 def _warn_of_unseen(encoding: Encoding, table: np.ndarray, X: Any) -> None:

@@ -24,7 +24,8 @@ const Engine = (() => {
       return member(spec, weight, new Float64Array(bytes.slice(8 + length + from, 8 + length + to).buffer));
     });
     const { scale, offset, clip: ends } = model.target, { link } = model;
-    const bounds = [ends?.[0] ?? -Infinity, ends?.[1] ?? Infinity], same = link === "identity" && !ends;
+    const pairs = range(members[0].outputs, (o) => Array.isArray(ends?.[0]) ? ends[o] : ends ?? [null, null]);
+    const bounds = pairs.map(([low, high]) => [low ?? -Infinity, high ?? Infinity]), same = link === "identity" && !ends;
     return { columns, parts, mixed, members, terms: first, link, bounds, same, scale, offset, outputs: members[0].outputs };
   }
 
@@ -200,7 +201,7 @@ const Engine = (() => {
   const inverses = { identity: (t) => t, log: Math.exp, logistic };
 
   function linked({ link, bounds }, z) {
-    if (link !== "softmax") return z.map((t) => clip(inverses[link](t), ...bounds));
+    if (link !== "softmax") return z.map((t, o) => clip(inverses[link](t), ...bounds[o]));
     const powers = z.map((t) => Math.exp(t - Math.max(...z)));
     return powers.map((each) => each / sum(powers));
   }

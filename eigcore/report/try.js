@@ -255,7 +255,7 @@
       target.dataset.values = JSON.stringify(found.map((each) => [...each]));
       const total = found[output].reduce((all, each, j) => all + each - middle(j), 0);
       const units = { identity: "", logistic: " in log-odds", log: " in the logarithm", softmax: ` in the score of ${names[output]} beside the mean score` };
-      const kept = model.bounds.some(Number.isFinite) ? ", before predictions are kept between their bounds" : "";
+      const kept = model.bounds.flat().some(Number.isFinite) ? ", before predictions are kept between their bounds" : "";
       target.replaceChildren(node("p", { class: "small" }, `Together ${signed(total)}${units[model.link]}${kept}.`), bars("Contributions", list));
     };
     go();

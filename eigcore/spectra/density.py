@@ -96,7 +96,12 @@ def farms(
             f"least 1 and no more than W has. Write window={min(W.shape)}."
         )
     rows, columns = pair
-    counts = steps or (math.ceil(W.shape[0] / rows), math.ceil(W.shape[1] / columns))
+    counts = (math.ceil(W.shape[0] / rows), math.ceil(W.shape[1] / columns))
+    counts = counts if steps is None else steps
+    if not isinstance(counts, tuple) or len(counts) != 2 or not all(map(_positive, counts)):
+        raise InvalidInput(
+            f"steps is {steps!r:.80}; expected two integers above 0. Write steps=(4, 4)."
+        )
     starts = [
         np.unique(np.linspace(0, size - part, count).round().astype(int))
         for size, part, count in zip(W.shape, (rows, columns), counts, strict=True)
@@ -104,3 +109,7 @@ def farms(
     parts = np.stack([W[i : i + rows, j : j + columns] for i in starts[0] for j in starts[1]])
     squares = np.linalg.svd(parts, compute_uv=False) ** 2 / rows
     return power_law(squares.ravel(), xmin)
+
+
+def _positive(count: Any) -> bool:
+    return is_whole(count) and count > 0

@@ -17,6 +17,7 @@ import numpy as np
 from eigcore.api.hosted import hosted
 from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
+from eigcore.core.options import classes
 from eigcore.core.scalars import is_real
 from eigcore.drawing import COLOURS, MARKERS, axes_of, legend, style
 from eigcore.errors import InvalidInput
@@ -161,7 +162,7 @@ def trend(metric: Any, quality: Any, groups: Any) -> dict[str, Any]:
         Fewer than two models, or other lengths.
     """
     x, y = hosted(metric, "metric", 1), hosted(quality, "quality", 1)
-    own = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    own = np.unique(classes("groups", groups), return_inverse=True)[1].ravel()
     if not len(x) == len(y) == len(own) > 1:
         raise InvalidInput(
             f"metric, quality and groups have lengths {len(x)}, {len(y)} and {len(own)}; expected "

@@ -10,6 +10,7 @@ import numpy as np
 from eigcore.api.hosted import hosted, returned
 from eigcore.api.spectral import spectral_map
 from eigcore.core.arrays import Array
+from eigcore.core.options import number
 from eigcore.errors import InvalidInput
 from eigcore.rmt import largest_eigenvalue_p_value, marchenko_pastur
 
@@ -60,7 +61,7 @@ def outliers(W: Any, level: float = 0.01) -> Outliers:
     InvalidInput, NonFiniteInput
         No matrix, fewer than four rows or columns, or a median of zero.
     """
-    host = hosted(W, "W")
+    host, level = hosted(W, "W"), number("level", level, 0.01, 0.0)
     m, n = max(host.shape), min(host.shape)
     s = np.linalg.svd(host, compute_uv=False)
     law = marchenko_pastur(n / m)

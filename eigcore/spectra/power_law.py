@@ -16,7 +16,8 @@ import scipy.optimize
 import scipy.special
 
 from eigcore.api.hosted import hosted
-from eigcore.core.scalars import is_real
+from eigcore.core.options import generator
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
 _BLOCK = 16
@@ -149,6 +150,12 @@ def power_law(
     >>> round(fit.alpha), fit.fits
     (3, True)
     """
+    generator(seed)
+    if not is_whole(repetitions) or repetitions < 1:
+        raise InvalidInput(
+            f"repetitions is {repetitions!r:.80}; expected an integer above 0. "
+            "Write repetitions=100."
+        )
     values = np.sort(hosted(eigenvalues, "eigenvalues", 1))
     values = values[values > 0]
     if len(values) < 3 or values[0] == values[-1]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
+from eigcore.core.options import classes
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 
@@ -87,7 +88,7 @@ def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Pr
     test = None
     if F_test is not None:
         scores = (hosted(F_test, "F_test") - mean) @ Vt.T / s
-        labels = np.asarray(y_test)
+        labels = classes("y_test", y_test)
         if labels.shape != (len(scores),):
             raise InvalidInput(
                 f"y_test has shape {labels.shape}; expected ({len(scores)},), one class per row of "
@@ -98,7 +99,7 @@ def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Pr
 
 
 def _classes(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.asarray(y)
+    labels = classes("y", y)
     if labels.shape != (rows,):
         raise InvalidInput(
             f"y has shape {labels.shape}; expected ({rows},), one class per row of F. "

@@ -14,12 +14,29 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.options import generator, number, several
 from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput
 
 
 def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int = 0) -> np.ndarray:
-    """Return the first of `top_vectors`: (d,)."""
+    """Return the first right singular vector of a matrix that is read once, row by row.
+
+    Parameters
+    ----------
+    stream, rows, heavy, seed
+        As for `top_vectors`.
+
+    Returns
+    -------
+    (d,) array
+        The first of `top_vectors`.
+
+    Raises
+    ------
+    InvalidInput, NonFiniteInput
+        As for `top_vectors`.
+    """
     return top_vectors(stream, rows, 1, heavy, seed)[:, 0]
 
 
@@ -55,10 +72,8 @@ def top_vectors(
     """
     if not is_whole(rows) or rows < 1:
         raise InvalidInput(f"rows is {rows!r}; expected the length of the stream. Write rows=1000.")
-    if not isinstance(stream, Iterable):
-        raise InvalidInput(
-            f"The stream is {stream!r:.40}; expected an iterable of blocks (b, d). Type: [A]"
-        )
+    several("The stream", stream, "[A], blocks (b, d)")
+    heavy = number("heavy", heavy, 1.0, 0.0)
     state: _Power | None = None
     for block in stream:
         part = hosted(block, "A block of the stream")
@@ -87,7 +102,7 @@ class _Power:
         steps = max(1, math.ceil(math.log2(size + 1)))
         self.length = max(1, rows // steps)
         self.share = heavy / (max(1.0, math.log(size)) * math.sqrt(size))
-        self.Z = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, k)))[0]
+        self.Z = np.linalg.qr(generator(seed).normal(size=(size, k)))[0]
         self.product, self.kept = np.zeros((size, k)), np.zeros((0, size))
         self.light = np.zeros((k, k))
         self.seen, self.inside, self.squares = 0, 0, 0.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Answer, Ensemble, Pencil, Source
+from eigcore.core.sources import Source
 from eigcore.dispatch.parts import window
 from eigcore.testing.unseen import (  # noqa: F401 (they are among BROKEN)
     HidesAKernel,
@@ -32,6 +32,11 @@ from eigcore.testing.wrong_eigenvalues import (  # noqa: F401 (they are among BR
     LeftVectors,
     RealParts,
     SymmetricPart,
+)
+from eigcore.testing.wrong_kernels import (  # noqa: F401 (they are among BROKEN)
+    ForgetsTheConstant,
+    ForgetsTheMembers,
+    ForgetsThePenalty,
 )
 from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)
     NoLimitAtTies,
@@ -203,34 +208,6 @@ class NoChunks(Wrapped):
 
     def map_rows(self, function: Callable[[Array], Any], p: Array, core: int, entries: int) -> Any:
         return function(p)
-
-
-class ForgetsTheConstant(Wrapped):
-    """Has a kernel of pencils that returns no gradient for A₀."""
-
-    rejected_by = "a_kernel_equals_the_composition"
-
-    def kernel(self, rule: Rule, source: Source, want: str) -> Answer | None:
-        if not isinstance(source, Pencil):
-            return None
-        found = rule.composed(self.good, source.assembled(self.good), "gradient")
-
-        def pullback(g: Array) -> tuple[Array, ...]:
-            d_p = rule.cotangent(self, found.gradient, g)
-            d_params, d_x = source.pulled_back(self, d_p)
-            d_params[:, 0] = 0
-            return d_params, d_x
-
-        return Answer(found.values, pullback=pullback)
-
-
-class ForgetsTheMembers(Wrapped):
-    """Has a kernel of whole models that returns zeros."""
-
-    rejected_by = "one_pass_equals_the_members"
-
-    def one_pass(self, model: Ensemble) -> Callable[[np.ndarray], np.ndarray | None]:
-        return lambda cells: np.zeros((len(cells), len(model.params[0])))
 
 
 # -- wrong derivatives: the framework's, attached by hand

@@ -382,3 +382,16 @@ def test_the_environment_variable_works_from_outside():
         check=True,
     )
     assert result.stdout.strip() == "torch"
+
+
+def test_lists_of_complex_numbers_are_not_cut():
+    M = [[2.0, 1j], [-1j, 2.0]]
+    assert eigcore.kth_eigenvalue(M, 0) == pytest.approx(1.0)
+    assert eigcore.eigenvalues(tuple(map(tuple, M))).tolist() == pytest.approx([1.0, 3.0])
+    for call in (
+        lambda: eigcore.spectral_map(M, "polar"),
+        lambda: eigcore.evaluate(SPEC, on("numpy", np.ones(SPEC.params_shape)), [1j, 0, 0]),
+        lambda: eigcore.vjp(eigcore.eigenvalues, M),
+    ):
+        with pytest.raises(InvalidInput, match="expected real numbers"):
+            call()

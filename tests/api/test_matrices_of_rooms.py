@@ -8,7 +8,7 @@ import pytest
 from arrays import jnp
 
 import eigcore
-from eigcore import dynamics, graph, lowrank, spectra
+from eigcore import dynamics, graph, lowrank, operators, spectra
 from eigcore.errors import InvalidInput, NonFiniteInput, NotSupported
 
 W = np.random.default_rng(0).normal(size=(6, 4))
@@ -60,11 +60,16 @@ def test_symbols_of_a_compiler_are_refused_where_numbers_are_needed():
     [
         (lambda: lowrank.split(W, 1, 5), "columns=4"),
         (lambda: lowrank.complete(W, W < 9, 1, sweeps=0), "sweeps=20"),
-        (lambda: lowrank.complete(W, W < 9, 1, ridge=-1.0), "ridge >= 0"),
+        (lambda: lowrank.complete(W, W < 9, 1, ridge=-1.0), "ridge=1e-12"),
         (lambda: spectra.farms(W, "a"), "window=4"),
         (lambda: spectra.top_vector(5, rows=6), r"\[A\]"),
         (lambda: spectra.spectral_probe(W, np.zeros(6)), "at least two"),
         (lambda: spectra.metrics({"a": np.zeros((0, 3))}), "no array"),
+        (lambda: operators.gram(W, [1.0, 2.0]), r"weights has shape \(2,\)"),
+        (lambda: operators.block_power(RING, 1, tol="a"), "tol=1e-08"),
+        (lambda: operators.extreme_eigenvalues(RING, 1, tol=-1.0), "tol=1e-08"),
+        (lambda: operators.extreme_eigenvalues(RING, 1, steps=2.5), "steps=80"),
+        (lambda: operators.lanczos(RING, np.ones(6), 3), r"start.reshape\(1, -1\)"),
         (lambda: graph.stable_encoding(RING, [3], 1), "expected a function"),
         (lambda: graph.stable_encoding(0 * RING, [lambda t: t - np.inf], 1), "infinite"),
         (lambda: graph.spectral_embedding(CUT, 1), "2 components"),
@@ -106,6 +111,8 @@ def test_limits():
 def test_numbers_of_numpy_are_numbers():
     assert lowrank.low_rank(W, rank=np.int64(2)).rank == 2
     assert lowrank.effective_dimension(W.T @ W, np.float32(1)) > 1
+    assert operators.extreme_eigenvalues(RING, np.int64(2)).values.shape == (2,)
+    assert operators.spectral_density(RING, np.int64(3), np.int64(2)).nodes.shape == (2, 3)
     assert eigcore.spectral_map(W, "truncate", rank=np.int32(2)).shape == W.shape
     with pytest.raises(InvalidInput, match="rank is True"):
         lowrank.low_rank(W, rank=True)

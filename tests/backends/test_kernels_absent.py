@@ -25,9 +25,9 @@ UNUSABLE = {
     "an old processor": (f"{GOOD}raise RuntimeError('needs AVX')", "RuntimeError: needs AVX"),
     "one that exits": (f"{GOOD}raise SystemExit(1)", "SystemExit: 1"),
     "one that panics": (f"{GOOD}class P(BaseException): ...\nraise P('out of')", "P: out of"),
-    "an empty one": (GOOD, "it has no serves, kernel, eigenpairs, ensemble, all_finite"),
+    "an empty one": (GOOD, "it has no serves, kernel, eigenpairs, ensemble, mean_loss, all_finite"),
     "half of one": (
-        f"{GOOD}serves = kernel = eigenpairs = ensemble = print\nall_finite = 1",
+        f"{GOOD}serves = kernel = eigenpairs = ensemble = mean_loss = print\nall_finite = 1",
         "no all_finite",
     ),
     "no instruction set": ("__version__ = '0.2.7'\nINTERFACE = 2\n", "isa"),

@@ -191,9 +191,11 @@ def test_groups_and_times_of_the_command_govern_what_is_hidden(cars, capfd):
         assert not {"make", "day"} & set(printed["feature_norms"])
     assert fit(path, "--groups", "mak") == 2
     assert "--groups names 'mak', which is not a column" in capfd.readouterr().err
-    assert fit(path, "--stream", "--time", "day") == 2
-    told = "--time cannot be used with --stream. Leave --time out"
-    assert told in capfd.readouterr().err
+    streamed = [*held, "--stream", "--epochs", "1", "--members", "1", "--drop-columns", "make"]
+    assert fit(path, *streamed, "--time", "day") == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert (printed["report"]["rows"], printed["report"]["rows_held_out"]) == (96, 24)
+    assert "day" not in printed["feature_norms"]
 
 
 def test_losses_and_weights_of_the_command_reach_the_fit(cars, capfd):

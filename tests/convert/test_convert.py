@@ -27,6 +27,7 @@ MORE = [
     {"spec": {"functional": "top_sum", "r": 2}, "dims": (5, 5, 4)},
     {"spec": {"functional": "bottom_sum", "r": 1}, "clip": (9.0, 12.0)},
     {"spec": {"structure": "banded:2"}, "dims": (6, 3)},
+    {"spec": {"outputs": 2}, "targets": ("p", "q"), "clip": ((9.0, 12.0), (-np.inf, 11.0))},
     {"dims": (1, 2)},
 ]
 ALL = [*VARIANTS, *MORE]

@@ -99,13 +99,20 @@ def test_where_a_map_jumps_at_zero_the_derivative_keeps_the_rank(backend):
         np.testing.assert_allclose(found, expected, atol=1e-7 * abs(expected).max())
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "power", "polar", "positive", "pinv", "clip"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("exp", "log", "power", "polar", "positive", "pinv", "clip"),
+        *("soft_clip", "soft_threshold", "truncate"),
+    ],
+)
 def test_functions_of_symmetric_matrices(name):
     rng = np.random.default_rng(2)
     Q = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     lam = np.array([0.5, 1.0, 1.0, 3.0] if name in ("log", "power") else [-2.0, 1.0, 1.0, 3.0])
     A, E = (Q * lam) @ Q.T, rng.normal(size=(4, 4))
-    options = {"power": {"p": 0.5}, "clip": {"c": 2.0}}.get(name, {})
+    options = {"power": {"p": 0.5}, "clip": {"c": 2.0}, "truncate": {"rank": 2}}.get(name)
+    options = options or {"soft_clip": {"c": 1.5}, "soft_threshold": {"tau": 0.75}}.get(name, {})
     f = {
         "exp": np.exp,
         "log": np.log,
@@ -114,6 +121,9 @@ def test_functions_of_symmetric_matrices(name):
         "positive": lambda s: np.maximum(s, 0),
         "pinv": lambda s: 1 / s,
         "clip": lambda s: np.clip(s, -2, 2),
+        "soft_clip": lambda s: s / np.sqrt(1 + (s / 1.5) ** 2),
+        "soft_threshold": lambda s: np.sign(s) * np.maximum(abs(s) - 0.75, 0),
+        "truncate": lambda s: np.where(abs(s) > 1.5, s, 0),
     }[name]
 
     def definition(A):
@@ -137,9 +147,9 @@ def test_truncation_keeps_or_drops_a_cluster(backend):
 
 def test_soft_clip_does_not_overflow():
     X = np.diag([1e200, 1e-200])
-    np.testing.assert_allclose(
-        eigcore.spectral_map(X, "soft_clip", c=2.0), np.diag([2.0, 1e-200]), rtol=1e-14
-    )
+    F, pullback = eigcore.vjp(eigcore.spectral_map, X, "soft_clip", c=2.0)
+    np.testing.assert_allclose(F, np.diag([2.0, 1e-200]), rtol=1e-14)
+    np.testing.assert_allclose(pullback(np.eye(2)), np.diag([0.0, 1.0]), atol=1e-14)
 
 
 def test_a_pair_of_norms_and_the_lack_of_a_second_derivative():

@@ -8,6 +8,7 @@ from eigcore.fit.losses import LOSSES, Targets, make_loss
 from eigcore.fit.metrics import metrics
 
 known = pytest.importorskip("sklearn.metrics")
+linear_model = pytest.importorskip("sklearn.linear_model")
 QUICK = {"dim": 2, "knots": 2, "penalty": 1e-2, "members": 1, "max_iter": 3}
 
 
@@ -25,9 +26,24 @@ def test_metrics_are_those_of_scikit_learn():
     below, above, _ = known.roc_curve(y, p, drop_intermediate=False, **u)
     assert found["KS"] == pytest.approx(np.abs(below - above).max())
     assert found["observed/expected"] == pytest.approx((w @ y) / (w @ p))
+    assert found["log loss"] == pytest.approx(known.log_loss(y, p, **u))
+    line = linear_model.LogisticRegression(C=np.inf, tol=1e-10).fit(f[:, None], y, **u)
+    assert found["calibration slope"] == pytest.approx(line.coef_[0, 0], rel=1e-4)
+    twice = metrics(LOSSES["logistic"], 2 * f + 1, Targets(y, w))
+    assert twice["calibration slope"] == pytest.approx(line.coef_[0, 0] / 2, rel=1e-4)
     counts = rng.poisson(np.exp(f)).astype(float)
     found = metrics(LOSSES["poisson"], f, Targets(counts, w))
     assert found["D²"] == pytest.approx(known.d2_tweedie_score(counts, np.exp(f), power=1, **u))
+    assert found["Poisson deviance"] == pytest.approx(
+        known.mean_poisson_deviance(counts, np.exp(f), **u)
+    )
+    line = linear_model.PoissonRegressor(alpha=0, tol=1e-9).fit(f[:, None], counts, **u)
+    assert found["calibration slope"] == pytest.approx(line.coef_[0], rel=1e-4)
+    plain = metrics(LOSSES["poisson"], np.arange(200.0) / 50, Targets(counts))
+    assert plain["lift"] == pytest.approx(counts[180:].mean() / counts.mean())
+    tied = metrics(LOSSES["poisson"], np.zeros(200), Targets(counts))
+    assert tied["lift"] == pytest.approx(1.0)
+    assert np.isnan(tied["calibration slope"])
     order = np.argsort(f, kind="stable")
     lorenz, share = np.cumsum((w * counts)[order]) / (w @ counts), np.cumsum(w[order]) / w.sum()
     assert found["Gini"] == pytest.approx(1 - 2 * np.trapezoid(lorenz, share), abs=0.02)
@@ -51,7 +67,9 @@ def test_the_report_names_its_metrics_and_json_has_no_nan():
     rng = np.random.default_rng(1)
     table = {"a": rng.normal(size=60)}
     report = fit(table, table["a"] > 0.3, **QUICK, validation=0).report.to_dict()
-    assert set(report["model"]["metrics"]) == {"D²", "AUC", "Brier", "KS", "observed/expected"}
+    names = {"D²", "log loss", "AUC", "Brier", "KS", "lift", "observed/expected"}
+    assert set(report["model"]["metrics"]) == names | {"calibration slope"}
+    assert report["linear"]["metrics"]["calibration slope"]["train"] is None  # it separates
     assert report["model"]["metrics"]["AUC"]["train"] > 0.9
     assert report["linear"]["metrics"]["AUC"] == {"train": pytest.approx(1.0), "held_out": None}
 

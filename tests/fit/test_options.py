@@ -34,8 +34,8 @@ def keywords(function):
 
 def test_fit_has_the_options_with_their_defaults():
     defaults = {name: option.default for name, option in OPTIONS.items()}
-    beside = dict.fromkeys(("weights", "exposure", "offset", "callback"))
-    assert keywords(fit) == beside | dict.fromkeys(("groups", "time", "cv")) | defaults
+    beside = dict.fromkeys(("weights", "exposure", "offset", "groups", "time", "callback"))
+    assert keywords(fit) == beside | {"cv": None} | defaults
     stream = {name: defaults[name] for name, each in OPTIONS.items() if each.where != "table"}
     assert keywords(fit_stream) == beside | {"processes": None} | stream
 

@@ -8,7 +8,7 @@ import pytest
 from eigcore import SpectralModel
 from eigcore.cli import main
 from eigcore.errors import InvalidInput, InvalidOption
-from eigcore.estimators import SpectralRegressor
+from eigcore.estimators import SpectralClassifier, SpectralRegressor
 from eigcore.fit import fit, fit_stream, resume
 
 QUICK = {"knots": 4, "dim": 3, "members": 2, "penalty": 1e-3, "max_iter": 15, "validation": 0}
@@ -134,19 +134,41 @@ def test_values_may_be_an_array_or_a_frame(house):
     assert kept.report.rows == 199
 
 
+def test_targets_keep_the_names_they_have(house):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    frame, quick = pandas.DataFrame(house), QUICK | {"max_iter": 1}
+    x, signs = frame[["a", "b"]], pandas.Series(house["a"] > 2, name="large")
+    for target in (frame["cost"], polars.Series("cost", house["cost"]), frame[["cost"]]):
+        result = fit(x, target, **quick)
+        assert result.report.target == result.model.static.target_name == "cost"
+    assert fit(x, house["cost"], **quick).report.target == "y"
+    note = fit(x, signs.astype(int), **quick).report.notes[0]
+    assert note.startswith("Target 'large' holds the numbers 0 and 1")
+    parameters = {"knots": 2, "dim": 2, "penalty": 1e-3, "n_estimators": 1, "max_iter": 1}
+    model = SpectralRegressor(**parameters).fit(x, frame["cost"])
+    assert model.report_.target == "cost"
+    assert model.partial_fit(x, frame["cost"]).model_.static.target_name == "cost"
+    assert SpectralRegressor(**parameters).fit(x, frame[NAMES]).model_.static.targets == (*NAMES,)
+    classifier = SpectralClassifier(**parameters).fit(x, signs)
+    assert classifier.report_.target == "large"
+
+
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
         (["heat", "costs"], {}, "names 'costs', which is not a column.*did you mean 'cost'"),
-        (NAMES, {"loss": "poisson"}, "loss is 'poisson'.*for several targets"),
-        (NAMES, {"clip": (0, 1)}, "clip is given; expected none for several targets"),
+        (NAMES, {"loss": "logistic"}, "loss is 'logistic'.*for several targets"),
+        (NAMES, {"loss": "poisson"}, "loss is 'poisson', and target 'heat' has values from -"),
+        (NAMES, {"clip": (0, 1)}, r"ends of some targets by name.*clip=\{'heat': \(0.0, 1.0\)\}"),
+        (NAMES, {"clip": {"hea": (0, 1)}}, "names 'hea', which is not a target.*mean 'heat'"),
+        (NAMES, {"clip": {"heat": (1, 0)}}, "a mapping of targets to such ends"),
         (NAMES, {"neuron": {"functional": "smooth", "alpha": 0.1}}, "for several targets, a func"),
         (
             NAMES,
             {"neuron": {"functional": "weighted", "weights": [-1.0, 0.0, 1.0]}},
             "sum is not zero",
         ),
-        (NAMES, {"offset": "b"}, "offset is given; expected none for classes or several"),
+        (NAMES, {"offset": "b"}, "offset is given; expected none for several targets"),
         (["heat", "kind"], {}, "Target 'kind' holds no numbers"),
     ],
 )
@@ -156,10 +178,108 @@ def test_what_several_targets_cannot_have(house, target, options, message):
         fit(table, target, **QUICK | options)
 
 
-def test_streams_have_one_target(house, tmp_path):
-    with pytest.raises(InvalidOption, match="one column where the table is read in batches"):
-        fit(tmp_path / "t.csv", NAMES)
-    assert fit_stream([house], "heat", members=1, epochs=1, dim=2, knots=2, penalty=0.1).model
+def test_each_target_has_its_ends(house, both, tmp_path):
+    torch = pytest.importorskip("torch")
+    free, most = both.model.predict(house), float(np.median(house["cost"]))
+    clip = {"cost": (None, most)}
+    model = fit(house, NAMES, **QUICK, increasing=["a"], clip=clip).model
+    np.testing.assert_array_equal(model.predict(house), np.minimum(free, [np.inf, most]))
+    model.save(tmp_path / "m.eig")
+    again = SpectralModel.load(tmp_path / "m.eig")
+    assert again.static == model.static
+    net = again.to("torch")(torch.tensor(again.encoding.table(house))).detach().numpy()
+    np.testing.assert_allclose(net, model.predict(house), rtol=1e-12)
+    jax = pytest.importorskip("jax")
+    params, apply = again.to("jax")
+    found = jax.jit(apply)(params, again.encoding.table(house).astype("float32"))
+    np.testing.assert_allclose(found, model.predict(house), rtol=1e-4)
+    assert model.target("heat").range({"a": (0, 5), "b": (0, 5)}).predicted_upper < most
+    assert model.target("cost").range({"a": (0, 5), "b": (0, 5)}).predicted_upper == most
+    assert again.target("heat").static.clip == (-np.inf, np.inf)
+
+
+@pytest.fixture(scope="module")
+def perils():
+    """Claims of two kinds: fire rises with a, theft falls with b and is rarer."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0, 2, (2, 800))
+    years = rng.uniform(0.2, 1, 800)
+    rates = np.exp([a - 1, -1.5 - b])
+    fire, theft = rng.poisson(rates * years)
+    return {"a": a, "b": b, "years": years, "fire": fire, "theft": theft}
+
+
+def test_claims_of_several_kinds_share_an_exposure(perils, tmp_path):
+    names, options = ["fire", "theft"], QUICK | {"members": 3, "loss": "poisson"}
+    result = fit(perils, names, **options, exposure="years", increasing=["a"])
+    model, report = result.model, result.report
+    assert (model.static.link, model.static.targets) == ("log", tuple(names))
+    totals = model.predict(perils, exposure="years")
+    np.testing.assert_allclose(totals, model.predict(perils) * perils["years"][:, None])
+    for place, name in enumerate(names):
+        assert totals[:, place].sum() == pytest.approx(perils[name].sum(), rel=1e-9)
+        assert report.model.metrics[f"observed/expected of {name}"][0] == pytest.approx(1)
+        assert report.model.metrics[f"Gini of {name}"][0] > 0
+        assert model.target(name).certify().columns[0].increasing
+    deviances = [1 - report.model.metrics[f"D² of {name}"][0] for name in names]
+    assert report.metric == "Poisson deviance over that of constants"
+    assert report.model.train == pytest.approx(np.mean(deviances), rel=1e-3)
+    more, _ = resume(model, perils, names, exposure="years", max_iter=5)
+    sums = more.predict(perils, exposure="years").sum(0)
+    np.testing.assert_allclose(sums, [perils["fire"].sum(), perils["theft"].sum()])
+    estimator = SpectralRegressor(loss="poisson", dim=2, knots=2, penalty=0.01, n_estimators=1)
+    x, y = np.stack([perils["a"], perils["b"]], 1), np.stack([perils[n] for n in names], 1)
+    estimator.fit(x, y, exposure=perils["years"])
+    assert estimator.score(x, y, exposure=perils["years"]) > 0.05
+    assert estimator.predict(x, exposure=perils["years"]).shape == y.shape
+
+
+def test_proportions_of_several_kinds(perils):
+    parts = {n: perils[n] > 0 for n in ("fire", "theft")}
+    table = {"a": perils["a"], "b": perils["b"]} | {n: 1.0 * v for n, v in parts.items()}
+    result = fit(table, ["fire", "theft"], **QUICK, loss="binomial")
+    found = result.model.predict(table)
+    np.testing.assert_allclose(found.mean(0), [v.mean() for v in parts.values()], rtol=1e-6)
+    assert result.report.model.metrics["AUC of fire"][0] > 0.6
+    notes = fit(table, ["fire", "theft"], **QUICK | {"max_iter": 2}).report.notes
+    assert sum("the numbers 0 and 1" in note and "binomial" in note for note in notes) == 2
+
+
+STREAM = {"dim": 2, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 15, "epochs": 30}
+STREAM |= {"batch_rows": 50, "block_rows": 200, "sample_rows": 120}
+
+
+def test_streams_fit_several_targets(house, tmp_path):
+    batches = [{n: v[i : i + 40] for n, v in house.items()} for i in range(0, 200, 40)]
+    result = fit_stream(batches, NAMES, **STREAM, increasing=["a"], clip={"heat": (0, None)})
+    y, found = wanted(house), result.model.predict(house)
+    assert (np.abs(found - y).mean(0) < 0.2 * y.std(0)).all()
+    assert result.model.target("cost").certify().columns[0].increasing
+    assert "R² of cost" in result.report.model.metrics
+    assert result.report.model.train < 0.7 * result.report.linear.train
+    checkpoint = str(tmp_path / "run")
+
+    def killed(progress):
+        return progress.iteration == 40
+
+    kept = STREAM | {"checkpoint": checkpoint, "checkpoint_seconds": 0.0}
+    fit_stream(batches, NAMES, **kept, callback=killed, increasing=["a"], clip={"heat": (0, None)})
+    same = fit_stream(batches, NAMES, **kept, increasing=["a"], clip={"heat": (0, None)})
+    np.testing.assert_array_equal(same.model.predict(house), found)
+    gone = [batches[0] | {"cost": np.full(40, np.nan)}, *batches[1:]]
+    with pytest.raises(InvalidInput, match="'heat, cost' is missing in 40 of 40"):
+        fit_stream(gone, NAMES, **STREAM)
+    assert fit_stream(gone, NAMES, **STREAM, drop_rows_without_target=True).model.outputs == 2
+    with pytest.raises(InvalidOption, match="is 'costs', which is not a column of the batches"):
+        fit_stream(batches, ["heat", "costs"], **STREAM)
+
+
+def test_streams_of_rates_balance_each_target(perils):
+    batches = [{n: v[i : i + 100] for n, v in perils.items()} for i in range(0, 800, 100)]
+    options = STREAM | {"epochs": 2, "sample_rows": 500, "loss": "poisson", "validation": 0}
+    model = fit(batches, ["fire", "theft"], exposure="years", **options).model
+    sums = model.predict(perils, exposure="years").sum(0)
+    np.testing.assert_allclose(sums, [perils["fire"].sum(), perils["theft"].sum()], rtol=1e-6)
 
 
 def test_the_estimator_is_one_of_several_outputs(house):
@@ -172,6 +292,7 @@ def test_the_estimator_is_one_of_several_outputs(house):
     assert model.score(X, y) == pytest.approx(r2_score(y, model.predict(X)), abs=1e-9)
     assert model.get_feature_names_out().tolist()[:2] == ["y0: x0", "y0: x1"]
     assert model.partial_fit(X[:50], y[:50]).predict(X).shape == (200, 2)
+    assert model.calibrate(X, y).predict_interval(X).shape == (200, 2, 2)
     again = SpectralRegressor.from_model(model.model_)
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
@@ -200,3 +321,7 @@ def test_the_command_takes_several_targets(house, tmp_path, capsys):
     assert capsys.readouterr().out
     main(["report", model, table, "-o", str(tmp_path / "r.html")])
     assert "several targets" in (tmp_path / "r.html").read_text()
+    streamed = [*flags, "--epochs", "1", "--clip", "heat=0/,cost=/13000", "--stream", "-o", model]
+    main(["fit", table, "--target", "heat,cost", *streamed])
+    ends = SpectralModel.load(model).static.clip
+    assert ends == ((0.0, np.inf), (-np.inf, 13000.0))

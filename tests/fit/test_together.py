@@ -170,7 +170,7 @@ def test_dates_and_text_sort_by_time():
 
 
 def test_streams_refuse_what_they_cannot_keep():
-    with pytest.raises(MisplacedOption, match="groups cannot be used with a table that is read in"):
-        fit([{"a": np.arange(9.0), "g": np.arange(9)}], "a", groups="g")
-    with pytest.raises(TypeError, match="no option 'groups'"):
-        fit_stream([{"a": np.arange(9.0)}], "a", groups="g")
+    with pytest.raises(MisplacedOption, match="cv cannot be used with a table that is read in"):
+        fit([{"a": np.arange(9.0), "g": np.arange(9)}], "a", cv=[([0], [1])])
+    with pytest.raises(TypeError, match="no option 'cv'"):
+        fit_stream([{"a": np.arange(9.0)}], "a", cv=[([0], [1])])

@@ -182,6 +182,20 @@ def test_nothing_jumps_at_a_crossing_where_eigenvectors_and_peers_do():
     assert apart(*theirs) > 0.3 * np.linalg.norm(theirs[0])
 
 
+def test_the_numbers_of_nodes_turn_one_coordinate_of_a_ring_and_no_encoding():
+    manifold = pytest.importorskip("sklearn.manifold")
+    one = manifold.SpectralEmbedding(1, affinity="precomputed", random_state=0)
+    order = np.r_[0, 1 + np.random.default_rng(0).permutation(11)]
+    W, other = ring(12), ring(12)[order][:, order]
+    raw, moved = one.fit_transform(W)[order], one.fit_transform(other)
+    assert apart(raw, moved) > 0.5 * np.linalg.norm(raw)
+    stable, again = (stable_encoding(laplacian(w), MAPS, 3) for w in (W, other))
+    assert abs(stable[order][:, order] - again).max() < 1e-12
+    found, back = (spectral_embedding(w, 1).vectors for w in (W, other))
+    assert found.shape == (12, 2)
+    assert np.allclose((found @ found.T)[order][:, order], back @ back.T, atol=1e-12)
+
+
 def test_raw_eigenvectors_of_the_ring_are_an_accident():
     noise = 1e-12 * np.random.default_rng(0).normal(size=(9, 9))
     exact, near = ring(9), ring(9) * (1 + noise + noise.T)
@@ -307,7 +321,7 @@ def test_fastrp_is_its_formula(backend, W):
 def test_fastrp_refuses_wrong_numbers(W):
     with pytest.raises(InvalidInput, match="dim is 0"):
         fastrp(W, 0)
-    with pytest.raises(InvalidInput, match="weights is"):
+    with pytest.raises(InvalidInput, match="weights has shape"):
         fastrp(W, 2, [])
     with pytest.raises(InvalidInput, match="not symmetric"):
         fastrp(scipy.sparse.csr_array(np.triu(W)), 2)

@@ -134,7 +134,7 @@ def test_no_ranks_of_the_same_cost_keep_more_energy():
     assert len(seen) == 4
     assert found == [6, 10, 6]
     assert ranks([np.r_[1.0, np.zeros(7)]], 1.0, [(8, 8)], "energy") == [1]
-    with pytest.raises(InvalidInput, match="threshold or energy"):
+    with pytest.raises(InvalidInput, match="threshold, energy"):
         ranks(spectra, 0.5, shapes, "best")
 
 

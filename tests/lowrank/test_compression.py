@@ -185,7 +185,7 @@ def test_inputs_that_do_not_vary_need_no_rank():
         (MODEL, {"method": "fwsvd"}, "needs a loss"),
         (MODEL, {"data": iter(DATA)}, r"Write list\(data\)"),
         (MODEL, {"keep": 0.01}, "Write a larger keep"),
-        (MODEL, {"rule": "best"}, "threshold or energy"),
+        (MODEL, {"rule": "best"}, "threshold, energy"),
         (nn.ReLU(), {}, "has no array"),
         (nn.Conv2d(6, 6, 3).double(), {}, "kernel is larger"),
     ],

@@ -208,6 +208,38 @@ def test_calibration_of_a_class_has_wilsons_interval():
     assert "share of yes" in words(shown)
 
 
+def test_calibration_counts_weights_and_exposures():
+    from eigcore.fit import fit
+
+    rng = np.random.default_rng(0)
+    table = {"a": rng.uniform(size=90), "years": rng.uniform(0.5, 2.0, 90)}
+    claims = rng.poisson(table["years"] * (1 + table["a"]))
+    options = {"dim": 1, "knots": 0, "penalty": 1e-6, "members": 1, "validation": 0}
+    m = fit(table, claims, loss="poisson", exposure="years", **options).model
+    weights = rng.integers(1, 3, 90)
+    asked = {"weights": weights, "exposure": "years"}
+    whole = plots.CalibrationDisplay.from_model(m, table, claims, bins=1, **asked)
+    w, years = weights, table["years"]
+    assert whole.observed[0] == pytest.approx((w @ claims) / (w @ years))
+    assert whole.predicted[0] == pytest.approx((w * years) @ m.predict(table) / (w @ years))
+    assert whole.low[0] < whole.predicted[0] < whole.high[0]
+    twice = np.repeat(np.arange(90), weights)
+    rows = {name: column[twice] for name, column in table.items()}
+    other = plots.CalibrationDisplay.from_model(m, rows, claims[twice], bins=1, exposure="years")
+    assert other.observed[0] == pytest.approx(whole.observed[0])
+    thirds = plots.CalibrationDisplay.from_model(m, table, claims, bins=3, **asked)
+    assert len(thirds.observed) == 3
+    trials = rng.integers(5, 40, 90)
+    hits = rng.binomial(trials, 0.3)
+    parts = fit(table, hits, loss="binomial", exposure=trials, **options).model
+    shown = plots.CalibrationDisplay.from_model(parts, table, hits, bins=1, exposure=trials)
+    n, end = trials.sum(), shown.high[0]
+    gap = (hits.sum() / n - end) ** 2
+    np.testing.assert_allclose(gap, 1.959963984540054**2 * end * (1 - end) / n)
+    with pytest.raises(InvalidInput, match="exposure holds 0 and more"):
+        plots.CalibrationDisplay.from_model(m, table, claims, exposure=np.zeros(90))
+
+
 def test_coverage_counts_the_rows_inside(fitted):
     result, table, y = fitted
     m = result.model.calibrate({n: c[:60] for n, c in table.items()}, y[:60])

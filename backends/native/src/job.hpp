@@ -17,6 +17,9 @@ enum class Layout { full, packed, band, pair };
 // full solver.
 enum class Path { best, one_precision, full };
 
+// Of decisions f and targets y: (f - y)^2, and log(1 + e^f) - y f.
+enum class LossKind { squared, binomial };
+
 // Row-major position of (i, j), i >= j, in a packed lower triangle. 64 bits: d = 512 with a batch of 20 000 passes
 // 2^31.
 inline constexpr std::int64_t packed_position(std::int64_t i, std::int64_t j) { return i * (i + 1) / 2 + j; }
@@ -99,6 +102,9 @@ struct Kernels {
   std::size_t (*pullback_workspace)(const Pullback<T>&);
   // Adds to sums: pencil (terms + 1, stride), or null; encoded (1 + 2 table rows, stride).
   void (*pullback)(const Pullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
+  // See loss.hpp.
+  double (*loss)(LossKind, const T* values, const double* target, const double* share, const double* offset,
+                 std::int64_t rows, double factor, T* g);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
 };
 

@@ -1,4 +1,5 @@
 // Compiled once per instruction set (CMakeLists.txt); the table is chosen when the library is loaded (dispatch.cpp).
+#include "loss.hpp"
 #include "pullback.hpp"
 
 namespace eigcore {
@@ -34,7 +35,7 @@ double multiply_add_loop(std::int64_t steps) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {Real<T>::W, tile<T>, workspace<T>, run<T>, pullback_workspace<T>, pullback<T>, multiply_add_loop<T>};
+  return {Real<T>::W, tile<T>, workspace<T>, run<T>, pullback_workspace<T>, pullback<T>, loss_sum<T>, multiply_add_loop<T>};
 }
 
 extern const Kernels<float> kernels_float;

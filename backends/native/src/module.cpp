@@ -10,6 +10,7 @@
 namespace eigcore {
 
 void bind_ensemble(nb::module_& m);
+void bind_mean_loss(nb::module_& m);
 void bind_xla(nb::module_& m);
 
 template <class A>
@@ -236,6 +237,7 @@ NB_MODULE(_core, m) {
   bind_tables<float>(m, "Tables32");
   bind_tables<double>(m, "Tables64");
   bind_ensemble(m);
+  bind_mean_loss(m);
 #ifdef EIGCORE_XLA
   bind_xla(m);
 #else

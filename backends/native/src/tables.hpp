@@ -35,18 +35,24 @@ class Tables {
   T* step(std::int64_t row, T* numbers) const { return numbers + (2 + 2 * row) * stride_; }
 
  public:
-  Tables(const T* params, std::int64_t rows, std::int64_t K, Runs runs)
+  Tables(std::int64_t rows, std::int64_t K, Runs runs)
       : rows_(rows),
         K_(K),
         stride_(round_up(K, kernels<T>().width)),
         runs_(std::move(runs)),
-        numbers_((std::size_t)((1 + 2 * rows) * stride_)) {
+        numbers_((std::size_t)((1 + 2 * rows) * stride_)) {}
+  Tables(const T* params, std::int64_t rows, std::int64_t K, Runs runs) : Tables(rows, K, std::move(runs)) {
+    fill(params);
+  }
+
+  // Other matrices of the same shape.
+  void fill(const T* params) {
     T* to = numbers_.data();
-    std::copy_n(params, K, to);
-    for (std::int64_t r = 0; r < rows; ++r) std::copy_n(params + (r + 1) * K, K, step(r, to));
+    std::copy_n(params, K_, to);
+    for (std::int64_t r = 0; r < rows_; ++r) std::copy_n(params + (r + 1) * K_, K_, step(r, to));
     for (const auto& [first, end] : runs_)
       for (std::int64_t r = first; r + 1 < end; ++r)
-        for (std::int64_t c = 0; c < K; ++c) start(r + 1, to)[c] = start(r, to)[c] + step(r, to)[c];
+        for (std::int64_t c = 0; c < K_; ++c) start(r + 1, to)[c] = start(r, to)[c] + step(r, to)[c];
   }
 
   std::int64_t rows() const { return rows_; }

@@ -45,9 +45,8 @@ class Beside(NamedTuple):
 
     def check_for_stream(self) -> None:
         """Raise MisplacedOption for what only a table in memory can have."""
-        for option in ("groups", "time", "cv"):
-            if getattr(self, option) is not None:
-                raise MisplacedOption(option, getattr(self, option), "stream")
+        if self.cv is not None:
+            raise MisplacedOption("cv", self.cv, "stream")
 
     @property
     def told(self) -> dict[str, str]:

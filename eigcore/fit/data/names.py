@@ -35,15 +35,20 @@ def check_names(
             )
 
 
-def check_keys(option: str, given: Any, numeric: Sequence[str]) -> None:
-    """Raise InvalidOption if an option is a mapping with a key that is no numeric column."""
+def check_keys(
+    option: str, given: Any, known: Sequence[str], kind: str = "numeric column of the table"
+) -> None:
+    """Raise InvalidOption if an option is a mapping with a key that is none of those known.
+
+    kind : what the known names are
+    """
     for name, value in given.items() if isinstance(given, Mapping) else ():
-        if name not in numeric:
-            near = nearest(name, numeric)
+        if name not in known:
+            near = nearest(name, known)
             hint = f" (did you mean {near!r}?)" if near else ""
-            example = {near or numeric[0]: value} if numeric else None
-            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
-            expected = f"some of {listed(numeric)}" if numeric else "none, for no column is numeric"
+            example = {near or known[0]: value} if known else None
+            problem = f"names {name!r}, which is not a {kind}{hint}"
+            expected = f"some of {listed(known)}" if known else f"none, for there is no {kind}"
             raise InvalidOption(option, given, expected, example, problem)
 
 

@@ -27,7 +27,7 @@ from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.data.beside import Beside, Read
 from eigcore.fit.data.kinds import check_column, describe, special_codes
 from eigcore.fit.data.names import check_names, listed, nearest
-from eigcore.fit.data.several import numbers_of, targets_of
+from eigcore.fit.data.several import name_of, numbers_of, targets_of
 from eigcore.fit.data.together import Together
 from eigcore.fit.options import FitOptions
 
@@ -38,7 +38,7 @@ class Table:
 
     cells : cells (rows,) of each column by name, without the target
     target : cells (rows,) of the target, none of them missing; (rows, targets) of several
-    target_name : name of the target, or of all of them; "y" where values were passed
+    target_name : name of the target, or of all of them; "y" for values without a name
     beside : weights, all positive, exposure and offset of the rows
     together : which of them belong together
     categories : names of columns that hold categories, even if their cells are numbers
@@ -139,6 +139,9 @@ def _split(
         used = dict.fromkeys(several, "a target") if named else {}
         rest = {name: each for name, each in cells.items() if name not in used}
         return rest, numbers_of(several), ", ".join(several), tuple(several), used
+    if several and not named:
+        ((name, values),) = several.items()
+        return cells, values, name, (), {}
     if named:
         (target,) = several
     cells, values, name = _split_one(cells, target)
@@ -151,7 +154,7 @@ def _split_one(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
     if is_label or np.ndim(target) == 0:
         target = str(target)
     if not isinstance(target, str):
-        return cells, cells_of(target), "y"
+        return cells, cells_of(target), name_of(target)
     if target not in cells:
         near = nearest(target, cells)
         hint = f" (did you mean {near!r}?)" if near else ""

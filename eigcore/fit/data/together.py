@@ -62,7 +62,7 @@ class Together:
                 raise InvalidOption(other, None, "one of them", None, "is given beside time")
         groups = None
         if forward:
-            groups = _codes("time", _times(beside.time), len(keep))[keep]
+            groups = _codes("time", times_of(beside.time), len(keep))[keep]
         elif beside.groups is not None:
             groups = _codes("groups", cells_of(beside.groups), len(keep))[keep]
         if beside.cv is None:
@@ -223,7 +223,7 @@ def _codes(option: str, cells: np.ndarray, rows: int) -> np.ndarray:
     return np.unique(cells, return_inverse=True)[1]
 
 
-def _times(given: Any) -> np.ndarray:
+def times_of(given: Any) -> np.ndarray:
     """Return numbers, or dates that also text may hold, as values that sort by time."""
     cells = cells_of(given)
     if cells.dtype.kind != "O":

@@ -74,12 +74,14 @@ class Loss:
     metric : name of what `error` measures
     link : link of the fitted model
     classified : whether the target consists of classes
+    kernel : what `eigcore.core.sources.MeanLoss` calls it; None: a kernel knows it not
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     link: ClassVar[str] = "identity"
     classified: ClassVar[bool] = False
+    kernel: ClassVar[str | None] = None
 
     @property
     def outputs(self) -> int:
@@ -143,6 +145,13 @@ class Loss:
 
     def strata(self, target: np.ndarray) -> np.ndarray | None:
         """Number (N,) int ≥ 0 of the kind of each row, which every fold has its part of."""
+        return None
+
+    def moments(self, value: np.ndarray) -> Pair | None:
+        """Mean and variance (N,) of targets at these decisions, the variance up to a factor.
+
+        None where the loss says nothing of them, or where targets are bounded.
+        """
         return None
 
     def working(self, targets: Targets) -> np.ndarray:

@@ -23,6 +23,7 @@ class Binomial(Loss):
     name: ClassVar[str] = "binomial"
     metric: ClassVar[str] = "binomial deviance"
     link: ClassVar[str] = "logistic"
+    kernel: ClassVar[str | None] = "binomial"
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:
         """See `Loss.rows`."""

@@ -79,6 +79,11 @@ class Rate(Loss):
         """Whether the target is above 0."""
         return (target > 0.0).astype(np.int64) if self.zeros else None
 
+    def moments(self, value: np.ndarray) -> Pair | None:
+        """e^f and e^(p f)."""
+        with np.errstate(over="ignore"):
+            return np.exp(value), np.exp(self.power * value)
+
     def constant(self, targets: Targets) -> float:
         """Σ w y e^((1−p) o) = e^f Σ w e^((2−p) o): logarithm of the mean without offsets o."""
         y, w, o = targets.target, targets.weights, targets.offset

@@ -15,6 +15,7 @@ class Squared(Loss):
     """(f − y)²."""
 
     name: ClassVar[str] = "squared"
+    kernel: ClassVar[str | None] = "squared"
     metric: ClassVar[str] = "RMSE"
 
     def rows(self, value: np.ndarray, target: np.ndarray) -> Pair:

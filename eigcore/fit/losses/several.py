@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.errors import InvalidOption
 from eigcore.fit.losses.base import Loss, Pair, Scaling, Targets
 
 
@@ -16,7 +17,7 @@ class Several(Loss):
 
     Targets and decisions have the shape (N, targets), scales and offsets (targets,).
 
-    own : loss of each target; its link is the identity
+    own : loss of each target
     names : of the targets
     units : of the targets, in which errors are told, so that they can be averaged
     """
@@ -31,9 +32,41 @@ class Several(Loss):
         return self.own.name
 
     @property
+    def link(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Link of every target."""
+        return self.own.link
+
+    @property
     def metric(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Name of what `error` measures."""
-        return f"{self.own.metric} in standard deviations"
+        unit = "in standard deviations" if self.link == "identity" else "over that of constants"
+        return f"{self.own.metric} {unit}"
+
+    @classmethod
+    def of(
+        cls, own: Loss, names: tuple[str, ...], values: np.ndarray, weights: np.ndarray | None
+    ) -> Several:
+        """Return the loss of targets (N, targets), whose units follow from values and weights (N,).
+
+        Errors of numbers are told in standard deviations, others over those of constants.
+        """
+
+        def unit(target: np.ndarray) -> float:
+            if own.link == "identity":
+                return own.scaling(target, weights).scale
+            own.scaling(target)  # raises for targets out of range
+            constant = np.broadcast_to(own.constant(Targets(target, weights)), target.shape)
+            return own.error(constant, target, weights) or 1.0
+
+        found = []
+        for name, target in zip(names, values.T, strict=True):
+            try:
+                found.append(unit(target))
+            except InvalidOption as exc:
+                problem = str(exc.problem).replace("the target", f"target {name!r}")
+                told = (exc.option, exc.value, exc.expected, exc.example, problem)
+                raise InvalidOption(*told) from exc
+        return cls(own, names, tuple(found))
 
     @property
     def outputs(self) -> int:
@@ -50,6 +83,22 @@ class Several(Loss):
         """See `Loss.rows`."""
         loss, slope = self.own.rows(value, target)
         return loss.sum(-1), slope
+
+    def strata(self, target: np.ndarray) -> np.ndarray | None:
+        """One kind for each combination of those of the targets."""
+        each = [self.own.strata(own) for own in target.T]
+        known = [kinds for kinds in each if kinds is not None]
+        return np.unique(np.stack(known), axis=1, return_inverse=True)[1] if known else None
+
+    def scaled(self, target: np.ndarray, scaling: Scaling) -> np.ndarray:
+        """Targets (N, targets) in the coordinates of their loss."""
+        pairs = zip(target.T, map(Scaling._make, zip(*scaling, strict=True)), strict=True)
+        return np.stack([self.own.scaled(*pair) for pair in pairs], axis=-1)
+
+    def working(self, targets: Targets) -> np.ndarray:
+        """Numbers (N, targets) that least squares fits in place of the targets."""
+        each = [self.own.working(Targets(own, targets.weights)) for own in targets.target.T]
+        return np.stack(each, axis=-1)
 
     def scaling(
         self,

@@ -13,7 +13,6 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
-from eigcore.fit.effort import FEW
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
@@ -22,6 +21,8 @@ from eigcore.fit.solvers.whitening import POWER
 
 Member = tuple[EigSpec, np.ndarray]
 """Spec and parameters (outputs, terms + 1, K) in the shared encoding."""
+_SINGLE = 64
+"""Rows from which on a kernel takes half as long in float32; rounding is far below their noise."""
 LEAST_DEVIATION = 0.05
 """Least standard deviation of a term: it shrinks rare levels more."""
 
@@ -157,10 +158,10 @@ class Design:
     def rows(self, problem: Problem, dim: int) -> Rows:
         """Encode the rows of a problem for its backend and matrices of some order.
 
-        They are in float32 where many numbers make it pay, or a kernel and more than few rows.
+        They are in float32 where many numbers make it pay, or a kernel and some dozen rows.
         """
         context = problem.context
-        kernel = self.problem.fast and dim > 1 and self.problem.rows > FEW
+        kernel = self.problem.fast and dim > 1 and self.problem.rows > _SINGLE
         dtype = context.dtype(np.inf if kernel else self.problem.rows * self.coarse.terms)
         return Rows(self.coarse, problem.numbers, context.backend, dtype)
 

@@ -101,7 +101,7 @@ def _screened_start(
         coordinates,
         settings.penalty * count / len(few),
         on=design.problem.part(few),
-        rows=rows if len(few) == count else None,
+        rows=rows if len(few) == count else rows.part(few),
         smooth=settings.smooth,
     )
     kinds = (initialisation.gapped, initialisation.random)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -109,11 +110,25 @@ class Parametrisation:
         """Return A_0 (K,) and the part of each kind of blocks."""
         return [vector[place] for place in self._places]
 
+    @cached_property
+    def _whole(self) -> np.ndarray | None:
+        """From the part of the vector to the scaled terms, where one matrix does that for all."""
+        whites = [each.white for each in self.kinds]
+        if self.plain is None or len(whites) != 1 or whites[0] is None or self.kinds[0].additive:
+            return None
+        whole = whites[0].whole(len(self.plain))
+        return None if whole is None else self.plain[:, None] * whole
+
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
-        constant, packed = self.blocks(vector)
         found = np.empty((1, len(self.deviation) + 1, self.spec.packed_size))
-        found[0, 0], found[0, 1:] = constant, self._scaled(packed)
+        if self._whole is not None:
+            constant, part = self._parts(vector)
+            np.matmul(self._whole, part.reshape(found[0, 1:].shape), out=found[0, 1:])
+        else:
+            constant, packed = self.blocks(vector)
+            found[0, 1:] = self._scaled(packed)
+        found[0, 0] = constant
         return found
 
     def blocks(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,9 +151,13 @@ class Parametrisation:
         self, vector: np.ndarray, slope: np.ndarray, by_weights: np.ndarray | None = None
     ) -> np.ndarray:
         """Gradient (size,) from those by the matrices (1, terms + 1, K) and the weights (d,)."""
-        blocks = self._scaled(slope[0, 1:], transposed=True)
         found = np.empty(self.size)
         found[self._places[0]] = slope[0, 0]
+        if self._whole is not None and self.learned is None:
+            part = found[self._places[1]].reshape(slope[0, 1:].shape)
+            np.matmul(self._whole.T, slope[0, 1:], out=part)
+            return found
+        blocks = self._scaled(slope[0, 1:], transposed=True)
         for own, place in zip(self.kinds, self._places[1:], strict=True):
             some = blocks if len(self.kinds) == 1 else blocks[own.where]
             found[place] = own.pullback(vector[place], some)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.fit.data.covariance import KEPT
+from eigcore.fit.data.several import ends_of
 from eigcore.fit.losses import Scaling
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design, Member
@@ -68,7 +69,7 @@ class Ensemble(NamedTuple):
             link=target.loss.link,
             target_name=target.name,
             classes=target.classes,
-            clip=problem.options.clip,
+            clip=ends_of(problem.options, target.name, target.names),
             targets=target.names,
             provenance=told,
         )

@@ -57,7 +57,9 @@ def gain(
 ) -> float:
     """Standard errors by which the mean loss of ``values`` is below that of ``other``.
 
-    If a single row of a heavy tail makes the whole difference, the gain is one standard error.
+    If a single row of a heavy tail makes the whole difference, the gain is one standard error. Of
+    rates, the standard error is at least the one they would have if ``other`` were right: few
+    events may happen to lie where they make the difference look steady.
 
     Parameters
     ----------
@@ -69,11 +71,38 @@ def gain(
     each = before - after
     mean = np.average(each, weights=weights)
     if clusters is None:
-        variance = np.average((each - mean) ** 2, weights=weights) / len(each)
+        seen = np.average((each - mean) ** 2, weights=weights)
+        variance = max(seen, _expected(loss, values, other, targets)) / len(each)
     else:
         own = np.ones(len(each)) if weights is None else weights
         variance = (np.bincount(clusters, own * (each - mean)) ** 2).sum() / own.sum() ** 2
     return float(mean / max(np.sqrt(variance), np.finfo(np.float64).tiny))
+
+
+def _expected(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:
+    """Variance of a row's difference in loss if its target varies around the mean of ``other``.
+
+    Var d = E Var(d | x) + Var E(d | x), where d is linear in the target, and its variance has the
+    factor that these targets show; 0 where the loss knows no variance.
+    """
+    own, wanted = targets.moved(values), targets.moved(other)
+    known = loss.moments(wanted)
+    if known is None:
+        return 0.0
+    center, spread = known
+
+    def apart(target: np.ndarray) -> np.ndarray:
+        return loss.rows(wanted, target)[0] - loss.rows(own, target)[0]
+
+    def mean(each: np.ndarray) -> float:
+        return float(np.average(each, weights=targets.weights))
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = mean((targets.target - center) ** 2) / mean(spread)
+        even = apart(center)
+        inside = factor * mean(spread * (apart(center + 1.0) - even) ** 2)
+        found = inside + mean((even - mean(even)) ** 2)
+    return found if np.isfinite(found) else 0.0
 
 
 def sequence(parts: np.ndarray, count: int) -> list[int]:

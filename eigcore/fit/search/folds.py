@@ -42,10 +42,11 @@ class TimeUp(Exception):
 
 
 class Made(NamedTuple):
-    """A design of the rows to fit, and both kinds of rows."""
+    """A design of the rows to fit, and the rows: all and some of those to fit, and hidden ones."""
 
     design: Design
     known: Rows
+    few: Rows
     hidden: Rows
 
 
@@ -90,7 +91,9 @@ class Fold:
             if self.known.context.is_over(until):
                 raise TimeUp
             own = Design(shared, max(each, 1))
-            made.append(Made(own, own.rows(self.known, dim), own.rows(self.hidden, dim)))
+            known, hidden = own.rows(self.known, dim), own.rows(self.hidden, dim)
+            some = known if self.few is self.known else own.rows(self.few, dim)
+            made.append(Made(own, known, some, hidden))
         if len(sizes) * shared.moments.covariance.size <= KEPT:
             self.made[key] = made
         return made
@@ -201,16 +204,16 @@ def judge(
     context = fold.known.context
     values, found = [], []
     made = fold.designs(sums, sizes, settings.dim, until)
-    for neuron, (design, rows, hidden) in enumerate(made):
+    for neuron, (design, known, some, hidden) in enumerate(made):
         coordinates = design.parametrisation(settings.dim)
         if ends is not None and settings.dim > 1:
             start = ends[neuron]
         else:
             kind = initialisation.random if neuron else initialisation.gapped
-            guess = first_guess(design, coordinates, penalty, rows)
+            guess = first_guess(design, coordinates, penalty, known)
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
-        on, own = (fold.few, None) if few and fold.few is not fold.known else (None, rows)
-        objective = design.objective(coordinates, penalty, on=on, rows=own, smooth=settings.smooth)
+        on, rows = (fold.few, some) if few else (fold.known, known)
+        objective = design.objective(coordinates, penalty, on=on, rows=rows, smooth=settings.smooth)
         solution = minimize(
             objective,
             start,

@@ -30,8 +30,10 @@ _LEAST = 2500
 _ROWS = 20_000
 _KNOTS = 16
 """Largest number of pieces per column of the small neuron."""
-_NEURONS = 3
+_NEURONS = 2
 """Most neurons whose averages with and without sums are compared."""
+_STEPS = 0.5
+"""Part of the usual number of steps of a short fit, with and without sums."""
 _ERRORS = 1.0
 """Least gain on hidden rows, in standard errors, for which sums are kept."""
 _LEAST_PART = 0.002
@@ -118,7 +120,7 @@ class Pursuit:
     ) -> np.ndarray:
         if self.problem.context.stopped:
             raise TimeUp
-        return judge(fold, settings, neurons, sums=sums, until=_PART).values.mean(0)
+        return judge(fold, settings, neurons, sums=sums, until=_PART, steps=_STEPS).values.mean(0)
 
     def _next(self) -> tuple[Sum, ...]:
         """Best sums not yet taken, for the residual of a small neuron."""
@@ -214,7 +216,8 @@ def _explained(sums: np.ndarray, rest: np.ndarray) -> float:
     """
     if np.isnan(sums).all():
         return -np.inf
-    edges = np.unique(np.nanquantile(sums, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
+    edges = np.nanquantile(sums[:_SCREEN_ROWS], np.linspace(0.0, 1.0, _BINS + 1)[1:-1])
+    edges = np.unique(edges)
     place = np.where(np.isnan(sums), len(edges) + 1, np.searchsorted(edges, sums, side="right"))
     count = np.bincount(place)
     filled = count > 0

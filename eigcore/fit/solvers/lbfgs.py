@@ -9,6 +9,7 @@ takes longer (docs/notes/solver.md).
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
+from scipy.linalg.blas import idamax
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Callback = Callable[[int, float, np.ndarray], bool | None]
@@ -59,8 +61,8 @@ class _Memory:
 
     def add(self, s: np.ndarray, y: np.ndarray) -> None:
         # sᵀy > 0 follows from the weak curvature condition; rounding alone can spoil it.
-        curvature = float(s @ y)
-        if curvature > 1e-14 * float(y @ y) ** 0.5 * float(s @ s) ** 0.5:
+        curvature = _dot(s, y)
+        if curvature > 1e-14 * _dot(y, y) ** 0.5 * _dot(s, s) ** 0.5:
             self.pairs.append((s, y, curvature))
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
@@ -97,11 +99,20 @@ class _Counted:
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.calls += 1
         value, gradient = self.objective(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        value = float(value)
+        if not (math.isfinite(value) and _is_finite(gradient)):
             return np.inf, np.zeros_like(x)
         if self.best is None or value < self.best.value:
-            self.best = Point(x.copy(), float(value), gradient)
-        return float(value), gradient
+            self.best = Point(x, value, gradient)
+        return value, gradient
+
+
+def _is_finite(a: np.ndarray) -> bool:
+    return math.isfinite(np.vdot(a, a)) or bool(np.isfinite(a).all())  # squares may overflow
+
+
+def _exceeds(a: np.ndarray, bound: float) -> bool:
+    return bool(a.size) and abs(a[idamax(a)]) > bound
 
 
 def weak_wolfe(
@@ -166,7 +177,7 @@ def minimize(
         values.append(point.value)
         pairs = _Memory(memory)
         for iteration in range(1, max_iter + 1):
-            if np.max(np.abs(point.gradient), initial=0.0) <= gradient_tol:
+            if not _exceeds(point.gradient, gradient_tol):
                 reason = "gradient"
                 break
             new = _next(counted, point, pairs)
@@ -196,11 +207,11 @@ def _next(objective: Objective, point: Point, memory: _Memory) -> Point | None:
         memory.pairs.clear()
         direction = -gradient
     # Without curvature pairs the scale of the first step is unknown: at most length one.
-    length = 1.0 / float(np.linalg.norm(gradient))
-    found = weak_wolfe(objective, point, direction, 1.0 if memory.pairs else min(1.0, length))
+    length = 1.0 if memory.pairs else min(1.0, 1.0 / float(np.linalg.norm(gradient)))
+    found = weak_wolfe(objective, point, direction, length)
     if found is None and memory.pairs:
         memory.pairs.clear()
-        found = weak_wolfe(objective, point, -gradient, length)
+        found = weak_wolfe(objective, point, -gradient, 1.0 / float(np.linalg.norm(gradient)))
     if found is not None:
         memory.add(found.x - point.x, found.gradient - gradient)
     return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
+from eigcore.core.rules import rule_of
+from eigcore.core.sources import MeanLoss
 from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.parametrisation import Parametrisation
@@ -85,8 +88,29 @@ class Objective:
 
         return found if w is None else found @ w, pullback
 
+    @cached_property
+    def kernel(self) -> Callable[[np.ndarray, np.ndarray], float] | None:
+        """The kernel of one pencil's matrices and their slope; see `Backend.mean_loss`."""
+        loss, fold, bins = self.loss.kernel, self.parametrisation, self.rows.bins
+        if loss is None or bins is None or fold.learned is not None or self.hold:
+            return None
+        target, weights, offset = self.targets
+        share = None if weights is None else weights / weights.sum()
+        scales, jumps = (fold.mean, fold.deviation), self.smooth or (None, None)
+        given = loss, target, share, offset, *scales, self.penalty, *jumps
+        return self.rows.backend.mean_loss(MeanLoss(rule_of(fold.spec), bins, *given))
+
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""
+        if self.kernel is None:
+            return self.composed(vector)
+        matrices = self.parametrisation.matrices(vector)
+        slope = np.empty_like(matrices)
+        value = self.kernel(matrices[0], slope[0])
+        return value, self.parametrisation.pullback(vector, slope)
+
+    def composed(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient without a kernel of the whole objective."""
         parts = vector.reshape(self.loss.outputs, -1)
         pencils = [self.parametrisation.matrices(part) for part in parts]
         passes = [self._vjp(*each, self.rows) for each in zip(parts, pencils, strict=True)]

@@ -52,9 +52,15 @@ class Whitening:
         """Return u from P: (blocks, K) -> (blocks, K)."""
         return self._product(2, blocks)
 
+    def whole(self, blocks: int, which: int = 1) -> np.ndarray | None:
+        """Return the matrix of the map, with 2 of its inverse, if it is one for all blocks."""
+        alone = len(self.parts) == 1 and len(self.parts[0][which]) == blocks
+        return self.parts[0][which] if alone else None
+
     def _product(self, which: int, blocks: np.ndarray) -> np.ndarray:
-        if len(self.parts) == 1 and len(self.parts[0][which]) == len(blocks):
-            return self.parts[0][which] @ blocks
+        whole = self.whole(len(blocks), which)
+        if whole is not None:
+            return whole @ blocks
         product = blocks.copy()
         for each in self.parts:
             np.matmul(each[which], blocks[each[0]], out=product[each[0]])

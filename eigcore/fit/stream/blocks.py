@@ -39,7 +39,7 @@ def blocks(
 
     Returns
     -------
-    iterator of (rows, columns + 3) float64, see `Sampled.encoded`; without held-out rows
+    iterator of (rows, columns + 2 + targets) float64, see `Sampled.encoded`; without held-out rows
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _chunks(
         if not _stretches(ends, own, before, after):
             continue
         for cells in source.read(int(part)):
-            size, done = len(cells[source.target]), before + int(place - begins[part])
+            size, done = len(cells[source.targets[0]]), before + int(place - begins[part])
             for first, last in _stretches(ends, own, done, min(done + size, after)):
                 a, b = first - done, last - done
                 rows = sampled.encoded({name: column[a:b] for name, column in cells.items()})

@@ -224,7 +224,7 @@ class Descent:
         for (design, coordinates), member in zip(self.members, self.state.members, strict=True):
             objective = design.objective(coordinates, self.sampled.penalty, on=rows)
             found.append(objective(member.x))
-        return float(batch[:, -3].sum()), found
+        return float(batch[:, self.sampled.numbers.shape[1]].sum()), found
 
     def _save(self, file: Checkpoint) -> None:
         sampled, fixed = self.sampled.record()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,8 @@ from eigcore.errors import InvalidInput
 from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import Target
+from eigcore.fit.data.target import Target, per_unit
 from eigcore.fit.data.together import Together
-from eigcore.fit.losses import Scaling
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.neutral import centred
 from eigcore.fit.members.parametrisation import Parametrisation
@@ -25,7 +24,9 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.origin import origin
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, Report, errors_of, report
+from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.survey import Survey
+from eigcore.fit.units import in_own_units, in_standard_units, scaling_of
 from eigcore.model import ModelStatic, SpectralModel
 
 _ARRAYS = ("counts", "numbers", "target", "places", "held")
@@ -44,11 +45,13 @@ class Sampled:
     notes : what was done to the columns
     counts : (parts,) rows of each part of the source
     numbers : (k, columns) sampled rows
-    target : (k,) their target values, or class indices
+    target : (k,) their target values, or class indices; (k, targets) of several
     places : (k,) number of each row in the source
     held : (k,) bool, whether it is held out
     weights, offset : (k,) of the sampled rows, the weights with exposure and class; None: none
-    beside : names of the columns of weights, exposure and offset
+    beside : names of the columns of weights, exposure, offset, groups and time
+    apart : which other rows are held out as well; None: none
+    away : number of rows of the source that are held out; None: those of the sample
     """
 
     def __init__(
@@ -63,16 +66,25 @@ class Sampled:
         weights: np.ndarray | None = None,
         offset: np.ndarray | None = None,
         beside: Mapping[str, str] | None = None,
+        apart: Apart | None = None,
+        away: int | None = None,
     ):
         self.start, self.notes, self.counts = start, tuple(notes), counts
         self.numbers, self.target, self.places, self.held = numbers, target, places, held
         self.weights, self.offset, self.beside = weights, offset, Beside(**(beside or {}))
+        self.apart, self.away = apart, int(held.sum()) if away is None else away
         self.origin = origin(start)
         self.settings = max(self.origin.settings, key=self.origin.settings.count)
 
     @classmethod
     def of(
-        cls, found: Survey, start: FitResult, dropped: bool, beside: Beside | None = None
+        cls,
+        found: Survey,
+        start: FitResult,
+        dropped: bool,
+        beside: Beside | None = None,
+        apart: Apart | None = None,
+        away: int | None = None,
     ) -> Sampled:
         """Keep what training needs; dropped: rows without a target were left out."""
         model, known = start.model, beside or Beside()
@@ -80,7 +92,7 @@ class Sampled:
         shares = origin(model).class_weights
         values, weights, offset = _beside(model.static, found.cells, known, shares)
         return cls(
-            unbalanced(model),
+            in_standard_units(unbalanced(model)),
             (*start.report.notes, *note),
             found.counts,
             model.encoding.table(found.cells),
@@ -90,12 +102,14 @@ class Sampled:
             weights,
             offset,
             known.names,
+            apart,
+            away,
         )
 
     @property
     def rows(self) -> int:
         """Rows to train on: all but those held out."""
-        return int(self.counts.sum() - self.held.sum())
+        return int(self.counts.sum()) - self.away
 
     @property
     def penalty(self) -> float:
@@ -110,7 +124,7 @@ class Sampled:
             self.target,
             self.weights,
             known.loss,
-            Scaling(static.scale, static.offset),
+            scaling_of(self.start),
             static.classes,
             offset=self.offset,
             class_weights=tuple(known.class_weights),
@@ -129,17 +143,27 @@ class Sampled:
         )
 
     def encoded(self, cells: Cells) -> np.ndarray:
-        """Numbers (rows, columns + 3) of a batch; then weight, offset and target value.
+        """Numbers (rows, columns + 2 + targets) of a batch; then weight, offset and targets.
 
         Raises
         ------
         InvalidInput
             Cells that do not match the encoding or the classes, or a target that is not finite.
         """
+        if self.apart is None:
+            return self._encoded(cells)
+        away = self.apart.held(cells)
+        width = self.numbers.shape[1] + 2 + int(np.prod(self.target.shape[1:]))
+        found = np.full((len(away), width), np.nan)
+        if not away.all():  # held-out cells may be new to the encoding
+            found[~away] = self._encoded({name: own[~away] for name, own in cells.items()})
+        return found
+
+    def _encoded(self, cells: Cells) -> np.ndarray:
         static = self.start.static
         values, weights, offset = _beside(static, cells, self.beside, self.origin.class_weights)
         if weights is not None:  # a row of weight 0 is left out like one that is held out
-            values = np.where(weights > 0.0, values, np.nan)
+            values = np.where(weights > 0.0, values.T, np.nan).T
         rows = len(values)
         extra = (
             (np.ones(rows) if weights is None else weights),
@@ -148,10 +172,16 @@ class Sampled:
         return np.column_stack([static.encoding.table(cells), *extra, values])
 
     def batch(self, problem: Problem, rows: np.ndarray) -> Problem:
-        """Return the problem of rows (n, columns + 3), as `encoded` returns them."""
-        weights = None if self.weights is None else rows[:, -3]
-        offset = None if self.offset is None else rows[:, -2]
-        return problem.batch(np.ascontiguousarray(rows[:, :-3]), rows[:, -1], weights, offset)
+        """Return the problem of rows as `encoded` returns them."""
+        columns = self.numbers.shape[1]
+        numbers, (weights, offset) = rows[:, :columns], rows[:, columns : columns + 2].T
+        values = rows[:, columns + 2 :].reshape(len(rows), *self.target.shape[1:])
+        return problem.batch(
+            np.ascontiguousarray(numbers),
+            values,
+            None if self.weights is None else weights,
+            None if self.offset is None else offset,
+        )
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
         """Design and coordinates of each member; equal at every call."""
@@ -175,12 +205,12 @@ class Sampled:
         weight = self.origin.weight / sampled * self.rows
         provenance = self.start.provenance | {"rows": self.rows, "weight": weight}
         static = replace(self.start.static, specs=tuple(spec for spec, _ in fitted))
-        return SpectralModel.from_static(static, found, provenance)
+        return in_own_units(SpectralModel.from_static(static, found, provenance))
 
     def report(self, problem: Problem, model: SpectralModel) -> Report:
         """Errors on the sampled rows, beside those of a linear model fitted to them."""
         fitted = ~self.held
-        before = errors_of(self.start, problem, fitted).held_out
+        before = errors_of(in_own_units(self.start), problem, fitted).held_out
         sampled = (
             f"Errors on fitted rows are measured on a sample of {int(fitted.sum())}; the first "
             f"model, fitted to this sample alone, had {before:.6g} on the held-out rows."
@@ -201,7 +231,8 @@ class Sampled:
         arrays = {name: array for name, array in found.items() if array is not None}
         arrays |= {f"start.{m}": params for m, params in enumerate(self.start.params)}
         values = {"start": self.start.to_dict(), "notes": self.notes, "beside": self.beside.names}
-        return values, arrays
+        apart = None if self.apart is None else asdict(self.apart)
+        return values | {"apart": apart, "away": self.away}, arrays
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sampled:
@@ -211,25 +242,29 @@ class Sampled:
         start = SpectralModel.from_static(static, params, values["start"]["provenance"])
         given: Any = [arrays[name] for name in _ARRAYS]
         later: Any = {name: arrays.get(name) for name in _LATER}
-        return cls(start, values["notes"], *given, **later, beside=values.get("beside"))
+        told = values.get("apart")
+        apart = None if told is None else Apart(**told | {"spared": tuple(told["spared"])})
+        own = {"beside": values.get("beside"), "apart": apart, "away": values.get("away")}
+        return cls(start, values["notes"], *given, **later, **own)
 
 
 def _beside(
     static: ModelStatic, cells: Cells, beside: Beside, shares: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Target values, weights and offset (rows,) of a batch; shares: weights of the classes."""
-    values = _values(static, cells[static.target_name])
+    names = static.targets or (static.target_name,)
+    each = [_values(static, name, cells[name]) for name in names]
+    values = np.stack(each, axis=-1) if static.targets else each[0]
     read = beside.taken(cells, {})[1].read(len(values))
     weights = None if read.weights is None else read.weights * read.unit
-    if read.exposure is not None:
-        values = values / read.exposure
+    values = per_unit(values, read.exposure)
     if shares:
         own = np.take(shares, values.astype(np.int64))
         weights = own if weights is None else own * weights
     return values, weights, read.offset
 
 
-def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
+def _values(static: ModelStatic, name: str, cells: np.ndarray) -> np.ndarray:
     """Target (rows,) float64 of a batch: finite numbers, or class indices."""
     if static.classes:
         values = np.full(len(cells), np.nan)
@@ -241,7 +276,7 @@ def _values(static: ModelStatic, cells: np.ndarray) -> np.ndarray:
     if wrong.any():
         expected = " or ".join(map(repr, static.classes)) or f"finite numbers up to {LARGEST:g}"
         raise InvalidInput(
-            f"Target {static.target_name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
+            f"Target {name!r} is {cells[np.argmax(wrong)]!r} in {int(wrong.sum())} "
             f"row(s) of a batch; expected {expected}. Correct or remove those rows."
         )
     return values

@@ -38,7 +38,7 @@ class Source:
     ----------
     parts : functions, each of which returns an iterator of batches
     files : paths of the files; empty for batches
-    target : name of the column to predict
+    targets : names of the columns to predict
     drop : leave out rows without a target, instead of raising
     declared : columns that a batch read so far declares to be categories
     orders : levels of those that it declares to be ordered
@@ -46,17 +46,18 @@ class Source:
 
     parts: tuple[Callable[[], Iterator[Any]], ...]
     files: tuple[Path, ...]
-    target: str
+    targets: tuple[str, ...]
     drop: bool
     declared: set[str] = field(default_factory=set)
     orders: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, source: Any, target: str, drop: bool = False, reading: Reading | None = None
+        cls, source: Any, target: Any, drop: bool = False, reading: Reading | None = None
     ) -> Source:
         """Make a source of paths, of batches, or of a function that returns an iterator of batches.
 
+        target : name of the column to predict, or a list of names
         reading : how files are read
 
         Raises
@@ -64,17 +65,11 @@ class Source:
         InvalidInput
             Another object, one that can be read only once, or a file that cannot be used.
         """
-        if np.ndim(target) == 0 and not isinstance(target, str):
-            target = str(target)
-        if not isinstance(target, str):
-            raise InvalidInput(
-                f"target is {type(target).__name__}; expected the name of a column of the batches. "
-                'Write fit(source, "price").'
-            )
+        targets = _names(target)
         paths = _paths(source)
         if paths is not None:
             parts = file_parts(paths, reading or Reading())
-            return cls(tuple(parts), tuple(paths), target, drop)
+            return cls(tuple(parts), tuple(paths), targets, drop)
         check_used((), reading or Reading())
         batches: Callable[[], Any]
         if column_names(source) is not None:
@@ -89,7 +84,12 @@ class Source:
                 "expected paths, a list of batches, or a function that returns an iterator of "
                 "batches. Write fit(lambda: batches(), ...)."
             )
-        return cls((lambda: iter(batches()),), (), target, drop)
+        return cls((lambda: iter(batches()),), (), targets, drop)
+
+    @property
+    def target(self) -> str | list[str]:
+        """The target as `eigcore.fit.fit` takes it: one name, or a list of several."""
+        return self.targets[0] if len(self.targets) == 1 else list(self.targets)
 
     def read(self, part: int) -> Iterator[Cells]:
         """Batches of one part as columns of cells, with the target; no target cell is missing.
@@ -109,20 +109,28 @@ class Source:
             kinds = zip(cells, declared_categories(batch), strict=True)
             self.declared.update(name for name, is_one in kinds if is_one)
             self.orders.update(declared_orders(batch))
-            if self.target not in cells:
-                near = nearest(self.target, cells)
+            self._check(cells)
+            absent = np.any([missing(cells[name]) for name in self.targets], axis=0)
+            if absent.any() and not self.drop:
+                raise missing_target(", ".join(self.targets), int(absent.sum()), len(absent))
+            yield {n: column[~absent] for n, column in cells.items()} if absent.any() else cells
+
+    def count(self, which: Callable[[Cells], np.ndarray], parts: range) -> int:
+        """Count the rows of some parts of which a function (rows,) bool is true."""
+        return sum(int(which(cells).sum()) for part in parts for cells in self.read(part))
+
+    def _check(self, cells: Cells) -> None:
+        for name in self.targets:
+            if name not in cells:
+                near = nearest(name, cells)
                 hint = f" (did you mean {near!r}?)" if near else ""
                 raise InvalidOption(
                     "target",
                     self.target,
                     f"one of {listed(cells)}",
                     near or next(iter(cells), None),
-                    f"is {self.target!r}, which is not a column of the batches{hint}",
+                    f"is {name!r}, which is not a column of the batches{hint}",
                 )
-            absent = missing(cells[self.target])
-            if absent.any() and not self.drop:
-                raise missing_target(self.target, int(absent.sum()), len(absent))
-            yield {n: column[~absent] for n, column in cells.items()} if absent.any() else cells
 
     def fingerprint(self) -> str:
         """Return a SHA-256 in hexadecimal that differs between sources.
@@ -144,10 +152,28 @@ class Source:
         return digest.hexdigest()
 
 
+def _names(target: Any) -> tuple[str, ...]:
+    """Return the names of one or several targets."""
+    if isinstance(target, (list, tuple)) and target and all(isinstance(n, str) for n in target):
+        return tuple(dict.fromkeys(target))
+    if np.ndim(target):
+        raise InvalidInput(
+            f"target is {type(target).__name__}; expected the name of a column of the batches, or "
+            'a list of names. Write fit(source, "price").'
+        )
+    return (str(target),)
+
+
 def reading_of(options: FitOptions) -> Reading:
     """Return how the options say that files are read."""
     codes = (*options.categories, *(options.order or ()))
     return Reading(options.sep, options.decimal, options.encoding, codes=codes)
+
+
+def columns_of(source: Any, reading: Reading) -> list[str]:
+    """Return the names of the columns in the first batch of files; none if there is no batch."""
+    first = next(iter(file_parts(_paths(source) or [], reading)[0]()), None)
+    return list(column_names(first) or ()) if first is not None else []
 
 
 def is_source(table: Any) -> bool:

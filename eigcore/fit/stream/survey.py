@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ def survey(
     rows: int,
     held_out: float,
     rng: Callable[[int], np.random.Generator],
+    beside: Collection[str] = (),
     processes: Processes = ALONE,
 ) -> Survey:
     """Read everything once; keep a uniform sample of ``rows`` rows, and hold a part of it out.
@@ -53,15 +54,16 @@ def survey(
     Parameters
     ----------
     rng : from the number of a part to its random numbers
+    beside : columns that are no inputs, of which no cells need to stay
 
     Raises
     ------
     InvalidInput
         A source without rows, or batches whose columns differ.
     """
-    each = processes.together(
-        lambda: _read(source, rows, rng, range(processes.rank, len(source.parts), processes.size))
-    )
+    parts = range(processes.rank, len(source.parts), processes.size)
+    apart = {*source.targets}, {*beside}
+    each = processes.together(lambda: _read(source, _Pool(rows, *apart), rng, parts))
     counts = np.zeros(len(source.parts), np.int64)
     for rank, found in enumerate(each):
         counts[rank :: processes.size] = found.counts
@@ -71,7 +73,7 @@ def survey(
         raise InvalidInput(
             "The source has no rows; expected at least one batch with rows. Check the paths."
         )
-    pool = _Pool(rows, source.target)
+    pool = _Pool(rows, *apart)
     begins = np.concatenate([[0], np.cumsum(counts)])
     for rank, found in enumerate(each):
         for keys, places, cells in found.kept:
@@ -96,13 +98,13 @@ class _Read(NamedTuple):
 
 
 def _read(
-    source: Source, rows: int, rng: Callable[[int], np.random.Generator], parts: range
+    source: Source, pool: _Pool, rng: Callable[[int], np.random.Generator], parts: range
 ) -> _Read:
-    pool, counts, total = _Pool(rows, source.target), [], 0
+    counts, total = [], 0
     for part in parts:
         begin, draws = total, rng(part)
         for cells in source.read(part):
-            size = len(cells[source.target])
+            size = len(cells[source.targets[0]])
             pool.add(draws.random(size), np.arange(total, total + size), cells)
             total += size
         counts.append(total - begin)
@@ -112,9 +114,9 @@ def _read(
 class _Pool:
     """The rows with the smallest keys so far, and the witnesses."""
 
-    def __init__(self, most: int, target: str):
+    def __init__(self, most: int, targets: Collection[str], beside: Collection[str]):
         self.most, self.limit, self.kept = most, np.inf, []
-        self.witnesses = Witnesses(target)
+        self.witnesses = Witnesses(targets, beside)
 
     def add(self, keys: np.ndarray, places: np.ndarray, cells: Cells) -> None:
         """Add the next rows: keys, places (n,), columns (n,)."""

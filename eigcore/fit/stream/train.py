@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from eigcore.fit.memory import fit_table
 from eigcore.fit.options import OPTIONS, FitOptions
 from eigcore.fit.report import FitResult
 from eigcore.fit.signature import make_options, takes_options
+from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
 from eigcore.fit.stream.sampled import Record, Sampled
@@ -37,27 +39,29 @@ _APART = {"checkpoint", "checkpoint_seconds", "drop_rows_without_target", "verbo
 @takes_options("any", "stream")
 def fit_stream(
     source: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     weights: str | None = None,
     exposure: str | None = None,
     offset: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
     callback: Callback | None = None,
     processes: str | None = None,
     **options: Any,
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
 
-    Memory: four blocks of rows, block_rows · (columns + 3) · 8 bytes each; the sample; the
-    covariance of the terms, at most 128 MiB; and one row group in the reader. None of these grows
-    with the number of rows.
+    Memory: four blocks of rows, block_rows · (columns + 2 + targets) · 8 bytes each; the sample;
+    the covariance of the terms, at most 128 MiB; and one row group in the reader. None of these
+    grows with the number of rows.
 
     Parameters
     ----------
     source : path, folder or list of paths, list of batches, or a function that returns an iterator
         of batches; see `eigcore.fit.fit`. A table in memory counts as one batch
-    target : name of the column to predict
-    weights, exposure, offset : names of columns, see `eigcore.fit.fit`
+    target : name of the column to predict, or a list of several
+    weights, exposure, offset, groups, time : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
     processes : name of the backend whose processes share the fit, such as "torch" for those that
         torchrun started, which all call this function alike; None: this process alone. All find
@@ -89,11 +93,12 @@ def fit_stream(
             verbose=made.verbose,
             processes=all_of_them,
         )
-        return fit_source(source, target, Beside(weights, exposure, offset), made, context)
+        beside = Beside(weights, exposure, offset, groups, time)
+        return fit_source(source, target, beside, made, context)
 
 
 def fit_source(
-    source: Any, target: str, beside: Beside, options: FitOptions, context: Context
+    source: Any, target: str | Sequence[str], beside: Beside, options: FitOptions, context: Context
 ) -> FitResult:
     """Fit a source; see `fit_stream`."""
     beside.check_for_stream()
@@ -154,14 +159,24 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
     """Read everything once; process 0 fits the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
     processes = context.processes
-    draws = partial(context.rng, "sample")
-    found = survey(data, options.sample_rows, options.validation, draws, processes)
+    together = [name for name in (beside.groups, beside.time) if name is not None]
+    part, draws = 0.0 if together else options.validation, partial(context.rng, "sample")
+    found = survey(data, options.sample_rows, part, draws, together, processes)
+    count = round(options.validation * len(found.places))
+    apart = Apart.of(beside, found.cells, count, options.seed)
+    away = int(found.held.sum())
+    if apart is not None:
+        found = replace(found, held=apart.held(found.cells))
+        own = range(processes.rank, len(data.parts), processes.size)
+        away = sum(processes.together(lambda: data.count(apart.held, own)))
 
     def told() -> tuple[Record, bool, bool] | None:
         nonlocal sampled
         if processes.rank:
             return None
-        sampled = _fitted(found, data, beside, options, context)
+        first = _fitted(found, data, beside, options, context)
+        dropped = options.drop_rows_without_target
+        sampled = Sampled.of(found, first, dropped, beside, apart, away)
         return sampled.record(), context.interrupted, context.stopped
 
     sampled: Any = None
@@ -171,9 +186,10 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
 
 def _fitted(
     found: Survey, data: Source, beside: Beside, options: FitOptions, context: Context
-) -> Sampled:
-    """Fit the rows of a survey."""
-    declared = data.declared - {data.target, *options.drop_columns, *options.categories}
+) -> FitResult:
+    """Fit the rows of a survey that are not held out."""
+    used = {*data.targets, *beside.names.values()}
+    declared = data.declared - {*used, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
     orders = {name: data.orders[name] for name in sorted(monotone & data.orders.keys())}
     options = replace(
@@ -182,8 +198,7 @@ def _fitted(
         order=orders | (options.order or {}) or None,
     )
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
-    first = fit_table(table, data.target, beside, _first_options(found, options), context)
-    return Sampled.of(found, first, options.drop_rows_without_target, beside)
+    return fit_table(table, data.target, beside, _first_options(found, options), context)
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:

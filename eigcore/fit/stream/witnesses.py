@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import nsmallest
 from typing import Any
 
@@ -16,16 +17,17 @@ _LEVELS = MANY_LEVELS + 2
 class Witnesses:
     """The first row with each level of a column, or with what matters of its numbers.
 
-    That is: one value, another one, a missing cell and, but for the target, the smallest and the
+    That is: one value, another one, a missing cell and, but for targets, the smallest and the
     largest. Of more than _LEVELS levels those count whose `repr` comes first. So the witnesses of
     all rows are among those of any parts of them, whatever the parts.
 
+    targets, beside : names of columns to predict, and of those that are no inputs: these have none
     levels : column -> level -> place of the row in the source
     numbers : column -> what it shows -> the cell, and the place
     """
 
-    def __init__(self, target: str):
-        self.target = target
+    def __init__(self, targets: Collection[str], beside: Collection[str] = ()):
+        self.targets, self.beside = targets, beside
         self.levels: dict[str, dict[Any, int]] = {}
         self.numbers: dict[str, dict[str, tuple[Any, int]]] = {}
 
@@ -39,6 +41,8 @@ class Witnesses:
     def note(self, places: np.ndarray, cells: Cells) -> None:
         """Note the next rows: their places (n,), and columns (n,)."""
         for name, column in cells.items():
+            if name in self.beside:
+                continue
             if column.dtype.kind in "OUS":
                 self._note_levels(name, column, places)
             elif len(column):
@@ -66,7 +70,7 @@ class Witnesses:
             first("one", ~gone)
         if "one" in known and "another" not in known:
             first("another", ~gone & (column != known["one"][0]))
-        if name == self.target or column.dtype.kind not in "fiu" or gone.all():
+        if name in self.targets or column.dtype.kind not in "fiu" or gone.all():
             return
         for what, side in (("smallest", -1), ("largest", 1)):
             values = np.where(gone, -np.inf, side * column.astype(np.float64))

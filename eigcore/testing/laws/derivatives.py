@@ -9,10 +9,10 @@ import numpy as np
 import eigcore
 from eigcore.core import rules
 from eigcore.core.rules import Rule
-from eigcore.core.sources import Matrices, Pencil, Source
+from eigcore.core.sources import Matrices, MeanLoss, Pencil, Source
 from eigcore.dispatch.backend import Backend
 from eigcore.encoding import Encoding, Linear, PiecewiseLinear
-from eigcore.encoding.bins import ensemble
+from eigcore.encoding.bins import bins, ensemble
 from eigcore.testing import exact
 from eigcore.testing.cases import FORMS, MODELS, NO_ROWS, SMALL, Model
 from eigcore.testing.hard import TIES
@@ -62,8 +62,7 @@ def one_pass_equals_the_members(backend, case):
     """The kernel of a whole model, if any, gives the weighted sum of its members."""
     if case.spec.features < 3:
         return
-    bent = PiecewiseLinear((-0.5, 0.0, 0.5), "clamped")
-    encoding = Encoding((bent, *(Linear() for _ in range(case.spec.features - 2))))
+    encoding = _encoding(case.spec.features)
     rule, params = rules.rule_of(case.spec), np.asarray(case.params, np.float64)
     told = ensemble(encoding, (rule, rule), (params, -params), (0.75, 0.25))
     one_pass = told and backend.one_pass(told)
@@ -75,6 +74,47 @@ def one_pass_equals_the_members(backend, case):
     expected = np.reshape(0.75 * members[0] + 0.25 * members[1], (33, -1))
     allowed = bound(case.spec.dim, "float64", 9 * case.norm)
     agree("the weighted sum", one_pass(cells), expected, allowed)
+
+
+@law(MODELS)
+def mean_loss_equals_the_composition(backend, case):
+    """The kernel of a mean loss, if any, gives the value and the slope of the definition."""
+    spec, rng = case.spec, case.rng(10)
+    if spec.features < 3 or spec.outputs > 1:
+        return
+    encoding = _encoding(spec.features)
+    cells = rng.normal(size=(9, spec.features - 1))
+    share, offset, target = rng.dirichlet(np.ones(9)), rng.normal(size=9), rng.random(9)
+    mean, deviation = rng.normal(size=spec.features), rng.uniform(0.5, 2.0, spec.features)
+    jumps = rng.normal(size=(2, spec.features - 1))
+    W, toward = rng.normal(size=(2, spec.features + 1, spec.packed_size))
+    terms = encoding(cells, eigcore.get_backend("numpy"))
+
+    def defined(W: np.ndarray) -> float:
+        A = W[1:] / deviation[:, None]
+        params = np.concatenate([(W[0] - mean @ A)[None], A])
+        f = exact.values(spec, params[None], terms) + offset
+        loss = (f - target) ** 2 if name == "squared" else np.logaddexp(0.0, f) - target * f
+        left, right = jumps[..., None]
+        bends = right * W[2:] - left * W[1:-1]
+        return float(share @ loss + 0.1 * ((W[1:] ** 2).sum() + (bends**2).sum()))
+
+    for name in ("squared", "binomial"):
+        given = name, target, share, offset, mean, deviation, 0.1, *jumps
+        kernel = backend.mean_loss(MeanLoss(rules.rule_of(spec), bins(encoding, cells), *given))
+        if kernel is None:
+            return
+        slope = np.full_like(W, np.nan)
+        value = kernel(W, slope)
+        agree("the value", value, defined(W), 1e-12 * value)
+        along = (defined(W + STEP * toward) - defined(W - STEP * toward)) / (2.0 * STEP)
+        agree("the slope", (slope * toward).sum(), along, 1e-5 * np.linalg.norm(slope))
+
+
+def _encoding(terms: int) -> Encoding:
+    """Encoding of one column fewer than terms: the first one bends."""
+    bent = PiecewiseLinear((-0.5, 0.0, 0.5), "clamped")
+    return Encoding((bent, *(Linear() for _ in range(terms - 2))))
 
 
 def _arrays(backend: Backend, case: Model) -> tuple[Any, Any]:

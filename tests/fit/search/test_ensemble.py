@@ -57,6 +57,28 @@ def test_one_row_alone_is_a_gain_of_one_standard_error():
     assert ensemble.gain(SQUARED, other, other, Targets(target)) == 0.0
 
 
+def test_rates_without_events_where_it_matters_are_no_steady_gain():
+    """Fifty rows that happen to have no event: to predict none there gains the same in each."""
+    poisson, rng = LOSSES["poisson"], np.random.default_rng(4)
+    target = np.where(np.arange(200) < 50, 0.0, rng.poisson(0.1, 200))
+    other = np.full(200, np.log(0.1))
+    bold = np.where(np.arange(200) < 50, -6.0, other)
+    plain = [poisson.rows(f, target)[0] for f in (other, bold)]
+    seen = (plain[0] - plain[1]).mean() / (np.std(plain[0] - plain[1]) / 200**0.5)
+    found = ensemble.gain(poisson, bold, other, Targets(target))
+    assert found < 2.0 < seen
+    # the variance of the difference, if events come as `other` says: by simulation
+    again = rng.poisson(0.1, (4000, 200))
+    gains = np.mean(poisson.rows(other, again)[0] - poisson.rows(bold, again)[0], axis=1)
+    factor = np.mean((target - 0.1) ** 2) / 0.1
+    expected = np.sqrt(
+        factor * gains.var()
+        + np.var(0.1 * (bold - other) * (np.arange(200) < 50) + np.exp(other) - np.exp(bold)) / 200
+    )
+    assert (plain[0] - plain[1]).mean() / found == pytest.approx(expected, rel=0.05)
+    assert LOSSES["logistic"].moments(other) is None
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 48])
 def test_every_beginning_of_the_sequence_has_the_parts(count):
     parts = np.array([0.5, 0.3, 0.2, 0.0])

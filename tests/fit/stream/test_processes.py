@@ -67,12 +67,12 @@ def each(size, function, ends=None):
     return [found[rank] for rank in range(size)]
 
 
-def fitted(size, source, ends=None, callback=None, beside=None, **options):
+def fitted(size, source, ends=None, callback=None, beside=None, target="y", **options):
     made = FitOptions(**QUICK | options)
 
     def run(processes):
         context = Context("numpy", made.seed, callback, processes=processes)
-        return fit_source(source, "y", beside or Beside(), made, context)
+        return fit_source(source, target, beside or Beside(), made, context)
 
     return each(size, run, ends) if size > 1 else [run(Processes())]
 
@@ -116,6 +116,15 @@ def test_weights_classes_and_balance_count_the_rows_of_all_processes(tmp_path):
         assert close(result.model, one.model)
         assert result.model.provenance["balance"] == pytest.approx(one.model.provenance["balance"])
         assert result.model.provenance["balance"] != [0.0]
+
+
+def test_several_targets_and_groups_are_those_of_all_processes(tmp_path):
+    columns = table() | {"z": np.arange(4000.0) % 7, "unit": np.arange(4000) // 40}
+    source, beside = write(columns, tmp_path, ".parquet"), Beside(groups="unit")
+    [one] = fitted(1, source, beside=beside, target=["y", "z"])
+    for result in fitted(2, source, beside=beside, target=["y", "z"]):
+        assert close(result.model, one.model)
+        assert result.report.rows == one.report.rows < 3900
 
 
 @pytest.mark.parametrize("ending", [".csv", ".arrow"])
@@ -197,7 +206,7 @@ def test_the_sample_does_not_depend_on_the_number_of_processes(tmp_path):
     path = write(columns, tmp_path, ".parquet")
 
     def run(processes):
-        return survey(Source.of(path, "y"), 300, 0.3, rng(0), processes)
+        return survey(Source.of(path, "y"), 300, 0.3, rng(0), (), processes)
 
     one = run(Processes())
     for found in (*each(2, run), *each(3, run)):
@@ -214,12 +223,12 @@ def test_witnesses_of_all_rows_are_those_of_the_witnesses_of_parts():
             "n": draws.choice([np.nan, 1.0, 2.0, 3.0], 40, p=[0.7, 0.2, 0.05, 0.05]),
             "t": draws.integers(0, 300, 40).astype(str).astype(object),
         }
-        whole, parts = Witnesses("y"), []
+        whole, parts = Witnesses({"y"}), []
         whole.note(np.arange(40), cells)
         for part in np.array_split(np.arange(40), 3):
-            own = Witnesses("y")
+            own = Witnesses({"y"})
             own.note(part, {name: column[part] for name, column in cells.items()})
             parts.append(own.places)
-        kept, merged = np.concatenate(parts), Witnesses("y")
+        kept, merged = np.concatenate(parts), Witnesses({"y"})
         merged.note(kept, {name: column[kept] for name, column in cells.items()})
         np.testing.assert_array_equal(merged.places, whole.places)

@@ -147,7 +147,7 @@ def test_the_callback_is_told_and_may_end_the_run():
         ([[1, 2]], {}, "A batch is list"),
         ("rows.parquet", {}, "There is no file"),
         (cut(table(50)), {"target": "z"}, "target is 'z', which is not a column"),
-        (cut(table(50)), {"target": ["y"]}, "target is list"),
+        (cut(table(50)), {"target": [7]}, "target is list"),
         (cut(table(50)), {"budget_seconds": 3}, "budget_seconds cannot be used with a table"),
         (cut(table(50)), {"epochs": 0}, "epochs is 0"),
         (cut(table(50)), {"early_stopping": True}, "early_stopping cannot be used with"),

@@ -9,6 +9,7 @@ from eigcore_native import _core, quota
 from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
+from eigcore_native.losses import mean_loss
 from eigcore_native.types import Answer
 
 _core.take_at_most(quota.cores() or 2**31 - 1)
@@ -25,6 +26,7 @@ __all__ = [
     "ensemble",
     "isa",
     "kernel",
+    "mean_loss",
     "serves",
     "tables",
 ]

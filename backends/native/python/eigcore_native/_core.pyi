@@ -60,6 +60,31 @@ class Ensemble:
     ) -> None: ...
     def sum(self, numbers: _Array, sums: _Array, threads: int) -> bool: ...
 
+class MeanLoss:
+    """What MeanLoss32 and MeanLoss64 share; there is no such class."""
+
+    def __init__(
+        self,
+        d: int,
+        k: int,
+        indices: _Array,
+        fractions: _Array,
+        runs: Sequence[tuple[int, int]],
+        loss: int,
+        target: _Array,
+        share: _Array | None,
+        offset: _Array | None,
+        mean: _Array,
+        deviation: _Array,
+        penalty: float,
+        left: _Array | None,
+        right: _Array | None,
+    ) -> None: ...
+    def at(self, matrices: _Array, slope: _Array, threads: int) -> float: ...
+
+class MeanLoss32(MeanLoss): ...
+class MeanLoss64(MeanLoss): ...
+
 def eigenpairs(
     matrices: _Array, lo: int, hi: int, values: _Array, vectors: _Array | None, threads: int
 ) -> None: ...

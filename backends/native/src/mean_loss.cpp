@@ -1,0 +1,94 @@
+// The Python classes of the mean loss of encoded rows.
+#include "mean_loss.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
+
+#include <mutex>
+
+#include "bind.hpp"
+
+namespace eigcore {
+
+using Numbers = In<double>;
+using MaybeNumbers = std::optional<Numbers>;
+
+const double* numbers(const MaybeNumbers& a, std::int64_t size, const char* what) {
+  if (a && (std::int64_t)a->size() != size) refuse(std::string(what) + " of " + std::to_string(size) + " numbers");
+  return a ? a->data() : nullptr;
+}
+
+template <class T>
+class Descended {
+  In<std::int32_t> indices_;
+  In<T> fractions_;
+  std::vector<MaybeNumbers> kept_;
+  std::optional<MeanLoss<T>> loss_;
+  std::mutex one_at_a_time_;
+
+ public:
+  Descended(std::int64_t d, std::int64_t k, In<std::int32_t> indices, In<T> fractions,
+            const typename Tables<T>::Runs& runs, int loss, Numbers target, MaybeNumbers share, MaybeNumbers offset,
+            Numbers mean, Numbers deviation, double penalty, MaybeNumbers left, MaybeNumbers right)
+      : indices_(indices), fractions_(fractions) {
+    const auto terms = (std::int64_t)mean.size();
+    if (d < 2 || k < 0 || k >= d) refuse("0 <= k < d");
+    if (loss < 0 || loss > 1) refuse("a known loss");
+    if (indices.ndim() != 2 || fractions.ndim() != 2 || indices.shape(0) != fractions.shape(0) ||
+        indices.shape(1) != fractions.shape(1) || indices.shape(0) < 1)
+      refuse("indices and fractions of one shape (N, C)");
+    if (left.has_value() != right.has_value()) refuse("both sides of the jumps, or none");
+    for (const auto& [first, end] : runs)
+      if (first < 0 || first >= end || end > terms)
+        throw nb::index_error("eigcore_native expected runs (first, end) with 0 <= first < end <= terms");
+    bool outside = false;
+    for (std::size_t i = 0; i < indices.size(); ++i) outside |= indices.data()[i] < 0 || indices.data()[i] >= terms;
+    if (outside) throw nb::index_error("eigcore_native expected indices inside the terms");
+    Job<T> job;
+    job.source = Source::encoded, job.layout = Layout::packed;
+    job.count = (std::int64_t)indices.shape(0), job.d = d, job.lo = job.hi = k;
+    job.encoded.indices = indices_.data(), job.encoded.fractions = fractions_.data();
+    job.encoded.columns = (std::int64_t)indices.shape(1);
+    kept_ = {target, share, offset, mean, deviation, left, right};
+    MeanLossTask task;
+    task.loss = (LossKind)loss, task.penalty = penalty;
+    task.target = numbers(kept_[0], job.count, "targets");
+    task.share = numbers(kept_[1], job.count, "shares");
+    task.offset = numbers(kept_[2], job.count, "offsets");
+    task.mean = numbers(kept_[3], terms, "means");
+    task.deviation = numbers(kept_[4], terms, "deviations");
+    task.left = numbers(kept_[5], std::max<std::int64_t>(terms - 1, 0), "left factors");
+    task.right = numbers(kept_[6], std::max<std::int64_t>(terms - 1, 0), "right factors");
+    loss_.emplace(job, terms, runs, task);
+  }
+
+  double at(Numbers matrices, Out<double> slope, int threads) {
+    if ((std::int64_t)matrices.size() != loss_->size() || slope.size() != matrices.size())
+      refuse("matrices and slope (terms + 1, K)");
+    double value = 0;
+    interruptible(threads, [&] {
+      const std::lock_guard<std::mutex> guard(one_at_a_time_);
+      value = loss_->at(matrices.data(), slope.data(), threads, SignalCheck());
+    });
+    return value;
+  }
+
+  static void bind(nb::module_& m, const char* name) {
+    nb::class_<Descended>(m, name)
+        .def(nb::init<std::int64_t, std::int64_t, In<std::int32_t>, In<T>, const typename Tables<T>::Runs&, int, Numbers,
+                      MaybeNumbers, MaybeNumbers, Numbers, Numbers, double, MaybeNumbers, MaybeNumbers>(),
+             "d"_a, "k"_a, "indices"_a.noconvert(), "fractions"_a.noconvert(), "runs"_a, "loss"_a,
+             "target"_a.noconvert(), "share"_a.noconvert().none(), "offset"_a.noconvert().none(),
+             "mean"_a.noconvert(), "deviation"_a.noconvert(), "penalty"_a, "left"_a.noconvert().none(),
+             "right"_a.noconvert().none())
+        .def("at", &Descended::at, "matrices"_a.noconvert(), "slope"_a.noconvert(), "threads"_a);
+  }
+};
+
+void bind_mean_loss(nb::module_& m) {
+  Descended<float>::bind(m, "MeanLoss32");
+  Descended<double>::bind(m, "MeanLoss64");
+}
+
+}  // namespace eigcore
