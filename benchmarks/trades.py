@@ -81,7 +81,8 @@ def pricing(page: dict[str, Any]) -> None:
     fitted, new, claimed = page["fitted"], page["new"], page["claimed"]
 
     def inputs(rows: Any) -> Any:
-        bands = pd.cut(rows.age, [0, 21, 25, 30, 40, 60, 100]).astype(str).astype("category")
+        bands: Any = pd.cut(rows.age, [0, 21, 25, 30, 40, 60, 100])
+        bands = bands.astype(str).astype("category")
         others = rows[["power", "car_age", "bonus"]]
         return others.assign(band=bands, region=rows.region.astype("category"))
 

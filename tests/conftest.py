@@ -12,6 +12,8 @@ SETTINGS = {
     "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # else Inductor compiles a program for each instruction set first, to see whether it may use it
+    "TORCHINDUCTOR_VEC_ISA_OK": "0",
 }
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core; threads that wait would spin
     SETTINGS |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

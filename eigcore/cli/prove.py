@@ -13,10 +13,11 @@ from eigcore.cli.boxes import EXAMPLE, WRITTEN, box_around
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.reading import READING
 from eigcore.cli.targets import as_json_values, certificates
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.guarantees import checker
 from eigcore.guarantees.proof import Proof, prove
+from eigcore.guarantees.text import above, below
 from eigcore.model import SpectralModel
 from eigcore.writing import check_folder
 
@@ -25,7 +26,7 @@ LARGEST = 2**28
 Model = Annotated[Path, typer.Argument(help="Model file.")]
 
 
-@has_flags(*READING)
+@has_flags("dominates", *READING)
 def certify_command(
     model: Model,
     table: Annotated[
@@ -54,6 +55,8 @@ def certify_command(
     Example: `eigcore certify cars.eig cars.csv --row 3 --box weight=±10% horsepower=90..120`
     """
     chosen = FitOptions(**numbers(options))
+    if chosen.dominates and proof is None:
+        raise InvalidOption("proof", None, "a file for the claims of --dominates", "proof.json")
     if proof is not None:
         check_folder(proof)
         if proof.resolve() == model.resolve():
@@ -63,7 +66,8 @@ def certify_command(
     proven = certificates(loaded, **around)
     found: Proof | None = None
     if proof is not None:
-        found = prove(loaded, model.read_bytes(), **around)
+        pairs = chosen.dominates
+        found = prove(loaded, model.read_bytes(), **around, dominates=pairs)
         found.sentences()
         found.save(proof)
     if as_json:
@@ -74,7 +78,8 @@ def certify_command(
         return
     show.line("\n\n".join(map(str, proven.values())))
     for name, low in around.get("lower", {}).items():
-        show.line(f"  {name} between {low:g} and {around['upper'][name]:g} around row {row}")
+        ends = f"{above(low)} and {below(around['upper'][name])}"  # inward: of a smaller box
+        show.line(f"  {name} between {ends} around row {row}")
     if found is not None:
         show.line(
             f"Proof of {len(found.claims)} claims: {proof}. Type: eigcore verify {model} {proof}"

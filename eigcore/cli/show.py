@@ -102,7 +102,7 @@ def _guarantees(certificate: Certificate) -> Table:
     table.add_column("/ reached", justify="right")
     table.add_column("guarantee")
     for column, bound, tightness, proven in words.guarantees(certificate):
-        table.add_row(column, _number(bound), tightness, proven)
+        table.add_row(column, _number(float(words.above(bound, 4))), tightness, proven)
     return table
 
 

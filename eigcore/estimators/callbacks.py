@@ -12,7 +12,12 @@ try:
 except ImportError:  # scikit-learn before 1.9
     protocol: Any = None
 
-CallbackSupport: Any = object if protocol is None else protocol.CallbackSupportMixin
+
+class _NoCallbacks:
+    """In place of scikit-learn's mixin; `object` cannot stand before other base classes."""
+
+
+CallbackSupport: Any = _NoCallbacks if protocol is None else protocol.CallbackSupportMixin
 """Base class of estimators to which callbacks can be given with `set_callbacks`."""
 
 

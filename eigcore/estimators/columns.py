@@ -64,7 +64,7 @@ def read(estimator: SpectralEstimator, X: Any, *, reset: bool) -> Cells:
 
 def _is_frame(X: Any) -> bool:
     # a sparse matrix of keys is a mapping; scikit-learn reports what is wrong with it
-    return column_labels(X) is not None and not isinstance(X, Mapping)
+    return not isinstance(X, Mapping) and column_labels(X) is not None
 
 
 def plain_target(y: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Dominance: a unit of one column counts for at least as much as some units of another.
+"""Dominance: a unit of one column raises f at least as much as some units of another.
 
 With z = c·a + b, ∂f/∂a − c·∂f/∂b is the derivative in a at constant z. The pencil has terms of a
 that rise, terms of z, and terms of b that fall; then it is never negative (math.md, section 2b).

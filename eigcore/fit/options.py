@@ -76,8 +76,8 @@ class FitOptions(StreamOptions):
         None,
         Pairs(),
         {"size": "age"},
-        "Numeric columns of which a unit counts for at least as much as a unit, or as so many "
-        "units, of another: their slopes are at least the factor times those in the other.",
+        "Numeric columns of which a unit raises the decision at least as much as a unit, or as so "
+        "many units, of another: their slopes are at least the factor times those in the other.",
     )
     missing: Any = option(
         None,

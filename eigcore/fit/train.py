@@ -45,8 +45,9 @@ def fit(
         list of batches (record batches, data frames or mappings of columns); or a function that
         returns an iterator of batches, the same ones whenever it is called.
     target : name of a column, or values (rows,) where the table is in memory; the same holds for
-        weights, exposure, offset, groups and time. Several targets of numbers are a list of names,
-        or values (rows, targets): one pencil for each, with the same encoding and settings
+        weights, exposure, offset, groups and time. A series names its target; other values are "y".
+        Several targets of numbers are a list of names, or values (rows, targets): one pencil for
+        each, with the same encoding and settings
     weights : (rows,) non-negative row weights, or the name of a column; None: all equal
     exposure : (rows,) positive, such as years or numbers of trials, or the name of a column. The
         target is a total over it: the model predicts the target per unit of exposure, and the row

@@ -93,6 +93,25 @@ def _numbers(name: str, column: Any, own: float | None, given: Any) -> tuple[flo
     return float(np.min(inside)), float(np.max(inside))
 
 
+def whole_columns(
+    model: Described, free: list[str], given: Sequence[str] | None, row: np.ndarray
+) -> list[str]:
+    """Return the columns that move in whole numbers; raise InvalidInput for impossible ones."""
+    encoding, found = model.encoding, []
+    for name, column, number in zip(encoding.names, encoding.columns, row.tolist(), strict=True):
+        knots = getattr(column, "knots", ())
+        if column.numeric and name in free and float(number).is_integer():
+            found += [name] if given is not None or (knots and np.mod(knots, 1).max() == 0) else []
+    if given is None:
+        return found
+    if isinstance(given, str) or not set(given) <= set(found):
+        raise InvalidInput(
+            f"whole is {given!r}. Expected columns of numbers that may change and hold a whole "
+            f"number in x: {', '.join(found) or 'there are none'}. Write whole={found[:1]!r}."
+        )
+    return list(given)
+
+
 def place_of(axis: Axis, number: float) -> float:
     """Return a cell of the row as the axis has it: levels by their place, the row's own first."""
     return 0.0 if axis.categorical and not np.isnan(number) else float(number)

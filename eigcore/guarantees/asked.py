@@ -96,11 +96,8 @@ def radii_of(encoding: Encoding, radius: Radius | None) -> np.ndarray | None:
     return radii
 
 
-def sides_of(
-    model: Described, table: np.ndarray, lower: Any, upper: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each cell may fall and rise: (rows, columns) each; see `ends_of`."""
-    low, high = ends_of(model, table, lower, upper)
+def sides_of(table: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far each cell may fall and rise between ends, rounded up: (rows, columns) each."""
     with np.errstate(invalid="ignore"):
         below, above = np.nan_to_num(table - low), np.nan_to_num(high - table)
     return (np.nextafter(below, np.inf) * (below > 0), np.nextafter(above, np.inf) * (above > 0))
@@ -131,14 +128,18 @@ def ends_of(
     return found[0], found[1]
 
 
-def around(table: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return table − radii and table + radii, (rows, columns) each, rounded outward."""
+def around(table: np.ndarray, radii: np.ndarray, way: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return table − radii and table + radii, (rows, columns) each, rounded outward.
+
+    With way = −1 they are rounded inward.
+    """
     ends = []
     for side in (-1, 1):
         moved = table + side * radii
         back = moved - table
         lost = (table - (moved - back)) + (side * radii - back)  # exactly (Knuth, TwoSum)
-        ends.append(np.where(side * lost > 0, np.nextafter(moved, side * np.inf), moved))
+        out = side * way
+        ends.append(np.where(out * lost > 0, np.nextafter(moved, out * np.inf), moved))
     return ends[0], ends[1]
 
 

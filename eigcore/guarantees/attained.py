@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from eigcore.guarantees.asked import around
 from eigcore.guarantees.reached import KEPT, ROUNDS, ROWS, Reached, Search
 from eigcore.guarantees.slopes import MemberSlopes, member_slopes
 from eigcore.portable.description import Described
@@ -21,15 +22,17 @@ ANYWHERE = 16
 
 
 def in_boxes(
-    model: Described, table: np.ndarray, below: np.ndarray, above: np.ndarray
+    model: Described, table: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[tuple[Reached, ...], ...]:
     """Return how far apart the decisions of two rows are in the box around each row.
 
     Parameters
     ----------
     model : SpectralModel
-    table, below, above : (rows, columns) float64
-        As for `eigcore.guarantees.interval.decision_interval`.
+    table : (rows, columns) float64
+        Rows of codes.
+    low, high : (rows, columns) float64
+        The ends of the boxes, which no row of the result is beyond.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def in_boxes(
         From the row with the lowest decision that was found to that with the highest.
     """
     search = Search(model, member_slopes(model))
-    pairs = _extremes(search, table, *_ends(model, table, below, above))
+    pairs = _extremes(search, table, *_legal(model, low, high))
     flat = pairs.reshape(2, -1, table.shape[1])
     values = search.changes(flat).reshape(len(table), model.outputs, model.outputs)
     own = np.diagonal(values, axis1=1, axis2=2)
@@ -50,8 +53,7 @@ def anywhere(model: Described, members: list[MemberSlopes], radii: np.ndarray) -
     """Return how far apart the decisions of two rows are that differ by at most the radii."""
     search = Search(model, members)
     table = search.drawn(ANYWHERE)
-    half = np.broadcast_to(radii / 2, table.shape)
-    pairs = _extremes(search, table, *_ends(model, table, half, half))
+    pairs = _extremes(search, table, *_legal(model, table, around(table, radii, -1)[1]))
     flat = pairs.reshape(2, -1, table.shape[1])
     values = search.changes(flat).max(-1)
     best = int(np.argmax(values))
@@ -93,11 +95,9 @@ def _set(rows: np.ndarray, cells: Mapping[int, float]) -> np.ndarray:
     return rows
 
 
-def _ends(
-    model: Described, table: np.ndarray, below: np.ndarray, above: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _legal(model: Described, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of boxes, without numbers that a column refuses."""
-    low, high = table - below, table + above
+    low, high = low.copy(), high.copy()
     for j, column in enumerate(model.encoding.columns):
         if column.numeric and column.outside == "refuse" and column.range is not None:
             for end in (low, high):
@@ -122,7 +122,7 @@ def _extremes(search: Search, table: np.ndarray, low: np.ndarray, high: np.ndarr
     for _ in range(SWEEPS):
         for j in np.flatnonzero((high > low).any(0)):
             a, b = low[:, j, None], high[:, j, None]
-            inside = a + search.rng.uniform(size=shape[:-1]) * (b - a)
+            inside = np.clip(a + search.rng.uniform(size=shape[:-1]) * (b - a), a, b)
             knots = search.edges[j]
             near = knots[np.abs(inside[..., None] - knots).argmin(-1)]
             inside = np.where((near > a) & (near < b), near, inside)

@@ -57,7 +57,9 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Dominance:
-    """Whether a unit of one column moves the decision at least as much as a unit of another.
+    """Whether a unit of one column raises the decision at least as much as some units of another.
+
+    Where both lower it, the first lowers it by at most as much as the second.
 
     Parameters
     ----------

@@ -58,8 +58,8 @@ class Bounds:
         return change(cast(Any, self), column, start, end, domain, **limits)
 
     def largest_change(self, column: str, over: Any = None) -> Change:
-        """Bound what any change of one column does; see `guarantees.changes.largest_change`."""
-        from eigcore.guarantees.changes import largest_change
+        """Bound what any change of one column does; see `guarantees.largest.largest_change`."""
+        from eigcore.guarantees.largest import largest_change
 
         return largest_change(cast(Any, self), column, over)
 

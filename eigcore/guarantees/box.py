@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.asked import local_table, sides_of
+from eigcore.guarantees.asked import around, ends_of, local_table, sides_of
 from eigcore.guarantees.attained import in_boxes
 from eigcore.guarantees.interval import decision_interval
 from eigcore.guarantees.margins import EndsOf, Settled, proof_of, same_class, squeezed
@@ -44,6 +44,8 @@ class LocalCertificate:
     reached : tuple of (rows) tuples of (outputs) Reached
         How far apart the decisions of two rows in the box are: from the lowest to the highest that
         a search found. It shows how tight the interval of the decision is.
+    outputs : tuple
+        Class or target of each output; empty if there is one.
     """
 
     radius: dict[str, float] | None
@@ -55,6 +57,7 @@ class LocalCertificate:
     decided: np.ndarray | None = None
     scale: np.ndarray | None = None
     reached: tuple[tuple[Reached, ...], ...] = ()
+    outputs: tuple[Any, ...] = ()
 
     def width(self, row: int) -> np.ndarray:
         """Return the width of the interval of the decision: (outputs,), rounded up."""
@@ -90,10 +93,12 @@ def local(
     table = local_table(model, x)
     named = None
     if radii is None:
-        below, above = sides_of(model, table, *ends)
+        inside = ends_of(model, table, *ends)
+        below, above = sides_of(table, *inside)
     else:
         named = dict(zip(model.encoding.names, radii.tolist(), strict=True))
         below = above = np.broadcast_to(radii, table.shape)
+        inside = around(table, below, -1)
     low, high = (squeezed(a) for a in decision_interval(model, table, below, above))
     link = model.static.link
     lower, upper = clipped_ends(model.static, low, high)
@@ -105,8 +110,11 @@ def local(
         decided = proof_of(model, table, settled)(_ends(table, below, above))
         if decided.ndim == 1:
             scale = certified_scale(model, table, below, above, settled)
-    reached = in_boxes(model, table, below, above)
-    return LocalCertificate(named, lower, upper, low, high, threshold, decided, scale, reached)
+    reached = in_boxes(model, table, *inside)
+    names = (model.static.classes or model.static.targets) if model.outputs > 1 else ()
+    return LocalCertificate(
+        named, lower, upper, low, high, threshold, decided, scale, reached, names
+    )
 
 
 def settled_by(link: str, threshold: float | None) -> Settled | None:

@@ -64,7 +64,7 @@ class Certificate:
     clipped : bool
         Whether predictions have bounds; what is said of the decision holds before them.
     dominances : tuple of Dominance
-        Proven: a unit of one column moves the decision at least as much as so many of another.
+        Proven: a unit of one column raises the decision at least as much as so many of another.
     """
 
     columns: tuple[ColumnCertificate, ...]

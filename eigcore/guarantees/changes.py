@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table, named_row
 from eigcore.guarantees.attained import between
-from eigcore.guarantees.domain import axis_of, cells_of_value
+from eigcore.guarantees.codes import codes_of
+from eigcore.guarantees.domain import cells_of_value
 from eigcore.guarantees.objective import part_terms
 from eigcore.guarantees.optimum import difference
 from eigcore.guarantees.reached import Reached
@@ -22,10 +22,9 @@ from eigcore.guarantees.support import (
     part_change,
     parts_change,
     rounded_sum,
-    slope_ends,
     step_change,
 )
-from eigcore.guarantees.text import tightness
+from eigcore.guarantees.text import span, tightness, value, where
 from eigcore.guarantees.units import Ends, prediction_change
 from eigcore.portable.description import Described
 
@@ -41,12 +40,17 @@ class Change:
     low, high : float or (outputs,) float64
         Proven ends of the change of the decision, before the link.
     link : str
-    anywhere : bool
-        Whether the ends hold for any two values of the column; they are largest from start to end.
+    among : str
+        Of `largest_change`: the values between any two of which the ends hold; the change from
+        start to end may be the largest.
     clipped : bool
         Whether predictions have bounds: beyond them a change of the decision changes nothing.
     reached : Reached or None
         The difference of the model at two rows, which shows how tight `size` is.
+    rest : str
+        For which rows the ends are proven, in words.
+    codes : tuple
+        Special codes of the column.
     """
 
     column: str
@@ -55,9 +59,11 @@ class Change:
     low: Any
     high: Any
     link: str
-    anywhere: bool = False
+    among: str = ""
     clipped: bool = False
     reached: Reached | None = None
+    rest: str = "whatever the rest"
+    codes: tuple[Any, ...] = ()
 
     @property
     def prediction(self) -> tuple[Any, Any]:
@@ -75,17 +81,18 @@ class Change:
 
     def __str__(self) -> str:
         what = "ratio of predictions" if self.link == "log" else "change of the prediction"
-        low, high = self.prediction
-        which = "any change, most " * self.anywhere
-        return (
-            f"{self.column}, {which}from {self.start!r} to {self.end!r}, whatever the rest: change "
-            f"of the decision from {_short(self.low)} to {_short(self.high)}, {what} from "
-            f"{_short(low)} to {_short(high)}{self._tight()}"
-        )
+        which = f"any change among {self.among}, most " * bool(self.among)
+        start, end = (value(each, self.codes) for each in (self.start, self.end))
+        ends = [(what, *self.prediction)]
+        if self.link != "identity" or self.clipped:
+            ends = [("change of the decision", self.low, self.high), *ends]
+        each = ", ".join(f"{name} {span(a, b)}" for name, a, b in ends)
+        return f"{self.column}, {which}from {start} to {end}, {self.rest}: {each}{self._tight()}"
 
     def _tight(self) -> str:
         found = "" if self.reached is None else tightness(self.size, self.reached)
-        return found and f"; largest change of the decision / reached: {found}"
+        decision = " of the decision" * (self.link != "identity" or self.clipped)
+        return found and f"; largest change{decision} / reached: {found}"
 
 
 def change(
@@ -128,7 +135,9 @@ def change(
     ends = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
     clipped = static.clip is not None
-    return Change(column, start, end, *ends, static.link, clipped=clipped, reached=reached)
+    codes = codes_of(model.encoding, column)[1]
+    more = {"clipped": clipped, "reached": reached, "rest": where(domain), "codes": codes}
+    return Change(column, start, end, *ends, static.link, **more)
 
 
 def change_ends(model: Described, column: str, start: Any, end: Any) -> Ends:
@@ -196,50 +205,6 @@ def _set(model: Described, cells: Mapping[int, float]) -> tuple[Described, np.nd
     return cast(Any, model).with_params(members), error
 
 
-def largest_change(model: Described, column: str, over: Any = None) -> Change:
-    """Return the change of one column that may change the decision most, wherever the rest is.
-
-    For a protected column: no change of it alone changes the decision by more than `Change.size`.
-
-    Parameters
-    ----------
-    model : SpectralModel
-    column : str
-    over : (low, high) or sequence of levels, optional
-        Default: from the first to the last knot; all levels, one never seen, and a missing cell.
-    """
-    encoding, j = model.encoding, column_index(model, column)
-    own = encoding.columns[j]
-    axis = axis_of(model, column, over)
-    values, cells = axis.numbers(0, axis.places), [axis.cell(v) for v in axis.places]
-    if isinstance(own, Categories) and over is None:
-        if own.unseen == "neutral":
-            values, cells = np.append(values, -1.0), [*cells, "a level never seen"]
-        if own.missing:
-            values, cells = np.append(values, np.nan), [*cells, None]
-    through = projections_of(encoding, j)
-    if through and axis.atoms and own.numeric:
-        raise InvalidInput(
-            f"Column {column!r} is part of a projection. Expected a range without missing cells. "
-            f"Leave None out, or write model.change({column!r}, None, value)."
-        )
-    ends = [part_change(model, j, np.full(len(values), start), values) for start in values]
-    low, high = (np.array(side) for side in zip(*ends, strict=True))
-    a, b, _ = np.unravel_index(np.argmax(high), high.shape)
-    low, high = low.min((0, 1)), high.max((0, 1))
-    width = float(np.ptp(axis.cuts)) if len(axis.cuts) else 0.0
-    for p, weight in through:
-        lower, upper = slope_ends(model, p)
-        far = abs(weight) * width * np.maximum(upper, -lower).max(0) * (1 + 8 * EPS)
-        low, high = low - far, high + far
-    low, high = rounded_sum(low, high)
-    each = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
-    static = model.static
-    clipped = static.clip is not None
-    found = between(model, {j: values[a]}, {j: values[b]})
-    return Change(column, cells[a], cells[b], *each, static.link, True, clipped, found)
-
-
 def _through(model: Described, p: int, j: int, weight: float, a: float, b: float) -> Ends:
     """Return the ends of the change through projection p, for any other columns: (outputs,)."""
     encoding = model.encoding
@@ -271,7 +236,3 @@ def _through(model: Described, p: int, j: int, weight: float, a: float, b: float
     if any(encoding.columns[i].missing for i in mixed if i != j):
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return low.min(0), high.max(0)
-
-
-def _short(value: Any) -> str:
-    return np.array2string(np.asarray(value), precision=6)

@@ -1,7 +1,6 @@
 """Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
 
-docs/proofs.md says what each claim about the exact numbers of a file means, and proves T1 to T4.
-A matrix is its lower triangle, with entries beside the diagonal times √2.
+docs/proofs.md proves T1 to T4. A matrix is its lower triangle, beside the diagonal times √2.
 """
 
 import hashlib
@@ -44,25 +43,24 @@ def ordered(M, R, side=1, spare=0, bits=80):
         A[i, j] = A[j, i] = n - d * d - d if i == j else beside
     while live and left >= 0:
         p = max(live, key=lambda i: abs(A[i, i]))
-        pivot = A[p, p] or 1
-        left -= pivot < 0
+        left -= (pivot := A[p, p] or 1) < 0
         live.remove(p)
         for i, j in ((i, j) for i in live for j in live):
             A[i, j] -= A[i, p] * A[p, j] // pivot
     return left >= 0 or (bits < 2000 and ordered(M, R, side, spare, 6 * bits))
 
 
-def turn(before, after):
-    """Return after − before, for {row: factor}, without zeros."""
-    return {r: f for r in before | after if (f := after.get(r, 0) - before.get(r, 0))}
+def turn(before, after, times: Fraction | int = 1):
+    """Return after − times · before, for {row: factor}, without zeros."""
+    return {r: f for r in before | after if (f := after.get(r, 0) - times * before.get(r, 0))}
 
 
 class Part:
     """A column, or a projection: what it adds, Σ factor · A_row, as {row: factor}."""
 
-    def __init__(self, first, c, own):
+    def __init__(self, first, c, *own):
         self.kind, self.missing, self.levels = c["kind"], bool(c["missing"]), []
-        self.own = {name: (exact(weight), exact(center)) for name, (weight, center) in own.items()}
+        self.own = {str(n): (exact(w), exact(center)) for n, w, center in zip(*own, strict=True)}
         if self.kind == "categories":
             self.levels, self.end = [*map(str, c["levels"]), NEVER_SEEN], first + len(c["levels"])
             self.at = [*({row: 1} for row in range(first, self.end)), {}]
@@ -77,14 +75,13 @@ class Part:
             k.append(k[0] + exact(c["period"]))
             self.at = [{first + i % (len(k) - 1): 1} for i in range(len(k))]
         else:
-            require(self.kind == "piecewise_linear", "a kind of column is unknown")
-            tails = ("clamped", "linear").index(c["tails"])
+            tails = {"piecewise_linear": ("clamped", "linear")}[self.kind].index(c["tails"])
             self.at = [{first + tails + j: 1 for j in range(i)} for i in range(len(k))]
             if tails:
                 left, right = {first: 1 / (k[1] - k[0])}, {first + len(k): 1 / (k[-1] - k[-2])}
         require(all(a < b for a, b in zip(k, k[1:])), "knots do not increase")
-        steps = [turn(a, b).items() for a, b in zip(self.at, self.at[1:])]
-        inner = [{row: f / (b - a) for row, f in step} for step, a, b in zip(steps, k, k[1:])]
+        steps = [turn(a, b) for a, b in zip(self.at, self.at[1:])]
+        inner = [turn(step, {}, 1 / (a - b)) for step, a, b in zip(steps, k, k[1:])]
         self.knots, self.slopes = k, [left, *inner, right]
         self.end = first + len({row for each in [*self.at, *self.slopes] for row in each})
         self.changes = lambda: inner if self.kind == "periodic" or left == inner[0] else self.slopes
@@ -111,8 +108,7 @@ class Part:
             t = self.knots[0] + (t - self.knots[0]) % (self.knots[-1] - self.knots[0])
         piece = sum(knot <= t for knot in self.knots)
         near = max(piece - 1, 0)
-        slope = {row: f * (self.knots[near] - t) for row, f in self.slopes[piece].items()}
-        return turn(slope, self.at[near])
+        return turn(self.slopes[piece], self.at[near], self.knots[near] - t)
 
 
 class Member:
@@ -135,9 +131,8 @@ class Member:
         if kind == "softmax":  # log d ≤ n / 64, as d⁶⁴ ≤ 2.718ⁿ
             n = next(n for n in range(64 * d) if d**64 * 1000**n <= 2718**n)
             self.above = exact(spec["t"]) * n / 64
-        steps = [b - a for a, b in zip(self.weights, self.weights[1:])]
-        self.increasing = min(self.weights) >= 0
-        self.convex, self.concave = min([0, *steps]) >= 0, max([0, *steps]) <= 0
+        self.increasing, up = min(self.weights) >= 0, sorted(self.weights)
+        self.convex, self.concave = self.weights == up, self.weights[::-1] == up
         self.places = [(i, j) for i in range(d) for j in range(max(0, i - width), i + 1)]
 
     def matrix(self, output, factors):
@@ -165,11 +160,12 @@ class Model:
         record = json.loads(json.loads(head["__metadata__"]["eigcore"])["model"])
         encoding, target, self.link = record["encoding"], record["target"], record["link"]
         self.names, self.parts, self.members, end = [*map(str, encoding["names"])], [], [], 1
+        require(len({*self.names}) == len(self.names), "two columns have one name")
+        self.coded = {repr(str(c["of"])) for c in encoding["columns"] if c.get("of")}  # quoted
         self.outputs = record["members"][0]["spec"]["outputs"]
-        parts = [(c, {n: (1, 0)}) for c, n in zip(encoding["columns"], self.names, strict=True)]
-        for each in encoding.get("projections", []):
-            scaled = zip(each["weights"], each["centers"], strict=True)
-            parts.append((each["column"], dict(zip(map(str, each["names"]), scaled, strict=True))))
+        parts = [(c, [n], [1], [0]) for c, n in zip(encoding["columns"], self.names, strict=True)]
+        keys = "column", "names", "weights", "centers"
+        parts += [[each[key] for key in keys] for each in encoding.get("projections", [])]
         for part in parts:
             self.parts.append(Part(end, *part))
             end = self.parts[-1].end + self.parts[-1].missing
@@ -185,25 +181,27 @@ class Model:
             values = struct.unpack(f"<{(stop - begin) // 8}d", data[begin:stop])
             self.members.append(Member(each["spec"], values, share * scale))
 
-    def change(self, claim, levels):
+    def change(self, claim, levels, pair=False):
         """T1: low · I ⪯ E ⪯ high · I for each slope or change of level E; additive: E = p · I."""
-        name, total, witness = claim["column"], (0, 0), iter(claim["witness"])
-        additive = bool(claim.get("additive"))
-        require(levels == bool(self.parts[self.names.index(name)].levels), "of another kind")
-        for part in (each for each in self.parts if name in each.own):
-            weight, found = part.own[name][0], [(0, 0)] * (part.missing and len(part.own) > 1)
-            require(not additive or {*part.own} == {name}, "a projection has other columns")
+        moves, total, witness = [(claim["column"], 1)], (0, 0), iter(claim["witness"])
+        moves += [(claim["over"], -exact(claim["factor"]))] if pair else []
+        kinds = {bool(self.parts[self.names.index(name)].levels) for name, _ in moves}
+        require(kinds == {levels}, "a column of another kind")
+        for part in (each for each in self.parts if {*dict(moves)} & {*each.own}):
+            weight = sum(part.own[name][0] * by for name, by in moves if name in part.own)
+            found = [(0, 0)] * (part.missing and len(part.own) > 1)
+            require(not claim.get("additive") or len(part.own) == 1, "a sum has other columns")
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
-                    low, high = map(exact, next(witness))
                     M = member.matrix(o, E)
-                    for a, b in [(low, high), (M[0], M[0])][: 1 + additive]:
-                        require(ordered(M, -a, -1) and ordered(M, b), "a change leaves its ends")
+                    low, high = [M[0]] * 2 if claim.get("additive") else map(exact, next(witness))
+                    require(ordered(M, -low, -1) and ordered(M, high), "a change leaves its ends")
                     ends = member.added(ends, [low] * member.d, [high] * member.d)
                 found.append(ends)
             low, high = min(low for low, _ in found), max(high for _, high in found)
             total = [x + end for x, end in zip(total, sorted((weight * low, weight * high)))]
+        require(not pair or total[0] >= 0, "the other column counts for more")
         return (min(total[0], -total[1]), max(-total[0], total[1])) if levels else total
 
     def grows(self, steps, name, side):
@@ -254,21 +252,22 @@ class Model:
 
 
 CLAIMS = {
-    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column}", False),
-    "levels": (Model.change, "decision changes by at most {upper} between levels of {column}", 1),
+    "slope": (Model.change, "decision changes by {lower} to {upper} per unit of {column!r}", False),
+    "levels": (Model.change, "decision changes by at most {upper} between levels of {column!r}", 1),
+    "dominance": (Model.change, "{column!r} counts at least {factor} times {over!r}", False, True),
     "convex": (Model.curved, "decision is convex in {columns}", "convex", 1),
     "concave": (Model.curved, "decision is concave in {columns}", "concave", -1),
-    "order": (Model.order, "decision never falls from value to value of {column}: {values}"),
+    "order": (Model.order, "decision never falls from value to value of {column!r}: {values}"),
     "box": (Model.box, "decision{of} is between {lower} and {upper} for {box}"),
 }
 
 
 def check(data, proof):
     """Return what a proof of a model file says, both bytes, as sentences; or raise Rejected."""
-    where, said = "a file cannot be read", []
+    where, said = "a file is no proof or no model, or they do not match", []
     try:
         record = json.loads(proof)
-        require(record["format"] == FORMAT, f"the format of the proof is not {FORMAT}")
+        require(record["format"] == FORMAT and record["claims"], f"no claims in format {FORMAT}")
         require(record["model_sha256"] == hashlib.sha256(data).hexdigest(), "of another model file")
         model = Model(data)
         for number, claim in enumerate(list(record["claims"]), 1):
@@ -282,8 +281,9 @@ def check(data, proof):
             if claim["kind"] == "slope" and model.link in ("identity", "logistic", "log"):
                 text += ", so the prediction never falls" * (claim["lower"] >= 0)
                 text += ", so the prediction never rises" * (claim["upper"] <= 0)
+            require(prove is Model.change or "additive" not in claim, "additive is of changes")
             text += ", without interaction with other columns" * bool(claim.get("additive"))
-            said.append("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+            said.append(text + ", special codes aside" * any(n in text for n in model.coded))
     except Exception as exc:
         raise Rejected(f"{where}: {exc!r:.200}") from exc
     return said

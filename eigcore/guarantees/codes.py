@@ -34,6 +34,16 @@ def codes_of(encoding: Encoding, column: str) -> tuple[str | None, tuple[Any, ..
     return None, ()
 
 
+def as_given(encoding: Encoding, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a table has it: a special code is the cell of the column of numbers."""
+    found = dict(row)
+    for place, source in code_columns(encoding).items():
+        code = found.pop(encoding.names[place], None)
+        if code is not None and encoding.names[source] in found:
+            found[encoding.names[source]] = code
+    return found
+
+
 def only_possible(encoding: Encoding, rows: np.ndarray, moving: int | None = None) -> np.ndarray:
     """Return rows (rows, columns) without codes beside numbers, of which the numbers stay.
 

@@ -11,6 +11,8 @@ import numpy as np
 from eigcore.encoding import Categories, Periodic
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.changes import change_ends
+from eigcore.guarantees.codes import codes_of
+from eigcore.guarantees.domain import fitted_range
 from eigcore.guarantees.reached import Reached
 from eigcore.guarantees.signs import above, cell_terms, definite, ordered, scalar
 from eigcore.guarantees.slopes import (
@@ -64,13 +66,16 @@ class ColumnCertificate:
     slack : float
         If one of these is proven: the largest slope of the wrong sign that the matrices allow. It
         is 0.0 for a model made by `fit`, and of the size of rounding for one whose matrices were
-        projected onto the semidefinite cone in float64.
+        projected onto the semidefinite cone in float64, or are exactly singular without rows of
+        zeros (docs/proofs.md).
     convex, concave : bool
         Proven: the decision is convex (concave) in this column.
     additive : bool
         Proven: the decision is a function of this column plus one of the others: no interaction.
     missing : Missing or None
         Where a missing cell stands, if the column is increasing or decreasing and can be missing.
+    codes : tuple
+        Special codes of the column: they are kinds of missing cells, of which nothing is said here.
     """
 
     name: str
@@ -85,6 +90,7 @@ class ColumnCertificate:
     concave: bool
     additive: bool
     missing: Missing | None = None
+    codes: tuple[Any, ...] = ()
 
 
 def column_of(
@@ -115,8 +121,9 @@ def column_of(
         and (affine or all(ordered(members, p, sign, period) for p, _ in through))
         for what, sign in (("convex", +1), ("concave", -1))
     )
-    place = _missing(model, members, j, up) if column.missing and (up or down) else None
-    proven = (up, down, slack, convex, concave, additive, place)
+    place = _missing(model, members, j, up, slack) if column.missing and (up or down) else None
+    codes = codes_of(encoding, name)[1]
+    proven = (up, down, slack, convex, concave, additive, place, codes)
     return ColumnCertificate(name, unit, column.kind, bound, found, *proven)
 
 
@@ -140,14 +147,16 @@ def _steps(model: Described, members: list[MemberSlopes], j: int, sign: int) -> 
     return all(above(members, later, sooner) for sooner, later in pairs)
 
 
-def _missing(model: Described, members: list[MemberSlopes], j: int, up: bool) -> Missing:
+def _missing(
+    model: Described, members: list[MemberSlopes], j: int, up: bool, slack: float = 0.0
+) -> Missing:
     """Return where a missing cell stands beside the known values of column j."""
     encoding = model.encoding
     column: Any = encoding.columns[j]
     if isinstance(column, Categories):
         values, ends = (column.levels[0], column.levels[-1]), (0.0, len(column.levels) - 1.0)
     else:
-        values = ends = column.range or (column.center, column.center)
+        values = ends = fitted_range(column) or (column.center, column.center)
     way = 1 if up else -1
     (start, _), (least, most) = values[::way], ends[::way]
     try:
@@ -155,9 +164,10 @@ def _missing(model: Described, members: list[MemberSlopes], j: int, up: bool) ->
         low, high = float(np.min(moved[0])), float(np.max(moved[1]))
     except InvalidInput:  # through a projection that goes on without end
         low, high = -np.inf, np.inf
-    # beyond the ends the column must be constant: its first and last slopes are zero
+    # the ends must be extreme: no slack, and beyond them constant, so end slopes are zero
     slopes = [m.slopes[j] for m in members if column.numeric]
-    bounded = not any(S[[0, -1]].any() for S in slopes) and not projections_of(encoding, j)
+    bounded = not slack and not any(S[[0, -1]].any() for S in slopes)
+    bounded = bounded and not projections_of(encoding, j)
     below = over = lowest = highest = False
     if bounded:
         first, last, gone = (cell_terms(members, j, cell) for cell in (least, most, None))

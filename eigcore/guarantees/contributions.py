@@ -21,6 +21,7 @@ from eigcore.guarantees.baselines import baseline_rows, rows_of
 from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
+from eigcore.guarantees.text import place_of
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer, decision
 from eigcore.portable.tables import predict_table
@@ -89,12 +90,12 @@ class Contributions:
     @property
     def importance(self) -> dict[str, float]:
         """Name -> mean |contribution| over rows and outputs, in units of the decision."""
-        axes = tuple(range(self.contributions.ndim - 1))
-        sizes = np.abs(self.contributions).mean(axes)
-        return dict(zip(self.names, sizes.tolist(), strict=True))
+        sizes = np.abs(self.contributions).mean(tuple(range(self.contributions.ndim - 1)))
+        codes = code_columns(self.model.encoding)  # which count with their numbers
+        return {n: float(sizes[j]) for j, n in enumerate(self.names) if j not in codes}
 
     def reasons(
-        self, k: int = 4, side: str | None = None, output: int | None = None
+        self, k: int = 4, side: str | None = None, output: Any = None
     ) -> list[tuple[Reason, ...]]:
         """Return the main reasons of each row, the strongest first.
 
@@ -105,7 +106,7 @@ class Contributions:
         side : {"lower", "higher"}, optional
             What the reasons argue for: a decision below or above that of the baseline. Columns that
             argue for the other side are never among them. Default: the side of each row.
-        output : int, optional
+        output : int, class or name of a target, optional
             Which output; needed where there are several. With the link "softmax", contributions
             are those to the score of this class beside the mean score of all classes.
 
@@ -129,9 +130,9 @@ class Contributions:
             found.append(tuple(self._reason(row, int(j), parts[row, j], one) for j in order))
         return found
 
-    def of_output(self, output: int | None) -> np.ndarray:
+    def of_output(self, output: Any) -> np.ndarray:
         """Return the contributions to one output: (rows, columns); see `reasons`."""
-        count = self.model.outputs
+        count, output = self.model.outputs, place_of(self.model, output)
         if count == 1 and output in (None, 0):
             return self.contributions
         if isinstance(output, (int, np.integer)) and 0 <= output < count:
@@ -166,7 +167,7 @@ class Contributions:
             return column.levels[int(number)] if number >= 0 else "never seen"
         return float(number)
 
-    def text(self, row: int = 0, k: int = 4, output: int | None = None) -> str:
+    def text(self, row: int = 0, k: int = 4, output: Any = None) -> str:
         """Return the prediction of one row in words; see `eigcore.guarantees.sentences.text`."""
         from eigcore.guarantees.sentences import text
 

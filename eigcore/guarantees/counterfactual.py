@@ -10,15 +10,22 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.guarantees.around import domain_around, free_columns, place_of, units_of
+from eigcore.guarantees.around import (
+    domain_around,
+    free_columns,
+    place_of,
+    units_of,
+    whole_columns,
+)
 from eigcore.guarantees.baselines import rows_of
 from eigcore.guarantees.certificate import feature_norms
+from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.goal import Goal, goal_of, predicted
 from eigcore.guarantees.nearest import Nearest
 from eigcore.guarantees.objective import Objective
 from eigcore.guarantees.search import Limits
-from eigcore.guarantees.text import above
+from eigcore.guarantees.text import above, predicts
 from eigcore.portable.description import Described
 
 NORMS = (1, 2, math.inf)
@@ -53,6 +60,8 @@ class Counterfactual:
         Why the search ended.
     classes : tuple
         With the link "softmax": the most probable class before, and the target.
+    predicts : str
+        What is predicted, in words.
     """
 
     row: dict[str, Any]
@@ -68,6 +77,7 @@ class Counterfactual:
     boxes: int
     stopped: str
     classes: tuple[Any, ...] = ()
+    predicts: str = "the prediction"
 
     @property
     def gap(self) -> float:
@@ -75,7 +85,7 @@ class Counterfactual:
         return self.size - self.bound if self.point else math.inf
 
     def __str__(self) -> str:
-        goal = f"moves the prediction {self.prediction:.6g} across {self.threshold:.6g}"
+        goal = f"moves {self.predicts} {self.prediction:.6g} across {self.threshold:.6g}"
         if self.classes:
             goal = f"makes {self.classes[1]!r} the most probable class, and not {self.classes[0]!r}"
         if not self.point and self.bound == math.inf:
@@ -85,16 +95,19 @@ class Counterfactual:
         moved = "; ".join(
             f"{n} from {_cell(a)} to {_cell(b)}" for n, (a, b) in self.changes.items()
         )
-        told = f"the prediction goes from {self.prediction:.6g} to {self.changed_prediction:.6g}"
+        told = f"{self.predicts} goes from {self.prediction:.6g} to {self.changed_prediction:.6g}"
         told += f", across {self.threshold:.6g}"
         if self.classes:
             told = (
-                f"the most probable class becomes {self.classes[1]!r}, from {self.prediction:.6g} "
-                f"to {self.changed_prediction:.6g}, and is {self.classes[0]!r} no more"
+                f"the probability of {self.classes[1]!r} goes from {self.prediction:.6g} to "
+                f"{self.changed_prediction:.6g}; it, and no more {self.classes[0]!r}, is the most "
+                "probable class"
             )
+        units = [f"{n} by {self.units[n]:.4g}" for n in self.changes if n in self.units]
+        counted = f", where 1 is {' or '.join(units)}" if units else ""
         return (
-            f"{moved}: {told}. Size {above(self.size, 4)}; proven: at most {above(self.gap, 2)} "
-            "more than the least"
+            f"{moved}: {told}. Size {above(self.size, 4)}{counted}; proven: at most "
+            f"{above(self.gap, 2)} more than the least"
         )
 
 
@@ -111,6 +124,7 @@ def counterfactual(
     *,
     bounds: Mapping[str, Any] | None = None,
     units: Mapping[str, float] | None = None,
+    whole: Sequence[str] | None = None,
     output: int | None = None,
     norm: float = 1,
     tol: float = 0.01,
@@ -135,6 +149,8 @@ def counterfactual(
     units : mapping of column names, optional
         The change of a numeric column that counts as 1. Default: the standard deviation of its
         knots, or the scale of a column without knots.
+    whole : sequence of str, optional
+        Columns that move in whole numbers. Default: those whose knots, and cell in x, are whole.
     output : int, optional
         Which output, needed if there are several numbers.
     norm : {1, 2, inf}
@@ -161,6 +177,7 @@ def counterfactual(
         raise InvalidInput(f"x has {len(table)} rows. Expected one. Pass one row.")
     free = free_columns(model, columns, table[0])
     widths = units_of(model, free, units or {})
+    steps = whole_columns(model, free, whole, table[0])
     goal = goal_of(model, target, output, predicted(model, table))
     found = axes([model] * len(goal.terms), *domain_around(model, table[0], free, bounds or {}))
     start = np.array([place_of(axis, cell) for axis, cell in zip(found, table[0], strict=True)])
@@ -172,6 +189,7 @@ def counterfactual(
         widths,
         norms * np.where([axis.categorical for axis in found], 1.0, widths),
         float(norm),
+        np.array([name in steps for name in model.encoding.names]),
         Limits(tol, budget_seconds, max_boxes),
     ).run()
     return _told(model, search, goal, free)
@@ -186,7 +204,9 @@ def _told(model: Described, search: Nearest, goal: Goal, free: list[str]) -> Cou
         point = {axis.name: axis.cell(value) for axis, value in pairs}
         after = predicted(model, search.objective.table(0, search.point[None]))[goal.output]
         moved = search.moved(search.point)
-    changes = {n: (row[n], point[n]) for n, own in zip(point, moved, strict=True) if own}
+    changed = {name for name, own in zip(point, moved, strict=True) if own}
+    row, point = (as_given(model.encoding, each) for each in (row, point))
+    changes = {n: (row[n], point[n]) for n in point if n in changed or row[n] != point[n]}
     names, kinds = model.encoding.names, model.encoding.columns
     numeric = [n for n, c in zip(names, kinds, strict=True) if c.numeric and n in free]
     return Counterfactual(
@@ -203,4 +223,5 @@ def _told(model: Described, search: Nearest, goal: Goal, free: list[str]) -> Cou
         search.tried,
         search.stopped,
         goal.classes,
+        predicts(model, goal.output),
     )

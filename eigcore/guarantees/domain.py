@@ -13,7 +13,7 @@ from eigcore.encoding import LARGEST, Categories, Periodic, PiecewiseLinear
 from eigcore.encoding.read import column_numbers
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
-from eigcore.guarantees.codes import codes_of, with_codes
+from eigcore.guarantees.codes import code_columns, codes_of, with_codes
 from eigcore.portable.description import Described
 
 
@@ -153,7 +153,7 @@ def axis_of(model: Described, column: str, given: Any = None) -> Axis:
 def cells_of_value(model: Described, column: str, value: Any) -> dict[int, float]:
     """Return place of a column -> cell, a code or NaN, for one value of a column.
 
-    A column with special codes is two, of which one is missing.
+    A column with special codes is two, of which at least one is missing.
     """
     encoding = model.encoding
     j, (kinds, codes) = encoding.names.index(column), codes_of(encoding, column)
@@ -162,6 +162,8 @@ def cells_of_value(model: Described, column: str, value: Any) -> dict[int, float
     found = {j: float(axis.numbers(0, axis.places)[0])}
     if kinds is not None:
         found[encoding.names.index(kinds)] = float(codes.index(value)) if special else math.nan
+    if j in (sources := code_columns(encoding)):
+        found[sources[j]] = math.nan
     return found
 
 

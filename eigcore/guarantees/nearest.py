@@ -3,7 +3,8 @@
 Boxes are taken in the order of their distance from the row. One whose upper end is at most the
 level holds no such point; one whose nearest point exceeds the level is done, at that distance. Any
 other is halved where the function may vary most. The distance of the first box that is open is thus
-a lower bound of all (the cells and ends are those of `eigcore.guarantees.search`).
+a lower bound of all (the cells and ends are those of `eigcore.guarantees.search`). Where a
+column moves in whole numbers, the nearest whole number of a cell counts, if it has one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Nearest:
     units, steep : (axes,)
         The change that counts as 1, and how much it can change g, for the choice of splits.
     norm : {1, 2, inf}
+    whole : (axes,) bool
+        Which columns move in whole numbers; the row holds one there.
     best, point : float, (axes,)
         The least distance met, and where; infinite and empty if there is none.
     bound : float
@@ -50,6 +53,7 @@ class Nearest:
     units: np.ndarray
     steep: np.ndarray
     norm: float
+    whole: np.ndarray
     limits: Limits
     best: float = np.inf
     bound: float = 0.0
@@ -127,6 +131,7 @@ class Nearest:
         """Look for better points where the boxes are highest."""
         pairs = zip(self.cells, boxes.T, strict=True)
         points = np.stack([cells.point[own] for cells, own in pairs], axis=1)
+        points = self._inward(points)
         points = points[self.objective.values(points) > self.beyond]
         if len(points):
             self._meet(points[self.size(points).argmin()])
@@ -150,10 +155,23 @@ class Nearest:
             else:
                 near = middle
         if far < 1.0:
-            point = np.where(moves, self.start + far * (point - self.start), point)
+            moved = np.where(moves, self.start + far * (point - self.start), point)
+            point = self._kept(moved, point)
         size = float(self.size(point[None])[0])
         if size < self.best:
             self.best, self.point = size, point
+
+    def _inward(self, points: np.ndarray) -> np.ndarray:
+        """Return points (n, axes) with whole numbers where they must be, rounded to the row."""
+        steps = np.trunc(points - self.start)
+        return np.where(self.whole & np.isfinite(steps), self.start + steps, points)
+
+    def _kept(self, moved: np.ndarray, point: np.ndarray) -> np.ndarray:
+        """Return `moved`, rounded away from the row, if that exceeds the level; else `point`."""
+        steps = moved - self.start
+        away = np.sign(steps) * np.ceil(np.abs(steps))
+        moved = np.where(self.whole & np.isfinite(steps), self.start + away, moved)
+        return moved if self.objective.values(moved[None])[0] > self.beyond else point
 
     def size(self, points: np.ndarray) -> np.ndarray:
         """Return the distance of points from the row: (n, axes) -> (n,)."""
@@ -194,8 +212,14 @@ class Nearest:
                 known[cell] = min(self._near(j, half) for half in cells.split(cell))
             else:
                 value = float(cells.point[cell])
+                low, high = float(cells.low[cell]), float(cells.high[cell])
+                if self.whole[j]:
+                    low, high = float(np.ceil(low)), float(np.floor(high))
+                if low > high:
+                    known[cell] = np.inf, value
+                    return known[cell]
                 if cells.piece[cell] >= 0 and np.isfinite(self.start[j]):
-                    value = float(np.clip(self.start[j], cells.low[cell], cells.high[cell]))
+                    value = float(np.clip(self.start[j], low, high))
                 cost = float(self._cost(j, np.array([value]))[0])
                 # the rounding of a distance between numbers; others are 0 or 1
                 number = not self.objective.axes[j].categorical and np.isfinite(self.start[j])

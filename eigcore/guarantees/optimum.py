@@ -10,9 +10,11 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
@@ -61,10 +63,12 @@ class Optimum:
         why = {"tolerance": "", "interrupted": "; interrupted"}.get(
             self.stopped, f"; stopped by the limit of {self.stopped}"
         )
-        value = f"decision {self.value:.6g}"
-        if self.predicted is not None and self.predicted != self.value:
+        value, of = f"decision {self.value + 0.0:.6g}", " of the decision"
+        if self.predicted == self.value:
+            value, of = f"prediction {self.value + 0.0:.6g}", ""
+        elif self.predicted is not None:
             value += f", prediction {self.predicted:.6g}"
-        within = f"optimal within {self.gap:.2g} of the decision{why}"
+        within = f"optimal within {above(self.gap, 2)}{of}{why}"
         return f"{self.kind}: {value}, {within}\n  at {where}"
 
 
@@ -98,14 +102,12 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"output {o}: " if len(self.minima) > 1 else ""
-            lines.append(f"{name}decision from {low.bound:.9g} to {high.bound:.9g}")
+            told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
-                ends = (
-                    np.atleast_1d(self.predicted_lower)[o],
-                    np.atleast_1d(self.predicted_upper)[o],
-                )
-                lines[-1] += f"; prediction from {ends[0]:.9g} to {ends[1]:.9g}"
-            lines += [str(low), str(high)]
+                least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
+                same = (least[o], most[o]) == (low.bound, high.bound)  # without a link
+                told = [*([] if same else told), f"prediction from {span(least[o], most[o], 9)}"]
+            lines += [name + "; ".join(told), str(low), str(high)]
         return "\n".join(lines)
 
 
@@ -266,6 +268,7 @@ def _optimum(
     found = axes([model for model, _, _ in terms], domain, fixed)
     search = Search(Objective(turned, found), limits).run()
     point = {axis.name: axis.cell(v) for axis, v in zip(found, search.point, strict=True)}
+    point = as_given(terms[0][0].encoding, point)
     result = Optimum(
         kind,
         value=sign * search.best,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from eigcore.guarantees.asked import (
     named_row,
     radii_of,
 )
+from eigcore.guarantees.bands import dominance, dominances
 from eigcore.guarantees.slopes import PAIRS
 from eigcore.portable.description import Described
 from eigcore.writing import write_whole
@@ -73,13 +74,15 @@ class Proof:
         write_whole(path, self.to_json().encode())
 
     def sentences(self) -> list[str]:
-        """Check every claim, and return them as sentences.
+        """Check every claim, and return them as sentences; none for a model without claims.
 
         Raises
         ------
         InvalidInput
             If a claim is not proven; the message names it.
         """
+        if not self.claims:
+            return []
         try:
             return checker.check(self.model, self.to_json().encode())
         except checker.Rejected as exc:
@@ -94,6 +97,7 @@ def prove(
     radius: Radius | None = None,
     lower: Any = None,
     upper: Any = None,
+    dominates: Mapping[str, Any] | None = None,
 ) -> Proof:
     """Return every claim about a model that can be proven.
 
@@ -105,17 +109,21 @@ def prove(
     x, radius, lower, upper : optional
         As for `eigcore.guarantees.certificate.certify`. Each row and output adds a claim: between
         which numbers the decision lies inside the box around the row.
+    dominates : mapping of column -> column or {column: factor}, optional
+        Pairs to claim a dominance for: a unit of the first counts for at least `factor` (1) of the
+        second. Those that a fit with `dominates` made so are claimed anyway.
 
     Raises
     ------
     InvalidInput
-        As for `certify`, or if a number of the model or a level cannot be named in a proof.
+        As for `certify`, if a number of the model or a level cannot be named in a proof, or if a
+        dominance is not proven.
     """
     check_complete(x, radius, lower, upper, "prove")
     radii = radii_of(model.encoding, radius)
     try:
         exact = checker.Model(data)
-        found = list(_claims(model, exact))
+        found = [*_claims(model, exact), *_dominances(model, exact, dominates or {})]
         if x is not None:
             found += _boxes(model, exact, x, radii, (lower, upper))
     except (checker.Rejected, OverflowError) as exc:
@@ -170,11 +178,43 @@ def _holds(exact: checker.Model, claim: Claim) -> bool:
     return True
 
 
-def _change(exact: checker.Model, kind: str, name: str) -> Claim:
-    claim: Claim = {"kind": kind, "column": name, "witness": witnesses.changes(exact, name)}
-    additive = claim | {"additive": True}
-    claim = additive if _holds(exact, additive) else claim
-    return claim | witnesses.outward(*exact.change(claim, kind == "levels"))
+def _dominances(
+    model: Described, exact: checker.Model, asked: Mapping[str, Any]
+) -> Iterator[Claim]:
+    """Return the claims of pairs that are asked for, and of those that the sums of a fit show."""
+    wanted = [dominance(model, *pair) for pair in _pairs(asked)]
+    for each in [*wanted, *(pair for pair in dominances(model) if pair not in wanted)]:
+        a, b, factor = each.column, each.over, each.factor
+        try:
+            yield _change(exact, "dominance", a, over=b, factor=factor)
+        except checker.Rejected as exc:
+            if each in wanted:
+                raise InvalidInput(
+                    f"dominates: it is not proven that a unit of {a!r} counts for at least "
+                    f"{factor:g} of {b!r}. Expected no slope in {a!r} below {factor:g} times one "
+                    f"in {b!r}, beyond the last knots too; model.slope_bands({a!r}) has them. To "
+                    f"make it so, write fit(…, dominates={{{a!r}: {{{b!r}: {factor:g}}}}})."
+                ) from exc
+
+
+def _pairs(asked: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    try:
+        named = {a: {b: 1.0} if isinstance(b, str) else b for a, b in asked.items()}
+        return [(a, b, factor) for a, each in named.items() for b, factor in each.items()]
+    except AttributeError as exc:
+        raise InvalidInput(
+            f"dominates is {asked!r}. Expected a mapping of columns to {{column: factor}}. Write "
+            'dominates={"income": {"wealth": 0.5}}.'
+        ) from exc
+
+
+def _change(exact: checker.Model, kind: str, name: str, **pair: Any) -> Claim:
+    claim: Claim = {"kind": kind, "column": name, **pair, "additive": True, "witness": []}
+    check, _, *options = checker.CLAIMS[kind]
+    if not _holds(exact, claim):
+        del claim["additive"]
+        claim["witness"] = witnesses.changes(exact, name, pair.get("over", name))
+    return claim | witnesses.outward(*check(exact, claim, *options))
 
 
 def _boxes(

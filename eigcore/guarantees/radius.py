@@ -15,6 +15,7 @@ from eigcore.guarantees.box import certified_scale, largest, settled_by
 from eigcore.guarantees.interval import Ends, decision_interval, reach_of
 from eigcore.guarantees.margins import proof_of
 from eigcore.guarantees.slopes import EPS, MemberSlopes, member_slopes, norms, power_of
+from eigcore.guarantees.text import below
 from eigcore.guarantees.units import floats
 from eigcore.portable.description import Described
 
@@ -42,6 +43,16 @@ class Ball:
     units: dict[str, float]
     radius: np.ndarray
     threshold: float | None
+
+    def __str__(self) -> str:
+        kept = "the most probable class stays the same"
+        if self.threshold is not None:
+            kept = f"the prediction stays on its side of {self.threshold:g}"
+        shape = "√Σ(change/unit)²" if self.norm == 2 else "each |change|/unit"
+        units = ", ".join(f"{name} {unit:g}" for name, unit in self.units.items())
+        rows = [below(r) for r in self.radius.tolist()]
+        far = f"{rows[0]}" if len(rows) == 1 else f"its radius: {', '.join(rows)}"
+        return f"Proven: {kept} while {shape} is at most {far}. Units: {units}; no others move."
 
 
 def ball(

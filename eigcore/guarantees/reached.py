@@ -14,7 +14,7 @@ import numpy as np
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories, Periodic
 from eigcore.guarantees.asked import named_row
-from eigcore.guarantees.codes import only_possible
+from eigcore.guarantees.codes import as_given, only_possible
 from eigcore.guarantees.evaluation import SCALES, decision_rounding
 from eigcore.guarantees.slopes import EPS, MemberSlopes, norms
 from eigcore.portable.description import Described
@@ -137,7 +137,10 @@ class Search:
 
     def named(self, pairs: np.ndarray, values: np.ndarray) -> list[Reached]:
         """Return what pairs of rows (2, n, columns) reach, (n,), with their cells by name."""
-        ends = ([named_row(self.model, row) for row in side.tolist()] for side in pairs)
+        code = self.model.encoding
+        ends = (
+            [as_given(code, named_row(self.model, row)) for row in side.tolist()] for side in pairs
+        )
         return [Reached(*each) for each in zip(values.tolist(), *ends, strict=True)]
 
 
@@ -178,7 +181,10 @@ def reached(model: Described, members: list[MemberSlopes]) -> tuple[list[Reached
 def _together(search: Search, numeric: list[int], rows: np.ndarray) -> np.ndarray:
     """Return a step along the steepest gradient at rows, and at random ones: (2, columns)."""
     rows = np.array([*rows, *search.drawn(ROWS)])[: max(KEPT, ROWS // len(numeric))]
-    short = np.array([np.diff(search.edges[j]).min() for j in numeric]) * 1e-3
+    edges = [search.edges[j] for j in numeric]
+    short = np.array([np.diff(each).min() for each in edges]) * 1e-3
+    first, last = np.array([(each[0], each[-1]) for each in edges]).T
+    rows[:, numeric] = np.clip(rows[:, numeric], first + short, last - short)
     sides = np.repeat(rows[None, None], 2, 0).repeat(len(numeric), 1)
     for place, j in enumerate(numeric):
         sides[0, place, :, j] -= short[place] / 2

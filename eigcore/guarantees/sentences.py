@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
 from eigcore.guarantees.codes import codes_of
-from eigcore.guarantees.text import above
+from eigcore.guarantees.text import above, place_of, predicts, readable
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import ColumnCertificate
@@ -26,7 +26,7 @@ SCALES = {
 SIDES = {"higher": "What raises it:", "lower": "What lowers it:"}
 
 
-def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = None) -> str:
+def text(given: Contributions, row: int = 0, k: int = 4, output: Any = None) -> str:
     """Return the prediction of one row, its main reasons and what is proven of their columns.
 
     Parameters
@@ -35,8 +35,8 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = No
     row : int
     k : int
         Largest number of columns to name on either side.
-    output : int, optional
-        As for `Contributions.reasons`.
+    output : int or class, optional
+        As for `Contributions.reasons`; of classes, the most probable one by default.
 
     Returns
     -------
@@ -54,6 +54,9 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = No
             f"row is {row} of {count} explained row(s). Expected a number from 0 to {count - 1}. "
             "Write text(0) for the first."
         )
+    if output is None and given.model.static.link == "softmax":
+        output = int(np.argmax(given.prediction[row]))
+    output = place_of(given.model, output)
     parts = given.of_output(output)[row]
     errors = given.error[row] if given.model.outputs == 1 else given.error[row, output]
     proven = {column.name: column for column in certify(given.model).columns}
@@ -71,14 +74,10 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: int | None = No
 
 
 def _head(given: Contributions, row: int, output: int | None) -> list[str]:
-    static = given.model.static
-    target = static.target_name or "the prediction"
+    static, target = given.model.static, predicts(given.model, output or 0)
     value = (
         given.prediction[row] if output is None else np.atleast_1d(given.prediction[row])[output]
     )
-    if static.classes:
-        label = static.classes[1 if static.link == "logistic" else output or 0]
-        target = f"the probability of {target} = {label!r}"
     count = len(given.baseline)
     compared = "the baseline" if count == 1 else f"the average of {count} baseline rows"
     total = float(given.of_output(output)[row].sum())
@@ -86,7 +85,8 @@ def _head(given: Contributions, row: int, output: int | None) -> list[str]:
     if static.clip is not None:
         low, high = (np.broadcast_to(end, given.model.outputs)[output or 0] for end in static.ends)
         unit += f", before predictions are kept between {low:.{DIGITS}g} and {high:.{DIGITS}g}"
-    first = f"{target[0].upper()}{target[1:]} is {float(value):.{DIGITS}g}."
+    target = target[0].upper() + target[1:] if target.startswith("the ") else target
+    first = f"{target} is {_number(float(value))}."  # names of columns stay as they are
     return [f"{first} Compared with {compared}: {_signed(total)}{unit}."]
 
 
@@ -102,14 +102,14 @@ def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCert
 
 def _proven(given: Contributions, reason: Reason, proven: ColumnCertificate) -> list[str]:
     known = []
-    if proven.increasing != proven.decreasing:
-        known.append(f"proven: more never {'lowers' if proven.increasing else 'raises'} it")
+    if proven.increasing != proven.decreasing and not proven.slack:
+        known.append(f"more never {'lowers' if proven.increasing else 'raises'} it")
     bound = above(proven.bound * _spread(given), DIGITS)
     if proven.kind == "categories" and reason.value is not None:
-        known.append(f"proven: another level changes it by at most {bound}")
+        known.append(f"another level changes it by at most {bound}")
     elif reason.value is not None:
-        known.append(f"proven: at most {bound} per {proven.unit or 'unit'}")
-    return known
+        known.append(f"at most {bound} per {proven.unit or 'unit'}")
+    return [f"proven: {', '.join(known)}"] * bool(known)
 
 
 def _spread(given: Contributions) -> float:
@@ -138,4 +138,4 @@ def _signed(number: float) -> str:
 
 
 def _number(number: float, sign: str = "") -> str:
-    return f"{number:{sign}.{DIGITS}g}".replace("-", "−", number < 0)
+    return readable(number, DIGITS, sign).replace("-", "−", number < 0)

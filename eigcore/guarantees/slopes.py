@@ -18,12 +18,15 @@ from eigcore.core.canonical import matrices
 from eigcore.core.functionals import Functional, Smooth, Softmax
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding
+from eigcore.errors import InvalidInput
 from eigcore.guarantees import checker
 from eigcore.portable.description import Described
 
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
 """The error of an eigensolve of order d is assumed to be at most ROUNDING · d · ε · ‖M‖."""
+HUGE = 1e303
+"""Entries of matrices, and slopes, beyond which sums of them may be no floats."""
 SMALLEST = math.ulp(0.0)
 """What rounding changes at least, in numbers of any size but 0."""
 PAIRS = 64
@@ -131,7 +134,7 @@ class MemberSlopes:
 
 
 def member_slopes(model: Described) -> list[MemberSlopes]:
-    """Return the slopes of every member of a `SpectralModel`."""
+    """Return the slopes of every member of a `SpectralModel`; raise InvalidInput for huge ones."""
     static, found = model.static, []
 
     @cache
@@ -143,12 +146,24 @@ def member_slopes(model: Described) -> list[MemberSlopes]:
         largest = lengths(packed, axis=-1).max()
         unit = ROUNDING * spec.dim * EPS * largest
         parts = range(len(static.encoding.parts))
-        slopes = tuple(matrices(spec, static.encoding.pieces(j, packed[1:]).slopes) for j in parts)
+        with np.errstate(over="ignore"):
+            pieces = [static.encoding.pieces(j, packed[1:]).slopes for j in parts]
+        _check_sizes(packed, *pieces)
+        slopes = tuple(matrices(spec, each) for each in pieces)
         rounding = tuple(unit * _inverse_widths(static.encoding, j) for j in parts)
         scale = weight * static.scale
         own = (spec, scale, shape_of(spec), packed, slopes, unit, rounding)
         found.append(MemberSlopes(*own, len(found), exact))
     return found
+
+
+def _check_sizes(*packed: np.ndarray) -> None:
+    largest = max(float(np.abs(each).max(initial=0.0)) for each in packed)
+    if not largest <= HUGE:
+        raise InvalidInput(
+            f"The matrices have entries or slopes of size {largest:g}. Expected at most {HUGE:g}, "
+            "whose sums are floats. Scale the target or the columns, and fit again."
+        )
 
 
 def _inverse_widths(encoding: Encoding, j: int) -> np.ndarray:

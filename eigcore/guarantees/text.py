@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from eigcore.guarantees.certificate import Certificate, ColumnCertificate
     from eigcore.guarantees.column import Missing
     from eigcore.guarantees.reached import Reached
+    from eigcore.portable.description import Described
 
 ROWS = 10
 """Largest number of rows of a local certificate to print."""
@@ -23,6 +26,10 @@ UNCLIPPED = "before its bounds"
 """What is said of a prediction that `clip` keeps between two numbers."""
 
 WAYS = ("falls", "rises")
+PER_SCORE = {"logistic": 4, "softmax": 2}
+"""Links with probabilities, of which a change δ changes them by at most tanh(δ / this)."""
+FAR = 1.001
+"""From here on bound / reached has three digits, nearer to 1 seven."""
 
 
 class Guarantee(NamedTuple):
@@ -59,7 +66,32 @@ def below(value: float, digits: int = 6) -> str:
 def _rounded(value: float, digits: int, rounding: str) -> str:
     if not np.isfinite(value):
         return f"{value:g}"
-    return f"{float(Context(digits, rounding).plus(Decimal(float(value)))):.{digits}g}"
+    return readable(float(Context(digits, rounding).plus(Decimal(float(value)))), digits)
+
+
+def readable(value: float, digits: int, sign: str = "") -> str:
+    """Write a number with so many digits, without an exponent below 10⁹; sign "+": with it."""
+    told = f"{value:{sign}.{digits}g}"
+    return f"{float(told):{sign}.0f}" if "e+" in told and abs(value) < 1e9 else told
+
+
+def exactly(value: Any) -> str:
+    """Write a value with all its digits."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return repr(value).removesuffix(".0") if isinstance(value, float) else repr(value)
+
+
+def value(cell: Any, codes: tuple[Any, ...] = ()) -> str:
+    """Write a cell of a column with these special codes."""
+    if cell is None:
+        return "a missing cell"
+    return f"{'the special code ' * (cell in codes)}{exactly(cell)}"
+
+
+def span(low: Any, high: Any, digits: int = 6) -> str:
+    """Write "LOW to HIGH", rounded outward; of several outputs with commas between."""
+    pairs = zip(np.atleast_1d(low).tolist(), np.atleast_1d(high).tolist(), strict=True)
+    return ", ".join(f"{below(a, digits)} to {above(b, digits)}" for a, b in pairs)
 
 
 def guarantees(certificate: Certificate) -> list[Guarantee]:
@@ -73,8 +105,9 @@ def guarantees(certificate: Certificate) -> list[Guarantee]:
 def tightness(bound: float, reached: Reached) -> str:
     """Return bound / reached, rounded up; empty if nothing was reached."""
     if reached.value <= bound * 1e-9:
-        return "1" if bound == 0 else ""
-    return above(max(bound / reached.value, 1.0), 3)
+        return ""
+    ratio = max(float(np.nextafter(bound / reached.value, np.inf)), 1.0)
+    return above(ratio, 3 if ratio > FAR else 7)
 
 
 def scale(certificate: Certificate) -> str:
@@ -100,8 +133,8 @@ def joint(certificate: Certificate) -> str:
 
 def dominance(pair: Dominance) -> str:
     """Return a dominance in words, with all digits of its factor."""
-    factor = repr(pair.factor).removesuffix(".0")
-    return f"a unit of {pair.column} counts for at least {factor} of {pair.over}"
+    times = f"{exactly(pair.factor)} times " * (pair.factor != 1)
+    return f"slope in {pair.column} at least {times}that in {pair.over}"
 
 
 def text(certificate: Certificate) -> str:
@@ -120,11 +153,16 @@ def text(certificate: Certificate) -> str:
     steepest = max([c.reached.value for c in certificate.columns if c.kind != "categories"] + [0.0])
     lines += [
         "",
-        f"  sum of |changes|       change of {of} at most {above(certificate.l1)} per unit "
+        f"  sum of |changes| = 1   changes {of} by at most {above(certificate.l1)} "
         f"(two rows reach {below(steepest)})",
-        f"  root of squares        at most {above(certificate.l2)} per unit "
+        f"  root of squares = 1    by at most {above(certificate.l2)} "
         f"(two rows reach {below(certificate.l2_reached.value)})",
     ]
+    if certificate.link in PER_SCORE:
+        most = math.nextafter(math.tanh(certificate.l1 / PER_SCORE[certificate.link]), 1.0)
+        lines.append(
+            f"  probabilities          change by at most {above(most)} where |changes| add up to 1"
+        )
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     lines += [f"  {dominance(each)}" for each in certificate.dominances]
@@ -149,8 +187,10 @@ def _label(column: ColumnCertificate) -> str:
 def _words(column: ColumnCertificate) -> str:
     place = column.missing
     moves = place is not None and (place.low < 0 or place.high > 0)
-    among = " among known values" * moves
+    among = " among known values" * (moves or bool(column.codes))
     where = f"; missing: {missing(place)}" if place and moves else ""
+    if column.codes:
+        where += f"; special codes ({', '.join(map(exactly, column.codes))}) aside"
     levels = column.kind == "categories"
     if column.increasing and column.decreasing:
         return f"has no effect{among}{where}"
@@ -174,23 +214,54 @@ def missing(place: Missing) -> str:
         "never below them": place.highest,
         "between them": place.between,
     }
-    numbers = f"{below(place.low)} to {above(place.high)} from {_value(place.start)}"
+    numbers = f"{span(place.low, place.high)} more than at {exactly(place.start)}"
     return next((each for each, proven in words.items() if proven), numbers)
 
 
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+def place_of(model: Described, output: Any) -> Any:
+    """Return the number of an output that is named by its class or target; others as they are."""
+    static = model.static
+    named = static.targets or (static.classes if static.link == "softmax" else ())
+    return named.index(output) if isinstance(output, str) and output in named else output
+
+
+def predicts(model: Described, output: int) -> str:
+    """Return what an output predicts, in words."""
+    static = model.static
+    target = static.targets[output] if static.targets else static.target_name
+    target = target or "the prediction"
+    if not static.classes:
+        return target
+    label = static.classes[1 if static.link == "logistic" else output]
+    return f"the probability of {target} = {label!r}"
+
+
+def where(domain: Mapping[str, Any] | None) -> str:
+    """Return in words of which rows something is proven: of all, or of those in a domain."""
+    if domain is None:
+        return "whatever the rest"
+    named = [f"while {name} is {_place(values)}" for name, values in domain.items()]
+    return ", ".join([*named, "all others within their knots and levels"])
+
+
+def _place(values: Any) -> str:
+    if isinstance(values, tuple) and len(values) == 2 and None not in values:
+        return f"from {value(values[0])} to {value(values[1])}"
+    several = np.iterable(values) and not isinstance(values, str)
+    return " or ".join(map(value, values)) if several else value(values)
 
 
 def _local(local: LocalCertificate) -> list[str]:
     box = "of each row"
     if local.radius is not None:
-        radii = ", ".join(f"{name} ± {r:g}" for name, r in local.radius.items() if r)
+        radii = ", ".join(f"{name} ± {below(r)}" for name, r in local.radius.items() if r)
         box = radii or "no movement"
     lines = ["", f"Inside the box {box}:"]
     for row in range(min(ROWS, len(local.lower))):
         low, high = np.atleast_1d(local.lower[row]), np.atleast_1d(local.upper[row])
-        spans = "  ".join(f"[{below(a)}, {above(b)}]" for a, b in zip(low, high, strict=True))
+        names = [f"{name} " for name in local.outputs] or [""] * len(low)
+        ends = zip(names, low, high, strict=True)
+        spans = "  ".join(f"{name}[{below(a)}, {above(b)}]" for name, a, b in ends)
         name = f"row {row}" if len(local.lower) > 1 else "prediction"
         lines.append(f"  {name}: {spans}{_decided(local, row)}{_tight(local, row)}")
     if len(local.lower) > ROWS:
@@ -208,5 +279,5 @@ def _decided(local: LocalCertificate, row: int) -> str:
     if local.scale is None or local.decided is None:
         return ""
     verdict = "cannot" if local.decided[row] else "may"
-    what = "change class" if local.threshold is None else f"cross {local.threshold:g}"
+    what = "change class" if local.threshold is None else f"cross {exactly(local.threshold)}"
     return f"  {verdict} {what}; proven up to {below(local.scale[row], 3)} × the box"

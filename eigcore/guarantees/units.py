@@ -75,6 +75,7 @@ def prediction_change(link: str, low: np.ndarray, high: np.ndarray) -> Ends:
         low, high = low - largest, high - least
     ends = np.tanh(np.minimum(low, 0.0) / 4), np.tanh(np.maximum(high, 0.0) / 4)
     lower, upper = outward(*(end * (1 + 8 * EPS) for end in ends))
+    lower, upper = np.where(low >= 0, 0.0, lower), np.where(high <= 0, 0.0, upper)
     return np.maximum(lower, -1.0), np.minimum(upper, 1.0)
 
 

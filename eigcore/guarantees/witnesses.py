@@ -18,13 +18,13 @@ DIGITS = 9
 """Decimal digits of a witness."""
 
 
-def changes(exact: checker.Model, column: str) -> list[list[float]]:
-    """Return ends of the eigenvalues of each change of a column: its slopes, or its levels.
+def changes(exact: checker.Model, *columns: str) -> list[list[float]]:
+    """Return ends of the eigenvalues of each change of these columns: slopes, or levels.
 
     An end is 0 where the change is exactly semidefinite, whatever rounding says.
     """
     found = []
-    for part in (each for each in exact.parts if column in each.own):
+    for part in (each for each in exact.parts if {*columns} & {*each.own}):
         for output in range(exact.outputs):
             for factors in part.changes():
                 found += [_ends(member.matrix(output, factors)) for member in exact.members]

@@ -9,6 +9,7 @@ import numpy as np
 
 from eigcore.drawing import BLUE, FAINT, INK, ORANGE, named
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.contributions import Contributions
 from eigcore.plots.display import (
     Display,
@@ -165,10 +166,12 @@ class WaterfallDisplay(Display):
 
     def _label(self, j: int) -> str:
         given = self.contributions
-        label = f"{given.names[j]} = {short(given.held(j, given.table[self.row]))}"
-        if len(given.baseline) == 1:
-            label += f"\ninstead of {short(given.held(j, given.baseline[0]))}"
-        return label
+        rows = [given.table[self.row], *given.baseline[:1]]
+        codes = codes_of(given.model.encoding, given.names[j])[1]
+        held = [given.held(j, row) for row in rows]
+        own, other = (f"{'special code ' * (each in codes)}{short(each)}" for each in held)
+        label = f"{given.names[j]} = {own}"
+        return f"{label}\ninstead of {other}" if len(given.baseline) == 1 else label
 
     def _draw(self, ax: Any) -> None:
         given, bars = self.contributions, self._bars()

@@ -157,8 +157,8 @@ def rows_decision(static: ModelStatic, params: Sequence[np.ndarray], rows: Rows)
     NonFiniteInput
         If matrices overflow.
     """
-    pairs = zip(static.specs, params, strict=True)
-    values = combine(static, [np.float64(rows.values(spec, own)) for spec, own in pairs])
+    members = [rows.values(*pair) for pair in zip(static.specs, params, strict=True)]
+    values = combine(static, [np.asarray(own, np.float64) for own in members])
     if not np.isfinite(values).all():
         raise overflowing()
     return values

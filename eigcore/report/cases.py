@@ -8,6 +8,7 @@ import numpy as np
 
 from eigcore.encoding import Categories
 from eigcore.guarantees.certificate import Certificate
+from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.contributions import Contributions, contributions
 from eigcore.report import private
 from eigcore.report.numerals import most, outward, plain
@@ -108,7 +109,7 @@ class _Telling:
         order = [j for j in np.argsort(-np.abs(parts), kind="stable")[:REASONS] if parts[j]]
         digits = 4 if self.show else 2
         reasons = tuple(
-            (self.found.names[j], self.cell(j, row), outward(parts[j], digits), self.proven(j))
+            (self.found.names[j], self.cell(j, row), outward(parts[j], digits), self.proven(j, row))
             for j in order
         )
         rest = float(parts.sum() - parts[order].sum())
@@ -132,7 +133,11 @@ class _Telling:
 
     def cell(self, j: int, row: int) -> str:
         """Return a cell in words."""
-        cells = self.seen.table[:, j]
+        cells, code = self.seen.table[:, j], self.code(j, row)
+        if code is not None:
+            rare = (self.seen.table[:, code] == self.seen.table[row, code]).sum() < private.LEAST
+            held = self.found.held(j, self.seen.table[row])
+            return "a rare cell" if rare and not self.show else f"special code {_told(held)}"
         if self.show:
             return _told(self.found.cell(j, cells[row]))
         column = self.seen.model.encoding.columns[j]
@@ -140,8 +145,16 @@ class _Telling:
             return private.level(cells, cells[row], column.levels)
         return private.number(cells, cells[row], self.edges[j])
 
-    def proven(self, j: int) -> str:
-        """Return what is proven of a column, for this contribution."""
+    def code(self, j: int, row: int) -> int | None:
+        """Return the place of the codes of a column, if the row holds one."""
+        table, places = self.seen.table, code_columns(self.seen.model.encoding)
+        held = [p for p, source in places.items() if source == j and not np.isnan(table[row, p])]
+        return held[0] if held else None
+
+    def proven(self, j: int, row: int) -> str:
+        """Return what is proven of a column, for this contribution; nothing of special codes."""
+        if self.code(j, row) is not None:
+            return ""
         own = self.known[j]
         if own.increasing != own.decreasing:
             return f"more never {'lowers' if own.increasing else 'raises'} it"
@@ -150,10 +163,9 @@ class _Telling:
 
     def baseline(self) -> tuple[tuple[str, str], ...]:
         """Return the cells of the baseline, which is a mean."""
-        pairs = enumerate(self.found.names)
-        return tuple(
-            (name, _told(self.found.cell(j, self.found.baseline[0, j]))) for j, name in pairs
-        )
+        found, codes = self.found, code_columns(self.seen.model.encoding)
+        pairs = [(j, name) for j, name in enumerate(found.names) if j not in codes]
+        return tuple((name, _told(found.held(j, found.baseline[0]))) for j, name in pairs)
 
 
 def _told(value: object) -> str:

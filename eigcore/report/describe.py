@@ -80,7 +80,10 @@ def _column(column: Column, neutral: bool) -> dict[str, Any]:
     holds, values, unseen = type(column).__name__.lower(), "", ""
     absent = "neutral" if neutral else "a matrix"
     if isinstance(column, Categories):
-        holds = f"{len(column.levels)} categories"
+        one, several = ("category", "categories")
+        if column.of is not None:
+            one, several = (f"{each} of {column.of}" for each in ("special code", "special codes"))
+        holds = f"{len(column.levels)} {one if len(column.levels) == 1 else several}"
         values = ", ".join(map(str, column.levels[:_LEVELS]))
         values += ", …" if len(column.levels) > _LEVELS else ""
         unseen = "an error" if column.unseen == "refuse" else "neutral"

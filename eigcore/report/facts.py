@@ -71,7 +71,7 @@ def codes(model: SpectralModel, file: str) -> dict[str, str]:
         Name of the model file.
     """
     pairs = zip(model.encoding.names, model.encoding.columns, strict=True)
-    row = {name: [_usual(column)] for name, column in pairs}
+    row = {name: [_usual(column)] for name, column in pairs if not getattr(column, "of", None)}
     load = f"from eigcore import SpectralModel\n\nmodel = SpectralModel.load({file!r})\n"
     table = f"table = {row!r}\n"
     numbers = "rows = model.encoding.table(table)  # numbers, with codes for levels\n"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eigcore.encoding import Categories
+from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.curve import Curve, curve
 from eigcore.guarantees.importance import importances
 from eigcore.report import private
@@ -45,10 +46,13 @@ def importance(seen: Seen) -> tuple[Figure, list[str]]:
     """Return the picture of the importances, and the columns by importance."""
     shares = importances(seen.model, seen.cells)
     order = sorted(shares, key=lambda name: -shares[name])
-    top = order[:COLUMNS]
+    names = seen.model.encoding.names
+    for place, source in code_columns(seen.model.encoding).items():
+        shares[names[source]] += shares.pop(names[place])
+    top = sorted(shares, key=lambda name: -shares[name])[:COLUMNS]
     values = [100 * shares[name] for name in top]
     words = [f"{value:.1f} %" for value in values]
-    rest = "" if len(order) == len(top) else f" The {len(top)} largest of {len(order)}."
+    rest = "" if len(shares) == len(top) else f" The {len(top)} largest of {len(shares)}."
     caption = f"Share of each column in what tells these rows apart.{rest}"
     picture = lying("Importance of the columns", top, values, words)
     return Figure("Which columns matter", caption, (picture,)), order

@@ -117,6 +117,7 @@ def test_every_output_has_an_interval_of_its_own(tmp_path):
         assert (inside >= 0.8).all()
         assert (inside < 0.83).all()
     wide = m.calibrate(x, y).interval(x, 0.8, box={"age": 0.5})
+    pytest.importorskip("torch")
     plain = m.calibrate(x, y).interval(eigcore.get_backend("torch").asarray(x), 0.8)
     assert (wide.upper >= np.asarray(plain.upper) - 1e-9).all()
 

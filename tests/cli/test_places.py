@@ -223,7 +223,7 @@ def test_a_proof_is_written_and_verified(fit, run, houses, capfd):
     assert f"eigcore verify {model} {proof}" in capfd.readouterr().out
     assert run("verify", model, proof) == 0
     out = capfd.readouterr().out
-    assert "per unit of area, so the prediction never falls" in out
+    assert "per unit of 'area', so the prediction never falls" in out
     record = json.loads(proof.read_text())
     next(each for each in record["claims"] if each["kind"] == "slope")["upper"] *= 0.999
     proof.write_text(json.dumps(record))

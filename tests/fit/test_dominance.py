@@ -80,7 +80,7 @@ def test_the_certificate_reads_it_from_the_matrices(money, tmp_path):
     for each in (model, again):
         (found,) = dominances(each)
         assert (found.column, found.over, found.factor) == ("income", "wealth", FACTOR)
-        assert "unit of income counts for at least 0.7 of wealth" in str(each.certify())
+        assert "slope in income at least 0.7 times that in wealth" in str(each.certify())
     forged = [params.copy() for _, params in model.members]
     own = 1 + model.encoding.slices[0].start
     forged[1][:, own : own + 2] *= -1.0  # one member's own part in income falls
@@ -122,7 +122,14 @@ def test_streams_and_estimators_and_the_command_take_it(money, tmp_path, capsys)
     typed = ["--dominates", "income=wealth*0.7", "-o", str(tmp_path / "m.eig")]
     main(["fit", str(tmp_path / "m.csv"), "--target", "y", *flags, *typed])
     main(["certify", str(tmp_path / "m.eig")])
-    assert "a unit of income counts for at least 0.7 of wealth" in capsys.readouterr().out
+    assert "slope in income at least 0.7 times that in wealth" in capsys.readouterr().out
+    proof = str(tmp_path / "p.json")
+    main(["certify", str(tmp_path / "m.eig"), "--proof", proof, "--dominates", "income=wealth*0.7"])
+    main(["verify", str(tmp_path / "m.eig"), proof])
+    said = capsys.readouterr().out
+    assert said.count("proven: 'income' counts at least 0.7 times 'wealth'") == 1
+    assert main(["certify", str(tmp_path / "m.eig"), "--dominates", "income=wealth"]) == 2
+    assert "a file for the claims of --dominates" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

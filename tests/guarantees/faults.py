@@ -227,7 +227,7 @@ PROVEN_BOXES = [
     (WITNESSES, "for other in others:", "for other in []:", BOXES),
     (WITNESSES, "(first + margin * np.eye(d))[rows", "first[rows", BOXES),
     (WITNESSES, "eigvalsh(total) + margin", "eigvalsh(total)", BOXES),
-    ("asked.py", "np.where(side * lost > 0, ", "np.where(False, ", BOXES),
+    ("asked.py", "np.where(out * lost > 0, ", "np.where(False, ", BOXES),
     ("asked.py", "for given, name, sign in ((lower,", "for given, name, sign in ((upper,", BOXES),
 ]
 
@@ -260,8 +260,8 @@ SEEN = [
     ("reached.py", "* (1 - 8 * EPS)", "* 0.5", REACHED),
     (
         "reached.py",
-        "for side in pairs)",
-        "for side in pairs[[0, 0]])",
+        "for side in pairs",
+        "for side in pairs[[0, 0]]",
         REACHED,
     ),
     (

@@ -205,9 +205,9 @@ DOMAINS = [
         ROUNDING + CHANGES,
     ),
     # an unseen level left out
-    ("changes.py", 'if own.unseen == "neutral":', "if False:", CHANGES),
+    ("largest.py", 'own.unseen == "neutral":', "False:", CHANGES),
     # missing level left out
-    ("changes.py", "        if own.missing:\n", "        if False:\n", CHANGES),
+    ("largest.py", "if whole and own.missing and alone:", "if False:", CHANGES),
     # projection forgotten in a change
     (
         "changes.py",
@@ -220,7 +220,7 @@ DOMAINS = [
     # missing projection in a change
     ("changes.py", "low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)", "pass", CHANGES),
     # projection x 0.5 in the largest change
-    ("changes.py", "far = abs(weight) * width", "far = 0.5 * abs(weight) * width", CHANGES),
+    ("largest.py", "far = abs(weight) *", "far = 0.5 * abs(weight) *", CHANGES),
     # missing projection in bands
     (
         "bands.py",

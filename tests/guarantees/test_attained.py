@@ -1,5 +1,7 @@
 """How tight boxes and changes are: the difference of the model at two rows, which are given."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from guarantees.domains import made
@@ -7,6 +9,8 @@ from samples import NAMES, linear_model, rows, small
 
 from eigcore.encoding import Encoding, Linear, PiecewiseLinear
 from eigcore.guarantees.checker import NEVER_SEEN
+from eigcore.guarantees.reached import Search, _together
+from eigcore.guarantees.slopes import member_slopes
 from eigcore.guarantees.text import below
 
 
@@ -42,18 +46,38 @@ def test_a_box_of_a_monotone_model_is_exact():
     m = small(steps, [(0, 0, 1, 1.0), (0, 0, 2, 3.0), (0, 0, 3, -2.0)])
     box = m.certify(x=[[0.4, 1.0]], lower=[[0.1, 0.5]], upper=[[0.9, 3.0]]).local
     assert box.width(0)[0] == pytest.approx(box.reached[0][0].value, rel=1e-9)
-    assert "width of the decision / reached: 1.01" in str(m.certify(x=[[0.4, 1.0]], radius=0.1))
+    assert "width of the decision / reached: 1.000001)" in str(
+        m.certify(x=[[0.4, 1.0]], radius=0.1)
+    )
 
 
 def test_a_box_anywhere_is_reached_by_two_rows_within_the_radii():
     m = linear_model(index="convex")
-    found = m.certify(radius=0.25)
+    found = m.certify(radius=0.3)
     start, end = found.box_reached.start, found.box_reached.end
-    far = [abs(end[name] - start[name]) for name in start]
-    assert max(far) <= 0.25 * (1 + 1e-12)
+    far = [abs(Fraction(end[name]) - Fraction(start[name])) for name in start]
+    assert max(far) <= Fraction(0.3)
     change = abs(decided(m, end) - decided(m, start))[0]
     assert 0.3 * found.box < found.box_reached.value == pytest.approx(change, rel=1e-9)
     assert f"two rows reach {below(found.box_reached.value)}" in str(found)
+
+
+@pytest.mark.parametrize("way", ["radius", "ends"])
+def test_no_row_that_is_named_is_outside_its_box(way):
+    """Not even by the rounding of x − radius, or of x − (x − lower)."""
+    columns = (Linear(), PiecewiseLinear((0.0, 0.5, 3.0)), Linear())
+    m = small(Encoding(columns), [(0, 0, 1 + i, 1.0 + i) for i in range(6)], dim=2)
+    rng, radii = np.random.default_rng(0), np.array([0.1, 0.3, 1e-3])
+    x = rng.uniform(0.0, 3.0, (40, 3))
+    ends = x - rng.uniform(size=x.shape), x + rng.uniform(size=x.shape)
+    asked = {"lower": ends[0], "upper": ends[1]} if way == "ends" else {"radius": radii}
+    for row, (found,) in enumerate(m.certify(x=x, **asked).local.reached):
+        for side in (found.start, found.end):
+            for j, cell in enumerate(map(Fraction, side.values())):
+                if way == "ends":
+                    assert ends[0][row, j] <= cell <= ends[1][row, j]
+                else:
+                    assert abs(cell - Fraction(x[row, j])) <= Fraction(radii[j])
 
 
 def test_numbers_that_are_refused_are_not_tried():
@@ -62,6 +86,10 @@ def test_numbers_that_are_refused_are_not_tried():
     box = m.certify(x=[[0.9]], radius=0.5).local
     assert box.reached[0][0].end["t"] == 1.0
     assert box.reached[0][0].value == pytest.approx(0.6, rel=1e-9)
+    goes_on = PiecewiseLinear((0.0, 1.0), "linear", outside="refuse")
+    both = small(Encoding((goes_on, Linear())), [(0, 0, 2, 3.0), (0, 0, 4, 4.0)])
+    along = _together(Search(both, member_slopes(both)), [0, 1], np.array([[0.0, 0.0], [1.0, 0.0]]))
+    assert ((along[:, 0] >= 0.0) & (along[:, 0] <= 1.0)).all()
 
 
 def test_changes_are_reached_by_two_rows_that_differ_in_the_column_alone():
@@ -77,5 +105,5 @@ def test_changes_are_reached_by_two_rows_that_differ_in_the_column_alone():
         change = abs(decided(model, end) - decided(model, start))[0]
         assert found.reached.value == pytest.approx(change, rel=1e-9)
         assert 0.3 * found.size < found.reached.value <= found.size
-        assert "largest change of the decision / reached" in str(found)
+        assert "; largest change / reached: " in str(found)
     assert changes[-1].reached.value == pytest.approx(changes[-1].size, rel=1e-5)

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from guarantees.domains import FUNCTIONALS, made
+from guarantees.test_codes import coded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import NAMES, linear_model, model, params, rows, small
@@ -309,3 +310,21 @@ def test_a_step_over_the_peak_of_a_projection_may_begin_between_its_knots():
     found = m.change("a", 0.0, 1.2)
     seen = m.decision([[1.2, -0.2]])[0] - m.decision([[0.0, -0.2]])[0]
     assert found.high >= seen == pytest.approx(1.0)
+
+
+def test_a_change_says_of_which_rows_it_is_proven():
+    m = coded()
+    told = str(m.change("age", 98, 99))
+    assert told.startswith("age, from 98 to the special code 99, whatever the rest: change of the ")
+    told = str(m.change("age", 98, None, {"more": (0, 1)}))
+    assert told.startswith("age, from 98 to a missing cell, while more is from 0 to 1, all others ")
+    assert "whatever the rest" not in told
+    told = str(m.change("more", 0, 1, {}))
+    assert "more, from 0 to 1, all others within their knots and levels: change of the pred" in told
+
+
+def test_printed_ends_of_a_change_are_rounded_outward():
+    m = small(Linear(), [(0, 0, 1, 0.1234567)])
+    assert "prediction 0.123456 to 0.123457;" in str(m.change("t", 0, 1))
+    odds = SpectralModel(m.encoding, m.members, link="logistic", classes=("n", "y"))
+    assert "change of the prediction 0 to 0.0308" in str(odds.change("t", 0, 1))

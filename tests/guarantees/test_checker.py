@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from samples import model, rows, small, smooth_table
 
 from eigcore import EigSpec, SpectralModel, get_backend
+from eigcore.core.canonical import matrices, pack
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.errors import InvalidInput
 from eigcore.fit import fit
@@ -151,7 +152,7 @@ def test_every_guarantee_of_a_certificate_is_proven(spec):
         assert max(-claim["lower"], claim["upper"]) <= column.bound * (1 + 1e-7)
         if "weights" not in spec:
             assert max(-claim["lower"], claim["upper"]) >= column.bound * 0.5
-        own = [each for each in said if f"per unit of {column.name}" in each]
+        own = [each for each in said if f"per unit of {column.name!r}" in each]
         for way, words in NEVER.items():
             proven = any(words in each for each in own)  # maybe of the sum of members alone
             assert proven or not getattr(column, way) or column.slack
@@ -188,7 +189,7 @@ def test_the_constraints_of_a_fit_are_proven_exactly(options):
     said = accepted(data, record)
     for way, words in NEVER.items():
         for name in options.get(way, ()):
-            assert any(f"{name}, so the prediction {words}" in each for each in said)
+            assert any(f"{name!r}, so the prediction {words}" in each for each in said)
     if "shape" in options:
         assert f"decision is {options['shape']} in ['a', 'b', 'c', 'two']" in said
 
@@ -298,7 +299,7 @@ def test_a_claim_without_a_witness_is_rejected(claim):
 def test_what_is_no_proof_is_rejected(text):
     m = made({})
     rejected(content(m.to_dict(), m.params), text)
-    rejected(text, signed(text, []))
+    rejected(text, signed(text, [{}]), "a file is no proof or no model")
 
 
 def claimed(m, kind, words=None):
@@ -317,7 +318,7 @@ def claimed(m, kind, words=None):
 def test_a_claim_holds_in_every_member_and_output_or_not_at_all():
     rising = [(0, 0, 1, 1.0), (1, 0, 1, 1.0)]
     assert small(Linear(), rising, members=2).certify().columns[0].increasing
-    claimed(small(Linear(), [(0, 0, 1, 1.0), (1, 0, 1, -1.0)], members=2), "increasing")
+    claimed(small(Linear(), [(0, 0, 1, 1.0), (1, 0, 1, -2.0)], members=2), "increasing")
     claimed(small(Linear(), [(0, 0, 1, 1.0), (0, 1, 1, -1.0)], outputs=2), "increasing")
     hinge = PiecewiseLinear((0.0, 1.0, 2.0), "clamped")
     claimed(small(hinge, [(1, 0, 1, 1.0)], members=2), "convex")
@@ -327,7 +328,10 @@ def test_the_norm_of_every_output_is_checked():
     data, record = parts(small(Linear(), [(0, 0, 1, 2.0), (0, 1, 1, 1.0)], outputs=2).prove())
     accepted(data, record)
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
-    assert (claim["lower"], claim["upper"]) == pytest.approx((1.0, 2.0), rel=1e-8)
+    assert (claim["lower"], claim["upper"]) == (1.0, 2.0)
+    del claim["additive"]
+    claim["witness"] = [[2.0, 2.0], [1.0, 1.0]]
+    accepted(data, record)
     claim["witness"][1] = [0.5, 0.5]
     rejected(data, record, "a change leaves its ends")
 
@@ -364,7 +368,7 @@ def test_a_projection_turns_with_the_sign_of_its_weight(weight):
     e = Encoding((Linear(),), ("t",), (), sums)
     up = small(e, [(0, 0, 1, 1.0), (0, 0, 2, np.sign(weight))])
     data, record = parts(up.prove())
-    assert any("of t, so the prediction never falls" in each for each in accepted(data, record))
+    assert any("of 't', so the prediction never falls" in each for each in accepted(data, record))
     [claim] = [each for each in record["claims"] if each["kind"] == "slope"]
     assert (claim["lower"], claim["upper"]) == pytest.approx((3.0, 3.0), rel=1e-8)
     assert up.certify().columns[0].bound == pytest.approx(3.0, rel=1e-9)
@@ -398,7 +402,7 @@ def test_a_negative_weight_or_scale_is_rejected():
     document = m.to_dict()
     document["target"]["scale"] = -1.0
     data = content(document, m.params)
-    rejected(data, signed(data, []), "negative")
+    rejected(data, signed(data, [{}]), "negative")
 
 
 def test_weights_that_make_bounds_smaller_are_rejected():
@@ -417,7 +421,7 @@ def test_a_name_cannot_say_a_line_of_its_own():
     line = small(Encoding((Linear(),), ("t\nproven: all is well",)), [(0, 0, 1, 1.0)])
     said = line.prove().sentences()
     assert not any("\n" in each for each in said)
-    assert "per unit of t\\nproven: all is well, so" in said[0]
+    assert "per unit of 't\\nproven: all is well', so" in said[0]
 
 
 def test_a_claim_about_the_prediction_needs_a_link_that_rises():
@@ -426,6 +430,115 @@ def test_a_claim_about_the_prediction_needs_a_link_that_rises():
     assert next(each for each in proof.claims if each.get("column") == "age")["lower"] >= 0
     assert not any("prediction" in each for each in proof.sentences())
     assert not any(column.increasing for column in m.certify().columns)
+
+
+# -- dominance
+
+
+def pair(values, missing=False, **options):
+    """a and b, what kind they are of, and the sum z = 0.75·a + b; matrices are multiples of I."""
+    columns = (Linear(), Linear(missing=missing), Categories(("u", "v")))
+    sums = (Projection(("a", "b"), (0.75, 1.0), Linear(missing=missing)),)
+    e = Encoding(columns, ("a", "b", "kind"), (), sums)
+    z = 5 + missing
+    rows = {"a": 1, "b": 2, "z": z}
+    places = [
+        (m, o) for m in range(options.get("members", 1)) for o in range(options.get("outputs", 1))
+    ]
+    return small(e, [(m, o, rows[n], v) for m, o in places for n, v in values.items()], **options)
+
+
+def dominated(**changed):
+    """The slopes of `pair` are 2 + 0.75·5 in a and -1 + 5 in b, or 4 times 1.4375."""
+    claim = {"kind": "dominance", "column": "a", "over": "b", "factor": 1.4375}
+    witness = [[2, 2], [-1, -1], [5, 5]]
+    return claim | {"lower": 0, "upper": 0, "witness": witness} | changed
+
+
+RISING = {"a": 2.0, "b": -1.0, "z": 5.0}
+
+
+def test_a_dominance_is_proven_as_far_as_it_holds():
+    data = content((m := pair(RISING)).to_dict(), m.params)
+    said = accepted(data, signed(data, [dominated()]))
+    assert said == ["'a' counts at least 1.4375 times 'b'"]
+    proof = m.prove(dominates={"a": {"b": 1.25}})
+    assert proof.sentences()[-2:] == [f"'a' counts at least {c} times 'b'" for c in (1.25, 0.75)]
+    for claim in proof.claims[-2:]:
+        assert claim["lower"] == pytest.approx(2 + 3.75 - claim["factor"] * 4, rel=1e-7)
+    with pytest.raises(InvalidInput, match=r"not proven that a unit of 'a' counts .* 1.5 of 'b'"):
+        m.prove(dominates={"a": {"b": 1.5}})
+    for bad in (["a"], {"a": 3}):
+        with pytest.raises(InvalidInput, match=r"dominates is .* Write dominates="):
+            m.prove(dominates=bad)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"factor": float(np.nextafter(1.4375, 2))}, "counts for more"),
+        ({"lower": 1e-300}, "the witnesses prove"),
+        ({"upper": -1e-300}, "the witnesses prove"),
+        ({"witness": [[2, 2], [-1.5, -1], [5, 5]], "factor": 1.0, "lower": 2.0}, "witnesses prove"),
+        ({"witness": [[2.5, 3], [-1, -1], [5, 5]]}, "leaves its ends"),
+        ({"witness": [[2, 2], [-2, -2], [5, 5]]}, "leaves its ends"),
+        ({"witness": [[2, 2], [-1, -1]]}, "StopIteration"),
+        ({"witness": [], "additive": True}, "sum has other columns"),
+        ({"over": "kind"}, "another kind"),
+        ({"column": "kind"}, "another kind"),
+        ({"over": "nobody"}, "ValueError"),
+        ({"over": "a", "factor": 2, "witness": [[2, 2], [5, 5]]}, "counts for more"),
+        *(({"factor": factor}, "not a float64") for factor in ("1", None, True, 10**17 + 1)),
+        ({"kind": "slope"}, "leaves its ends"),
+    ],
+    ids=str,
+)
+def test_a_forged_dominance_is_rejected(changed, words):
+    m = pair(RISING)
+    data = content(m.to_dict(), m.params)
+    rejected(data, signed(data, [dominated(**changed)]), words)
+
+
+def test_a_dominance_holds_in_every_output_and_where_a_sum_is_missing():
+    for options in ({"outputs": 2}, {"members": 2}):
+        m = pair(RISING, **options)
+        own = [each.copy() for each in m.params]
+        own[-1][-1, 1] = -9.0
+        for each, holds in ((m, True), (m.with_params(own), False)):
+            data = content(each.to_dict(), each.params)
+            witness = np.repeat(dominated()["witness"], 2, axis=0).tolist()
+            if not holds:
+                witness[1] = [-9, -9]
+            claim = dominated(witness=witness)
+            if holds:
+                assert accepted(data, signed(data, [claim]))
+            else:
+                rejected(data, signed(data, [claim]), "counts for more")
+    gone = pair({"a": -1.0, "b": 0.0, "z": 4.0}, missing=True)
+    with pytest.raises(InvalidInput, match="not proven"):
+        gone.prove(dominates={"a": {"b": 0.25}})
+
+
+@pytest.mark.parametrize("spec", SPECS[:6], ids=str)
+def test_a_proven_dominance_is_seen(spec):
+    """a rises, b falls and their sum does anything; one of a for half of b moves nothing else."""
+    rng = np.random.default_rng(0)
+    bent = PiecewiseLinear((0.0, 0.4, 1.0))
+    sums = (Projection(("a", "b"), (0.5, 1.0), PiecewiseLinear((0.0, 0.7, 1.5), "linear")),)
+    e = Encoding((bent, bent), ("a", "b"), (), sums)
+    own = EigSpec(e.terms, 4, **spec)
+    M = matrices(own, rng.normal(size=own.params_shape))
+    M[:, 1:9] = M[:, 1:9] @ M[:, 1:9].mT
+    M[:, 5:9] *= -1
+    m = SpectralModel(e, [(own, pack(own, M))])
+    proof = m.prove(dominates={"a": {"b": 0.5}})
+    assert "'a' counts at least 0.5 times 'b'" in proof.sentences()
+    with pytest.raises(InvalidInput, match="not proven"):
+        m.prove(dominates={"b": {"a": 2.0}})
+    x, t = rng.uniform(-1, 2, (200, 2)), rng.uniform(0, 1, (200, 1))
+    before, after = (m.decision({"a": x[:, 0], "b": x[:, 1]}) for x in (x, x + t * [1.0, -0.5]))
+    assert (after >= before - 1e-9).all()
+    assert (after > before + 1e-3).any()
 
 
 # -- the file

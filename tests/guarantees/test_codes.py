@@ -47,11 +47,44 @@ def test_a_change_to_or_from_a_code_holds_for_tables(start):
         m.change("age", 98, 99, {"age (code)": [7]})
 
 
+def test_the_largest_change_is_that_among_numbers_missing_cells_and_codes():
+    m = coded(2)
+    far = [own.copy() for own in m.params]
+    for own in far:  # codes matter most
+        own[:, 1:][:, m.encoding.slices[2]][:, :-1] *= 10.0
+    m = m.with_params(far)
+    kinds, whole = (m.largest_change(name) for name in ("age (code)", "age"))
+    seen = [at(m, age) for age in (*AGES, 0.0, 120.0, 300.0)]
+    for found, ages in ((whole, seen), (kinds, [at(m, 99.0), at(m, 7.0), at(m, np.nan)])):
+        most = max(np.abs(one - other).max() for one in ages for other in ages)
+        assert most <= found.size
+    assert whole.among == "numbers from 0 to 120, missing cells, special codes"
+    assert f"any change among {whole.among}, most from" in str(whole)
+    rows = [kinds.reached.start, kinds.reached.end]
+    assert {row["age"] for row in rows} <= {99.0, 7.0, None}
+    numbers = m.largest_change("age", (0, 120))
+    assert numbers.size < whole.size
+    assert numbers.among == "numbers from 0 to 120"
+    one = m.change("age (code)", 99, None)
+    assert {one.reached.start["age"], one.reached.end["age"]} == {99.0, None}
+
+
+def test_certificates_leave_special_codes_aside():
+    text = str(coded().certify())
+    assert next(line for line in text.splitlines() if " age " in line).endswith(
+        "slope bound only; special codes (99, 7) aside"
+    )
+    same = coded().with_params([0 * own for own in coded().params])
+    assert "has no effect among known values; special codes (99, 7) aside" in str(same.certify())
+
+
 def test_a_domain_fixed_at_a_code_means_the_code():
     m = coded()
     for domain, fixed in (({"age": 99}, None), ({}, {"age": 99}), ({"age": (99, 99)}, None)):
         best = m.maximize(domain, fixed=fixed)
-        assert (best.point["age"], best.point["age (code)"]) == (None, 99)
+        assert best.point["age"] == 99
+        assert {*best.point} == {"age", "more"}  # a row as a table has it
+        assert m.decision(best.point) == pytest.approx(best.value)
         assert best.value == pytest.approx(at(m, 99.0).max(), rel=1e-3)
     found = m.range({"age": [7, None]})
     assert found.lower <= min(at(m, 7.0).min(), at(m, np.nan).min())
@@ -121,7 +154,7 @@ def test_a_counterfactual_leaves_codes_where_they_are():
     kinds = m.counterfactual(
         {"age": np.nan, "more": 0.5}, at(m, 99.0)[20], columns=["age (code)"], budget_seconds=1
     )
-    assert set(kinds.changes) <= {"age (code)"}
+    assert set(kinds.changes) <= {"age"}
 
 
 def test_what_is_reached_can_be_in_a_table():
@@ -129,7 +162,7 @@ def test_what_is_reached_can_be_in_a_table():
     for column in m.certify().columns:
         rows = [column.reached.start, column.reached.end]
         for row in rows:
-            assert row["age"] is None or row["age (code)"] is None
+            assert {*row} == {"age", "more"}
         moved = {name for name in rows[0] if rows[0][name] != rows[1][name]}
-        assert moved == {column.name}
+        assert moved == {column.name.removesuffix(" (code)")}
         assert 0 < column.reached.value <= column.bound

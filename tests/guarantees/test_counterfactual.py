@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from samples import linear_model, model, rows
+from samples import linear_model, model, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
@@ -150,7 +150,7 @@ def test_a_class_becomes_the_most_probable_and_no_smaller_change_does_it():
             assert m.predict(after).argmax() == place
             assert found.changed_prediction == m.predict(after)[place]
             assert found.size * 0.7 < found.bound <= found.size
-            assert f"becomes {target!r}" in str(found)
+            assert f"the probability of {target!r} goes from" in str(found)
 
 
 def test_one_output_of_several_is_moved():
@@ -162,6 +162,65 @@ def test_one_output_of_several_is_moved():
     after = np.array([found.point[name] for name in m.encoding.names])
     assert m.predict(after)[1] > before[1] + 2.0
     assert (found.prediction, found.changed_prediction) == (before[1], m.predict(after)[1])
+
+
+@pytest.mark.parametrize("norm", [1, 2, math.inf])
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_move_in_whole_numbers(norm, seed):
+    """Every row of whole numbers is tried: none nearer than `bound` turns the decision."""
+    count = PiecewiseLinear((0.0, 3.0, 9.0), "clamped")
+    e = Encoding((count, count, PiecewiseLinear((0.5, 2.0, 4.0))), ("a", "b", "part"))
+    spec = EigSpec(e.terms, 3)
+    values = np.random.default_rng(seed).normal(size=spec.params_shape)
+    m = SpectralModel(e, [(spec, values)])
+    x = {"a": 4.0, "b": 5.0, "part": 2.0}
+    ends = m.range({"part": 2.0})
+    threshold = (m.predict(x)[0] + (ends.lower, ends.upper)[seed % 2]) / 2
+    found = m.counterfactual(x, threshold, columns=["a", "b"], norm=norm)
+    grid = np.array([(a, b, 2.0) for a in range(10) for b in range(10)])
+    turned = (m.predict(grid) > threshold) != (m.predict(x) > threshold)
+    assert turned.any()
+    units = [found.units["a"], found.units["b"]]
+    far = np.linalg.norm((grid[turned, :2] - (4, 5)) / units, norm, axis=1)
+    assert found.bound <= far.min() <= found.size <= found.bound * 1.01
+    assert all(float(found.point[name]).is_integer() for name in ("a", "b"))
+    free = m.counterfactual(x, threshold, columns=["a", "b"], norm=norm, whole=["b"])
+    assert free.bound <= found.size
+    assert free.point["b"].is_integer()
+    assert not m.counterfactual(x, threshold, whole=[]).point["a"].is_integer() or seed
+
+
+def test_whole_columns_are_told_by_their_knots_and_the_row():
+    m = both()
+    x = {"t": 0.5, "town": "a"}
+    assert m.counterfactual(x, 1.2, columns=["t"]).point["t"] == pytest.approx(1.2)
+    assert m.counterfactual(x | {"t": 0.0}, 1.2, columns=["t"]).point["t"] == 2.0
+    assert m.counterfactual(x | {"t": 0.0}, 1.2, columns=["t"], whole=()).point["t"] < 1.3
+    for wrong in (["t"], "t", ["town"]):
+        with pytest.raises(InvalidInput, match=r"hold a whole number in x: there are none"):
+            m.counterfactual(x, 1.2, whole=wrong)
+
+
+def test_a_peak_between_whole_numbers_is_none():
+    m = small(PiecewiseLinear((0.0, 2.5, 5.0), "clamped"), [(0, 0, 1, 2.5), (0, 0, 2, -2.5)])
+    found = m.counterfactual({"t": 0.0}, 2.2, whole=["t"])
+    assert (found.point, found.bound) == ({}, math.inf)
+    assert m.counterfactual({"t": 0.0}, 2.2, whole=[]).point["t"] == pytest.approx(2.2)
+    assert m.counterfactual({"t": 0.0}, 1.8, whole=["t"]).point["t"] == 2.0
+
+
+def test_a_row_keeps_its_special_code():
+    age = PiecewiseLinear((0.0, 50.0, 120.0), "clamped", True)
+    codes = Categories((99.0, 7.0), True, of="age")
+    e = Encoding((age, PiecewiseLinear((0.0, 1.0)), codes), ("age", "more", "age (code)"))
+    spec = EigSpec(e.terms, 1)
+    m = SpectralModel(e, [(spec, np.arange(1.0, e.terms + 2)[None, :, None])], target_name="price")
+    found = m.counterfactual({"age": 99.0, "more": 0.0}, m.predict({"age": 99, "more": 0.5})[0])
+    assert found.row == {"age": 99.0, "more": 0.0}
+    assert found.point == {"age": 99.0, "more": 1.0}
+    assert m.predict(found.point)[0] == found.changed_prediction
+    assert str(found).startswith("more from 0 to 1: price goes from ")
+    assert "where 1 is more by 0.5" in str(found)
 
 
 def test_a_search_that_is_cut_short_stays_valid():

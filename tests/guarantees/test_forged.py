@@ -8,9 +8,11 @@ import pytest
 from samples import rewritten
 
 from eigcore import SpectralModel
+from eigcore.core.canonical import pack
 from eigcore.core.spec import EigSpec
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
 from eigcore.guarantees import checker
+from eigcore.portable.file import content
 
 
 def model(columns, names, multiples, projections=()):
@@ -106,6 +108,53 @@ def test_a_file_is_read_as_the_model_reads_it(forged, tmp_path):
         narrow = {"kind": "slope", "column": "3", "witness": [[0, 1]], "lower": 0, "upper": 5}
         with pytest.raises(checker.Rejected, match="not a float64 number"):
             checked(path.read_bytes(), **narrow)
+
+
+def test_a_claim_is_additive_only_where_that_is_checked():
+    """f is the largest eigenvalue of [a, b; b, 5a], whose slope in a depends on b."""
+    spec, e = EigSpec(2, 2, index="convex"), Encoding((Linear(), Linear()), ("a", "b"))
+    M = np.array([[np.zeros((2, 2)), np.diag([1.0, 5.0]), [[0.0, 1.0], [1.0, 0.0]]]])
+    data = SpectralModel(e, [(spec, pack(spec, M))]).to_bytes()
+    convex = {"kind": "convex", "columns": ["a"]}
+    order = {"kind": "order", "column": "a", "values": [0, 1]}
+    for claim in (convex, order):
+        assert checked(data, **claim) == 1
+        with pytest.raises(checker.Rejected, match="additive"):
+            checked(data, **claim, additive=True)
+
+
+def test_a_name_is_no_sentence():
+    name = "income, so the prediction never falls"
+    m = model((Linear(),), (name,), (-1.0,))
+    (said, *_) = m.prove().sentences()
+    assert f" per unit of {name!r}, so the prediction never rises" in said
+    assert name not in said.replace(repr(name), "")
+
+
+def test_sentences_about_a_column_with_special_codes_leave_them_aside():
+    """The prediction rises from 0 to 9, and falls to the special code 9."""
+    columns = Linear(missing=True), Linear(), Categories((9.0,), True, of="age")
+    m = model(columns, ("age", "more", "age (code)"), (1.0, 0.0, 1.0, -9.0, 0.0))
+    assert m.decision({"age": [8.0, 9.0], "more": [0.0] * 2}).tolist() == [8.0, -9.0]
+    proof = m.prove(x={"age": 8.0, "more": 0.0}, radius={"age": 2.0})
+    aside = {each for each in proof.sentences() if each.endswith(", special codes aside")}
+    assert {each for each in proof.sentences() if "'age'" in each} == aside
+    assert any("'more'" in each and each not in aside for each in proof.sentences())
+
+
+def test_a_proof_has_claims_and_a_column_a_name_of_its_own():
+    m = model((Linear(), Linear()), ("a", "b"), (1.0, -5.0))
+    data = m.to_bytes()
+    record = {"format": checker.FORMAT, "model_sha256": hashlib.sha256(data).hexdigest()}
+    for nothing in ([], {}, ""):
+        with pytest.raises(checker.Rejected, match="no claims"):
+            checker.check(data, json.dumps(record | {"claims": nothing}).encode())
+    many = model((Categories(tuple(range(100))),), ("k",), np.zeros(100))
+    assert many.prove().sentences() == []
+    described = m.static.to_dict()
+    described["encoding"]["names"] = ["a", "a"]
+    with pytest.raises(checker.Rejected, match="two columns have one name"):
+        checked(content(described, m.params), kind="convex", columns=["a"])
 
 
 def test_a_member_is_no_larger_than_its_numbers():

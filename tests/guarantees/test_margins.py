@@ -1,5 +1,7 @@
 """Boxes and balls in which the most probable class stays, from the difference of two classes."""
 
+import re
+
 import numpy as np
 import pytest
 from guarantees.domains import made
@@ -64,3 +66,20 @@ def test_a_pair_has_the_margin_of_its_classes(kind):
         one, other = spec.phi.value(numpy, np.linalg.eigvalsh(A))
         margin = margin + weight * m.static.scale * (one - other)
     np.testing.assert_allclose(margin, scores[:, 2] - scores[:, 0], rtol=1e-9, atol=1e-9)
+
+
+def test_a_printed_box_or_ball_names_its_classes_and_units():
+    m = made({"outputs": 3}, 1, link="softmax", classes=("low", "middle", "high"))
+    x = rows(1, 1, missing=False)
+    told = str(m.certify(x=x, radius=0.01))
+    spans = next(line for line in told.splitlines() if line.startswith("  prediction: "))
+    assert re.findall(r"(\w+) \[", spans) == ["low", "middle", "high"]
+    l1 = m.certify().l1
+    most = re.search(r"probabilities +change by at most (\S+) where", told)[1]
+    assert float(most) == pytest.approx(np.tanh(l1 / 2), rel=1e-5)
+    assert float(most) >= np.tanh(l1 / 2)
+    ball = m.radius(x, units={"age": 2.0})
+    assert str(ball).startswith("Proven: the most probable class stays the same while √Σ(change/")
+    assert str(ball).endswith("Units: age 2; no others move.")
+    both = str(m.radius(np.concatenate([x, x]), norm=np.inf))
+    assert "while each |change|/unit is at most its radius: " in both

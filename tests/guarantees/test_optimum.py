@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -326,6 +327,11 @@ def test_the_words_say_how_far_the_optimum_may_be_off():
     for words in ("optimal within", "decision", "prediction", "limit of boxes", "town = 1"):
         assert words in str(found)
     assert "prediction from" in str(m.range({"size": (0, 1)}, max_boxes=3))
+    plain = small(Linear(limits=(0.0, 1.0)), [(0, 0, 1, 0.1234567891)])
+    told = str(plain.range())
+    assert re.match(r"prediction from -1\.\d+e-14 to 0\.12345679\nminimum: prediction 0, ", told)
+    assert "decision" not in told
+    assert str(plain.difference(plain)).startswith("decision from ")
 
 
 @pytest.mark.parametrize(

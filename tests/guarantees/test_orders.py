@@ -43,7 +43,7 @@ def test_the_place_of_a_missing_number_is_proven(gone, chain, sign):
     m = small(STEPS, [(0, 0, 1, sign), (0, 0, 2, 2 * sign), (0, 0, 3, sign * gone)])
     wanted = chain[:: int(sign)]
     assert [each["values"] for each in claims(m)] == [wanted]
-    assert f"decision never falls from value to value of t: {wanted}" in m.prove().sentences()
+    assert f"decision never falls from value to value of 't': {wanted}" in m.prove().sentences()
     refused(m, "semidefinite", kind="order", column="t", values=wanted[::-1])
 
 
@@ -119,7 +119,7 @@ def test_an_interval_is_no_value_and_a_projection_no_column():
     refused(m, "claim 1", kind="order", column="a", values=[0.0, 1.0])
     assert not any("additive" in each for each in m.prove().claims)
     slope = next(each for each in m.prove().claims if each["kind"] == "slope")
-    refused(m, "projection has other columns", **slope, additive=True)
+    refused(m, "sum has other columns", **slope, additive=True)
 
 
 def test_a_column_without_interaction_is_proven():
@@ -137,7 +137,7 @@ def test_a_column_without_interaction_is_proven():
     assert [c.name for c in additive.certify().columns if c.additive] == ["town"]
     said = additive.prove().sentences()
     assert [each for each in said if "without interaction" in each] == [
-        each for each in said if "levels of town" in each
+        each for each in said if "levels of 'town'" in each
     ]
     bent = [own.copy() for own in members]
     bent[1][0, 1 + where.start + 1, -1] += 1e-9

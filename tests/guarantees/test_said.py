@@ -1,12 +1,17 @@
 """What is said is true: predictions with bounds, refused numbers, names of levels, huge numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from samples import small
 
-from eigcore import SpectralModel
+from eigcore import EigSpec, SpectralModel
+from eigcore.cli import show
+from eigcore.core.canonical import pack
 from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.text import tightness
 
 
 def ramp(tails="linear", clip=None, **options):
@@ -24,7 +29,7 @@ def test_no_change_moves_a_prediction_out_of_its_bounds(start, target):
 
 
 def test_a_change_within_the_bounds_is_found():
-    found = ramp(clip=(0.0, 10.0)).counterfactual({"t": 15.0}, 5.0)
+    found = ramp(clip=(0.0, 10.0)).counterfactual({"t": 15.0}, 5.0, whole=())
     assert found.point["t"] == pytest.approx(5.0)
     assert found.changed_prediction < 5.0 < found.prediction == 10.0
 
@@ -38,8 +43,42 @@ def test_words_say_that_slopes_and_differences_are_those_before_the_bounds():
     )
     assert "before its bounds" not in str(ramp().certify())
     log = SpectralModel(m.encoding, m.members, link="log", target_name="price")
-    assert "change of the logarithm at most" in str(log.certify())
+    assert "changes the logarithm by at most" in str(log.certify())
     assert "change of price" not in str(log.certify())
+
+
+def test_printed_numbers_are_rounded_outward(capsys):
+    third = small(Linear(), [(0, 0, 1, 1 / 3)])
+    assert "change of the prediction 0.333333 to 0.333334;" in str(third.change("t", 0, 1))
+    assert "from 0.6666667 to 1, whatever" in str(third.change("t", 0.6666667, np.float64(1)))
+    two = small(Linear(), [(0, 0, 1, 1 / 3), (0, 1, 1, -1 / 3)], outputs=2)
+    assert "0.333333 to 0.333334, -0.333334 to -0.333333" in str(two.change("t", 0, 1))
+    assert "prediction from 0.333333333 to 0.666666667\n" in str(third.range({"t": (1, 2)}))
+    show.guaranteed({"y": third.certify()})
+    assert "0.3334" in capsys.readouterr().out
+    x, radius = {"t": 5.0}, {"t": 0.1999999999}
+    near = str(third.certify(x=x, radius=radius, threshold=1.23456789))
+    assert "box t ± 0.199999:" in near
+    assert "cross 1.23456789;" in near
+
+
+def test_a_bound_that_is_attained_is_not_said_to_be_a_hundredth_off():
+    line = small(Linear(), [(0, 0, 1, 2.0)]).certify().columns[0]
+    assert tightness(line.bound, line.reached) == "1.000001"
+    half = replace(line.reached, value=line.bound / 2.001)
+    assert tightness(line.bound, half) == "2.01"
+    still = small(Linear(), [(0, 0, 0, 2.0)]).certify().columns[0]
+    assert tightness(still.bound, still.reached) == ""
+
+
+def test_a_sign_up_to_rounding_is_not_said_to_be_proven():
+    e, spec = Encoding((Linear(),), ("t",)), EigSpec(1, 2)
+    singular = np.array([np.zeros((2, 2)), [[1.0, 1.0], [1.0, 1.0 - 2.0**-50]]])[None]
+    m = SpectralModel(e, [(spec, pack(spec, singular))])
+    assert m.certify().columns[0].slack > 0
+    told = m.explain({"t": 1.0}, baseline={"t": 0.0}).text()
+    assert "at most" in told
+    assert "never" not in told
 
 
 @pytest.mark.parametrize(
@@ -89,9 +128,11 @@ def test_a_level_never_seen_is_where_a_counterfactual_may_start(levels):
 
 def test_a_row_many_turns_away_turns_back_the_shorter_way():
     circle = small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)])
-    found = circle.counterfactual({"t": 28.0}, 0.25, bounds={"t": (0, 5)}, norm=2, tol=0.001)
+    options = {"bounds": {"t": (0, 5)}, "norm": 2, "tol": 0.001}
+    found = circle.counterfactual({"t": 28.0}, 0.25, **options, whole=())
     assert found.point["t"] == pytest.approx(27.0, abs=0.01)
     assert found.bound == pytest.approx(found.size, rel=0.002)
+    assert circle.counterfactual({"t": 28.0}, 0.25, **options).point["t"] == 26.0  # whole hours
     with pytest.raises(InvalidInput, match="1000 periods"):
         small(Periodic(24.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]).difference(
             small(Periodic(25.0, (0.0, 12.0)), [(0, 0, 2, 1.0)]), {"t": (0.0, 1e12)}
@@ -143,3 +184,15 @@ def test_a_ball_of_huge_matrices_is_found():
 def test_boxes_of_tiny_matrices_are_proven():
     m = small(Linear(), [(0, 0, 1, 1e-310)])
     assert "decision is between" in m.prove(x=[[1.0]], radius=0.5).sentences()[-1]
+
+
+@pytest.mark.parametrize("column", [Linear(limits=(0, 1)), PiecewiseLinear((0.0, 1e-10, 1.0))])
+@pytest.mark.parametrize("size", [1e295, 1e307])
+def test_matrices_whose_sums_are_no_floats_are_refused(column, size):
+    huge = small(column, [(0, 0, 0, size), (0, 0, 1, size)], dim=3)
+    if isinstance(column, Linear) and size < 1e303:
+        assert huge.certify().columns[0].bound == pytest.approx(size)
+        return
+    for ask in (huge.certify, lambda: huge.radius({"t": 0.5}, threshold=1.0), huge.range):
+        with pytest.raises(InvalidInput, match="at most 1e\\+303"):
+            ask()

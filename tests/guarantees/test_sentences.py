@@ -3,10 +3,11 @@
 import re
 
 import numpy as np
-from samples import model, rows
+from samples import model, rows, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.encoding import Categories, Encoding, Linear
+from eigcore.guarantees.text import readable
 
 
 def loan(**options):
@@ -28,19 +29,17 @@ def test_a_prediction_in_words():
         "The probability of paid = 'yes' is 0.5048. "
         "Compared with the baseline: −1.515 in the log-odds.",
         "What raises it:",
-        "  income: +1.235 (2 instead of 1; proven: more never lowers it; "
-        "proven: at most 1.235 per k€)",
+        "  income: +1.235 (2 instead of 1; proven: more never lowers it, at most 1.235 per k€)",
         "  home: +0.25 (own instead of rent; proven: another level changes it by at most 0.2501)",
         "What lowers it:",
-        "  debt: −3 (1.5 instead of 0; proven: more never raises it; "
-        "proven: at most 2.001 per unit)",
+        "  debt: −3 (1.5 instead of 0; proven: more never raises it, at most 2.001 per unit)",
     ]
 
 
 def test_what_is_left_out_is_added_up():
     told = loan(link="identity", classes=()).explain(ROW, BASE).text(k=1)
     assert told.splitlines()[-1] == "All other columns together: +0.25"
-    assert told.startswith("Paid is 0.01912. Compared with the baseline: −1.515.")
+    assert told.startswith("paid is 0.01912. Compared with the baseline: −1.515.")
 
 
 def test_a_missing_cell_has_no_bound_and_several_baselines_no_cell():
@@ -71,8 +70,13 @@ def test_a_score_beside_the_mean_may_change_by_more_than_a_score():
         None, [(EigSpec(1, 1, outputs=3), np.array([[0, 3.0], [0, -3.0], [0, -3.0]])[..., None])],
         link="softmax",
     )  # fmt: skip
-    told = three.explain([[1.0]], [[0.0]]).text(output=0)
+    found = three.explain([[1.0]], [[0.0]])
+    told = found.text(output=0)
     assert "x0: +4 (1 instead of 0; proven: at most 4.001 per unit)" in told
+    assert found.text() == told  # the most probable class
+    named = m.explain([[1.0, 3.0]], [[0.0, 0.0]])
+    assert named.text(output="y") == named.text(output=1) != named.text(output="n")
+    assert named.reasons(output="y") == named.reasons(output=1)
 
 
 def test_an_error_of_the_split_is_told(monkeypatch):
@@ -83,3 +87,13 @@ def test_an_error_of_the_split_is_told(monkeypatch):
     monkeypatch.setattr("eigcore.guarantees.shapley.EXACT", 2)
     told = m.explain(rows(2), rows(1, 5)).text(1)
     assert "After ±: the standard error of sampled orders of the columns." in told
+
+
+def test_prices_are_told_without_exponents():
+    m = small(Linear(), [(0, 0, 1, 123456.7)])
+    told = m.explain({"t": [-1.0]}, {"t": 0.0}).text()
+    assert "is −123500. Compared with the baseline: −123500." in told
+    assert "at most 123500 per unit" in told
+    assert "by at most 123457 (" in str(m.certify())
+    assert readable(1.5e9, 2) == "1.5e+09"
+    assert readable(12.0, 2, "+") == "+12"

@@ -6,7 +6,7 @@ from samples import params, small
 
 from eigcore import EigSpec, SpectralModel
 from eigcore.core.canonical import matrices, pack
-from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear, Projection
+from eigcore.encoding import Categories, Encoding, Linear, Periodic, PiecewiseLinear, Projection
 from eigcore.guarantees import checker
 from eigcore.guarantees.text import above, below
 
@@ -175,7 +175,7 @@ def test_a_missing_cell_has_no_place_without_bounded_ends_or_an_order():
     free = model.certify().columns[0].missing
     assert free.lowest is free.highest is free.between is False
     assert (free.low, free.high) == pytest.approx((-1.0, 3.0))
-    assert "; missing: -1.00001 to 3.00001 from 0" in str(model.certify())
+    assert "; missing: -1.00001 to 3.00001 more than at 0" in str(model.certify())
     two = SpectralModel(e, [(spec, pack(spec, M)), (spec, -pack(spec, M))])
     assert two.certify().columns[0].missing is None
     through = Projection(("t",), (1.0,), PiecewiseLinear(knots, "clamped", missing=True))
@@ -185,6 +185,29 @@ def test_a_missing_cell_has_no_place_without_bounded_ends_or_an_order():
     assert column.increasing
     assert not column.missing.lowest
     assert column.missing.low == pytest.approx(8.5)
+
+
+def test_a_missing_cell_has_no_place_beside_values_that_may_fall_by_rounding():
+    """At a knot the prediction is 2⁻⁵² below that at the first one, and below that of no value."""
+    e = Encoding((PiecewiseLinear((0.0, 1.0, 2.0), "clamped", missing=True),), ("t",))
+    spec, tiny = EigSpec(e.terms, 2, index="concave"), 2.0**-52
+    values = np.array([[0.0, 0.0], [1.0, -tiny], [1.0, 1.0], [0.0, -tiny / 2]])
+    m = SpectralModel(e, [(spec, pack(spec, values[None, ..., None] * np.eye(2)))])
+    found = m.certify().columns[0]
+    assert found.increasing
+    assert found.slack > 0
+    assert m.decision({"t": [1.0]}) < m.decision({"t": [np.nan]}) < m.decision({"t": [0.0]})
+    assert not found.missing.lowest
+
+
+def test_a_column_on_a_circle_that_can_be_missing_has_no_effect_or_no_place():
+    hour = Periodic(24.0, (1.0, 7.0, 20.0), missing=True)
+    found = placed(hour, 0.5, 0.5, 0.5, 2.0)
+    assert found.increasing
+    assert found.decreasing
+    assert (found.missing.start, found.missing.highest) == (1.0, True)
+    assert found.missing.low == pytest.approx(1.5)
+    assert placed(hour, 0.5, 0.5, 0.25, 2.0).missing is None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from guarantees.test_codes import coded
 from samples import model, risen, rows, smooth_table
 
 from eigcore import plots
@@ -174,6 +175,15 @@ def test_a_waterfall_leads_from_the_baseline_to_the_decision(kind):
     assert "other columns" in words(shown)
     assert "instead of" in words(shown)
     assert ("probability of" in shown.ax_.get_title()) == (kind in ("classes", "several"))
+
+
+def test_a_special_code_is_named_and_counts_with_its_numbers():
+    m = coded()
+    sample = {"age": np.array([30.0, 50.0]), "more": np.array([0.0, 1.0])}
+    shown = plots.WaterfallDisplay.from_model(m, {"age": 99.0, "more": 0.5}, sample=sample)
+    labels = [each.get_text() for each in shown.ax_.get_yticklabels()]
+    assert labels == ["age = special code 99\ninstead of 40"]
+    assert set(plots.ImportanceDisplay.from_model(m, sample).importance) == {"age", "more"}
 
 
 def test_importance_shows_the_largest_first(fitted):

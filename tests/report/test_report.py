@@ -200,7 +200,11 @@ def test_special_codes_are_read_from_their_column():
     held = np.where(income == -9, -9.0, np.nan)
     np.testing.assert_array_equal(seen.cells["income (code)"], held)
     np.testing.assert_array_equal(seen.prediction, model.predict(table))
-    assert "income (code)" in report(model, table, live=True)
+    page = report(model, table, live=True)
+    assert "1 special code of income" in page
+    assert "'income (code)'" not in html.unescape(page)  # no such column in what to type
+    assert re.search("income: special code −9", Tags(page).said)
+    assert "income: special code −9" in Tags(report(model, table, show_rows=True)).said
 
 
 def test_rows_without_a_target_are_left_out(houses):

@@ -26,9 +26,9 @@ def test_scale_and_ratio_in_spite_of_an_outlier(ratio):
 
 def test_a_fitted_scale_keeps_the_level_of_the_bulk(monkeypatch):
     monkeypatch.setattr(fitting, "DRAWS", 1)
-    values = [drawn(60, 150, seed) for seed in range(40)]
+    values = [drawn(60, 150, seed) for seed in range(20)]
     p_values = [overlay(v, fit_law(v, ratio=0.4)).bulk.p_value for v in values]
-    assert 0.35 < np.mean(p_values) < 0.65
+    assert 0.42 < np.mean(p_values) < 0.58  # 0.61 for a scale that counts as given
 
 
 def test_the_ratio_of_fewer_samples_than_columns_is_read_from_the_zeros():

@@ -43,7 +43,9 @@ class BlockDiagonal:
     @cached_property
     def sparse(self) -> csr_array:
         """The same matrix for SciPy."""
-        return csr_array(block_diag(self.blocks)) if self.blocks else csr_array((0, 0))
+        if not self.blocks:
+            return csr_array((0, 0))
+        return csr_array(block_diag([csr_array(block) for block in self.blocks]))
 
     @property
     def diagonal(self) -> np.ndarray | None:

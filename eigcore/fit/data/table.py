@@ -87,6 +87,7 @@ class Table:
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []
         cells = {key: column for key, column in cells.items() if key not in dropped}
         _check_lengths(cells, values)
+        name = name if several else _beside_columns(name, values, cells)
         codes = special_codes(cells, options.codes)
         for each, column in codes.items():
             cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
@@ -166,6 +167,20 @@ def _split_one(cells: Cells, target: Any) -> tuple[Cells, np.ndarray, str]:
             f"is {target!r}, which is not a column of the table{hint}",
         )
     return {name: each for name, each in cells.items() if name != target}, cells[target], target
+
+
+def _beside_columns(name: str, values: np.ndarray, cells: Cells) -> str:
+    """Return the name of a target of values, "y" if another column has it; refuse that column."""
+    if name not in cells:
+        return name
+    own = cells[name]
+    known = ~missing(values)
+    if own.shape == values.shape and np.array_equal(own[known], values[known]):
+        raise InvalidInput(
+            f"The target {name!r} is a column of the table too, where the model would read the "
+            f"answer. Expected a table without it. Write fit(table, {name!r}), which takes it out."
+        )
+    return "y"
 
 
 def _check_named(cells: Cells, elsewhere: dict[str, str], options: FitOptions) -> None:

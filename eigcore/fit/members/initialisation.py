@@ -18,6 +18,8 @@ from eigcore.fit.members.parametrisation import Parametrisation
 
 _RIDGE = 1e-3
 _JITTER = 0.02
+_APART, _WIDEST = 0.25, 2.0**40
+"""How far weights are from equal at first, as part of the distance in the widest A_0."""
 _TURN, _LEAST_ROOT = 0.2, 0.03
 """Noise of the factors B, in units of their size, and the least size: B = 0 is a saddle."""
 
@@ -58,9 +60,23 @@ def sum_of_weights(spec: EigSpec) -> float:
     return total if abs(total) > 1e-9 else 0.0
 
 
-def _spread(dim: int, k: int) -> np.ndarray:
-    """A_0: ascending diagonal, zero at the chosen eigenvalue, with a gap to its neighbours."""
-    return np.diag((np.arange(dim) - k) / max(dim - 1, 1) * 2.0)
+def _spread(spec: EigSpec) -> np.ndarray:
+    """A_0: an ascending diagonal with φ(A_0) = 0, doubled until φ tells its eigenvalues apart.
+
+    Weights of a smoothed functional are equal where eigenvalues are close together: there it is a
+    multiple of the trace, and its gradient does not drive them apart.
+    """
+    phi, backend = spec.phi, get_backend("numpy")
+
+    def apart(width: float) -> float:
+        weights = phi.weights(backend, width * lam)
+        return float(np.linalg.norm(weights - weights.mean()))
+
+    lam, width = (np.arange(spec.dim) - spec.k) / max(spec.dim - 1, 1) * 2.0, 1.0
+    while width < _WIDEST and apart(width) < _APART * apart(_WIDEST):
+        width *= 2.0
+    lam *= width
+    return np.diag(lam - float(phi.value(backend, lam)) / unit(spec))
 
 
 def _traceless(rng: np.random.Generator, count: int, dim: int) -> np.ndarray:
@@ -95,7 +111,7 @@ def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator
     """Start from the additive model, with a gap around the eigenvalue and a little noise."""
     spec = coordinates.spec
     blocks = _JITTER * _traceless(rng, len(coordinates.psd), spec.dim)
-    return _assemble(coordinates, p, _spread(spec.dim, spec.k), blocks, rng)
+    return _assemble(coordinates, p, _spread(spec), blocks, rng)
 
 
 def random(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -104,6 +120,4 @@ def random(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator
     scale = 1.0 / np.sqrt(spec.dim * max(count, 1))
     blocks = scale * np.sqrt(2.0) * _traceless(rng, count, spec.dim)
     start = np.where(coordinates.psd, p[1:], 0.0)
-    return _assemble(
-        coordinates, np.concatenate([p[:1], start]), _spread(spec.dim, spec.k), blocks, rng
-    )
+    return _assemble(coordinates, np.concatenate([p[:1], start]), _spread(spec), blocks, rng)

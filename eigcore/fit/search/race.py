@@ -24,7 +24,12 @@ from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import Stage, is_line, stages, start_after
+from eigcore.fit.search.candidates import (
+    Stage,
+    is_line,
+    stages,
+    start_after,
+)
 from eigcore.fit.search.folds import (
     CHOOSING,
     Judged,
@@ -35,14 +40,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.trials import (
-    Choice,
-    Ends,
-    Trial,
-    clusters,
-    nearest_ends,
-    neurons_of,
-)
+from eigcore.fit.search.trials import Choice, Ends, Trial, clusters, neurons_of
 from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
@@ -55,8 +53,6 @@ rows are enough for them, where these are many."""
 _FORETOLD = 6
 """Neurons in the averages that are foretold with much information; more favour small penalties."""
 _CLEARLY = 1.02
-_BEATEN = 3.0
-"""Standard errors behind the best, on the folds so far, after which a candidate is given up."""
 _ERRORS, _ERRORS_FEW = 1.0, 2.0
 """Least gain over a linear model, in standard errors, to use more; the same on few rows."""
 _UNJUDGED = 0.1
@@ -114,11 +110,7 @@ class Race:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             few = self.problem.information < SOME
-                            self._judge(
-                                candidate,
-                                nearest_ends(candidate, self.trials) if few else None,
-                                1.0,
-                            )
+                            self._judge(candidate, self._ends(candidate) if few else None, 1.0)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -226,29 +218,33 @@ class Race:
     ) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
+        if context.interrupted or context.is_over(CHOOSING):
+            raise TimeUp
         begun = context.seconds
-        judged: list[Judged] = []
-        for fold, own in zip(self.folds, ends or [None] * len(self.folds), strict=True):
-            if context.interrupted or context.is_over(CHOOSING):
-                raise TimeUp
-            judged.append(judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few))
-            if steps == 1.0 and candidate.dim > 1 and self._is_beaten(judged):
-                return
+        pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
+        judged: list[Judged] = [
+            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            for fold, own in pairs
+        ]
         values = np.concatenate([each.values for each in judged], axis=1)
         members = _FORETOLD if is_fast(self.problem) else candidate.members
         loss = average_loss(self.problem.loss, values, self.hidden, members)
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
-    def _is_beaten(self, judged: Sequence[Judged]) -> bool:
-        """Whether a candidate is so far behind the best on the first folds that it cannot win."""
-        if len(judged) == len(self.folds) or self.best not in self.trials:
-            return False
-        values = np.concatenate([each.values.mean(0) for each in judged])
-        first, hidden = slice(len(values)), self.hidden.part(slice(len(values)))
-        clusters = None if self.clusters is None else self.clusters[first]
-        best = self.trials[self.best].values[first]
-        return ensemble.gain(self.problem.loss, best, values, hidden, clusters) > _BEATEN
+    def _ends(self, candidate: Settings) -> Ends | None:
+        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one.
+
+        None at order 1, where each fit finds the minimum.
+        """
+        if candidate.dim == 1:
+            return None
+        own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
+        alike = [each for each in self.trials if each._replace(**own) == candidate]
+        if not alike:
+            return None
+        nearest = min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))
+        return self.trials[nearest].ends
 
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up."""

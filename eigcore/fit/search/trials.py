@@ -60,21 +60,6 @@ def neurons_of(
     return found
 
 
-def nearest_ends(candidate: Settings, trials: Mapping[Settings, Trial]) -> Ends | None:
-    """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one.
-
-    None at order 1, where each fit finds the minimum.
-    """
-    if candidate.dim == 1:
-        return None
-    own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
-    alike = [each for each in trials if each._replace(**own) == candidate]
-    if not alike:
-        return None
-    nearest = min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))
-    return trials[nearest].ends
-
-
 def clusters(folds: Sequence[Fold]) -> np.ndarray | None:
     """Groups of all hidden rows; None: each row stands for itself."""
     own = [fold.hidden.together.clusters for fold in folds]

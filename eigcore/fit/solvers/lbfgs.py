@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
-from scipy.linalg.blas import idamax
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Callback = Callable[[int, float, np.ndarray], bool | None]
@@ -112,7 +111,8 @@ def _is_finite(a: np.ndarray) -> bool:
 
 
 def _exceeds(a: np.ndarray, bound: float) -> bool:
-    return bool(a.size) and abs(a[idamax(a)]) > bound
+    # ‖a‖₂² ≤ n max |a|²
+    return bool(np.vdot(a, a) > a.size * bound**2 or np.abs(a).max(initial=0.0) > bound)
 
 
 def weak_wolfe(

@@ -88,7 +88,8 @@ def mean_loss_equals_the_composition(backend, case):
     mean, deviation = rng.normal(size=spec.features), rng.uniform(0.5, 2.0, spec.features)
     jumps = rng.normal(size=(2, spec.features - 1))
     W, toward = rng.normal(size=(2, spec.features + 1, spec.packed_size))
-    terms = encoding(cells, eigcore.get_backend("numpy"))
+    terms, found = encoding(cells, eigcore.get_backend("numpy")), bins(encoding, cells)
+    assert found is not None
 
     def defined(W: np.ndarray) -> float:
         A = W[1:] / deviation[:, None]
@@ -101,7 +102,7 @@ def mean_loss_equals_the_composition(backend, case):
 
     for name in ("squared", "binomial"):
         given = name, target, share, offset, mean, deviation, 0.1, *jumps
-        kernel = backend.mean_loss(MeanLoss(rules.rule_of(spec), bins(encoding, cells), *given))
+        kernel = backend.mean_loss(MeanLoss(rules.rule_of(spec), found, *given))
         if kernel is None:
             return
         slope = np.full_like(W, np.nan)

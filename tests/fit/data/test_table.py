@@ -191,3 +191,23 @@ def test_text_among_few_numbers_may_be_codes():
         fit(table, "y", **QUICK)
     model = fit(table, "y", **QUICK | {told.value.option: told.value.example}).model
     assert model.encoding.columns[0].levels == ("0", "1", "x")
+
+
+class Named(np.ndarray):
+    """A series: values with a name."""
+
+    name = "price"
+
+
+def test_a_series_names_its_target():
+    table = {"a": smooth_table()["a"]}
+    prices = smooth_table()["y"].view(Named)
+    assert problem_for(table, prices).target.name == "price"
+    assert problem_for(table, {"price": smooth_table()["y"]}).target.name == "price"
+    assert problem_for(table, smooth_table()["y"]).target.name == "y"
+    other = table | {"price": table["a"]}
+    assert problem_for(other, prices).target.name == "y"  # the column has the name
+    own = table | {"price": smooth_table()["y"]}
+    assert problem_for(own, prices, drop_columns=["price"]).target.name == "price"
+    with pytest.raises(InvalidInput, match=r"a column of the table too.*Write fit\(table, 'price'"):
+        problem_for(own, prices)

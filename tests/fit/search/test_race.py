@@ -173,24 +173,6 @@ def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkey
     assert counts == [grid + -(-grid // 2), -(-grid // 4), -(-grid // 8)]
 
 
-def test_a_candidate_that_is_far_behind_on_the_first_fold_is_given_up(monkeypatch):
-    seen: list[tuple] = []
-    rng = np.random.default_rng(0)
-
-    def judged(fold, settings, neurons, *, ends, steps, few):
-        seen.append(settings.knots)
-        return Judged(settings.knots + rng.random((neurons, len(fold.hidden))), [0])
-
-    monkeypatch.setattr(module, "judge", judged)
-    problem = problem_for(smooth_table(700))
-    race = Race(problem, usual_settings(problem)._replace(knots=2))
-    race.hidden = Targets(np.zeros(700))
-    first = [race.best]
-    race.run([lambda _: first, lambda best: [best._replace(knots=knots) for knots in (8, 1)]])
-    assert [seen.count(knots) for knots in (2, 8, 1)] == [3, 1, 3]
-    assert sorted(each.knots for each in race.trials) == [1, 2]
-
-
 def test_on_many_rows_the_best_so_far_stays_unless_others_are_clearly_better():
     table = smooth_table(9000)
     problem = problem_for(table)
