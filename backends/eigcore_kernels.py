@@ -33,7 +33,18 @@ FEW = 32
 """Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
 SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
 """Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
-THREADS = int(os.environ.get("EIGCORE_NUM_THREADS", "0"))
+
+
+def _threads() -> int:
+    """Return the number given; or, of the cores, the part of one of torchrun's processes."""
+    given = os.environ.get("EIGCORE_NUM_THREADS")
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if given is not None or beside <= 1 or not hasattr(os, "sched_getaffinity"):
+        return int(given or "0")
+    return max(1, len(os.sched_getaffinity(0)) // beside)
+
+
+THREADS = _threads()
 """Number of threads of a kernel; 0 means the cores available to the process."""
 
 

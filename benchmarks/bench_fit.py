@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import eigcore
+from eigcore.core.rules import rule_of
 from eigcore.encoding import Encoding, PiecewiseLinear, quantile_knots
 from eigcore.encoding.rows import Rows
 
@@ -27,7 +28,7 @@ def eigcore_pass(rows, spec, params, g):
 
 def composed_pass(rows, spec, params, g):
     def work():
-        values, pullback = rows._composed(spec, params)
+        values, pullback = rows._composed(rule_of(spec), params)
         return values, pullback(g)
 
     return work

@@ -45,10 +45,10 @@ def _jax(side, m, k):
 @pytest.fixture
 def kernels(side, backend, monkeypatch):
     """Switch the kernels off where they are not wanted; what JAX has compiled is forgotten."""
-    if eigcore_kernels.kernels is None:
+    if eigcore_kernels.NATIVE is None:
         pytest.skip(eigcore_kernels.NOTE)
     if side == "without":
-        monkeypatch.setattr(eigcore_kernels, "kernels", None)
+        monkeypatch.setattr(eigcore_kernels, "NATIVE", None)
     if backend == "jax":
         import jax
 
@@ -69,7 +69,7 @@ def bench_kernels(benchmark, one_thread, kernels, backend, d, batch, dtype, side
     if side == "kernel":
         import eigcore_native
 
-        work = lambda: eigcore_native.eigenpair(m, k, threads=1)
+        work = lambda: eigcore_native.eigenpairs(m, k, k, vectors=True, threads=1)
     else:
         work = {"torch": _torch, "jax": _jax}[backend](side, m, k)
     work()

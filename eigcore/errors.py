@@ -53,6 +53,19 @@ class MissingPackage(EigcoreError, ImportError):
     """A request that needs a package that is not installed."""
 
 
+class LostProcess(EigcoreError, RuntimeError):
+    """A process ended before the work that it shares with others was done.
+
+    what : what happened, a clause
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]}; expected all processes until the end. Start the fit again, with any "
+            "number of processes: with the option checkpoint it goes on from the last checkpoint."
+        )
+
+
 class ModelFileError(EigcoreError, ValueError):
     """A model file that is truncated, edited, foreign or of a newer format."""
 

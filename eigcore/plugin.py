@@ -15,6 +15,7 @@ _HOME = {
     "PLUGIN_API": "dispatch.backend",
     "hookimpl": "dispatch.hookspecs",
     "window": "dispatch.parts",
+    "Processes": "dispatch.processes",
     "values_of": "dispatch.derivatives",
     # what is differentiated
     "Rule": "core.rules",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from eigcore.dispatch.derivatives import values_of
     from eigcore.dispatch.hookspecs import hookimpl
     from eigcore.dispatch.parts import window
+    from eigcore.dispatch.processes import Processes
     from eigcore.graph import Encoder
     from eigcore.layers import Layer, layer, start
     from eigcore.lowrank.network import Network, Seen

@@ -1,5 +1,7 @@
 """A table that is read in batches or from files, for the tests of streams."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def cut(columns, size: int = 300) -> list[dict[str, np.ndarray]]:
 
 
 def rng(seed):
-    return Context("numpy", seed).rng("sample")
+    return partial(Context("numpy", seed).rng, "sample")
 
 
 def same(one, other) -> bool:

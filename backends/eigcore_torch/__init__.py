@@ -17,13 +17,14 @@ from eigcore.plugin import (
     Backend,
     Capabilities,
     Ensemble,
+    Processes,
     Rule,
     Source,
     Want,
     hookimpl,
     window,
 )
-from eigcore_torch import host, namespace, nodes
+from eigcore_torch import host, namespace, nodes, processes
 from eigcore_torch.compression import Factors as Factors
 from eigcore_torch.compression import TorchNetwork
 from eigcore_torch.compression import load_compressed as load_compressed
@@ -221,6 +222,9 @@ class TorchBackend(Backend):
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function, fullgraph=True, backend="aot_eager")
+
+    def processes(self) -> Processes | None:
+        return processes.processes()
 
     def wrap(self, model: Any) -> SpectralModule:
         return SpectralModule(model)

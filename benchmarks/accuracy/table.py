@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.accuracy.data import SETS
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.run import Record
+from benchmarks.accuracy.shipped import SHIPPED
 
 Cells = dict[tuple[str, str], list[Record]]
 OWN = "eigcore"
@@ -25,7 +26,7 @@ def report(records: list[Record], threads: int) -> str:
     cells: Cells = defaultdict(list)
     for record in records:
         cells[record["set"], record["model"]].append(record)
-    sets = [name for name in SETS if any(key[0] == name for key in cells)]
+    sets = [name for name in (*SETS, *SHIPPED) if any(key[0] == name for key in cells)]
     shaped = [name for name in sets if _has(cells, name, "checks")]
     classified = [name for name in sets if _has(cells, name, "log_loss")]
     models = [m for m in MODELS if any(key[1] == m for key in cells) and not m.endswith(" s")]

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from eigcore.cli.plain import speak_plainly
+from eigcore.cli.ranks import silent
 from eigcore.cli.signals import Stopped, leaving_at_once, stopping
+from eigcore.dispatch.launch import launched
 from eigcore.errors import EigcoreError, InvalidFit, InvalidOption
 
 _NEEDED = ("typer", "rich", "pyarrow")
@@ -44,11 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as exc:
         stop = exc if isinstance(exc, Stopped) else Stopped()
-        return _say(str(stop), stop.code, "Stopped", as_json)
+        return stop.code if silent(exc) else _say(str(stop), stop.code, "Stopped", as_json)
     except Exception as exc:
         if debug:
             raise
-        return _say(*_explained(exc), type(exc).__name__, as_json)
+        message, code = _explained(exc)
+        return code if silent(exc) else _say(message, code, type(exc).__name__, as_json)
 
 
 def _run(args: list[str], as_json: bool) -> int:
@@ -65,7 +68,8 @@ def _run(args: list[str], as_json: bool) -> int:
     check_flags(args if args[:1] == ["fit"] else [])
     with stopping() as came:
         try:
-            code = app(args, prog_name="eigcore", standalone_mode=not as_json)
+            alone = not (as_json or launched()[0])  # otherwise errors come here
+            code = app(args, prog_name="eigcore", standalone_mode=alone)
         except SystemExit as exc:
             code = exc.code
         if code == Stopped.code:  # typer makes this of KeyboardInterrupt

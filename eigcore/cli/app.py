@@ -28,6 +28,7 @@ from eigcore.cli.places import (
 from eigcore.cli.plot import plot_command
 from eigcore.cli.predict import predict_command
 from eigcore.cli.prove import certify_command, verify_command
+from eigcore.cli.ranks import sharing
 from eigcore.cli.reading import READING
 from eigcore.cli.report import report_command
 from eigcore.cli.spectrum import spectrum_command
@@ -133,13 +134,15 @@ def fit_command(
     check_model_file(output)
     reading, chosen = _reading(chosen, stream)
     chosen.check_for("stream" if stream else "table")
-    with table_file(table) as file:
+    with table_file(table) as file, sharing(stream) as processes:
         rows: Any = file if stream else read_table(file, reading)
         columns = columns_of(file, reading_of(chosen)) if stream else rows.column_names
         named = targets_in(target, columns)
         beside = Beside(weights, exposure, offset, groups, time)
-        with show.progress() as callback:
-            result = fit_with(rows, named, beside, chosen, callback)
+        with show.progress(quiet=processes.rank > 0) as callback:
+            result = fit_with(rows, named, beside, chosen, callback, processes)
+    if processes.rank:
+        return
     with written_file(output, "model.eig") as place:
         _finish(result, place, as_json, "standard output" if output == STANDARD else str(output))
 

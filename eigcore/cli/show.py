@@ -33,10 +33,11 @@ def line(text: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Step], bool]]:
+def progress(quiet: bool = False) -> Iterator[Callable[[Step], bool]]:
     """Show a progress bar on stderr; yield a callback for `eigcore.fit.fit`, which ends it."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    shown = Console(stderr=True, quiet=quiet)
+    bar = Progress(*columns, TimeElapsedColumn(), console=shown, transient=True)
     with bar:
         task = bar.add_task("reading", total=1.0)
 

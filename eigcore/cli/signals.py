@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from eigcore.dispatch.launch import launched
+from eigcore.errors import LostProcess
 
 
 class Stopped(KeyboardInterrupt):
@@ -44,7 +48,8 @@ def leaving_at_once() -> Iterator[None]:
 
     def leave(number: int, _: FrameType | None) -> None:
         stop = _KINDS[signal.Signals(number)]()
-        os.write(2, f"eigcore: {stop}\n".encode())
+        if not launched()[0]:
+            os.write(2, f"eigcore: {stop}\n".encode())
         os._exit(stop.code)
 
     with _handled(leave):
@@ -55,16 +60,31 @@ def leaving_at_once() -> Iterator[None]:
 def stopping() -> Iterator[list[type[Stopped]]]:
     """Raise at a signal; yield the list of those that came.
 
-    A fit catches the first one, and its best model is saved.
+    A fit catches the first one, and its best model is saved. A launcher of several processes passes
+    on the one that came to all of them; it terminates those that are left when one has ended.
     """
     _CAME.clear()
+    several = launched()[1] > 1
 
     def stop(number: int, _: FrameType | None) -> None:
         _CAME.append(_KINDS[signal.Signals(number)])
+        if several and len(_CAME) > 1:
+            return
+        if several and _CAME[0] is Terminated:
+            raise LostProcess(
+                "The launcher ended the processes: one of them failed, or it was told to stop"
+            )
         raise _CAME[-1]
 
     with _handled(stop):
         yield _CAME
+
+
+def ignore_signals() -> None:
+    """Ignore signals until the handlers of before come back: an error is about to be told."""
+    for number in _KINDS:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, signal.SIG_IGN)
 
 
 def stopped() -> bool:

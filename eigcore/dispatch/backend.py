@@ -18,6 +18,7 @@ from eigcore.dispatch import tracing
 from eigcore.dispatch.capabilities import Capabilities
 from eigcore.dispatch.derivatives import attached, refused, values_of
 from eigcore.dispatch.parts import join, places
+from eigcore.dispatch.processes import Processes
 from eigcore.errors import NotSupported
 
 PLUGIN_API = 3
@@ -207,10 +208,7 @@ class Backend(abc.ABC):
         outputs : ``function(outputs(arrays, *more), *more)`` then; JᵀBJ, J the Jacobian of outputs
         vectors : one array (m, *shape) for each of the arrays, as are the products
         """
-        raise NotSupported(
-            f'Backend "{self.name}" does not differentiate, so it has no Hessian; expected arrays '
-            "of torch or JAX. Convert the arrays first."
-        )
+        raise NotSupported(f'Backend "{self.name}" has no Hessian; convert to torch or JAX.')
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` compiled by the framework, without graph breaks."""
@@ -235,6 +233,10 @@ class Backend(abc.ABC):
     def network(self, model: Any, apply: Callable[..., Any] | None) -> Any:
         """Return a model as an `eigcore.lowrank.network.Network`; None: ``model(input)``."""
         raise NotSupported(f'Backend "{self.name}" has no models; use torch, JAX, or low_rank.')
+
+    def processes(self) -> Processes | None:
+        """Return the processes that the framework connects with this one; None: it does not."""
+        return None
 
     def place(self, lay: Layout, like: Array) -> Places:
         """Return the index arrays of `lay` on the device of `like`."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from eigcore.dispatch.processes import Processes
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import BackendUnavailable, InvalidOption, UnusableBackend
 from eigcore.fit.verbose import Lines
@@ -65,6 +66,7 @@ class Context:
     interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
     verbose : write lines about the steps to standard error
+    processes : that share the fit; number 0 alone tells what happens
     clock : seconds since any time
     """
 
@@ -75,6 +77,7 @@ class Context:
     interrupted: bool = False
     stopped: bool = False
     verbose: bool = False
+    processes: Processes = field(default_factory=Processes)
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
     last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
@@ -90,6 +93,8 @@ class Context:
     def tell(self, *progress: Stage | float) -> None:
         """Pass the fields of a Progress to the callback, and remember its answer."""
         self.last = self.seconds, progress
+        if self.processes.rank:
+            return
         step: Any = Progress(*progress)  # pyright: ignore
         if self.verbose:
             self.lines(step)

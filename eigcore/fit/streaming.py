@@ -64,7 +64,8 @@ class StreamOptions:
         File(),
         "run.checkpoint",
         "File from which a stream goes on if it exists, and to which it writes. A run that was "
-        "killed and goes on gives the same model, bit by bit, on the same machine.",
+        "killed and goes on gives the same model, bit by bit, on the same machine and with as "
+        "many processes.",
         "stream",
     )
     checkpoint_seconds: float = option(

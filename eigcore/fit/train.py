@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eigcore.dispatch.processes import Processes
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -81,15 +82,21 @@ def fit(
 
 
 def fit_with(
-    table: Any, target: Any, beside: Beside, options: FitOptions, callback: Callback | None
+    table: Any,
+    target: Any,
+    beside: Beside,
+    options: FitOptions,
+    callback: Callback | None,
+    processes: Processes | None = None,
 ) -> FitResult:
-    """Fit with options that are already checked; see `fit`."""
+    """Fit with options that are already checked; see `fit`, and `fit_stream` for processes."""
     context = Context(
         backend_named(options.backend),
         options.seed,
         callback,
         options.budget_seconds,
         verbose=options.verbose,
+        processes=processes or Processes(),
     )
     if not is_source(table):
         options.check_for("table")

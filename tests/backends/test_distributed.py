@@ -3,17 +3,23 @@
 import os
 import re
 import runpy
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamed import table, write
 
 from eigcore import SpectralModel
+from eigcore.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 TOLERANCE = 1e-12
+LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
 
 
 def run(*command, **environment):
@@ -40,19 +46,86 @@ def assert_same(one: Path, other: Path) -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
 
 
-def test_two_processes_of_torch_train_as_one(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def distributed():
     torch = pytest.importorskip("torch")
     if not torch.distributed.is_available():
         pytest.skip("this torch was built without torch.distributed")
+
+
+@pytest.mark.usefixtures("distributed")
+def test_two_processes_of_torch_train_as_one(tmp_path, monkeypatch, capsys):
     one, two = tmp_path / "one.eig", tmp_path / "two.eig"
     script = EXAMPLES / "train_ddp.py"
     monkeypatch.setattr(sys, "argv", [script.name, "--output", str(one)])
     runpy.run_path(str(script), run_name="__main__")
     alone = losses(capsys.readouterr().out)
-    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
-    assert len(losses(run(*launch, script, "--output", two))) == len(alone) == 20
+    assert len(losses(run(*LAUNCH, script, "--output", two))) == len(alone) == 20
     assert np.mean(alone[10:]) < 0.9 * np.mean(alone[:10])
     assert_same(one, two)
+
+
+SETTINGS = {"dim": 3, "knots": 4, "members": 1, "penalty": 1e-3, "max-iter": 5, "batch-rows": 128,
+            "block-rows": 500, "sample-rows": 400}  # fmt: skip
+
+
+def command(path, output, **more) -> list[str]:
+    settings = [word for name, value in (SETTINGS | more).items() for word in (f"--{name}", value)]
+    return [*map(str, ["fit", path, "--target", "y", "--stream", "-o", output, *settings])]
+
+
+@pytest.mark.usefixtures("distributed")
+def test_two_processes_stream_the_model_of_one_and_one_of_them_speaks(tmp_path, monkeypatch):
+    monkeypatch.setenv("EIGCORE_NATIVE", "0")  # whose float32 shows the order of sums
+    path, one, two = write(table(1200), tmp_path, ".parquet"), tmp_path / "one", tmp_path / "two"
+    run("-m", "eigcore", *command(path, one, epochs=2))
+    output = run(*LAUNCH, "-m", "eigcore", *command(path, two, epochs=2))
+    assert output.count("Saved") == output.count("Error of y") == 1
+    assert_same(one, two)
+
+
+@pytest.mark.usefixtures("distributed")
+def test_a_killed_process_ends_all_in_one_message(tmp_path):
+    path, checkpoint = write(table(1200), tmp_path, ".parquet"), tmp_path / "run.checkpoint"
+    long = {"epochs": 100_000, "checkpoint": checkpoint, "checkpoint-seconds": 0.2}
+    arguments = command(path, tmp_path / "two", **long)
+    with socket.create_server(("localhost", 0)) as server:
+        port = str(server.getsockname()[1])
+    known = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "eigcore", *arguments],
+            env=os.environ | known | {"RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        while not checkpoint.exists() and processes[1].poll() is None:
+            time.sleep(0.05)
+        processes[1].kill()
+        told = [process.communicate(timeout=60) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [1, -signal.SIGKILL]
+    (out, err), (other, _) = told
+    assert not out + other
+    assert err.count("eigcore: One of the 2 processes has ended; expected all") == 1
+    assert "Traceback" not in err
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_processes_without_stream_are_one_error(tmp_path, monkeypatch, capsys, rank):
+    path = write(table(100), tmp_path, ".csv")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", str(rank))
+    assert main(["fit", str(path), "--target", "y"]) == 2
+    told = "--stream is left out, and 2 processes were started"
+    assert capsys.readouterr().err.count(told) == (rank == 0)
 
 
 def on_cpus(count: int) -> dict[str, str]:

@@ -13,6 +13,7 @@ from benchmarks.accuracy.data import Part, parts  # noqa: E402
 from benchmarks.accuracy.models import MODELS, Context, Fitted, applies  # noqa: E402
 from benchmarks.accuracy.prepare import preparation  # noqa: E402
 from benchmarks.accuracy.shape import violations  # noqa: E402
+from benchmarks.accuracy.shipped import SHIPPED, write  # noqa: E402
 from benchmarks.accuracy.table import ratio, report  # noqa: E402
 
 META = {
@@ -51,6 +52,16 @@ def part_of(table, **fields):
     y = table["y"].to_numpy()
     rows = table.drop(columns="y")
     return Part("made_up", 0, rows, y, rows, y, **fields)
+
+
+def test_sets_of_installed_packages_are_written_as_sets(tmp_path):
+    write(tmp_path)
+    for name in SHIPPED:
+        first, second = parts(tmp_path, name, 2)
+        assert len(first.test) == round(0.2 * (len(first.train) + len(first.test)))
+        assert first.wanted.tolist() != second.wanted.tolist()
+        assert first.classes == (name == "breast_cancer")
+        assert set(first.monotone) < set(first.train)
 
 
 def test_a_split_hides_its_test_rows_and_no_others(folder):

@@ -511,7 +511,7 @@ def ctrl_c():
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_saves_the_best_so_far(cars, capfd, monkeypatch):
     @contextmanager
-    def pressing_ctrl_c():
+    def pressing_ctrl_c(quiet):
         steps = itertools.count()
         yield lambda step: os.kill(os.getpid(), signal.SIGINT) if next(steps) == 5 else None
 

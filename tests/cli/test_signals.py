@@ -75,11 +75,11 @@ def test_a_signal_whose_exception_got_lost_ends_the_fit(fit, houses, capfd, monk
 
     before, real, steps = signal.signal(signal.SIGINT, signal.default_int_handler), app.fit_with, []
 
-    def losing(table, target, weights, options, callback):
+    def losing(table, target, weights, options, callback, processes):
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         told = lambda step: steps.append(step) or callback(step)  # noqa: E731
-        return real(table, target, weights, options, told)
+        return real(table, target, weights, options, told, processes)
 
     monkeypatch.setattr(app, "fit_with", losing)
     try:

@@ -270,6 +270,8 @@ def test_dask_predicts_partitions_of_any_size(mixed, of_file):
         found = table.map_partitions(lambda part: part.assign(p=predict(part)), meta=meta).compute()
         assert len(found) == len(table)
         assert np.array_equal(found.p, predict(X.loc[found.index]))
+        again = table.assign(p=table.map_partitions(predict, meta=("p", float))).compute()
+        assert again.equals(found)
 
 
 # The page -----------------------------------------------------------------------------------------

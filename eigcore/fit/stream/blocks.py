@@ -18,9 +18,14 @@ def bounds(sampled: Sampled, rows: int) -> np.ndarray:
 
 
 def blocks(
-    source: Source, sampled: Sampled, ends: np.ndarray, shuffle: tuple[int, int], start: int = 0
+    source: Source,
+    sampled: Sampled,
+    ends: np.ndarray,
+    shuffle: tuple[int, int],
+    start: int = 0,
+    step: int = 1,
 ) -> Iterator[np.ndarray]:
-    """Read one epoch.
+    """Read one epoch, or every ``step``-th block of it.
 
     Each epoch shuffles the parts of the source and the rows of each block. Both orders depend on
     ``shuffle`` alone, so that reading can begin at any block. Checkpoints rely on these orders:
@@ -41,8 +46,9 @@ def blocks(
     InvalidInput
         If the source no longer has the rows of the first pass.
     """
-    chunks = _chunks(source, sampled, np.random.default_rng(shuffle), int(ends[start]))
-    for block, rows in enumerate(_cut(chunks, np.diff(ends)[start:]), start):
+    own = range(start, len(ends) - 1, step)
+    chunks = _chunks(source, sampled, np.random.default_rng(shuffle), ends, own)
+    for block, rows in zip(own, _cut(chunks, np.diff(ends)[start::step]), strict=True):
         rows = rows[~np.isnan(rows[:, -1])]
         yield np.random.default_rng([*shuffle, block]).permutation(rows)
 
@@ -62,29 +68,45 @@ def _cut(chunks: Iterator[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray
 
 
 def _chunks(
-    source: Source, sampled: Sampled, rng: np.random.Generator, skip: int
+    source: Source, sampled: Sampled, rng: np.random.Generator, ends: np.ndarray, own: range
 ) -> Iterator[np.ndarray]:
-    """Encoded rows from number ``skip`` on; held-out rows have NaN for a target."""
+    """Encoded rows of the own blocks; held-out rows have NaN for a target."""
     held = sampled.places[sampled.held]
     begins = np.concatenate([[0], np.cumsum(sampled.counts)])
+    after = 0  # rows of the epoch up to the end of the part
     for part in rng.permutation(len(sampled.counts)):
         count = int(sampled.counts[part])
-        if skip >= count:
-            skip -= count
+        before, after, place = after, after + count, begins[part]
+        if not _stretches(ends, own, before, after):
             continue
-        place = begins[part]
         for cells in source.read(int(part)):
-            size = len(cells[source.targets[0]])
-            if skip < size:
-                rows = sampled.encoded({name: column[skip:] for name, column in cells.items()})
-                first, last = np.searchsorted(held, [place + skip, place + size])
-                rows[held[first:last] - place - skip, -1] = np.nan
+            size, done = len(cells[source.targets[0]]), before + int(place - begins[part])
+            for first, last in _stretches(ends, own, done, min(done + size, after)):
+                a, b = first - done, last - done
+                rows = sampled.encoded({name: column[a:b] for name, column in cells.items()})
+                low, high = np.searchsorted(held, [place + a, place + b])
+                rows[held[low:high] - place - a, -1] = np.nan
                 yield rows
-            skip = max(skip - size, 0)
             place += size
-        if place != begins[part + 1]:
-            raise InvalidInput(
-                f"Part {part} of the source had {count} rows at the first pass and "
-                f"{place - begins[part]} now; expected the same rows at every reading. Keep the "
-                "files unchanged, and seed all random draws."
-            )
+            if done + size < after and not _stretches(ends, own, done + size, after):
+                break
+        else:
+            _check_count(int(part), count, int(place - begins[part]))
+
+
+def _stretches(ends: np.ndarray, own: range, begin: int, end: int) -> list[tuple[int, int]]:
+    """First and last + 1 of the rows of own blocks among rows begin … end − 1 of an epoch."""
+    low, high = np.searchsorted(ends, [begin, end - 1], "right") - 1
+    return [
+        (max(begin, int(ends[block])), min(end, int(ends[block + 1])))
+        for block in range(low, high + 1)
+        if begin < end and block in own
+    ]
+
+
+def _check_count(part: int, then: int, now: int) -> None:
+    if now != then:
+        raise InvalidInput(
+            f"Part {part} of the source had {then} rows at the first pass and {now} now; expected "
+            "the same rows at every reading. Keep the files unchanged, and seed all random draws."
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from eigcore.fit.solvers.lbfgs import Solution
 from eigcore.fit.stream.blocks import blocks, bounds
 from eigcore.fit.stream.checkpoint import Checkpoint
 from eigcore.fit.stream.sampled import Record, Sampled
+from eigcore.fit.stream.shares import Shares, shares
 from eigcore.fit.stream.source import Source
 from eigcore.model import SpectralModel
 
@@ -110,8 +113,9 @@ class Descent:
         try:
             while at.epoch < self.epochs and not (context.interrupted or context.stopped):
                 shuffle = (context.seed, at.epoch)
-                for rows in blocks(self.data, self.sampled, self.ends, shuffle, at.block):
-                    self._block(rows)
+                for batches in self._read(shuffle, at.block):
+                    self._block(batches)
+                    context.stopped = any(context.processes.gathered(context.stopped))
                     if context.stopped:
                         return
                 at.epoch, at.block = at.epoch + 1, 0
@@ -120,6 +124,16 @@ class Descent:
         except KeyboardInterrupt:
             # never save in the middle of a step: the file keeps the last complete one
             context.interrupted = True
+
+    def _read(self, shuffle: tuple[int, int], start: int) -> Iterator[Shares]:
+        """Yield the own rows of the batches of each block, from a block on."""
+        processes = self.context.processes
+        own = self._own_blocks(shuffle, start)
+        return shares(own, len(self.ends) - 1 - start, self.options.batch_rows, processes)
+
+    def _own_blocks(self, shuffle: tuple[int, int], start: int = 0) -> Iterator[np.ndarray]:
+        rank, size = self.context.processes.rank, self.context.processes.size
+        return blocks(self.data, self.sampled, self.ends, shuffle, start + rank, size)
 
     def result(self) -> FitResult:
         """Return the model of the averaged iterates, the report, and one Solution per member."""
@@ -138,16 +152,16 @@ class Descent:
 
     def _balanced(self, model: SpectralModel) -> SpectralModel:
         """Balance the model on the sample, then on all rows if there are more and there is time."""
-        link = model.static.link
+        link, processes = model.static.link, self.context.processes
         found = balanced(model, self.problem.part(~self.sampled.held))
         whole = self.sampled.rows == int((~self.sampled.held).sum())
         if link == "identity" or whole or self.context.interrupted or self.context.stopped:
             return found
 
         def at(shift: np.ndarray) -> Sums:
-            shuffle = (self.context.seed, self.epochs)
-            each = blocks(self.data, self.sampled, self.ends, shuffle)
-            return reduce(Sums.plus, (self._sums(model, rows, shift) for rows in each))
+            each = self._own_blocks((self.context.seed, self.epochs))
+            found = processes.together(lambda: [self._sums(model, rows, shift) for rows in each])
+            return reduce(Sums.plus, chain.from_iterable(found))
 
         try:
             return shifted(model, balancing(link, at, shift_of(found), _PASSES))
@@ -160,17 +174,15 @@ class Descent:
         value = decisions(model, problem).reshape(len(rows), -1) + shift
         return Sums.of(model.static.link, value, problem.target)
 
-    def _block(self, rows: np.ndarray) -> None:
+    def _block(self, batches: Shares) -> None:
         context, at = self.context, self.state.at
-        parts = max(1, round(len(rows) / self.options.batch_rows)) if len(rows) else 0
-        batches = np.array_split(rows, parts) if parts else []
         for batch in batches[at.batch :]:
             done = self._progress(len(batches))
             self._step(batch, done)
-            value = float(np.mean(at.level))
-            context.tell("streaming", done, 0, len(self.members), at.count, value)
             if context.stopped:
                 return
+            value = float(np.mean(at.level))
+            context.tell("streaming", done, 0, len(self.members), at.count, value)
             if self.file and self.file.due:
                 self._save(self.file)
         at.block, at.batch = at.block + 1, 0
@@ -186,17 +198,33 @@ class Descent:
         return (at.epoch + float(inside / self.ends[-1])) / self.epochs
 
     def _step(self, batch: np.ndarray, done: float) -> None:
-        rows = self.sampled.batch(self.problem, batch)
+        """Take a step, if no process wants to stop."""
         at, levels = self.state.at, []
+        found = self.context.processes.gathered((self.context.stopped, *self._slopes(batch)))
+        self.context.stopped = any(stopped for stopped, *_ in found)
+        if self.context.stopped:
+            return
         at.count, at.batch = at.count + 1, at.batch + 1
         length = rate(self.options.learning_rate, done)
-        for (design, coordinates), member in zip(self.members, self.state.members, strict=True):
-            objective = design.objective(coordinates, self.sampled.penalty, on=rows)
-            value, gradient = objective(member.x)
-            member.step(gradient, length, at.count)
-            levels.append(value)
+        weights = np.array([weight for _, weight, _ in found])
+        # The mean over rows is that of the processes' means; it adds up in the order of ranks.
+        shares = weights / weights.sum()
+        for number, member in enumerate(self.state.members):
+            values, slopes = zip(*(own[number] for _, _, own in found), strict=True)
+            levels.append(float((shares * values).sum()))
+            member.step((shares[:, None] * slopes).sum(0), length, at.count)
         before = at.level or levels
         at.level = [a + _LEVEL * (b - a) for a, b in zip(before, levels, strict=True)]
+
+    def _slopes(self, batch: np.ndarray) -> tuple[float, list[tuple[float, np.ndarray]]]:
+        """Weight of the rows of a batch; value and gradient of each member on them."""
+        if not len(batch):
+            return 0.0, [(0.0, np.zeros_like(member.x)) for member in self.state.members]
+        rows, found = self.sampled.batch(self.problem, batch), []
+        for (design, coordinates), member in zip(self.members, self.state.members, strict=True):
+            objective = design.objective(coordinates, self.sampled.penalty, on=rows)
+            found.append(objective(member.x))
+        return float(batch[:, self.sampled.numbers.shape[1]].sum()), found
 
     def _save(self, file: Checkpoint) -> None:
         sampled, fixed = self.sampled.record()

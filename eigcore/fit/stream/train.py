@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from eigcore.errors import InvalidOption
+from eigcore.dispatch.launch import connected
+from eigcore.dispatch.processes import Processes
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -20,7 +23,7 @@ from eigcore.fit.signature import make_options, takes_options
 from eigcore.fit.stream.apart import Apart
 from eigcore.fit.stream.checkpoint import Checkpoint, check_checkpoint
 from eigcore.fit.stream.descent import Descent, State
-from eigcore.fit.stream.sampled import Sampled
+from eigcore.fit.stream.sampled import Record, Sampled
 from eigcore.fit.stream.source import Source, reading_of
 from eigcore.fit.stream.survey import Survey, survey
 
@@ -44,6 +47,7 @@ def fit_stream(
     groups: str | None = None,
     time: str | None = None,
     callback: Callback | None = None,
+    processes: str | None = None,
     **options: Any,
 ) -> FitResult:
     """Fit rows that are read batch by batch; the same as `eigcore.fit.fit` with such a source.
@@ -59,6 +63,10 @@ def fit_stream(
     target : name of the column to predict, or a list of several
     weights, exposure, offset, groups, time : names of columns, see `eigcore.fit.fit`
     callback : called with a `Progress` after every step; returning True ends the fit
+    processes : name of the backend whose processes share the fit, such as "torch" for those that
+        torchrun started, which all call this function alike; None: this process alone. All find
+        the same model as one process does, to rounding; process 0 alone calls the callback and
+        writes the checkpoint
     {options}
 
     Returns
@@ -70,14 +78,23 @@ def fit_stream(
     ------
     InvalidInput
         A source, column, option or checkpoint that cannot be used.
+    LostProcess
+        One of the processes has ended. The checkpoint is that of the last time it was due.
     TypeError
         An option that does not exist.
     """
     made = make_options("fit_stream", options)
     made.check_for("stream")
-    context = Context(backend_named(made.backend), made.seed, callback, verbose=made.verbose)
-    beside = Beside(weights, exposure, offset, groups, time)
-    return fit_source(source, target, beside, made, context)
+    with connected(processes) as all_of_them:
+        context = Context(
+            backend_named(made.backend),
+            made.seed,
+            callback,
+            verbose=made.verbose,
+            processes=all_of_them,
+        )
+        beside = Beside(weights, exposure, offset, groups, time)
+        return fit_source(source, target, beside, made, context)
 
 
 def fit_source(
@@ -92,10 +109,10 @@ def fit_source(
     steps = _STEPS if options.max_iter is None else options.max_iter
     options = replace(options, members=options.members or _MEMBERS, max_iter=steps)
     data = Source.of(source, target, options.drop_rows_without_target, reading_of(options))
-    if options.checkpoint is not None:
-        check_checkpoint(Path(options.checkpoint), data.files)
-    file = _checkpoint(data, beside, options, context)
-    record = file.load() if file else None
+    processes = context.processes
+    _check_same(data, processes)
+    saved = processes.together(partial(_saved, data, beside, options, context))
+    file, record = saved[processes.rank][0], saved[0][1]
     if record:
         sampled, state = Sampled.from_record(*record), State.from_record(*record)
     else:
@@ -108,29 +125,69 @@ def fit_source(
         return descent.result()
 
 
-def _checkpoint(
+def _check_same(data: Source, processes: Processes) -> None:
+    """Raise InvalidInput where processes find other files, or other parts of them."""
+    seen = [(path.name, path.stat().st_size) for path in data.files], len(data.parts)
+    for rank, other in enumerate(processes.gathered(seen)):
+        if other != seen:
+            raise InvalidInput(
+                f"Process {rank} finds other files than process {processes.rank}; expected the "
+                "same table under the same path for all. Put it where every machine can read it."
+            )
+
+
+def _saved(
     data: Source, beside: Beside, options: FitOptions, context: Context
-) -> Checkpoint | None:
-    """Return the file to resume from; it records the data and options, which must not change."""
-    if options.checkpoint is None:
-        return None
+) -> tuple[Checkpoint | None, Record | None]:
+    """Return the file of process 0 and what is in it; neither in the others.
+
+    It records the data and options, which must not change.
+    """
+    if options.checkpoint is None or context.processes.rank:
+        return None, None
+    path = Path(options.checkpoint)
+    check_checkpoint(path, data.files)
     names = [name for name in OPTIONS if name not in _APART]
     made_with = {name: getattr(options, name) for name in names}
     made_with |= beside._asdict() | {"backend": context.backend, "data": data.fingerprint()}
     usual = {name: OPTIONS[name].default for name in names} | Beside()._asdict()
-    return Checkpoint(Path(options.checkpoint), options.checkpoint_seconds, made_with, usual)
+    file = Checkpoint(path, options.checkpoint_seconds, made_with, usual)
+    return file, file.load()
 
 
 def _first_model(data: Source, beside: Beside, options: FitOptions, context: Context) -> Sampled:
-    """Read everything once, and fit the sampled rows."""
+    """Read everything once; process 0 fits the sampled rows."""
     context.tell("choosing", 0.0, 0, 0, 0, math.nan)
+    processes = context.processes
     together = [name for name in (beside.groups, beside.time) if name is not None]
-    part = 0.0 if together else options.validation
-    found = survey(data, options.sample_rows, part, context.rng("sample"), together)
+    part, draws = 0.0 if together else options.validation, partial(context.rng, "sample")
+    found = survey(data, options.sample_rows, part, draws, together, processes)
     count = round(options.validation * len(found.places))
     apart = Apart.of(beside, found.cells, count, options.seed)
+    away = int(found.held.sum())
     if apart is not None:
         found = replace(found, held=apart.held(found.cells))
+        own = range(processes.rank, len(data.parts), processes.size)
+        away = sum(processes.together(lambda: data.count(apart.held, own)))
+
+    def told() -> tuple[Record, bool, bool] | None:
+        nonlocal sampled
+        if processes.rank:
+            return None
+        first = _fitted(found, data, beside, options, context)
+        dropped = options.drop_rows_without_target
+        sampled = Sampled.of(found, first, dropped, beside, apart, away)
+        return sampled.record(), context.interrupted, context.stopped
+
+    sampled: Any = None
+    record, context.interrupted, context.stopped = processes.together(told)[0]
+    return Sampled.from_record(*record) if sampled is None else sampled
+
+
+def _fitted(
+    found: Survey, data: Source, beside: Beside, options: FitOptions, context: Context
+) -> FitResult:
+    """Fit the rows of a survey that are not held out."""
     used = {*data.targets, *beside.names.values()}
     declared = data.declared - {*used, *options.drop_columns, *options.categories}
     monotone = {*options.increasing, *options.decreasing} & declared
@@ -141,9 +198,7 @@ def _first_model(data: Source, beside: Beside, options: FitOptions, context: Con
         order=orders | (options.order or {}) or None,
     )
     table = {name: cells[~found.held] for name, cells in found.cells.items()}
-    first = fit_table(table, data.target, beside, _first_options(found, options), context)
-    away = data.count(apart.held) if apart else int(found.held.sum())
-    return Sampled.of(found, first, options.drop_rows_without_target, beside, apart, away)
+    return fit_table(table, data.target, beside, _first_options(found, options), context)
 
 
 def _first_options(found: Survey, options: FitOptions) -> FitOptions:
