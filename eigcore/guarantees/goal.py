@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +64,8 @@ def goal_of(model: Described, target: Any, output: int | None, before: np.ndarra
             f"{model.outputs - 1}. Write output=0."
         )
     own = float(before[chosen])
-    level, threshold, sign = _level(model, target, own)
+    ends = [float(np.broadcast_to(end, model.outputs)[chosen]) for end in model.static.ends]
+    level, threshold, sign = _level(model, target, own, ends)
     return Goal([(int(chosen), sign)], sign * level, int(chosen), own, threshold)
 
 
@@ -84,7 +86,9 @@ def _class_goal(model: Described, target: Any, before: np.ndarray) -> Goal:
     return Goal([(place, 1.0), *others], 0.0, place, float(before[place]), math.nan, pair)
 
 
-def _level(model: Described, target: Any, before: float) -> tuple[float, float, float]:
+def _level(
+    model: Described, target: Any, before: float, ends: Sequence[float]
+) -> tuple[float, float, float]:
     """Return the decision to cross, the threshold in units of the prediction, and the direction."""
     static = model.static
     threshold, side = target, None
@@ -104,10 +108,10 @@ def _level(model: Described, target: Any, before: float) -> tuple[float, float, 
         )
     level = to_decision(static.link, float(threshold))
     own = 1.0 if before <= threshold else -1.0
-    if static.clip is not None and own * threshold >= own * static.clip[own > 0]:
+    if static.clip is not None and own * threshold >= own * ends[own > 0]:
         raise InvalidInput(
             f"target is {target!r}, but the predictions of this model stay between "
-            f"{static.clip[0]:g} and {static.clip[1]:g}. Expected a number between them. Write "
+            f"{ends[0]:g} and {ends[1]:g}. Expected a number between them. Write "
             f"target={before:.4g}, for example."
         )
     if side not in (None, own):

@@ -164,6 +164,17 @@ def test_one_output_of_several_is_moved():
     assert (found.prediction, found.changed_prediction) == (before[1], m.predict(after)[1])
 
 
+def test_each_of_several_targets_has_ends_of_its_own():
+    column = PiecewiseLinear((0.0, 1.0, 2.0))
+    values = [(0, output, piece, 1.0) for output in (0, 1) for piece in (1, 2)]
+    m = small(column, values, outputs=2)
+    clip = ((-math.inf, math.inf), (-1.0, 0.25))
+    m = SpectralModel(m.encoding, [(m.static.specs[0], m.params[0])], clip=clip, targets=("u", "v"))
+    assert m.counterfactual({"t": 0.0}, 0.5, output=0).changed_prediction > 0.5
+    with pytest.raises(InvalidInput, match="stay between -1 and"):
+        m.counterfactual({"t": 0.0}, 0.5, output=1)
+
+
 @pytest.mark.parametrize("norm", [1, 2, math.inf])
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_move_in_whole_numbers(norm, seed):
