@@ -180,7 +180,7 @@ def test_the_text_says_how_far_a_free_missing_cell_is(gaps):
     assert moved[0] == pytest.approx(3.0, abs=0.5)
     free = proven(model)["b"].missing
     assert free.lowest is free.highest is False
-    assert free.between or f"from {free.start:g}" in str(model.certify())
+    assert free.between or f"more than at {free.start!r}" in str(model.certify())
 
 
 @pytest.fixture(scope="module")
