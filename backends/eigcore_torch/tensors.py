@@ -20,6 +20,7 @@ NAMES = {
     torch.float16: "float16",
     torch.bfloat16: "bfloat16",
 }
+_AUTOCAST = set(filter(torch.amp.is_autocast_available, ("cpu", "cuda", "xpu", "mps")))
 SMALL = 1024
 """Up to this many numbers, a call of NumPy costs less than a call of torch."""
 
@@ -44,7 +45,7 @@ def is_watched() -> bool:
 def autocasts(a: torch.Tensor) -> bool:
     """Whether ``torch.autocast`` chooses the dtypes of products on the device of a tensor."""
     kind = a.device.type
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return kind in _AUTOCAST and torch.is_autocast_enabled(kind)
 
 
 def is_followed(p: torch.Tensor) -> bool:

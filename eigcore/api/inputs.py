@@ -38,7 +38,7 @@ def prepared(backend: str | Backend | None, *arrays: Any, hermitian: bool = Fals
             return chosen, (a,), _same
     found = [taken(chosen, a) for a in arrays if hasattr(a, "dtype")]
     kinds = set(map(chosen.dtype_name, found))
-    if len(found) < len(arrays) or not kinds.issubset(FLOATS):
+    if len(found) < len(arrays) or not all(kind in FLOATS for kind in kinds):
         return _widened(chosen, arrays, hermitian)
     return _computing(chosen, found, kinds)
 

@@ -169,6 +169,7 @@ def test_a_module_of_torch_takes_the_numbers_it_saved():
     close(module(X, codes=True).detach().numpy(), record["predict"]["numpy"], 1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable")  # torch 2.11, of its own
 def test_an_exported_program_of_torch_runs():
     torch = pytest.importorskip("torch")
     eigcore.get_backend("torch")  # which registers the operators
