@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 from guarantees.domains import FUNCTIONALS, LEVELS, domain, inside, made
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from samples import NAMES, encoding, linear_model, model, params, small
 
@@ -83,6 +83,8 @@ def ends(cells, cell):
 
 
 @settings(deadline=None, max_examples=26)
+@example(FUNCTIONALS[10], 25, 1.0)
+@example(FUNCTIONALS[10], 25, -1.0)
 @given(st.sampled_from(FUNCTIONALS), st.integers(0, 10**6), st.sampled_from([-1.0, 1.0]))
 def test_no_row_of_any_box_exceeds_its_end(variant, seed, sign):
     m, rng = made(variant, seed % 1000), np.random.default_rng(seed)
