@@ -33,6 +33,7 @@ SPECS = [
     {"functional": "weighted", "weights": (0.0, 0.25, 0.5, 0.5)},
 ]
 SOURCE = Path(checker.__file__)
+GOLDEN = Path(__file__).parents[1] / "portable" / "golden"
 
 
 def made(spec, seed=0, **options):
@@ -542,6 +543,12 @@ def test_a_proven_dominance_is_seen(spec):
 
 
 # -- the file
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.eig")), ids=lambda path: path.stem)
+def test_proofs_of_every_stored_model_are_accepted(path):
+    proof = SpectralModel.load(path).prove()
+    assert len(accepted(*parts(proof))) == len(proof.claims) > 0
 
 
 def test_the_checker_is_one_short_file_of_standard_python():
