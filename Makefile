@@ -55,7 +55,7 @@ bench-gpu: $(DEV)/installed
 
 accuracy: native
 	$(DEV)/bin/python -m pip install --quiet xgboost-cpu
-	$(DEV)/bin/python -m benchmarks.accuracy
+	$(DEV)/bin/python -m benchmarks.accuracy $(ARGS)
 
 # tests beside packages that do some of the same, or explain and calibrate; scikit-rmt wants an
 # older NumPy and SciPy than eigcore, so it gets an environment of its own
@@ -86,7 +86,7 @@ sanitize: $(DEV)/installed
 	  if $$driver 0 | grep -q "^$$isa:"; then $$driver $(SECONDS); fi; \
 	done
 
-# deliberate faults in the guarantees, each of which a test must notice; half an hour
+# deliberate faults in the guarantees, each of which a test must notice; a quarter of an hour
 mutants: $(DEV)/installed
 	$(DEV)/bin/python tests/guarantees/mutants.py
 
