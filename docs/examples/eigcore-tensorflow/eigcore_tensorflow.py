@@ -21,6 +21,7 @@ def reshape(a, shape):
 def where(condition, a, b):
     """Choose; a Python number takes the dtype of the other argument."""
     dtype = (a if tf.is_tensor(a) else tf.convert_to_tensor(b)).dtype
+    a, b = (c if tf.is_tensor(c) else tf.constant(c, dtype) for c in (a, b))
     return tf.where(condition, tf.cast(a, dtype), tf.cast(b, dtype))
 
 
