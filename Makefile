@@ -111,10 +111,10 @@ $(DEV)/docs: $(DEV)/installed
 	$(DEV)/bin/python -m pip install --quiet --editable ".[dev,docs]"
 	touch $@
 
-gallery: $(DEV)/docs
+gallery: native $(DEV)/docs
 	$(DEV)/bin/python docs/gallery_pictures.py
 
-docs: $(DEV)/docs
+docs: native $(DEV)/docs
 	$(DEV)/bin/python -m sphinx -W --keep-going -q -c docs/site -d build/doctrees docs build/site
 	@echo "Open build/site/index.html"
 
