@@ -68,11 +68,12 @@ def explain_command(
     if baseline not in CASES:
         other = rows.slice(_number(baseline, len(rows)), 1)
     own = rows.slice(row, 1)
-    found = contributions(loaded, own, other, method, sample=rows, backend=backend)
-    output = output_named(loaded, of)
-    if output is None and loaded.static.targets:
-        names = loaded.static.targets
+    output, names = output_named(loaded, of), loaded.static.targets
+    if output is None and names:
         raise InvalidOption("of", None, f"one of the targets, {', '.join(names)}", names[0])
+    if output is not None and names:
+        loaded, output = loaded.target(names[output]), None
+    found = contributions(loaded, own, other, method, sample=rows, backend=backend)
     if output is None and loaded.outputs > 1:
         output = int(np.argmax(found.prediction[0]))
     if as_json:

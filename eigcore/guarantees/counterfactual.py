@@ -125,7 +125,7 @@ def counterfactual(
     bounds: Mapping[str, Any] | None = None,
     units: Mapping[str, float] | None = None,
     whole: Sequence[str] | None = None,
-    output: int | None = None,
+    output: int | str | None = None,
     norm: float = 1,
     tol: float = 0.01,
     budget_seconds: float = 10.0,
@@ -151,8 +151,8 @@ def counterfactual(
         knots, or the scale of a column without knots.
     whole : sequence of str, optional
         Columns that move in whole numbers. Default: those whose knots, and cell in x, are whole.
-    output : int, optional
-        Which output, needed if there are several numbers.
+    output : int or name of a target, optional
+        Which output, needed if there are several targets.
     norm : {1, 2, inf}
         Of the changes in units. 1 prefers few columns.
     tol : float

@@ -18,6 +18,7 @@ from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
+from eigcore.portable.targets import output_of, static_of
 
 Domain = Mapping[str, Any]
 """Column name -> (low, high), levels, or one value; None among them allows a missing cell."""
@@ -84,6 +85,8 @@ class Range:
         Proven ends of the prediction; None for differences of models.
     minima, maxima : tuple of Optimum, one per output
         The points that come nearest to the ends.
+    names : tuple
+        Classes, targets or numbers of several outputs.
     """
 
     lower: Any
@@ -92,6 +95,7 @@ class Range:
     predicted_upper: Any
     minima: tuple[Optimum, ...]
     maxima: tuple[Optimum, ...]
+    names: tuple[Any, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -101,7 +105,7 @@ class Range:
     def __str__(self) -> str:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
-            name = f"output {o}: " if len(self.minima) > 1 else ""
+            name = f"{self.names[o]}: " if len(self.minima) > 1 else ""
             told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
                 least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
@@ -153,7 +157,7 @@ def value_range(
     single = model.outputs == 1
     ends = clipped_ends(model.static, low, high)
     a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
-    return Range(a, b, c, d, minima, maxima)
+    return Range(a, b, c, d, minima, maxima, model.static.labels)
 
 
 def difference(
@@ -199,7 +203,7 @@ def difference(
     low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
     if model.outputs == 1:
         return Range(float(low[0]), float(high[0]), None, None, minima, maxima)
-    return Range(low, high, None, None, minima, maxima)
+    return Range(low, high, None, None, minima, maxima, model.static.labels)
 
 
 def optimum(
@@ -208,8 +212,8 @@ def optimum(
     bounds: Domain | None = None,
     fixed: Domain | None = None,
     *,
-    output: int | None = None,
-    minus: int | None = None,
+    output: int | str | None = None,
+    minus: int | str | None = None,
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
@@ -227,9 +231,9 @@ def optimum(
         As the domain of `value_range`.
     fixed : mapping of column names, optional
         Column name -> its only value; None is a missing cell.
-    output : int, optional
+    output : int, or name of a class or target, optional
         Which output, needed if there are several.
-    minus : int, optional
+    minus : int or name, optional
         Subtract this output: with the link "softmax", the margin of class `output` over it.
     tol, budget_seconds, max_boxes : see `value_range`
 
@@ -242,22 +246,11 @@ def optimum(
     InvalidInput
         If an output does not exist; or as for `value_range`.
     """
-    chosen = _output(model, output, "output", 0 if model.outputs == 1 else None)
-    terms: list[Term] = [(model, chosen, 1.0)]
+    terms: list[Term] = [(model, output_of(model.static, output), 1.0)]
     if minus is not None:
-        terms.append((model, _output(model, minus, "minus", None), -1.0))
+        terms.append((model, output_of(model.static, minus, "minus"), -1.0))
     limits = Limits(tol, budget_seconds, max_boxes)
     return _optimum(terms, bounds, fixed, limits, kind)
-
-
-def _output(model: Described, output: int | None, name: str, default: int | None) -> int:
-    found = default if output is None else output
-    if not isinstance(found, (int, np.integer)) or not 0 <= found < model.outputs:
-        raise InvalidInput(
-            f"{name} is {output!r}, but the model has {model.outputs} output(s). Expected one of "
-            f"them, from 0. Write {name}=0."
-        )
-    return int(found)
 
 
 def _optimum(
@@ -280,6 +273,8 @@ def _optimum(
         stopped=search.stopped,
     )
     static = terms[0][0].static
+    if static.targets:
+        static = static_of(static, terms[0][1])
     if static.link == "softmax" or len(terms) > 1:
         return result
     numpy, bound = get_backend("numpy"), np.array([result.bound])
