@@ -320,7 +320,7 @@ def test_the_command_takes_several_targets(house, tmp_path, capsys):
     main(["explain", model, table, "--row", "3", "--of", "cost"])
     assert capsys.readouterr().out
     main(["report", model, table, "-o", str(tmp_path / "r.html")])
-    assert "several targets" in (tmp_path / "r.html").read_text()
+    assert "observed − expected" in (tmp_path / "r.html").read_text()
     streamed = [*flags, "--epochs", "1", "--clip", "heat=0/,cost=/13000", "--stream", "-o", model]
     main(["fit", table, "--target", "heat,cost", *streamed])
     ends = SpectralModel.load(model).static.clip
