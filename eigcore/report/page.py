@@ -10,6 +10,7 @@ import numpy as np
 
 import eigcore
 from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
+from eigcore.fit.edges import edge_notes
 from eigcore.model import SpectralModel
 from eigcore.report import facts, figures
 from eigcore.report.balance import balance, compared
@@ -134,6 +135,9 @@ def _told(seen: Seen, show_rows: bool, parts: int) -> dict[str, Any]:
     return {
         "name": seen.target if parts > 1 else "",
         "errors": {} if seen.observed is None else errors(seen),
+        "edges": ()
+        if seen.observed is None
+        else edge_notes(model, seen.table, seen.targets, seen.loss),
         "balance": balance(seen, order),
         "compared": compared(seen),
         "guarantees": facts.guarantees(model, certificate, model.to_bytes()),
