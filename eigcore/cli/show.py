@@ -9,7 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from eigcore.cli.signals import stopped
@@ -51,6 +58,15 @@ def progress(quiet: bool = False) -> Iterator[Callable[[Step], bool]]:
             return stopped()
 
         yield callback
+
+
+@contextmanager
+def working(quiet: bool = False) -> Iterator[Callable[[str], Any]]:
+    """Show on stderr what is going on and for how long; yield a function that takes a line."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda text: bar.update(task, description=text)
 
 
 def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:

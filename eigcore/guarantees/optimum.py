@@ -14,6 +14,7 @@ from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.telling import Teller, Verbose
 from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
@@ -122,6 +123,7 @@ def value_range(
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Range:
     """Bound the decision and the prediction over a domain.
 
@@ -136,6 +138,8 @@ def value_range(
     budget_seconds, max_boxes : float, int
         Stop there, for each of the two ends of each output; both stay proven, and `Range.gap` says
         how far they may be off.
+    verbose : bool or function
+        True: lines about the progress on standard error; a function gets each of them.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def value_range(
         If the domain names unknown columns or impossible values, or leaves out a column without
         knots.
     """
-    limits = Limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     pairs = [
         [_optimum([(model, o, 1.0)], domain, None, limits, kind) for kind in ("minimum", "maximum")]
         for o in range(model.outputs)
@@ -168,6 +172,7 @@ def difference(
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Range:
     """Bound the decision of a model minus that of another one over a domain.
 
@@ -178,7 +183,7 @@ def difference(
     ----------
     model, other : SpectralModel
         With the same column names, link, clip and number of outputs; knots and levels may differ.
-    domain, tol, budget_seconds, max_boxes : see `value_range`
+    domain, tol, budget_seconds, max_boxes, verbose : see `value_range`
 
     Raises
     ------
@@ -191,7 +196,7 @@ def difference(
             f"The models have (link, outputs, clip) {kinds}. Expected the same for both. Fit them "
             "with the same link, targets and clip."
         )
-    limits = Limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     pairs = [
         [
             _optimum([(model, o, 1.0), (other, o, -1.0)], domain, None, limits, kind)
@@ -217,6 +222,7 @@ def optimum(
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Optimum:
     """Find the minimum or maximum of the decision over a domain, with a proof of its distance.
 
@@ -235,7 +241,7 @@ def optimum(
         Which output, needed if there are several.
     minus : int or name, optional
         Subtract this output: with the link "softmax", the margin of class `output` over it.
-    tol, budget_seconds, max_boxes : see `value_range`
+    tol, budget_seconds, max_boxes, verbose : see `value_range`
 
     Returns
     -------
@@ -249,7 +255,7 @@ def optimum(
     terms: list[Term] = [(model, output_of(model.static, output), 1.0)]
     if minus is not None:
         terms.append((model, output_of(model.static, minus, "minus"), -1.0))
-    limits = Limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     return _optimum(terms, bounds, fixed, limits, kind)
 
 
