@@ -69,7 +69,9 @@ def plot_command(
     ] = None,
     exposure: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="F", help="Column of exposures, for calibration."),
+        typer.Option(
+            metavar="F", help="Column of exposures, for calibration. Default: that of the fit."
+        ),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -85,6 +87,9 @@ def plot_command(
     columns = _checked(kind, list(column or []), loaded)
     given: dict[str, Any] = {} if kind in WHOLE else {"output": number or 0}
     rows = table_for(chosen, loaded, table, () if target is None else (target,))
+    usual = loaded.provenance.get("exposure")
+    if exposure is None and kind == "calibration" and usual in rows.column_names:
+        exposure = usual
     given |= _beside(kind, rows.column_names, weights=weights, exposure=exposure)
     if kind in COLUMNS:
         wanted = tuple(columns) if COLUMNS[kind] > 1 else columns[0]

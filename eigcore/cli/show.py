@@ -88,8 +88,8 @@ def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:
 
 def guaranteed(certificates: Mapping[str, Certificate]) -> None:
     """Print the guarantees of each target."""
-    for certificate in certificates.values():
-        console().print(_guarantees(certificate))
+    for name, certificate in certificates.items():
+        console().print(_guarantees(certificate, name if len(certificates) > 1 else ""))
         if proven := words.joint(certificate):
             line(f"Proven: {proven}.")
         for pair in certificate.dominances:
@@ -111,8 +111,9 @@ def _errors(report: Any) -> Table:
     return table
 
 
-def _guarantees(certificate: Certificate) -> Table:
-    table = Table(title="Guarantees, proven from the matrices", title_justify="left")
+def _guarantees(certificate: Certificate, target: str = "") -> Table:
+    of = f" for {target}" if target else ""
+    table = Table(title=f"Guarantees{of}, proven from the matrices", title_justify="left")
     table.add_column("column")
     table.add_column(f"largest slope ({words.scale(certificate)} per unit)", justify="right")
     table.add_column("/ reached", justify="right")

@@ -163,6 +163,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         targets = Targets(per_unit(target, beside.exposure), beside.weights, beside.offset)
         measure = self._measure()
         numbers = np.atleast_2d(self.model_.encoding.table(read(self, X, reset=False)))
+        if beside.exposure is not None:
+            some = beside.exposure > 0.0
+            decision, targets, numbers = decision[some], targets.part(some), numbers[some]
         for note in edge_notes(self.model_, numbers, targets, measure, helping=True):
             warnings.warn(note, OutsideRange, stacklevel=2)
         return explained(measure, decision, targets)

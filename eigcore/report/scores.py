@@ -12,8 +12,9 @@ from eigcore.encoding import Categories, Linear
 from eigcore.encoding.cells import Cells, read_columns
 from eigcore.encoding.read import by_name, column_numbers
 from eigcore.errors import InvalidInput, InvalidOption
-from eigcore.fit.data.beside import Beside, Read
+from eigcore.fit.data.beside import Beside, Read, unexposed
 from eigcore.fit.data.names import listed, nearest
+from eigcore.fit.data.target import per_unit
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Poisson, Squared, Targets
 from eigcore.fit.origin import origin
 from eigcore.model import SpectralModel
@@ -75,12 +76,15 @@ class Seen:
         if near is None:
             values = None
         elif values is not None and near.exposure is not None:
-            values = values / near.exposure
+            notes += tuple(unexposed(near.exposure, values))
+            values = per_unit(values, near.exposure)
         exposure, offset = near[1:3] if near else (None, None)
         notes += told if values is not None or near is None else ()
         if values is not None and np.isnan(values).any():
             known = ~np.isnan(values)
-            notes += (f"{int((~known).sum())} row(s) without the target {name!r} are left out.",)
+            count = int((~known).sum() if exposure is None else (exposure[~known] > 0.0).sum())
+            if count:
+                notes += (f"{count} row(s) without the target {name!r} are left out.",)
             numbers, values = numbers[known], values[known]
             exposure, offset = (o if o is None else o[known] for o in (exposure, offset))
             cells = {each: own[known] for each, own in cells.items()}

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.encoding.cells import Cells, unmasked
+from eigcore.encoding.cells import Cells, missing, unmasked
 from eigcore.errors import InvalidOption, MisplacedOption
 from eigcore.fit.data.names import check_names
 
 _RANGES = {
     "weights": (0.0, np.inf, "of at least 0, not all of them 0"),
-    "exposure": (np.finfo(np.float64).tiny, np.inf, "more than 0"),
+    "exposure": (0.0, np.inf, "of at least 0, not all of them 0"),
     "offset": (-700.0, 700.0, "from -700 to 700"),
 }
 """Least and largest value of each; e^700 is nearly the largest number."""
@@ -23,8 +23,8 @@ class Beside(NamedTuple):
     """What is told of each row: values (rows,), or the name of a column.
 
     weights : non-negative
-    exposure : positive; the target is a total over it. A row counts as its target per unit of
-        exposure, with the exposure as a further weight
+    exposure : non-negative; the target is a total over it. A row counts as its target per unit of
+        exposure, with the exposure as a further weight; at 0 it says nothing
     offset : added to the decision of the row
     groups, time : rows of the same group, or newer ones, are hidden together
     cv : a splitter, or pairs of row numbers; see `eigcore.fit.data.together.Together`
@@ -77,6 +77,27 @@ class Beside(NamedTuple):
         return Read(weights, values["exposure"], values["offset"], unit)
 
 
+def unexposed(exposure: np.ndarray | None, target: np.ndarray) -> list[str]:
+    """Return a note about rows (rows,) without exposure, which say nothing of the target.
+
+    target : cells (rows,), or numbers (rows, targets)
+
+    Raises
+    ------
+    InvalidOption
+        If such a row has a target other than 0.
+    """
+    if exposure is None or exposure.all():
+        return []
+    none = exposure == 0.0
+    own = target[none].reshape(int(none.sum()), -1)
+    total = int((~missing(own) & (own != 0)).any(axis=1).sum())
+    if total:
+        problem = f"is 0 in {total} row(s) whose target is not 0"
+        raise InvalidOption("exposure", exposure, "more than 0 beside such a target", None, problem)
+    return [f"Left out {len(own)} row(s) with exposure 0, which say nothing of the target."]
+
+
 class Read(NamedTuple):
     """Values (rows,) float64, or None.
 
@@ -117,8 +138,8 @@ def _numbers(option: str, given: Any, rows: int) -> np.ndarray:
         problem = f"{'have' if plural else 'has'} the shape {array.shape}"
     elif not problem and not np.isfinite(array).all():
         problem = f"{hold} missing or infinite ones"
-    elif not problem and plural and not array.any():
-        problem = "are all 0"
+    elif not problem and option != "offset" and not array.any():
+        problem = f"{'are' if plural else 'is'} all 0"
     elif not problem and not (low <= array.min() and array.max() <= high):
         wrong = array.min() if array.min() < low else array.max()
         problem = f"{hold} {wrong:.6g}"

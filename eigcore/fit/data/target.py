@@ -19,6 +19,9 @@ from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Several, Targets, make_loss
 from eigcore.fit.options import FitOptions
 
+_APART = 50.0
+"""Largest difference of offsets for a log link."""
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -67,7 +70,7 @@ class Target:
         values = per_unit(values, exposure)
         if table.names:
             loss = Several.of(loss, table.names, values, weights)
-        _check_beside(table, loss.outputs, bool(classes))
+        _check_beside(table, loss, bool(classes))
         ends_of(options, table.target_name, table.names)
         if options.clip is not None and len(classes) > 2:
             expected = "none for three classes or more, whose probabilities have the sum 1"
@@ -146,12 +149,21 @@ class Target:
 
 
 def per_unit(values: np.ndarray, exposure: np.ndarray | None) -> np.ndarray:
-    """Return values (rows,) or (rows, targets) per unit of exposure (rows,)."""
-    return values if exposure is None else (values.T / exposure).T
+    """Return values (rows,) or (rows, targets) per unit of exposure (rows,), NaN at exposure 0."""
+    if exposure is None:
+        return values
+    return (values.T / np.where(exposure > 0.0, exposure, np.nan)).T
 
 
-def _check_beside(table: Table, outputs: int, classified: bool) -> None:
+def _check_beside(table: Table, loss: Loss, classified: bool) -> None:
     """Raise InvalidOption for an exposure or an offset that a target cannot have."""
+    outputs, offset = loss.outputs, table.beside.offset
+    if offset is not None and loss.link == "log" and np.ptp(offset) > _APART:
+        low, high = offset.min(), offset.max()
+        apart = f"factors that differ by e^{high - low:.0f}"
+        problem = f"holds {low:.6g} to {high:.6g}, logarithms of {apart}"
+        expected = "logarithms of known factors; for the time at risk choose exposure, not offset"
+        raise InvalidOption("offset", offset, expected, None, problem)
     if classified and table.beside.exposure is not None:
         expected = "none for classes, which no number divides"
         raise InvalidOption("exposure", table.beside.exposure, expected, None, "is given")

@@ -91,16 +91,17 @@ class Sampled:
         note = ("Rows without a target are left out.",) if dropped else ()
         shares = origin(model).class_weights
         values, weights, offset = _beside(model.static, found.cells, known, shares)
+        some = slice(None) if weights is None else weights > 0.0
         return cls(
             in_standard_units(unbalanced(model)),
             (*start.report.notes, *note),
             found.counts,
-            model.encoding.table(found.cells),
-            values,
-            found.places,
-            found.held,
-            weights,
-            offset,
+            model.encoding.table(found.cells)[some],
+            values[some],
+            found.places[some],
+            found.held[some],
+            None if weights is None else weights[some],
+            None if offset is None else offset[some],
             known.names,
             apart,
             away,
