@@ -192,7 +192,8 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         exposure : numbers (...), or the name of a column of X, optional
             Multiplies each prediction: a total over the exposure. Default: per unit of exposure.
         offset : numbers (...), or the name of a column of X, optional
-            Added to each decision, before the link. Default: zeros.
+            Added to each decision, before the link; for several targets also (..., targets), or a
+            mapping of some of them to such. Default: zeros.
 
         Returns
         -------
@@ -208,12 +209,11 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         found = self._run(forward if offset is None else decision, X, backend, codes)
         chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
         if offset is not None:
-            moved = found + beside(X, "offset", offset, found, chosen)
+            moved = found + beside(X, "offset", offset, found, chosen, self.static.targets)
             found = answer(self.static, moved, chosen)
         if exposure is None:
             return found
-        several = bool(self.static.targets)
-        return found * beside(X, "exposure", exposure, found, chosen, several)
+        return found * beside(X, "exposure", exposure, found, chosen, self.static.targets)
 
     def decision(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False

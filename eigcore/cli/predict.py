@@ -15,6 +15,7 @@ from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file, written_file
 from eigcore.cli.reading import READING, reading_for
+from eigcore.cli.targets import offset_in
 from eigcore.encoding.files import as_written, read_table
 from eigcore.encoding.levels import unseen_message
 from eigcore.encoding.read import outside_message
@@ -57,7 +58,10 @@ def predict_command(
     ] = None,
     offset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COLUMN", help="Column that is added to decisions, before the link."),
+        typer.Option(
+            metavar="COLUMN|TARGET=COLUMN,...",
+            help="Column that is added to decisions, before the link.",
+        ),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -81,8 +85,9 @@ def predict_command(
         reading = reading_for(chosen, loaded)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
-        more = {"exposure": exposure, "offset": offset}
-        for option, column in more.items():
+        moved = offset_in(offset, rows.column_names)
+        each = moved if isinstance(moved, dict) else {"": moved}
+        for option, column in [("exposure", exposure), *(("offset", own) for own in each.values())]:
             check_names(option, [] if column is None else [column], rows.column_names)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
     unseen, outside = loaded.encoding.unseen(rows), loaded.encoding.outside(rows)
@@ -92,8 +97,10 @@ def predict_command(
             "leave --strict out."
         )
     with warnings.catch_warnings(action="ignore", category=UnseenLevels):
+        numbers_of = {target: _numbers("offset", own, rows) for target, own in each.items()}
         given: dict[str, Any] = {
-            name: _numbers(name, column, rows) for name, column in more.items()
+            "exposure": _numbers("exposure", exposure, rows),
+            "offset": numbers_of if isinstance(moved, dict) else numbers_of[""],
         }
         values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:

@@ -17,6 +17,14 @@ def targets_in(typed: str, columns: Collection[str]) -> str | list[str]:
     return typed if typed in columns or len(names) == 1 else names
 
 
+def offset_in(typed: str | None, columns: Collection[str]) -> str | dict[str, str] | None:
+    """Read the value of --offset: a column, or TARGET=COLUMN,... for several targets."""
+    if typed is None or typed in columns or "=" not in typed:
+        return typed
+    pairs = (each.partition("=") for each in typed.split(","))
+    return {target: column for target, _, column in pairs}
+
+
 def one_target(model: SpectralModel, of: str | None) -> tuple[SpectralModel, int | None]:
     """Return the model of the target that --of names, or the model and the number of the output.
 

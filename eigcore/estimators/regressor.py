@@ -17,7 +17,7 @@ from eigcore.estimators.columns import read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.estimators.words import in_own_words
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import per_unit
+from eigcore.fit.data.target import per_unit, widened
 from eigcore.fit.edges import edge_notes
 from eigcore.fit.losses import LOSSES, Loss, Targets
 from eigcore.fit.metrics import explained
@@ -159,8 +159,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         target = self._target(y, first=False)
         check_consistent_length(decision, target)
         with in_own_words():
-            beside = Beside(sample_weight, exposure, offset).read(len(target))
-        targets = Targets(per_unit(target, beside.exposure), beside.weights, beside.offset)
+            beside = Beside(sample_weight, exposure, offset).read(*target.shape)
+        moved = widened(beside.offset, target)
+        targets = Targets(per_unit(target, beside.exposure), beside.weights, moved)
         measure = self._measure()
         numbers = np.atleast_2d(self.model_.encoding.table(read(self, X, reset=False)))
         if beside.exposure is not None:

@@ -180,7 +180,7 @@ def _beside(model: SpectralModel, cells: Cells, rows: int) -> tuple[Read | None,
         An exposure that is not positive, or an offset that is no number.
     """
     try:
-        names = origin(model).beside
+        names = {} if model.static.targets else origin(model).beside
     except InvalidInput:
         names = {}
     if set(names.values()) - set(cells):

@@ -91,7 +91,7 @@ class Table:
         codes = special_codes(cells, options.codes)
         for each, column in codes.items():
             cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
-        read = beside.read(len(values))
+        read = beside.of_targets(several, len(values)).read(len(values), len(several))
         silent = unexposed(read.exposure, values)
         keep, left_out = _with_target(values, name, options, read.exposure)
         if read.weights is not None:

@@ -35,7 +35,8 @@ class Target:
     scaling : how decisions relate to values
     classes : values of a target of classes, sorted; otherwise empty
     unit : the weight of a row of weight 1, as it was given
-    offset : (rows,) added to the decision, in the unit of the target; None: zeros
+    offset : (rows,) or (rows, targets), added to the decision, in the unit of the target; None:
+        zeros
     class_weights : the weight of each class, which `weights` contain; empty: all 1
     """
 
@@ -71,6 +72,7 @@ class Target:
         if table.names:
             loss = Several.of(loss, table.names, values, weights)
         _check_beside(table, loss, bool(classes))
+        offset = widened(offset, values)
         ends_of(options, table.target_name, table.names)
         if options.clip is not None and len(classes) > 2:
             expected = "none for three classes or more, whose probabilities have the sum 1"
@@ -155,6 +157,13 @@ def per_unit(values: np.ndarray, exposure: np.ndarray | None) -> np.ndarray:
     return (values.T / np.where(exposure > 0.0, exposure, np.nan)).T
 
 
+def widened(offset: np.ndarray | None, values: np.ndarray) -> np.ndarray | None:
+    """Return an offset (rows,) for each of the targets: in the shape of their values."""
+    if offset is None or offset.ndim == values.ndim:
+        return offset
+    return np.repeat(offset[:, None], values.shape[1], axis=1)
+
+
 def _check_beside(table: Table, loss: Loss, classified: bool) -> None:
     """Raise InvalidOption for an exposure or an offset that a target cannot have."""
     outputs, offset = loss.outputs, table.beside.offset
@@ -167,12 +176,12 @@ def _check_beside(table: Table, loss: Loss, classified: bool) -> None:
     if classified and table.beside.exposure is not None:
         expected = "none for classes, which no number divides"
         raise InvalidOption("exposure", table.beside.exposure, expected, None, "is given")
-    if outputs > 1 and table.beside.offset is not None:
-        expected = (
-            "none for several targets, which it would move in units of their own, or for classes; "
-            "fit each target alone, or pass numbers from which it is subtracted"
-        )
-        raise InvalidOption("offset", table.beside.offset, expected, None, "is given")
+    if outputs > 1 and offset is not None and not table.names:
+        expected = "none for several classes"
+        raise InvalidOption("offset", offset, expected, None, "is given")
+    if offset is not None and offset.ndim == 1 and table.names and loss.link == "identity":
+        expected = "one for each target, in its unit, as {target: column}"
+        raise InvalidOption("offset", offset, expected, None, "is one for all targets")
 
 
 def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from eigcore.errors import InvalidInput
 from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import Target, per_unit
+from eigcore.fit.data.target import Target, per_unit, widened
 from eigcore.fit.data.together import Together
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.neutral import centred
@@ -127,7 +127,7 @@ class Sampled:
             known.loss,
             scaling_of(self.start),
             static.classes,
-            offset=self.offset,
+            offset=widened(self.offset, self.target),
             class_weights=tuple(known.class_weights),
         )
         return Problem(
@@ -181,7 +181,7 @@ class Sampled:
             np.ascontiguousarray(numbers),
             values,
             None if self.weights is None else weights,
-            None if self.offset is None else offset,
+            None if self.offset is None else widened(offset, values),
         )
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
