@@ -85,10 +85,7 @@ def predict_command(
         reading = reading_for(chosen, loaded)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
-        moved = offset_in(offset, rows.column_names)
-        each = moved if isinstance(moved, dict) else {"": moved}
-        for option, column in [("exposure", exposure), *(("offset", own) for own in each.values())]:
-            check_names(option, [] if column is None else [column], rows.column_names)
+        given = _beside(rows, exposure, offset)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
     unseen, outside = loaded.encoding.unseen(rows), loaded.encoding.outside(rows)
     if unseen and strict:
@@ -97,11 +94,6 @@ def predict_command(
             "leave --strict out."
         )
     with warnings.catch_warnings(action="ignore", category=UnseenLevels):
-        numbers_of = {target: _numbers("offset", own, rows) for target, own in each.items()}
-        given: dict[str, Any] = {
-            "exposure": _numbers("exposure", exposure, rows),
-            "offset": numbers_of if isinstance(moved, dict) else numbers_of[""],
-        }
         values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded), place)
@@ -134,10 +126,21 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
             show.line(unseen_message(record["unseen"]))
 
 
+def _beside(rows: Any, exposure: str | None, offset: str | None) -> dict[str, Any]:
+    """Return the numbers of both options, of each target where there is a column for each."""
+    moved = offset_in(offset, rows.column_names)
+    if isinstance(moved, dict):
+        each: Any = {target: _numbers("offset", own, rows) for target, own in moved.items()}
+    else:
+        each = _numbers("offset", moved, rows)
+    return {"exposure": _numbers("exposure", exposure, rows), "offset": each}
+
+
 def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:
     """Cells (rows,) of the column for an option; None: no column."""
     if column is None:
         return None
+    check_names(option, [column], rows.column_names)
     return getattr(Beside(**{option: rows.column(column)}).read(rows.num_rows), option)
 
 

@@ -116,7 +116,7 @@ def report(
     scale, offset = target.scaling
     linear = offset + scale * linear_decisions(whole.part(fitted), whole.numbers)
     held = target.observed.part(~fitted)
-    edge = edge_notes(model, whole.numbers[~fitted], held, target.loss, "held-out rows")
+    edge = edge_notes(model, whole.numbers[~fitted], held, target.loss, "held-out rows", True)
     return Report(
         target=target.name,
         loss=target.loss.name,

@@ -71,7 +71,8 @@ class Game:
         for d, k in dict.fromkeys((spec.dim, spec.k) for spec, _ in self.model.members):
             lines.append(f"Low may name {k + 1} of {d} scorecards.")
         codes = code_columns(self.model.encoding)
-        for label, scores in zip(self.model.static.labels, np.atleast_2d(self.scores), strict=True):
+        labels = self.model.static.labels if self.model.outputs > 1 else ("",)
+        for label, scores in zip(labels, np.atleast_2d(self.scores), strict=True):
             of = f" ({label})" if self.model.outputs > 1 else ""
             lines.append(f"When both play their best, this row scores{of}:")
             told = dict(enumerate(scores[1:].tolist()))
