@@ -62,9 +62,11 @@ def progress(quiet: bool = False) -> Iterator[Callable[[Step], bool]]:
 
 @contextmanager
 def working(quiet: bool = False) -> Iterator[Callable[[str], Any]]:
-    """Show on stderr what is going on and for how long; yield a function that takes a line."""
+    """Show what is going on and for how long, if stderr is a terminal; yield what takes a line."""
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as bar:
+    shown = Console(stderr=True)
+    shown.quiet = quiet or not shown.is_terminal
+    with Progress(*columns, console=shown, transient=True) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda text: bar.update(task, description=text)
 
