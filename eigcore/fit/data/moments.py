@@ -17,8 +17,8 @@ from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 _CHUNK, _CHUNK_SIZE = 2048, 2**23
 """Rows that are encoded at a time, and numbers."""
 _FEW_PARTS, _PRODUCTS = 64, 250_000
-"""Up to so many parts, and from so many products per pair of parts on, histograms of pairs are faster
-than a product of the terms."""
+"""Up to so many parts, and from so many products per pair of them on, histograms of pairs are
+faster than a product of the terms."""
 _CONSTANT = 1e-13
 """Variances below this part of the mean square are rounding."""
 

@@ -17,7 +17,7 @@ FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 MANY = 8000
 """From so much information on, members are fewer or need a kernel."""
 _SMOOTH = 0.02
-"""Smoothness of the candidates of the last stage, which may have more pieces."""
+"""Smoothness of the last candidates; if it pays, there may be more pieces."""
 _LINES = tuple(10.0 ** (half / 2.0) for half in range(-10, 3))
 """Penalties of the first candidates, which are linear models with the same constraints.
 
@@ -130,8 +130,10 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def smooth(best: Settings) -> list[Settings]:
         if options.smooth:
             return [best._replace(smooth=each) for each in ROUGH if best.knots]
-        more = {best.knots, min(4 * best.knots, scope.most)} - {0}
-        return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
+        return [best._replace(smooth=_SMOOTH)] if best.knots else []
+
+    def finer(best: Settings) -> list[Settings]:
+        return [best._replace(knots=min(4 * best.knots, scope.most))] if best.smooth else []
 
     if options.dim is options.knots is options.penalty is None:
         yield lines
@@ -145,6 +147,8 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     free = options.knots is options.penalty is None and not scope.fast
     if options.smooth or (free and EFFORTS[options.preset].refined):
         yield smooth
+        if not options.smooth:
+            yield finer
 
 
 def _pieces(options: FitOptions, scope: Scope) -> list[int]:
