@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -189,14 +188,14 @@ def _watcher(
 ) -> Callable[[int, float, np.ndarray], bool]:
     """Return the function to call after every step; it returns True to end the descent."""
     context, open_ended = problem.context, is_open_ended(problem)
-    since, left = time.monotonic(), context.left()
+    since, left = context.seconds, context.left()
     share = left if open_ended else left / max(settings.members - member, 1)
 
     def watch(iteration: int, value: float, x: np.ndarray) -> bool:
         done = context.used if open_ended else (member + iteration / most) / settings.members
         context.tell("fitting", done, member, settings.members, iteration, value)
         enough = watched is not None and watched(x)
-        return context.stopped or enough or time.monotonic() - since > share
+        return context.stopped or enough or context.seconds - since > share
 
     return watch
 

@@ -25,6 +25,8 @@ They cost almost nothing: with squared loss they start at their minimum.
 """
 _PATH = ((0.25, 4.0),) * 5 + ((0.5, 2.0),)
 """Factors of the penalty, stage by stage, as long as the last one is the best."""
+_EARLY = 4
+"""Stages of the path before the grid, where time is short."""
 _SMALL = 0.125
 """Factor of the second penalty of the grid: large matrices need a small penalty."""
 _LARGE = 16.0
@@ -52,6 +54,7 @@ class Scope(NamedTuple):
     order : usual order of the matrices
     single : whether the table has one column, so that a curve is all there is
     values : largest number of pieces between neighbouring values of a numeric column
+    short : whether a budget leaves little time
     """
 
     information: float
@@ -60,6 +63,7 @@ class Scope(NamedTuple):
     order: int = DEFAULT.dim
     single: bool = False
     values: int = 2**31
+    short: bool = False
 
     @property
     def most(self) -> int:
@@ -102,13 +106,15 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
     First come linear models, then additive ones, then a grid of knots, orders and, from SOME on,
-    penalties; each from small to large, so that something is known whenever time is up. No
-    candidate has more than ``scope.most`` pieces per column.
+    penalties; each from small to large, so that something is known whenever time is up. Where that
+    will be soon, the usual settings and other penalties come before the grid, instead of additive
+    models. No candidate has more than ``scope.most`` pieces per column.
     """
     much, counts = scope.information >= SOME, _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
-        return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
+        some = _LINES[:: 2 if scope.short else 1]
+        return [Settings(0, 1, penalty, best.members) for penalty in some]
 
     def additive(best: Settings) -> list[Settings]:
         bent = [count for count in (*counts, *((8, 16) if scope.single else ())) if count]
@@ -135,17 +141,28 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def finer(best: Settings) -> list[Settings]:
         return [best._replace(knots=min(4 * best.knots, scope.most))] if best.smooth else []
 
+    def usual(best: Settings) -> list[Settings]:
+        return [
+            best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
+        ]
+
+    free = None in (options.knots, options.dim, options.penalty)
+    early = scope.short and free and not scope.single
     if options.dim is options.knots is options.penalty is None:
         yield lines
-        if not much:
+        if not much and not early:
             yield additive
-    if None in (options.knots, options.dim, options.penalty) and not scope.single:
+    if early:
+        yield usual
+        if options.penalty is None:
+            yield from map(path, _PATH[:_EARLY])
+    if free and not scope.single:
         yield grid
     if options.penalty is None:
         few = 2 if much else len(_PATH)
         yield from map(path, _PATH[: few if scope.information < MANY else 1])
-    free = options.knots is options.penalty is None and not scope.fast
-    if options.smooth or (free and EFFORTS[options.preset].refined):
+    bent = options.knots is options.penalty is None and not scope.fast
+    if options.smooth or (bent and EFFORTS[options.preset].refined):
         yield smooth
         if not options.smooth:
             yield finer

@@ -152,13 +152,17 @@ def is_fast(problem: Problem) -> bool:
     return problem.fast and problem.information >= MANY
 
 
+def is_short(problem: Problem) -> bool:
+    """Whether a budget leaves little time."""
+    return problem.context.budget is not None and problem.context.budget < LONG
+
+
 def averaged(problem: Problem) -> int:
     """Number of neurons in the average that is validated.
 
     An average needs a smaller penalty than one neuron, so averages are used where they are cheap.
     """
-    short = problem.context.budget is not None and problem.context.budget < LONG
-    if not problem.fast or short:
+    if not problem.fast or is_short(problem):
         return 1
     return problem.effort.neurons(problem.information)
 

@@ -98,13 +98,13 @@ class Race:
 
     def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
-        allowed = self.problem.constraints.allows
+        allowed, halved = self.problem.constraints.allows, False
         try:
             for number, stage in enumerate(plan):
                 found = dict.fromkeys(each for best in self._leaders() for each in stage(best))
                 candidates = [each for each in found if allowed(each.dim)]
-                first = not any(each.dim > 1 for each in self.trials)
-                if first and len(candidates) > 2 and candidates[-1].dim > 1:
+                if not halved and len(candidates) > 2 and candidates[-1].dim > 1:
+                    halved = True
                     self._halve(candidates, number, len(plan))
                 else:
                     for place, candidate in enumerate(candidates):
@@ -116,7 +116,7 @@ class Race:
                                 1.0,
                             )
                         self._tell(number + (place + 1) / len(candidates), len(plan))
-                        if self._is_better(candidate):
+                        if self._is_better(candidate) or self._is_past(candidate):
                             break
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -249,6 +249,13 @@ class Race:
         alike = candidate._replace(penalty=self.best.penalty) == self.best
         return best is not None and alike and self.trials[candidate].loss < best.loss
 
+    def _is_past(self, candidate: Settings) -> bool:
+        """Whether the penalty of a linear model is clearly too large, as larger ones will be."""
+        if not is_line(candidate):
+            return False
+        least = min(trial.loss for each, trial in self.trials.items() if is_line(each))
+        return self.trials[candidate].loss > least + (_CLEARLY - 1.0) * abs(least)
+
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up.
 
@@ -257,7 +264,7 @@ class Race:
         """
         kept = self.best if is_fast(self.problem) else None
         alike: dict[Settings, list[Settings]] = {}
-        for each in candidates:
+        for each in [each for each in candidates if each not in self.trials]:
             alike.setdefault(each._replace(penalty=0.0), []).append(each)
         candidates = [first for first, *_ in alike.values()]
         begun: dict[Settings, Trial] = {}
