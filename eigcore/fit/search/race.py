@@ -40,7 +40,15 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.trials import Choice, Ends, Trial, clusters, nearest_ends, neurons_of
+from eigcore.fit.search.trials import (
+    Choice,
+    Ends,
+    Trial,
+    clusters,
+    ends_stage,
+    nearest_ends,
+    neurons_of,
+)
 from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
@@ -116,7 +124,7 @@ class Race:
                                 1.0,
                             )
                         self._tell(number + (place + 1) / len(candidates), len(plan))
-                        if self._is_better(candidate) or self._is_past(candidate):
+                        if ends_stage(candidate, self.best, self.trials):
                             break
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
@@ -239,22 +247,6 @@ class Race:
         loss = average_loss(self.problem.loss, values, self.hidden, members)
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
-
-    def _is_better(self, candidate: Settings) -> bool:
-        """Whether a candidate beats the best, and differs from it in the penalty alone.
-
-        Then a penalty on the other side of the best would be worse.
-        """
-        best = self.trials.get(self.best)
-        alike = candidate._replace(penalty=self.best.penalty) == self.best
-        return best is not None and alike and self.trials[candidate].loss < best.loss
-
-    def _is_past(self, candidate: Settings) -> bool:
-        """Whether the penalty of a linear model is clearly too large, as larger ones will be."""
-        if not is_line(candidate):
-            return False
-        least = min(trial.loss for each, trial in self.trials.items() if is_line(each))
-        return self.trials[candidate].loss > least + (_CLEARLY - 1.0) * abs(least)
 
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
         """Successive halving; what was judged on the way stays if time is up.

@@ -11,7 +11,11 @@ import numpy as np
 from eigcore.fit.members.member import Settings
 from eigcore.fit.members.moving import Neuron
 from eigcore.fit.members.sequence import Neurons
+from eigcore.fit.search.candidates import is_line
 from eigcore.fit.search.folds import End, Fold
+
+_BEHIND = 0.02
+"""Part of the least loss of linear models by which one is clearly behind."""
 
 Ends = list[list[End]]
 """Where each fold's neurons ended."""
@@ -62,6 +66,20 @@ def nearest_ends(candidate: Settings, trials: Mapping[Settings, Trial]) -> Ends 
         return None
     nearest = min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))
     return trials[nearest].ends
+
+
+def ends_stage(candidate: Settings, best: Settings, trials: Mapping[Settings, Trial]) -> bool:
+    """Whether the penalties that follow a candidate in its stage cannot win.
+
+    It beats the best, from which it differs in the penalty alone: those that follow are on the
+    other side. Or it is a linear model clearly behind another one: those that follow are larger.
+    """
+    loss = trials[candidate].loss
+    if is_line(candidate):
+        least = min(trial.loss for each, trial in trials.items() if is_line(each))
+        return loss > least + _BEHIND * abs(least)
+    alike = best in trials and candidate._replace(penalty=best.penalty) == best
+    return alike and loss < trials[best].loss
 
 
 def neurons_of(

@@ -73,14 +73,14 @@ class Memory:
         return other
 
     def add(self, s: np.ndarray, y: np.ndarray) -> None:
-        # sᵀy > 0 follows from the weak curvature condition; rounding alone can spoil it.
+        """Remember a pair (n,), unless rounding has spoilt sᵀy > 0 of the weak Wolfe conditions."""
         length, curvature = _length(s), float(s @ y)
         if curvature > _LEAST_COSINE * _length(y) * length:
             curvature /= length**2
             self.pairs.append((_single(s / length), _single(y / length), curvature))
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        # Two-loop recursion: −H g with H_0 = (sᵀy / yᵀy) I.
+        """Return −H g (n,) by the two-loop recursion, with H_0 = (sᵀy / yᵀy) I."""
         if not self.pairs:
             return -gradient
         length = _length(gradient)

@@ -276,3 +276,21 @@ def test_more_pieces_are_tried_only_where_smoothness_pays(pays):
     (found,) = smooth(best)
     assert (found.knots, found.smooth > 0.0) == (8, True)
     assert [each.knots for each in finer(found if pays else best)] == [32] * pays
+
+
+def test_with_little_time_the_usual_settings_come_before_the_grid():
+    best = DEFAULT._replace(penalty=1e-2)
+    lines, usual, path, *rest = stages(FitOptions(), Scope(600, False, 4, short=True))
+    assert all(map(is_line, lines(best)))
+    assert usual(best) == [best._replace(knots=16)]  # the most that the grid would try
+    assert [each.penalty for each in path(best)] == [0.25e-2, 4e-2]
+    assert len({each.dim for stage in rest for each in stage(best)}) > 2
+    fixed = FitOptions(knots=9, dim=3, penalty=1e-3)
+    assert not list(stages(fixed, Scope(600, False, 4, short=True)))
+
+
+def test_penalties_of_linear_models_end_where_they_are_clearly_too_large(monkeypatch):
+    seen: list[tuple] = []
+    race = judged_by(monkeypatch, lambda s: 1.0 + max(np.log10(s.penalty), -1.0) ** 2, seen)
+    race.run([lambda best: [Settings(0, 1, 10.0**power, 1) for power in (-3, -1, 0, 1, 2)]])
+    assert [settings.penalty for settings, *_ in seen] == [1e-3, 0.1, 1.0, 10.0]
