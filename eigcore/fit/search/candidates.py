@@ -110,7 +110,19 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     will be soon, the usual settings and other penalties come before the grid, instead of additive
     models. No candidate has more than ``scope.most`` pieces per column.
     """
-    much, counts = scope.information >= SOME, _pieces(options, scope)
+    free = None in (options.knots, options.dim, options.penalty)
+    yield from _first(options, scope, early=scope.short and free and not scope.single)
+    if free and not scope.single:
+        yield _grid(options, scope)
+    if options.penalty is None:
+        few = 2 if scope.information >= SOME else len(_PATH)
+        yield from map(_path, _PATH[: few if scope.information < MANY else 1])
+    yield from _last(options, scope)
+
+
+def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
+    """Yield linear and additive models; early: the usual settings, and other penalties, instead."""
+    counts = _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
         some = _LINES[:: 2 if scope.short else 1]
@@ -119,6 +131,25 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def additive(best: Settings) -> list[Settings]:
         bent = [count for count in (*counts, *((8, 16) if scope.single else ())) if count]
         return [best._replace(knots=count, dim=1) for count in sorted(set(bent))]
+
+    def usual(best: Settings) -> list[Settings]:
+        return [
+            best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
+        ]
+
+    if options.dim is options.knots is options.penalty is None:
+        yield lines
+        if scope.information < SOME and not early:
+            yield additive
+    if early:
+        yield usual
+        if options.penalty is None:
+            yield from map(_path, _PATH[:_EARLY])
+
+
+def _grid(options: FitOptions, scope: Scope) -> Stage:
+    """Return the stage of knots, orders and, with much information, penalties."""
+    much, counts = scope.information >= SOME, _pieces(options, scope)
 
     def grid(best: Settings) -> list[Settings]:
         penalties = (1.0, _SMALL) if options.penalty is None and much else (1.0,)
@@ -130,8 +161,16 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
         ]
         return sorted(found, key=lambda each: each.dim)
 
-    def path(factors: tuple[float, ...]) -> Stage:
-        return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
+    return grid
+
+
+def _path(factors: tuple[float, ...]) -> Stage:
+    """Return the stage of the best penalty times some factors."""
+    return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
+
+
+def _last(options: FitOptions, scope: Scope) -> Iterator[Stage]:
+    """Yield penalties on jumps, with more pieces where they pay."""
 
     def smooth(best: Settings) -> list[Settings]:
         if options.smooth:
@@ -141,26 +180,6 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     def finer(best: Settings) -> list[Settings]:
         return [best._replace(knots=min(4 * best.knots, scope.most))] if best.smooth else []
 
-    def usual(best: Settings) -> list[Settings]:
-        return [
-            best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
-        ]
-
-    free = None in (options.knots, options.dim, options.penalty)
-    early = scope.short and free and not scope.single
-    if options.dim is options.knots is options.penalty is None:
-        yield lines
-        if not much and not early:
-            yield additive
-    if early:
-        yield usual
-        if options.penalty is None:
-            yield from map(path, _PATH[:_EARLY])
-    if free and not scope.single:
-        yield grid
-    if options.penalty is None:
-        few = 2 if much else len(_PATH)
-        yield from map(path, _PATH[: few if scope.information < MANY else 1])
     bent = options.knots is options.penalty is None and not scope.fast
     if options.smooth or (bent and EFFORTS[options.preset].refined):
         yield smooth
