@@ -152,6 +152,13 @@ class Problem:
             together=self.together.part(rows),
         )
 
+    def of_columns(self, chosen: np.ndarray) -> Problem:
+        """Return the problem of some of the columns, a mask (columns,) bool."""
+        columns, names = self.encoding.columns, self.encoding.names
+        some = np.flatnonzero(chosen)
+        encoding = Encoding(tuple(columns[j] for j in some), tuple(names[j] for j in some))
+        return replace(self, encoding=encoding, numbers=self.numbers[:, some])
+
     def batch(
         self,
         numbers: np.ndarray,

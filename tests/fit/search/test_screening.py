@@ -1,0 +1,99 @@
+"""Columns of wide tables that show no effect: which ones leave, and what leaves with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from samples import problem_for
+
+from eigcore.fit import fit
+from eigcore.fit.members import sequence
+from eigcore.fit.search import screening
+from eigcore.fit.search.screening import screened, shown
+
+ROWS, COLUMNS = 4000, 40
+
+
+def table(rows=ROWS, columns=COLUMNS, seed=0):
+    """Columns that come in pairs that are alike, and a category; a target without some of them."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, columns))
+    x[:, 1::2] = 0.7 * x[:, ::2] + 0.5 * x[:, 1::2]
+    found = {f"x{j}": x[:, j] for j in range(columns)}
+    found["kind"] = rng.choice(["oak", "elm", "ash"], size=rows)
+    return found, rng.normal(size=rows)
+
+
+EFFECTS = {
+    "straight": (["x2"], lambda t: t["x2"]),
+    "bent": (["x4"], lambda t: np.abs(t["x4"])),
+    "level": (["kind"], lambda t: t["kind"] == "elm"),
+    "product": (["x6", "x10"], lambda t: t["x6"] * t["x10"]),
+    "product with a level": (["x12", "kind"], lambda t: t["x12"] * (t["kind"] == "oak")),
+    "missing": (["x8"], lambda t: np.isnan(t["x8"])),
+}
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_columns_with_an_effect_stay_and_those_like_them_leave(effect):
+    x, noise = table()
+    x["x8"][::9] = np.nan
+    names, value = EFFECTS[effect]
+    part = value(x).astype(float)
+    y = 0.3 * (part - part.mean()) / part.std() + noise
+    kept = shown(problem_for(x | {"y": y}))
+    found = [name for name, own in zip(x, kept, strict=True) if own]
+    assert set(names) <= set(found)
+    assert len(found) <= len(names) + 5
+
+
+def test_rows_of_unlike_noise_and_weights_keep_no_more():
+    x, noise = table(seed=1)
+    y = noise * np.exp(x["x0"]) * np.exp(x["x3"])
+    problem = problem_for(x | {"y": y})
+    assert shown(problem).sum() <= 4
+
+
+def wide(rows=2000, columns=80):
+    x, noise = table(rows, columns)
+    return x, x["x0"] + np.abs(x["x2"]) + x["x4"] * x["x6"] + 0.3 * noise
+
+
+QUICK = {"dim": 2, "knots": 4, "penalty": 1e-3, "members": 1, "max_iter": 5}
+QUICK |= {"validation": 0.0, "projections": 0}
+
+
+@pytest.fixture
+def early(monkeypatch):
+    monkeypatch.setattr(screening, "is_fast", lambda problem: True)
+
+
+def test_no_descent_sees_a_column_without_effect(early, monkeypatch):
+    seen = []
+    inner = sequence.fit_member
+
+    def fit_member(design, *given, **options):
+        seen.append(len(design.coarse.parts))
+        return inner(design, *given, **options)
+
+    monkeypatch.setattr(sequence, "fit_member", fit_member)
+    x, y = wide()
+    result = fit(x, y, increasing=["x30"], **QUICK)
+    assert 5 <= seen[0] <= 9
+    certified = {each.name: each for each in result.model.certify().columns}
+    assert list(certified) == list(x)
+    assert certified["x30"].increasing
+    assert [note for note in result.report.notes if "81 columns show no effect" in note]
+    assert not certified["x41"].bound
+    moved = result.model.predict(x | {"x41": x["x0"]})
+    np.testing.assert_array_equal(moved, result.model.predict(x))
+    fit(x, y, selection=0, **QUICK)
+    assert seen[1] == 81
+
+
+def test_few_columns_or_rows_all_stay(early):
+    x, y = wide(1700)
+    few = {name: x[name] for name in list(x)[: screening.WIDE]} | {"y": y}
+    assert len(screened(problem_for(few)).encoding.names) == screening.WIDE
+    short = {name: cells[:1000] for name, cells in (x | {"y": y}).items()}
+    assert len(screened(problem_for(short)).encoding.names) == 81
