@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import norm
@@ -43,11 +43,16 @@ class Pairs:
         chosen = [self.used[each] for each in some]
         return np.stack([self.tables[j][self.places[rows, j], k] for k, j in chosen], axis=1)
 
-    def seen(self, rest: np.ndarray) -> np.ndarray:
-        """|Σ r s s'| / √Σ (r s s')² of each pair (pairs,), nearly normal if there is nothing."""
+    def seen(self, rest: np.ndarray, over: Callable[[], bool]) -> np.ndarray:
+        """|Σ r s s'| / √Σ (r s s')² of each pair (pairs,), nearly normal if there is nothing.
+
+        The sums end where the time is over.
+        """
         size = len(self.used)
         sums, squares = np.zeros((2, size, size), np.float32)
         for first in range(0, len(rest), _CHUNK):
+            if over():
+                break
             rows = slice(first, first + _CHUNK)
             own = self.scores(rows, range(size))
             moved = own * rest[rows, None].astype(np.float32)
@@ -56,15 +61,17 @@ class Pairs:
         z = sums / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
         return np.abs(z[tuple(self.pairs.T)])
 
-    def pursue(self, rest: np.ndarray) -> tuple[list[int], np.ndarray]:
+    def pursue(self, rest: np.ndarray, over: Callable[[], bool]) -> tuple[list[int], np.ndarray]:
         """Take pairs that a weighted residual (rows,) follows: their columns, and what is left.
 
         A product takes its part of the residual with it, so that columns that are like those of
         the pair do not follow it.
+
+        over : whether the time is over
         """
         kept: set[int] = set()
         for _ in range(_ROUNDS):
-            z = self.seen(rest)
+            z = self.seen(rest, over)
             best = np.argsort(-z)[:_STRONGEST]
             best = best[z[best] > self.least]
             if not len(best):

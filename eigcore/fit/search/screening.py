@@ -39,6 +39,8 @@ _ROUNDS = 4
 _RIDGE = 1e-3
 _MOST = 0.75
 """All columns stay if more than this part of them would."""
+_PART = 0.15
+"""Part of a budget after which no column is looked at again."""
 
 
 def screened(problem: Problem) -> Problem:
@@ -54,7 +56,7 @@ def screened(problem: Problem) -> Problem:
         problem.context.interrupted = True
         return problem
     kept |= np.isin(names, list(problem.constraints.alone))
-    return problem if kept.mean() > _MOST else problem.of_columns(kept)
+    return problem.of_columns(kept) if 0.0 < kept.mean() <= _MOST else problem
 
 
 def shown(problem: Problem) -> np.ndarray:
@@ -89,13 +91,19 @@ class Screen:
 
     def take(self, output: int) -> None:
         """Take columns that explain one output: alone, in pairs, and alone in what is left."""
+        rest = self._rest(output)
         for _ in range(_ROUNDS):
-            rest = self._rest(output)
-            if not self._alone(rest):
+            if not self._alone(rest) or self.over():
                 break
-        both, rest = self.pairs.pursue(rest)
+            rest = self._rest(output)
+        both, rest = self.pairs.pursue(rest, self.over)
         self.kept[both] = True
-        self._alone(rest)
+        if both and not self.over():
+            self._alone(rest)
+
+    def over(self) -> bool:
+        """Whether the time is over; Ctrl-C and the callback are heard."""
+        return self.problem.context.is_over(_PART)
 
     def _alone(self, rest: np.ndarray) -> bool:
         """Take columns by a weighted residual (rows,), the strongest first; whether any was."""
@@ -103,8 +111,11 @@ class Screen:
         order = sorted(range(len(seen)), key=lambda j: -seen[j].gain)
         found = False
         for j in order:
-            likely = not self.kept[j] and seen[j].chance < _CHANCE
-            if likely and _seen(self.places[:, j], rest).chance < _CHANCE:
+            if self.kept[j] or seen[j].chance >= _CHANCE:
+                continue
+            if self.over():  # no time to see what others leave of it
+                self.kept[j] = True
+            elif _seen(self.places[:, j], rest).chance < _CHANCE:
                 rest = self._without(rest, j)
                 self.kept[j] = found = True
         return found

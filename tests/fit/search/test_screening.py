@@ -7,6 +7,7 @@ import pytest
 from samples import problem_for
 
 from eigcore.fit import fit
+from eigcore.fit.context import Context
 from eigcore.fit.members import sequence
 from eigcore.fit.search import screening
 from eigcore.fit.search.screening import screened, shown
@@ -89,6 +90,13 @@ def test_no_descent_sees_a_column_without_effect(early, monkeypatch):
     np.testing.assert_array_equal(moved, result.model.predict(x))
     fit(x, y, selection=0, **QUICK)
     assert seen[1] == 81
+
+
+def test_a_short_budget_keeps_every_column_with_an_effect_alone(early):
+    x, y = wide(1700)
+    some = screened(problem_for(x | {"y": y}, context=Context("numpy", budget=1e-6)))
+    assert {"x0", "x1", "x2", "x3"} <= set(some.encoding.names)
+    assert len(some.encoding.names) < 12
 
 
 def test_few_columns_or_rows_all_stay(early):
