@@ -44,6 +44,7 @@ def fit_table(
         some = screened(train)
         plan, told, fold, neurons = choose(some)
         some = replace(some, sums=find_sums(some, plan[0], fold))
+        del fold  # and with it the designs of all candidates
         some = without_useless(some, plan[0])
         found = fit_members(some, plan, neurons)
     model, mean = widened(found.model(), found.problem.moments.mean, train)
