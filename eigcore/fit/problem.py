@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -153,11 +154,20 @@ class Problem:
         )
 
     def of_columns(self, chosen: np.ndarray) -> Problem:
-        """Return the problem of some of the columns, a mask (columns,) bool."""
-        columns, names = self.encoding.columns, self.encoding.names
-        some = np.flatnonzero(chosen)
-        encoding = Encoding(tuple(columns[j] for j in some), tuple(names[j] for j in some))
-        return replace(self, encoding=encoding, numbers=self.numbers[:, some])
+        """Return the problem of some of the columns, a mask (columns,) bool, without sums."""
+        columns, names = (
+            tuple(compress(each, chosen)) for each in (self.encoding.columns, self.encoding.names)
+        )
+        told = self.constraints
+        missing = tuple(each for each in told.missing if each[0] in names)
+        pairs = tuple(pair for pair in told.dominates if {pair.column, pair.over} <= {*names})
+        return replace(
+            self,
+            encoding=Encoding(columns, names),
+            numbers=self.numbers[:, chosen],
+            constraints=replace(told, missing=missing, dominates=pairs),
+            sums=(),
+        )
 
     def batch(
         self,

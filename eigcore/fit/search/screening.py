@@ -18,6 +18,7 @@ from scipy.stats import chi2
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Encoding
 from eigcore.encoding.bins import places
+from eigcore.fit.constraints import Constraints
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
@@ -80,7 +81,8 @@ class Screen:
     """
 
     def __init__(self, problem: Problem):
-        self.problem = problem
+        # additive models need no constraint, and some allow none of order 1
+        problem = self.problem = replace(problem, constraints=Constraints())
         weights = problem.target.targets.weights
         self.weights = np.ones(len(problem)) if weights is None else weights
         self.target = problem.target.working.reshape(len(problem), -1)

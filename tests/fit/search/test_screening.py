@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import problem_for
 
-from eigcore.fit import fit
+from eigcore.fit import fit, resume
 from eigcore.fit.context import Context
 from eigcore.fit.members import sequence
 from eigcore.fit.search import screening
@@ -105,3 +105,52 @@ def test_few_columns_or_rows_all_stay(early):
     assert len(screened(problem_for(few)).encoding.names) == screening.WIDE
     short = {name: cells[:1000] for name, cells in (x | {"y": y}).items()}
     assert len(screened(problem_for(short)).encoding.names) == 81
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"neuron": {"index": 1}},
+        {"shape": "convex", "tails": "linear", "on_missing": "neutral"},
+        {"dominates": {"x8": "x20"}, "increasing": ["x8"]},
+        {"increasing": ["x0", "x30"], "missing": "between"},
+        {"codes": {"x0": [9.0], "x50": [9.0]}, "weights": "x70"},
+        {"loss": "poisson"},
+        {"several": True},
+        {"classes": 3},
+    ],
+    ids=str,
+)
+def test_every_kind_of_fit_keeps_all_names_and_its_constraints(early, options):
+    x, y = wide()
+    x["x12"] = np.full(len(y), 2.0)
+    if "codes" in options:
+        x["x0"][::8] = x["x50"][::9] = 9.0
+        x["x70"] = np.exp(x["x70"])
+    if "missing" in options:
+        x["x0"][::8] = x["x30"][::9] = np.nan
+    if "loss" in options:
+        y = np.random.default_rng(0).poisson(np.exp(0.5 * y))
+    if options.pop("several", False):
+        y = np.stack([y, x["x16"]], axis=1)
+    if options.pop("classes", 0):
+        y = np.array(["low", "middle", "high"])[np.digitize(y, [-1.0, 1.0])]
+    result = fit(x, y, keep_constant=True, **QUICK | options)
+    model, table = (
+        result.model,
+        {name: x[name] for name in result.model.encoding.names if name in x},
+    )
+    assert [note for note in result.report.notes if "show no effect and are left out" in note]
+    assert [name for name in x if name != options.get("weights")] == list(table)
+    assert len(model.encoding.names) == len(table) + 2 * ("codes" in options)
+    assert np.isfinite(model.decision(table)).all()
+    certified = {each.name: each for each in model.certify().columns} if y.ndim == 1 else {}
+    if "shape" in options:
+        assert model.certify().convex
+    if "dominates" in options:
+        assert model.dominance("x8", "x20").proven
+        assert certified["x8"].increasing
+    if certified:
+        assert certified["x13"].bound == 0.0 < certified["x0"].bound
+    if "neuron" not in options:
+        resume(model, x, y, max_iter=1)
