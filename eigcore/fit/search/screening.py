@@ -4,7 +4,7 @@ A pass over the rows takes rows · columns, and histograms of pairs take rows ·
 column that tells nothing costs as much as one that tells all. Columns stay that explain the target
 alone, beside those taken before, or together with another one (matching pursuit: Pati, Rezaiifar &
 Krishnaprasad 1993; of pairs of columns: Hao & Zhang, JASA 2014). Both tests divide sums of
-residuals by their own noise, Σ e / √Σ e², so that noise may differ from row to row.
+residuals by their own noise, √Σ e², so that noise may differ from row to row.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Screen:
 
     def _alone(self, rest: np.ndarray) -> bool:
         """Take columns by a weighted residual (rows,), the strongest first; whether any was."""
-        seen = [_seen(place, rest) for place in self.places.T]
+        seen = [_seen(place, rest, self.weights) for place in self.places.T]
         order = sorted(range(len(seen)), key=lambda j: -seen[j].gain)
         found = False
         for j in order:
@@ -117,7 +117,7 @@ class Screen:
                 continue
             if self.over():  # no time to see what others leave of it
                 self.kept[j] = True
-            elif _seen(self.places[:, j], rest).chance < _CHANCE:
+            elif _seen(self.places[:, j], rest, self.weights).chance < _CHANCE:
                 rest = self._without(rest, j)
                 self.kept[j] = found = True
         return found
@@ -156,19 +156,22 @@ class _Seen(NamedTuple):
     gain: float
 
 
-def _seen(place: np.ndarray, rest: np.ndarray) -> _Seen:
-    """Test sums of a weighted residual (rows,) over groups (rows,), together and by their trend.
+def _seen(place: np.ndarray, rest: np.ndarray, weights: np.ndarray) -> _Seen:
+    """Test means of a weighted residual (rows,) over groups (rows,), together and by their trend.
 
-    Their squares add up to a χ² with as many degrees as groups, less one for the mean, and the
-    square of their trend is one with one degree; the chance is twice the smaller of the two.
+    The squares of their distances from one mean, over their variances, add up to a χ² with as many
+    degrees as groups, less one, and the square of their trend is one with one degree (Welch,
+    Biometrika 1951); the chance is twice the smaller of the two.
     """
-    sums, squares = np.bincount(place, rest), np.bincount(place, rest**2)
+    sums, squares, own = (np.bincount(place, each) for each in (rest, rest**2, weights))
     groups = np.flatnonzero(squares > 0.0)
     if len(groups) < 2:
         return _Seen(1.0, 0.0)
-    sums, squares = sums[groups], squares[groups]
-    score = groups - np.average(groups, weights=squares)
-    trend, every = (score @ sums) ** 2 / (score**2 @ squares), (sums**2 / squares).sum()
+    sums, squares, own = sums[groups], squares[groups], own[groups]
+    means, precision = sums / own, own**2 / squares
+    score = groups - np.average(groups, weights=precision)
+    every = precision @ (means - np.average(means, weights=precision)) ** 2
+    trend = (precision * score @ means) ** 2 / (precision @ score**2)
     degrees = len(groups) - 1
     chance = 2.0 * min(chi2.sf(every, degrees), chi2.sf(trend, 1))
     return _Seen(float(chance), float(max(every - degrees, trend - 1.0)))

@@ -44,15 +44,23 @@ def test_columns_with_an_effect_stay_and_those_like_them_leave(effect):
     y = 0.3 * (part - part.mean()) / part.std() + noise
     kept = shown(problem_for(x | {"y": y}))
     found = [name for name, own in zip(x, kept, strict=True) if own]
+    twins = {f"x{int(name[1:]) + 1}" for name in names if name != "kind"}
     assert set(names) <= set(found)
+    assert not twins & set(found)
     assert len(found) <= len(names) + 5
 
 
-def test_rows_of_unlike_noise_and_weights_keep_no_more():
-    x, noise = table(seed=1)
-    y = noise * np.exp(x["x0"]) * np.exp(x["x3"])
-    problem = problem_for(x | {"y": y})
-    assert shown(problem).sum() <= 4
+@pytest.mark.parametrize("weighted", [False, True])
+def test_chance_is_that_of_rows_with_unlike_noise_and_weights(weighted):
+    rng = np.random.default_rng(1)
+    place = rng.choice(6, size=3000, p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05])
+    weights = rng.exponential(size=3000) if weighted else np.ones(3000)
+    chances = []
+    for _ in range(600):
+        rest = rng.normal(size=3000) * (0.1 + place)
+        rest = weights * (rest - np.average(rest, weights=weights))
+        chances.append(screening._seen(place, rest, weights).chance)
+    assert 0.02 < np.mean(np.array(chances) < 0.05) < 0.07
 
 
 def wide(rows=2000, columns=80):
