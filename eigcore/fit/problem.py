@@ -155,15 +155,12 @@ class Problem:
 
     def of_columns(self, chosen: np.ndarray) -> Problem:
         """Return the problem of some of the columns, a mask (columns,) bool, without sums."""
-        columns, names = (
-            tuple(compress(each, chosen)) for each in (self.encoding.columns, self.encoding.names)
-        )
-        told = self.constraints
+        names, told = tuple(compress(self.encoding.names, chosen)), self.constraints
         missing = tuple(each for each in told.missing if each[0] in names)
         pairs = tuple(pair for pair in told.dominates if {pair.column, pair.over} <= {*names})
         return replace(
             self,
-            encoding=Encoding(columns, names),
+            encoding=Encoding(tuple(compress(self.encoding.columns, chosen)), names),
             numbers=self.numbers[:, chosen],
             constraints=replace(told, missing=missing, dominates=pairs),
             sums=(),
