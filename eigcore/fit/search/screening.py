@@ -29,8 +29,8 @@ from eigcore.fit.search.pairs import Pairs
 
 WIDE = 64
 """Up to so many columns all of them stay."""
-_ROWS, _PER_COLUMN = 40_000, 20
-"""Most rows that are looked at, and least number of rows per column."""
+_ROWS, _CELLS, _PER_COLUMN = 40_000, 2**24, 20
+"""Most rows and cells that are looked at, and least number of rows per column."""
 _PIECES = 8
 """Pieces of a numeric column."""
 _CHANCE = 0.01
@@ -52,7 +52,8 @@ def screened(problem: Problem) -> Problem:
         return problem
     mixed = problem.context.rng("selection").permutation(len(problem))
     try:
-        kept = shown(problem.part(np.sort(mixed[:_ROWS])))
+        most = min(_ROWS, _CELLS // len(names))
+        kept = shown(problem.part(np.sort(mixed[:most])))
     except KeyboardInterrupt:
         problem.context.interrupted = True
         return problem

@@ -107,6 +107,16 @@ def test_a_short_budget_keeps_every_column_with_an_effect_alone(early):
     assert len(some.encoding.names) < 12
 
 
+def test_no_more_cells_are_looked_at_than_memory_should_hold(early, monkeypatch):
+    seen = []
+    inner = screening.shown
+    monkeypatch.setattr(screening, "_CELLS", 81 * 500)
+    monkeypatch.setattr(screening, "shown", lambda some: seen.append(len(some)) or inner(some))
+    x, y = wide()
+    assert "x0" in screened(problem_for(x | {"y": y})).encoding.names
+    assert seen == [500]
+
+
 def test_few_columns_or_rows_all_stay(early):
     x, y = wide(1700)
     few = {name: x[name] for name in list(x)[: screening.WIDE]} | {"y": y}
