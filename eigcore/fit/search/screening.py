@@ -22,9 +22,9 @@ from eigcore.fit.constraints import Constraints
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
-from eigcore.fit.members.member import begin
+from eigcore.fit.members.member import SOME, begin
 from eigcore.fit.problem import Problem
-from eigcore.fit.search.folds import is_fast
+from eigcore.fit.search.candidates import MANY
 from eigcore.fit.search.pairs import Pairs
 
 WIDE = 64
@@ -47,8 +47,8 @@ _PART = 0.15
 def screened(problem: Problem) -> Problem:
     """Return the problem with the columns that show an effect; of few columns, or few rows, all."""
     names = problem.encoding.names
-    enough = is_fast(problem) and len(problem) >= _PER_COLUMN * len(names)
-    if len(names) <= WIDE or problem.options.selection is not None or not enough:
+    many = len(problem) >= max(MANY, _PER_COLUMN * len(names)) and problem.information >= SOME
+    if len(names) <= WIDE or problem.options.selection is not None or not (many and problem.fast):
         return problem
     mixed = problem.context.rng("selection").permutation(len(problem))
     try:
