@@ -37,7 +37,7 @@ def concrete(backend: Backend, a: Array, what: str) -> None:
         )
 
 
-def checked(a: np.ndarray, what: str, axes: int) -> np.ndarray:
+def checked(a: np.ndarray, what: str, axes: int = 2) -> np.ndarray:
     """Raise unless an array has so many axes, none empty, and finite entries."""
     if a.ndim != axes or 0 in a.shape:
         letters = ", ".join("mnkl"[:axes]) if axes > 1 else "n,"

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.core.options import generator, one_of
-from eigcore.core.scalars import is_whole
-from eigcore.dispatch.registry import get_backend
+from eigcore.core.options import generator, number, one_of
+from eigcore.core.scalars import is_real, is_whole
+from eigcore.dispatch.registry import get_backend, infer
 from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.lanczos import WAYS, lanczos
 from eigcore.operators.operator import operator as operator_of
+from eigcore.operators.operator import real
 
 MEMORY = 2**30
 """Bytes of vectors that all probes of one run may hold."""
@@ -94,13 +95,9 @@ class SpectralDensity:
         Estimate of (...) arrays
             lower and upper are value ∓ 2 errors.
         """
-        x = np.asarray(x, np.float64)
-        width = max(float(np.ptp(self.nodes)), 1e-12) / 100 if width is None else width
-        if not 0 < width < np.inf or np.isnan(x).any():
-            raise InvalidInput(
-                f"width is {width!r} and x {'holds NaN' if np.isnan(x).any() else 'is sound'}; "
-                "expected a positive width and numbers x. Leave width out for 1 % of the range."
-            )
+        x = _places(x)
+        usual = max(float(np.ptp(self.nodes)), 1e-12) / 100
+        width = usual if width is None else number("width", width, 0.1, 0.0)
 
         def bump(nodes: np.ndarray) -> np.ndarray:
             return np.exp(-0.5 * ((x[..., None] - nodes) / width) ** 2)
@@ -123,7 +120,7 @@ class SpectralDensity:
             lower and upper are the bounds of Chebyshev, Markov and Stieltjes: they hold for these
             probes whatever the number of steps.
         """
-        x = np.asarray(x, np.float64)
+        x = _places(x)
         rows = []
         for nodes, weights in zip(self.nodes, self.weights, strict=True):
             place = np.searchsorted(nodes, x, side="right")
@@ -149,7 +146,17 @@ class SpectralDensity:
             lower and upper span the Gauss rule and the Gauss–Radau rules at both ends. For these
             probes they hold if no derivative of f changes its sign there, as for log, exp, 1/x
             and √x. NaN without ends.
+
+        Raises
+        ------
+        InvalidInput, NonFiniteInput
+            No function, one that is not finite at the nodes, or ends with nodes beyond them.
         """
+        if not callable(f):
+            raise InvalidInput(
+                f"f is {f!r:.80}; expected a function of arrays. Type: trace(numpy.exp)"
+            )
+        ends = None if ends is None else self._around(ends)
         with np.errstate(invalid="ignore", divide="ignore"):
             sums = (self.weights * f(self.nodes)).sum(-1)
         if not np.isfinite(sums).all():
@@ -162,17 +169,39 @@ class SpectralDensity:
         if ends is None:
             return Estimate(value, error, np.nan, np.nan)
         bounds = [sums]
-        for end in ends:
-            nodes, weights = self._radau(float(end))
-            bounds.append((weights * f(np.clip(nodes, *ends))).sum(-1))
+        # beyond all nodes, no matrix of Radau's rule is singular
+        beyond = 8 * np.finfo(float).eps * max(abs(ends[0]), abs(ends[1]), 1e-300)
+        for end in (ends[0] - beyond, ends[1] + beyond):
+            nodes, weights = self._radau(end)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                terms = weights * f(np.clip(nodes, *ends))
+            # a rule that is exact has no weight at the end, where f may be infinite
+            bounds.append(np.where(weights > 0, terms, 0.0).sum(-1))
         lower, upper = np.min(bounds, 0).mean(), np.max(bounds, 0).mean()
         return Estimate(value, error, self.size * lower, self.size * upper)
 
     def moments(self, k: int) -> Estimate:
         """Return the first k moments of the distribution, tr Hʲ/P for j = 1 … k."""
+        if not is_whole(k) or k < 1:
+            raise InvalidInput(f"k is {k!r:.80}; expected an integer above 0. Write k=2.")
         powers = self.nodes[..., None] ** np.arange(1, k + 1)
         value, error = _averaged((self.weights[..., None] * powers).sum(1))
         return Estimate(value, error, value - 2 * error, value + 2 * error)
+
+    def _around(self, ends: Any) -> tuple[float, float]:
+        """Return an interval that holds all nodes."""
+        low, high = float(self.nodes.min()), float(self.nodes.max())
+        slack = 1e-6 * max(abs(low), abs(high))
+        pair = isinstance(ends, (tuple, list, np.ndarray)) and len(ends) == 2
+        if not pair or not all(map(is_real, ends)) or not ends[0] - slack <= low <= high <= (
+            ends[1] + slack
+        ):
+            raise InvalidInput(
+                f"ends is {ends!r:.80}; expected two numbers with all eigenvalues between them, "
+                f"which reach from {low:.6g} to {high:.6g} at least. "
+                "Leave it out, or take them from extreme_eigenvalues."
+            )
+        return min(float(ends[0]), low), max(float(ends[1]), high)
 
     def _radau(self, end: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the rules of m + 1 nodes of which one is `end`."""
@@ -257,6 +286,15 @@ def spectral_density(
     diag = np.concatenate([_padded(run.diag, most, "edge") for run in found])
     off = np.concatenate([_padded(run.off, most, "constant") for run in found])
     return SpectralDensity(diag, off, operator.size)
+
+
+def _places(x: Any) -> np.ndarray:
+    """Return numbers, infinite ones too, as float64 in NumPy."""
+    backend = infer(x)
+    places = np.asarray(backend.to_numpy(real(backend, x)), np.float64)
+    if np.isnan(places).any():
+        raise NonFiniteInput("x holds NaN; expected numbers. Leave these places out.")
+    return places
 
 
 def _padded(a: np.ndarray, columns: int, mode: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from eigcore.api.hosted import concrete
 from eigcore.core.arrays import Array
 from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
@@ -63,7 +64,7 @@ def randomised_svd(
     Returns
     -------
     Svd
-        In the library and dtype of A, without derivatives. In expectation ‖A − QQᵀA‖₂ ≤
+        In the library of A, without derivatives; float32 if A is, else float64. In expectation ‖A − QQᵀA‖₂ ≤
         (1 + √(k/(p − 1))) σ_{k+1} + e√(k + p)/p (Σ_{j>k} σ_j²)^{1/2} before any step, Q an
         orthonormal basis of the block and p = `oversample`.
 
@@ -118,6 +119,7 @@ def _matrix(A: Any, backend: str | Backend | None) -> tuple[Backend, Any, float]
         raise InvalidInput(
             f"A has shape {tuple(A.shape)}; expected (m, n), not empty. Type: A.reshape(rows, -1)"
         )
+    concrete(chosen, entries, "A")
     if not chosen.all_finite(entries):
         raise NonFiniteInput(
             "A holds NaN or infinite entries; expected finite numbers. Replace them first."
