@@ -66,6 +66,14 @@ def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:
     return found and tuple(map(shared, found))
 
 
+def svd(X: torch.Tensor) -> Any:
+    """Return thin singular value decompositions, or None."""
+    if not on_host(X):
+        return None
+    found = eigcore_kernels.svd(HOST, viewed(X), torch.get_num_threads())
+    return found and tuple(map(shared, found))
+
+
 def evaluate(rule: Rule, source: Source) -> torch.Tensor:
     """Return `Backend.evaluate` for few numbers: NumPy starts sooner than torch."""
     found = HOST.evaluate(rule, source.with_arrays(*map(viewed, source.arrays)))

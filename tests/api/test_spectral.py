@@ -95,3 +95,16 @@ def test_pairs_of_torch_functions_and_of_jax():
     for tanh, a in ((torch.tanh, torch.tensor(X)), (jax.numpy.tanh, jax.numpy.asarray(X))):
         got = eigcore.spectral_map(a, (tanh, lambda s, tanh=tanh: 1 - tanh(s) ** 2))
         np.testing.assert_allclose(np.asarray(got), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_newton_schulz_of_tiny_and_huge_matrices(size):
+    F, bound = eigcore.newton_schulz(size * X, "polar", steps=20, bound=True)
+    np.testing.assert_allclose(F, eigcore.spectral_map(X, "polar"), atol=1e-12)
+    assert (bound < 1e-12).all()
+    for c in (0.7, size):
+        F, bound = eigcore.newton_schulz(size * X, "soft_clip", steps=25, bound=True, c=c)
+        exact = eigcore.spectral_map(size * X, "soft_clip", c=c)
+        off = np.linalg.norm((F - exact) / c, 2, axis=(-2, -1))
+        assert (off <= bound / c + 1e-12).all()
+    assert (off < 1e-12).all()

@@ -8,7 +8,7 @@ Matrices with NaN or infinity give NaN and leave the others alone.
 from eigcore_native import _core, quota
 from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
-from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
+from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, svd, tables
 from eigcore_native.losses import mean_loss
 from eigcore_native.types import Answer
 
@@ -28,5 +28,6 @@ __all__ = [
     "kernel",
     "mean_loss",
     "serves",
+    "svd",
     "tables",
 ]

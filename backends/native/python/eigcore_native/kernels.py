@@ -146,6 +146,38 @@ def eigenpairs(
     return values, columns
 
 
+def svd(X: Array, threads: int = 0) -> tuple[Array, Array, Array, Array]:
+    """Return thin singular value decompositions of small matrices.
+
+    Parameters
+    ----------
+    X : (..., m, n) ndarray of float64 or float32
+        m ≥ n, n up to 64.
+    threads : int
+        0 means the cores available to the process.
+
+    Returns
+    -------
+    U : (..., m, n) ndarray;  s : (..., n) ndarray, descending;  Vt : (..., n, n) ndarray
+        X = U diag(s) Vt.
+    failed : (...) ndarray of uint8
+        1 where the others hold nothing, since the smallest singular value is within 8mεσ₁, or the
+        matrix is not finite, or of a size near the limits of its dtype: LAPACK knows what to do.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `kernel`, and for m < n or n > 64.
+    """
+    X = _ready(X)
+    _classes(X.dtype)
+    lead, n = X.shape[:-2], X.shape[-1]
+    U, s, Vt = np.empty_like(X), np.empty((*lead, n), X.dtype), np.empty((*lead, n, n), X.dtype)
+    failed = np.empty(lead, np.uint8)
+    _core.svd(X, U, s, Vt, failed, threads)
+    return U, s, Vt, failed
+
+
 def tables(params: Array, runs: Runs) -> _core.Tables:
     """Return what `kernel` makes of the runs and params of an encoded source, for many calls.
 
