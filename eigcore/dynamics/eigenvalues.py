@@ -118,9 +118,10 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
     -------
     (..., n) array, complex
         By decreasing modulus, then by decreasing real and imaginary part. Differentiable once in
-        torch and JAX, and with `eigcore.vjp` and `eigcore.jvp` everywhere. The change along a direction is NaN for eigenvalues that are not
-        simple to working precision, as in `Eigen`; a gradient is NaN if one of them is not. The
-        derivative is exact to ε times the condition of the eigenvectors.
+        torch and JAX, and with `eigcore.vjp` and `eigcore.jvp` everywhere. The change along a
+        direction is NaN for eigenvalues that are not simple to working precision, as in `Eigen`; a
+        gradient is NaN if one of them is not. The derivative is exact to ε times the condition of
+        the eigenvectors.
 
     Raises
     ------
@@ -141,7 +142,9 @@ def _rule(backend: Backend, A: Array, options: dict[str, Any]) -> EigenRule:
     return EigenRule(Whole(A.shape[-1], A.shape[-1]))
 
 
-derivatives.add(eigenvalues, derivatives.Kind("A", _rule, complex=True, name="dynamics.eigenvalues"))
+derivatives.add(
+    eigenvalues, derivatives.Kind("A", _rule, complex=True, name="dynamics.eigenvalues")
+)
 
 
 def square(A: Any, what: str = "A") -> np.ndarray:

@@ -99,8 +99,8 @@ def spectral_embedding(
     if own is not None:
         basis = own[:, None] * basis
     spans = tuple((max(1, lo) - 1, hi - 1) for lo, hi in groups)
-    found = (restore(returned(a, W)) for a in (values[1:last], basis))
-    return Embedding(*found, spans)
+    shown, vectors = (restore(returned(a, W)) for a in (values[1:last], basis))
+    return Embedding(shown, vectors, spans)
 
 
 def connected(backend: Backend, W: Array) -> None:

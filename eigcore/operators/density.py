@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigcore.core.options import generator, number, one_of
-from eigcore.core.scalars import is_real, is_whole
-from eigcore.dispatch.registry import get_backend, infer
+from eigcore.core.scalars import is_whole
+from eigcore.dispatch.registry import infer
 from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.lanczos import WAYS, lanczos
 from eigcore.operators.operator import operator as operator_of
 from eigcore.operators.operator import real
+from eigcore.operators.quadrature import around, gauss, radau
 
 MEMORY = 2**30
 """Bytes of vectors that all probes of one run may hold."""
@@ -64,7 +65,7 @@ class SpectralDensity:
 
     @cached_property
     def _rules(self) -> tuple[np.ndarray, np.ndarray]:
-        return _gauss(self.diag, self.off[:, :-1])
+        return gauss(self.diag, self.off[:, :-1])
 
     @property
     def nodes(self) -> np.ndarray:
@@ -156,7 +157,7 @@ class SpectralDensity:
             raise InvalidInput(
                 f"f is {f!r:.80}; expected a function of arrays. Type: trace(numpy.exp)"
             )
-        ends = None if ends is None else self._around(ends)
+        ends = None if ends is None else around(self.nodes, ends)
         with np.errstate(invalid="ignore", divide="ignore"):
             sums = (self.weights * f(self.nodes)).sum(-1)
         if not np.isfinite(sums).all():
@@ -172,7 +173,7 @@ class SpectralDensity:
         # beyond all nodes, no matrix of Radau's rule is singular
         beyond = 8 * np.finfo(float).eps * max(abs(ends[0]), abs(ends[1]), 1e-300)
         for end in (ends[0] - beyond, ends[1] + beyond):
-            nodes, weights = self._radau(end)
+            nodes, weights = radau(self.diag, self.off, end)
             with np.errstate(invalid="ignore", divide="ignore"):
                 terms = weights * f(np.clip(nodes, *ends))
             # a rule that is exact has no weight at the end, where f may be infinite
@@ -187,32 +188,6 @@ class SpectralDensity:
         powers = self.nodes[..., None] ** np.arange(1, k + 1)
         value, error = _averaged((self.weights[..., None] * powers).sum(1))
         return Estimate(value, error, value - 2 * error, value + 2 * error)
-
-    def _around(self, ends: Any) -> tuple[float, float]:
-        """Return an interval that holds all nodes."""
-        low, high = float(self.nodes.min()), float(self.nodes.max())
-        slack = 1e-6 * max(abs(low), abs(high))
-        pair = isinstance(ends, (tuple, list, np.ndarray)) and len(ends) == 2
-        if not pair or not all(map(is_real, ends)) or not ends[0] - slack <= low <= high <= (
-            ends[1] + slack
-        ):
-            raise InvalidInput(
-                f"ends is {ends!r:.80}; expected two numbers with all eigenvalues between them, "
-                f"which reach from {low:.6g} to {high:.6g} at least. "
-                "Leave it out, or take them from extreme_eigenvalues."
-            )
-        return min(float(ends[0]), low), max(float(ends[1]), high)
-
-    def _radau(self, end: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rules of m + 1 nodes of which one is `end`."""
-        m = self.diag.shape[-1]
-        T = np.zeros((self.probes, m, m))
-        T[:, range(m), range(m)] = self.diag - end
-        T[:, range(m - 1), range(1, m)] = T[:, range(1, m), range(m - 1)] = self.off[:, :-1]
-        last = np.zeros((self.probes, m, 1))
-        last[:, -1, 0] = self.off[:, -1] ** 2
-        delta = np.linalg.solve(T, last)[:, -1, 0]
-        return _gauss(np.concatenate([self.diag, (end + delta)[:, None]], -1), self.off)
 
     def plot(self, ax: Any = None, width: float | None = None, log: bool = True) -> Any:
         """Draw the density with a band of two standard errors; return the matplotlib axes."""
@@ -299,13 +274,6 @@ def _places(x: Any) -> np.ndarray:
 
 def _padded(a: np.ndarray, columns: int, mode: Any) -> np.ndarray:
     return np.pad(a, ((0, 0), (0, columns - a.shape[-1])), mode=mode)
-
-
-def _gauss(diag: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights (probes, m) of tridiagonal matrices, all probes in one batch."""
-    backend = get_backend("numpy")
-    nodes, vectors = backend.eigenpairs_tridiagonal(diag, off, 0, diag.shape[-1] - 1)
-    return nodes, vectors[:, 0, :] ** 2
 
 
 def _averaged(rows: np.ndarray) -> tuple[Any, Any]:

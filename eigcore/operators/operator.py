@@ -10,11 +10,11 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-from eigcore.api.hosted import concrete
 from eigcore.core.arrays import Array
 from eigcore.core.options import given
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.parts import concrete
 from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 

@@ -335,7 +335,9 @@ def test_one_diagonal_serves_a_batch_and_matrices_are_no_diagonals(W):
     full = np.diag(D) + 1.0
     for one in (L[:1], L):
         values, X = generalised(one, full)
-        np.testing.assert_allclose(X.mT @ full @ X, np.broadcast_to(np.eye(len(W)), X.shape), atol=1e-12)
+        np.testing.assert_allclose(
+            X.mT @ full @ X, np.broadcast_to(np.eye(len(W)), X.shape), atol=1e-12
+        )
         np.testing.assert_allclose(one @ X, full @ X * values[..., None, :], atol=1e-11)
     with pytest.raises(NonFiniteInput, match="D holds"):
         generalised(L, D * np.nan)

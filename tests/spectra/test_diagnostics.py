@@ -157,7 +157,7 @@ def test_the_top_vector_of_a_stream():
 
 
 def test_singular_values_that_are_rounding_are_zero():
-    """A tail of rounding errors has no exponent: a matrix of rank 12 is fitted by its 12 numbers."""
+    """Rounding errors have no exponent: a matrix of rank 12 is fitted by its 12 numbers."""
     rng = np.random.default_rng(0)
     W = rng.normal(size=(80, 12)) @ rng.normal(size=(12, 60))
     values = esd(W).eigenvalues

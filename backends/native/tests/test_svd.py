@@ -20,7 +20,9 @@ def law(X, U, s, Vt):
     assert (abs(s - exact) <= level(X) * norm).all()
     assert (np.diff(s, axis=-1) <= 0).all()
     wide = [a.astype(float) for a in (U, s, Vt)]
-    assert (abs((wide[0] * wide[1][..., None, :]) @ wide[2] - X) <= level(X) * norm[..., None]).all()
+    assert (
+        abs((wide[0] * wide[1][..., None, :]) @ wide[2] - X) <= level(X) * norm[..., None]
+    ).all()
     for a in (wide[0], wide[2].mT):
         assert (abs(a.mT @ a - eye) <= level(X)).all()
 
@@ -44,7 +46,12 @@ def test_ties_graded_and_scaled_matrices(scale, dtype):
     rng = np.random.default_rng(1)
     Q, R = np.linalg.qr(rng.normal(size=(9, 5)))[0], np.linalg.qr(rng.normal(size=(5, 5)))[0]
     small = 1e-9 if dtype is np.float64 else 1e-3
-    for s in ([1, 1, 1, 1, 1], [3, 2, 2, 2, 1], [1, 1, small, small, small], [1, 1e-1, 1e-2, 1e-2, small]):
+    for s in (
+        [1, 1, 1, 1, 1],
+        [3, 2, 2, 2, 1],
+        [1, 1, small, small, small],
+        [1, 1e-1, 1e-2, 1e-2, small],
+    ):
         X = (scale * (Q * np.array(s, float)) @ R).astype(dtype)
         *found, failed = svd(X)
         assert not failed
@@ -69,7 +76,12 @@ def test_what_is_left_to_lapack_is_marked_and_leaves_others_alone(dtype):
 def test_batches_of_any_shape_and_what_is_refused():
     X = np.random.default_rng(3).normal(size=(2, 3, 5, 4))
     U, s, Vt, failed = svd(X[..., ::-1])
-    assert (U.shape, s.shape, Vt.shape, failed.shape) == ((2, 3, 5, 4), (2, 3, 4), (2, 3, 4, 4), (2, 3))
+    assert (U.shape, s.shape, Vt.shape, failed.shape) == (
+        (2, 3, 5, 4),
+        (2, 3, 4),
+        (2, 3, 4, 4),
+        (2, 3),
+    )
     law(X[..., ::-1], U, s, Vt)
     assert svd(X[:0])[1].shape == (0, 3, 4)
     for wrong in (X.mT, X[0, 0, 0], np.zeros((2, 65, 65)), X[..., :0]):
