@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, final
 
 import eigcore_kernels
@@ -30,20 +31,10 @@ LARGE = 32
 SHORT = 1024
 """Up to this many numbers, the overhead of a call exceeds its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
+XP = SimpleNamespace(**{**vars(np), "matrix_transpose": attrgetter("mT")})
+"""NumPy; its own transposition takes as long as a small product."""
 SVD = partial(np.linalg.svd, full_matrices=False)
 Pairs = tuple[np.ndarray, np.ndarray]
-
-
-@final
-class Namespace:
-    """NumPy, but without the checks of functions that small calls spend their time in."""
-
-    matrix_transpose = staticmethod(attrgetter("mT"))
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(np, name)
-        setattr(self, name, found)
-        return found
 
 
 class NumpyArrays(Backend):
@@ -51,7 +42,7 @@ class NumpyArrays(Backend):
 
     plugin_api = 3
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
-    xp = Namespace()
+    xp = XP
 
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
