@@ -63,6 +63,12 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
         return node["value_and_gradient"](p, rule.key)[0]
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)
+    if not isinstance(rule, Rule) and host.serves(rule, Matrices(p)):
+        return host.call(_value, (rule,), p)
+    return rule.value(backend, p)
+
+
+def _value(backend: Backend, rule: Any, p: Any) -> Any:
     return rule.value(backend, p)
 
 
