@@ -49,7 +49,8 @@ double multiply_add_loop(std::int64_t steps) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {Real<T>::W, tile<T>, workspace<T>, run<T>, pullback_workspace<T>, pullback<T>, svd_workspace<T>, svd<T>, loss_sum<T>, multiply_add_loop<T>};
+  return {Real<T>::W,  tile<T>,          workspace<T>, run<T>,      pullback_workspace<T>,
+          pullback<T>, svd_workspace<T>, svd<T>,       loss_sum<T>, multiply_add_loop<T>};
 }
 
 extern const Kernels<float> kernels_float;

@@ -17,7 +17,7 @@ struct Jacobi {
     return (std::size_t)(job.m * job.n + job.n * job.n + job.n) * sizeof(P);
   }
 
-  // x: (n, m), the columns, divided by a power of two; returns that power per lane, 0 for a matrix that is not served.
+  // x: (n, m), the columns, times a power of two; returns that power per lane, 0 for a matrix that is not served.
   static P read(const Svd<T>& job, index first, index count, P* x) {
     const index m = job.m, n = job.n;
     for (index lane = 0; lane < lanes; ++lane) {
@@ -27,7 +27,7 @@ struct Jacobi {
     }
     P largest(0), sum(0);
     for (index i = 0; i < m * n; ++i) largest = max(largest, abs(x[i])), sum = sum + (x[i] - x[i]);
-    const T limit = sizeof(T) == 8 ? T(0x1p+1000) : T(0x1p+120);
+    const T limit = (T)(sizeof(T) == 8 ? 0x1p+1000 : 0x1p+120);
     const auto served = (largest > P(1 / limit)) & (largest < P(limit)) & (sum == P(0));
     const P scale = select(served, inverse_power_of_two(select(served, largest, P(1))), P(0));
     for (index i = 0; i < m * n; ++i) x[i] = select(served, x[i], P(0)) * scale;
@@ -111,7 +111,8 @@ struct Jacobi {
         const P inverse = P(1) / select(s[j] > P(0), s[j], P(1));
         for (index i = 0; i < m; ++i) x[j * m + i] = x[j * m + i] * inverse;
       }
-      for (int lane = 0; lane < here; ++lane) write(job, first + lane, lane, scale.get(lane), !test(turned, lane), x, v, s);
+      for (int lane = 0; lane < here; ++lane)
+        write(job, first + lane, lane, scale.get(lane), !test(turned, lane), x, v, s);
     }
   }
 };
