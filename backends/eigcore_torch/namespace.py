@@ -108,7 +108,7 @@ def real(x: torch.Tensor, /) -> torch.Tensor:
 def matrix_transpose(x: torch.Tensor, /) -> torch.Tensor:
     """Return x with its last two axes exchanged."""
     # torch.swapaxes does the same, but has no rule for gradients with is_grads_batched
-    return x.mT
+    return torch.transpose(x, -1, -2)
 
 
 def moveaxis(x: torch.Tensor, source: int, destination: int, /) -> torch.Tensor:
