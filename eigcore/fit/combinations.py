@@ -10,6 +10,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption, InvalidSpec
 from eigcore.fit.data.names import check_keys, check_names
+from eigcore.fit.members.direction import sum_of_weights
 from eigcore.fit.options import FitOptions
 from eigcore.guarantees.slopes import shape_of
 
@@ -91,6 +92,17 @@ def check_outputs(options: FitOptions, classes: int) -> None:
                 "decisions of all classes, so a constraint on the decisions guarantees nothing "
                 "about a probability. Two classes, or one against the rest, allow it",
             )
+
+
+def check_sum(found: Constraints, spec: EigSpec, outputs: int) -> None:
+    """Raise InvalidOption for weights whose sum is 0 where a multiple of I must count."""
+    if sum_of_weights(spec) or not (found.additive or outputs > 1):
+        return
+    expected = "weights whose sum is not 0 for three classes or more, whose pencils are shifted"
+    if found.additive:
+        expected = "weights whose sum is not 0 beside additive columns, whose matrices are p·I"
+    neuron, problem = dict(found.neuron), "has weights with the sum 0"
+    raise InvalidOption("neuron", neuron, expected, {"functional": "kth"}, problem)
 
 
 def check_single(found: Constraints, outputs: int, options: FitOptions) -> None:

@@ -128,6 +128,7 @@ class Sampled:
             static.classes,
             offset=self.offset,
             class_weights=tuple(known.class_weights),
+            rest=known.rest,
         )
         return Problem(
             self.start.encoding,
