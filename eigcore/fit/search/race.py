@@ -19,7 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
@@ -55,8 +54,9 @@ _FORETOLD = 6
 _CLEARLY = 0.02
 """With much information, part of the loss, and of what is gained over a linear model, by which
 other settings must be better than those to begin with."""
-_ERRORS, _ERRORS_FEW = 1.0, 2.0
-"""Least gain over a linear model, in standard errors, to use more; the same on few rows."""
+_ERRORS = 2.0
+"""Least gain over a linear model, in standard errors, to use more: the best of many candidates gains
+about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
@@ -139,7 +139,7 @@ class Race:
             mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
             own, loss = self.trials[line].values, self.problem.loss
             gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
-            if gain < (_ERRORS_FEW if self.problem.information <= FEW else _ERRORS):
+            if gain < _ERRORS:
                 return self._straight(line)
         return [known[place] for place in ensemble.sequence(parts, members)]
 

@@ -61,7 +61,7 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
 
 
 @pytest.mark.parametrize(
-    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 601, 12), (0.0, 601, 1)]
+    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 2600, 1), (2.3, 600, 12), (2.3, 2600, 12)]
 )
 def test_a_linear_model_stays_unless_more_is_clearly_better(gain, rows, members):
     # a row's loss falls by 1/20 of the gain ± 1/2: that many standard errors for 100 rows
