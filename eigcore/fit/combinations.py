@@ -95,12 +95,17 @@ def check_outputs(options: FitOptions, classes: int) -> None:
 
 
 def check_sum(found: Constraints, spec: EigSpec, outputs: int) -> None:
-    """Raise InvalidOption for weights whose sum is 0 where a multiple of I must count."""
-    if sum_of_weights(spec) or not (found.additive or outputs > 1):
+    """Raise InvalidOption for weights whose sum is 0 where a multiple of I must count, or all 0."""
+    if sum_of_weights(spec):
         return
-    expected = "weights whose sum is not 0 for three classes or more, whose pencils are shifted"
-    if found.additive:
+    if not any(spec.weights or ()):
+        expected = "weights of which some are not 0"
+    elif found.additive:
         expected = "weights whose sum is not 0 beside additive columns, whose matrices are p·I"
+    elif outputs > 1:
+        expected = "weights whose sum is not 0 for three classes or more, whose pencils are shifted"
+    else:
+        return
     neuron, problem = dict(found.neuron), "has weights with the sum 0"
     raise InvalidOption("neuron", neuron, expected, {"functional": "kth"}, problem)
 

@@ -1,5 +1,7 @@
 """Weights whose sum is 0, such as those of λ_max − λ_min: they start from the linear model too."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,9 @@ from eigcore.fit import fit, resume
 from eigcore.fit.members.direction import direction
 
 WEIGHTS = [(-1, 0, 0, 1), (1, 0, 0, -1), (1, -2, 1, 0), (0.5, -0.5, 0.5, -0.5)]
-QUICK = {"knots": 0, "penalty": 1e-3, "members": 1, "max_iter": 30, "validation": 0}
+QUICK: dict[str, Any] = {
+    "knots": 0, "penalty": 1e-3, "members": 1, "max_iter": 30, "validation": 0,
+}  # fmt: skip
 
 
 def neuron(weights):
@@ -71,5 +75,7 @@ def test_what_a_multiple_of_the_identity_must_do_is_refused():
     told = QUICK | {"neuron": neuron((-1, 0, 0, 1))}
     with pytest.raises(InvalidOption, match="sum is not 0 beside additive columns"):
         fit(x, y, additive=["x0"], **told)
+    with pytest.raises(InvalidOption, match="some are not 0"):
+        fit(x, y, **QUICK | {"neuron": neuron((0, 0, 0))})
     with pytest.raises(InvalidOption, match="sum is not 0 for three classes"):
         fit(x, np.array(["a", "b", "c"])[np.digitize(y, [-1, 1])], **told)

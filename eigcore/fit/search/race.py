@@ -55,8 +55,8 @@ _CLEARLY = 0.02
 """With much information, part of the loss, and of what is gained over a linear model, by which
 other settings must be better than those to begin with."""
 _ERRORS = 2.0
-"""Least gain over a linear model, in standard errors, to use more: the best of many candidates gains
-about one by chance."""
+"""Least gain over a linear model, in standard errors, to use more: the best of many candidates
+gains about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
