@@ -206,18 +206,8 @@ def main() -> int:
     models: dict[str, Model] = {"eigcore": eigcore, "linear": linear}
     if importlib.util.find_spec("lightgbm"):
         models["LightGBM"] = lightgbm
-    heads = [
-        "loss",
-        "rate",
-        "rows",
-        "events",
-        "truth",
-        *models,
-        "seconds",
-        "over linear",
-        "±",
-        "in ±",
-    ]
+    heads = ["loss", "rate", "rows", "events", "truth", *models, "seconds"]
+    heads += ["over linear", "±", "in ±"]
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     apart = []
     for case in every() if options.all else QUICK:
