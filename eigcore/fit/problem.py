@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,19 @@ class Problem:
             numbers=self.numbers[rows],
             target=self.target.part(rows),
             together=self.together.part(rows),
+        )
+
+    def of_columns(self, chosen: np.ndarray) -> Problem:
+        """Return the problem of some of the columns, a mask (columns,) bool, without sums."""
+        names, told = tuple(compress(self.encoding.names, chosen)), self.constraints
+        missing = tuple(each for each in told.missing if each[0] in names)
+        pairs = tuple(pair for pair in told.dominates if {pair.column, pair.over} <= {*names})
+        return replace(
+            self,
+            encoding=Encoding(tuple(compress(self.encoding.columns, chosen)), names),
+            numbers=self.numbers[:, chosen],
+            constraints=replace(told, missing=missing, dominates=pairs),
+            sums=(),
         )
 
     def batch(
