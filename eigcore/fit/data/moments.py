@@ -16,9 +16,9 @@ from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 
 _CHUNK, _CHUNK_SIZE = 2048, 2**23
 """Rows that are encoded at a time, and numbers."""
-_FEW_PARTS, _PRODUCTS = 64, 250_000
-"""Up to so many parts, and from so many products per pair of them on, histograms of pairs are
-faster than a product of the terms."""
+_FEW_PARTS, _FEW_TERMS, _PRODUCTS = 64, 14, 250_000
+"""Beyond so many parts, with fewer terms each, or below so many products per pair of parts, a
+product of the terms is faster than histograms of all pairs of parts."""
 _CONSTANT = 1e-13
 """Variances below this part of the mean square are rounding."""
 
@@ -52,8 +52,9 @@ class Moments:
         middle = share @ target / count
         around = share[:, None] * (target - middle)
         found, whole = bins(encoding, numbers), is_whole(parts)
+        many = len(parts) > _FEW_PARTS and encoding.terms < _FEW_TERMS * len(parts)
         few = count * encoding.terms**2 < _PRODUCTS * len(parts) ** 2
-        if found is None or few or len(parts) > _FEW_PARTS:
+        if found is None or (whole and (many or few)):
             sums = _dense_sums(_chunks(encoding, numbers, found), parts, whole, share, around)
         else:
             sums = _sums(found, parts, whole, share, around)
