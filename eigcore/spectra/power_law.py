@@ -248,8 +248,9 @@ def _best(values: np.ndarray, starts: np.ndarray) -> tuple[int, float, float]:
     for place in np.argsort(bound, kind="stable"):
         if bound[place] >= least:
             break
-        if (distance := whole(left[place])) < least:
-            best, least = int(left[place]), distance
+        own = int(left[place])
+        if (distance := whole(own)) < least:
+            best, least = own, distance
     return int(starts[best]), float(alpha[best]), least
 
 
