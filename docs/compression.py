@@ -26,7 +26,7 @@ matplotlib.use("Agg")
 PICTURE = Path(__file__).with_name("compression.png")
 KEEP = {
     "transformer": (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
-    "vision": (0.06, 0.1, 0.15, 0.2, 0.3, 0.5),
+    "vision": (0.03, 0.05, 0.08, 0.12, 0.2, 0.3),
 }
 """Shares of the numbers of the layers."""
 MORE = 100

@@ -101,9 +101,9 @@ def compress(
         Share of the numbers of the layers' weights that is kept, in (0, 1].
     method : {"svd-llm", "asvd", "fwsvd", "svd", "eora", "lost", "nystrom"}
         Factors in a metric: second moments of the inputs, their diagonal, squared gradients of the
-        loss summed over rows, or none. "eora": some columns of W, and factors of the error in the
-        metric of the moments. "lost": factors, and some columns of what they leave. "nystrom": some
-        inputs alone, from which the moments tell the others.
+        loss summed over rows, or none. "nystrom": some inputs alone, from which the moments tell
+        the others. "eora": such inputs or none, and factors of the error that is left, in the
+        metric of the moments. "lost": factors, and some columns of the error that is left.
     loss : callable, optional
         ``loss(output, target)``, a number, for squared gradients: one gradient per batch, so small
         batches come closer to the Fisher information. An input without a target is its own target.

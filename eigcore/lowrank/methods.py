@@ -7,7 +7,7 @@ method loses ‖L^{1/2}(W − W′)R^{1/2}‖_F² in its metrics.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from eigcore.lowrank.network import Replacement
 
 TINY = np.finfo(float).tiny
 HALVINGS = 6
-"""EoRA keeps no column, or a half of them halved up to so many times."""
+"""EoRA picks no input, or a half of them halved up to so many times."""
 
 
 class Metrics(NamedTuple):
@@ -114,54 +114,68 @@ def _lost(W: np.ndarray) -> Choices:
     return _choices(W, ranks, columns, lost.reshape(-1), made)
 
 
-def _compensated(W: np.ndarray, moments: np.ndarray) -> Choices:
-    """Columns of W, and the best factors of the error that this makes (EoRA).
-
-    Columns go by ‖W_j‖² E x_j², the score of Wanda (arXiv 2306.11695) summed over a column.
-    """
-    m, n = W.shape
-    scores = (W**2).sum(axis=0) * moments.diagonal()
-    cuts = {}
-    for k in sorted({0, *(n >> i for i in range(1, HALVINGS + 1))}):
-        rest = W.copy()
-        rest[:, largest(scores, k)] = 0.0
-        cuts[k] = low_rank(rest, rank=min(m, n), right=moments)
-    whole = max(float((cuts[0].singular_values ** 2).sum()), TINY)
-    ranks, columns = (a.reshape(-1) for a in np.meshgrid(np.arange(min(m, n) + 1), [*cuts]))
-    spectra = [cut.singular_values for cut in cuts.values()]
-    lost = np.concatenate([(s**2).sum() * left_out(s) for s in spectra]) / whole
-
-    def made(rank: int, columns: int) -> Replacement:
-        place = largest(scores, columns)
-        return _with_columns(cuts[columns], rank, W[:, place], place)
-
-    return _choices(W, ranks, columns, lost, made)
-
-
 def _picked(W: np.ndarray, moments: np.ndarray) -> Choices:
-    """Some inputs in place of all: the Nyström approximation C_{:J} C_JJ⁺ C_{J:} of the moments C.
+    """Some inputs in place of all, from which the moments tell the others (Nyström)."""
+    picks = _Picks.of(W, moments)
+    columns = np.arange(1, max(picks.T.shape[1], 1) + 1)
+    lost = np.append(left_out(np.sqrt((picks.T**2).sum(axis=0))), 0.0)[columns]
+    return _choices(W, 0 * columns, columns, lost, lambda rank, k: picks.replacement(W, k))
 
-    J are the pivots of the Cholesky decomposition of C, scaled by ‖W_j‖ (Harbrecht, Peters and
-    Schneider, "On the low-rank approximation by the pivoted Cholesky decomposition", 2012): with
-    factor L, W ≈ W C_{:J} C_JJ⁺ loses what W L has beyond column k.
-    """
-    size = np.sqrt((W**2).sum(axis=0))
-    [pstrf] = scipy.linalg.get_lapack_funcs(("pstrf",), (moments,))
-    L, pivots, most, _ = pstrf(size[:, None] * moments * size, lower=1)
-    L, order = np.tril(L)[:, :most], pivots - 1
-    unit = np.divide(W, size, out=np.zeros_like(W), where=size > 0)
-    T = unit[:, order] @ L
-    columns = np.arange(1, max(most, 1) + 1)
-    lost = np.append(left_out(np.sqrt((T**2).sum(axis=0))), 0.0)[columns]
+
+def _compensated(W: np.ndarray, moments: np.ndarray) -> Choices:
+    """Some inputs, and the best factors of the error that this makes (EoRA)."""
+    picks, n = _Picks.of(W, moments), W.shape[1]
+    halves = {0, *(n >> i for i in range(1, HALVINGS + 1))}
+    kept = [k for k in sorted(halves) if k <= picks.T.shape[1]]
+    spectra = []
+    for k in kept:
+        s = np.linalg.svd(picks.T[:, k:], compute_uv=False)
+        spectra.append(np.pad(s, (0, min(W.shape) - len(s))))
+    energies = [(s**2).sum() for s in spectra]
+    parts = [energy * left_out(s) for energy, s in zip(energies, spectra, strict=True)]
+    columns, ranks = (
+        a.reshape(-1) for a in np.meshgrid(kept, range(min(W.shape) + 1), indexing="ij")
+    )
 
     def made(rank: int, columns: int) -> Replacement:
-        C, k = np.zeros((len(W), columns)), min(columns, most)
-        first = L[:k, :k]
-        C[:, :k] = scipy.linalg.solve_triangular(first, T[:, :k].T, trans=1, lower=True).T
-        J, up = order[:columns], np.argsort(order[:columns])
-        return Replacement(W[:, :0], W[:0], (C * size[J])[:, up], J[up])
+        part = picks.replacement(W, columns)
+        found = low_rank(W - part.dense(), rank, right=moments)
+        return replace(part, B=found.B, A=found.A)
 
-    return _choices(W, 0 * columns, columns, lost, made)
+    return _choices(W, ranks, columns, np.concatenate(parts) / max(energies[0], TINY), made)
+
+
+@dataclass(frozen=True)
+class _Picks:
+    """The Nyström approximations C_{:J} C_JJ⁺ C_{J:} of moments C on the first k pivots J.
+
+    Pivots are those of the Cholesky decomposition of C, scaled by the norms of the columns of W
+    (Harbrecht, Peters and Schneider, "On the low-rank approximation by the pivoted Cholesky
+    decomposition", 2012). With its factor L, W ≈ W C_{:J} C_JJ⁺ loses what T = W L has beyond
+    column k.
+    """
+
+    order: np.ndarray
+    size: np.ndarray
+    L: np.ndarray
+    T: np.ndarray
+
+    @classmethod
+    def of(cls, W: np.ndarray, moments: np.ndarray) -> _Picks:
+        size = np.sqrt((W**2).sum(axis=0))
+        [pstrf] = scipy.linalg.get_lapack_funcs(("pstrf",), (moments,))
+        L, pivots, most, _ = pstrf(size[:, None] * moments * size, lower=1)
+        L, order = np.tril(L)[:, :most], pivots - 1
+        unit = np.divide(W, size, out=np.zeros_like(W), where=size > 0)
+        return cls(order, size, L, unit[:, order] @ L)
+
+    def replacement(self, W: np.ndarray, columns: int) -> Replacement:
+        """Return W C_{:J} C_JJ⁺ on so many inputs J; zero on those that add nothing."""
+        C, k = np.zeros((len(W), columns)), min(columns, self.L.shape[1])
+        first = self.L[:k, :k]
+        C[:, :k] = scipy.linalg.solve_triangular(first, self.T[:, :k].T, trans=1, lower=True).T
+        J, up = self.order[:columns], np.argsort(self.order[:columns])
+        return Replacement(W[:, :0], W[:0], (C * self.size[J])[:, up], J[up])
 
 
 def _with_columns(found: LowRank, rank: int, C: np.ndarray, place: np.ndarray) -> Replacement:

@@ -338,8 +338,8 @@ def test_a_program_of_jax_goes_through_factors_in_every_spelling():
     left = jnp.tensordot(own["conv"], found.model["conv"].right, ((2,), (1,)))
     np.testing.assert_allclose(slope["conv"].left, left, rtol=1e-9)
     # columns beside the factors; their places are no parameters
-    kept = compress(params, codes, 0.5, "eora", apply=apply, shift=False)
-    assert [(line["rank"], line["columns"]) for line in kept.layers] == [(1, 1), (0, 3), (0, 3)]
+    kept = compress(params, codes, 0.5, "lost", apply=apply, shift=False)
+    assert [(line["rank"], line["columns"]) for line in kept.layers] == [(1, 1), (0, 2), (1, 1)]
     whole = {
         name: leaf.dense() if isinstance(leaf, Factors) else leaf
         for name, leaf in kept.model.items()
