@@ -353,6 +353,11 @@ def test_a_program_of_jax_goes_through_factors_in_every_spelling():
     half = low_rank(np.asarray(params["loop"]), rank=6)
     looped = params | {"loop": Factors(jnp.asarray(half.B), jnp.asarray(half.A))}
     np.testing.assert_allclose(factored(apply)(looped, codes), apply(params, codes), atol=1e-10)
+    kept = compress(params["both"], params["loop"], 0.5, "lost", apply=lambda W, x: x @ W.T)
+    x = np.asarray(params["loop"])
+    expected = x @ kept.model.dense().T + kept.model.shift
+    assert kept.model.place.last
+    np.testing.assert_allclose(kept.apply(kept.model, x), expected, atol=1e-12)
     with pytest.raises(InvalidInput, match="apply=apply"):
         compress(params, codes)
     with pytest.raises(InvalidInput, match="expected a torch module"):
