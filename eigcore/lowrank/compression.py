@@ -22,6 +22,9 @@ from eigcore.lowrank.methods import COLUMNS, LOSSES, METHODS, Choices, Metrics
 from eigcore.lowrank.network import Network, Replacement, batches_of, network_of
 from eigcore.lowrank.statistics import OUTPUT, Statistics, collected, measured, share
 
+SAME = 1e-10
+"""Inputs are the same if sums and sums of squares of each differ by no larger share."""
+
 
 @dataclass(frozen=True)
 class Compressed:
@@ -233,16 +236,23 @@ def _chosen(groups: Sequence[_Group], keep: float, rule: str) -> list[int]:
 
 def _sharing(network: Network, seen: Mapping[str, Statistics]) -> list[list[str]]:
     """Return names in groups of layers of one kind that saw the same inputs."""
-    groups: dict[Any, list[str]] = {}
+    groups: list[tuple[Any, np.ndarray, list[str]]] = []
     for name, own in seen.items():
-        kind = network.kind(name)
-        if kind is None:
+        if (kind := network.kind(name)) is None:
             raise InvalidInput(
                 "together=True needs layers that hold one array in common, which nested parameters "
                 "cannot say; expected a torch module. Write together=False."
             )
-        groups.setdefault((kind, own.count, own.second.tobytes()), []).append(name)
-    return [*groups.values()]
+        mark = np.concatenate((own.total, own.second.diagonal()))
+        for other, known, names in groups:
+            if (kind, own.count) == other and np.allclose(
+                mark, known, SAME, SAME * abs(known).max()
+            ):
+                names.append(name)
+                break
+        else:
+            groups.append(((kind, own.count), mark, [name]))
+    return [names for *_, names in groups]
 
 
 def _checked(method: str, loss: Any, rule: str) -> None:
