@@ -61,7 +61,7 @@ class Picked(Module):
         self.factor, self.size = factor, layer.weight.shape[1]
         self.axis = -1 if isinstance(layer, Linear) else -1 - len(layer.kernel_size)
         self.stride = () if isinstance(layer, Linear) else layer.stride
-        self.register_buffer("place", place.to(layer.weight.device))
+        self.register_buffer("place", place.to(layer.weight.device, copy=True))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (…, r + k), or with channels in place of the last axis."""
