@@ -19,7 +19,7 @@ from eigcore.lowrank.network import Replacement
 
 TINY = np.finfo(float).tiny
 HALVINGS = 6
-"""EoRA picks no input, or a half of them halved up to so many times."""
+"""Beside factors, EoRA picks no input, or a half of them halved up to so many times."""
 
 
 class Metrics(NamedTuple):
@@ -117,13 +117,12 @@ def _lost(W: np.ndarray) -> Choices:
 def _picked(W: np.ndarray, moments: np.ndarray) -> Choices:
     """Some inputs in place of all, from which the moments tell the others (Nyström)."""
     picks = _Picks.of(W, moments)
-    columns = np.arange(1, max(picks.T.shape[1], 1) + 1)
-    lost = np.append(left_out(np.sqrt((picks.T**2).sum(axis=0))), 0.0)[columns]
+    columns, lost = picks.alone()
     return _choices(W, 0 * columns, columns, lost, lambda rank, k: picks.replacement(W, k))
 
 
 def _compensated(W: np.ndarray, moments: np.ndarray) -> Choices:
-    """Some inputs, and the best factors of the error that this makes (EoRA)."""
+    """Some inputs or none, and the best factors of the error that this makes (EoRA)."""
     picks, n = _Picks.of(W, moments), W.shape[1]
     halves = {0, *(n >> i for i in range(1, HALVINGS + 1))}
     kept = [k for k in sorted(halves) if k <= picks.T.shape[1]]
@@ -133,16 +132,18 @@ def _compensated(W: np.ndarray, moments: np.ndarray) -> Choices:
         spectra.append(np.pad(s, (0, min(W.shape) - len(s))))
     energies = [(s**2).sum() for s in spectra]
     parts = [energy * left_out(s) for energy, s in zip(energies, spectra, strict=True)]
-    columns, ranks = (
-        a.reshape(-1) for a in np.meshgrid(kept, range(min(W.shape) + 1), indexing="ij")
-    )
+    both = np.meshgrid(kept, range(min(W.shape) + 1), indexing="ij")
+    alone, rest = picks.alone()
+    columns = np.append(both[0], alone)
+    ranks = np.append(both[1], 0 * alone)
+    lost = np.append(np.concatenate(parts) / max(energies[0], TINY), rest)
 
     def made(rank: int, columns: int) -> Replacement:
         part = picks.replacement(W, columns)
         found = low_rank(W - part.dense(), rank, right=moments)
         return replace(part, B=found.B, A=found.A)
 
-    return _choices(W, ranks, columns, np.concatenate(parts) / max(energies[0], TINY), made)
+    return _choices(W, ranks, columns, lost, made)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,11 @@ class _Picks:
         L, order = np.tril(L)[:, :most], pivots - 1
         unit = np.divide(W, size, out=np.zeros_like(W), where=size > 0)
         return cls(order, size, L, unit[:, order] @ L)
+
+    def alone(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all numbers of inputs, one at least, and the shares of energy that they lose."""
+        columns = np.arange(1, max(self.T.shape[1], 1) + 1)
+        return columns, np.append(left_out(np.sqrt((self.T**2).sum(axis=0))), 0.0)[columns]
 
     def replacement(self, W: np.ndarray, columns: int) -> Replacement:
         """Return W C_{:J} C_JJ⁺ on so many inputs J; zero on those that add nothing."""

@@ -59,15 +59,14 @@ def test_columns_of_lost_are_those_of_split():
 
 def test_eora_compensates_the_error_of_picked_inputs():
     found = METHODS["eora"](W, DATA)
-    assert {*found.columns} == {0, 1, 3}
+    assert {*found.columns[found.ranks > 0]} <= {0, 1, 3}
     part, cut = found.made(2, 3), METHODS["nystrom"](W, DATA).made(0, 3).dense()
     own = low_rank(W - cut, rank=2, right=C)
     np.testing.assert_allclose(part.dense(), cut + own.B @ own.A, atol=1e-12)
     for other in ("svd-llm", "nystrom"):
         less = METHODS[other](W, DATA)
-        for columns, lost, cost in zip(less.columns, less.lost, less.cost, strict=True):
-            if columns in (0, 1, 3):
-                assert min(found.lost[found.cost <= cost]) <= lost + 1e-12
+        for lost, cost in zip(less.lost, less.cost, strict=True):
+            assert min(found.lost[found.cost <= cost]) <= lost + 1e-12
 
 
 def test_picked_inputs_tell_the_others_as_well_as_they_can():
