@@ -253,7 +253,7 @@ class FitOptions(StreamOptions):
         None,
         Whole(0),
         120,
-        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them, or "
+        "L-BFGS steps per member; None: 100, or 200 up to 2500 rows where a kernel runs them, or "
         "60 with the preset quick.",
     )
     early_stopping: EarlyStopping | None = option(
