@@ -178,7 +178,7 @@ def register_in_jax() -> None:
 
 def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
     """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
-    if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
+    if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]) or rule.phi.name != "kth":
         return None
     from eigcore_native import jax
 

@@ -34,6 +34,8 @@ class Matrices {
   std::vector<T> copy_;
   std::vector<std::uint8_t> tied_;
   bool any_tied_ = false;
+  std::optional<Phi<T>> phi_;
+  std::vector<T> weights_;
 
   Matrices(Source source, int layout, std::int64_t d, std::int64_t k) {
     if (layout < 0 || layout > 3 || d < 1 || k < 0 || k >= d) refuse("0 <= k < d and a known layout");
@@ -112,14 +114,27 @@ class Matrices {
     return m;
   }
 
-  // lambda_k into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
+  // From now on a function of all eigenvalues instead of lambda_k.
+  void compose(int kind, std::vector<T> weights, std::int64_t pivot, T number) {
+    const bool linear = kind == (int)PhiKind::jump || kind == (int)PhiKind::weighted;
+    if (kind < 0 || kind > 3 || (linear && (std::int64_t)weights.size() != job_.d) || pivot < 0 || pivot >= job_.d)
+      refuse("a known function, as many weights as eigenvalues, and 0 <= pivot < d");
+    if (job_.source != Source::rows) refuse("rows for a function of all eigenvalues");
+    weights_ = std::move(weights);
+    phi_ = Phi<T>{(PhiKind)kind, nullptr, pivot, number};
+    job_.lo = 0, job_.hi = job_.d - 1;
+  }
+
+  // lambda_k, or phi, into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
   void solve(Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, int threads) {
     if ((std::int64_t)values.size() != job_.count) refuse("values of the size of the batch");
     if (vectors && (std::int64_t)vectors->size() != job_.count * job_.d) refuse("vectors (..., d)");
     if (gradient && (job_.source != Source::rows ||
                      (std::int64_t)gradient->size() != job_.count * layout_size(job_.layout, job_.d)))
       refuse("a gradient like the rows");
+    if (phi_ && vectors) refuse("no vectors beside a function of all eigenvalues");
     job_.values = values.data(), job_.vectors = pointer(vectors), job_.gradient = pointer(gradient);
+    if (phi_) phi_->weights = weights_.data(), job_.phi = &*phi_;
     if (vectors) tied_.assign((std::size_t)job_.count, 0);
     job_.tied = vectors ? tied_.data() : nullptr;
     interruptible(threads, [&] { eigcore::solve(job_, threads, SignalCheck()); });
@@ -154,6 +169,7 @@ class Matrices {
         .def_static("encoded", &encoded, "d"_a, "k"_a, "indices"_a.noconvert(), "fractions"_a.noconvert(), "tables"_a,
                     nb::keep_alive<0, 5>())
         .def_static("diagonals", &diagonals, "d"_a, "k"_a, "diagonal"_a.noconvert(), "off"_a.noconvert())
+        .def("compose", &Matrices::compose, "kind"_a, "weights"_a, "pivot"_a, "number"_a)
         .def("solve", &Matrices::solve, "values"_a.noconvert(), "vectors"_a.noconvert().none(),
              "gradient"_a.noconvert().none(), "threads"_a)
         .def("pullback", &Matrices::pullback, "vectors"_a.noconvert(), "g"_a.noconvert(), "first"_a.noconvert().none(),

@@ -21,6 +21,9 @@ class Matrices:
     def encoded(
         cls, d: int, k: int, indices: _Array, fractions: _Array, tables: Tables
     ) -> Self: ...
+    def compose(
+        self, kind: int, weights: Sequence[float], pivot: int, number: float
+    ) -> None: ...
     def solve(
         self, values: _Array, vectors: _Array | None, gradient: _Array | None, threads: int
     ) -> None: ...

@@ -1,6 +1,7 @@
 """One door to the kernels: a rule and a source of matrices give values and a pullback, or None.
 
-The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in float64 and float32.
+The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in float64 and float32,
+and, of matrices themselves, the functions of all eigenvalues in `eigcore_native.functionals`.
 Sources:
 
 - "rows": ``(p,)``, the numbers of each matrix, p (..., K), or (..., d, d) for the layout "square".
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from eigcore_native import _core
+from eigcore_native import _core, functionals
 from eigcore_native.types import Answer, Array, Rule, Runs, Shape, SourceKind, Want
 
 FULL, PACKED, BAND, PAIR = range(4)
@@ -52,7 +53,7 @@ def kernel(
     want: Want,
     threads: int = 0,
 ) -> Answer | None:
-    """Return λ_k of each matrix of a source, and the pullback, or None for a rule not served.
+    """Return λ_k or φ of each matrix of a source, and the pullback, or None for a rule not served.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def kernel(
         in which dtype is computed; indices are int32. Arrays that are not contiguous are copied.
         params of more than one output are not served.
     want : {"values", "vectors", "gradient", "pullback"}
-        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too.
+        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too, and
+        is of λ_k only.
     threads : int
         0 means the cores available to the process.
 
@@ -96,6 +98,9 @@ def kernel(
         return None
     matrices, dtype, batch, shapes = source
     values = np.empty(batch, dtype)
+    if rule.phi.name != "kth":
+        given = rule, source_kind, matrices, values, want, shapes[0], threads
+        return functionals.answer(*given)
     if want == "values":
         matrices.solve(values, None, None, threads)
         return Answer(values)
@@ -174,7 +179,7 @@ def all_finite(a: Array) -> bool:
 def _layout(rule: Rule, source_kind: SourceKind) -> int | None:
     """Return in which layout the kernels read the matrices of a rule, None if they do not."""
     lay = rule.layout
-    if rule.phi.name != "kth":
+    if rule.phi.name != "kth" and not functionals.serves(rule, source_kind):
         return None
     if lay.kind == "pair":
         layout = PAIR if lay.dim >= ORDERS.start else None
@@ -191,10 +196,14 @@ _Source: TypeAlias = "tuple[_core.Matrices, np.dtype[Any], Shape, tuple[Shape, .
 """The matrices, their dtype, the shape of the batch, and those of the arrays a pullback reaches."""
 
 
+def _index(rule: Rule) -> int:
+    return rule.phi.parameter if rule.phi.name == "kth" else 0
+
+
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
     p = _ready(arrays[0])
     batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
-    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, rule.phi.parameter, p)
+    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
     return matrices, p.dtype, batch, (p.shape,)
 
 
@@ -202,7 +211,7 @@ def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
     diag = _ready(arrays[0])
     off = _ready(arrays[1], diag.dtype)
     kind = _classes(diag.dtype)[0]
-    matrices = kind.diagonals(rule.layout.dim, rule.phi.parameter, diag, off)
+    matrices = kind.diagonals(rule.layout.dim, _index(rule), diag, off)
     batch, d = diag.shape[:-1], rule.layout.dim
     return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
 
