@@ -177,17 +177,22 @@ class Matrices {
   }
 };
 
-// Eigenvalues lo ... hi of whole matrices, ascending, and orthonormal columns.
+// Eigenvalues lo ... hi of whole matrices, or with subdiagonals of tridiagonal ones; ascending, and orthonormal columns.
 template <class T>
-void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values, Maybe<Out<T>> vectors, int threads) {
+void eigenpairs(In<T> matrices, Maybe<In<T>> off, std::int64_t lo, std::int64_t hi, Out<T> values,
+                Maybe<Out<T>> vectors, int threads) {
   const std::int64_t d = size_from_end(matrices, 1), m = hi - lo + 1;
-  if (d < 1 || size_from_end(matrices, 2) != d) refuse("matrices (..., d, d)");
+  if (d < 1 || (!off && size_from_end(matrices, 2) != d)) refuse("matrices (..., d, d)");
   if (lo < 0 || hi < lo || hi >= d) refuse("0 <= lo <= hi < " + std::to_string(d));
   Job<T> job;
-  job.count = (std::int64_t)matrices.size() / (d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  job.layout = off ? Layout::pair : Layout::full;
+  job.count = (std::int64_t)matrices.size() / (off ? d : d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  if (off && ((std::int64_t)off->size() != job.count * (d - 1) || (d > 1 && size_from_end(*off, 1) != d - 1)))
+    refuse("diagonals of " + std::to_string(d) + " numbers and subdiagonals of one less");
   if ((std::int64_t)values.size() != job.count * m) refuse("values (..., hi - lo + 1)");
   if (vectors && (std::int64_t)vectors->size() != job.count * d * m) refuse("vectors (..., d, hi - lo + 1)");
   job.set_rows(matrices.data());
+  if (off) job.row_stride = d, job.off = off->data(), job.off_stride = d - 1;
   job.values = values.data(), job.vectors = pointer(vectors);
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
@@ -242,10 +247,10 @@ NB_MODULE(_core, m) {
   m.def("multiply_adds", [](const std::string& dtype, std::int64_t steps) {
     return dtype == "float32" ? multiply_adds<float>(steps) : multiply_adds<double>(steps);
   });
-  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
-        "vectors"_a.noconvert().none(), "threads"_a);
-  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
-        "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
+        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
+        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
   m.def("all_finite", &all_finite<float>);
   m.def("all_finite", &all_finite<double>);
   Matrices<float>::bind(m, "Matrices32");

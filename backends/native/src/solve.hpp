@@ -128,9 +128,13 @@ struct Solver : Tile<T, U> {
 
   void write_vectors(T* out) const {
     if (window == 1) return transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
-    for (index j = 0; j < window; ++j)
-      for (index i = 0; i < d; ++i)
-        for (int l = 0; l < valid; ++l) out[(l * d + i) * window + j] = z[j * d + i].get(l);
+    const P* at = z;  // number (i, j) of the matrix of vectors, row by row
+    transpose_out<T, U>(out, d * window, valid, d * window, [&](index) {
+      const P x = *at;
+      at += d;
+      if (at >= z + d * window) at -= d * window - 1;
+      return x;
+    });
   }
 
   // Rows of v v^T in the layout of the matrices, P/m where lambda_k has multiplicity m.

@@ -115,42 +115,6 @@ def kernel(
     return Answer(values, vectors if want == "vectors" else None, pullback)
 
 
-def eigenpairs(
-    M: Array, lo: int, hi: int, vectors: bool = True, threads: int = 0
-) -> tuple[Array, Array | None]:
-    """Return the eigenpairs lo … hi of whole matrices.
-
-    Parameters
-    ----------
-    M : (..., d, d) ndarray of float64 or float32
-        The symmetric part (M + Mᵀ) / 2 is meant.
-    lo, hi : int
-        First and last index, both included, from 0 for the smallest eigenvalue.
-    vectors : bool
-        Whether eigenvectors are wanted.
-    threads : int
-        0 means the cores available to the process.
-
-    Returns
-    -------
-    values : (..., m) ndarray
-        Ascending, m = hi − lo + 1; NaN where a matrix is not finite.
-    vectors : (..., d, m) ndarray or None
-        Orthonormal columns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `kernel`, and for indices outside the spectrum.
-    """
-    M = _ready(M)
-    _classes(M.dtype)
-    values = np.empty((*M.shape[:-2], max(hi - lo + 1, 0)), M.dtype)
-    columns = np.empty((*M.shape[:-1], values.shape[-1]), M.dtype) if vectors else None
-    _core.eigenpairs(M, lo, hi, values, columns, threads)
-    return values, columns
-
-
 def tables(params: Array, runs: Runs) -> _core.Tables:
     """Return what `kernel` makes of the runs and params of an encoded source, for many calls.
 
@@ -165,10 +129,10 @@ def tables(params: Array, runs: Runs) -> _core.Tables:
     TypeError, ValueError, IndexError
         As in `kernel`, and for runs outside the terms.
     """
-    a = _ready(params)
+    a = ready(params)
     if a.ndim != 3 or len(a) != 1:
         raise ValueError(f"params should have shape (1, terms + 1, K); got {a.shape}.")
-    return _classes(a.dtype)[1](a[0], runs)
+    return classes(a.dtype)[1](a[0], runs)
 
 
 def all_finite(a: Array) -> bool:
@@ -201,16 +165,16 @@ def _index(rule: Rule) -> int:
 
 
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    p = _ready(arrays[0])
+    p = ready(arrays[0])
     batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
-    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
+    matrices = classes(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
     return matrices, p.dtype, batch, (p.shape,)
 
 
 def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    diag = _ready(arrays[0])
-    off = _ready(arrays[1], diag.dtype)
-    kind = _classes(diag.dtype)[0]
+    diag = ready(arrays[0])
+    off = ready(arrays[1], diag.dtype)
+    kind = classes(diag.dtype)[0]
     matrices = kind.diagonals(rule.layout.dim, _index(rule), diag, off)
     batch, d = diag.shape[:-1], rule.layout.dim
     return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
@@ -220,10 +184,10 @@ def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     params, x = arrays
     if len(params) != 1:
         return None
-    params = _ready(params)
-    x = _ready(x, params.dtype)
+    params = ready(params)
+    x = ready(x, params.dtype)
     given = layout, rule.layout.dim, rule.phi.parameter, params, x
-    matrices = _classes(params.dtype)[0].pencil(*given)
+    matrices = classes(params.dtype)[0].pencil(*given)
     return matrices, params.dtype, x.shape[:-1], (params.shape, x.shape)
 
 
@@ -235,7 +199,7 @@ def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     dtype = _DTYPES[type(known)]
     if indices.dtype != np.int32:
         raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
-    given = _ready(indices), _ready(fractions, dtype), known
+    given = ready(indices), ready(fractions, dtype), known
     matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
     return matrices, dtype, fractions.shape[:1], (known.shape,)
 
@@ -253,7 +217,7 @@ def _pull(
 ) -> tuple[Array | None, ...]:
     """See `eigcore_native.types.Answer`."""
     dtype = vectors.dtype
-    g = _ready(g, dtype)
+    g = ready(g, dtype)
     if g.shape != vectors.shape[:-1]:
         raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
     ask = wanted or (True,) * len(shapes)
@@ -278,14 +242,14 @@ def _pull_diagonals(
     return row[..., :d], row[..., d:]
 
 
-def _ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
+def ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return the same numbers as the kernels read them, copied only where they must be."""
     flags, dtype = a.flags, dtype or a.dtype
     fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
     return a if fits else np.array(a, dtype, order="C")
 
 
-def _classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+def classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     classes = _CLASSES.get(dtype)
     if classes is None:
         raise TypeError(
