@@ -83,7 +83,7 @@ NATIVE, DRIVER, NOTE = _load()
 
 
 def serves(rule: Rule, source: Source) -> bool:
-    """Whether a kernel serves a rule and a source of NumPy arrays."""
+    """Whether a kernel serves values and pullback of a rule and a source of NumPy arrays."""
     return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[type(source)])
 
 
@@ -96,6 +96,13 @@ def _worthwhile(rule: Rule, source: Source) -> bool:
     return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
 
 
+def _has(rule: Rule, want: Want) -> bool:
+    """Whether kernels have a field: several eigenvalues no gradient, λ_k alone vectors."""
+    if want in ("values", "pullback") or rule.phi.name == "kth":
+        return True
+    return want == "gradient" and rule.phi.name != "several"
+
+
 def _many(count: int, d: int) -> bool:
     """Whether all pairs of so many matrices beat LAPACK."""
     return d <= SMALL or (d <= LARGE and count >= MANY)
@@ -105,7 +112,7 @@ def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
-    if not _worthwhile(rule, source):
+    if not _worthwhile(rule, source) or not _has(rule, want):
         return None
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
     if not backend.traced:
@@ -213,8 +220,8 @@ def in_jax(rule: Rule, want: Want, p: Any) -> Callable[[Any], tuple[Any, ...]] |
         return None
     from eigcore_native import jax
 
-    kth, kind = rule.phi.name == "kth", rule.layout.kind
-    if not kth and (kind == "pair" or want == "vectors"):
+    name, kind = rule.phi.name, rule.layout.kind
+    if not _has(rule, want) or name == "several" or (name != "kth" and kind == "pair"):
         return None
     if want == "values":
         return lambda p: (jax.value(rule, p, THREADS),)

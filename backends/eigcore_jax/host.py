@@ -69,8 +69,11 @@ def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) 
         return None
     if isinstance(M, Tracer):
         kernel = eigcore_kernels.pairs_in_jax(M, lo, hi)
-        own = partial(_own_pairs, lo, hi)
-        return kernel and jax.lax.platform_dependent(M, cpu=kernel, default=own)
+        if kernel is None:
+            return None
+        driver = eigcore_kernels.DRIVER if ON_CPU else "jax.numpy.linalg.eigh"
+        either = {"cpu": kernel, "default": partial(_own_pairs, lo, hi)}
+        return backend.solve(driver, partial(jax.lax.platform_dependent, **either), M)
     if not readable(M):
         return None
     found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)

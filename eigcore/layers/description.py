@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ class Layer:
     categories: int = 0
     context: int = 0
     learned: tuple[str, ...] | None = None
+    _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # set here, because torch.compile cannot follow the lock of a cached property
@@ -91,6 +92,7 @@ class Layer:
                 "make the layer monotone. Expected weights >= 0. Leave monotone out, or change "
                 "the weights."
             )
+        object.__setattr__(self, "_shapes", self._found_shapes())
 
     @property
     def spec(self) -> EigSpec:
@@ -136,6 +138,9 @@ class Layer:
         "weights" : (pencils, d), if they are learned; see `eigcore.core.weights`
         "bias" : (outputs,), if A_0 alone cannot move the mean of each output
         """
+        return dict(self._shapes)
+
+    def _found_shapes(self) -> dict[str, tuple[int, ...]]:
         pencils, rows, size = self.spec.params_shape
         shapes: dict[str, tuple[int, ...]] = {"matrices": (pencils, rows, size)}
         if self.context:

@@ -19,13 +19,13 @@ struct Composed : Solver<T, U> {
 
   Composed(const Job<T>& j, void* workspace) : Base(j, workspace) {
     lam = this->spectrum, at = lam + d, w = at + d, near = w + d;
-    columns = reinterpret_cast<index*>(room() + d);
+    columns = reinterpret_cast<index*>(near + 3 * d);
   }
 
-  Functional<T, U> phi() const { return {*job.phi, d, lam, w, room()}; }
+  Functional<T, U> phi() const { return {*job.phi, d, lam, w, room(), given()}; }
   P* room() const { return near + d; }
+  P* given() const { return near + 2 * d; }
   index& column(index i) const { return columns[i]; }
-  bool linear() const { return job.phi->kind == PhiKind::jump || job.phi->kind == PhiKind::weighted; }
 
   void solve(index first, int count, bool vectors, bool) {
     this->first = first;
@@ -35,8 +35,9 @@ struct Composed : Solver<T, U> {
     used = 0;
     full_lanes = no_lanes<T, U>();
     if (job.path == Path::full) full_lanes = ~full_lanes;
+    if (job.phi->kind == PhiKind::several) load_weights();
     find_roots();
-    value = phi()(lowest, highest, vectors);
+    value = phi()(lowest, highest, vectors, false);
     if (vectors) find_vectors();
     full_lanes = full_lanes & ~bad;
     if (any(full_lanes)) solve_lanes(vectors);
@@ -44,6 +45,20 @@ struct Composed : Solver<T, U> {
     if (job.values)
       for (int l = 0; l < valid; ++l) job.values[first + l] = value.get(l);
     if (vectors) add_projectors();
+  }
+
+  void load_weights() {
+    const index lo = job.phi->pivot, size = job.phi->size;
+    for (index j = 0; j < d; ++j) given()[j] = P(T(0));
+    transpose_in<T, U>(job.phi->weights + this->first * size, size, valid, size,
+                       [&](index j, const P& g) { given()[lo + j] = g; });
+  }
+
+  // Whether the weight of an eigenvalue is zero for every matrix.
+  bool idle(index j) const {
+    const Phi<T>& phi = *job.phi;
+    if (phi.kind == PhiKind::several) return j < phi.pivot || j >= phi.pivot + phi.size;
+    return (phi.kind == PhiKind::jump || phi.kind == PhiKind::weighted) && phi.weights[j] == 0;
   }
 
   void find_root(index j) {
@@ -57,7 +72,7 @@ struct Composed : Solver<T, U> {
     lowest = 0, highest = d - 1;
     if (job.phi->kind == PhiKind::smooth) return find_neighbours();
     for (index j = 0, last = -1; j < d; ++j) {
-      if (linear() && job.phi->weights[j] == 0) {
+      if (idle(j)) {
         lam[j] = P(quiet_nan<T>()), near[j] = P(T(0));
         continue;
       }
@@ -140,7 +155,7 @@ struct Composed : Solver<T, U> {
       }
     }
     for (index j = 0; j < d; ++j) at[j] = w[j];
-    value = select(full_lanes, phi()(0, d - 1, vectors), value);
+    value = select(full_lanes, phi()(0, d - 1, vectors, true), value);
     for (index j = 0; vectors && j < d; ++j) w[j] = select(full_lanes, w[j], at[j]);
   }
 

@@ -54,6 +54,7 @@ struct Functional {
   const P* lam;
   P* w;
   P* room;
+  const P* given;  // several: the weights of each matrix
 
   // tau = 8 d eps |M|_2; NaN, so that nothing is near, where an end of the spectrum was not computed
   P tie_tolerance() const {
@@ -90,6 +91,23 @@ struct Functional {
       w[j] = sum / count;
     }
     for (index j = d - 2; j >= 0; --j) w[j] = select(lam[j + 1] - lam[j] <= tau, w[j + 1], w[j]);
+  }
+
+  // Each weight is shared among the eigenvalues within tau of its own.
+  void weigh_several() const {
+    const P tau = tie_tolerance(), zero(T(0)), one(T(1));
+    const auto near = [&](index i, index j) { return abs(lam[i] - lam[j]) <= tau; };
+    for (index j = 0; j < d; ++j) {
+      P count = one;
+      for (index i = 0; i < d; ++i)
+        if (i != j) count = count + select(near(i, j), one, zero);
+      room[j] = given[j] / count;
+    }
+    for (index i = 0; i < d; ++i) {
+      w[i] = room[i];
+      for (index j = 0; j < d; ++j)
+        if (i != j) w[i] = w[i] + select(near(i, j), room[j], zero);
+    }
   }
 
   P softmax(bool weights) const {
@@ -146,8 +164,9 @@ struct Functional {
     return sum + half;
   }
 
-  // phi; its weights if wanted. Smooth computes with lambda_first ... lambda_last only.
-  P operator()(index first, index last, bool weights) const {
+  // phi; its weights if wanted. Smooth computes with lambda_first ... lambda_last only; several has no value, and
+  // looks for ties once all eigenvalues are known.
+  P operator()(index first, index last, bool weights, bool complete) const {
     switch (phi.kind) {
       case PhiKind::jump:
         if (weights) weigh_jump();
@@ -157,6 +176,10 @@ struct Functional {
         return linear();
       case PhiKind::softmax:
         return softmax(weights);
+      case PhiKind::several:
+        if (complete) weigh_several();
+        for (index j = 0; !complete && j < d; ++j) w[j] = given[j];
+        return P(T(0));
       default:
         return smooth(first, last);
     }

@@ -95,7 +95,7 @@ ffi::Error composed(ffi::AnyBuffer p, ffi::AnyBuffer* values, ffi::AnyBuffer* gr
     using T = decltype(zero);
     Job<T> job = job_of<T>(p, 0, dim, band);
     const std::vector<T> own(weights.begin(), weights.end());
-    const Phi<T> phi{(PhiKind)kind, own.data(), pivot, (T)number};
+    const Phi<T> phi{(PhiKind)kind, own.data(), pivot, 0, (T)number};
     job.hi = dim - 1, job.phi = &phi;
     job.values = data<T>(*values);
     if (gradient) job.gradient = data<T>(*gradient), prefer_huge_pages(job.gradient, gradient->size_bytes());

@@ -51,13 +51,15 @@ struct Expected {
 
 // A function of all eigenvalues with its derivative: sum w_j lambda_j, whose weights a tie averages over the cluster of
 // one eigenvalue (jump) or over runs of neighbours (weighted); t log sum exp(lambda_j / t); the k-th eigenvalue as a
-// difference of Moreau envelopes. Formulas and tie rules: eigcore/core/functionals.py.
-enum class PhiKind { jump, weighted, softmax, smooth };
+// difference of Moreau envelopes; sum g_j lambda_j with weights of each matrix, the pullback of several eigenvalues, of
+// which a tie averages each (several). Formulas and tie rules: eigcore/core/functionals.py and spectrum.py.
+enum class PhiKind { jump, weighted, softmax, smooth, several };
 template <class T>
 struct Phi {
   PhiKind kind = PhiKind::jump;
-  const T* weights = nullptr;  // jump, weighted: (d)
-  std::int64_t pivot = 0;      // jump: the eigenvalue beside the jump; smooth: k
+  const T* weights = nullptr;  // jump, weighted: (d); several: (count, size)
+  std::int64_t pivot = 0;      // jump: the eigenvalue beside the jump; smooth: k; several: the first one
+  std::int64_t size = 0;       // several: how many
   T number = 0;                // softmax: t; smooth: alpha
 };
 

@@ -121,7 +121,7 @@ class Matrices {
       refuse("a known function, as many weights as eigenvalues, and 0 <= pivot < d");
     if (job_.source != Source::rows) refuse("rows for a function of all eigenvalues");
     weights_ = std::move(weights);
-    phi_ = Phi<T>{(PhiKind)kind, nullptr, pivot, number};
+    phi_ = Phi<T>{(PhiKind)kind, nullptr, pivot, 0, number};
     job_.lo = 0, job_.hi = job_.d - 1;
   }
 
@@ -197,6 +197,27 @@ void eigenpairs(In<T> matrices, Maybe<In<T>> off, std::int64_t lo, std::int64_t 
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
+// Eigenvalues lo ... hi of rows in a layout, or the cotangent of the rows at weights g of these eigenvalues.
+template <class T>
+void several(int layout, std::int64_t d, std::int64_t lo, std::int64_t hi, In<T> rows, Maybe<Out<T>> values,
+             Maybe<In<T>> g, Maybe<Out<T>> gradient, int threads) {
+  Job<T> job;
+  job.layout = (Layout)layout;
+  if (layout < 0 || layout > 3 || d < 1 || lo < 0 || hi < lo || hi >= d) refuse("a known layout and 0 <= lo <= hi < d");
+  const std::int64_t K = layout_size(job.layout, d), m = hi - lo + 1, count = (std::int64_t)rows.size() / K;
+  if ((std::int64_t)rows.size() != count * K) refuse("rows of " + std::to_string(K) + " numbers");
+  if ((values && (std::int64_t)values->size() != count * m) || (g && (std::int64_t)g->size() != count * m))
+    refuse("values and g (..., hi - lo + 1)");
+  if (bool(g) != bool(gradient) || (gradient && (std::int64_t)gradient->size() != count * K))
+    refuse("a gradient like the rows beside g");
+  job.count = count, job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  job.set_rows(rows.data());
+  job.values = pointer(values), job.gradient = pointer(gradient);
+  Phi<T> phi{PhiKind::several, pointer(g), lo, m, T(0)};
+  if (g) job.phi = &phi, job.lo = 0, job.hi = d - 1, job.values = nullptr;
+  interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
+}
+
 template <class T>
 void bind_tables(nb::module_& m, const char* name) {
   using Runs = typename Tables<T>::Runs;
@@ -251,6 +272,10 @@ NB_MODULE(_core, m) {
         "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
   m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
         "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("several", &several<float>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
+        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
+  m.def("several", &several<double>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
+        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
   m.def("all_finite", &all_finite<float>);
   m.def("all_finite", &all_finite<double>);
   Matrices<float>::bind(m, "Matrices32");

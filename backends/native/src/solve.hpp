@@ -73,10 +73,17 @@ struct Solver : Tile<T, U> {
     const P theta = scaled_value, accept = t.bound * P(T(d) * Real<T>::eps);
     P residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
     Q fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
-    if (any(~(fine | given_up))) {
-      scaled_value = select(abs(scaled_value - theta) <= t.tau, scaled_value, theta);
+    const Q kept = fine | given_up;
+    if (any(~kept)) {
+      // Lanes that are fine keep what they have: a result never depends on a lane's neighbours.
+      P* const before = z + window * d;
+      for (index i = 0; i < d; ++i) before[i] = column[i];
+      const P quotient = scaled_value;
+      scaled_value = select(abs(quotient - theta) <= t.tau, quotient, theta);
       residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
-      fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
+      fine = (kept & fine) | (~kept & (residual <= accept) & (abs(scaled_value - theta) <= t.tau));
+      for (index i = 0; i < d; ++i) column[i] = select(kept, before[i], column[i]);
+      scaled_value = select(kept, quotient, scaled_value);
     }
     return fine;
   }

@@ -45,7 +45,7 @@ struct Tile {
   // Packs and scalars needed, in bytes.
   static std::size_t bytes(const Job<T>& job) {
     const index d = job.d;
-    index packs = 8 * d + (job.columns() + 1) * d + (job.phi ? 6 * d : 0);
+    index packs = 8 * d + (job.columns() + 1) * d + (job.phi ? 7 * d : 0);
     if (!is_tridiagonal(job.layout)) packs += packed_size(d);
     if (job.source == Source::pencil) packs += job.terms + (is_tridiagonal(job.layout) ? 2 * d : 0);
     index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
@@ -71,7 +71,7 @@ struct Tile {
     inverse_h = take(d);
     scratch = take(2 * d);
     z = take((job.columns() + 1) * d);
-    if (job.phi) spectrum = take(6 * d);
+    if (job.phi) spectrum = take(7 * d);
     full = reinterpret_cast<T*>(take(0));
     rows = full;
     full += lanes * row_stride(job);

@@ -97,6 +97,17 @@ def eigenpairs(
     vectors: _Array | None,
     threads: int,
 ) -> None: ...
+def several(
+    layout: int,
+    d: int,
+    lo: int,
+    hi: int,
+    rows: _Array,
+    values: _Array | None,
+    g: _Array | None,
+    gradient: _Array | None,
+    threads: int,
+) -> None: ...
 def all_finite(a: _Array) -> bool: ...
 def take_path(name: str) -> None: ...
 def multiply_adds(dtype: str, steps: int) -> int: ...

@@ -1,6 +1,7 @@
-"""Functions of all eigenvalues: sums, weighted sums, softmax and smoothed eigenvalues.
+"""Functions of all eigenvalues: sums, weighted sums, softmax and smoothed eigenvalues; several.
 
-A rule names them as `eigcore.core.functionals` does, whose tie rules they keep.
+A rule names them as `eigcore.core.functionals` does, whose tie rules they keep. "several" are the
+eigenvalues lo … hi themselves (`eigcore.core.spectrum`), with a parameter (lo, hi, copies).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore_native import _core
 from eigcore_native.types import Answer, Array, Rule, Shape, SourceKind, Want
 
 JUMP, WEIGHTED, SOFTMAX, SMOOTH = range(4)
@@ -21,8 +23,11 @@ LARGEST = 128
 
 def serves(rule: Rule, source_kind: SourceKind) -> bool:
     """Tell whether there is a kernel of the function of a rule, if its layout is served."""
-    of_matrices = source_kind in ("rows", "diagonals")
-    return of_matrices and rule.phi.name in NAMES and rule.layout.dim <= LARGEST
+    if rule.layout.dim > LARGEST:
+        return False
+    if rule.phi.name == "several":
+        return source_kind == "rows" and rule.phi.parameter[2] == 1
+    return source_kind in ("rows", "diagonals") and rule.phi.name in NAMES
 
 
 def described(rule: Rule) -> tuple[int, list[float], int, float]:
@@ -64,6 +69,30 @@ def answer(
     if want == "gradient":
         return Answer(values, gradient=gradient)
     return Answer(values, pullback=partial(_pull, gradient, source_kind, rule.layout.dim))
+
+
+def several(
+    rule: Rule, layout: int, p: Array, batch: Shape, want: Want, threads: int
+) -> Answer | None:
+    """Return eigenvalues lo … hi (..., m) of rows p, contiguous, and their pullback.
+
+    The pullback solves once more: it keeps a copy of p instead of all vectors.
+    """
+    if want not in ("values", "pullback"):
+        return None
+    d, (lo, hi, _) = rule.layout.dim, rule.phi.parameter
+    values = np.empty((*batch, hi - lo + 1), p.dtype)
+    _core.several(layout, d, lo, hi, p, values, None, None, threads)
+    if want == "values":
+        return Answer(values)
+    kept = p.copy()
+
+    def pullback(g: Array, wanted: Sequence[bool] | None = None) -> tuple[Array, ...]:
+        g, d_p = np.ascontiguousarray(g, p.dtype), np.empty_like(kept)
+        _core.several(layout, d, lo, hi, kept, None, g, d_p, threads)
+        return (d_p,)
+
+    return Answer(values, pullback=pullback)
 
 
 def _pull(

@@ -93,6 +93,10 @@ def kernel(
     layout = _layout(rule, source_kind)
     if layout is None:
         return None
+    if rule.phi.name == "several":
+        p = ready(arrays[0])
+        classes(p.dtype)
+        return functionals.several(rule, layout, p, _batch(rule, p), want, threads)
     source = _SOURCES[source_kind](rule, layout, arrays)
     if source is None:
         return None
@@ -160,15 +164,18 @@ _Source: TypeAlias = "tuple[_core.Matrices, np.dtype[Any], Shape, tuple[Shape, .
 """The matrices, their dtype, the shape of the batch, and those of the arrays a pullback reaches."""
 
 
+def _batch(rule: Rule, p: Array) -> Shape:
+    return p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
+
+
 def _index(rule: Rule) -> int:
     return rule.phi.parameter if rule.phi.name == "kth" else 0
 
 
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
     p = ready(arrays[0])
-    batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
     matrices = classes(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
-    return matrices, p.dtype, batch, (p.shape,)
+    return matrices, p.dtype, _batch(rule, p), (p.shape,)
 
 
 def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
