@@ -103,7 +103,6 @@ class NumpyArrays(Backend):
             # dstemr fails on Lipshitz_3 of github.com/oamarques/STCollection
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
 
-
     def eigenvalues_tridiagonal(
         self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int
     ) -> np.ndarray:

@@ -1,6 +1,6 @@
 """All pairs and functions of all eigenvalues beside LAPACK: ``python -m benchmarks.functionals``.
 
-Microseconds a matrix, one thread; each line is one run, the minimum of alternating rounds. "Pairs"
+Microseconds of the processor a matrix, one thread, the minimum of alternating rounds. "Pairs"
 and "values" are `eigcore_native.eigenpairs` beside ``numpy.linalg`` and ``torch.linalg``. The others
 are public calls on torch tensors, `eigcore.evaluate` of a pencil of four features (and
 `eigcore.eigenvalues`), beside ``torch.linalg.eigvalsh`` and the same formula in torch; with "'" the
@@ -89,13 +89,13 @@ def _slope(f: Work, p: Any) -> Work:
 
 
 def times(works: Sequence[Work], rounds: int) -> list[float]:
-    """Seconds of each, the minimum of alternating rounds."""
+    """Seconds of the processor of each, the minimum of alternating rounds."""
     best = [np.inf] * len(works)
     for _ in range(rounds):
         for at, work in enumerate(works):
-            start = time.perf_counter()
+            start = time.process_time()
             work()
-            best[at] = min(best[at], time.perf_counter() - start)
+            best[at] = min(best[at], time.process_time() - start)
     return best
 
 

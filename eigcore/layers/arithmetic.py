@@ -66,8 +66,13 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
 def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
     raises = raising(nonfinite)
-    y = _values(layer, backend, params, given)
-    y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
+    if layer.plain:
+        pencil = sources.Pencil(params["matrices"], given["x"])
+        y = backend.evaluate(rules.rule_of(layer.spec), pencil)
+        y = y[..., None] if layer.spec.outputs == 1 else y
+    else:
+        y = _values(layer, backend, params, given)
+        y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
     if raises and not backend.all_finite(y) and backend.is_concrete(y):
         _refuse(backend, params, given, y)
     return y + params["bias"] if "bias" in params else y
@@ -75,23 +80,18 @@ def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfi
 
 def _values(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
     """Return the values of every pencil: (..., pencils, values of each)."""
-    spec, indices, xp = layer.spec, tuple(s.k for s in layer.specs), backend.xp
-    plain = set(given) == {"x"} and not layer.context and not any(spec.monotone)
-    if plain and len(indices) == 1 and layer.learned is None:
-        pencil = sources.Pencil(params["matrices"], given["x"])
-        y = backend.evaluate(rules.rule_of(spec), pencil)
-        return y[..., None, None] if spec.outputs == 1 else y[..., None]
+    spec, xp = layer.spec, backend.xp
     p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
     if layer.learned is not None:
         rule = spectrum_of(spec.layout, 0, spec.dim - 1)
         w = weights(xp, layer.learned, params["weights"])
         return xp.sum(backend.evaluate(rule, sources.Matrices(p)) * w, axis=-1)[..., None]
+    indices = [each.k for each in layer.specs]
     lo, hi = min(indices), max(indices)
-    if spec.functional == "kth" and 0 < hi - lo == len(set(indices)) - 1:
-        # neighbours: one solve
+    if spec.functional == "kth" and 0 < hi - lo == len(set(indices)) - 1:  # neighbours: one solve
         lam = backend.evaluate(spectrum_of(spec.layout, lo, hi), sources.Matrices(p))
         return xp.concat([lam[..., k - lo : k - lo + 1] for k in indices], axis=-1)
-    found = [backend.evaluate(rules.rule_of(s), sources.Matrices(p)) for s in layer.specs]
+    found = [backend.evaluate(rules.rule_of(each), sources.Matrices(p)) for each in layer.specs]
     return xp.concat([y[..., None] for y in found], axis=-1)
 
 

@@ -153,12 +153,26 @@ def test_windows_of_tridiagonal_matrices(d):
         lam, v = eigenpairs_tridiagonal(diag, off, lo, hi)
         np.testing.assert_allclose(lam, eigenpairs(m, lo, hi)[0], atol=1e-12)
         np.testing.assert_allclose(m @ v, lam[..., None, :] * v, atol=1e-12)
-        np.testing.assert_allclose(v.mT @ v, np.broadcast_to(np.eye(hi - lo + 1), v.mT.shape[:-1] + (hi - lo + 1,)), atol=1e-12)
-        np.testing.assert_allclose(eigenpairs_tridiagonal(diag, off, lo, hi, False)[0], lam, atol=1e-12)
+        np.testing.assert_allclose(
+            v.mT @ v,
+            np.broadcast_to(np.eye(hi - lo + 1), v.mT.shape[:-1] + (hi - lo + 1,)),
+            atol=1e-12,
+        )
+        np.testing.assert_allclose(
+            eigenpairs_tridiagonal(diag, off, lo, hi, False)[0], lam, atol=1e-12
+        )
     with pytest.raises(ValueError, match="expected"):
         eigenpairs_tridiagonal(diag, off[..., :0] if d > 1 else diag, 0, 0)
 
 
 def test_orders_beyond_the_largest_are_refused():
     d = LARGEST + 1
-    assert kernel(Rule(rule("full", d, 0).layout, TopSum(d, 2)), "rows", (np.eye(d).reshape(1, -1),), "values") is None
+    assert (
+        kernel(
+            Rule(rule("full", d, 0).layout, TopSum(d, 2)),
+            "rows",
+            (np.eye(d).reshape(1, -1),),
+            "values",
+        )
+        is None
+    )

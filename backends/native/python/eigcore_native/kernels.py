@@ -257,6 +257,7 @@ def ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
 
 
 def classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return the classes of C++ for float64 or float32, or raise TypeError."""
     classes = _CLASSES.get(dtype)
     if classes is None:
         raise TypeError(
