@@ -1,10 +1,10 @@
 """All pairs and functions of all eigenvalues beside LAPACK: ``python -m benchmarks.functionals``.
 
-Microseconds of the processor a matrix, one thread, the minimum of alternating rounds. "Pairs"
-and "values" are `eigcore_native.eigenpairs` beside ``numpy.linalg`` and ``torch.linalg``. The others
-are public calls on torch tensors, `eigcore.evaluate` of a pencil of four features (and
-`eigcore.eigenvalues`), beside ``torch.linalg.eigvalsh`` and the same formula in torch; with "'" the
-gradient of their sum too, beside torch's own. The ratio is that of the best contender to eigcore.
+Microseconds of the processor a matrix, one thread, the minimum of alternating rounds. "Pairs" and
+"values" are `eigcore_native.eigenpairs` beside ``numpy.linalg`` and ``torch.linalg``; the others
+are public calls on torch tensors, `eigcore.evaluate` of a pencil of four features and
+`eigcore.eigenvalues`, beside ``torch.linalg.eigvalsh`` and the same formula in torch; with "'" the
+gradient of their sum too, beside torch's own. The ratio is that of the best other to eigcore.
 """
 
 from __future__ import annotations
