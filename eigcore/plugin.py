@@ -20,6 +20,9 @@ _HOME = {
     # what is differentiated
     "Rule": "core.rules",
     "rule_from_key": "core.keys",
+    # solutions that may be wrong
+    "wrong": "core.verified",
+    "by_singular_values": "core.verified",
     # steps of optimisers
     "clipped": "core.steps",
     "clipped_step": "core.steps",
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
         Want,
     )
     from eigcore.core.steps import clipped, clipped_step, residual_weights
+    from eigcore.core.verified import by_singular_values, wrong
     from eigcore.dispatch.backend import PLUGIN_API, Backend
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.derivatives import values_of

@@ -24,11 +24,10 @@ from eigcore.plugin import (
     hookimpl,
     window,
 )
-from eigcore_torch import host, namespace, nodes, processes
+from eigcore_torch import cuda, host, namespace, nodes, processes
 from eigcore_torch.compression import Factors as Factors
 from eigcore_torch.compression import TorchNetwork
 from eigcore_torch.compression import load_compressed as load_compressed
-from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.encoding import StableEncoding as StableEncoding
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
@@ -54,7 +53,7 @@ _DEPTH = ContextVar("eigcore_torch_depth", default=0)
 
 @final
 class TorchBackend(Backend):
-    """Eigenpairs by ``torch.linalg``, or by CuPy on CUDA where that is faster."""
+    """Eigenpairs by the kernels on the CPU and by ``torch.linalg``."""
 
     name = "torch"
     plugin_api = 3
@@ -146,11 +145,11 @@ class TorchBackend(Backend):
 
     def eigenpairs(self, M: torch.Tensor, lo: int, hi: int) -> Pairs:
         found = host.eigenpairs(M, lo, hi, vectors=True)
-        return window(self._solved("eigh", M), lo, hi) if found is None else found
+        return self._solved("eigh", M, lo, hi) if found is None else found
 
     def eigenvalues(self, M: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
         found = host.eigenpairs(M, lo, hi, vectors=False)
-        return window(self._solved("eigvalsh", M), lo, hi) if found is None else found[0]
+        return self._solved("eigvalsh", M, lo, hi) if found is None else found[0]
 
     def eigenpairs_tridiagonal(
         self, diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int
@@ -167,11 +166,9 @@ class TorchBackend(Backend):
     def svd(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return tuple(self.solve("torch.linalg.svd", SVD, X))
 
-    def _solved(self, routine: str, M: torch.Tensor) -> Any:
-        library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"
-        own = getattr(torch.linalg, routine)
-        solver = partial(cupy_solver, routine) if library == "cupy" else own
-        return self.solve(f"{library}.linalg.{routine}", solver, M)
+    def _solved(self, routine: str, M: torch.Tensor, lo: int, hi: int) -> Any:
+        found = self.solve(f"torch.linalg.{routine}", getattr(torch.linalg, routine), M)
+        return cuda.checked(self, M, found, lo, hi) if cuda.is_checked(M) else window(found, lo, hi)
 
     def call(
         self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor
