@@ -172,3 +172,18 @@ def test_orders_beyond_the_largest_are_refused():
         )
         is None
     )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [5, 15, 28])
+def test_pairs_do_not_depend_on_other_matrices(d, dtype):
+    m = symmetric(d, 256, seed=d).astype(dtype)
+    mixed = m.copy()
+    mixed[::2] = tied(d, 128)[:128]
+    for k in (0, d // 2):
+        made = rule("square", d, k)
+        first, second = (kernel(made, "rows", (a,), "vectors", threads=1) for a in (m, mixed))
+        np.testing.assert_array_equal(first.values[1::2], second.values[1::2])
+        np.testing.assert_array_equal(first.vectors[1::2], second.vectors[1::2])
+    for a, b in zip(eigenpairs(m, 0, d - 1), eigenpairs(mixed, 0, d - 1), strict=True):
+        np.testing.assert_array_equal(a[1::2], b[1::2])
