@@ -218,6 +218,20 @@ void several(int layout, std::int64_t d, std::int64_t lo, std::int64_t hi, In<T>
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
+// Thin singular value decompositions; failed is 1 where nothing is written.
+template <class T>
+void svd(In<T> X, Out<T> U, Out<T> s, Out<T> Vt, Out<std::uint8_t> failed, int threads) {
+  Svd<T> job;
+  job.m = size_from_end(X, 2), job.n = size_from_end(X, 1);
+  if (job.n < 1 || job.m < job.n || job.n > job.columns) refuse("matrices (..., m, n), m >= n, n from 1 to 64");
+  job.count = (std::int64_t)X.size() / (job.m * job.n);
+  if (U.size() != X.size() || (std::int64_t)s.size() != job.count * job.n ||
+      (std::int64_t)Vt.size() != job.count * job.n * job.n || (std::int64_t)failed.size() != job.count)
+    refuse("U (..., m, n), s (..., n), Vt (..., n, n) and failed (...)");
+  job.X = X.data(), job.U = U.data(), job.s = s.data(), job.Vt = Vt.data(), job.failed = failed.data();
+  interruptible(threads, [&] { eigcore::svd(job, threads, SignalCheck()); });
+}
+
 template <class T>
 void bind_tables(nb::module_& m, const char* name) {
   using Runs = typename Tables<T>::Runs;
@@ -245,6 +259,17 @@ bool all_finite(In<T> a) {
 }
 
 template <class T>
+void bind_batches(nb::module_& m) {
+  m.def("eigenpairs", &eigenpairs<T>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
+        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("several", &several<T>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
+        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
+  m.def("svd", &svd<T>, "X"_a.noconvert(), "U"_a.noconvert(), "s"_a.noconvert(), "Vt"_a.noconvert(),
+        "failed"_a.noconvert(), "threads"_a);
+  m.def("all_finite", &all_finite<T>);
+}
+
+template <class T>
 std::int64_t multiply_adds(std::int64_t steps) {
   volatile double result = kernels<T>().multiply_add_loop(steps);
   (void)result;
@@ -268,16 +293,8 @@ NB_MODULE(_core, m) {
   m.def("multiply_adds", [](const std::string& dtype, std::int64_t steps) {
     return dtype == "float32" ? multiply_adds<float>(steps) : multiply_adds<double>(steps);
   });
-  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
-        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
-  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
-        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
-  m.def("several", &several<float>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
-        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
-  m.def("several", &several<double>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
-        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
-  m.def("all_finite", &all_finite<float>);
-  m.def("all_finite", &all_finite<double>);
+  bind_batches<float>(m);
+  bind_batches<double>(m);
   Matrices<float>::bind(m, "Matrices32");
   Matrices<double>::bind(m, "Matrices64");
   bind_tables<float>(m, "Tables32");

@@ -11,11 +11,12 @@ from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, kernel, serves, tables
 from eigcore_native.losses import mean_loss
 from eigcore_native.pairs import eigenpairs, eigenpairs_tridiagonal
+from eigcore_native.singular import svd
 from eigcore_native.types import Answer
 
 _core.take_at_most(quota.cores() or 2**31 - 1)
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 INTERFACE = 2
 """Version of this Python interface; eigcore speaks to one of them only."""
 
@@ -30,5 +31,6 @@ __all__ = [
     "kernel",
     "mean_loss",
     "serves",
+    "svd",
     "tables",
 ]

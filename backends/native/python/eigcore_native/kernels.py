@@ -94,8 +94,8 @@ def kernel(
     if layout is None:
         return None
     if rule.phi.name == "several":
-        p = ready(arrays[0])
-        classes(p.dtype)
+        p = contiguous(arrays[0])
+        of_dtype(p.dtype)
         return functionals.several(rule, layout, p, _batch(rule, p), want, threads)
     source = _SOURCES[source_kind](rule, layout, arrays)
     if source is None:
@@ -133,10 +133,10 @@ def tables(params: Array, runs: Runs) -> _core.Tables:
     TypeError, ValueError, IndexError
         As in `kernel`, and for runs outside the terms.
     """
-    a = ready(params)
+    a = contiguous(params)
     if a.ndim != 3 or len(a) != 1:
         raise ValueError(f"params should have shape (1, terms + 1, K); got {a.shape}.")
-    return classes(a.dtype)[1](a[0], runs)
+    return of_dtype(a.dtype)[1](a[0], runs)
 
 
 def all_finite(a: Array) -> bool:
@@ -173,15 +173,15 @@ def _index(rule: Rule) -> int:
 
 
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    p = ready(arrays[0])
-    matrices = classes(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
+    p = contiguous(arrays[0])
+    matrices = of_dtype(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
     return matrices, p.dtype, _batch(rule, p), (p.shape,)
 
 
 def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    diag = ready(arrays[0])
-    off = ready(arrays[1], diag.dtype)
-    kind = classes(diag.dtype)[0]
+    diag = contiguous(arrays[0])
+    off = contiguous(arrays[1], diag.dtype)
+    kind = of_dtype(diag.dtype)[0]
     matrices = kind.diagonals(rule.layout.dim, _index(rule), diag, off)
     batch, d = diag.shape[:-1], rule.layout.dim
     return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
@@ -191,10 +191,10 @@ def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     params, x = arrays
     if len(params) != 1:
         return None
-    params = ready(params)
-    x = ready(x, params.dtype)
+    params = contiguous(params)
+    x = contiguous(x, params.dtype)
     given = layout, rule.layout.dim, rule.phi.parameter, params, x
-    matrices = classes(params.dtype)[0].pencil(*given)
+    matrices = of_dtype(params.dtype)[0].pencil(*given)
     return matrices, params.dtype, x.shape[:-1], (params.shape, x.shape)
 
 
@@ -206,7 +206,7 @@ def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     dtype = _DTYPES[type(known)]
     if indices.dtype != np.int32:
         raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
-    given = ready(indices), ready(fractions, dtype), known
+    given = contiguous(indices), contiguous(fractions, dtype), known
     matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
     return matrices, dtype, fractions.shape[:1], (known.shape,)
 
@@ -224,7 +224,7 @@ def _pull(
 ) -> tuple[Array | None, ...]:
     """See `eigcore_native.types.Answer`."""
     dtype = vectors.dtype
-    g = ready(g, dtype)
+    g = contiguous(g, dtype)
     if g.shape != vectors.shape[:-1]:
         raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
     ask = wanted or (True,) * len(shapes)
@@ -249,14 +249,14 @@ def _pull_diagonals(
     return row[..., :d], row[..., d:]
 
 
-def ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
+def contiguous(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return the same numbers as the kernels read them, copied only where they must be."""
     flags, dtype = a.flags, dtype or a.dtype
     fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
     return a if fits else np.array(a, dtype, order="C")
 
 
-def classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+def of_dtype(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     """Return the classes of C++ for float64 or float32, or raise TypeError."""
     classes = _CLASSES.get(dtype)
     if classes is None:

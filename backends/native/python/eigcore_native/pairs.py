@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore_native import _core
-from eigcore_native.kernels import classes, ready
+from eigcore_native.kernels import contiguous, of_dtype
 from eigcore_native.types import Array
 
 
@@ -37,7 +37,7 @@ def eigenpairs(
     TypeError, ValueError
         As in `eigcore_native.kernel`, and for indices outside the spectrum.
     """
-    return _found(ready(M), None, M.shape[:-1], lo, hi, vectors, threads)
+    return _found(contiguous(M), None, M.shape[:-1], lo, hi, vectors, threads)
 
 
 def eigenpairs_tridiagonal(
@@ -47,7 +47,9 @@ def eigenpairs_tridiagonal(
 
     All else as in `eigenpairs`.
     """
-    return _found(ready(diag), ready(off, diag.dtype), diag.shape, lo, hi, vectors, threads)
+    return _found(
+        contiguous(diag), contiguous(off, diag.dtype), diag.shape, lo, hi, vectors, threads
+    )
 
 
 def _found(
@@ -60,7 +62,7 @@ def _found(
     threads: int,
 ) -> tuple[Array, Array | None]:
     """Return the pairs of contiguous arrays; rows : (..., d)."""
-    classes(a.dtype)
+    of_dtype(a.dtype)
     values = np.empty((*rows[:-1], max(hi - lo + 1, 0)), a.dtype)
     columns = np.empty((*rows, values.shape[-1]), a.dtype) if vectors else None
     _core.eigenpairs(a, off, lo, hi, values, columns, threads)
