@@ -19,7 +19,7 @@ import numpy as np
 
 import eigcore
 from eigcore.lowrank import compress
-from eigcore.lowrank.compression import METHODS
+from eigcore.lowrank.methods import METHODS
 from eigcore.operators import operator, spectral_density
 from eigcore.spectra import power_law
 

@@ -52,6 +52,7 @@ _HOME = {
     "Encoder": "graph",
     # models whose layers become factors
     "Network": "lowrank.network",
+    "Replacement": "lowrank.network",
     "Seen": "lowrank.network",
 }
 __all__ = [*_HOME]  # pyright: ignore
@@ -98,5 +99,5 @@ if TYPE_CHECKING:
     from eigcore.dispatch.processes import Processes
     from eigcore.graph import Encoder
     from eigcore.layers import Layer, layer, start
-    from eigcore.lowrank.network import Network, Seen
+    from eigcore.lowrank.network import Network, Replacement, Seen
     from eigcore.portable.predict import ModelStatic, forward

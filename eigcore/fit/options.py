@@ -120,12 +120,12 @@ class FitOptions(StreamOptions):
         "How much work goes into settings and members: quick, few candidates and four members; "
         "default; or best, more folds and 24 members. Options that are given come first.",
     )
-    selection: float = option(
-        0.0,
+    selection: float | None = option(
+        None,
         Number(),
         0.1,
-        "Weight of the columns' spectral norms: columns whose norm becomes zero are left out, "
-        "exactly. Try 0.1; 0 keeps all columns.",
+        "Weight of the columns' spectral norms: those that become zero are left out, exactly; try "
+        "0.1. 0 keeps all columns; None: of more than 64 of them, those that show an effect.",
     )
     projections: int | None = option(
         None,

@@ -16,8 +16,9 @@ from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 
 _CHUNK, _CHUNK_SIZE = 2048, 2**23
 """Rows that are encoded at a time, and numbers."""
-_FEW_PARTS = 64
-"""Up to so many parts, histograms of pairs are faster than a product of the terms."""
+_FEW_PARTS, _FEW_TERMS = 64, 14
+"""Beyond so many parts, with fewer terms each, a product of the terms is faster than histograms of
+all pairs of parts."""
 _CONSTANT = 1e-13
 """Variances below this part of the mean square are rounding."""
 
@@ -51,7 +52,8 @@ class Moments:
         middle = share @ target / count
         around = share[:, None] * (target - middle)
         found, whole = bins(encoding, numbers), is_whole(parts)
-        if found is None or len(parts) > _FEW_PARTS:
+        many = len(parts) > _FEW_PARTS and encoding.terms < _FEW_TERMS * len(parts)
+        if found is None or (whole and many):
             sums = _dense_sums(_chunks(encoding, numbers, found), parts, whole, share, around)
         else:
             sums = _sums(found, parts, whole, share, around)

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
@@ -52,9 +51,12 @@ _RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
 rows are enough for them, where these are many."""
 _FORETOLD = 6
 """Neurons in the averages that are foretold with much information; more favour small penalties."""
-_CLEARLY = 1.02
-_ERRORS, _ERRORS_FEW = 1.0, 2.0
-"""Least gain over a linear model, in standard errors, to use more; the same on few rows."""
+_CLEARLY = 0.02
+"""With much information, part of the loss, and of what is gained over a linear model, by which
+other settings must be better than those to begin with."""
+_ERRORS = 2.0
+"""Least gain over a linear model, in standard errors, to use more: the best of many candidates
+gains about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
@@ -137,7 +139,7 @@ class Race:
             mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
             own, loss = self.trials[line].values, self.problem.loss
             gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
-            if gain < (_ERRORS_FEW if self.problem.information <= FEW else _ERRORS):
+            if gain < _ERRORS:
                 return self._straight(line)
         return [known[place] for place in ensemble.sequence(parts, members)]
 
@@ -149,9 +151,11 @@ class Race:
         """
         bent = among or [each for each in self.trials if not is_line(each)] or list(self.trials)
         found = min(bent, key=lambda each: self.trials[each].loss)
-        best = self.trials.get(self.best) if self.best in bent else None
-        if is_fast(self.problem) and best and best.loss <= _CLEARLY * self.trials[found].loss:
-            return self.best
+        if is_fast(self.problem) and self.best in bent:
+            least, line = self.trials[found].loss, self._line()
+            gained = abs(least) if line is None else max(self.trials[line].loss - least, 0.0)
+            if self.trials[self.best].loss <= least + _CLEARLY * min(abs(least), gained):
+                return self.best
         return found
 
     def _leaders(self) -> list[Settings]:

@@ -61,7 +61,7 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
 
 
 @pytest.mark.parametrize(
-    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 601, 12), (0.0, 601, 1)]
+    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 2600, 1), (2.3, 600, 12), (2.3, 2600, 12)]
 )
 def test_a_linear_model_stays_unless_more_is_clearly_better(gain, rows, members):
     # a row's loss falls by 1/20 of the gain ± 1/2: that many standard errors for 100 rows
@@ -183,6 +183,10 @@ def test_on_many_rows_the_best_so_far_stays_unless_others_are_clearly_better():
     for loss, kept in ((0.99, best), (0.97, other)):
         race.trials = {best: Trial(1.0, np.zeros(1), []), other: Trial(loss, np.zeros(1), [])}
         assert race.lowest() == kept
+    # beside noise that no model explains, what is gained over a linear model decides
+    race.trials[Settings(0, 1, 1e-3, 12)] = Trial(1.04, np.zeros(1), [])
+    race.trials[other] = Trial(0.99, np.zeros(1), [])
+    assert race.lowest() == other
 
 
 @pytest.mark.parametrize(("rows", "some"), [(900, False), (4800, True)])
