@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +27,10 @@ from eigcore.plugin import (
 
 INTERFACE = 2
 """The supported version of the Python interface of eigcore-native."""
-FUNCTIONS = "serves", "kernel", "eigenpairs", "ensemble", "mean_loss", "all_finite"
+FUNCTIONS = (
+    *("serves", "kernel", "eigenpairs", "eigenpairs_tridiagonal"),
+    *("ensemble", "mean_loss", "all_finite"),
+)
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
@@ -86,19 +90,36 @@ SVD: Any = getattr(NATIVE, "svd", None)
 
 
 def serves(rule: Rule, source: Source) -> bool:
-    """Whether a kernel serves a rule and a source of NumPy arrays."""
-    return NATIVE is not None and _few(source) and NATIVE.serves(rule, KINDS[type(source)])
+    """Whether a kernel serves values and pullback of a rule and a source of NumPy arrays."""
+    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[type(source)])
 
 
-def _few(source: Source) -> bool:
-    return type(source) is not Pencil or (source.params.shape[0] == 1 and source.x.shape[-1] <= FEW)
+def _worthwhile(rule: Rule, source: Source) -> bool:
+    """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
+    if NATIVE is None:
+        return False
+    if type(source) is Pencil and (source.params.shape[0] > 1 or source.x.shape[-1] > FEW):
+        return False
+    return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
+
+
+def _has(rule: Rule, want: Want) -> bool:
+    """Whether kernels have a field: several eigenvalues no gradient, λ_k alone vectors."""
+    if want in ("values", "pullback") or rule.phi.name == "kth":
+        return True
+    return want == "gradient" and rule.phi.name != "several"
+
+
+def _many(count: int, d: int) -> bool:
+    """Whether all pairs of so many matrices beat LAPACK."""
+    return d <= SMALL or (d <= LARGE and count >= MANY)
 
 
 def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
-    if NATIVE is None or not _few(source):
+    if not _worthwhile(rule, source) or not _has(rule, want):
         return None
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
     if not backend.traced:
@@ -166,11 +187,28 @@ def eigenpairs(
     Returns None if LAPACK is faster: for few large matrices.
     """
     d = M.shape[-1]
-    few = M.size < MANY * d * d and d > SMALL
-    if NATIVE is None or d > (LARGE if vectors else LARGEST) or (vectors and few):
+    if NATIVE is None or not (_many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
+
+
+def eigenpairs_tridiagonal(
+    backend: Backend,
+    diag: np.ndarray,
+    off: np.ndarray,
+    lo: int,
+    hi: int,
+    vectors: bool,
+    threads: int = THREADS,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
+    d = diag.shape[-1]
+    if NATIVE is None or not _many(diag.size // max(d, 1), d):
+        return None
+    options = {"lo": lo, "hi": hi, "vectors": vectors, "threads": threads}
+    work = partial(NATIVE.eigenpairs_tridiagonal, **options)
+    return backend.solve(DRIVER, work, diag, off, shape=(*diag.shape, d))
 
 
 def svd(
@@ -208,18 +246,32 @@ def register_in_jax() -> None:
         jax._register()
 
 
-def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
+def in_jax(rule: Rule, want: Want, p: Any) -> Callable[[Any], tuple[Any, ...]] | None:
     """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
-    if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
+    if not serves(rule, Matrices(p)):
         return None
     from eigcore_native import jax
 
+    name, kind = rule.phi.name, rule.layout.kind
+    if not _has(rule, want) or name == "several" or (name != "kth" and kind == "pair"):
+        return None
     if want == "values":
         return lambda p: (jax.value(rule, p, THREADS),)
     if want == "gradient":
         return lambda p: jax.value_and_gradient(rule, p, THREADS)
-    k = rule.phi.parameter
-    return partial(_pair_in_jax, jax, k) if rule.layout.kind == "square" else None
+    return partial(_pair_in_jax, jax, rule.phi.parameter) if kind == "square" else None
+
+
+def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] | None:
+    """Return `eigenpairs` inside jit, for JAX arrays like M."""
+    d = M.shape[-1]
+    if NATIVE is None or not all(isinstance(n, int) for n in M.shape):
+        return None
+    if not _many(math.prod(M.shape[:-2]), d):
+        return None
+    from eigcore_native import jax
+
+    return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
 
 
 def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:

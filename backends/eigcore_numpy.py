@@ -99,6 +99,9 @@ class NumpyArrays(Backend):
         return tuple(self.solve("numpy.linalg.svd", SVD, X))
 
     def eigenpairs_tridiagonal(self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int) -> Pairs:
+        found = eigcore_kernels.eigenpairs_tridiagonal(self, diag, off, lo, hi, vectors=True)
+        if found is not None:
+            return found
         if diag.shape[-1] < LARGE:
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
         try:
@@ -106,6 +109,12 @@ class NumpyArrays(Backend):
         except np.linalg.LinAlgError:
             # dstemr fails on Lipshitz_3 of github.com/oamarques/STCollection
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
+
+    def eigenvalues_tridiagonal(
+        self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int
+    ) -> np.ndarray:
+        found = eigcore_kernels.eigenpairs_tridiagonal(self, diag, off, lo, hi, vectors=False)
+        return super().eigenvalues_tridiagonal(diag, off, lo, hi) if found is None else found[0]
 
 
 @final

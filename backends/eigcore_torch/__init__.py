@@ -151,6 +151,18 @@ class TorchBackend(Backend):
         found = host.eigenpairs(M, lo, hi, vectors=False)
         return self._solved("eigvalsh", M, lo, hi) if found is None else found[0]
 
+    def eigenpairs_tridiagonal(
+        self, diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int
+    ) -> Pairs:
+        found = host.eigenpairs_tridiagonal(diag, off, lo, hi, vectors=True)
+        return found or super().eigenpairs_tridiagonal(diag, off, lo, hi)
+
+    def eigenvalues_tridiagonal(
+        self, diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int
+    ) -> torch.Tensor:
+        found = host.eigenpairs_tridiagonal(diag, off, lo, hi, vectors=False)
+        return found[0] if found else super().eigenvalues_tridiagonal(diag, off, lo, hi)
+
     def svd(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         found = host.svd(X)
         return tuple(self.solve("torch.linalg.svd", SVD, X)) if found is None else found

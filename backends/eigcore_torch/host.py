@@ -66,6 +66,17 @@ def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:
     return found and tuple(map(shared, found))
 
 
+def eigenpairs_tridiagonal(
+    diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int, vectors: bool
+) -> Any:
+    """Return `eigenpairs` of tridiagonal matrices."""
+    if not on_host(diag) or not on_host(off):
+        return None
+    given = HOST, viewed(diag), viewed(off), lo, hi, vectors, torch.get_num_threads()
+    found = eigcore_kernels.eigenpairs_tridiagonal(*given)
+    return found and tuple(map(shared, found))
+
+
 def svd(X: torch.Tensor) -> Any:
     """Return thin singular value decompositions, or None, as where torch differentiates them."""
     if not on_host(X) or is_followed(X):

@@ -213,6 +213,54 @@ bool fused_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// Functions of all eigenvalues: the gradient's trace is the sum of the weights, sum w_j; NaN where the input is not
+// finite; the value alone and with the gradient; one thread and three.
+template <class T>
+bool composed_job(Generator& g, unsigned long long seed) {
+  const int d = pick(g, 8) ? 1 + pick(g, 24) : 1 + pick(g, 60), n = 1 + pick(g, 60), style = pick(g, 9);
+  const Layout layout = (Layout)pick(g, 4);
+  const std::int64_t size = layout_size(layout, d);
+  Phi<T> phi{(PhiKind)pick(g, 5), nullptr, pick(g, d), 0, (T)std::ldexp(1.0, pick(g, 12) - 6)};
+  phi.size = 1 + pick(g, d - (int)phi.pivot);
+  const bool several = phi.kind == PhiKind::several;
+  const std::int64_t given = several ? n * phi.size : d;
+  Buffer<T> in(new T[n * size]), values(new T[n]), again(new T[n]), gradient(new T[n * size]), other(new T[n * size]),
+      weights(new T[given]);
+  for (std::int64_t i = 0; i < n * size; ++i) in[i] = nasty<T>(g, style, false);
+  for (std::int64_t i = 0; i < given; ++i) weights[i] = T(pick(g, 4) - 1);
+  if (phi.kind == PhiKind::jump)
+    for (int j = 0; j < d; ++j) weights[j] = j >= phi.pivot;
+  phi.weights = weights.get();
+  Job<T> job;
+  job.layout = layout, job.count = n, job.d = d, job.hi = d - 1, job.set_rows(in.get()), job.phi = &phi;
+  job.values = values.get(), job.gradient = gradient.get();
+  solve(job, 1, go_on);
+  Job<T> second = job;
+  second.values = again.get(), second.gradient = pick(g, 2) ? other.get() : nullptr;
+  solve(second, 3, go_on);
+  for (int m = 0; m < n; ++m) {
+    bool finite = true;
+    for (std::int64_t c = 0; c < size; ++c) finite = finite && std::isfinite((double)in[m * size + c]);
+    if (style >= 4 && style != 8 && style != 6) continue;  // out of range, or nothing but rounding
+    REQUIRE(std::isnan(values[m]) == !finite, "seed %llu row %d", seed, m);
+    REQUIRE(std::isnan(gradient[m * size]) == !finite, "seed %llu row %d", seed, m);
+    if (!finite) continue;
+    long double trace = 0, sum = phi.kind >= PhiKind::softmax ? 1 : 0, scale = 1;
+    for (std::int64_t j = 0; phi.kind < PhiKind::softmax && j < d; ++j) sum += weights[j], scale += std::fabs(weights[j]);
+    if (several) sum = 0;
+    for (std::int64_t j = 0; several && j < phi.size; ++j)
+      sum += weights[m * phi.size + j], scale += std::fabs(weights[m * phi.size + j]);
+    const std::vector<long double> G = whole(layout, d, gradient.get() + m * size);
+    for (int i = 0; i < d; ++i) trace += G[i * d + i];
+    REQUIRE(std::fabs(trace - sum) <= 60 * d * scale * std::numeric_limits<T>::epsilon(),
+            "seed %llu row %d d %d kind %d: %Lg, %Lg", seed, m, d, (int)phi.kind, trace, sum);
+    if (second.gradient)
+      for (std::int64_t c = 0; c < size; ++c)
+        REQUIRE(gradient[m * size + c] == other[m * size + c], "seed %llu row %d", seed, m);
+  }
+  return true;
+}
+
 // X = U diag(s) Vt to 30 m eps |X| with orthonormal columns, or marked; a matrix that is not finite is marked.
 template <class T>
 bool svd_job(Generator& g, unsigned long long seed) {
@@ -251,8 +299,9 @@ bool svd_job(Generator& g, unsigned long long seed) {
 
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 9);
+  const int kind = pick(g, 10);
   if (kind == 8) return svd_job<T>(g, seed);
+  if (kind == 9) return composed_job<T>(g, seed);
   return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);
 }
 

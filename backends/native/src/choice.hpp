@@ -1,5 +1,6 @@
 // Which solver a job gets.
 #pragma once
+#include "composed.hpp"
 #include "mixed.hpp"
 
 namespace eigcore {
@@ -17,6 +18,7 @@ auto with_solver(const Job<T>& job, Use use) {
   if constexpr (sizeof(T) == 8)
     if (Mixed::suits(job)) return use(Which<Mixed>());
   const bool two = job.count > Pack<T, 1>::lanes && job.d <= (is_tridiagonal(job.layout) ? 128 : 12);
+  if (job.phi) return two ? use(Which<Composed<T, 2>>()) : use(Which<Composed<T, 1>>());
   return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
 }
 

@@ -64,7 +64,7 @@ bool isa_wish_is_known() { return wish_is_known; }
 #define EIG_TABLE_FOR(type)                                                       \
   template <>                                                                     \
   const Kernels<type>& kernels_for<type>(const Job<type>& job) {                  \
-    const bool half = !is_tridiagonal(job.layout) && job.d >= 28;                 \
+    const bool half = !is_tridiagonal(job.layout) && job.d >= 28 && job.window() == 1;                 \
     return chosen == avx512_isa && half ? avx2::kernels_##type : kernels<type>(); \
   }
 #else

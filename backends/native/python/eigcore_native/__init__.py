@@ -1,4 +1,4 @@
-"""One eigenvalue of many small symmetric matrices, and what it is differentiated with.
+"""Eigenvalues of many small symmetric matrices, functions of them, and their derivatives.
 
 `kernel` is the door from NumPy; `eigcore_native.jax` is the same inside ``jax.jit``. ``threads=0``
 means the cores available to the process, by its affinity and by the quota of its container.
@@ -8,8 +8,9 @@ Matrices with NaN or infinity give NaN and leave the others alone.
 from eigcore_native import _core, quota
 from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
-from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
+from eigcore_native.kernels import all_finite, kernel, serves, tables
 from eigcore_native.losses import mean_loss
+from eigcore_native.pairs import eigenpairs, eigenpairs_tridiagonal
 from eigcore_native.singular import svd
 from eigcore_native.types import Answer
 
@@ -24,6 +25,7 @@ __all__ = [
     "Answer",
     "all_finite",
     "eigenpairs",
+    "eigenpairs_tridiagonal",
     "ensemble",
     "isa",
     "kernel",

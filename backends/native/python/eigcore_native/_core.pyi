@@ -21,6 +21,7 @@ class Matrices:
     def encoded(
         cls, d: int, k: int, indices: _Array, fractions: _Array, tables: Tables
     ) -> Self: ...
+    def compose(self, kind: int, weights: Sequence[float], pivot: int, number: float) -> None: ...
     def solve(
         self, values: _Array, vectors: _Array | None, gradient: _Array | None, threads: int
     ) -> None: ...
@@ -86,7 +87,24 @@ class MeanLoss32(MeanLoss): ...
 class MeanLoss64(MeanLoss): ...
 
 def eigenpairs(
-    matrices: _Array, lo: int, hi: int, values: _Array, vectors: _Array | None, threads: int
+    matrices: _Array,
+    off: _Array | None,
+    lo: int,
+    hi: int,
+    values: _Array,
+    vectors: _Array | None,
+    threads: int,
+) -> None: ...
+def several(
+    layout: int,
+    d: int,
+    lo: int,
+    hi: int,
+    rows: _Array,
+    values: _Array | None,
+    g: _Array | None,
+    gradient: _Array | None,
+    threads: int,
 ) -> None: ...
 def svd(X: _Array, U: _Array, s: _Array, Vt: _Array, failed: _Array, threads: int) -> None: ...
 def all_finite(a: _Array) -> bool: ...
