@@ -1,6 +1,7 @@
 // Which solver a job gets.
 #pragma once
 #include "mixed.hpp"
+#include "small.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {
@@ -14,8 +15,10 @@ struct Which {
 // roots, divisions, root finder) dominate and the tile stays in the first cache.
 template <class T, class Use>
 auto with_solver(const Job<T>& job, Use use) {
-  if constexpr (sizeof(T) == 8)
+  if constexpr (sizeof(T) == 8) {
     if (Mixed::suits(job)) return use(Which<Mixed>());
+    if (SmallSolver::suits(job)) return use(Which<SmallSolver>());
+  }
   const bool two = job.count > Pack<T, 1>::lanes && job.d <= (is_tridiagonal(job.layout) ? 128 : 12);
   return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
 }
