@@ -35,6 +35,11 @@ SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
 """Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
 
 
+COLUMNS = (8, 128), (24, 1024), (32, 1024)
+"""Singular value decompositions of up to so many columns and numbers beat LAPACK: of any number of
+matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
+
+
 def _threads() -> int:
     """Return the number given; or, of the cores, the part of one of torchrun's processes."""
     given = os.environ.get("EIGCORE_NUM_THREADS")
@@ -76,6 +81,8 @@ def _load() -> tuple[Any, str, str]:
 
 
 NATIVE, DRIVER, NOTE = _load()
+SVD: Any = getattr(NATIVE, "svd", None)
+"""Missing in eigcore-native 0.2.0 and older, which serve everything else."""
 
 
 def serves(rule: Rule, source: Source) -> bool:
@@ -164,6 +171,31 @@ def eigenpairs(
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
+
+
+def svd(
+    backend: Backend, X: np.ndarray, threads: int = THREADS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster.
+
+    LAPACK takes over the matrices that the kernel leaves, such as those of lower rank.
+    """
+    m, n = X.shape[-2:]
+    many = X.size >= MANY * m * n
+    wide = many and X.size >= 2 * MANY * m * n and not DRIVER.endswith("baseline")
+    columns, entries = COLUMNS[many + wide]
+    if SVD is None or n > columns or m * n > entries:
+        return None
+    return backend.solve(DRIVER, partial(_decomposed, threads), X)
+
+
+def _decomposed(threads: int, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    *found, failed = SVD(X, threads)
+    if failed.any():
+        left = failed.astype(bool)
+        for a, own in zip(found, np.linalg.svd(X[left], full_matrices=False), strict=True):
+            a[left] = own
+    return tuple(found)  # pyright: ignore
 
 
 def register_in_jax() -> None:

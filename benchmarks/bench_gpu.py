@@ -1,11 +1,11 @@
-"""Batched eigensolvers on a GPU, and which library to take for which size.
+"""Batched eigensolvers on a GPU, side by side, and what the check of each pair costs.
 
     python -m benchmarks.bench_gpu [--dims 3 5 ...] [--batches 1 16 ...] [--seconds 2]
 
 torch.linalg, CuPy and JAX solve the same matrices on the same device, one after the other, three
 times after a first call; the minimum counts. A library that needed more than --seconds for a batch
-is not given a larger one. Printed are ratios, torch over the others, and `CHOICE` as a Python
-literal for the torch backend.
+is not given a larger one. Printed are ratios, torch over the others. eigcore solves as torch does
+and checks one pair of each matrix.
 """
 
 import argparse
@@ -18,8 +18,6 @@ from functools import partial
 DIMS = [3, 5, 8, 11, 15, 16, 24, 32, 33, 45, 64, 100, 128]
 BATCHES = [1, 4, 16, 64, 256, 1024, 4096, 16384, 100_000]
 ROUTINES, DTYPES = ["eigh", "eigvalsh"], ["float32", "float64"]
-CHOICES = ["torch", "cupy"]
-"""What the torch backend can take; JAX is there for comparison."""
 
 
 def ratios(timings):
@@ -42,40 +40,11 @@ def ratios(timings):
     return "\n".join(lines)
 
 
-def choice(timings):
-    """Return the fastest of `CHOICES` by size, in as few steps as there are changes.
-
-    {(routine, dtype): ((d, ((batch, library), ...)), ...)}: a row holds from its d, and a step from
-    its batch, up to the next one. Where nothing was measured the step before goes on.
-    """
-    table = {}
-    for (routine, dtype, d, batch), times in sorted(timings.items()):
-        known = {name: times[name] for name in CHOICES if name in times}
-        row = table.setdefault((routine, dtype), {}).setdefault(d, [])
-        if known:
-            row.append((batch, min(known, key=known.__getitem__)))
-    return {
-        key: _merged((d, _merged(steps)) for d, steps in rows.items() if steps)
-        for key, rows in table.items()
-    }
-
-
-def _merged(steps):
-    """Drop what repeats the step before."""
-    return tuple(next(same) for _, same in itertools.groupby(steps, key=lambda step: step[1]))
-
-
-def literal(table):
-    """Return `choice` as Python source."""
-    lines = ["CHOICE = {"]
-    for key, rows in table.items():
-        lines += [f"    {key!r}: (", *(f"        {row!r}," for row in rows), "    ),"]
-    return "\n".join([*lines, "}"])
-
-
 def solvers(M):
     """Return {library: {routine: callable}} for CUDA matrices M (batch, d, d)."""
     import torch
+
+    import eigcore
 
     modules = {"torch": (torch.linalg, M)}
     if importlib.util.find_spec("cupy"):
@@ -85,10 +54,16 @@ def solvers(M):
         jax = importlib.import_module("jax")
         if jax.default_backend() == "gpu":
             modules["jax"] = jax.numpy.linalg, jax.dlpack.from_dlpack(M)
-    return {
+    found = {
         library: {name: partial(_wait, getattr(module, name), a) for name in ROUTINES}
         for library, (module, a) in modules.items()
     }
+    own = eigcore.kth_eigenpair, eigcore.kth_eigenvalue
+    middle = M.shape[-1] // 2
+    found["eigcore"] = {
+        name: partial(function, M, middle) for name, function in zip(ROUTINES, own, strict=True)
+    }
+    return found
 
 
 def _wait(routine, a):
@@ -113,7 +88,7 @@ def seconds_of(work):
 
 
 def measure(dims, batches, longest):
-    """Return the timings `ratios` and `choice` take."""
+    """Return the timings `ratios` takes."""
     import torch
 
     timings, slow = {}, set()
@@ -153,7 +128,7 @@ def main():
         )
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
     timings = measure(args.dims, args.batches, args.seconds)
-    print(ratios(timings), literal(choice(timings)), sep="\n\n")
+    print(ratios(timings))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,16 @@ _HOME = {
     # what is differentiated
     "Rule": "core.rules",
     "rule_from_key": "core.keys",
+    # solutions that may be wrong
+    "wrong": "core.verified",
+    "by_singular_values": "core.verified",
     # steps of optimisers
     "clipped": "core.steps",
     "clipped_step": "core.steps",
     "residual_weights": "core.steps",
+    "clip_numbers": "core.steps",
+    "sven_numbers": "core.steps",
+    "number": "core.options",
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",
@@ -62,6 +68,7 @@ def __getattr__(name: str) -> Any:
 if TYPE_CHECKING:
     from eigcore.core.arrays import Places
     from eigcore.core.keys import rule_from_key
+    from eigcore.core.options import number
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule
     from eigcore.core.sources import (
@@ -75,7 +82,14 @@ if TYPE_CHECKING:
         Source,
         Want,
     )
-    from eigcore.core.steps import clipped, clipped_step, residual_weights
+    from eigcore.core.steps import (
+        clip_numbers,
+        clipped,
+        clipped_step,
+        residual_weights,
+        sven_numbers,
+    )
+    from eigcore.core.verified import by_singular_values, wrong
     from eigcore.dispatch.backend import PLUGIN_API, Backend
     from eigcore.dispatch.capabilities import Capabilities
     from eigcore.dispatch.derivatives import values_of

@@ -208,26 +208,16 @@ OFFERED = {
 DYNAMIC = {"importlib", "imp", "pkgutil", "runpy", "builtins", "sys", "pydoc", "zipimport"}
 """Modules by which any module can be had, under any name: a backend imports none of them."""
 HIDDEN = {"__import__", "exec", "eval", "__builtins__", "__globals__", "__loader__", "__spec__"}
-EXCEPTIONS = {
-    # CuPy, which is not imported where it would not be used
-    "eigcore_torch/cuda.py": {
-        "import importlib.util",
-        "importlib.util.find_spec('cupy')",
-        "importlib.import_module('cupy')",
-    },
-}
 
 
-def trespasses(source, offered=OFFERED, excepted=(), own=None):
+def trespasses(source, offered=OFFERED, own=None):
     """What a backend imports of eigcore, now or lazily, beside what is offered; how it may hide it.
 
-    `excepted` are statements and calls that would be told of; of the package `own` all is known.
+    Of the package `own` all is known.
     """
     code = ast.parse(source)
     found = [each for node in ast.walk(code) for each in refused(node, offered, own)]
-    known = [node for node in ast.walk(code) if excepted and ast.unparse(node) in excepted]
-    found += [ast.unparse(node) for node in set(dynamic(code)) - set(below(known))]
-    return found
+    return found + [ast.unparse(node) for node in dynamic(code)]
 
 
 def refused(node, offered, own):
@@ -275,10 +265,6 @@ def dynamic(code):
             yield node
 
 
-def below(nodes):
-    return [inner for node in nodes for inner in ast.walk(node)]
-
-
 def imported(code):
     """(module, names) of every import in a tree."""
     for node in ast.walk(code):
@@ -293,7 +279,7 @@ def guard(name, more=""):
     native = name.startswith("native/")  # uses nothing of eigcore
     source = (ROOT / "backends" / name).read_text()
     offered, own = ({}, "eigcore_native") if native else (OFFERED, None)
-    return trespasses(f"{source}\n{more}\n", offered, EXCEPTIONS.get(name, ()), own)
+    return trespasses(f"{source}\n{more}\n", offered, own)
 
 
 @pytest.mark.parametrize("path", BACKENDS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -306,16 +292,12 @@ def test_an_example_of_a_backend_imports_eigcore_plugin_and_errors_only(path):
     assert not trespasses(path.read_text())
 
 
-def test_every_file_of_a_backend_is_guarded_and_every_exception_needed(tmp_path):
+def test_every_file_of_a_backend_is_guarded(tmp_path):
     new = ["eigcore_torch/deep/deeper/x.py", "helpers.py", "native/x.py", "native/python/a/b/x.py"]
     for name in (*new, "native/bench.py", "native/timing.py", "native/tests/x.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [path.relative_to(tmp_path).as_posix() for path in guarded(tmp_path)] == sorted(new)
-    for name, excepted in EXCEPTIONS.items():
-        source = (ROOT / "backends" / name).read_text()
-        for each in excepted:
-            assert trespasses(source, excepted=excepted - {each}), each
 
 
 @pytest.mark.parametrize(

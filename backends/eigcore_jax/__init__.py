@@ -30,7 +30,6 @@ from eigcore.plugin import (
     Want,
     hookimpl,
     values_of,
-    window,
 )
 from eigcore_jax import host, solvers
 from eigcore_jax.compression import JaxNetwork
@@ -108,13 +107,17 @@ class JaxBackend(Backend):
 
     def eigenpairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
         found = host.eigenpairs(self, M, lo, hi, vectors=True)
-        return found or window(self.solve("jax.numpy.linalg.eigh", solvers.eigh, M), lo, hi)
+        return found or self._solved(solvers.eigh, M, lo, hi)
 
     def eigenvalues(self, M: jax.Array, lo: int, hi: int) -> jax.Array:
         found = host.eigenpairs(self, M, lo, hi, vectors=False)
         if found:
             return found[0]
-        return window(self.solve("jax.numpy.linalg.eigvalsh", solvers.eigvalsh, M), lo, hi)
+        return self._solved(solvers.eigvalsh, M, lo, hi)
+
+    def _solved(self, solver: Callable[..., Any], M: jax.Array, lo: int, hi: int) -> Any:
+        name = f"jax.numpy.linalg.{solver.__name__}"
+        return self.solve(name, partial(solvers.solved, self, solver, lo=lo, hi=hi), M)
 
     def svd(self, X: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         return self.solve("jax.numpy.linalg.svd", solvers.svd, X)

@@ -24,11 +24,10 @@ from eigcore.plugin import (
     hookimpl,
     window,
 )
-from eigcore_torch import host, namespace, nodes, processes
+from eigcore_torch import cuda, host, namespace, nodes, processes
 from eigcore_torch.compression import Factors as Factors
 from eigcore_torch.compression import TorchNetwork
 from eigcore_torch.compression import load_compressed as load_compressed
-from eigcore_torch.cuda import cuda_library, cupy_solver
 from eigcore_torch.encoding import StableEncoding as StableEncoding
 from eigcore_torch.layer import SpectralLayer as SpectralLayer
 from eigcore_torch.module import SpectralModule as SpectralModule
@@ -37,12 +36,12 @@ from eigcore_torch.optimisers import SpectralClip as SpectralClip
 from eigcore_torch.optimisers import Sven as Sven
 from eigcore_torch.tensors import (
     NAMES,
+    NUMPY_FLOATS,
     autocasts,
     is_concrete,
     is_finite,
     is_followed,
     is_small,
-    on_host,
     shared,
     viewed,
 )
@@ -54,7 +53,7 @@ _DEPTH = ContextVar("eigcore_torch_depth", default=0)
 
 @final
 class TorchBackend(Backend):
-    """Eigenpairs by ``torch.linalg``, or by CuPy on CUDA where that is faster."""
+    """Eigenpairs by the kernels on the CPU and by ``torch.linalg``."""
 
     name = "torch"
     plugin_api = 3
@@ -95,7 +94,7 @@ class TorchBackend(Backend):
     def all_finite(self, a: torch.Tensor) -> bool:
         if not is_concrete(a):
             return False
-        if a.numel() > 1 and on_host(a):
+        if a.is_cpu and a.dtype in NUMPY_FLOATS and a.numel() > 1:
             return eigcore_kernels.all_finite(viewed(a))
         return is_finite(a)
 
@@ -146,20 +145,19 @@ class TorchBackend(Backend):
 
     def eigenpairs(self, M: torch.Tensor, lo: int, hi: int) -> Pairs:
         found = host.eigenpairs(M, lo, hi, vectors=True)
-        return window(self._solved("eigh", M), lo, hi) if found is None else found
+        return self._solved("eigh", M, lo, hi) if found is None else found
 
     def eigenvalues(self, M: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
         found = host.eigenpairs(M, lo, hi, vectors=False)
-        return window(self._solved("eigvalsh", M), lo, hi) if found is None else found[0]
+        return self._solved("eigvalsh", M, lo, hi) if found is None else found[0]
 
     def svd(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        return tuple(self.solve("torch.linalg.svd", SVD, X))
+        found = host.svd(X)
+        return tuple(self.solve("torch.linalg.svd", SVD, X)) if found is None else found
 
-    def _solved(self, routine: str, M: torch.Tensor) -> Any:
-        library = cuda_library(M.shape[-1], M.shape[:-2].numel()) if M.is_cuda else "torch"
-        own = getattr(torch.linalg, routine)
-        solver = partial(cupy_solver, routine) if library == "cupy" else own
-        return self.solve(f"{library}.linalg.{routine}", solver, M)
+    def _solved(self, routine: str, M: torch.Tensor, lo: int, hi: int) -> Any:
+        found = self.solve(f"torch.linalg.{routine}", getattr(torch.linalg, routine), M)
+        return cuda.checked(self, M, found, lo, hi) if cuda.is_checked(M) else window(found, lo, hi)
 
     def call(
         self, function: Callable[..., Any], static: tuple[Any, ...], *arrays: torch.Tensor

@@ -1,30 +1,34 @@
-"""The choice of a library for eigenpairs on CUDA, and calls to CuPy."""
+"""Eigenpairs on a GPU by ``torch.linalg``, each of them checked."""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
 
+from eigcore.plugin import Backend, by_singular_values, window, wrong
 
-def cuda_library(d: int, batch: int) -> str:
-    """Name the library with the faster batched routine on CUDA for `batch` matrices of order d.
 
-    torch passes small matrices to cuSOLVER's batched Jacobi routine and solves larger ones one by
-    one (https://github.com/pytorch/pytorch/issues/175585); CuPy keeps the batched routine.
+def is_checked(M: torch.Tensor) -> bool:
+    """Whether the solutions of the device's solver are checked."""
+    return not M.is_cpu
+
+
+def checked(backend: Backend, M: torch.Tensor, solution: Any, lo: int, hi: int) -> Any:
+    """Return the window of a full solution, values or (values, vectors); wrong ones are mended.
+
+    Another routine finds them again, and what is wrong then becomes NaN. All of this is in float64,
+    since products in float32 may be made of shorter numbers
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere).
     """
-    small = d <= 32 or batch == 1
-    return "torch" if small or importlib.util.find_spec("cupy") is None else "cupy"
-
-
-def cupy_solver(routine: str, M: torch.Tensor) -> Any:
-    """Call ``cupy.linalg.eigh`` or ``eigvalsh`` on CUDA tensors (..., d, d), without a copy."""
-    cupy = importlib.import_module("cupy")
-    with (
-        cupy.cuda.Device(M.device.index),
-        cupy.cuda.ExternalStream(torch.cuda.current_stream(M.device).cuda_stream),
-    ):
-        result = getattr(cupy.linalg, routine)(cupy.from_dlpack(M.contiguous()))
-        many = isinstance(result, tuple)
-        return tuple(map(torch.from_dlpack, result)) if many else torch.from_dlpack(result)
+    values, *vectors = solution if isinstance(solution, tuple) else (solution,)
+    seen, eps = [V[..., lo : hi + 1].double() for V in vectors], torch.finfo(M.dtype).eps
+    bad = wrong(backend, M.double(), values.double(), *seen, lo=lo, eps=eps)
+    if bad.any():
+        exact = M[bad].double()
+        again = by_singular_values(backend, backend.svd, exact)  # pyright: ignore
+        lost = wrong(backend, exact, *again, eps=eps)
+        for a, b in zip((values, *vectors), again, strict=False):
+            b[lost] = torch.nan
+            a[bad] = b.to(a.dtype)
+    return window(solution, lo, hi)

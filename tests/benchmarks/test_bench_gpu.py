@@ -1,6 +1,5 @@
 """The tables of benchmarks/bench_gpu.py, on invented timings."""
 
-import ast
 import os
 import subprocess
 import sys
@@ -18,23 +17,6 @@ TIMINGS = {
     ("eigvalsh", "float64", 5, 1): {"jax": 1e-4},
     ("eigvalsh", "float64", 8, 1): {"torch": 1e-4},
 }
-
-
-def test_the_choice_names_the_fastest_library_at_each_change():
-    table = bench_gpu.choice(TIMINGS)
-    assert table["eigh", "float32"] == (
-        (3, ((1, "torch"),)),
-        (33, ((1, "torch"), (4, "cupy"))),
-    )
-    # JAX is no choice for torch's arrays, and a size without another library says nothing
-    assert table["eigvalsh", "float64"] == ((8, ((1, "torch"),)),)
-
-
-def test_the_choice_is_printed_as_python():
-    table = bench_gpu.choice(TIMINGS)
-    name, _, source = bench_gpu.literal(table).partition(" = ")
-    assert name == "CHOICE"
-    assert ast.literal_eval(source) == table
 
 
 def test_ratios_are_torch_over_the_others():

@@ -1,6 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
-// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows.
+// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows, and
+// singular value decompositions.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -213,9 +214,46 @@ bool fused_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// X = U diag(s) Vt to 30 m eps |X| with orthonormal columns, or marked; a matrix that is not finite is marked.
+template <class T>
+bool svd_job(Generator& g, unsigned long long seed) {
+  const int n = 1 + pick(g, pick(g, 4) ? 12 : 64), m = n + pick(g, 12), count = pick(g, 60), style = pick(g, 9);
+  Buffer<T> X(new T[count * m * n]), U(new T[count * m * n]), s(new T[count * n]), Vt(new T[count * n * n]);
+  Buffer<std::uint8_t> failed(new std::uint8_t[count]);
+  for (int i = 0; i < count * m * n; ++i) X[i] = nasty<T>(g, style, false);
+  Svd<T> job;
+  job.count = count, job.m = m, job.n = n, job.X = X.get();
+  job.U = U.get(), job.s = s.get(), job.Vt = Vt.get(), job.failed = failed.get();
+  svd(job, 1 + pick(g, 3), go_on);
+  for (int k = 0; k < count; ++k) {
+    const T *x = X.get() + k * m * n, *u = U.get() + k * m * n, *v = Vt.get() + k * n * n, *own = s.get() + k * n;
+    bool finite = true;
+    for (int i = 0; i < m * n; ++i) finite &= std::isfinite(x[i]);
+    REQUIRE(finite || failed[k], "seed %llu: matrix %d is not finite", seed, k);
+    if (failed[k]) continue;
+    const long double level = 30.0L * m * std::numeric_limits<T>::epsilon();
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j) {
+        long double sum = 0;
+        for (int r = 0; r < n; ++r) sum += (long double)u[i * n + r] * own[r] * v[r * n + j];
+        REQUIRE(std::abs(sum - x[i * n + j]) <= level * own[0], "seed %llu: matrix %d of %d by %d", seed, k, m, n);
+      }
+    for (int p = 0; p < n; ++p)
+      for (int q = 0; q <= p; ++q) {
+        long double left = 0, right = 0;
+        for (int i = 0; i < m; ++i) left += (long double)u[i * n + p] * u[i * n + q];
+        for (int i = 0; i < n; ++i) right += (long double)v[p * n + i] * v[q * n + i];
+        const bool good = std::abs(left - (p == q)) <= level && std::abs(right - (p == q)) <= level;
+        REQUIRE(good && own[q] >= own[p], "seed %llu: vectors %d and %d of %d by %d", seed, p, q, m, n);
+      }
+  }
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 8);
+  const int kind = pick(g, 9);
+  if (kind == 8) return svd_job<T>(g, seed);
   return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);
 }
 

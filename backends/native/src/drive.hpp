@@ -50,6 +50,22 @@ void solve(Job<T>& job, int threads, GoOn go_on) {
       [&](int, std::int64_t first, std::int64_t count) { k.run(job, first, count, thread_memory(bytes)); }, go_on);
 }
 
+template <class T, class GoOn>
+void svd(const Svd<T>& job, int threads, GoOn go_on) {
+  const Kernels<T>& k = kernels<T>();
+  const double pairs = 3.0 * (double)(job.n * job.n), flops = (double)(8 * job.m + 6 * job.n);  // of some six sweeps
+  const double one = 20 + pairs * (flops + 60) / (double)(8 * k.width);
+  threads = useful_threads(one * (double)job.count, threads);
+  const std::int64_t tile = 2 * k.width;
+  std::int64_t grain = (std::int64_t)(100e3 / one);
+  if (threads > 1) grain = std::min(grain, job.count / (8 * threads));
+  grain = std::max(round_up(grain, tile), tile);
+  const std::size_t bytes = k.svd_workspace(job);
+  for_blocks(
+      job.count, grain, threads,
+      [&](int, std::int64_t first, std::int64_t count) { k.svd(job, first, count, thread_memory(bytes)); }, go_on);
+}
+
 // Rough nanoseconds of the pullback of one matrix.
 template <class T>
 double pullback_cost(const Pullback<T>& p) {

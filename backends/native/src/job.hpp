@@ -92,6 +92,18 @@ struct Pullback {
   std::int64_t stride = 0, terms_stride = 0;  // layout_size and terms rounded up to the width
 };
 
+// Thin singular value decompositions X = U diag(s) Vt, m >= n.
+template <class T>
+struct Svd {
+  static constexpr std::int64_t columns = 64;  // the most
+  std::int64_t count = 0, m = 0, n = 0;
+  const T* X = nullptr;            // (count, m, n)
+  T* U = nullptr;                  // (count, m, n)
+  T* s = nullptr;                  // (count, n), descending
+  T* Vt = nullptr;                 // (count, n, n)
+  std::uint8_t* failed = nullptr;  // (count): 1 where nothing is written
+};
+
 template <class T>
 struct Kernels {
   std::int64_t width;  // numbers in a register
@@ -102,6 +114,8 @@ struct Kernels {
   std::size_t (*pullback_workspace)(const Pullback<T>&);
   // Adds to sums: pencil (terms + 1, stride), or null; encoded (1 + 2 table rows, stride).
   void (*pullback)(const Pullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
+  std::size_t (*svd_workspace)(const Svd<T>&);
+  void (*svd)(const Svd<T>&, std::int64_t first, std::int64_t count, void* workspace);
   // See loss.hpp.
   double (*loss)(LossKind, const T* values, const double* target, const double* share, const double* offset,
                  std::int64_t rows, double factor, T* g);

@@ -176,6 +176,20 @@ void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values,
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
+// Thin singular value decompositions; failed is 1 where nothing is written.
+template <class T>
+void svd(In<T> X, Out<T> U, Out<T> s, Out<T> Vt, Out<std::uint8_t> failed, int threads) {
+  Svd<T> job;
+  job.m = size_from_end(X, 2), job.n = size_from_end(X, 1);
+  if (job.n < 1 || job.m < job.n || job.n > job.columns) refuse("matrices (..., m, n), m >= n, n from 1 to 64");
+  job.count = (std::int64_t)X.size() / (job.m * job.n);
+  if (U.size() != X.size() || (std::int64_t)s.size() != job.count * job.n ||
+      (std::int64_t)Vt.size() != job.count * job.n * job.n || (std::int64_t)failed.size() != job.count)
+    refuse("U (..., m, n), s (..., n), Vt (..., n, n) and failed (...)");
+  job.X = X.data(), job.U = U.data(), job.s = s.data(), job.Vt = Vt.data(), job.failed = failed.data();
+  interruptible(threads, [&] { eigcore::svd(job, threads, SignalCheck()); });
+}
+
 template <class T>
 void bind_tables(nb::module_& m, const char* name) {
   using Runs = typename Tables<T>::Runs;
@@ -232,6 +246,10 @@ NB_MODULE(_core, m) {
         "vectors"_a.noconvert().none(), "threads"_a);
   m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
         "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("svd", &svd<float>, "X"_a.noconvert(), "U"_a.noconvert(), "s"_a.noconvert(), "Vt"_a.noconvert(),
+        "failed"_a.noconvert(), "threads"_a);
+  m.def("svd", &svd<double>, "X"_a.noconvert(), "U"_a.noconvert(), "s"_a.noconvert(), "Vt"_a.noconvert(),
+        "failed"_a.noconvert(), "threads"_a);
   m.def("all_finite", &all_finite<float>);
   m.def("all_finite", &all_finite<double>);
   Matrices<float>::bind(m, "Matrices32");

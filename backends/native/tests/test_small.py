@@ -1,4 +1,4 @@
-"""Eigenvalues alone of small matrices: a search in single precision, a step and a certificate in double."""
+"""Eigenvalues alone of small matrices: a search in single precision, certified in double."""
 
 import numpy as np
 import pytest

@@ -147,3 +147,18 @@ def batch_equals_loop(backend, case):
             alone,
             bound(case.d, case.dtype, case.norm[place]),
         )
+
+
+@law(BATCHES[-1:])
+def batches_of_other_sizes_leave_nothing_behind(backend, case):
+    """Batches of 5, 2, 9, 1, 9 and 5 matrices, one after the other: each has its own pairs."""
+    rng = np.random.default_rng(case.d)
+    for size in (5, 2, 9, 1, 9, 5):
+        A = rng.standard_normal((size, case.d, case.d))
+        A = np.asarray(A + A.mT, case.dtype).astype("float64")
+        pairs = backend.eigenpairs(put(backend, A, case.dtype), 0, case.d - 1)
+        lam, V = (host(backend, a) for a in pairs)
+        residual = np.sqrt(((A @ V - V * lam[..., None, :]) ** 2).sum(-2))
+        norm = np.linalg.norm(A, 2, axis=(-2, -1))
+        allowed = bound(case.d, case.dtype, norm[..., None])
+        agree(f"|M V − V Λ| of a batch of {size}", residual, 0 * residual, allowed)

@@ -10,11 +10,12 @@ from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, eigenpairs, kernel, serves, tables
 from eigcore_native.losses import mean_loss
+from eigcore_native.singular import svd
 from eigcore_native.types import Answer
 
 _core.take_at_most(quota.cores() or 2**31 - 1)
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 INTERFACE = 2
 """Version of this Python interface; eigcore speaks to one of them only."""
 
@@ -28,5 +29,6 @@ __all__ = [
     "kernel",
     "mean_loss",
     "serves",
+    "svd",
     "tables",
 ]

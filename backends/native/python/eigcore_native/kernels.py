@@ -138,8 +138,8 @@ def eigenpairs(
     TypeError, ValueError
         As in `kernel`, and for indices outside the spectrum.
     """
-    M = _ready(M)
-    _classes(M.dtype)
+    M = contiguous(M)
+    of_dtype(M.dtype)
     values = np.empty((*M.shape[:-2], max(hi - lo + 1, 0)), M.dtype)
     columns = np.empty((*M.shape[:-1], values.shape[-1]), M.dtype) if vectors else None
     _core.eigenpairs(M, lo, hi, values, columns, threads)
@@ -160,10 +160,10 @@ def tables(params: Array, runs: Runs) -> _core.Tables:
     TypeError, ValueError, IndexError
         As in `kernel`, and for runs outside the terms.
     """
-    a = _ready(params)
+    a = contiguous(params)
     if a.ndim != 3 or len(a) != 1:
         raise ValueError(f"params should have shape (1, terms + 1, K); got {a.shape}.")
-    return _classes(a.dtype)[1](a[0], runs)
+    return of_dtype(a.dtype)[1](a[0], runs)
 
 
 def all_finite(a: Array) -> bool:
@@ -192,16 +192,16 @@ _Source: TypeAlias = "tuple[_core.Matrices, np.dtype[Any], Shape, tuple[Shape, .
 
 
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    p = _ready(arrays[0])
+    p = contiguous(arrays[0])
     batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
-    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, rule.phi.parameter, p)
+    matrices = of_dtype(p.dtype)[0].rows(layout, rule.layout.dim, rule.phi.parameter, p)
     return matrices, p.dtype, batch, (p.shape,)
 
 
 def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    diag = _ready(arrays[0])
-    off = _ready(arrays[1], diag.dtype)
-    kind = _classes(diag.dtype)[0]
+    diag = contiguous(arrays[0])
+    off = contiguous(arrays[1], diag.dtype)
+    kind = of_dtype(diag.dtype)[0]
     matrices = kind.diagonals(rule.layout.dim, rule.phi.parameter, diag, off)
     batch, d = diag.shape[:-1], rule.layout.dim
     return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
@@ -211,10 +211,10 @@ def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     params, x = arrays
     if len(params) != 1:
         return None
-    params = _ready(params)
-    x = _ready(x, params.dtype)
+    params = contiguous(params)
+    x = contiguous(x, params.dtype)
     given = layout, rule.layout.dim, rule.phi.parameter, params, x
-    matrices = _classes(params.dtype)[0].pencil(*given)
+    matrices = of_dtype(params.dtype)[0].pencil(*given)
     return matrices, params.dtype, x.shape[:-1], (params.shape, x.shape)
 
 
@@ -226,7 +226,7 @@ def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     dtype = _DTYPES[type(known)]
     if indices.dtype != np.int32:
         raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
-    given = _ready(indices), _ready(fractions, dtype), known
+    given = contiguous(indices), contiguous(fractions, dtype), known
     matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
     return matrices, dtype, fractions.shape[:1], (known.shape,)
 
@@ -244,7 +244,7 @@ def _pull(
 ) -> tuple[Array | None, ...]:
     """See `eigcore_native.types.Answer`."""
     dtype = vectors.dtype
-    g = _ready(g, dtype)
+    g = contiguous(g, dtype)
     if g.shape != vectors.shape[:-1]:
         raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
     ask = wanted or (True,) * len(shapes)
@@ -269,14 +269,15 @@ def _pull_diagonals(
     return row[..., :d], row[..., d:]
 
 
-def _ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
+def contiguous(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return the same numbers as the kernels read them, copied only where they must be."""
     flags, dtype = a.flags, dtype or a.dtype
     fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
     return a if fits else np.array(a, dtype, order="C")
 
 
-def _classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+def of_dtype(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return the classes of a dtype, or raise TypeError."""
     classes = _CLASSES.get(dtype)
     if classes is None:
         raise TypeError(
