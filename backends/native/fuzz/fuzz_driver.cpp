@@ -94,6 +94,7 @@ bool one_job(Generator& g, unsigned long long seed) {
   solve(job, 1, go_on);
   Job<T> other = job;
   other.values = again.get(), other.vectors = again_v.get(), other.gradient = nullptr, other.tied = nullptr;
+  if (pick(g, 2)) other.vectors = nullptr;  // values alone have a solver of their own
   other.path = (Path)pick(g, 3);
   solve(other, 3, go_on);
   Pullback<T> p;

@@ -283,9 +283,11 @@ NB_MODULE(_core, m) {
   nb::set_leak_warnings(false);  // at exit a thread that waits, or a cache of other code, may hold one
   if (!isa_wish_is_known())
     throw nb::import_error(
-        "EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512. Unset it to take the best of the machine.");
+        "EIGCORE_NATIVE_ISA should be baseline, avx2, avx512, avx512-half or avx512-full. Unset it to take the best of "
+        "the machine.");
   m.attr("isa") = isa_name();
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Lock::close));
+  m.def("register_bytes", &register_bytes);
   m.def("take_at_most", [](int cores) { most_cores = cores; }, "cores"_a);
   m.def("take_path", [](const std::string& name) {
     path = name == "full" ? Path::full : name == "one_precision" ? Path::one_precision : Path::best;
