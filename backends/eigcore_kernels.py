@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -26,13 +27,21 @@ from eigcore.plugin import (
 
 INTERFACE = 2
 """The supported version of the Python interface of eigcore-native."""
-FUNCTIONS = "serves", "kernel", "eigenpairs", "ensemble", "mean_loss", "all_finite"
+FUNCTIONS = (
+    *("serves", "kernel", "eigenpairs", "eigenpairs_tridiagonal"),
+    *("ensemble", "mean_loss", "all_finite"),
+)
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
 FEW = 32
 """Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
 SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
 """Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
+
+
+COLUMNS = (8, 128), (24, 1024), (32, 1024)
+"""Singular value decompositions of up to so many columns and numbers beat LAPACK: of any number of
+matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
 
 
 def _threads() -> int:
@@ -76,22 +85,41 @@ def _load() -> tuple[Any, str, str]:
 
 
 NATIVE, DRIVER, NOTE = _load()
+SVD: Any = getattr(NATIVE, "svd", None)
+"""Missing in eigcore-native 0.2.0 and older, which serve everything else."""
 
 
 def serves(rule: Rule, source: Source) -> bool:
-    """Whether a kernel serves a rule and a source of NumPy arrays."""
-    return NATIVE is not None and _few(source) and NATIVE.serves(rule, KINDS[type(source)])
+    """Whether a kernel serves values and pullback of a rule and a source of NumPy arrays."""
+    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[type(source)])
 
 
-def _few(source: Source) -> bool:
-    return type(source) is not Pencil or (source.params.shape[0] == 1 and source.x.shape[-1] <= FEW)
+def _worthwhile(rule: Rule, source: Source) -> bool:
+    """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
+    if NATIVE is None:
+        return False
+    if type(source) is Pencil and (source.params.shape[0] > 1 or source.x.shape[-1] > FEW):
+        return False
+    return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
+
+
+def _has(rule: Rule, want: Want) -> bool:
+    """Whether kernels have a field: several eigenvalues no gradient, λ_k alone vectors."""
+    if want in ("values", "pullback") or rule.phi.name == "kth":
+        return True
+    return want == "gradient" and rule.phi.name != "several"
+
+
+def _many(count: int, d: int) -> bool:
+    """Whether all pairs of so many matrices beat LAPACK."""
+    return d <= SMALL or (d <= LARGE and count >= MANY)
 
 
 def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
-    if NATIVE is None or not _few(source):
+    if not _worthwhile(rule, source) or not _has(rule, want):
         return None
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
     if not backend.traced:
@@ -159,11 +187,53 @@ def eigenpairs(
     Returns None if LAPACK is faster: for few large matrices.
     """
     d = M.shape[-1]
-    few = M.size < MANY * d * d and d > SMALL
-    if NATIVE is None or d > (LARGE if vectors else LARGEST) or (vectors and few):
+    if NATIVE is None or not (_many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
+
+
+def eigenpairs_tridiagonal(
+    backend: Backend,
+    diag: np.ndarray,
+    off: np.ndarray,
+    lo: int,
+    hi: int,
+    vectors: bool,
+    threads: int = THREADS,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
+    d = diag.shape[-1]
+    if NATIVE is None or not _many(diag.size // max(d, 1), d):
+        return None
+    options = {"lo": lo, "hi": hi, "vectors": vectors, "threads": threads}
+    work = partial(NATIVE.eigenpairs_tridiagonal, **options)
+    return backend.solve(DRIVER, work, diag, off, shape=(*diag.shape, d))
+
+
+def svd(
+    backend: Backend, X: np.ndarray, threads: int = THREADS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster.
+
+    LAPACK takes over the matrices that the kernel leaves, such as those of lower rank.
+    """
+    m, n = X.shape[-2:]
+    many = X.size >= MANY * m * n
+    wide = many and X.size >= 2 * MANY * m * n and not DRIVER.endswith("baseline")
+    columns, entries = COLUMNS[many + wide]
+    if SVD is None or n > columns or m * n > entries:
+        return None
+    return backend.solve(DRIVER, partial(_decomposed, threads), X)
+
+
+def _decomposed(threads: int, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    *found, failed = SVD(X, threads)
+    if failed.any():
+        left = failed.astype(bool)
+        for a, own in zip(found, np.linalg.svd(X[left], full_matrices=False), strict=True):
+            a[left] = own
+    return tuple(found)  # pyright: ignore
 
 
 def register_in_jax() -> None:
@@ -176,18 +246,32 @@ def register_in_jax() -> None:
         jax._register()
 
 
-def in_jax(rule: Rule, want: Want) -> Callable[[Any], tuple[Any, ...]] | None:
+def in_jax(rule: Rule, want: Want, p: Any) -> Callable[[Any], tuple[Any, ...]] | None:
     """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
-    if NATIVE is None or not NATIVE.serves(rule, KINDS[Matrices]):
+    if not serves(rule, Matrices(p)):
         return None
     from eigcore_native import jax
 
+    name, kind = rule.phi.name, rule.layout.kind
+    if not _has(rule, want) or name == "several" or (name != "kth" and kind == "pair"):
+        return None
     if want == "values":
         return lambda p: (jax.value(rule, p, THREADS),)
     if want == "gradient":
         return lambda p: jax.value_and_gradient(rule, p, THREADS)
-    k = rule.phi.parameter
-    return partial(_pair_in_jax, jax, k) if rule.layout.kind == "square" else None
+    return partial(_pair_in_jax, jax, rule.phi.parameter) if kind == "square" else None
+
+
+def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] | None:
+    """Return `eigenpairs` inside jit, for JAX arrays like M."""
+    d = M.shape[-1]
+    if NATIVE is None or not all(isinstance(n, int) for n in M.shape):
+        return None
+    if not _many(math.prod(M.shape[:-2]), d):
+        return None
+    from eigcore_native import jax
+
+    return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
 
 
 def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:

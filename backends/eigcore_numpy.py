@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, final
 
 import eigcore_kernels
@@ -29,6 +31,8 @@ LARGE = 32
 SHORT = 1024
 """Up to this many numbers, the overhead of a call exceeds its arithmetic."""
 SYEVD = {kind: scipy.linalg.get_lapack_funcs(("syevd",), dtype=kind)[0] for kind in "df"}
+XP = SimpleNamespace(**{**vars(np), "matrix_transpose": attrgetter("mT")})
+"""NumPy; its own transposition takes as long as a small product."""
 SVD = partial(np.linalg.svd, full_matrices=False)
 Pairs = tuple[np.ndarray, np.ndarray]
 
@@ -38,7 +42,7 @@ class NumpyArrays(Backend):
 
     plugin_api = 3
     capabilities = Capabilities(arrays=("numpy",), dtypes=("float64", "float32", "float16"))
-    xp = np
+    xp = XP
 
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
@@ -89,9 +93,15 @@ class NumpyArrays(Backend):
         return window(self.solve("numpy.linalg.eigvalsh", np.linalg.eigvalsh, M), lo, hi)
 
     def svd(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        found = eigcore_kernels.svd(self, X)
+        if found is not None:
+            return found
         return tuple(self.solve("numpy.linalg.svd", SVD, X))
 
     def eigenpairs_tridiagonal(self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int) -> Pairs:
+        found = eigcore_kernels.eigenpairs_tridiagonal(self, diag, off, lo, hi, vectors=True)
+        if found is not None:
+            return found
         if diag.shape[-1] < LARGE:
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
         try:
@@ -99,6 +109,12 @@ class NumpyArrays(Backend):
         except np.linalg.LinAlgError:
             # dstemr fails on Lipshitz_3 of github.com/oamarques/STCollection
             return super().eigenpairs_tridiagonal(diag, off, lo, hi)
+
+    def eigenvalues_tridiagonal(
+        self, diag: np.ndarray, off: np.ndarray, lo: int, hi: int
+    ) -> np.ndarray:
+        found = eigcore_kernels.eigenpairs_tridiagonal(self, diag, off, lo, hi, vectors=False)
+        return super().eigenvalues_tridiagonal(diag, off, lo, hi) if found is None else found[0]
 
 
 @final

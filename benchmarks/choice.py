@@ -3,9 +3,9 @@
 Each table has eight columns, four of which matter, in a straight or in a bent way. Printed are
 losses on 20 000 new rows: 0 is that of the truth, 100 that of a constant. Ridge, logistic
 regression and glum (scikit-learn without it) choose their penalties by cross-validation, LightGBM
-the number of its trees. The last columns are the mean excess of eigcore over the linear model, and
-its standard error over the seeds. Fails if all straight tables together are worse by more than two
-standard errors.
+the number of its trees. The last columns are the mean excess of eigcore over the linear model, its
+standard error over the seeds, and the one over the other. Fails if all straight tables together are
+worse by more than two standard errors.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def told(case: Case, records: list[dict[str, Any]], models: dict[str, Model]) ->
     means = [np.mean([each[name]["excess"] for each in records]) for name in models]
     seconds = np.mean([each["eigcore"]["seconds"] for each in records])
     apart = [each["eigcore"]["excess"] - each["linear"]["excess"] for each in records]
-    noise = f"{np.std(apart, ddof=1) / len(apart) ** 0.5:.1f}" if len(apart) > 1 else ""
+    noise = float(np.std(apart, ddof=1) / len(apart) ** 0.5) if len(apart) > 1 else 0.0
     cells = [
         case.loss,
         f"{case.rate:g}",
@@ -188,7 +188,7 @@ def told(case: Case, records: list[dict[str, Any]], models: dict[str, Model]) ->
         *(f"{mean:.1f}" for mean in means),
         f"{seconds:.1f}",
         f"{np.mean(apart):+.1f}",
-        noise,
+        *((f"{noise:.1f}", f"{np.mean(apart) / noise:+.1f}") if noise else ("", "")),
     ]
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -206,7 +206,8 @@ def main() -> int:
     models: dict[str, Model] = {"eigcore": eigcore, "linear": linear}
     if importlib.util.find_spec("lightgbm"):
         models["LightGBM"] = lightgbm
-    heads = ["loss", "rate", "rows", "events", "truth", *models, "seconds", "over linear", "±"]
+    heads = ["loss", "rate", "rows", "events", "truth", *models, "seconds"]
+    heads += ["over linear", "±", "in ±"]
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     apart = []
     for case in every() if options.all else QUICK:

@@ -19,8 +19,10 @@ import numpy as np
 import eigcore
 from eigcore import EigSpec, SpectralModel
 from eigcore.api import evaluate_packed
+from eigcore.api.matrices import smooth_rule
 from eigcore.core.rules import Rule, kth_rule, rule_of
 from eigcore.core.sources import Diagonals, Encoded, Matrices, Pencil, Source, Want
+from eigcore.core.spectrum import spectrum
 from eigcore.encoding import Encoding, PiecewiseLinear
 from eigcore.encoding.bins import bins
 from eigcore.fit import fit
@@ -52,6 +54,22 @@ def calls(backend: str) -> list[Call]:
     there = {name: library.asarray(a) for name, a in locals().items() if name in ARRAYS}
     model, table = _model(rng)
 
+    sums = {
+        "top_sum": EigSpec(FEATURES, DIM, functional="top_sum", r=2),
+        "softmax": EigSpec(FEATURES, DIM, functional="softmax", t=0.5),
+        "weighted": EigSpec(FEATURES, DIM, functional="weighted", weights=tuple(range(DIM))),
+    }
+    smooth = smooth_rule(kernels, M, {"k": 7, "alpha": 0.5})
+    several = spectrum(DIM, 5, 9)
+
+    def of_all(name: str) -> Call:
+        rule, spec = rule_of(sums[name]), sums[name]
+        run = direct(rule, Matrices(pencil.assembled(kernels)), "values")
+        return Call(f"evaluate, {name}", lambda: eigcore.evaluate(spec, *model_arrays), run)
+
+    def slope_of_all() -> Any:
+        return eigcore.vjp(sums["softmax"], *model_arrays)[1](there["g"])
+
     def direct(rule: Rule, source: Source, want: Want) -> Callable[[], Any]:
         return lambda: kernels.kernel(rule, source, want)
 
@@ -81,7 +99,18 @@ def calls(backend: str) -> list[Call]:
                 lambda: eigcore.kth_eigenvalue_tridiagonal(a, b, 7),
                 direct(band, pair, "values"),
             ),
-            ("smooth_kth_eigenvalue", lambda: eigcore.smooth_kth_eigenvalue(M_, 7, 0.5), None),
+            (
+                "smooth_kth_eigenvalue",
+                lambda: eigcore.smooth_kth_eigenvalue(M_, 7, 0.5),
+                direct(smooth, Matrices(M), "values"),
+            ),
+            (
+                "eigenvalues",
+                lambda: eigcore.eigenvalues(M_, 5, 9),
+                direct(several, Matrices(M), "values"),
+            ),
+            *(of_all(name) for name in sums),
+            ("vjp, softmax", slope_of_all, None),
             (
                 "evaluate",
                 lambda: eigcore.evaluate(spec, *model_arrays),

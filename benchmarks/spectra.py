@@ -19,12 +19,21 @@ import numpy as np
 
 import eigcore
 from eigcore.lowrank import compress
-from eigcore.lowrank.compression import METHODS
+from eigcore.lowrank.methods import METHODS
 from eigcore.operators import operator, spectral_density
 from eigcore.spectra import power_law
 
-SIZES = ((1, 4, 4), (8, 4, 4), (64, 2, 2), (64, 4, 4), (64, 8, 8), (64, 16, 16), (64, 32, 32))
-SIZES += ((1000, 8, 4), (1, 128, 128), (1, 512, 128))
+SIZES = (
+    (4, 4),
+    (1, 4, 4),
+    (8, 4, 4),
+    (64, 2, 2),
+    (64, 4, 4),
+    (64, 8, 8),
+    (64, 16, 16),
+    (64, 32, 32),
+)
+SIZES += ((1000, 8, 4), (128, 128), (512, 128))
 
 
 def milliseconds(function: Callable[[], Any], runs: int = 15) -> float:
@@ -32,16 +41,24 @@ def milliseconds(function: Callable[[], Any], runs: int = 15) -> float:
 
     Short functions are called several times in a run.
     """
+    return alternately([function], runs)[0]
+
+
+def alternately(functions: list[Callable[[], Any]], runs: int = 15) -> list[float]:
+    """Return `milliseconds` of several functions, which take turns."""
+    for function in functions:
+        function()
     start = time.process_time()
-    function()
+    functions[0]()
     many = 1 + int(1e-3 / max(time.process_time() - start, 1e-5))
-    found = []
+    found = [[] for _ in functions]
     for _ in range(runs):
-        start = time.process_time()
-        for _ in range(many):
-            function()
-        found.append((time.process_time() - start) / many)
-    return 1e3 * min(found)
+        for own, function in zip(found, functions, strict=True):
+            start = time.process_time()
+            for _ in range(many):
+                function()
+            own.append((time.process_time() - start) / many)
+    return [1e3 * min(own) for own in found]
 
 
 def maps() -> None:
@@ -62,23 +79,27 @@ def maps() -> None:
     def iterated(X: torch.Tensor) -> torch.Tensor:
         return eigcore.newton_schulz(X, "soft_clip", steps=14, c=1.0)
 
-    def took(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> float:
-        return milliseconds(lambda: torch.autograd.grad(f(X).square().sum(), X))
+    def took(X: torch.Tensor, *own: Callable[[torch.Tensor], torch.Tensor]) -> list[float]:
+        def slope(f: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+            return torch.autograd.grad(f(X).square().sum(), X)
+
+        with_slope = [partial(slope, f) for f in own]
+        return alternately([*with_slope, *(partial(f, X.detach()) for f in own[:2])])
 
     ours, symmetric = (
         partial(f, f="soft_clip", c=1.0) for f in (eigcore.spectral_map, eigcore.matrix_function)
     )
     torch.set_num_threads(1)
-    print("soft clip and its gradient, torch float64: eigcore, by hand, ratio, Newton–Schulz")
-    print("  and of symmetric matrices: eigcore, by hand, ratio")
+    print("soft clip, torch float64; value and gradient: eigcore, by hand, ratio; value: ratio")
+    print("  of symmetric matrices; value and gradient: ratio, value: ratio; Newton–Schulz: ms")
     for shape in SIZES:
         X = torch.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
-        own, hand, newton = (took(f, X) for f in (ours, by_hand, iterated))
-        print(f"  {shape}: {own:.3f}, {hand:.3f}, {own / hand:.2f}, {newton:.2f}", end="")
+        own, hand, newton, value, plain = took(X, ours, by_hand, iterated)
+        line = f"  {shape}: {own:.3f}, {hand:.3f}, {own / hand:.2f}; {value / plain:.2f}"
         if shape[-1] == shape[-2]:
-            own, hand = took(symmetric, X), took(symmetric_by_hand, X)
-            print(f"; symmetric: {own:.3f}, {hand:.3f}, {own / hand:.2f}", end="")
-        print()
+            own, hand, value, plain = took(X, symmetric, symmetric_by_hand)
+            line += f"; symmetric: {own / hand:.2f}, {value / plain:.2f}"
+        print(f"{line}; {newton:.2f}", flush=True)
 
 
 def sven() -> None:

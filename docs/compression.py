@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
-from eigcore.drawing import FAINT, MARKERS, axes_of, legend, named, pyplot, style
+from eigcore.drawing import COLOURS, FAINT, LINES, MARKERS, axes_of, legend, named, pyplot
 from eigcore.lowrank import compress
 
 matplotlib.use("Agg")
@@ -26,17 +26,21 @@ matplotlib.use("Agg")
 PICTURE = Path(__file__).with_name("compression.png")
 KEEP = {
     "transformer": (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
-    "vision": (0.06, 0.1, 0.15, 0.2, 0.3, 0.5),
+    "vision": (0.03, 0.05, 0.08, 0.12, 0.2, 0.3),
 }
 """Shares of the numbers of the layers."""
 MORE = 100
 """Steps of training after compression."""
-LINES: dict[str, tuple[dict[str, str], int]] = {
+CURVES: dict[str, tuple[dict[str, Any], int]] = {
     "SVD-LLM, then 100 steps of training": ({"method": "svd-llm"}, MORE),
     "SVD-LLM": ({"method": "svd-llm"}, 0),
+    "EoRA": ({"method": "eora"}, 0),
+    "Nyström": ({"method": "nystrom"}, 0),
     "ASVD": ({"method": "asvd"}, 0),
     "FWSVD": ({"method": "fwsvd"}, 0),
+    "LOST": ({"method": "lost"}, 0),
     "truncated SVD": ({"method": "svd"}, 0),
+    "truncated SVD, concatenated": ({"method": "svd", "together": True}, 0),
     "truncated SVD, ranks of WeLore": ({"method": "svd", "rule": "threshold"}, 0),
 }
 """The options of `compress`, and steps of training after it."""
@@ -160,7 +164,7 @@ def size(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def curve(own: Task, options: dict[str, str], more: int) -> list[tuple[float, float]]:
+def curve(own: Task, options: dict[str, Any], more: int) -> list[tuple[float, float]]:
     """Return the shares of parameters that are kept, and the accuracy with them."""
     found = []
     for keep in own.keeps:
@@ -176,20 +180,22 @@ def draw(axes: Any, title: str, own: Task) -> None:
     whole = accuracy(own.model, own.test)
     print(f"{title}: {size(own.model)} parameters, accuracy {whole:.3f}")
     axes_of(axes).axhline(whole, color=FAINT, label="before compression")
-    for number, (name, line) in enumerate(LINES.items()):
+    for number, (name, line) in enumerate(CURVES.items()):
         points = curve(own, *line)
         print(f"  {name:36}" + "".join(f"  {x:.2f}: {y:.3f}" for x, y in points), flush=True)
-        look = {"marker": MARKERS[number], "markersize": 4, **style(number)}
+        again, kind = divmod(number, len(COLOURS))
+        look = {"color": COLOURS[kind], "marker": MARKERS[kind], "linestyle": LINES[kind - again]}
+        look |= {"markersize": 4, "markerfacecolor": "white" if again else COLOURS[kind]}
         axes.plot(*zip(*points, strict=True), label=name, **look)
     named(axes, title, "share of all parameters that is kept", "accuracy on unseen data")
 
 
 def main() -> None:
     """Draw both models."""
-    figure, pair = pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
+    figure, pair = pyplot().subplots(1, 2, figsize=(12.4, 4.6), layout="constrained")
     draw(pair[0], "Transformer, next character", transformer())
     draw(pair[1], "Convolutional network, digits", vision())
-    legend(pair[1], loc="lower right")
+    legend(pair[1], loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(PICTURE, dpi=110)
 
 

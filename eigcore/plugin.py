@@ -27,6 +27,9 @@ _HOME = {
     "clipped": "core.steps",
     "clipped_step": "core.steps",
     "residual_weights": "core.steps",
+    "clip_numbers": "core.steps",
+    "sven_numbers": "core.steps",
+    "number": "core.options",
     # where numbers stand
     "Layout": "core.packing",
     "Places": "core.arrays",
@@ -49,6 +52,7 @@ _HOME = {
     "Encoder": "graph",
     # models whose layers become factors
     "Network": "lowrank.network",
+    "Replacement": "lowrank.network",
     "Seen": "lowrank.network",
 }
 __all__ = [*_HOME]  # pyright: ignore
@@ -65,6 +69,7 @@ def __getattr__(name: str) -> Any:
 if TYPE_CHECKING:
     from eigcore.core.arrays import Places
     from eigcore.core.keys import rule_from_key
+    from eigcore.core.options import number
     from eigcore.core.packing import Layout
     from eigcore.core.rules import Rule
     from eigcore.core.sources import (
@@ -78,7 +83,13 @@ if TYPE_CHECKING:
         Source,
         Want,
     )
-    from eigcore.core.steps import clipped, clipped_step, residual_weights
+    from eigcore.core.steps import (
+        clip_numbers,
+        clipped,
+        clipped_step,
+        residual_weights,
+        sven_numbers,
+    )
     from eigcore.core.verified import by_singular_values, wrong
     from eigcore.dispatch.backend import PLUGIN_API, Backend
     from eigcore.dispatch.capabilities import Capabilities
@@ -88,5 +99,5 @@ if TYPE_CHECKING:
     from eigcore.dispatch.processes import Processes
     from eigcore.graph import Encoder
     from eigcore.layers import Layer, layer, start
-    from eigcore.lowrank.network import Network, Seen
+    from eigcore.lowrank.network import Network, Replacement, Seen
     from eigcore.portable.predict import ModelStatic, forward

@@ -152,7 +152,7 @@ class JaxBackend(Backend):
 
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
         """Return the answer of the kernel inside compiled code, chosen during lowering."""
-        kernel = eigcore_kernels.in_jax(rule, want)
+        kernel = eigcore_kernels.in_jax(rule, want, p)
         if kernel is None:
             return None
         if not self.is_concrete(p):

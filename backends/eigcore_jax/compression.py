@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from eigcore.errors import InvalidInput
-from eigcore.plugin import Network, Seen
+from eigcore.plugin import Network, Replacement, Seen
 from eigcore_jax.program import Form, named, run
 
 
@@ -51,11 +51,11 @@ class JaxNetwork(Network):
         inputs, outputs = ({name: pair[i] for name, pair in products.items()} for i in (0, 1))
         return Seen(output, inputs, outputs, slopes)
 
-    def replaced(self, factors: Mapping[str, tuple[Any, ...]]) -> JaxNetwork:
+    def replaced(self, parts: Mapping[str, Replacement]) -> JaxNetwork:
         forms = self.forms or {}
         leaves, tree = named(self.model)
         made = [
-            forms[name].factors(leaf.shape, *factors[name]) if name in factors else leaf
+            forms[name].factors(leaf.shape, parts[name]) if name in parts else leaf
             for name, leaf in leaves
         ]
         return JaxNetwork(tree.unflatten(made), self.own, forms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import eigcore_kernels
@@ -10,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from eigcore.plugin import Answer, Backend, Rule, Source, Want
+from eigcore.plugin import Answer, Backend, Rule, Source, Want, window
+from eigcore_jax import solvers
 
 ON_CPU = jax.default_backend() == "cpu"
 LARGE = 2**12
@@ -59,11 +61,27 @@ def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer |
 
 
 def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:
-    """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both."""
-    if M.dtype not in (jnp.float32, jnp.float64) or not readable(M):
+    """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both.
+
+    Inside compiled code the kernel finds vectors too, still sooner than LAPACK the values.
+    """
+    if M.dtype not in (jnp.float32, jnp.float64):
+        return None
+    if isinstance(M, Tracer):
+        kernel = eigcore_kernels.pairs_in_jax(M, lo, hi)
+        if kernel is None:
+            return None
+        driver = eigcore_kernels.DRIVER if ON_CPU else "jax.numpy.linalg.eigh"
+        either = {"cpu": kernel, "default": partial(_own_pairs, lo, hi)}
+        return backend.solve(driver, partial(jax.lax.platform_dependent, **either), M)
+    if not readable(M):
         return None
     found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)
     return found and tuple(map(_shared, found))
+
+
+def _own_pairs(lo: int, hi: int, M: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return window(solvers.eigh(M), lo, hi)
 
 
 def _shared(a: np.ndarray | None) -> jax.Array | None:

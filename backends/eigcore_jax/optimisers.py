@@ -10,7 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from eigcore.errors import InvalidInput
-from eigcore.plugin import Backend, clipped, residual_weights
+from eigcore.plugin import (
+    Backend,
+    clip_numbers,
+    clipped,
+    number,
+    residual_weights,
+    sven_numbers,
+)
 
 
 def spectral_clip(c: float = 1.0, scale: float = 1.0, decay: float = 0.0) -> Any:
@@ -36,14 +43,10 @@ def spectral_clip(c: float = 1.0, scale: float = 1.0, decay: float = 0.0) -> Any
     """
     import optax
 
-    if not (c > 0 and scale > 0 and decay >= 0):
-        raise InvalidInput(
-            f"c, scale and decay are {c!r}, {scale!r} and {decay!r}; expected c > 0, scale > 0 and "
-            "decay >= 0. Write c=1.0."
-        )
+    c, scale, decay = clip_numbers(c, scale, decay)
 
     def moved(update: jax.Array, X: jax.Array | None) -> jax.Array:
-        if update.ndim < 2:
+        if update.ndim < 2 or not update.size:
             return update
         flat = jnp.reshape(update, (update.shape[0], -1))
         own = scale * jnp.reshape(clipped(_backend(), flat, c), update.shape)
@@ -91,8 +94,11 @@ def sven_step(
     Raises
     ------
     InvalidInput
-        If the residuals have other than one axis.
+        Numbers out of range, or residuals with other than one axis.
     """
+    k, rtol = sven_numbers(k, rtol)
+    if not isinstance(rate, jax.Array):
+        rate = number("rate", rate, 1.0, 0.0)
     r, pull = jax.vjp(residuals, params)
     if r.ndim != 1:
         raise InvalidInput(

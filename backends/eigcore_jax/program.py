@@ -15,19 +15,58 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+from eigcore.plugin import Replacement
+
 CALLS = ("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint")
 """Primitives whose program is read as if it stood in their place."""
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Place:
+    """Where entries stand among the inputs of a leaf, which are its last axes or the first ones.
+
+    It belongs to the structure of a pytree, so that it is never differentiated.
+    """
+
+    at: tuple[int, ...]
+    last: bool
 
 
 class Factors(NamedTuple):
     """A leaf of parameters that is ``jnp.tensordot(left, right, 1)``.
 
-    Its products with inputs have `shift` added, if there is one.
+    `kept` is added to the leaf at its `place`, and `shift` to products with inputs, if they exist.
     """
 
     left: jax.Array
     right: jax.Array
     shift: jax.Array | None = None
+    kept: jax.Array | None = None
+    place: Place | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the leaf."""
+        return self.left.shape[:-1] + self.right.shape[1:]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the leaf."""
+        return self.left.dtype
+
+    def dense(self) -> jax.Array:
+        """Return the leaf."""
+        product = jnp.tensordot(self.left, self.right, 1)
+        if self.kept is None or self.place is None:
+            return product
+        rows, at = int(np.prod(self.left.shape[:-1])), np.array(self.place.at)
+        flat = jnp.reshape(product, (rows, -1))
+        if self.place.last:
+            flat = flat.at[:, at].add(jnp.reshape(self.kept, (rows, -1)))
+        else:
+            flat = flat.at[at].add(jnp.reshape(self.kept, (len(at), -1)))
+        return jnp.reshape(flat, product.shape)
 
 
 @dataclass(frozen=True)
@@ -42,15 +81,11 @@ class Leaf:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the leaf itself."""
-        if isinstance(self.value, Factors):
-            return self.value.left.shape[:-1] + self.value.right.shape[1:]
         return self.value.shape
 
     def dense(self) -> jax.Array:
         """Return the array that the program has here."""
-        value = self.value
-        if isinstance(value, Factors):
-            value = jnp.tensordot(value.left, value.right, 1)
+        value = self.value.dense() if isinstance(self.value, Factors) else self.value
         return jnp.transpose(value, self.axes).astype(self.dtype)
 
 
@@ -64,24 +99,28 @@ class Form:
     def matrix(self, leaf: jax.Array) -> jax.Array:
         """Return the leaf as a matrix (m, n)."""
         cut = leaf.ndim - self.count if self.last else self.count
-        flat = jnp.reshape(leaf, (int(np.prod(leaf.shape[:cut])), -1))
+        flat = jnp.reshape(
+            leaf, [int(np.prod(part)) for part in (leaf.shape[:cut], leaf.shape[cut:])]
+        )
         return flat if self.last else flat.T
 
-    def factors(
-        self, shape: tuple[int, ...], B: jax.Array, A: jax.Array, shift: jax.Array | None = None
-    ) -> Factors:
-        """Return B (m, r), A (r, n) and a shift (m,) as factors of a leaf of a shape."""
-        left, right = (B, A) if self.last else (A.T, B.T)
+    def factors(self, shape: tuple[int, ...], part: Replacement) -> Factors:
+        """Return a replacement of the matrix as factors of a leaf of a shape."""
+        left, right = (part.B, part.A) if self.last else (part.A.T, part.B.T)
         cut = len(shape) - self.count if self.last else self.count
-        left = jnp.reshape(left, (*shape[:cut], -1))
-        return Factors(left, jnp.reshape(right, (-1, *shape[cut:])), shift)
+        left = jnp.reshape(left, (*shape[:cut], left.shape[1]))
+        right = jnp.reshape(right, (right.shape[0], *shape[cut:]))
+        at = tuple(map(int, part.place))
+        if not at:
+            return Factors(left, right, part.shift)
+        own = (*shape[:cut], len(at)) if self.last else (len(at), *shape[cut:])
+        kept = jnp.reshape(part.C if self.last else part.C.T, own)
+        return Factors(left, right, part.shift, kept, Place(at, self.last))
 
 
 def leaf_of(name: str, value: Any) -> Leaf:
     """Return a leaf as the parameters have it."""
-    first = value.left if isinstance(value, Factors) else value
-    found = Leaf(name, value, (), first.dtype)
-    return replace(found, axes=tuple(range(len(found.shape))))
+    return Leaf(name, value, tuple(range(len(value.shape))), value.dtype)
 
 
 def form_of(inputs: list[int], outputs: list[int]) -> Form | None:
@@ -103,18 +142,25 @@ class Log:
 
     def multiply(self, leaf: Leaf, X: jax.Array, form: Form, precision: Any) -> jax.Array:
         """Return the matrix of a leaf times the rows of X (…, n), and note it."""
-        chain = [(leaf.value, form)]
-        if isinstance(leaf.value, Factors):
-            chain = [(leaf.value.left, form), (leaf.value.right, replace(form, count=1))]
-            if form.last:
-                chain = [(leaf.value.right, form), (leaf.value.left, replace(form, count=1))]
-        Y = X
-        for part, own in chain:
-            axes = (((Y.ndim - 1,), (1,)), ((), ()))
+        value = leaf.value
+
+        def times(part: jax.Array, own: Form, X: jax.Array) -> jax.Array:
+            axes = (((X.ndim - 1,), (1,)), ((), ()))
             M = own.matrix(part).astype(leaf.dtype)
-            Y = jax.lax.dot_general(Y, M, axes, precision=precision)
-        if isinstance(leaf.value, Factors) and leaf.value.shift is not None:
-            Y = Y + leaf.value.shift.astype(Y.dtype)
+            return jax.lax.dot_general(X, M, axes, precision=precision)
+
+        if isinstance(value, Factors):
+            one = replace(form, count=1)
+            first, second = (value.right, form), (value.left, one)
+            if not form.last:
+                first, second = (value.left, form), (value.right, one)
+            Y = times(*second, times(*first, X))
+            if value.kept is not None and value.place is not None:
+                Y = Y + times(value.kept, one, X[..., np.array(value.place.at)])
+            if value.shift is not None:
+                Y = Y + value.shift.astype(Y.dtype)
+        else:
+            Y = times(value, form, X)
         self.products.setdefault(leaf.name, []).append((X, Y))
         self.forms.setdefault(leaf.name, set()).add(form)
         return Y

@@ -36,12 +36,12 @@ from eigcore_torch.optimisers import SpectralClip as SpectralClip
 from eigcore_torch.optimisers import Sven as Sven
 from eigcore_torch.tensors import (
     NAMES,
+    NUMPY_FLOATS,
     autocasts,
     is_concrete,
     is_finite,
     is_followed,
     is_small,
-    on_host,
     shared,
     viewed,
 )
@@ -94,7 +94,7 @@ class TorchBackend(Backend):
     def all_finite(self, a: torch.Tensor) -> bool:
         if not is_concrete(a):
             return False
-        if a.numel() > 1 and on_host(a):
+        if a.is_cpu and a.dtype in NUMPY_FLOATS and a.numel() > 1:
             return eigcore_kernels.all_finite(viewed(a))
         return is_finite(a)
 
@@ -151,8 +151,21 @@ class TorchBackend(Backend):
         found = host.eigenpairs(M, lo, hi, vectors=False)
         return self._solved("eigvalsh", M, lo, hi) if found is None else found[0]
 
+    def eigenpairs_tridiagonal(
+        self, diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int
+    ) -> Pairs:
+        found = host.eigenpairs_tridiagonal(diag, off, lo, hi, vectors=True)
+        return found or super().eigenpairs_tridiagonal(diag, off, lo, hi)
+
+    def eigenvalues_tridiagonal(
+        self, diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int
+    ) -> torch.Tensor:
+        found = host.eigenpairs_tridiagonal(diag, off, lo, hi, vectors=False)
+        return found[0] if found else super().eigenvalues_tridiagonal(diag, off, lo, hi)
+
     def svd(self, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        return tuple(self.solve("torch.linalg.svd", SVD, X))
+        found = host.svd(X)
+        return tuple(self.solve("torch.linalg.svd", SVD, X)) if found is None else found
 
     def _solved(self, routine: str, M: torch.Tensor, lo: int, hi: int) -> Any:
         found = self.solve(f"torch.linalg.{routine}", getattr(torch.linalg, routine), M)

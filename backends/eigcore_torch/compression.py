@@ -10,22 +10,25 @@ from typing import Any
 
 import torch
 from torch.nn import Conv1d, Conv2d, Conv3d, Linear, Module
-from torch.nn.functional import linear
+from torch.nn.functional import linear, one_hot
 from torch.nn.utils import skip_init
 
-from eigcore.plugin import Network, Seen
+from eigcore.plugin import Network, Replacement, Seen
 
 CONVOLUTIONS = (Conv1d, Conv2d, Conv3d)
 
 
 class Factors(torch.nn.Sequential):
-    """Two layers in place of one: first A, without a bias, then B with the bias of the old one."""
+    """Two layers in place of one: first A, without a bias, then B with the bias of the old one.
+
+    Where inputs are kept, the first one is `Picked`, and the second has their columns after B.
+    """
 
     @property
     def weight(self) -> torch.Tensor:
         """The product B A in the shape of the old weight, for code that reads it directly."""
         first, last = self.parts
-        product = linear(last.weight.flatten(1), first.weight.flatten(1).T)
+        product = linear(last.weight.flatten(1), first.weight.to(last.weight).flatten(1).T)
         return product.reshape(len(last.weight), *first.weight.shape[1:])
 
     @property
@@ -37,6 +40,40 @@ class Factors(torch.nn.Sequential):
     def parts(self) -> tuple[Any, Any]:
         """The two layers."""
         return self[0], self[1]
+
+
+class Picked(Module):
+    """A x, followed by some entries of x.
+
+    Parameters
+    ----------
+    layer : torch module
+        That of `Factors`, whose inputs x are.
+    factor : torch module or None
+        A, if it has any row.
+    place : (k,) tensor of int64
+    """
+
+    place: torch.Tensor
+
+    def __init__(self, layer: Any, factor: Any, place: torch.Tensor) -> None:
+        super().__init__()
+        self.factor, self.size = factor, layer.weight.shape[1]
+        self.axis = -1 if isinstance(layer, Linear) else -1 - len(layer.kernel_size)
+        self.stride = () if isinstance(layer, Linear) else layer.stride
+        self.register_buffer("place", place.to(layer.weight.device, copy=True))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (…, r + k), or with channels in place of the last axis."""
+        kept = _strided(x, self.stride).index_select(self.axis, self.place)
+        return kept if self.factor is None else torch.cat((self.factor(x), kept), self.axis)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The matrix (r + k, n), with as many axes as that of a layer."""
+        kept = one_hot(self.place, self.size).reshape(-1, self.size, *[1] * len(self.stride))
+        A = self.factor
+        return kept if A is None else torch.cat((A.weight, kept.to(A.weight.dtype)))
 
 
 def load_compressed(model: Module, state_dict: Mapping[str, torch.Tensor]) -> Module:
@@ -54,12 +91,18 @@ def load_compressed(model: Module, state_dict: Mapping[str, torch.Tensor]) -> Mo
     RuntimeError
         By torch, if other names or shapes differ.
     """
-    made = {}
+    made, firsts = {}, {}
     for name, layer in _layers(model)[0].items():
-        place = f"{name}." if name else ""
-        first = state_dict.get(f"{place}0.weight")
-        if first is not None:
-            made[id(layer)] = _pair(layer, len(first), f"{place}1.bias" in state_dict)
+        keys = ("0.weight", "0.factor.weight", "0.place", "1.bias")
+        plain, beside, place, bias = (state_dict.get(f"{name}.{key}".strip(".")) for key in keys)
+        if plain is None and place is None:
+            continue
+        A = beside if plain is None else plain
+        # factors that are equal were one
+        own = [None if a is None else (*a.shape, a.double().sum().item()) for a in (A, place)]
+        rank, key = 0 if A is None else len(A), (_kind(layer), *own)
+        made[id(layer)] = _pair(layer, rank, bias is not None, place, firsts.get(key))
+        firsts[key] = made[id(layer)][0]
     model = copy.deepcopy(model, made)
     model.load_state_dict(state_dict)
     return model
@@ -99,15 +142,21 @@ class TorchNetwork(Network):
         output = output.detach() if isinstance(output, torch.Tensor) else output
         return Seen(output, inputs, outputs, gradients)
 
-    def replaced(self, factors: Mapping[str, tuple[Any, ...]]) -> TorchNetwork:
+    def replaced(self, parts: Mapping[str, Replacement]) -> TorchNetwork:
         # deepcopy takes what it finds under the identity of an old layer, at every place of it
         made: dict[int, Any] = {}
+        firsts: dict[int, Module] = {}
         for name, layer in zip(self.matrices, self.layers.values(), strict=True):
-            if name in factors:
-                made[id(layer)] = _filled(layer, *factors[name])
+            if name in parts:
+                part = parts[name]
+                made[id(layer)] = _filled(layer, part, firsts.get(id(part.A)))
+                firsts[id(part.A)] = made[id(layer)][0]
         model = copy.deepcopy(self.model, made)
-        layers = {name: made[id(layer)] for name, layer in self.layers.items()}
+        layers = {name: made.get(id(layer), layer) for name, layer in self.layers.items()}
         return TorchNetwork(model, self.apply, (layers, self.skipped))
+
+    def kind(self, name: str) -> Any:
+        return _kind(dict(zip(self.matrices, self.layers.values(), strict=True))[name])
 
 
 def _called(model: Any, batch: Any) -> Any:
@@ -142,27 +191,44 @@ def _obstacle(layer: Any, uses: Mapping[int, int]) -> str:
     return "it is padded or in groups" if padded or layer.groups > 1 else ""
 
 
-def _pair(layer: Any, rank: int, bias: bool) -> Factors:
-    """Return two layers in place of one; their numbers are not set."""
-    own = {"device": layer.weight.device, "dtype": layer.weight.dtype}
+def _kind(layer: Any) -> tuple[Any, ...]:
+    """Return what layers have in common that can share their first factor."""
+    weight = layer.weight
+    return type(layer), getattr(layer, "stride", ()), weight.device, weight.dtype, weight.shape[1]
+
+
+def _pair(layer: Any, rank: int, bias: bool, place: torch.Tensor | None, first: Any) -> Factors:
+    """Return two layers in place of one, the first maybe shared; their numbers are not set."""
+    own: dict[str, Any] = {"device": layer.weight.device, "dtype": layer.weight.dtype}
     m, n, *ones = layer.weight.shape
     sizes, steps = ((1,), {"stride": layer.stride}) if ones else ((), {})
-    first = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own)
-    last = skip_init(type(layer), rank, m, *sizes, bias=bias, **own)
+    if first is None:
+        A = skip_init(type(layer), n, rank, *sizes, bias=False, **steps, **own) if rank else None
+        first = A if place is None else Picked(layer, A, place)
+    width = rank + (0 if place is None else len(place))
+    last = skip_init(type(layer), width, m, *sizes, bias=bias, **own)
     return Factors(first, last).train(layer.training)
 
 
 @torch.no_grad()
-def _filled(layer: Any, B: torch.Tensor, A: torch.Tensor, shift: Any = None) -> Factors:
-    """Return two layers that multiply by A, then by B, and add the old bias and a shift."""
-    biases = [each for each in (layer.bias, shift) if each is not None]
-    pair = _pair(layer, len(A), bool(biases))
+def _filled(layer: Any, part: Replacement, first: Any) -> Factors:
+    """Return layers that multiply by A, then by B, add kept columns, the old bias and a shift."""
+    biases = [each for each in (layer.bias, part.shift) if each is not None]
+    place = torch.as_tensor(part.place, dtype=torch.int64) if len(part.place) else None
+    pair = _pair(layer, len(part.A), bool(biases), place, first)
     first, last = pair.parts
-    first.weight.copy_(A.reshape(first.weight.shape))
-    last.weight.copy_(B.reshape(last.weight.shape))
+    A = first if place is None else first.factor
+    if A is not None:
+        A.weight.copy_(part.A.reshape(A.weight.shape))
+    last.weight.copy_(torch.cat((part.B, part.C), 1).reshape(last.weight.shape))
     if biases:
         last.bias.copy_(sum(biases))
     return pair
+
+
+def _strided(x: torch.Tensor, stride: tuple[int, ...]) -> torch.Tensor:
+    """Return the inputs that a 1×1 convolution reads."""
+    return x[(..., *(slice(None, None, step) for step in stride))] if stride else x
 
 
 def _keep(kept: list[Any]) -> Callable[..., None]:
@@ -173,7 +239,7 @@ def _keep(kept: list[Any]) -> Callable[..., None]:
         first, last = layer.parts if isinstance(layer, Factors) else (layer, layer)
         if not isinstance(last, Linear):
             axis = -1 - len(last.kernel_size)
-            X = X[(..., *(slice(None, None, step) for step in first.stride))].movedim(axis, -1)
+            X = _strided(X, first.stride).movedim(axis, -1)
             Y = Y.movedim(axis, -1)
         kept.append((X.detach().flatten(0, -2), Y.detach().flatten(0, -2)))
 

@@ -11,7 +11,7 @@ import torch
 from eigcore_numpy import NumpyArrays
 
 from eigcore.plugin import Answer, Rule, Source, Want
-from eigcore_torch.tensors import on_host, shared, viewed
+from eigcore_torch.tensors import is_followed, on_host, shared, viewed
 
 
 @final
@@ -63,6 +63,25 @@ def eigenpairs(M: torch.Tensor, lo: int, hi: int, vectors: bool) -> Any:
         return None
     threads = torch.get_num_threads()
     found = eigcore_kernels.eigenpairs(HOST, viewed(M), lo, hi, vectors, threads)
+    return found and tuple(map(shared, found))
+
+
+def eigenpairs_tridiagonal(
+    diag: torch.Tensor, off: torch.Tensor, lo: int, hi: int, vectors: bool
+) -> Any:
+    """Return `eigenpairs` of tridiagonal matrices."""
+    if not on_host(diag) or not on_host(off):
+        return None
+    given = HOST, viewed(diag), viewed(off), lo, hi, vectors, torch.get_num_threads()
+    found = eigcore_kernels.eigenpairs_tridiagonal(*given)
+    return found and tuple(map(shared, found))
+
+
+def svd(X: torch.Tensor) -> Any:
+    """Return thin singular value decompositions, or None, as where torch differentiates them."""
+    if not on_host(X) or is_followed(X):
+        return None
+    found = eigcore_kernels.svd(HOST, viewed(X), torch.get_num_threads())
     return found and tuple(map(shared, found))
 
 

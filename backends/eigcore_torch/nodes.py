@@ -52,13 +52,23 @@ def differentiable(backend: Backend, rule: Rule, p: torch.Tensor) -> torch.Tenso
     forward = forward_ad._current_level >= 0
     if wrapped and forward:
         _refuse_nested_forward_mode()
+    followed = not forward and (wrapped or is_followed(p))
+    if followed and not compiling:
+        found = kernel_node(backend, rule, Matrices(p))
+        if found is not None:
+            return found
     functions = wrapped or is_concrete(p) or (forward and not compiling)
     node = FUNCTIONS if functions else OPERATORS
-    if not forward and (wrapped or is_followed(p)):
-        found = kernel_node(backend, rule, Matrices(p))
-        return node["value_and_gradient"](p, rule.key)[0] if found is None else found
+    if followed:
+        return node["value_and_gradient"](p, rule.key)[0]
     if forward or node is OPERATORS:
         return node["value"](p, rule.key)
+    if not isinstance(rule, Rule) and host.serves(rule, Matrices(p)):
+        return host.call(_value, (rule,), p)
+    return rule.value(backend, p)
+
+
+def _value(backend: Backend, rule: Any, p: Any) -> Any:
     return rule.value(backend, p)
 
 
@@ -83,7 +93,7 @@ class Kernel(torch.autograd.Function):
     def forward(ctx, backend, rule, make, *arrays):
         ctx.save_for_backward(*arrays)
         ctx.backend, ctx.rule, ctx.make = backend, rule, make
-        found = host.kernel(rule, make(*arrays), "pullback")
+        found = host.kernel(rule, make(*map(viewed, arrays)), "pullback")
         assert found is not None  # kernel_node has checked this
         ctx.pullback = found.pullback
         return shared(found.values)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from eigcore.errors import InvalidInput
-from eigcore.plugin import Backend, clipped, clipped_step, residual_weights
+from eigcore.plugin import (
+    Backend,
+    clip_numbers,
+    clipped,
+    clipped_step,
+    number,
+    residual_weights,
+    sven_numbers,
+)
 
 
 class SpectralClip(torch.optim.Optimizer):
@@ -34,7 +43,7 @@ class SpectralClip(torch.optim.Optimizer):
     Raises
     ------
     InvalidInput
-        A number that is not positive, or a negative `decay`.
+        A number that is not positive, a negative `decay`, or an optimiser that needs a closure.
     """
 
     def __init__(
@@ -45,15 +54,31 @@ class SpectralClip(torch.optim.Optimizer):
         decay: float = 0.0,
         gradients: float | None = None,
     ) -> None:
-        for name, value in {"c": c, "scale": scale, "gradients": gradients}.items():
-            if value is not None and not value > 0:
-                raise InvalidInput(f"{name} is {value!r}; expected above 0. Write {name}=1.0.")
-        if not decay >= 0:
-            raise InvalidInput(f"decay is {decay!r}; expected 0 or more. Write decay=0.0.")
-        self.optimizer, self.numbers, self.first = optimizer, (c, scale, decay), gradients
-        # the groups are those of the other optimiser, so that schedules of rates reach it
-        self.param_groups, self.defaults = optimizer.param_groups, optimizer.defaults
-        self.state = optimizer.state
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InvalidInput(
+                f"The optimizer is a {type(optimizer).__name__}; expected one of torch.optim. "
+                "Type: SpectralClip(torch.optim.Adam(model.parameters()))"
+            )
+        own = inspect.signature(optimizer.step).parameters.get("closure")
+        if own is not None and own.default is own.empty:
+            raise InvalidInput(
+                f"{type(optimizer).__name__} takes several steps of a closure at once; expected an "
+                "optimiser whose step() needs none. Type: torch.optim.Adam(model.parameters())"
+            )
+        self.numbers = clip_numbers(c, scale, decay)
+        self.first = None if gradients is None else number("gradients", gradients, 1.0, 0.0)
+        super().__init__(optimizer.param_groups, optimizer.defaults)
+        self.optimizer = optimizer
+        self._shared()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles keep."""
+        names = ("optimizer", "numbers", "first")
+        return super().__getstate__() | {name: getattr(self, name) for name in names}
+
+    def _shared(self) -> None:
+        """Take the groups of the other optimiser, so that schedules of rates reach it."""
+        self.param_groups, self.state = self.optimizer.param_groups, self.optimizer.state
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore
@@ -86,11 +111,11 @@ class SpectralClip(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state of the other optimiser."""
         self.optimizer.load_state_dict(state_dict)
-        self.param_groups, self.state = self.optimizer.param_groups, self.optimizer.state
+        self._shared()
 
     def _matrices(self) -> Iterable[tuple[dict[str, Any], torch.Tensor]]:
         for group in self.optimizer.param_groups:
-            yield from ((group, p) for p in group["params"] if p.ndim > 1 and p.grad is not None)
+            yield from ((group, p) for p in group["params"] if _clips(p))
 
 
 class Sven(torch.optim.Optimizer):
@@ -118,12 +143,8 @@ class Sven(torch.optim.Optimizer):
     def __init__(
         self, params: Any, lr: float = 1.0, k: int | None = None, rtol: float = 1e-3
     ) -> None:
-        if not lr > 0 or not (k is None or k > 0) or not rtol >= 0:
-            raise InvalidInput(
-                f"lr, k and rtol are {lr!r}, {k!r} and {rtol!r}; expected lr > 0, k > 0 and "
-                "rtol >= 0. Write lr=1.0."
-            )
-        super().__init__(params, {"lr": lr, "k": k, "rtol": rtol})
+        k, rtol = sven_numbers(k, rtol)
+        super().__init__(params, {"lr": number("lr", lr, 1.0, 0.0), "k": k, "rtol": rtol})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], torch.Tensor]) -> torch.Tensor:  # pyright: ignore
@@ -133,10 +154,11 @@ class Sven(torch.optim.Optimizer):
         """
         with torch.enable_grad():
             r = closure()
-        if r.ndim != 1:
+        if not isinstance(r, torch.Tensor) or r.ndim != 1 or not r.requires_grad:
+            shape = f" of shape {tuple(r.shape)}" if isinstance(r, torch.Tensor) else ""
             raise InvalidInput(
-                f"The closure returned shape {tuple(r.shape)}; expected residuals (B,). "
-                "Return (model(x) - y).flatten()"
+                f"The closure returned a {type(r).__name__}{shape}; expected residuals (B,) that "
+                "depend on the parameters. Return (model(x) - y).flatten()"
             )
         leaves = [p for group in self.param_groups for p in group["params"]]
         rows = torch.eye(len(r), dtype=r.dtype, device=r.device)
@@ -152,6 +174,10 @@ class Sven(torch.optim.Optimizer):
             if move is not None:
                 p.add_(move, alpha=-rate)
         return r.detach().square().sum() / 2
+
+
+def _clips(p: torch.Tensor) -> bool:
+    return p.ndim > 1 and p.grad is not None and p.numel() > 0
 
 
 def _backend() -> Backend:

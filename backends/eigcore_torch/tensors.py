@@ -21,6 +21,8 @@ NAMES = {
     torch.bfloat16: "bfloat16",
 }
 _AUTOCAST = set(filter(torch.amp.is_autocast_available, ("cpu", "cuda", "xpu", "mps")))
+_watchers = torch._C._len_torch_dispatch_stack  # pyright: ignore
+_is_tracing = torch._C._is_tracing  # pyright: ignore
 SMALL = 1024
 """Up to this many numbers, a call of NumPy costs less than a call of torch."""
 
@@ -29,17 +31,17 @@ def is_concrete(a: torch.Tensor) -> bool:
     """Whether a tensor holds numbers, not symbols of a compiler, tracer or transform."""
     return (
         not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()  # pyright: ignore
         and type(a) in PLAIN
         and not a.is_meta
         and not is_functorch_wrapped_tensor(a)
-        and not is_watched()
+        and not _is_tracing()
+        and not _watchers()
     )
 
 
 def is_watched() -> bool:
     """Whether a dispatch mode sees every operator: a tracer, or a counter of operations."""
-    return torch._C._len_torch_dispatch_stack() > 0  # pyright: ignore
+    return _watchers() > 0
 
 
 def autocasts(a: torch.Tensor) -> bool:

@@ -52,12 +52,13 @@ class Context:
         return min(PATIENCE * self.eigcore["cpu_seconds"], self.most)
 
 
-def eigcore_fit(part: Part, constrained: bool, budget: float | None = None) -> Fitted:
+def eigcore_fit(part: Part, constrained: bool, budget: float | None = None, **fixed: int) -> Fitted:
     from eigcore.estimators import SpectralClassifier, SpectralRegressor
 
     kind = SpectralClassifier if part.classes else SpectralRegressor
     constraints = {"monotone": part.monotone, "shape": part.shape} if constrained else {}
-    estimator = kind(budget=budget, random_state=0, **constraints).fit(part.train, part.known)
+    estimator = kind(budget=budget, random_state=0, **constraints, **fixed)
+    estimator.fit(part.train, part.known)
     settings = [tuple(each.values())[:3] for each in estimator.model_.provenance["settings"]]
     chosen = "; ".join(
         f"{count} x knots {knots} dim {dim} penalty {penalty:g}"

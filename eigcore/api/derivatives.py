@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from eigcore.api import matrices, spectral
 from eigcore.api.inputs import check_values, following, prepared
 from eigcore.core.arrays import Array
@@ -25,12 +27,18 @@ class Kind(NamedTuple):
     second : str
         The option that may come after the arrays without its name; empty if there is none.
     arrays : int
+    complex : bool
+        Whether results are complex; the values of the rule are then pairs (..., 2) of parts.
+    name : str
+        Where it stands in `eigcore`, if not by its own name.
     """
 
     call: str
     rule: Callable[..., Any]
     second: str = ""
     arrays: int = 1
+    complex: bool = False
+    name: str = ""
 
 
 class Work(NamedTuple):
@@ -42,6 +50,7 @@ class Work(NamedTuple):
     d_p: Array | None
     result: Callable[[Array], Array]
     cotangent: Callable[[Array], Any]
+    kind: Kind
 
 
 def vjp(
@@ -51,14 +60,17 @@ def vjp(
     work = _work("vjp", function, given, backend, options)
     chosen, (values, gradient) = work.backend, _solved(work)
 
+    shape = tuple(values.shape[:-1] if work.kind.complex else values.shape)
+
     def pullback(g: Array) -> Any:
-        g = chosen.detach(following(chosen, g, values))
-        if tuple(g.shape) != tuple(values.shape):
+        g = parts(chosen, g, values) if work.kind.complex else following(chosen, g, values)
+        own = tuple(g.shape[:-1] if work.kind.complex else g.shape)
+        if own != shape:
             raise InvalidInput(
-                f"The cotangent should have the shape {tuple(values.shape)} of the result; got "
-                f"{tuple(g.shape)}. Write numpy.ones(result.shape) for the gradient of its sum."
+                f"The cotangent should have the shape {shape} of the result; got {own}. "
+                "Write numpy.ones(result.shape) for the gradient of its sum."
             )
-        return work.cotangent(work.rule.cotangent(chosen, gradient, g))
+        return work.cotangent(work.rule.cotangent(chosen, gradient, chosen.detach(g)))
 
     return work.result(values), pullback
 
@@ -71,6 +83,23 @@ def jvp(
     values, gradient = _solved(work)
     tangent = work.rule.tangent(work.backend, gradient, work.d_p)
     return work.result(values), work.result(tangent)
+
+
+def parts(backend: Backend, g: Any, like: Array) -> Array:
+    """Return complex or real numbers (...) as pairs of real ones (..., 2)."""
+    if not hasattr(g, "dtype"):
+        g = np.asarray(g)
+    if isinstance(g, np.ndarray) and g.dtype.kind not in "biufc":
+        raise InvalidInput(f"The cotangent has dtype {g.dtype}; expected numbers. Type: 1j * g")
+    xp, g = backend.xp, backend.asarray(g)
+    whole = "complex" in backend.dtype_name(g)
+    both = (xp.real(g), xp.imag(g)) if whole else (g, 0.0 * g)
+    return xp.concat([backend.asarray(a, like=like)[..., None] for a in both], axis=-1)
+
+
+def joined(pairs: Array) -> Array:
+    """Return pairs of real numbers (..., 2) as complex ones (...)."""
+    return pairs[..., 0] + 1j * pairs[..., 1]
 
 
 def _work(
@@ -89,9 +118,10 @@ def _work(
         more = ", direction" * n if how == "jvp" else ""
         raise InvalidInput(
             f"{how} of {function.__name__} came with {len(given)} arguments without names. "
-            f"Type: eigcore.{how}(eigcore.{function.__name__}, {kind.call}{more})"
+            f"Type: eigcore.{how}(eigcore.{kind.name or function.__name__}, {kind.call}{more})"
         )
-    chosen, found, result = prepared(backend, *arrays, *rest)
+    chosen, found, same = prepared(backend, *arrays, *rest)
+    result = joined if kind.complex else same
     for a, d_a in zip(found, found[n:], strict=False):
         if tuple(d_a.shape) != tuple(a.shape):
             raise InvalidInput(
@@ -101,10 +131,11 @@ def _work(
     rule = kind.rule(chosen, *found[:n], options)
     found = tuple(map(chosen.detach, found))
     if n == 1:
-        return Work(chosen, rule, found[0], found[-1], result, result)
+        return Work(chosen, rule, found[0], found[-1], result, same, kind)
     p, d_p = (chosen.xp.concat(pair, axis=-1) for pair in (found[:2], found[-2:]))
     d = found[0].shape[-1]
-    return Work(chosen, rule, p, d_p, result, lambda g: (result(g[..., :d]), result(g[..., d:])))
+    split = lambda g: (same(g[..., :d]), same(g[..., d:]))  # noqa: E731
+    return Work(chosen, rule, p, d_p, result, split, kind)
 
 
 def _solved(work: Work) -> tuple[Array, Array]:
@@ -141,9 +172,14 @@ _KINDS: dict[Any, Kind] = {
 }
 
 
+def add(function: Any, kind: Kind) -> None:
+    """Give a function of a room above derivatives."""
+    _KINDS[function] = kind
+
+
 def _known(function: Any) -> Kind:
     if function not in _KINDS:
-        names = ", ".join(known.__name__ for known in _KINDS)
+        names = ", ".join(kind.name or known.__name__ for known, kind in _KINDS.items())
         raise InvalidInput(
             f"{function!r} has no rule; expected an EigSpec or one of {names}. "
             "Type: eigcore.vjp(eigcore.spectral_map, X, f)"

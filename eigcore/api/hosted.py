@@ -9,8 +9,9 @@ import numpy as np
 from eigcore.api.inputs import prepared
 from eigcore.core.arrays import Array
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.parts import concrete as concrete
 from eigcore.dispatch.registry import infer
-from eigcore.errors import InvalidInput, NonFiniteInput, NotSupported
+from eigcore.errors import InvalidInput, NonFiniteInput
 
 LARGEST = 1e150
 """Sums of squares of larger numbers may overflow."""
@@ -28,16 +29,7 @@ def numbers(a: Any, what: str) -> np.ndarray:
     return np.asarray(backend.to_numpy(a), np.float64)
 
 
-def concrete(backend: Backend, a: Array, what: str) -> None:
-    """Raise unless an array holds numbers, for work on the host."""
-    if not backend.is_concrete(a):
-        raise NotSupported(
-            f"{what} holds no numbers yet, inside a compiler or a transformation of the framework; "
-            "expected an array. Call this function outside of them."
-        )
-
-
-def checked(a: np.ndarray, what: str, axes: int) -> np.ndarray:
+def checked(a: np.ndarray, what: str, axes: int = 2) -> np.ndarray:
     """Raise unless an array has so many axes, none empty, and finite entries."""
     if a.ndim != axes or 0 in a.shape:
         letters = ", ".join("mnkl"[:axes]) if axes > 1 else "n,"

@@ -100,8 +100,8 @@ def vjp(
     ----------
     spec, params, x, backend
         As for `evaluate`. Or `spec` is `spectral_map`, `matrix_function`, `spectral_value`,
-        `eigenvalues`, `kth_eigenvalue`, `smooth_kth_eigenvalue` or `kth_eigenvalue_tridiagonal`,
-        and the others are its arguments; matrices are real.
+        `eigenvalues`, `kth_eigenvalue`, `smooth_kth_eigenvalue`, `kth_eigenvalue_tridiagonal` or
+        `dynamics.eigenvalues`, and the others are its arguments; matrices are real.
     **parameters
         Arguments of the function by name, such as ``c=1.0``, or ``lo=0, hi=2`` of `eigenvalues`.
 
@@ -110,7 +110,8 @@ def vjp(
     values : (...) or (..., m) array
     pullback : callable
         Takes a cotangent g of the shape of `values`; returns (d_params, d_x) of the shapes of
-        `params` and `x`, d_X of the shape of the matrices, or (d_diag, d_off).
+        `params` and `x`, d_X of the shape of the matrices, or (d_diag, d_off). For complex values
+        the gradient is that of Re Σ conj(g) λ.
 
     Raises
     ------

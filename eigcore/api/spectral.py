@@ -159,7 +159,7 @@ def _values(backend: Backend, rule: Any, X: Array) -> Array:
 
 def check(backend: Backend, values: Array, X: Array) -> None:
     """Raise if a result is not finite because matrices are not, or because f has no value there."""
-    if not backend.is_concrete(values) or backend.all_finite(values):
+    if backend.all_finite(values) or not backend.is_concrete(values):
         return
     finite = backend.xp.isfinite(X)
     seen = backend.xp.where(finite, backend.xp.astype(finite, X.dtype), math.nan)

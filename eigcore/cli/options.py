@@ -12,6 +12,7 @@ import typer
 
 from eigcore.errors import Dialect, InvalidOption
 from eigcore.fit.checks import Choice, Ends, Flag, Kind, Like, Names, Number, Whole
+from eigcore.fit.of_classes import ClassWeights
 from eigcore.fit.of_columns import Codes, Orders, Pairs, Words
 from eigcore.fit.options import OPTIONS, EarlyStopping, Option
 from eigcore.fit.texts import File
@@ -28,6 +29,7 @@ _METAVARS = {
     "budget_seconds": "SECONDS",
     "checkpoint_seconds": "SECONDS",
     "backend": "NAME",
+    "class_weight": "balanced|CLASS=NUMBER,...",
     "clip": "LOW,HIGH|TARGET=LOW/HIGH,...",
     "order": "F=LEVEL<LEVEL,...",
     "codes": "F=NUMBER/NUMBER,...",
@@ -144,6 +146,9 @@ def _read(kind: Kind, value: Any) -> Any:
     if isinstance(kind, Codes) and value is not None and "=" in value:
         pairs = [each.rpartition("=") for each in value.split(",")]
         return {name: [*map(_number, codes.split("/"))] for name, _, codes in pairs}
+    if isinstance(kind, ClassWeights) and value is not None and "=" in value:
+        pairs = [each.rpartition("=") for each in value.split(",")]
+        return {name: _number(factor) for name, _, factor in pairs}
     if isinstance(kind, Pairs) and value is not None and "=" in value:
         return dict(map(_pair, value.split(",")))
     if isinstance(kind, Orders) and value is not None and "=" in value:

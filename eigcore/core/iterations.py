@@ -17,6 +17,7 @@ def polar(library: Library, X: Array, steps: int) -> tuple[Array, Array]:
     Matrices, 2008, chapter 8; the bound is his lemma 8.17).
     """
     transposed = library.xp.matrix_transpose
+    X = X / _size(library, X)
     top = _largest(library, transposed(X) @ X)
     Y, eye = X / library.xp.where(top > 0, top, 1.0) ** 0.5, _eye(library, X)
     for _ in range(steps):
@@ -33,15 +34,24 @@ def soft_clip(library: Library, X: Array, c: float, steps: int) -> tuple[Array, 
     ‖I − ZÂZ‖_F, and those of F are below c.
     """
     xp, eye = library.xp, _eye(library, X)
-    gram = xp.matrix_transpose(X) @ X / c**2
-    scale = 1.0 + _largest(library, gram)
-    start = (eye + gram) / scale
+    # X/c = size · X̃, and (I + XᵀX/c²)/size² has no square that overflows
+    size = xp.maximum(_size(library, X) / c, 0.0 * X[..., :1, :1] + 1.0)
+    X, one = X / size, (1.0 / size) ** 2
+    gram = xp.matrix_transpose(X / c) @ (X / c)
+    scale = one + _largest(library, gram)
+    start = (one * eye + gram) / scale
     Y, Z = start, eye
     for _ in range(steps):
         T = 1.5 * eye - 0.5 * (Z @ Y)
         Y, Z = Y @ T, T @ Z
     off = _norm(library, eye - Z @ start @ Z)[..., 0, 0]
     return X @ Z * scale**-0.5, c * xp.where(off < 1, off, 1.0)
+
+
+def _size(library: Library, X: Array) -> Array:
+    """Return the largest |entry|, or 1 of zeros: (..., 1, 1)."""
+    largest = library.xp.max(abs(X), axis=(-2, -1), keepdims=True)
+    return library.xp.where(largest > 0, largest, 1.0)
 
 
 def _largest(library: Library, gram: Array) -> Array:

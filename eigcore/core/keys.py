@@ -12,7 +12,7 @@ from eigcore.core.norms import NORMS, PairNorm
 from eigcore.core.packing import Layout, Whole
 from eigcore.core.rules import Rule
 from eigcore.core.singular import PAIRS, MapRule
-from eigcore.core.spectrum import Several, spectrum
+from eigcore.core.spectrum import Several, spectrum, spectrum_of
 from eigcore.core.values import ValueRule
 
 _NORMS = {kind.name: kind for kind in NORMS.values()}
@@ -35,5 +35,7 @@ def rule_from_key(key: str) -> Rule | MapRule | ValueRule | EigenRule:
         return ValueRule(Whole(rows, columns), phi)
     bandwidth, layout, name, parameter = rest
     if name == Several.name:
-        return spectrum(kind, *parameter)
+        if layout == "square":
+            return spectrum(kind, *parameter)
+        return spectrum_of(Layout(kind, bandwidth, layout), *parameter)
     return Rule(Layout(kind, bandwidth, layout), functionals.from_key(name, kind, parameter))

@@ -108,7 +108,7 @@ class SoftClip(_Both):
     def both(self, xp: Namespace, s: Array, cut: Array) -> tuple[Array, Array]:
         # sine and cosine of the angle with the tangent u; the square of u may overflow
         u = s / self.parameters[0]
-        unit = 1 / xp.where(u > 1, u, 1.0)
+        unit = 1 / xp.maximum(u, 0.0 * u + 1.0)
         part = u * unit
         root = (unit * unit + part * part) ** 0.5
         cosine = unit / root

@@ -4,7 +4,7 @@ Where `Rule` has a gradient ∂φ/∂p, `Spectrum` has a *frame*: the eigenvecto
 weights Q with which the changes of all eigenvalues enter the values. It is of size O(d²) for all
 values together, and dλ = Q diag(Vᵀ dM V), ∂⟨g, λ⟩/∂M = V diag(Qᵀ g) Vᵀ (Magnus 1985).
 
-Shapes: p (..., d, d); values (..., m); frame (..., d + m, d).
+Shapes: p (..., d, d), or (..., K) in a packed layout; values (..., m); frame (..., d + m, d).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from eigcore.core import functionals
 from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional
-from eigcore.core.packing import square
+from eigcore.core.packing import Layout, square
 from eigcore.core.rows import spoilt
-from eigcore.core.rules import Curvature, Rule, matrix
+from eigcore.core.rules import Curvature, Rule, bands, matrix, packed_gradient
 
 
 @final
@@ -86,7 +86,7 @@ class Several(Functional):
 
 
 class Spectrum(Rule):
-    """λ_lo … λ_hi of square matrices as a function of them; `phi` is a `Several`."""
+    """λ_lo … λ_hi as a function of matrices in a layout; `phi` is a `Several`."""
 
     phi: Several
 
@@ -106,7 +106,8 @@ class Spectrum(Rule):
     def cotangent(self, library: Library, gradient: Array, g: Array) -> Array:
         """Vjp of the values with known frame: (..., d + m, d), (..., m) -> like p."""
         V, Q = self._parts(gradient)
-        return (V * (g[..., None, :] @ Q)) @ library.xp.matrix_transpose(V)
+        change = (V * (g[..., None, :] @ Q)) @ library.xp.matrix_transpose(V)
+        return packed_gradient(library, self.layout, change)
 
     def curvature(self, library: Library, p: Array) -> Curvature:
         """Return V, the rates at which eigenvectors turn, and zeros: three arrays (..., d, d).
@@ -131,15 +132,24 @@ class Spectrum(Rule):
         V, turns, _ = curvature
         Vt = library.xp.matrix_transpose(V)
         turned = V @ (turns * (Vt @ g[..., : self.layout.dim, :])) @ Vt
-        return matrix(library, self.layout, turned)
+        half = 0.5 * turned
+        symmetric = half + library.xp.matrix_transpose(half)
+        return packed_gradient(library, self.layout, symmetric)
 
     def _parts(self, frame: Array) -> tuple[Array, Array]:
         return frame[..., : self.layout.dim, :], frame[..., self.layout.dim :, :]
 
     def _value(self, library: Library, p: Array) -> Array:
         p, poison = self._clean(library, p)
-        lam = library.eigenvalues(matrix(library, self.layout, p), *self.phi.window)
-        return spoilt(self.phi.value(library, lam), poison, 1)
+        return spoilt(self.phi.value(library, self._window(library, p)), poison, 1)
+
+    def _window(self, library: Library, p: Array) -> Array:
+        lo, hi = self.phi.window
+        if self.layout.bandwidth == 0:
+            return self._solved(library, p)[0][..., lo : hi + 1]
+        if self.layout.bandwidth == 1 and self.layout.dim > 2:
+            return library.eigenvalues_tridiagonal(*bands(self.layout, p), lo, hi)
+        return library.eigenvalues(matrix(library, self.layout, p), lo, hi)
 
     def _value_and_gradient(self, library: Library, p: Array) -> tuple[Array, Array]:
         p, poison = self._clean(library, p)
@@ -150,10 +160,15 @@ class Spectrum(Rule):
         return spoilt(values, poison, 1), spoilt(frame, poison, 2)
 
 
+def spectrum_of(layout: Layout, lo: int, hi: int, copies: int = 1) -> Spectrum:
+    """Return the rule of λ_lo … λ_hi of matrices in a layout."""
+    return Spectrum(layout, Several(layout.dim, (lo, hi, copies)))
+
+
 @lru_cache(maxsize=1024)
 def spectrum(dim: int, lo: int, hi: int, copies: int = 1) -> Spectrum:
     """Return the rule of λ_lo … λ_hi of whole matrices; one object per rule, as `kth_rule`."""
-    return Spectrum(square(dim), Several(dim, (lo, hi, copies)))
+    return spectrum_of(square(dim), lo, hi, copies)
 
 
 def embedded(library: Library, M: Array) -> Array:

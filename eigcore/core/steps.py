@@ -5,8 +5,13 @@ Shapes: a parameter X (..., m, n) and its update; residuals r (B,), their Gram m
 
 from __future__ import annotations
 
+from typing import Any
+
 from eigcore.core.arrays import Array, Library
 from eigcore.core.iterations import soft_clip
+from eigcore.core.options import number
+from eigcore.core.scalars import is_whole
+from eigcore.errors import InvalidInput
 
 
 def clipped(library: Library, X: Array, c: float, steps: int = 14) -> Array:
@@ -25,6 +30,19 @@ def clipped_step(
     A step of Frank and Wolfe for λη ≤ 1: ‖X‖₂ ≤ ac/λ stays true (λ = `decay`, a = `scale`).
     """
     return (1 - decay * rate) * X - scale * rate * clipped(library, move / -rate, c)
+
+
+def clip_numbers(c: Any, scale: Any, decay: Any) -> tuple[float, float, float]:
+    """Return c, a and λ of a clipped optimiser, or raise InvalidInput."""
+    c, scale = number("c", c, 1.0, 0.0), number("scale", scale, 1.0, 0.0)
+    return c, scale, number("decay", decay, 0.0, 0.0, least=True)
+
+
+def sven_numbers(k: Any, rtol: Any) -> tuple[int | None, float]:
+    """Return k, or None for all singular values, and rtol; or raise InvalidInput."""
+    if k is not None and (not is_whole(k) or k < 1):
+        raise InvalidInput(f"k is {k!r:.80}; expected an integer above 0, or None. Write k=8.")
+    return k, number("rtol", rtol, 1e-3, 0.0, least=True)
 
 
 def residual_weights(library: Library, gram: Array, r: Array, k: int, rtol: float) -> Array:

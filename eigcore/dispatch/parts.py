@@ -1,12 +1,13 @@
-"""Parts of backends: index arrays, a window of eigenpairs, chunks of a batch put together."""
+"""Parts of backends: index arrays, a window of eigenpairs, chunks of a batch, arrays of symbols."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
 
-from eigcore.core.arrays import Library, Namespace, Places
+from eigcore.core.arrays import Array, Library, Namespace, Places
 from eigcore.core.packing import Layout
+from eigcore.errors import NotSupported
 
 
 def window(solution: Any, lo: int, hi: int) -> Any:
@@ -37,3 +38,12 @@ def places(backend: Library, lay: Layout, dtype: Any, device: Any) -> Places:
         backend.asarray(scatter, device=device),
         backend.asarray(scatter_factor, dtype=dtype, device=device),
     )
+
+
+def concrete(backend: Any, a: Array, what: str) -> None:
+    """Raise unless an array holds numbers, for work on the host."""
+    if not backend.is_concrete(a):
+        raise NotSupported(
+            f"{what} holds no numbers yet, inside a compiler or a transformation of the framework; "
+            "expected an array. Call this function outside of them."
+        )

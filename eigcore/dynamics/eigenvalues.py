@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from eigcore.api.hosted import concrete, hosted
+from eigcore.api import derivatives
+from eigcore.api.hosted import checked, concrete, numbers
 from eigcore.api.inputs import check_values, following, prepared
 from eigcore.core.arrays import Array
 from eigcore.core.nonsymmetric import EigenRule, ordered, simple
@@ -117,9 +118,10 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
     -------
     (..., n) array, complex
         By decreasing modulus, then by decreasing real and imaginary part. Differentiable once in
-        torch and JAX. The change along a direction is NaN for eigenvalues that are not
-        simple to working precision, as in `Eigen`; a gradient is NaN if one of them is not. The
-        derivative is exact to ε times the condition of the eigenvectors.
+        torch and JAX, and with `eigcore.vjp` and `eigcore.jvp` everywhere. The change along a
+        direction is NaN for eigenvalues that are not simple to working precision, as in `Eigen`; a
+        gradient is NaN if one of them is not. The derivative is exact to ε times the condition of
+        the eigenvectors.
 
     Raises
     ------
@@ -127,17 +129,33 @@ def eigenvalues(A: Array, backend: str | Backend | None = None) -> Array:
         As for `eig`.
     """
     chosen, (A,), _ = prepared(backend, A)
-    _sizes(A)
-    pair = chosen.call(_pairs, (EigenRule(Whole(A.shape[-1], A.shape[-1])),), A)
+    pair = chosen.call(_pairs, (_rule(chosen, A, {}),), A)
     check_values(chosen, pair, "A", A, 2)
-    return pair[..., 0] + 1j * pair[..., 1]
+    return derivatives.joined(pair)
+
+
+def _rule(backend: Backend, A: Array, options: dict[str, Any]) -> EigenRule:
+    """Return the rule of `eigenvalues`, which has no options."""
+    if options:
+        raise InvalidInput(f"eigenvalues takes A only; got {next(iter(options))}. Leave it out.")
+    _sizes(A)
+    return EigenRule(Whole(A.shape[-1], A.shape[-1]))
+
+
+derivatives.add(
+    eigenvalues, derivatives.Kind("A", _rule, complex=True, name="dynamics.eigenvalues")
+)
 
 
 def square(A: Any, what: str = "A") -> np.ndarray:
     """Return one finite real square matrix as float64 in NumPy."""
-    host = hosted(A, what)
-    _sizes(host, what)
-    return host
+    host = numbers(A, what)
+    if host.ndim != 2 or host.shape[0] != host.shape[1] or not len(host):
+        raise InvalidInput(
+            f"{what} has shape {host.shape}; expected one square matrix (n, n). Type: {what}[0] "
+            "for the first of a batch"
+        )
+    return checked(host, what)
 
 
 def complex_like(a: np.ndarray, like: Any) -> Array:

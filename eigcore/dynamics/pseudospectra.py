@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eigcore.api.hosted import hosted
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.drawing import INK, MAP, axes_of, legend, named
 from eigcore.dynamics.eigenvalues import square
@@ -51,10 +52,15 @@ class Pseudospectrum:
         Returns
         -------
         matplotlib axes
+
+        Raises
+        ------
+        InvalidInput, NonFiniteInput
+            Levels that are not positive, or not ascending.
         """
-        axes = axes_of(ax)
         log = np.log10(np.maximum(self.smallest, np.finfo(float).tiny))
-        marks = _decades(log) if levels is None else np.log10(np.asarray(levels, float))
+        marks = _decades(log) if levels is None else _logarithms(levels)
+        axes = axes_of(ax)
         lines = axes.contour(self.x, self.y, log, levels=marks, cmap=MAP, linewidths=1.4)
         axes.clabel(lines, fmt=lambda v: f"$10^{{{v:.3g}}}$", fontsize="small")
         axes.plot(
@@ -130,6 +136,16 @@ def _around(values: np.ndarray, norm: float) -> tuple[float, float, float, float
         float(im.min() - tall),
         float(im.max() + tall),
     )
+
+
+def _logarithms(levels: Any) -> np.ndarray:
+    given = hosted(levels, "levels", 1)
+    if given.min() <= 0 or (np.diff(given) <= 0).any():
+        raise InvalidInput(
+            f"levels is {levels!r:.80}; expected positive numbers, ascending. "
+            "Write levels=[1e-3, 1e-2, 1e-1]."
+        )
+    return np.log10(given)
 
 
 def _decades(log: np.ndarray) -> np.ndarray:

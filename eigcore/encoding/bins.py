@@ -22,6 +22,9 @@ from eigcore.encoding.terms import LEVEL, Column
 KINDS = {Linear: 0, PiecewiseLinear: 1, Categories: 2}
 """The kinds of columns that have bins, with their number in `Part`."""
 
+_CELLS = 2**15
+"""Cells that are encoded at a time: their constants stay in the cache."""
+
 
 def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     """Locate the cells: numbers (N, columns) float64 -> Bins, fractions in float64.
@@ -31,10 +34,20 @@ def bins(encoding: Encoding, numbers: np.ndarray) -> Bins | None:
     if not has_bins(encoding):
         return None
     numbers = encoding.extended(numbers)
-    indices = np.empty(numbers.shape, np.int32)
-    for j, (column, terms) in enumerate(zip(encoding.parts, encoding.slices, strict=True)):
-        indices[:, j] = terms.start + _inside(column, terms.stop - terms.start, numbers[:, j])
+    first = np.array([terms.start for terms in encoding.slices], np.int32)
+    indices = places(encoding, numbers) + first
     return Bins(indices, _fractions(encoding, numbers, indices), *_runs(encoding))
+
+
+def places(encoding: Encoding, numbers: np.ndarray) -> np.ndarray:
+    """Return the index, within its part, of the term that each cell is in: (N, parts) int32.
+
+    numbers : (N, parts) float64, with the projections; each part has bins
+    """
+    found = np.empty(numbers.shape, np.int32)
+    for j, column in enumerate(encoding.parts):
+        found[:, j] = _inside(column, column.terms, numbers[:, j])
+    return found
 
 
 def has_bins(encoding: Encoding) -> bool:
@@ -105,10 +118,15 @@ def _inside(column: Column, terms: int, cells: np.ndarray) -> np.ndarray:
 @np.errstate(over="ignore")
 def _fractions(encoding: Encoding, numbers: np.ndarray, indices: np.ndarray) -> np.ndarray:
     # the arithmetic of Encoding for one term per cell: equal to the last bit
-    form, origin, width, low, high, fill = (
-        np.array(encoding.constants[FIELD[name]])[indices]
-        for name in ("form", "origin", "width", "low", "high", "fill")
-    )
-    ramp = np.clip((numbers - origin) / width, low, high)
-    value = np.where(form == LEVEL, (numbers == origin) * 1.0, ramp)
-    return np.where(np.isnan(numbers), fill, value)
+    names = "form", "origin", "width", "low", "high", "fill"
+    constants = [np.array(encoding.constants[FIELD[name]]) for name in names]
+    found = np.empty(numbers.shape)
+    step = 1 + _CELLS // max(numbers.shape[1], 1)
+    for start in range(0, len(numbers), step):
+        rows = slice(start, start + step)
+        cells = numbers[rows]
+        form, origin, width, low, high, fill = (each[indices[rows]] for each in constants)
+        ramp = np.clip((cells - origin) / width, low, high)
+        value = np.where(form == LEVEL, (cells == origin) * 1.0, ramp)
+        found[rows] = np.where(np.isnan(cells), fill, value)
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -155,19 +156,21 @@ class Column:
         """Return the terms in the order of the parameters; the term for missing cells is last."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """Number of terms, each with a matrix of its own."""
         return len(self.constants())
 
-    @property
+    @cached_property
     def widths(self) -> np.ndarray:
         """Width (terms,) of the piece of each term, in units of the column; NaN for indicators.
 
         The slope of a term is matrix / width.
         """
         widths = [term.width if self.numeric else NAN for term in self.constants()]
-        return np.array(widths[: len(widths) - self.missing] + [NAN] * self.missing)
+        found = np.array(widths[: len(widths) - self.missing] + [NAN] * self.missing)
+        found.flags.writeable = False
+        return found
 
     def pieces(self, matrices: np.ndarray) -> Pieces:
         """Return the pieces of A_j(t) and their slopes, which are linear in the matrices.

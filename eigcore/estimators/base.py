@@ -36,7 +36,7 @@ from eigcore.fit import Solution, resume
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.origin import origin
 from eigcore.fit.train import fit_with
-from eigcore.guarantees.importance import importances
+from eigcore.guarantees.importance import importances_and_gaps
 from eigcore.model import SpectralModel
 
 SOME_ROWS, SOME_TERMS = 1000, 1_000_000
@@ -182,9 +182,9 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         some = {name: cells[::step] for name, cells in data.columns.items()}
         weights = data.beside.weights
         weights = None if weights is None else weights[::step]
-        shares = importances(model, some, weights)
+        shares, gaps = importances_and_gaps(model, some, weights)
         self.feature_importances_ = np.array(list(shares.values()))
-        self.gap_ = float(np.median(model.explain(some).gaps.min(-1)))
+        self.gap_ = float(np.median(gaps.min(-1)))
 
     def _values(self, X: Any, function: str, **beside: Any) -> np.ndarray:
         """``predict`` or ``decision`` of the model, in float32 where X is."""

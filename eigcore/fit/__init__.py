@@ -17,7 +17,7 @@ from eigcore.fit.members.member import Settings
 from eigcore.fit.options import EarlyStopping, FitOptions
 from eigcore.fit.report import FitResult, Report
 from eigcore.fit.resume import resume
-from eigcore.fit.solvers.lbfgs import Solution, minimize
+from eigcore.fit.solvers.lbfgs import Memory, Solution, minimize
 from eigcore.fit.stream.train import fit_stream
 from eigcore.fit.train import fit
 
@@ -25,6 +25,7 @@ __all__ = [
     "EarlyStopping",
     "FitOptions",
     "FitResult",
+    "Memory",
     "Progress",
     "Report",
     "Settings",

@@ -19,7 +19,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.encoding.rows import Rows
 from eigcore.fit.data.target import Target
-from eigcore.fit.members.initialisation import unit
+from eigcore.fit.members.direction import sum_of_weights
 from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel, link_inverse
 from eigcore.portable.tables import rows_decision
@@ -171,5 +171,5 @@ def shifted(model: SpectralModel, shift: np.ndarray) -> SpectralModel:
 def _raised(spec: EigSpec, params: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Add to A_0 of each pencil what raises its value by the shift (outputs,)."""
     raised = np.array(params)
-    raised[:, 0] += np.outer(shift / unit(spec), pack(spec, np.eye(spec.dim)[None])[0])
+    raised[:, 0] += np.outer(shift / sum_of_weights(spec), pack(spec, np.eye(spec.dim)[None])[0])
     return raised

@@ -10,6 +10,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.core.weights import KINDS
 from eigcore.errors import InvalidOption, InvalidSpec
 from eigcore.fit.data.names import check_keys, check_names
+from eigcore.fit.members.direction import sum_of_weights
 from eigcore.fit.options import FitOptions
 from eigcore.guarantees.slopes import shape_of
 
@@ -91,6 +92,22 @@ def check_outputs(options: FitOptions, classes: int) -> None:
                 "decisions of all classes, so a constraint on the decisions guarantees nothing "
                 "about a probability. Two classes, or one against the rest, allow it",
             )
+
+
+def check_sum(found: Constraints, spec: EigSpec, outputs: int) -> None:
+    """Raise InvalidOption for weights whose sum is 0 where a multiple of I must count, or all 0."""
+    if sum_of_weights(spec):
+        return
+    if not any(spec.weights or ()):
+        expected = "weights of which some are not 0"
+    elif found.additive:
+        expected = "weights whose sum is not 0 beside additive columns, whose matrices are p·I"
+    elif outputs > 1:
+        expected = "weights whose sum is not 0 for three classes or more, whose pencils are shifted"
+    else:
+        return
+    neuron, problem = dict(found.neuron), "has weights with the sum 0"
+    raise InvalidOption("neuron", neuron, expected, {"functional": "kth"}, problem)
 
 
 def check_single(found: Constraints, outputs: int, options: FitOptions) -> None:

@@ -13,14 +13,17 @@ from eigcore.calibration.interval import calibration_of
 from eigcore.fit.balance import balanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
+from eigcore.fit.data.names import listed
 from eigcore.fit.data.twins import twin_notes
 from eigcore.fit.members.neutral import with_meaning
 from eigcore.fit.members.sequence import Ensemble, fit_members
+from eigcore.fit.members.widening import widened
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult, report
 from eigcore.fit.search.projections import find_sums
 from eigcore.fit.search.race import choose
+from eigcore.fit.search.screening import screened
 from eigcore.fit.search.selection import without_useless
 from eigcore.model import SpectralModel
 
@@ -38,15 +41,17 @@ def fit_table(
     train = whole.part(fitted)
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if train.fast else None, "blas"):
-        plan, told, fold, neurons = choose(train)
-        train = replace(train, sums=find_sums(train, plan[0], fold))
-        train = without_useless(train, plan[0])
-        found = fit_members(train, plan, neurons)
-    model = with_meaning(found.model(), found.problem.moments.mean, options)
-    model = balanced(model, found.problem)
+        some = screened(train)
+        plan, told, fold, neurons = choose(some)
+        some = replace(some, sums=find_sums(some, plan[0], fold))
+        del fold  # and with it the designs of all candidates
+        some = without_useless(some, plan[0])
+        found = fit_members(some, plan, neurons)
+    model, mean = widened(found.model(), found.problem.moments.mean, train)
+    model = balanced(with_meaning(model, mean, options), train)
     if len(kept):
         model = calibrated(model, kept.numbers, kept.target.values)
-    whole = replace(whole, notes=(*whole.notes, *told, *_notes(found), *twin_notes(train)))
+    whole = replace(whole, notes=(*whole.notes, *told, *_notes(found, train), *twin_notes(train)))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 
 
@@ -57,8 +62,14 @@ def calibrated(model: SpectralModel, numbers: np.ndarray, values: np.ndarray) ->
     return model.with_calibration(calibration_of(model, numbers, target, codes=True))
 
 
-def _notes(found: Ensemble) -> list[str]:
+def _notes(found: Ensemble, train: Problem) -> list[str]:
     notes, problem = [], found.problem
+    names = train.encoding.names
+    if gone := [name for name in names if name not in problem.encoding.names]:
+        notes.append(
+            f"{len(gone)} of {len(names)} columns show no effect and are left out: "
+            f"{listed(gone, 5)}. With selection=0 all stay."
+        )
     if problem.encoding.projections:
         sums = ", ".join(each.label for each in problem.encoding.projections)
         notes.append(f"Sums with a shape of their own: {sums}.")

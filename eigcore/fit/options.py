@@ -120,12 +120,12 @@ class FitOptions(StreamOptions):
         "How much work goes into settings and members: quick, few candidates and four members; "
         "default; or best, more folds and 24 members. Options that are given come first.",
     )
-    selection: float = option(
-        0.0,
+    selection: float | None = option(
+        None,
         Number(),
         0.1,
-        "Weight of the columns' spectral norms: columns whose norm becomes zero are left out, "
-        "exactly. Try 0.1; 0 keeps all columns.",
+        "Weight of the columns' spectral norms: those that become zero are left out, exactly; try "
+        "0.1. 0 keeps all columns; None: of more than 64 of them, those that show an effect.",
     )
     projections: int | None = option(
         None,
@@ -253,7 +253,7 @@ class FitOptions(StreamOptions):
         None,
         Whole(0),
         120,
-        "L-BFGS steps per member; None: 120, or 250 up to 2500 rows where a kernel runs them, or "
+        "L-BFGS steps per member; None: 100, or 200 up to 2500 rows where a kernel runs them, or "
         "60 with the preset quick.",
     )
     early_stopping: EarlyStopping | None = option(

@@ -24,6 +24,7 @@ class Origin(NamedTuple):
     settings, pieces : of each member
     beside : names of the exposure and the offset, if the fit had any, or those of each target
     class_weights : of each class; empty: all 1
+    rest : see `eigcore.fit.data.target.Target`
     """
 
     loss: Loss
@@ -35,6 +36,7 @@ class Origin(NamedTuple):
     pieces: list[int]
     beside: dict[str, Any]
     class_weights: list[float]
+    rest: float = 0.0
 
 
 def provenance(
@@ -58,6 +60,7 @@ def provenance(
         _CONSTRAINTS: problem.constraints.to_dict(),
         **dict(problem.beside),
         **({"class_weights": list(shares)} if shares else {}),
+        **({"rest": problem.target.rest} if problem.target.rest else {}),
     }
 
 
@@ -82,6 +85,7 @@ def origin(model: SpectralModel) -> Origin:
             list(told["pieces"]),
             {name: told[name] for name in ("exposure", "offset") if name in told},
             list(told.get("class_weights", ())),
+            float(told.get("rest", 0.0)),
         )
     except (KeyError, TypeError) as exc:
         raise InvalidInput(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.optimize import isotonic_regression
 from eigcore.encoding import Encoding
 from eigcore.encoding.rows import kernel_serves
 from eigcore.errors import InvalidTable
-from eigcore.fit.combinations import USUAL_DIM, check_single, tails_of
+from eigcore.fit.combinations import USUAL_DIM, check_single, check_sum, tails_of
 from eigcore.fit.constraints import INSIDE, Constraints
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
@@ -30,6 +31,7 @@ from eigcore.fit.data.target import Target
 from eigcore.fit.data.together import Together
 from eigcore.fit.effort import EFFORTS, Effort
 from eigcore.fit.losses import Loss
+from eigcore.fit.members.direction import direction, sum_of_weights
 from eigcore.fit.options import FitOptions
 from eigcore.fit.units import check_linear
 
@@ -89,6 +91,7 @@ class Problem:
         if read.names:
             check_linear(spec, options.neuron or {})
         check_single(constraints, own.loss.outputs, options)
+        check_sum(constraints, spec, own.loss.outputs)
         return cls(
             encoding,
             encoding.table(read.cells),
@@ -150,6 +153,19 @@ class Problem:
             numbers=self.numbers[rows],
             target=self.target.part(rows),
             together=self.together.part(rows),
+        )
+
+    def of_columns(self, chosen: np.ndarray) -> Problem:
+        """Return the problem of some of the columns, a mask (columns,) bool, without sums."""
+        names, told = tuple(compress(self.encoding.names, chosen)), self.constraints
+        missing = tuple(each for each in told.missing if each[0] in names)
+        pairs = tuple(pair for pair in told.dominates if {pair.column, pair.over} <= {*names})
+        return replace(
+            self,
+            encoding=Encoding(tuple(compress(self.encoding.columns, chosen)), names),
+            numbers=self.numbers[:, chosen],
+            constraints=replace(told, missing=missing, dominates=pairs),
+            sums=(),
         )
 
     def batch(
@@ -216,8 +232,11 @@ class Problem:
             whole, fitted = self.part(used), np.isin(used, known)
             whole = replace(whole, together=whole.together.rest())
         target = whole.target
-        scaling = target.part(fitted).own_scaling
-        return replace(whole, target=replace(target, scaling=scaling)), fitted
+        found = replace(target, scaling=target.part(fitted).own_scaling)
+        spec = self.constraints.spec(1, self.options.dim or self.constraints.order(USUAL_DIM))
+        if not sum_of_weights(spec):
+            found = found.resting(int(direction(spec)[1]), fitted)
+        return replace(whole, target=found), fitted
 
     def encoded(self, knots: int) -> Problem:
         """Return the problem with knots at quantiles of its rows; see `eigcore.fit.data.encode`."""

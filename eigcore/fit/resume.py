@@ -156,7 +156,7 @@ def _problem(
     return Problem(
         model.encoding,
         model.encoding.table(table.cells),
-        replace(values, loss=known.loss, scaling=scaling),
+        replace(values, loss=known.loss, scaling=scaling, rest=known.rest),
         table.together,
         known.constraints,
         options,

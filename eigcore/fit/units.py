@@ -15,7 +15,7 @@ from eigcore.core.canonical import pack
 from eigcore.core.spec import EigSpec
 from eigcore.errors import InvalidOption
 from eigcore.fit.losses import Scaling
-from eigcore.fit.members.initialisation import sum_of_weights
+from eigcore.fit.members.direction import sum_of_weights
 from eigcore.guarantees.slopes import smoothing
 from eigcore.model import SpectralModel
 

@@ -90,7 +90,7 @@ def augmentation_spectrum(W: Any, backend: str | Backend | None = None) -> Augme
     >>> augmentation_spectrum(views.T @ views / 2).values.round(12)
     array([1. , 0.5, 0. ])
     """
-    chosen, W, _ = weights(W, backend)
+    chosen, W, restore = weights(W, backend)
     if W.ndim != 2:
         raise InvalidInput(f"W has shape {tuple(W.shape)}; expected one matrix (n, n).")
     concrete(chosen, W, "W")
@@ -111,7 +111,8 @@ def augmentation_spectrum(W: Any, backend: str | Backend | None = None) -> Augme
     parts = [canonical(V[:, lo:hi]) for lo, hi in equal(-lam)] if len(lam) else []
     functions = np.concatenate([root[:, None], *parts], axis=1) / root[:, None]
     values = np.concatenate(([1.0], lam))
-    return AugmentationSpectrum(returned(values, W), returned(functions, W), D)
+    found = (restore(a) for a in (returned(values, W), returned(functions, W), D))
+    return AugmentationSpectrum(*found)
 
 
 def contrastive_loss(F: Array, W: Any, backend: str | Backend | None = None) -> Array:

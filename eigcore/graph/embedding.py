@@ -83,7 +83,7 @@ def spectral_embedding(
     ((6, 2), ((0, 2),))
     """
     one_of("kind", kind, KINDS)
-    chosen, W, _ = weights(W, backend)
+    chosen, W, restore = weights(W, backend)
     if W.ndim != 2:
         raise InvalidInput(f"W has shape {tuple(W.shape)}; expected one graph (n, n).")
     n = W.shape[-1]
@@ -99,7 +99,8 @@ def spectral_embedding(
     if own is not None:
         basis = own[:, None] * basis
     spans = tuple((max(1, lo) - 1, hi - 1) for lo, hi in groups)
-    return Embedding(returned(values[1:last], W), returned(basis, W), spans)
+    shown, vectors = (restore(returned(a, W)) for a in (values[1:last], basis))
+    return Embedding(shown, vectors, spans)
 
 
 def connected(backend: Backend, W: Array) -> None:

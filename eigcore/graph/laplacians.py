@@ -69,7 +69,7 @@ def generalised(L: Any, D: Any, backend: str | Backend | None = None) -> tuple[A
     ----------
     L : (..., n, n) array
         The symmetric part is used.
-    D : (..., n) or (..., n, n) array
+    D : (n,), (..., n) or (..., n, n) array
         A positive diagonal, or symmetric positive definite matrices.
     backend : str or Backend, optional
 
@@ -92,11 +92,15 @@ def generalised(L: Any, D: Any, backend: str | Backend | None = None) -> tuple[A
     """
     chosen, (L, D), restore = prepared(backend, L, D)
     n = squares(chosen, L, "L")
-    vector = D.ndim == L.ndim - 1 and D.shape[-1] == n
+    vector = tuple(D.shape) in ((n,), tuple(L.shape[:-1]))
     if not vector and (D.ndim < 2 or tuple(D.shape[-2:]) != (n, n)):
         raise InvalidInput(
             f"D has shape {tuple(D.shape)}; expected a diagonal (..., {n}) or matrices "
             f"(..., {n}, {n}). Type: W.sum(-1) for degrees"
+        )
+    if chosen.is_concrete(D) and not chosen.all_finite(D):
+        raise NonFiniteInput(
+            "D holds entries that are NaN or infinite; expected finite numbers. Replace them first."
         )
     if vector:
         least = D

@@ -179,17 +179,26 @@ def explain(model: Described, X: Any) -> Explanation:
     )
 
 
-def pulls(model: Described, terms: np.ndarray) -> np.ndarray:
-    """Return ∂decision/∂term at encoded rows: (rows, terms) -> (rows, outputs, terms)."""
+def pulls(model: Described, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ∂decision/∂term at encoded rows (rows, terms), and their gaps, as in `Explanation`.
+
+    Returns
+    -------
+    (rows, outputs, terms), (rows, members, outputs, 2)
+    """
     static = model.static
     scales = [weight * static.scale for weight in static.weights]
-    found = [_member(spec, params, terms)[:1] for spec, params in model.members]
-    return _summed(scales, found, 0)
+    found = [_member(spec, params, terms) for spec, params in model.members]
+    gaps = np.stack([s * each[3] for s, each in zip(scales, found, strict=True)], axis=1)
+    return _summed(scales, found, 0), gaps
 
 
 def _summed(scales: list[float], found: list[list[np.ndarray]], k: int) -> np.ndarray:
     """Sum the k-th array of each member, times its scale."""
-    return np.sum([scale * each[k] for scale, each in zip(scales, found, strict=True)], axis=0)
+    total = scales[0] * found[0][k]
+    for scale, each in zip(scales[1:], found[1:], strict=True):
+        total += scale * each[k]
+    return total
 
 
 def _slopes(encoding: Encoding, table: np.ndarray, by_term: np.ndarray) -> np.ndarray:

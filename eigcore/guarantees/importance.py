@@ -39,10 +39,17 @@ def importances(model: Described, X: Any, weights: np.ndarray | None = None) -> 
     InvalidInput, NonFiniteInput
         See `Encoding.table`.
     """
+    return importances_and_gaps(model, X, weights)[0]
+
+
+def importances_and_gaps(
+    model: Described, X: Any, weights: np.ndarray | None = None
+) -> tuple[dict[str, float], np.ndarray]:
+    """Return `importances`, and the gaps (rows, members, outputs, 2) of an `Explanation`."""
     encoding = model.encoding
     table = np.atleast_2d(encoding.table(X))
     terms = encoding(table, get_backend("numpy"), codes=True)
-    pull = pulls(model, terms)
+    pull, gaps = pulls(model, terms)
     if model.static.link == "softmax":  # what raises all scores alike changes no probability
         pull = pull - pull.mean(1, keepdims=True)
     centred = terms - np.average(terms, 0, weights)
@@ -52,7 +59,7 @@ def importances(model: Described, X: Any, weights: np.ndarray | None = None) -> 
     found = found[:count] + found[count:] @ _shares(encoding.mixing, table, weights)
     total = found.sum()
     found = found / total if total > 0.0 else np.zeros(count)
-    return dict(zip(encoding.names, found.tolist(), strict=True))
+    return dict(zip(encoding.names, found.tolist(), strict=True)), gaps
 
 
 def _shares(mixing: np.ndarray, table: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
 from eigcore.guarantees.codes import codes_of
-from eigcore.guarantees.text import above, predicts, readable
+from eigcore.guarantees.text import above, missing, predicts, readable
 from eigcore.portable.targets import output_of
 
 if TYPE_CHECKING:
@@ -102,13 +102,17 @@ def _told(given: Contributions, reason: Reason, error: float, proven: ColumnCert
 
 
 def _proven(given: Contributions, reason: Reason, proven: ColumnCertificate) -> list[str]:
+    single = len(given.baseline) == 1
+    if reason.value is None or (single and reason.baseline is None):
+        place = proven.missing
+        return [f"proven: beside known values, missing is {missing(place)}"] if place else []
     known = []
     if proven.increasing != proven.decreasing and not proven.slack:
         known.append(f"more never {'lowers' if proven.increasing else 'raises'} it")
     bound = above(proven.bound * _spread(given), DIGITS)
-    if proven.kind == "categories" and reason.value is not None:
+    if proven.kind == "categories":
         known.append(f"another level changes it by at most {bound}")
-    elif reason.value is not None:
+    else:
         known.append(f"at most {bound} per {proven.unit or 'unit'}")
     return [f"proven: {', '.join(known)}"] * bool(known)
 

@@ -215,7 +215,10 @@ def category_change(encoding: Encoding, members: list[MemberSlopes], j: int) -> 
 
 def feature_norms(model: Described) -> dict[str, float]:
     """Return the bound of each column; see `SpectralModel.feature_norms`."""
-    members, encoding = member_slopes(model), model.encoding
+    return _feature_norms(model.encoding, member_slopes(model))
+
+
+def _feature_norms(encoding: Encoding, members: list[MemberSlopes]) -> dict[str, float]:
     return {
         name: category_change(encoding, members, j)
         if isinstance(column, Categories)
@@ -228,7 +231,8 @@ def part_norms(model: Described) -> dict[str, float]:
     """Return `feature_norms`, and the bound of the slope along each projection."""
     members, encoding = member_slopes(model), model.encoding
     projections = enumerate(encoding.projections, len(encoding.columns))
-    return feature_norms(model) | {p.label: part_slopes(members, j) for j, p in projections}
+    norms = _feature_norms(encoding, members)
+    return norms | {p.label: part_slopes(members, j) for j, p in projections}
 
 
 def constant(encoding: Encoding, members: list[MemberSlopes], columns: list[int]) -> float:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eigcore.api import eigenvalues, evaluate_packed
 from eigcore.api.inputs import bad_rows, raising
 from eigcore.core import rules, sources
 from eigcore.core.arrays import Array
+from eigcore.core.spectrum import spectrum_of
 from eigcore.core.weights import weights
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -66,18 +66,33 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
 def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
     raises = raising(nonfinite)
-    p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
-    if layer.learned is None:
-        found = [evaluate_packed(spec, p, "propagate")[..., None] for spec in layer.specs]
-        y = backend.xp.concat(found, axis=-1)
+    if layer.plain:
+        pencil = sources.Pencil(params["matrices"], given["x"])
+        y = backend.evaluate(rules.rule_of(layer.spec), pencil)
+        y = y[..., None] if layer.spec.outputs == 1 else y
     else:
-        lam = eigenvalues(rules.matrix(backend, layer.spec.layout, p), nonfinite="propagate")
-        w = weights(backend.xp, layer.learned, params["weights"])
-        y = backend.xp.sum(lam * w, axis=-1)[..., None]
-    y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
+        y = _values(layer, backend, params, given)
+        y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
     if raises and not backend.all_finite(y) and backend.is_concrete(y):
         _refuse(backend, params, given, y)
     return y + params["bias"] if "bias" in params else y
+
+
+def _values(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
+    """Return the values of every pencil: (..., pencils, values of each)."""
+    spec, xp = layer.spec, backend.xp
+    p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
+    if layer.learned is not None:
+        rule = spectrum_of(spec.layout, 0, spec.dim - 1)
+        w = weights(xp, layer.learned, params["weights"])
+        return xp.sum(backend.evaluate(rule, sources.Matrices(p)) * w, axis=-1)[..., None]
+    indices = [each.k for each in layer.specs]
+    lo, hi = min(indices), max(indices)
+    if spec.functional == "kth" and 0 < hi - lo == len(set(indices)) - 1:  # neighbours: one solve
+        lam = backend.evaluate(spectrum_of(spec.layout, lo, hi), sources.Matrices(p))
+        return xp.concat([lam[..., k - lo : k - lo + 1] for k in indices], axis=-1)
+    found = [backend.evaluate(rules.rule_of(each), sources.Matrices(p)) for each in layer.specs]
+    return xp.concat([y[..., None] for y in found], axis=-1)
 
 
 def _refuse(backend: Backend, params: Arrays, given: Arrays, y: Array) -> None:

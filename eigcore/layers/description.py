@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,11 @@ class Layer:
         What is promised of learned weights; None if the weights are constants. The weights of the
         spec are then those with which the first pencil starts.
 
+    Attributes
+    ----------
+    plain : bool
+        Whether the layer is `eigcore.evaluate` of its matrices, perhaps with a bias.
+
     Raises
     ------
     InvalidSpec
@@ -56,6 +61,8 @@ class Layer:
     categories: int = 0
     context: int = 0
     learned: tuple[str, ...] | None = None
+    plain: bool = field(init=False, repr=False, compare=False)
+    _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # set here, because torch.compile cannot follow the lock of a cached property
@@ -91,6 +98,8 @@ class Layer:
                 "make the layer monotone. Expected weights >= 0. Leave monotone out, or change "
                 "the weights."
             )
+        object.__setattr__(self, "_shapes", self._found_shapes())
+        object.__setattr__(self, "plain", self._is_plain())
 
     @property
     def spec(self) -> EigSpec:
@@ -136,6 +145,13 @@ class Layer:
         "weights" : (pencils, d), if they are learned; see `eigcore.core.weights`
         "bias" : (outputs,), if A_0 alone cannot move the mean of each output
         """
+        return dict(self._shapes)
+
+    def _is_plain(self) -> bool:
+        more = self.categories or self.context or self.learned is not None
+        return not more and len(self.specs) == 1 and not any(self.spec.monotone)
+
+    def _found_shapes(self) -> dict[str, tuple[int, ...]]:
         pencils, rows, size = self.spec.params_shape
         shapes: dict[str, tuple[int, ...]] = {"matrices": (pencils, rows, size)}
         if self.context:

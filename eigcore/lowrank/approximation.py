@@ -150,10 +150,14 @@ def split(W: Any, rank: int, columns: int) -> tuple[LowRank, np.ndarray, Array]:
         )
     found = low_rank(host, rank=rank)
     rest = host - found.B @ found.A
-    norms = (rest**2).sum(axis=0)
-    place = np.sort(np.argsort(-norms, kind="stable")[:columns])
+    place = largest((rest**2).sum(axis=0), columns)
     factors = replace(found, B=returned(found.B, W), A=returned(found.A, W))
     return factors, place, returned(rest[:, place], W)
+
+
+def largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the largest values, ascending; the first of equal ones."""
+    return np.sort(np.argsort(-values, kind="stable")[:count])
 
 
 def _roots(metric: Any, size: int, name: str) -> tuple[Any, Any]:

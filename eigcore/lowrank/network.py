@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from eigcore.core.arrays import Array
 from eigcore.dispatch.registry import infer
 from eigcore.errors import InvalidInput
@@ -30,6 +32,34 @@ class Seen:
     inputs: dict[str, Array]
     outputs: dict[str, Array]
     gradients: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """y = B A x + C x[place] + shift in place of y = W x.
+
+    Parameters
+    ----------
+    B, A : (m, r) and (r, n) arrays
+        r may be 0. Layers of one group have the same object A.
+    C : (m, k) array
+        k may be 0.
+    place : (k,) array of int
+        NumPy, ascending.
+    shift : (m,) array, optional
+    """
+
+    B: Array
+    A: Array
+    C: Array
+    place: np.ndarray
+    shift: Array | None = None
+
+    def dense(self) -> np.ndarray:
+        """Return the matrix in place of W, of NumPy arrays."""
+        found = self.B @ self.A
+        found[:, self.place] += self.C
+        return found
 
 
 class Network(abc.ABC):
@@ -59,8 +89,12 @@ class Network(abc.ABC):
         """Run the model without dropout; with a loss (output, target), its gradient too."""
 
     @abc.abstractmethod
-    def replaced(self, factors: Mapping[str, tuple[Array, ...]]) -> Network:
-        """Return a copy with B A x, or B A x + b, in place of W x: B (m, r), A (r, n), b (m,)."""
+    def replaced(self, parts: Mapping[str, Replacement]) -> Network:
+        """Return a copy with replacements of some layers."""
+
+    def kind(self, name: str) -> Any:
+        """Return what layers must have in common to share A, as a key; None: they cannot."""
+        return None
 
 
 def network_of(model: Any, apply: Callable[..., Any] | None) -> Network:

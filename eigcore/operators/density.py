@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eigcore.core.options import generator, one_of
+from eigcore.core.options import generator, number, one_of
 from eigcore.core.scalars import is_whole
-from eigcore.dispatch.registry import get_backend
+from eigcore.dispatch.registry import infer
 from eigcore.drawing import BLUE, axes_of, legend, named
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.lanczos import WAYS, lanczos
 from eigcore.operators.operator import operator as operator_of
+from eigcore.operators.operator import real
+from eigcore.operators.quadrature import around, gauss, radau
 
 MEMORY = 2**30
 """Bytes of vectors that all probes of one run may hold."""
@@ -63,7 +65,7 @@ class SpectralDensity:
 
     @cached_property
     def _rules(self) -> tuple[np.ndarray, np.ndarray]:
-        return _gauss(self.diag, self.off[:, :-1])
+        return gauss(self.diag, self.off[:, :-1])
 
     @property
     def nodes(self) -> np.ndarray:
@@ -94,13 +96,9 @@ class SpectralDensity:
         Estimate of (...) arrays
             lower and upper are value ∓ 2 errors.
         """
-        x = np.asarray(x, np.float64)
-        width = max(float(np.ptp(self.nodes)), 1e-12) / 100 if width is None else width
-        if not 0 < width < np.inf or np.isnan(x).any():
-            raise InvalidInput(
-                f"width is {width!r} and x {'holds NaN' if np.isnan(x).any() else 'is sound'}; "
-                "expected a positive width and numbers x. Leave width out for 1 % of the range."
-            )
+        x = _places(x)
+        usual = max(float(np.ptp(self.nodes)), 1e-12) / 100
+        width = usual if width is None else number("width", width, 0.1, 0.0)
 
         def bump(nodes: np.ndarray) -> np.ndarray:
             return np.exp(-0.5 * ((x[..., None] - nodes) / width) ** 2)
@@ -123,7 +121,7 @@ class SpectralDensity:
             lower and upper are the bounds of Chebyshev, Markov and Stieltjes: they hold for these
             probes whatever the number of steps.
         """
-        x = np.asarray(x, np.float64)
+        x = _places(x)
         rows = []
         for nodes, weights in zip(self.nodes, self.weights, strict=True):
             place = np.searchsorted(nodes, x, side="right")
@@ -149,7 +147,17 @@ class SpectralDensity:
             lower and upper span the Gauss rule and the Gauss–Radau rules at both ends. For these
             probes they hold if no derivative of f changes its sign there, as for log, exp, 1/x
             and √x. NaN without ends.
+
+        Raises
+        ------
+        InvalidInput, NonFiniteInput
+            No function, one that is not finite at the nodes, or ends with nodes beyond them.
         """
+        if not callable(f):
+            raise InvalidInput(
+                f"f is {f!r:.80}; expected a function of arrays. Type: trace(numpy.exp)"
+            )
+        ends = None if ends is None else around(self.nodes, ends)
         with np.errstate(invalid="ignore", divide="ignore"):
             sums = (self.weights * f(self.nodes)).sum(-1)
         if not np.isfinite(sums).all():
@@ -162,28 +170,24 @@ class SpectralDensity:
         if ends is None:
             return Estimate(value, error, np.nan, np.nan)
         bounds = [sums]
-        for end in ends:
-            nodes, weights = self._radau(float(end))
-            bounds.append((weights * f(np.clip(nodes, *ends))).sum(-1))
+        # beyond all nodes, no matrix of Radau's rule is singular
+        beyond = 8 * np.finfo(float).eps * max(abs(ends[0]), abs(ends[1]), 1e-300)
+        for end in (ends[0] - beyond, ends[1] + beyond):
+            nodes, weights = radau(self.diag, self.off, end)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                terms = weights * f(np.clip(nodes, *ends))
+            # a rule that is exact has no weight at the end, where f may be infinite
+            bounds.append(np.where(weights > 0, terms, 0.0).sum(-1))
         lower, upper = np.min(bounds, 0).mean(), np.max(bounds, 0).mean()
         return Estimate(value, error, self.size * lower, self.size * upper)
 
     def moments(self, k: int) -> Estimate:
         """Return the first k moments of the distribution, tr Hʲ/P for j = 1 … k."""
+        if not is_whole(k) or k < 1:
+            raise InvalidInput(f"k is {k!r:.80}; expected an integer above 0. Write k=2.")
         powers = self.nodes[..., None] ** np.arange(1, k + 1)
         value, error = _averaged((self.weights[..., None] * powers).sum(1))
         return Estimate(value, error, value - 2 * error, value + 2 * error)
-
-    def _radau(self, end: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rules of m + 1 nodes of which one is `end`."""
-        m = self.diag.shape[-1]
-        T = np.zeros((self.probes, m, m))
-        T[:, range(m), range(m)] = self.diag - end
-        T[:, range(m - 1), range(1, m)] = T[:, range(1, m), range(m - 1)] = self.off[:, :-1]
-        last = np.zeros((self.probes, m, 1))
-        last[:, -1, 0] = self.off[:, -1] ** 2
-        delta = np.linalg.solve(T, last)[:, -1, 0]
-        return _gauss(np.concatenate([self.diag, (end + delta)[:, None]], -1), self.off)
 
     def plot(self, ax: Any = None, width: float | None = None, log: bool = True) -> Any:
         """Draw the density with a band of two standard errors; return the matplotlib axes."""
@@ -259,15 +263,17 @@ def spectral_density(
     return SpectralDensity(diag, off, operator.size)
 
 
+def _places(x: Any) -> np.ndarray:
+    """Return numbers, infinite ones too, as float64 in NumPy."""
+    backend = infer(x)
+    places = np.asarray(backend.to_numpy(real(backend, x)), np.float64)
+    if np.isnan(places).any():
+        raise NonFiniteInput("x holds NaN; expected numbers. Leave these places out.")
+    return places
+
+
 def _padded(a: np.ndarray, columns: int, mode: Any) -> np.ndarray:
     return np.pad(a, ((0, 0), (0, columns - a.shape[-1])), mode=mode)
-
-
-def _gauss(diag: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights (probes, m) of tridiagonal matrices, all probes in one batch."""
-    backend = get_backend("numpy")
-    nodes, vectors = backend.eigenpairs_tridiagonal(diag, off, 0, diag.shape[-1] - 1)
-    return nodes, vectors[:, 0, :] ** 2
 
 
 def _averaged(rows: np.ndarray) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from eigcore.core.arrays import Array
 from eigcore.core.options import given
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.parts import concrete
 from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 
@@ -53,7 +54,7 @@ class Operator:
 
     def array(self, a: Any) -> Array:
         """Return numbers as an array of this operator's backend, dtype and device."""
-        a = given(self.backend.asarray, a)
+        a = real(self.backend, a)
         made = self.backend.asarray(a, device=getattr(self.like, "device", None))
         return self.backend.asarray(made, dtype=self.dtype)
 
@@ -157,15 +158,22 @@ def gram(X: Array, weights: Array | None = None, backend: str | Backend | None =
 
 def floating(backend: Backend, a: Any) -> Array:
     """Return a real array as float32 or float64 of a backend."""
+    a = real(backend, a)
+    return a if backend.dtype_name(a) in _DTYPES else backend.asarray(a, dtype="float64")
+
+
+def real(backend: Backend, a: Any) -> Array:
+    """Return real numbers as an array of a backend."""
     a = given(backend.asarray, a)
     if "complex" in backend.dtype_name(a):
         raise _complex()
-    return a if backend.dtype_name(a) in _DTYPES else backend.asarray(a, dtype="float64")
+    return a
 
 
 def _dense(backend: Backend, a: Any) -> Operator:
     M, xp = floating(backend, a), backend.xp
     _check_square(M.shape)
+    concrete(backend, M, "The matrix")
     if not backend.all_finite(M):
         raise NonFiniteInput(
             "The matrix holds NaN or infinite entries; expected finite numbers. Replace them first."
@@ -236,7 +244,7 @@ def _check_square(shape: Any) -> None:
 
 def _complex() -> InvalidInput:
     return InvalidInput(
-        "The matrix is complex; expected a real one. Type M.real if its imaginary part is 0."
+        "The numbers are complex; expected real ones. Type array.real if the imaginary part is 0."
     )
 
 

@@ -15,6 +15,7 @@ from eigcore.core.arrays import Array
 from eigcore.core.options import generator
 from eigcore.core.scalars import is_whole
 from eigcore.dispatch.backend import Backend
+from eigcore.dispatch.parts import concrete
 from eigcore.dispatch.registry import get_backend, infer
 from eigcore.errors import InvalidInput, NonFiniteInput
 from eigcore.operators.operator import floating
@@ -63,9 +64,9 @@ def randomised_svd(
     Returns
     -------
     Svd
-        In the library and dtype of A, without derivatives. In expectation ‖A − QQᵀA‖₂ ≤
-        (1 + √(k/(p − 1))) σ_{k+1} + e√(k + p)/p (Σ_{j>k} σ_j²)^{1/2} before any step, Q an
-        orthonormal basis of the block and p = `oversample`.
+        In the library of A, without derivatives; float32 if A is, else float64. In expectation
+        ‖A − QQᵀA‖₂ ≤ (1 + √(k/(p − 1))) σ_{k+1} + e√(k + p)/p (Σ_{j>k} σ_j²)^{1/2} before any step,
+        Q an orthonormal basis of the block and p = `oversample`.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def _matrix(A: Any, backend: str | Backend | None) -> tuple[Backend, Any, float]
         raise InvalidInput(
             f"A has shape {tuple(A.shape)}; expected (m, n), not empty. Type: A.reshape(rows, -1)"
         )
+    concrete(chosen, entries, "A")
     if not chosen.all_finite(entries):
         raise NonFiniteInput(
             "A holds NaN or infinite entries; expected finite numbers. Replace them first."

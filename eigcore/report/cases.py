@@ -10,6 +10,7 @@ from eigcore.encoding import Categories
 from eigcore.guarantees.certificate import Certificate
 from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.contributions import Contributions, contributions
+from eigcore.guarantees.text import missing
 from eigcore.report import private
 from eigcore.report.numerals import most, outward, plain
 from eigcore.report.scores import Seen
@@ -156,6 +157,8 @@ class _Telling:
         if self.code(j, row) is not None:
             return ""
         own = self.known[j]
+        if np.isnan(self.seen.table[row, j]):
+            return f"beside known values, missing is {missing(own.missing)}" if own.missing else ""
         if own.increasing != own.decreasing:
             return f"more never {'lowers' if own.increasing else 'raises'} it"
         each = "between two levels" if own.kind == "categories" else f"per {own.unit or 'unit'}"

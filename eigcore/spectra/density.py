@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from eigcore.api.hosted import hosted
+from eigcore.core.maps import zero_tolerance
 from eigcore.core.scalars import is_whole
+from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.spectra.power_law import PowerLaw, power_law
 
@@ -21,7 +23,7 @@ class ESD:
     Parameters
     ----------
     eigenvalues : (min(m, n),) array
-        Ascending.
+        Ascending; 0 for those that are not above rounding.
     shape : (int, int)
     convention : str
         What the eigenvalues are of.
@@ -49,7 +51,7 @@ def esd(W: Any) -> ESD:
         No matrix, or entries that are not finite.
     """
     W = hosted(W, "W")
-    return ESD(np.linalg.svd(W, compute_uv=False)[::-1] ** 2 / len(W), W.shape)
+    return ESD(squared(W)[::-1] / len(W), W.shape)
 
 
 def farms(
@@ -107,8 +109,14 @@ def farms(
         for size, part, count in zip(W.shape, (rows, columns), counts, strict=True)
     ]
     parts = np.stack([W[i : i + rows, j : j + columns] for i in starts[0] for j in starts[1]])
-    squares = np.linalg.svd(parts, compute_uv=False) ** 2 / rows
-    return power_law(squares.ravel(), xmin)
+    return power_law(squared(parts).ravel() / rows, xmin)
+
+
+def squared(W: np.ndarray) -> np.ndarray:
+    """Return the squared singular values of matrices, descending; 0 for those that are rounding."""
+    s = np.linalg.svd(W, compute_uv=False)
+    rounding = zero_tolerance(get_backend("numpy"), s, max(W.shape[-2:]))
+    return np.where(s > rounding, s, 0.0) ** 2
 
 
 def _positive(count: Any) -> bool:

@@ -17,10 +17,11 @@ import numpy as np
 from eigcore.api.hosted import hosted
 from eigcore.api.inputs import prepared
 from eigcore.api.spectral import spectral_map
-from eigcore.core.options import classes
+from eigcore.core.options import classes, one_of
 from eigcore.core.scalars import is_real
 from eigcore.drawing import COLOURS, MARKERS, axes_of, legend, style
 from eigcore.errors import InvalidInput
+from eigcore.spectra.density import squared
 from eigcore.spectra.power_law import power_law
 
 _LEAST = 10
@@ -46,8 +47,12 @@ class Metrics:
 
     def mean(self, name: str) -> float:
         """Return the mean of a metric over the layers that have it."""
+        self._known(name)
         known = [layer[name] for layer in self.layers if layer[name] is not None]
         return float(np.mean(known)) if known else math.nan
+
+    def _known(self, name: str) -> None:
+        one_of("name", name, [key for key in self.layers[0] if key not in ("name", "shape")])
 
     def json(self) -> str:
         """Return the layers as JSON."""
@@ -68,6 +73,7 @@ class Metrics:
 
         Marks of exponents are empty where no power law fits.
         """
+        self._known(name)
         axes = axes_of(ax)
         known = [(i, layer) for i, layer in enumerate(self.layers) if layer[name] is not None]
         axes.plot([i for i, _ in known], [layer[name] for _, layer in known], **style(0))
@@ -180,7 +186,7 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _layer(name: str, W: np.ndarray, xmin: Any) -> dict[str, Any]:
-    squares = np.linalg.svd(W, compute_uv=False) ** 2
+    squares = squared(W)
     top, total = float(squares[0]), float(squares.sum())
     found: dict[str, Any] = {
         "name": name,

@@ -20,10 +20,10 @@ from eigcore.core.options import generator
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
 
-_BLOCK = 16
-"""Tails that are compared with their laws at once."""
-_PLACES = (np.arange(32) + 0.5) / 32
-"""Where the distance of a tail is looked at first."""
+_BLOCK = 8192
+"""So many numbers at once stay near the processor."""
+_PLACES = (16, 64, 256)
+"""In how many places the distance of a tail is looked at before all."""
 _GRID = 100
 """Candidate thresholds in each repetition of the bootstrap."""
 LEVEL = 0.1
@@ -212,33 +212,45 @@ def _candidates(values: np.ndarray, most: int) -> np.ndarray:
 def _best(values: np.ndarray, starts: np.ndarray) -> tuple[int, float, float]:
     """Return the start of the tail with the least distance, its α and the distance.
 
-    The distance at a few places of each tail bounds it from below; tails are compared in this
-    order, whole, until the bound exceeds the least distance found.
+    The distance at a few places of each tail bounds it from below. Tails whose bound exceeds a
+    distance that was found drop out, the others are looked at in more places, and whole at the end.
     """
     logs, N = np.log(values), len(values)
-    below = np.searchsorted(values, values)  # equal values are one step
+    below = np.searchsorted(values, values).astype(float)  # equal values are one step
     counts = N - starts
     sums = np.cumsum(logs[::-1])[::-1][starts] - counts * logs[starts]
     alpha = 1 + counts / np.maximum(sums, np.finfo(float).tiny)
 
-    def gaps(own: np.ndarray, j: np.ndarray) -> np.ndarray:
-        at = starts[own, None]
-        law = -np.expm1((1 - alpha[own, None]) * (logs[j] - logs[at]))
-        return np.abs((below[j] - at) / counts[own, None] - law)
+    def gaps(own: Any, j: Any) -> np.ndarray:
+        law, steps = logs[j] - logs[starts[own]], below[j] - starts[own]
+        law *= 1 - alpha[own]
+        steps /= counts[own]
+        steps += np.expm1(law, out=law)
+        return np.abs(steps, out=steps)
 
-    everyone = np.arange(len(starts))
-    places = starts[:, None] + (counts[:, None] * _PLACES).astype(int)
-    bound = gaps(everyone, places).max(axis=-1)
-    order = np.argsort(bound, kind="stable")
-    best, least = -1, math.inf
-    for own in np.split(order, range(_BLOCK, len(order), _BLOCK)):
-        if bound[own[0]] >= least:
+    def whole(own: int) -> float:
+        return float(gaps(own, slice(starts[own], N)).max())
+
+    left = np.arange(len(starts))
+    least, best, bound = math.inf, 0, np.zeros(len(starts))
+    for count in _PLACES:
+        share = (np.arange(count)[:, None] + 0.5) / count
+        parts = np.array_split(left, 1 + count * len(left) // _BLOCK)
+        bound = np.concatenate(
+            [gaps(a, starts[a] + (share * counts[a]).astype(int)).max(axis=0) for a in parts]
+        )
+        first = int(left[bound.argmin()])
+        if (distance := whole(first)) < least:
+            best, least = first, distance
+        left, bound = left[bound < least], bound[bound < least]
+        if not len(left):
             break
-        j = np.minimum(starts[own].min() + np.arange(N), N - 1)[None, : N - starts[own].min()]
-        exact = np.where(j >= starts[own, None], gaps(own, np.maximum(j, starts[own, None])), 0.0)
-        distance = exact.max(axis=-1)
-        if distance.min() < least:
-            best, least = int(own[distance.argmin()]), float(distance.min())
+    for place in np.argsort(bound, kind="stable"):
+        if bound[place] >= least:
+            break
+        own = int(left[place])
+        if (distance := whole(own)) < least:
+            best, least = own, distance
     return int(starts[best]), float(alpha[best]), least
 
 

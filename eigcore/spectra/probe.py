@@ -14,6 +14,7 @@ import numpy as np
 from eigcore.api.hosted import hosted, returned
 from eigcore.core.arrays import Array
 from eigcore.core.options import classes
+from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput, NonFiniteInput
 
 
@@ -40,10 +41,15 @@ class Probe:
         return int(np.argmax(self.train if self.test is None else self.test))
 
     def truncate(self, F: Array, components: int | None = None) -> Array:
-        """Return features (…, D) with the first components only; default: the best number."""
-        j = self.best if components is None else components
-        V = self.components[:, :j]
-        return returned(self.mean + (hosted(F, "F") - self.mean) @ V @ V.T, F)
+        """Return features (N, D) with the first components only; default: the best number."""
+        j, most = self.best if components is None else components, self.components.shape[1]
+        if not is_whole(j) or not 0 <= j <= most:
+            raise InvalidInput(
+                f"components is {j!r:.80}; expected an integer from 0 to {most}. "
+                "Leave it out for the best number."
+            )
+        V, X = self.components[:, :j], _features(F, "F", len(self.mean))
+        return returned(self.mean + (X - self.mean) @ V @ V.T, F)
 
 
 def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Probe:
@@ -81,13 +87,14 @@ def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Pr
 
     def accuracy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         parts = scores[:, :, None] * slopes[None]
-        summed = np.cumsum(np.concatenate((0 * parts[:, :1], parts), axis=1), axis=1)
+        none = np.zeros((len(scores), 1, len(kinds)))
+        summed = np.cumsum(np.concatenate((none, parts), axis=1), axis=1)
         guess = (target.mean(axis=0) + summed).argmax(axis=-1)
         return (kinds[guess] == labels[:, None]).mean(axis=0)
 
     test = None
     if F_test is not None:
-        scores = (hosted(F_test, "F_test") - mean) @ Vt.T / s
+        scores = (_features(F_test, "F_test", len(mean)) - mean) @ Vt.T / s
         labels = classes("y_test", y_test)
         if labels.shape != (len(scores),):
             raise InvalidInput(
@@ -96,6 +103,16 @@ def spectral_probe(F: Any, y: Any, F_test: Any = None, y_test: Any = None) -> Pr
             )
         test = accuracy(scores, labels)
     return Probe(accuracy(U, kinds[own]), test, mean, Vt.T)
+
+
+def _features(F: Any, what: str, columns: int) -> np.ndarray:
+    X = hosted(F, what)
+    if X.shape[1] != columns:
+        raise InvalidInput(
+            f"{what} has {X.shape[1]} columns; expected {columns}, as the probe was fitted to. "
+            f"Type: {what}[:, :{columns}]"
+        )
+    return X
 
 
 def _classes(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def test_what_is_no_matrix_of_numbers_is_refused_in_every_room(call):
         (1e200 * W.T @ W, InvalidInput, "overflow"),
         (np.full((3, 3), np.nan), NonFiniteInput, "finite numbers"),
         (np.zeros((0, 3)), InvalidInput, r"shape|not empty"),
-        (np.zeros((2, 2, 2)), InvalidInput, r"array.reshape\(rows, -1\)"),
+        (np.zeros((2, 2, 2)), InvalidInput, r"array.reshape\(rows, -1\)|A\[0\]"),
     ]:
         with pytest.raises(error, match=message):
             call(bad)
@@ -50,6 +50,8 @@ def test_symbols_of_a_compiler_are_refused_where_numbers_are_needed():
         lambda a: dynamics.eig(a).values,
         lambda a: graph.spectral_embedding(a, 1).vectors,
         lambda a: graph.augmentation_spectrum(a).values,
+        lambda a: operators.extreme_eigenvalues(a).vectors,
+        lambda a: operators.randomised_svd(a, 1).s,
     ):
         with pytest.raises(NotSupported, match="Call this function outside"):
             jax.jit(call)(jnp.asarray(RING))
@@ -79,6 +81,11 @@ def test_symbols_of_a_compiler_are_refused_where_numbers_are_needed():
         (lambda: dynamics.pseudospectrum(RING, box="abcd"), "x0 < x1"),
         (lambda: dynamics.dmd(0 * W, W, 1), "X is zero"),
         (lambda: dynamics.dmd(W, W, 1).predict(-1), "steps=10"),
+        (lambda: dynamics.pseudospectrum(RING, points=9).plot([0.2, 0.1]), "ascending"),
+        (lambda: dynamics.perturb_then_diagonalise(np.stack([RING, RING])), r"A\[0\]"),
+        (lambda: operators.spectral_density(RING, 3).trace(np.exp, (-0.1, 0.1)), "ends is"),
+        (lambda: spectra.spectral_probe(W, W[:, 0] > 0).truncate(W[:, :2]), "F has 2 columns"),
+        (lambda: graph.generalised(RING, np.ones((2, 6))), "D has shape"),
         (lambda: dynamics.eig(RING).derivative(np.ones(3)), "shape of A|that of A"),
     ],
 )

@@ -127,16 +127,42 @@ FINE = {
     *("X three axes", "A three axes", "L three axes", "s three axes", "W three axes"),
     *("blocks three axes", "stream three axes", "model three axes"),
     *("p negative", "beta negative", "s negative", "level zero", "s no list", "s complex"),
+    *("x negative", "x no list", "x three axes", "E three axes"),
+    *("E complex", "y complex", "y_test complex", "groups complex"),
 }
-"""Batches, lists of blocks, and numbers that are in range."""
+"""Batches, lists of blocks, complex classes and directions, and numbers that are in range."""
 
 
-@pytest.mark.parametrize("name", GOOD)
+def results():
+    """Methods of results, and their options."""
+    density = eigcore.operators.spectral_density(S, steps=3, probes=2)
+    probe = eigcore.spectra.spectral_probe(W, CLASSES)
+    metrics = eigcore.spectra.metrics({"a": RNG.normal(size=(20, 15))})
+    pairs = eigcore.graph.augmentation_spectrum(PATH + 1)
+    return {
+        "trace": (density.trace, {"f": np.exp, "ends": (-99.0, 99.0)}),
+        "cdf": (density.cdf, {"x": 0.0}),
+        "density": (density.density, {"x": 0.0, "width": 1.0}),
+        "moments": (density.moments, {"k": 2}),
+        "truncate": (probe.truncate, {"F": W, "components": 1}),
+        "mean": (metrics.mean, {"name": "alpha"}),
+        "plot": (metrics.plot, {"name": "alpha"}),
+        "levels": (eigcore.dynamics.pseudospectrum(A, points=9).plot, {"levels": [0.1, 0.2]}),
+        "predict": (eigcore.dynamics.dmd(A, A, 2).predict, {"steps": 3}),
+        "derivative": (eigcore.dynamics.eig(A).derivative, {"E": A}),
+        "contrastive": (pairs.contrastive, {"d": 2}),
+        "vicreg": (pairs.vicreg, {"d": 2}),
+    }
+
+
+@pytest.mark.parametrize("name", [*GOOD, *results()])
 def test_nonsense_is_refused_with_what_to_type(name):
-    function, options = attrgetter(name)(eigcore), GOOD[name]
+    found = results()[name] if name not in GOOD else (attrgetter(name)(eigcore), GOOD[name])
+    function, options = found
     function(**options)
-    for option in options:
-        for what, value in BAD.items():
+    for option, good in options.items():
+        bad = BAD | {"complex": good * 1j} if isinstance(good, np.ndarray) else BAD
+        for what, value in bad.items():
             try:
                 function(**{**options, option: value})
             except EigcoreError as error:

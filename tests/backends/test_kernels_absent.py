@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from eigcore_kernels import FUNCTIONS
 
 CODE = """
 import eigcore, eigcore_kernels
@@ -25,9 +26,9 @@ UNUSABLE = {
     "an old processor": (f"{GOOD}raise RuntimeError('needs AVX')", "RuntimeError: needs AVX"),
     "one that exits": (f"{GOOD}raise SystemExit(1)", "SystemExit: 1"),
     "one that panics": (f"{GOOD}class P(BaseException): ...\nraise P('out of')", "P: out of"),
-    "an empty one": (GOOD, "it has no serves, kernel, eigenpairs, ensemble, mean_loss, all_finite"),
+    "an empty one": (GOOD, f"it has no {', '.join(FUNCTIONS)}"),
     "half of one": (
-        f"{GOOD}serves = kernel = eigenpairs = ensemble = mean_loss = print\nall_finite = 1",
+        f"{GOOD}{' = '.join(FUNCTIONS[:-1])} = print\nall_finite = 1",
         "no all_finite",
     ),
     "no instruction set": ("__version__ = '0.2.7'\nINTERFACE = 2\n", "isa"),

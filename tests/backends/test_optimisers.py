@@ -80,7 +80,7 @@ def test_sven_with_few_singular_values_is_the_truncated_pseudo_inverse():
     np.testing.assert_allclose(p.detach(), 0.5 * inverse @ y, atol=1e-10)
     with pytest.raises(InvalidInput, match="residuals"):
         Sven([p]).step(lambda: (p**2).sum())
-    with pytest.raises(InvalidInput, match="lr > 0"):
+    with pytest.raises(InvalidInput, match="lr is 0"):
         Sven([p], lr=0)
 
 
@@ -99,5 +99,77 @@ def test_the_transformation_of_optax_is_the_same_step():
     np.testing.assert_allclose(updates["b"], -0.1, rtol=1e-6)
     with pytest.raises(InvalidInput, match="needs the parameters"):
         own.update(gradients, own.init(params))
-    with pytest.raises(InvalidInput, match="c > 0"):
+    with pytest.raises(InvalidInput, match="c is -1"):
         spectral_clip(c=-1)
+
+
+def test_a_clipped_optimiser_is_copied_and_pickled_whole_and_takes_hooks():
+    """A copy shares nothing with the original, and goes on with its own settings."""
+    import copy
+    import pickle
+
+    from eigcore_torch import SpectralClip
+
+    p = torch.nn.Parameter(torch.tensor(RNG.normal(size=(4, 3))))
+    step = SpectralClip(torch.optim.SGD([p], lr=0.1, momentum=0.9), c=0.5, decay=0.1, gradients=2.0)
+    p.grad = torch.ones_like(p)
+    seen = []
+    step.register_step_post_hook(lambda *_: seen.append("hook"))
+    step.step()
+    for twin in (copy.deepcopy(step), pickle.loads(pickle.dumps(step))):
+        [q] = twin.param_groups[0]["params"]
+        assert twin.param_groups is twin.optimizer.param_groups
+        before = p.detach().clone()
+        q.grad = torch.ones_like(q)
+        twin.step()
+        assert (p == before).all()
+        own = copy.deepcopy(step)
+        own.param_groups[0]["params"][0].grad = torch.ones_like(p)
+        own.step()
+        torch.testing.assert_close(q, own.param_groups[0]["params"][0], rtol=0, atol=0)
+    step.step()
+    assert seen == ["hook"] * 2
+
+
+def test_what_optimisers_refuse_is_told_with_what_to_type():
+    from eigcore_jax import spectral_clip, sven_step
+    from eigcore_torch import SpectralClip, Sven
+
+    p = torch.nn.Parameter(torch.ones(3, 2))
+    inner = torch.optim.SGD([p], lr=0.1)
+    wrong = ("a", None, float("nan"), 1j, -1.0, [1.0])
+    for name in ("c", "scale", "decay", "gradients"):
+        for value in wrong:
+            if (name, value) != ("gradients", None):
+                with pytest.raises(InvalidInput, match=f"{name} is .* Write {name}="):
+                    SpectralClip(inner, **{name: value})
+            if name != "gradients":
+                with pytest.raises(InvalidInput, match=f"{name} is .* Write {name}="):
+                    spectral_clip(**{name: value})
+    for name in ("lr", "k", "rtol"):
+        for value in (*wrong, 0.5 if name == "k" else -0.5):
+            if (name, value) != ("k", None):
+                with pytest.raises(InvalidInput, match=f"{name} is .* Write {name}="):
+                    Sven([p], **{name: value})
+                own = "rate" if name == "lr" else name
+                with pytest.raises(InvalidInput, match=f"{own} is .* Write {own}="):
+                    sven_step(lambda q: q, jnp.ones(2), **{own: value})
+    for other, message in ((p, "a Parameter"), (torch.optim.LBFGS([p]), "several steps")):
+        with pytest.raises(InvalidInput, match=message):
+            SpectralClip(other)
+    for r in (3.0, torch.ones(3), p):
+        with pytest.raises(InvalidInput, match="flatten"):
+            Sven([p]).step(lambda r=r: r)
+
+
+def test_empty_parameters_stay_as_they_are():
+    pytest.importorskip("optax")
+    from eigcore_jax import spectral_clip
+    from eigcore_torch import SpectralClip
+
+    p, empty = torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(3, 0))
+    step = SpectralClip(torch.optim.SGD([p, empty], lr=0.1), gradients=1.0)
+    p.grad, empty.grad = torch.ones(3, 2), torch.ones(3, 0)
+    step.step()
+    updates, _ = spectral_clip().update({"X": jnp.ones((3, 0))}, None)
+    assert updates["X"].shape == (3, 0)

@@ -10,6 +10,7 @@ pytest.importorskip("sklearn")
 
 from benchmarks.accuracy import run  # noqa: E402
 from benchmarks.accuracy.data import Part, parts  # noqa: E402
+from benchmarks.accuracy.generated import wide  # noqa: E402
 from benchmarks.accuracy.models import MODELS, Context, Fitted, applies  # noqa: E402
 from benchmarks.accuracy.prepare import preparation  # noqa: E402
 from benchmarks.accuracy.shape import violations  # noqa: E402
@@ -220,3 +221,14 @@ def test_the_literature_model_learns_a_bend():
     loss, neuron = plain.train(x, y, 3, tridiagonal=True, classes=False, seed=0)
     assert loss < 0.3 * y.var()
     assert sum(p.numel() for p in neuron.parameters()) == 3 * 5
+
+
+def test_the_generated_wide_table_is_the_same_again_and_two_columns_act_together():
+    part, again = wide(5000), wide(5000)
+    assert part.train.shape == (4000, 276)
+    assert list(part.test.index) == list(range(1000))
+    assert again.train.equals(part.train)
+    np.testing.assert_array_equal(again.known, part.known)
+    product = part.train["n1"] * part.train["n5"]
+    assert abs(np.corrcoef(part.train["n1"], part.known)[0, 1]) < 0.1
+    assert np.corrcoef(product, part.known)[0, 1] > 0.3

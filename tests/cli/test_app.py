@@ -114,6 +114,23 @@ def test_fit_as_json_prints_nothing_else(cars, capfd):
     assert record["report"]["rows_held_out"] == 18
 
 
+def test_a_class_has_the_weight_that_its_text_says(cars, capfd):
+    path = changed(cars, late=lambda table: (table.thirsty == "yes").astype(int))
+
+    def weights(target, given):
+        drop = {"thirsty", "late", "mpg"} - {target}
+        words = ["--loss", "logistic", "--drop-columns", *drop, "--class-weight", given]
+        assert fit(path, *words, target=target) == 0
+        model = eigcore.SpectralModel.load(path.with_name("cars.eig"))
+        return model.provenance["class_weights"]
+
+    assert weights("thirsty", "yes=5") == [1.0, 5.0]
+    assert weights("thirsty", "yes=2,no=0.5") == [0.5, 2.0]
+    assert weights("late", "1=5") == [1.0, 5.0]
+    assert fit(path, "--class-weight", "maybe=2", target="thirsty") == 2
+    assert "Type --class-weight yes=2.0" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".arrow", ".feather"])
 def test_predict_writes_one_row_per_row(cars, capfd, ending):
     assert fit(cars, "--drop-columns", "thirsty") == 0

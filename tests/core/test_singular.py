@@ -193,3 +193,34 @@ def test_second_derivatives_at_ties_and_zeros():
         size = torch.linalg.matrix_norm(X)[:, None, None]
         along = (X * G).sum((-2, -1), keepdim=True)
         torch.testing.assert_close(second, G / size - along * X / size**3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_small_batches_go_through_the_kernel_and_equal_lapack(dtype, monkeypatch):
+    """Also the matrices that it leaves to LAPACK: of lower rank, zero, and not finite."""
+    kernels = pytest.importorskip("eigcore_kernels")
+    if kernels.SVD is None:
+        pytest.skip("no eigcore-native with singular value decompositions")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(9, 6, 4)).astype(dtype)
+    X[2], X[4] = 0, X[4, :, :1] @ X[4, :1]
+    G = rng.normal(size=X.shape).astype(dtype)
+    found = []
+    for native in (kernels.SVD, None):
+        monkeypatch.setattr(kernels, "SVD", native)
+        with eigcore.trace() as seen:
+            for name in ("soft_clip", "pinv", "truncate"):
+                F, pull = eigcore.vjp(eigcore.spectral_map, X, name, **MAPS[name])
+                found.append((F, pull(G)))
+            found.append((eigcore.spectral_map(X[0], "polar"),))
+        drivers = {solve.driver for solve in seen}
+        assert drivers == {kernels.DRIVER if native else "numpy.linalg.svd"}
+    eps = float(np.finfo(dtype).eps)
+    for own, other in zip(found[:4], found[4:], strict=True):
+        for a, b in zip(own, other, strict=True):
+            assert a.dtype == dtype
+            np.testing.assert_allclose(a, b, atol=300 * eps * max(1, abs(b).max()))
+    bad = X.copy()
+    bad[1, 0, 0] = np.nan
+    with pytest.raises(eigcore.errors.NonFiniteInput, match="1 of 9"):
+        eigcore.spectral_map(bad, "polar")

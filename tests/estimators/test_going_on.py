@@ -23,7 +23,9 @@ def test_warm_start_goes_on_where_the_last_fit_ended(mixed):
     fitted = SpectralRegressor(**options, warm_start=True).fit(X, y)
     before = [curve[-1] for curve in fitted.loss_curve_]
     fitted.fit(X, y)
-    assert np.allclose([curve[0] for curve in fitted.loss_curve_], before, rtol=1e-4)
+    again = [curve[0] for curve in fitted.loss_curve_]
+    assert np.allclose(again, before, rtol=1e-3)
+    assert np.less(again, np.multiply(before, 1.0 + 1e-4)).all()  # the best point, if not the last
     assert all(curve[-1] < curve[0] for curve in fitted.loss_curve_)
     assert fitted.model_.certify().columns[0].increasing
 

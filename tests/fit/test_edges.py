@@ -42,7 +42,7 @@ def test_matrices_say_what_a_model_predicts_that_goes_on(line, options):
     np.testing.assert_allclose(on.predict(table), model.predict(table), rtol=1e-12)
     again = fit(table, y, tails="linear", **QUICK | options).model
     assert on.encoding == again.encoding
-    np.testing.assert_allclose(on.predict(far), again.predict(far), rtol=0.05)
+    np.testing.assert_allclose(on.predict(far), again.predict(far), rtol=0.15)
     np.testing.assert_allclose(going(model, ["x"]).predict(far), model.predict(far), rtol=1e-12)
     if "increasing" in options:
         assert on.certify().columns[0].increasing

@@ -36,4 +36,15 @@ def test_fewer_rows_than_columns_give_the_same_coefficients(weighted):
     share /= share.sum()
     gram = (known.T * share) @ known + linear._RIDGE * np.eye(50)
     wanted = np.linalg.solve(gram, (known.T * share) @ target)
-    np.testing.assert_allclose(linear._least_squares(known, share, target), wanted, atol=1e-6)
+    np.testing.assert_allclose(
+        linear._least_squares(lambda rows: rows, known, share, target), wanted, atol=1e-6
+    )
+
+
+def test_many_rows_are_encoded_some_at_a_time(monkeypatch):
+    rng = np.random.default_rng(0)
+    table = {"a": rng.normal(size=50), "b": rng.normal(size=50)}
+    problem = problem_for(table, table["a"] - np.abs(table["b"]))
+    wanted = linear_decisions(problem, problem.numbers)
+    monkeypatch.setattr(linear, "_CHUNK", 7)
+    np.testing.assert_allclose(linear_decisions(problem, problem.numbers), wanted, atol=1e-10)

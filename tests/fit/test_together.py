@@ -150,6 +150,7 @@ def test_chance_grids_and_curves_give_no_note():
         ({"groups": "unit", "time": "x"}, "groups is given beside time; expected one of them"),
         ({"time": ["5.1.2020"] * 90}, "time cannot be sorted"),
         ({"cv": "unit"}, "cv cannot split the 90 rows"),
+        ({"cv": 5}, r"cv cannot split the 90 rows .*such as KFold\(5\)"),
         ({"cv": [([0], [99])]}, "cv cannot split the 90 rows"),
         ({"cv": []}, "cv is neither a splitter nor pairs"),
         ({"cv": [([0, 1], np.arange(0))]}, "cv has a pair without rows to fit, or to hide"),

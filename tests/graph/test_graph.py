@@ -325,3 +325,28 @@ def test_fastrp_refuses_wrong_numbers(W):
         fastrp(W, 2, [])
     with pytest.raises(InvalidInput, match="not symmetric"):
         fastrp(scipy.sparse.csr_array(np.triu(W)), 2)
+
+
+def test_one_diagonal_serves_a_batch_and_matrices_are_no_diagonals(W):
+    L = laplacian(np.stack([W, 2 * W]))
+    D = W.sum(-1)
+    expected = generalised(L, np.stack([D, D]))[0]
+    np.testing.assert_allclose(generalised(L, D)[0], expected, atol=1e-13)
+    full = np.diag(D) + 1.0
+    for one in (L[:1], L):
+        values, X = generalised(one, full)
+        np.testing.assert_allclose(
+            X.mT @ full @ X, np.broadcast_to(np.eye(len(W)), X.shape), atol=1e-12
+        )
+        np.testing.assert_allclose(one @ X, full @ X * values[..., None, :], atol=1e-11)
+    with pytest.raises(NonFiniteInput, match="D holds"):
+        generalised(L, D * np.nan)
+
+
+def test_embeddings_of_16_bits_have_16_bits(W):
+    torch = pytest.importorskip("torch")
+    half = torch.tensor(W).to(torch.bfloat16)
+    found = spectral_embedding(half, 2)
+    pairs = augmentation_spectrum(half)
+    for a in (found.values, found.vectors, pairs.values, pairs.functions, pairs.weights):
+        assert a.dtype is torch.bfloat16

@@ -42,9 +42,12 @@ def test_what_is_left_out_is_added_up():
     assert told.startswith("paid is 0.01912. Compared with the baseline: −1.515.")
 
 
-def test_a_missing_cell_has_no_bound_and_several_baselines_no_cell():
+def test_a_missing_cell_has_a_place_and_several_baselines_no_cell():
     missing = loan().explain({"income": [None], "debt": [0.0], "home": ["rent"]}, BASE).text()
-    assert "income: −0.7346 (missing instead of 1; proven: more never lowers it)" in missing
+    place = "proven: beside known values, missing is 0.499999 to 0.500001 more than at 0)"
+    assert f"income: −0.7346 (missing instead of 1; {place}" in missing
+    known = loan().explain(ROW, BASE | {"income": None}).text()
+    assert f"income: +1.969 (2 instead of missing; {place}" in known
     two = {"income": [1.0, 3.0], "debt": [0.0, 0.0], "home": ["rent", "rent"]}
     told = loan().explain(ROW, two).text()
     assert "Compared with the average of 2 baseline rows" in told

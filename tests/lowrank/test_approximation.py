@@ -105,6 +105,7 @@ def test_ranks_meet_the_target_and_do_not_depend_on_scale():
     assert kept <= 0.5 * sum(m * n for m, n in shapes)
     assert ranks([7 * spectra[0], *spectra[1:]], 0.5, shapes) == found
     assert ranks(spectra, 1.0, shapes) == [20, 30, 10]
+    assert ranks(spectra, keep=0.5) == ranks(spectra, 0.5, [(20, 20), (30, 30), (10, 10)])
     with pytest.raises(InvalidInput, match="lowest ranks"):
         ranks(spectra, 0.01, shapes)
     with pytest.raises(InvalidInput, match="one shape"):

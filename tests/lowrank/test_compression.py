@@ -7,7 +7,7 @@ import pytest
 
 from eigcore.errors import InvalidInput, NonFiniteInput, NotSupported
 from eigcore.lowrank import compress, low_rank
-from eigcore.lowrank.compression import METHODS
+from eigcore.lowrank.methods import COLUMNS, METHODS
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -49,7 +49,9 @@ def rows(x):
 def found():
     """The model compressed by every method."""
     return {
-        method: compress(MODEL, DATA, 0.15, method, cross_entropy, rule="threshold")
+        method: compress(MODEL, DATA, 0.08, method, rule="energy")
+        if method in COLUMNS
+        else compress(MODEL, DATA, 0.15, method, cross_entropy, rule="threshold")
         for method in METHODS
     }
 
@@ -62,12 +64,14 @@ def test_errors_are_those_that_the_layers_make(found, method):
     off = x @ E.numpy()[:, :, 0, 0].T - (new.mix.bias - old.bias).detach().numpy()
     np.testing.assert_allclose(off.mean(0), 0, atol=1e-12)  # the best shift
     spread = ((x - x.mean(0)) @ W.T) ** 2
-    assert line["rank"] == len(new.mix[0].weight) < 6
+    assert line["rank"] + line["columns"] == len(new.mix[0].weight) < 6
     assert line["predicted"] == pytest.approx((off**2).sum() ** 0.5 / spread.sum() ** 0.5)
     assert line["measured"] == pytest.approx(line["predicted"])  # nothing came before
-    if method == "svd-llm":
+    if method in ("svd-llm", "eora", "nystrom"):
         assert line["predicted"] ** 2 == pytest.approx(1 - line["energy"])
-        assert line["predicted"] <= min(f.layers[0]["predicted"] for f in found.values()) + 1e-12
+    if method == "svd-llm":  # the best of its rank
+        others = (found[other].layers[0]["predicted"] for other in METHODS if other not in COLUMNS)
+        assert line["predicted"] <= min(others) + 1e-12
     with torch.no_grad():
         own, changed = (model.eval()(X) for model in (MODEL, new))
     relative = ((changed - own) ** 2).sum() / ((own - own.mean(0)) ** 2).sum()
@@ -99,10 +103,11 @@ def test_without_the_shift_the_methods_are_as_published():
     assert new.square[1].bias is None
 
 
-def test_the_report_counts_and_the_state_loads_into_a_new_model(found):
+@pytest.mark.parametrize("method", ["svd-llm", "lost", "nystrom"])
+def test_the_report_counts_and_the_state_loads_into_a_new_model(found, method):
     from eigcore_torch import load_compressed
 
-    new = found["svd-llm"]
+    new = found[method]
     sizes = [sum(p.numel() for n, p in m.named_parameters() if "bias" not in n)
              for m in (new.model, MODEL)]  # fmt: skip
     assert sum(line["numbers"] for line in new.layers) == sizes[0]
@@ -113,6 +118,56 @@ def test_the_report_counts_and_the_state_loads_into_a_new_model(found):
     loaded = load_compressed(network(), new.model.state_dict())
     assert torch.equal(loaded.eval()(X), new.model.eval()(X))
     assert load_compressed(nn.Linear(4, 3), nn.Linear(4, 3).state_dict()).bias.shape == (3,)
+
+
+class Attention(nn.Module):
+    """Queries, keys and values of one input, and a layer of another input of this size."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(12, m, dtype=torch.float64) for m in (12, 8, 12))
+        self.out = nn.Linear(12, 12, dtype=torch.float64)
+
+    def forward(self, x):
+        scores = torch.softmax(self.q(x)[..., :8] @ self.k(x).mT, -1)
+        return self.out(scores @ self.v(x))
+
+
+@pytest.mark.parametrize("method", ["svd", "lost", "nystrom"])
+def test_layers_with_the_same_inputs_share_a_factor(method):
+    from eigcore_torch import load_compressed
+
+    torch.manual_seed(0)
+    model, x = Attention(), torch.tensor(RNG.normal(size=(30, 5, 12)) * np.linspace(0.1, 2, 12))
+    found = compress(model, x, 0.3, method, together=True, shift=False)
+    new, lines = found.model, {line["name"]: line for line in found.layers}
+    assert new.q[0] is new.k[0] is new.v[0]
+    assert new.out[0] is not new.q[0]
+    matrices = [p for p in new.parameters() if p.ndim > 1]  # each once
+    assert sum(p.numel() for p in matrices) == sum(line["numbers"] for line in found.layers)
+    assert lines["q"]["rank"] == lines["k"]["rank"] == lines["v"]["rank"]
+    if method == "svd":
+        W = np.concatenate([getattr(model, a).weight.detach() for a in "qkv"])
+        whole = np.concatenate([getattr(new, a).weight.detach() for a in "qkv"])
+        expected = low_rank(W, rank=lines["q"]["rank"])
+        np.testing.assert_allclose(whole, expected.B @ expected.A, atol=1e-12)
+        assert lines["k"]["energy"] == pytest.approx(1 - expected.relative_error**2)
+    loaded = load_compressed(Attention(), new.state_dict())
+    assert torch.equal(loaded(x), new(x))
+    assert loaded.q[0] is loaded.v[0]
+    assert loaded.out[0] is not loaded.q[0]
+    assert len([*loaded.parameters()]) == len([*new.parameters()])
+
+
+def test_a_module_with_columns_trains_and_is_read_like_a_layer():
+    model = nn.Sequential(nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 9)).double()
+    x = torch.tensor(RNG.normal(size=(50, 20)) * np.linspace(0.01, 2, 20))
+    new = compress(model, x, 0.6, "nystrom").model
+    first = new[0]
+    y = torch.nn.functional.linear(x, first.weight, first.bias)
+    np.testing.assert_allclose(y.detach(), first(x).detach(), atol=1e-12)
+    new(x).square().sum().backward()
+    assert all(p.grad is not None for p in new.parameters())
 
 
 def test_the_model_stays_as_it_was():
@@ -185,7 +240,8 @@ def test_inputs_that_do_not_vary_need_no_rank():
         (MODEL, {"method": "fwsvd"}, "needs a loss"),
         (MODEL, {"data": iter(DATA)}, r"Write list\(data\)"),
         (MODEL, {"keep": 0.01}, "Write a larger keep"),
-        (MODEL, {"rule": "best"}, "threshold, energy"),
+        (MODEL, {"rule": "best"}, "energy, threshold"),
+        (MODEL, {"rule": "threshold", "method": "lost"}, 'Write rule="energy"'),
         (nn.ReLU(), {}, "has no array"),
         (nn.Conv2d(6, 6, 3).double(), {}, "kernel is larger"),
     ],
@@ -227,14 +283,16 @@ def jax_parts():
     return names, apply, loss, data
 
 
-def test_jax_gives_what_torch_gives(found):
+@pytest.mark.parametrize("method", ["fwsvd", "eora"])
+def test_jax_gives_what_torch_gives(found, method):
     params, apply, loss, data = jax_parts()
-    expected = found["fwsvd"]
-    new = compress(params, data, 0.15, "fwsvd", loss, apply, rule="threshold")
+    expected = found[method]
+    keep, rule = (0.08, "energy") if method in COLUMNS else (0.15, "threshold")
+    new = compress(params, data, keep, method, loss, apply, rule=rule)
     lines = {line["name"].removesuffix(".weight"): line for line in new.layers}
     for line in expected.layers:
         own = lines[line["name"]]
-        assert all(own[key] == line[key] for key in ("shape", "rank", "numbers"))
+        assert all(own[key] == line[key] for key in ("shape", "rank", "columns", "numbers"))
         for key in ("energy", "predicted", "measured"):
             assert own[key] == pytest.approx(line[key], rel=1e-8)
     np.testing.assert_allclose(
@@ -269,7 +327,7 @@ def test_a_program_of_jax_goes_through_factors_in_every_spelling():
     assert found.skipped["both"] == "a matrix in two ways"
     assert isinstance(found.model["heads"], Factors)
     dense = {
-        name: jnp.tensordot(*leaf[:2], 1) if isinstance(leaf, Factors) else leaf
+        name: leaf.dense() if isinstance(leaf, Factors) else leaf
         for name, leaf in found.model.items()
     }
     out = jax.jit(found.apply)(found.model, codes)
@@ -279,9 +337,28 @@ def test_a_program_of_jax_goes_through_factors_in_every_spelling():
     np.testing.assert_allclose(slope["bias"], own["bias"], rtol=1e-9)
     left = jnp.tensordot(own["conv"], found.model["conv"].right, ((2,), (1,)))
     np.testing.assert_allclose(slope["conv"].left, left, rtol=1e-9)
+    # columns beside the factors; their places are no parameters
+    kept = compress(params, codes, 0.5, "lost", apply=apply, shift=False)
+    assert [(line["rank"], line["columns"]) for line in kept.layers] == [(1, 1), (0, 2), (1, 1)]
+    whole = {
+        name: leaf.dense() if isinstance(leaf, Factors) else leaf
+        for name, leaf in kept.model.items()
+    }
+    np.testing.assert_allclose(kept.apply(kept.model, codes), apply(whole, codes), atol=1e-12)
+    slope = jax.grad(lambda p: (kept.apply(p, codes) ** 2).sum())(kept.model)
+    own = jax.grad(lambda p: (apply(p, codes) ** 2).sum())(whole)
+    place = np.array(kept.model["heads"].place.at)
+    np.testing.assert_allclose(slope["heads"].kept, own["heads"][place], rtol=1e-9)
     # a leaf that a loop uses is multiplied out
     half = low_rank(np.asarray(params["loop"]), rank=6)
     looped = params | {"loop": Factors(jnp.asarray(half.B), jnp.asarray(half.A))}
     np.testing.assert_allclose(factored(apply)(looped, codes), apply(params, codes), atol=1e-10)
+    kept = compress(params["both"], params["loop"], 0.5, "lost", apply=lambda W, x: x @ W.T)
+    x = np.asarray(params["loop"])
+    expected = x @ kept.model.dense().T + kept.model.shift
+    assert kept.model.place.last
+    np.testing.assert_allclose(kept.apply(kept.model, x), expected, atol=1e-12)
     with pytest.raises(InvalidInput, match="apply=apply"):
         compress(params, codes)
+    with pytest.raises(InvalidInput, match="expected a torch module"):
+        compress(params, codes, apply=apply, together=True)

@@ -247,10 +247,19 @@ def test_a_plain_array_is_an_operator():
     found = spectral_density(np.diag([-1.0, 2.0, 5.0]), 3, 4)
     assert found.moments(1).value == pytest.approx([2.0])
     for call, said in (
-        (lambda: found.density(1.0, -1), "positive width"),
-        (lambda: found.density(1.0, 0), "positive width"),
+        (lambda: found.density(1.0, -1), "width is .* above 0"),
+        (lambda: found.density(1.0, 0), "width is .* above 0"),
         (lambda: found.density(np.nan), "holds NaN"),
         (lambda: found.trace(np.log), "not finite at eigenvalues from -1"),
     ):
         with pytest.raises(InvalidInput, match=said):
             call()
+
+
+@pytest.mark.filterwarnings("error")
+def test_bounds_where_the_run_ended_or_an_end_is_an_eigenvalue():
+    """The rule is exact there, and f may be infinite at an end without an eigenvalue."""
+    for M, ends in ((np.eye(5), (1, 1)), (np.diag([1.0, 1, 2, 2, 2]), (1, 2)), (np.eye(3), (0, 4))):
+        found = spectral_density(M, 5, 2).trace(np.log, ends)
+        exact = np.linalg.slogdet(M)[1]
+        np.testing.assert_allclose([found.value, found.lower, found.upper], exact, atol=1e-12)

@@ -77,8 +77,8 @@ def test_arrays_of_every_library_and_dtype(library, dtype):
         (lambda: gram(np.ones(3)), "X.reshape(n, -1)"),
         (lambda: gram(np.ones((3, 2)), np.ones(2)), "one number per row"),
         (lambda: operator(np.eye(3)) @ np.ones(4), "expected (3,)"),
-        (lambda: operator(np.eye(3) * 1j), "matrix is complex"),
-        (lambda: operator(scipy.sparse.eye_array(3) * 1j), "matrix is complex"),
+        (lambda: operator(np.eye(3) * 1j), "numbers are complex"),
+        (lambda: operator(scipy.sparse.eye_array(3) * 1j), "numbers are complex"),
         (lambda: operator(lambda v: v[:2], size=5), "shape (2,); expected (5,)"),
     ],
 )

@@ -358,3 +358,13 @@ def test_a_description_tells_the_calibration():
     for scores, words in [(by_level, f"3 calibration rows by {samples.NAMES[3]}")]:
         told = describe(samples.model(0, dims=(2,)).with_calibration(scores))
         assert told["provenance"]["intervals"] == words
+
+
+def test_a_missing_cell_is_told_by_its_place():
+    x = np.where(np.arange(60) < 6, np.nan, np.linspace(1, 9, 60))
+    table = {"size": x, "price": np.nan_to_num(x, nan=30.0)}
+    settings = {"members": 1, "dim": 1, "knots": 2, "penalty": 1e-3, "validation": 0.0}
+    told = {"increasing": ["size"], "missing": "highest"}
+    said = Tags(report(fit(table, "price", **told, **settings).model, table)).said
+    assert "beside known values, missing is never below them" in said
+    assert "among known values" in said

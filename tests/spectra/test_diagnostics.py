@@ -8,8 +8,11 @@ import pytest
 import eigcore
 from eigcore.errors import InvalidInput
 from eigcore.spectra import (
+    esd,
+    farms,
     metrics,
     outliers,
+    power_law,
     smoothed,
     spectral_probe,
     top_vector,
@@ -151,3 +154,20 @@ def test_the_top_vector_of_a_stream():
         top_vector([], rows=3)
     with pytest.raises(InvalidInput, match="columns"):
         top_vector([A, A[:, :3]], rows=3)
+
+
+def test_singular_values_that_are_rounding_are_zero():
+    """Rounding errors have no exponent: a matrix of rank 12 is fitted by its 12 numbers."""
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(80, 12)) @ rng.normal(size=(12, 60))
+    values = esd(W).eigenvalues
+    assert (values > 0).sum() == 12
+    own = power_law(values[values > 0], "median").alpha
+    assert metrics({"W": W}, "median").layers[0]["alpha"] == pytest.approx(own, rel=1e-9)
+    assert farms(W, (80, 60)).alpha == pytest.approx(own, rel=1e-9)
+
+
+def test_a_probe_of_features_that_do_not_differ_guesses_the_commonest_class():
+    probe = spectral_probe(np.ones((5, 3)), [0, 1, 1, 1, 0])
+    np.testing.assert_allclose(probe.train, [0.6])
+    np.testing.assert_array_equal(probe.truncate(np.ones((2, 3))), np.ones((2, 3)))

@@ -1,6 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
-// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows.
+// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows, and
+// singular value decompositions.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -93,6 +94,7 @@ bool one_job(Generator& g, unsigned long long seed) {
   solve(job, 1, go_on);
   Job<T> other = job;
   other.values = again.get(), other.vectors = again_v.get(), other.gradient = nullptr, other.tied = nullptr;
+  if (pick(g, 2)) other.vectors = nullptr;  // values alone have a solver of their own
   other.path = (Path)pick(g, 3);
   solve(other, 3, go_on);
   Pullback<T> p;
@@ -212,9 +214,95 @@ bool fused_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// Functions of all eigenvalues: the gradient's trace is the sum of the weights, sum w_j; NaN where the input is not
+// finite; the value alone and with the gradient; one thread and three.
+template <class T>
+bool composed_job(Generator& g, unsigned long long seed) {
+  const int d = pick(g, 8) ? 1 + pick(g, 24) : 1 + pick(g, 60), n = 1 + pick(g, 60), style = pick(g, 9);
+  const Layout layout = (Layout)pick(g, 4);
+  const std::int64_t size = layout_size(layout, d);
+  Phi<T> phi{(PhiKind)pick(g, 5), nullptr, pick(g, d), 0, (T)std::ldexp(1.0, pick(g, 12) - 6)};
+  phi.size = 1 + pick(g, d - (int)phi.pivot);
+  const bool several = phi.kind == PhiKind::several;
+  const std::int64_t given = several ? n * phi.size : d;
+  Buffer<T> in(new T[n * size]), values(new T[n]), again(new T[n]), gradient(new T[n * size]), other(new T[n * size]),
+      weights(new T[given]);
+  for (std::int64_t i = 0; i < n * size; ++i) in[i] = nasty<T>(g, style, false);
+  for (std::int64_t i = 0; i < given; ++i) weights[i] = T(pick(g, 4) - 1);
+  if (phi.kind == PhiKind::jump)
+    for (int j = 0; j < d; ++j) weights[j] = j >= phi.pivot;
+  phi.weights = weights.get();
+  Job<T> job;
+  job.layout = layout, job.count = n, job.d = d, job.hi = d - 1, job.set_rows(in.get()), job.phi = &phi;
+  job.values = values.get(), job.gradient = gradient.get();
+  solve(job, 1, go_on);
+  Job<T> second = job;
+  second.values = again.get(), second.gradient = pick(g, 2) ? other.get() : nullptr;
+  solve(second, 3, go_on);
+  for (int m = 0; m < n; ++m) {
+    bool finite = true;
+    for (std::int64_t c = 0; c < size; ++c) finite = finite && std::isfinite((double)in[m * size + c]);
+    if (style >= 4 && style != 8 && style != 6) continue;  // out of range, or nothing but rounding
+    REQUIRE(std::isnan(values[m]) == !finite, "seed %llu row %d", seed, m);
+    REQUIRE(std::isnan(gradient[m * size]) == !finite, "seed %llu row %d", seed, m);
+    if (!finite) continue;
+    long double trace = 0, sum = phi.kind >= PhiKind::softmax ? 1 : 0, scale = 1;
+    for (std::int64_t j = 0; phi.kind < PhiKind::softmax && j < d; ++j) sum += weights[j], scale += std::fabs(weights[j]);
+    if (several) sum = 0;
+    for (std::int64_t j = 0; several && j < phi.size; ++j)
+      sum += weights[m * phi.size + j], scale += std::fabs(weights[m * phi.size + j]);
+    const std::vector<long double> G = whole(layout, d, gradient.get() + m * size);
+    for (int i = 0; i < d; ++i) trace += G[i * d + i];
+    REQUIRE(std::fabs(trace - sum) <= 60 * d * scale * std::numeric_limits<T>::epsilon(),
+            "seed %llu row %d d %d kind %d: %Lg, %Lg", seed, m, d, (int)phi.kind, trace, sum);
+    if (second.gradient)
+      for (std::int64_t c = 0; c < size; ++c)
+        REQUIRE(gradient[m * size + c] == other[m * size + c], "seed %llu row %d", seed, m);
+  }
+  return true;
+}
+
+// X = U diag(s) Vt to 30 m eps |X| with orthonormal columns, or marked; a matrix that is not finite is marked.
+template <class T>
+bool svd_job(Generator& g, unsigned long long seed) {
+  const int n = 1 + pick(g, pick(g, 4) ? 12 : 64), m = n + pick(g, 12), count = pick(g, 60), style = pick(g, 9);
+  Buffer<T> X(new T[count * m * n]), U(new T[count * m * n]), s(new T[count * n]), Vt(new T[count * n * n]);
+  Buffer<std::uint8_t> failed(new std::uint8_t[count]);
+  for (int i = 0; i < count * m * n; ++i) X[i] = nasty<T>(g, style, false);
+  Svd<T> job;
+  job.count = count, job.m = m, job.n = n, job.X = X.get();
+  job.U = U.get(), job.s = s.get(), job.Vt = Vt.get(), job.failed = failed.get();
+  svd(job, 1 + pick(g, 3), go_on);
+  for (int k = 0; k < count; ++k) {
+    const T *x = X.get() + k * m * n, *u = U.get() + k * m * n, *v = Vt.get() + k * n * n, *own = s.get() + k * n;
+    bool finite = true;
+    for (int i = 0; i < m * n; ++i) finite &= std::isfinite(x[i]);
+    REQUIRE(finite || failed[k], "seed %llu: matrix %d is not finite", seed, k);
+    if (failed[k]) continue;
+    const long double level = 30.0L * m * std::numeric_limits<T>::epsilon();
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j) {
+        long double sum = 0;
+        for (int r = 0; r < n; ++r) sum += (long double)u[i * n + r] * own[r] * v[r * n + j];
+        REQUIRE(std::abs(sum - x[i * n + j]) <= level * own[0], "seed %llu: matrix %d of %d by %d", seed, k, m, n);
+      }
+    for (int p = 0; p < n; ++p)
+      for (int q = 0; q <= p; ++q) {
+        long double left = 0, right = 0;
+        for (int i = 0; i < m; ++i) left += (long double)u[i * n + p] * u[i * n + q];
+        for (int i = 0; i < n; ++i) right += (long double)v[p * n + i] * v[q * n + i];
+        const bool good = std::abs(left - (p == q)) <= level && std::abs(right - (p == q)) <= level;
+        REQUIRE(good && own[q] >= own[p], "seed %llu: vectors %d and %d of %d by %d", seed, p, q, m, n);
+      }
+  }
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 8);
+  const int kind = pick(g, 10);
+  if (kind == 8) return svd_job<T>(g, seed);
+  if (kind == 9) return composed_job<T>(g, seed);
   return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);
 }
 

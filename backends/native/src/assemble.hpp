@@ -30,13 +30,18 @@ void assemble_pencil(const T* params, index size, index terms, const Pack<T, U>*
   }
 }
 
-// N registers of a packed row, from number s on: base + sum_c start[index] + fraction step[index].
-template <class T, int N>
+// N registers of a packed row, and perhaps half of one: base + sum_c start[index] + fraction step[index], from number s on.
+template <class T, int N, bool half>
 EIG_INLINE void gather_part(const Encoded<T>& e, const std::int32_t* indices, const T* fractions, index s, T* packed) {
   using V = typename Real<T>::V;
+  using H = typename detail::Half<T>::V;
+  using HU = typename detail::Half<T>::VU;
   constexpr int W = Real<T>::W;
-  V sum[N], other[N];
+  const auto rest = [](const T* p) { return *reinterpret_cast<const HU*>(p + N * W); };
+  V sum[N + 1], other[N + 1];
+  H sum_rest{}, other_rest{};
   for (int i = 0; i < N; ++i) sum[i] = load<T>(e.base + s + i * W), other[i] = V{};
+  if (half) sum_rest = rest(e.base + s);
   for (index c = 0; c < e.columns; ++c) {
     const T* start = e.start + (index)indices[c] * 2 * e.stride + s;
     const T* step = start + e.stride;
@@ -45,22 +50,28 @@ EIG_INLINE void gather_part(const Encoded<T>& e, const std::int32_t* indices, co
       sum[i] = sum[i] + load<T>(start + i * W);
       other[i] = other[i] + fraction * load<T>(step + i * W);
     }
+    if (half) sum_rest = sum_rest + rest(start), other_rest = other_rest + (H{} + fractions[c]) * rest(step);
   }
   for (int i = 0; i < N; ++i) store<T>(packed + s + i * W, sum[i] + other[i]);
+  if (half) *reinterpret_cast<HU*>(packed + s + N * W) = sum_rest + other_rest;
 }
 
-// One packed row per matrix; tables have `stride` columns, a multiple of the width.
+// One packed row per matrix; tables have `stride` columns, a multiple of half the width.
 template <class T>
 EIG_INLINE void gather_row(const Encoded<T>& e, index n, T* packed) {
   constexpr int W = Real<T>::W;
   const std::int32_t* indices = e.indices + n * e.columns;
   const T* fractions = e.fractions + n * e.columns;
   index s = 0;
-  for (; s + 4 * W <= e.stride; s += 4 * W) gather_part<T, 4>(e, indices, fractions, s, packed);
-  const index rest = (e.stride - s) / W;
-  if (rest == 3) gather_part<T, 3>(e, indices, fractions, s, packed);
-  if (rest == 2) gather_part<T, 2>(e, indices, fractions, s, packed);
-  if (rest == 1) gather_part<T, 1>(e, indices, fractions, s, packed);
+  for (; s + 4 * W <= e.stride; s += 4 * W) gather_part<T, 4, false>(e, indices, fractions, s, packed);
+  const index halves = 2 * (e.stride - s) / W;
+  if (halves == 7) gather_part<T, 3, true>(e, indices, fractions, s, packed);
+  if (halves == 6) gather_part<T, 3, false>(e, indices, fractions, s, packed);
+  if (halves == 5) gather_part<T, 2, true>(e, indices, fractions, s, packed);
+  if (halves == 4) gather_part<T, 2, false>(e, indices, fractions, s, packed);
+  if (halves == 3) gather_part<T, 1, true>(e, indices, fractions, s, packed);
+  if (halves == 2) gather_part<T, 1, false>(e, indices, fractions, s, packed);
+  if (halves == 1) gather_part<T, 0, true>(e, indices, fractions, s, packed);
 }
 
 }  // namespace EIGCORE_ISA

@@ -32,12 +32,19 @@ class Cells {
   std::vector<Part> parts_;
   std::vector<Term> terms_;
 
-  // How many of n numbers in ascending order are at most x: in steps of 16, then one by one, without a branch.
-  static std::int64_t count_upto(const double* a, std::int64_t n, double x) {
-    std::int64_t steps = 0, ones = 0;
-    for (std::int64_t i = 15; i < n; i += 16) steps += a[i] <= x;
-    for (std::int64_t i = 16 * steps, end = std::min(n, i + 15); i < end; ++i) ones += a[i] <= x;
-    return 16 * steps + ones;
+  static constexpr std::int64_t together = 8;  // rows whose searches hide one another's latency
+
+  // How many of the knots, in ascending order, are at most each of `together` cells, without a branch.
+  static void count_upto(const std::vector<double>& knots, const double* cells, std::int64_t* counts) {
+    const double* a = knots.data();
+    std::fill_n(counts, together, 0);
+    if (knots.empty()) return;
+    std::int64_t left = (std::int64_t)knots.size();
+    for (std::int64_t half; left > 1; left -= half) {
+      half = left / 2;
+      for (std::int64_t i = 0; i < together; ++i) counts[i] += -(std::int64_t)(a[counts[i] + half - 1] <= cells[i]) & half;
+    }
+    for (std::int64_t i = 0; i < together; ++i) counts[i] += a[counts[i]] <= cells[i];
   }
 
   static double summed(const Part& part, const double* row) {
@@ -47,17 +54,39 @@ class Cells {
     return sum;
   }
 
-  static std::int64_t inside(const Part& part, double cell) {
-    if (part.kind == Kind::number) return 0;
-    if (part.kind == Kind::levels) return (std::int64_t)cell;
-    return count_upto(part.knots.data(), (std::int64_t)part.knots.size(), cell) - part.shift;
-  }
-
-  bool usual(std::int64_t p, double cell) const {
-    const Part& part = parts_[(std::size_t)p];
+  static bool usual(const Part& part, double cell) {
     if (std::isnan(cell)) return part.missing;
     if (std::isinf(cell)) return false;
     return part.kind != Kind::levels || (cell >= part.knots[0] && cell < part.knots[1] && cell == std::floor(cell));
+  }
+
+  bool locate(std::int64_t p, const double* numbers, std::int64_t rows, std::int32_t* indices,
+              double* fractions) const {
+    const Part& part = parts_[(std::size_t)p];
+    const std::int64_t last = part.terms - part.missing - 1;
+    double cells[together] = {};
+    std::int64_t at[together] = {};
+    bool fine = true;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const double* row = numbers + i * columns_;
+      cells[i] = p < columns_ ? row[p] : summed(part, row);
+      fine &= usual(part, cells[i]);
+    }
+    if (!fine) return false;
+    if (part.kind == Kind::pieces) count_upto(part.knots, cells, at);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const double cell = cells[i];
+      const bool gone = std::isnan(cell);
+      if (part.kind == Kind::levels && !gone) at[i] = (std::int64_t)cell;
+      at[i] = gone ? part.terms - 1 : std::clamp<std::int64_t>(at[i] - part.shift, 0, last);
+      const Term& term = terms_[(std::size_t)(part.first + at[i])];
+      double value = (cell - term.origin) / term.width;
+      value = value < term.low ? term.low : value > term.high ? term.high : value;
+      if (term.level) value = cell == term.origin;
+      indices[i * parts()] = (std::int32_t)(part.first + at[i]);
+      fractions[i * parts()] = gone ? term.missing : value;
+    }
+    return fine;
   }
 
  public:
@@ -72,27 +101,10 @@ class Cells {
   // where none was missing: Python says what is wrong with it.
   bool locate(const double* numbers, std::int64_t rows, std::int32_t* indices, double* fractions) const {
     bool fine = true;
-    for (std::int64_t p = 0; p < parts(); ++p) {
-      const Part& part = parts_[(std::size_t)p];
-      const std::int64_t last = part.terms - part.missing - 1;
-      for (std::int64_t n = 0; n < rows; ++n) {
-        const double* row = numbers + n * columns_;
-        const double cell = p < columns_ ? row[p] : summed(part, row);
-        if (!usual(p, cell)) {
-          fine = false;
-          continue;
-        }
-        const bool gone = std::isnan(cell);
-        std::int64_t at = gone ? part.terms - 1 : inside(part, cell);
-        if (!gone) at = at < 0 ? 0 : at > last ? last : at;
-        const Term& term = terms_[(std::size_t)(part.first + at)];
-        double value = (cell - term.origin) / term.width;
-        value = value < term.low ? term.low : value > term.high ? term.high : value;
-        if (term.level) value = cell == term.origin;
-        indices[n * parts() + p] = (std::int32_t)(part.first + at);
-        fractions[n * parts() + p] = gone ? term.missing : value;
-      }
-    }
+    for (std::int64_t n = 0; n < rows; n += together)
+      for (std::int64_t p = 0; p < parts(); ++p)
+        fine &= locate(p, numbers + n * columns_, std::min(together, rows - n), indices + n * parts() + p,
+                       fractions + n * parts() + p);
     return fine;
   }
 };

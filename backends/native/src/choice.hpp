@@ -1,6 +1,8 @@
 // Which solver a job gets.
 #pragma once
+#include "composed.hpp"
 #include "mixed.hpp"
+#include "small.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {
@@ -14,9 +16,12 @@ struct Which {
 // roots, divisions, root finder) dominate and the tile stays in the first cache.
 template <class T, class Use>
 auto with_solver(const Job<T>& job, Use use) {
-  if constexpr (sizeof(T) == 8)
+  if constexpr (sizeof(T) == 8) {
     if (Mixed::suits(job)) return use(Which<Mixed>());
+    if (SmallSolver::suits(job)) return use(Which<SmallSolver>());
+  }
   const bool two = job.count > Pack<T, 1>::lanes && job.d <= (is_tridiagonal(job.layout) ? 128 : 12);
+  if (job.phi) return two ? use(Which<Composed<T, 2>>()) : use(Which<Composed<T, 1>>());
   return two ? use(Which<Solver<T, 2>>()) : use(Which<Solver<T, 1>>());
 }
 

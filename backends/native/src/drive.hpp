@@ -50,6 +50,22 @@ void solve(Job<T>& job, int threads, GoOn go_on) {
       [&](int, std::int64_t first, std::int64_t count) { k.run(job, first, count, thread_memory(bytes)); }, go_on);
 }
 
+template <class T, class GoOn>
+void svd(const Svd<T>& job, int threads, GoOn go_on) {
+  const Kernels<T>& k = kernels<T>();
+  const double pairs = 3.0 * (double)(job.n * job.n), flops = (double)(8 * job.m + 6 * job.n);  // of some six sweeps
+  const double one = 20 + pairs * (flops + 60) / (double)(8 * k.width);
+  threads = useful_threads(one * (double)job.count, threads);
+  const std::int64_t tile = 2 * k.width;
+  std::int64_t grain = (std::int64_t)(100e3 / one);
+  if (threads > 1) grain = std::min(grain, job.count / (8 * threads));
+  grain = std::max(round_up(grain, tile), tile);
+  const std::size_t bytes = k.svd_workspace(job);
+  for_blocks(
+      job.count, grain, threads,
+      [&](int, std::int64_t first, std::int64_t count) { k.svd(job, first, count, thread_memory(bytes)); }, go_on);
+}
+
 // Rough nanoseconds of the pullback of one matrix.
 template <class T>
 double pullback_cost(const Pullback<T>& p) {
@@ -60,21 +76,32 @@ double pullback_cost(const Pullback<T>& p) {
   return K * (double)sizeof(T) / 8;
 }
 
-// Sums over a batch in parts, one per thread; sums (threads, size) starts from zeros, and the first part gets the
-// total. So the order of addition depends on nothing but the number of threads.
+// Into how many parts, each with sums of its own, a batch is cut: a power of two, so that threads share them evenly. To
+// clear and add the sums of a part takes about as long as one row in a hundred.
+inline std::int64_t parts_of(std::int64_t count, std::int64_t size) {
+  const std::int64_t most = count / std::max<std::int64_t>(64, size / 8);
+  std::int64_t parts = 1;
+  while (parts < 16 && 2 * parts <= most) parts *= 2;
+  return parts;
+}
+
+// Sums over a batch; sums (parts, size) starts from zeros, and the first part gets the total.
 template <class T, class GoOn>
 void pull_sums(const Pullback<T>& p, T* sums, std::int64_t size, int threads, GoOn go_on) {
   const Kernels<T>& k = kernels<T>();
+  const std::int64_t parts = parts_of(p.job.count, size);
   const std::size_t bytes = (std::size_t)round_up((std::int64_t)k.pullback_workspace(p), 64);
+  threads = (int)std::min<std::int64_t>(threads, parts);
   AlignedArray<char> memory(bytes * (std::size_t)threads);
   for_parts(
-      p.job.count, 64, threads,
-      [&](int who, std::int64_t first, std::int64_t n) {
-        k.pullback(p, first, n, sums ? sums + size * who : nullptr, memory.data() + bytes * (std::size_t)who);
+      p.job.count, 64, parts, threads,
+      [&](int thread, std::int64_t which, std::int64_t first, std::int64_t n) {
+        char* own = memory.data() + bytes * (std::size_t)thread;
+        k.pullback(p, first, n, sums ? sums + size * which : nullptr, own);
       },
       go_on);
-  for (int who = 1; sums && who < threads; ++who)
-    for (std::int64_t i = 0; i < size; ++i) sums[i] += sums[size * who + i];
+  for (std::int64_t which = 1; sums && which < parts; ++which)
+    for (std::int64_t i = 0; i < size; ++i) sums[i] += sums[size * which + i];
 }
 
 template <class T, class GoOn>
@@ -101,7 +128,7 @@ void pull_pencil(Pullback<T>& p, T* d_params, int threads, GoOn go_on) {
       for (std::int64_t i = 0; i < p.terms_stride; ++i)
         transposed.data()[c * p.terms_stride + i] = i < job.terms ? job.params[(i + 1) * K + c] : T(0);
   p.transposed = transposed.data();
-  Zeros<T> sums(d_params ? (std::size_t)(size * threads) : 0);
+  Zeros<T> sums(d_params ? (std::size_t)(size * parts_of(job.count, size)) : 0);
   pull_sums(p, d_params ? sums.data() : nullptr, size, threads, go_on);
   for (std::int64_t r = 0; d_params && r < rows; ++r) std::copy_n(sums.data() + r * p.stride, K, d_params + r * K);
 }
@@ -109,7 +136,7 @@ void pull_pencil(Pullback<T>& p, T* d_params, int threads, GoOn go_on) {
 template <class T, class GoOn>
 void pull_encoded(Pullback<T>& p, const Tables<T>& tables, T* d_params, int threads, GoOn go_on) {
   const std::int64_t size = (1 + 2 * tables.rows()) * p.stride;
-  Zeros<T> sums((std::size_t)(size * threads));
+  Zeros<T> sums((std::size_t)(size * parts_of(p.job.count, size)));
   pull_sums(p, sums.data(), size, threads, go_on);
   tables.pull(sums.data(), d_params);
 }

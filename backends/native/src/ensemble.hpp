@@ -17,7 +17,7 @@ class Ensemble {
   std::vector<Member> members_;
 
   // A block is long enough that its rows find the tables of a member in the cache.
-  static constexpr std::int64_t block = 4096;
+  static constexpr std::int64_t block = 1024;
 
   Job<double> job(Member& m, std::int64_t rows) const {
     Job<double> job;

@@ -85,6 +85,37 @@ ffi::Error value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> valu
   });
 }
 
+// phi of all eigenvalues, and its gradient if there is room for it.
+ffi::Error composed(ffi::AnyBuffer p, ffi::AnyBuffer* values, ffi::AnyBuffer* gradient, std::int64_t kind,
+                    ffi::Span<const double> weights, std::int64_t pivot, double number, std::int64_t dim, bool band,
+                    std::int64_t threads) {
+  if (!fits(p, pivot, dim, band) || kind < 0 || kind > 3 || (std::int64_t)weights.size() != dim)
+    return ffi::Error::InvalidArgument("trailing length, function and dim do not belong together");
+  return by_type(p, [&](auto zero) {
+    using T = decltype(zero);
+    Job<T> job = job_of<T>(p, 0, dim, band);
+    const std::vector<T> own(weights.begin(), weights.end());
+    const Phi<T> phi{(PhiKind)kind, own.data(), pivot, 0, (T)number};
+    job.hi = dim - 1, job.phi = &phi;
+    job.values = data<T>(*values);
+    if (gradient) job.gradient = data<T>(*gradient), prefer_huge_pages(job.gradient, gradient->size_bytes());
+    solve(job, (int)threads, go_on);
+  });
+}
+
+ffi::Error composed_value(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values, std::int64_t kind,
+                          ffi::Span<const double> weights, std::int64_t pivot, double number, std::int64_t dim,
+                          bool band, std::int64_t threads) {
+  return composed(p, &*values, nullptr, kind, weights, pivot, number, dim, band, threads);
+}
+
+ffi::Error composed_value_and_gradient(ffi::AnyBuffer p, ffi::Result<ffi::AnyBuffer> values,
+                                       ffi::Result<ffi::AnyBuffer> gradient, std::int64_t kind,
+                                       ffi::Span<const double> weights, std::int64_t pivot, double number,
+                                       std::int64_t dim, bool band, std::int64_t threads) {
+  return composed(p, &*values, &*gradient, kind, weights, pivot, number, dim, band, threads);
+}
+
 ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Result<ffi::AnyBuffer> vectors,
                  std::int64_t lo, std::int64_t hi, std::int64_t threads) {
   const auto shape = m.dimensions();
@@ -129,6 +160,30 @@ XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
                            .Attr<std::int64_t>("hi")
                            .Attr<std::int64_t>("threads"));
 
+XLA_FFI_DEFINE_HANDLER(composed_value_handler, composed_value,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("kind")
+                           .Attr<ffi::Span<const double>>("weights")
+                           .Attr<std::int64_t>("pivot")
+                           .Attr<double>("number")
+                           .Attr<std::int64_t>("dim")
+                           .Attr<bool>("band")
+                           .Attr<std::int64_t>("threads"));
+XLA_FFI_DEFINE_HANDLER(composed_value_and_gradient_handler, composed_value_and_gradient,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Attr<std::int64_t>("kind")
+                           .Attr<ffi::Span<const double>>("weights")
+                           .Attr<std::int64_t>("pivot")
+                           .Attr<double>("number")
+                           .Attr<std::int64_t>("dim")
+                           .Attr<bool>("band")
+                           .Attr<std::int64_t>("threads"));
+
 }  // namespace
 
 void bind_xla(nb::module_& m) {
@@ -137,6 +192,8 @@ void bind_xla(nb::module_& m) {
   handlers["eigcore_value"] = capsule(value_handler);
   handlers["eigcore_value_and_gradient"] = capsule(value_and_gradient_handler);
   handlers["eigcore_eigenpairs"] = capsule(pairs_handler);
+  handlers["eigcore_composed_value"] = capsule(composed_value_handler);
+  handlers["eigcore_composed_value_and_gradient"] = capsule(composed_value_and_gradient_handler);
   m.attr("xla_handlers") = handlers;
 }
 

@@ -49,6 +49,20 @@ struct Expected {
   T quantile = 0, spacing = 0;
 };
 
+// A function of all eigenvalues with its derivative: sum w_j lambda_j, whose weights a tie averages over the cluster of
+// one eigenvalue (jump) or over runs of neighbours (weighted); t log sum exp(lambda_j / t); the k-th eigenvalue as a
+// difference of Moreau envelopes; sum g_j lambda_j with weights of each matrix, the pullback of several eigenvalues, of
+// which a tie averages each (several). Formulas and tie rules: eigcore/core/functionals.py and spectrum.py.
+enum class PhiKind { jump, weighted, softmax, smooth, several };
+template <class T>
+struct Phi {
+  PhiKind kind = PhiKind::jump;
+  const T* weights = nullptr;  // jump, weighted: (d); several: (count, size)
+  std::int64_t pivot = 0;      // jump: the eigenvalue beside the jump; smooth: k; several: the first one
+  std::int64_t size = 0;       // several: how many
+  T number = 0;                // softmax: t; smooth: alpha
+};
+
 template <class T>
 struct Job {
   Source source = Source::rows;
@@ -66,10 +80,12 @@ struct Job {
   T* vectors = nullptr;          // (count, d, m)
   T* gradient = nullptr;         // rows, m = 1: (count, layout_size)
   std::uint8_t* tied = nullptr;  // m = 1: (count)
+  const Phi<T>* phi = nullptr;   // lo ... hi are all; values (count), gradient of phi
   Path path = Path::best;
   const Expected<T>* expected = nullptr;  // (m)
 
   std::int64_t window() const { return hi - lo + 1; }
+  std::int64_t columns() const { return window() == 1 || vectors || gradient ? window() : 0; }
   void set_rows(const T* p) {
     rows = p, row_stride = layout_size(layout, d);
     if (layout == Layout::pair) off = p + d, off_stride = row_stride;
@@ -92,6 +108,18 @@ struct Pullback {
   std::int64_t stride = 0, terms_stride = 0;  // layout_size and terms rounded up to the width
 };
 
+// Thin singular value decompositions X = U diag(s) Vt, m >= n.
+template <class T>
+struct Svd {
+  static constexpr std::int64_t columns = 64;  // the most
+  std::int64_t count = 0, m = 0, n = 0;
+  const T* X = nullptr;            // (count, m, n)
+  T* U = nullptr;                  // (count, m, n)
+  T* s = nullptr;                  // (count, n), descending
+  T* Vt = nullptr;                 // (count, n, n)
+  std::uint8_t* failed = nullptr;  // (count): 1 where nothing is written
+};
+
 template <class T>
 struct Kernels {
   std::int64_t width;  // numbers in a register
@@ -102,6 +130,8 @@ struct Kernels {
   std::size_t (*pullback_workspace)(const Pullback<T>&);
   // Adds to sums: pencil (terms + 1, stride), or null; encoded (1 + 2 table rows, stride).
   void (*pullback)(const Pullback<T>&, std::int64_t first, std::int64_t count, T* sums, void* workspace);
+  std::size_t (*svd_workspace)(const Svd<T>&);
+  void (*svd)(const Svd<T>&, std::int64_t first, std::int64_t count, void* workspace);
   // See loss.hpp.
   double (*loss)(LossKind, const T* values, const double* target, const double* share, const double* offset,
                  std::int64_t rows, double factor, T* g);

@@ -1,6 +1,7 @@
 // Compiled once per instruction set (CMakeLists.txt); the table is chosen when the library is loaded (dispatch.cpp).
 #include "loss.hpp"
 #include "pullback.hpp"
+#include "svd.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {
@@ -21,6 +22,19 @@ void run(const Job<T>& job, std::int64_t first, std::int64_t count, void* memory
 }
 
 template <class T>
+std::size_t svd_workspace(const Svd<T>& job) {
+  return Jacobi<T, 2>::bytes(job);
+}
+
+template <class T>
+void svd(const Svd<T>& job, std::int64_t first, std::int64_t count, void* memory) {
+  if (count > Real<T>::W)
+    Jacobi<T, 2>::run(job, first, count, memory);
+  else
+    Jacobi<T, 1>::run(job, first, count, memory);
+}
+
+template <class T>
 double multiply_add_loop(std::int64_t steps) {
   using V = typename Real<T>::V;
   V chain[12];
@@ -35,7 +49,8 @@ double multiply_add_loop(std::int64_t steps) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {Real<T>::W, tile<T>, workspace<T>, run<T>, pullback_workspace<T>, pullback<T>, loss_sum<T>, multiply_add_loop<T>};
+  return {Real<T>::W,  tile<T>,          workspace<T>, run<T>,      pullback_workspace<T>,
+          pullback<T>, svd_workspace<T>, svd<T>,       loss_sum<T>, multiply_add_loop<T>};
 }
 
 extern const Kernels<float> kernels_float;

@@ -8,51 +8,11 @@
 //     has A within s / 2; theta is within s / 4. This also proves that there is no tie.
 // Lanes that fail, because the gap is small or a number is out of range, are solved in double precision throughout.
 #pragma once
+#include "precision.hpp"
 #include "solve.hpp"
 
 namespace eigcore {
 namespace EIGCORE_ISA {
-
-namespace detail {
-// Two registers of numbers of 8 bytes <-> one of numbers of 4, through halves of a register.
-template <class Half, class Narrow, class Wide, int... J>
-EIG_INLINE Narrow narrowed(const Wide* x, std::integer_sequence<int, J...>) {
-  return __builtin_shufflevector(__builtin_convertvector(x[0], Half), __builtin_convertvector(x[1], Half), J...);
-}
-template <class Half, class Wide, class Narrow, int... J>
-EIG_INLINE void widened(Narrow x, Wide* out, std::integer_sequence<int, J...>) {
-  const Half low = __builtin_shufflevector(x, x, J...),
-             high = __builtin_shufflevector(x, x, ((int)sizeof...(J) + J)...);
-  out[0] = __builtin_convertvector(low, Wide);
-  out[1] = __builtin_convertvector(high, Wide);
-}
-typedef float HalfFloats __attribute__((vector_size(EIGCORE_BYTES / 2)));
-typedef std::int32_t HalfInts __attribute__((vector_size(EIGCORE_BYTES / 2)));
-constexpr auto whole_lanes = std::make_integer_sequence<int, Real<float>::W>{};
-constexpr auto half_lanes = std::make_integer_sequence<int, Real<double>::W>{};
-}  // namespace detail
-
-EIG_INLINE Pack<float, 1> narrow(const Pack<double, 2>& x) {
-  Pack<float, 1> r;
-  r.v[0] = detail::narrowed<detail::HalfFloats, Real<float>::V>(x.v, detail::whole_lanes);
-  return r;
-}
-
-EIG_INLINE Mask<float, 1> narrow(const Mask<double, 2>& x) {
-  return {{detail::narrowed<detail::HalfInts, Real<float>::M>(x.v, detail::whole_lanes)}};
-}
-
-EIG_INLINE Pack<double, 2> widen(const Pack<float, 1>& x) {
-  Pack<double, 2> r;
-  detail::widened<detail::HalfFloats>(x.v[0], r.v, detail::half_lanes);
-  return r;
-}
-
-EIG_INLINE Mask<double, 2> widen(const Mask<float, 1>& x) {
-  Mask<double, 2> r;
-  detail::widened<detail::HalfInts>(x.v[0], r.v, detail::half_lanes);
-  return r;
-}
 
 // y = A x for the packed lower triangle a, two rows together.
 template <class T, int U>

@@ -34,6 +34,8 @@ class Matrices {
   std::vector<T> copy_;
   std::vector<std::uint8_t> tied_;
   bool any_tied_ = false;
+  std::optional<Phi<T>> phi_;
+  std::vector<T> weights_;
 
   Matrices(Source source, int layout, std::int64_t d, std::int64_t k) {
     if (layout < 0 || layout > 3 || d < 1 || k < 0 || k >= d) refuse("0 <= k < d and a known layout");
@@ -112,14 +114,27 @@ class Matrices {
     return m;
   }
 
-  // lambda_k into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
+  // From now on a function of all eigenvalues instead of lambda_k.
+  void compose(int kind, std::vector<T> weights, std::int64_t pivot, T number) {
+    const bool linear = kind == (int)PhiKind::jump || kind == (int)PhiKind::weighted;
+    if (kind < 0 || kind > 3 || (linear && (std::int64_t)weights.size() != job_.d) || pivot < 0 || pivot >= job_.d)
+      refuse("a known function, as many weights as eigenvalues, and 0 <= pivot < d");
+    if (job_.source != Source::rows) refuse("rows for a function of all eigenvalues");
+    weights_ = std::move(weights);
+    phi_ = Phi<T>{(PhiKind)kind, nullptr, pivot, 0, number};
+    job_.lo = 0, job_.hi = job_.d - 1;
+  }
+
+  // lambda_k, or phi, into values; unit eigenvectors into vectors, after which there is a pullback; the gradient by rows.
   void solve(Out<T> values, Maybe<Out<T>> vectors, Maybe<Out<T>> gradient, int threads) {
     if ((std::int64_t)values.size() != job_.count) refuse("values of the size of the batch");
     if (vectors && (std::int64_t)vectors->size() != job_.count * job_.d) refuse("vectors (..., d)");
     if (gradient && (job_.source != Source::rows ||
                      (std::int64_t)gradient->size() != job_.count * layout_size(job_.layout, job_.d)))
       refuse("a gradient like the rows");
+    if (phi_ && vectors) refuse("no vectors beside a function of all eigenvalues");
     job_.values = values.data(), job_.vectors = pointer(vectors), job_.gradient = pointer(gradient);
+    if (phi_) phi_->weights = weights_.data(), job_.phi = &*phi_;
     if (vectors) tied_.assign((std::size_t)job_.count, 0);
     job_.tied = vectors ? tied_.data() : nullptr;
     interruptible(threads, [&] { eigcore::solve(job_, threads, SignalCheck()); });
@@ -154,6 +169,7 @@ class Matrices {
         .def_static("encoded", &encoded, "d"_a, "k"_a, "indices"_a.noconvert(), "fractions"_a.noconvert(), "tables"_a,
                     nb::keep_alive<0, 5>())
         .def_static("diagonals", &diagonals, "d"_a, "k"_a, "diagonal"_a.noconvert(), "off"_a.noconvert())
+        .def("compose", &Matrices::compose, "kind"_a, "weights"_a, "pivot"_a, "number"_a)
         .def("solve", &Matrices::solve, "values"_a.noconvert(), "vectors"_a.noconvert().none(),
              "gradient"_a.noconvert().none(), "threads"_a)
         .def("pullback", &Matrices::pullback, "vectors"_a.noconvert(), "g"_a.noconvert(), "first"_a.noconvert().none(),
@@ -161,19 +177,59 @@ class Matrices {
   }
 };
 
-// Eigenvalues lo ... hi of whole matrices, ascending, and orthonormal columns.
+// Eigenvalues lo ... hi of whole matrices, or with subdiagonals of tridiagonal ones; ascending, and orthonormal columns.
 template <class T>
-void eigenpairs(In<T> matrices, std::int64_t lo, std::int64_t hi, Out<T> values, Maybe<Out<T>> vectors, int threads) {
+void eigenpairs(In<T> matrices, Maybe<In<T>> off, std::int64_t lo, std::int64_t hi, Out<T> values,
+                Maybe<Out<T>> vectors, int threads) {
   const std::int64_t d = size_from_end(matrices, 1), m = hi - lo + 1;
-  if (d < 1 || size_from_end(matrices, 2) != d) refuse("matrices (..., d, d)");
+  if (d < 1 || (!off && size_from_end(matrices, 2) != d)) refuse("matrices (..., d, d)");
   if (lo < 0 || hi < lo || hi >= d) refuse("0 <= lo <= hi < " + std::to_string(d));
   Job<T> job;
-  job.count = (std::int64_t)matrices.size() / (d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  job.layout = off ? Layout::pair : Layout::full;
+  job.count = (std::int64_t)matrices.size() / (off ? d : d * d), job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  if (off && ((std::int64_t)off->size() != job.count * (d - 1) || (d > 1 && size_from_end(*off, 1) != d - 1)))
+    refuse("diagonals of " + std::to_string(d) + " numbers and subdiagonals of one less");
   if ((std::int64_t)values.size() != job.count * m) refuse("values (..., hi - lo + 1)");
   if (vectors && (std::int64_t)vectors->size() != job.count * d * m) refuse("vectors (..., d, hi - lo + 1)");
   job.set_rows(matrices.data());
+  if (off) job.row_stride = d, job.off = off->data(), job.off_stride = d - 1;
   job.values = values.data(), job.vectors = pointer(vectors);
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
+}
+
+// Eigenvalues lo ... hi of rows in a layout, or the cotangent of the rows at weights g of these eigenvalues.
+template <class T>
+void several(int layout, std::int64_t d, std::int64_t lo, std::int64_t hi, In<T> rows, Maybe<Out<T>> values,
+             Maybe<In<T>> g, Maybe<Out<T>> gradient, int threads) {
+  Job<T> job;
+  job.layout = (Layout)layout;
+  if (layout < 0 || layout > 3 || d < 1 || lo < 0 || hi < lo || hi >= d) refuse("a known layout and 0 <= lo <= hi < d");
+  const std::int64_t K = layout_size(job.layout, d), m = hi - lo + 1, count = (std::int64_t)rows.size() / K;
+  if ((std::int64_t)rows.size() != count * K) refuse("rows of " + std::to_string(K) + " numbers");
+  if ((values && (std::int64_t)values->size() != count * m) || (g && (std::int64_t)g->size() != count * m))
+    refuse("values and g (..., hi - lo + 1)");
+  if (bool(g) != bool(gradient) || (gradient && (std::int64_t)gradient->size() != count * K))
+    refuse("a gradient like the rows beside g");
+  job.count = count, job.d = d, job.lo = lo, job.hi = hi, job.path = path;
+  job.set_rows(rows.data());
+  job.values = pointer(values), job.gradient = pointer(gradient);
+  Phi<T> phi{PhiKind::several, pointer(g), lo, m, T(0)};
+  if (g) job.phi = &phi, job.lo = 0, job.hi = d - 1, job.values = nullptr;
+  interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
+}
+
+// Thin singular value decompositions; failed is 1 where nothing is written.
+template <class T>
+void svd(In<T> X, Out<T> U, Out<T> s, Out<T> Vt, Out<std::uint8_t> failed, int threads) {
+  Svd<T> job;
+  job.m = size_from_end(X, 2), job.n = size_from_end(X, 1);
+  if (job.n < 1 || job.m < job.n || job.n > job.columns) refuse("matrices (..., m, n), m >= n, n from 1 to 64");
+  job.count = (std::int64_t)X.size() / (job.m * job.n);
+  if (U.size() != X.size() || (std::int64_t)s.size() != job.count * job.n ||
+      (std::int64_t)Vt.size() != job.count * job.n * job.n || (std::int64_t)failed.size() != job.count)
+    refuse("U (..., m, n), s (..., n), Vt (..., n, n) and failed (...)");
+  job.X = X.data(), job.U = U.data(), job.s = s.data(), job.Vt = Vt.data(), job.failed = failed.data();
+  interruptible(threads, [&] { eigcore::svd(job, threads, SignalCheck()); });
 }
 
 template <class T>
@@ -203,6 +259,17 @@ bool all_finite(In<T> a) {
 }
 
 template <class T>
+void bind_batches(nb::module_& m) {
+  m.def("eigenpairs", &eigenpairs<T>, "matrices"_a.noconvert(), "off"_a.noconvert().none(), "lo"_a, "hi"_a,
+        "values"_a.noconvert(), "vectors"_a.noconvert().none(), "threads"_a);
+  m.def("several", &several<T>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
+        "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
+  m.def("svd", &svd<T>, "X"_a.noconvert(), "U"_a.noconvert(), "s"_a.noconvert(), "Vt"_a.noconvert(),
+        "failed"_a.noconvert(), "threads"_a);
+  m.def("all_finite", &all_finite<T>);
+}
+
+template <class T>
 std::int64_t multiply_adds(std::int64_t steps) {
   volatile double result = kernels<T>().multiply_add_loop(steps);
   (void)result;
@@ -216,9 +283,11 @@ NB_MODULE(_core, m) {
   nb::set_leak_warnings(false);  // at exit a thread that waits, or a cache of other code, may hold one
   if (!isa_wish_is_known())
     throw nb::import_error(
-        "EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512. Unset it to take the best of the machine.");
+        "EIGCORE_NATIVE_ISA should be baseline, avx2, avx512, avx512-half or avx512-full. Unset it to take the best of "
+        "the machine.");
   m.attr("isa") = isa_name();
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Lock::close));
+  m.def("register_bytes", &register_bytes);
   m.def("take_at_most", [](int cores) { most_cores = cores; }, "cores"_a);
   m.def("take_path", [](const std::string& name) {
     path = name == "full" ? Path::full : name == "one_precision" ? Path::one_precision : Path::best;
@@ -226,12 +295,8 @@ NB_MODULE(_core, m) {
   m.def("multiply_adds", [](const std::string& dtype, std::int64_t steps) {
     return dtype == "float32" ? multiply_adds<float>(steps) : multiply_adds<double>(steps);
   });
-  m.def("eigenpairs", &eigenpairs<float>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
-        "vectors"_a.noconvert().none(), "threads"_a);
-  m.def("eigenpairs", &eigenpairs<double>, "matrices"_a.noconvert(), "lo"_a, "hi"_a, "values"_a.noconvert(),
-        "vectors"_a.noconvert().none(), "threads"_a);
-  m.def("all_finite", &all_finite<float>);
-  m.def("all_finite", &all_finite<double>);
+  bind_batches<float>(m);
+  bind_batches<double>(m);
   Matrices<float>::bind(m, "Matrices32");
   Matrices<double>::bind(m, "Matrices64");
   bind_tables<float>(m, "Tables32");

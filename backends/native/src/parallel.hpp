@@ -137,27 +137,27 @@ void for_blocks(std::int64_t count, std::int64_t grain, int threads, Work work, 
   if (interrupted) throw Interrupted{};
 }
 
-// Contiguous parts, one per thread: for sums whose order must not depend on timing.
-inline std::int64_t part(std::int64_t count, std::int64_t grain, int threads, int thread) {
+// Contiguous parts: for sums whose order must depend neither on timing nor on the number of threads.
+inline std::int64_t part(std::int64_t count, std::int64_t grain, std::int64_t parts, std::int64_t which) {
   const std::int64_t blocks = (count + grain - 1) / grain;
-  const std::int64_t at = blocks * thread / threads * grain;
+  const std::int64_t at = blocks * which / parts * grain;
   return at < count ? at : count;
 }
 
-// work(thread, first, count) over blocks of `grain`, each thread its own contiguous part in order.
+// work(thread, part, first, count) over blocks of `grain`; the blocks of a part one after the other, by one thread.
 template <class Work, class GoOn>
-void for_parts(std::int64_t count, std::int64_t grain, int threads, Work work, GoOn go_on) {
+void for_parts(std::int64_t count, std::int64_t grain, std::int64_t parts, int threads, Work work, GoOn go_on) {
   std::atomic<bool> stop{false};
   const auto ask = [&] {
     if (!stop && !go_on()) stop = true;
     return !stop;
   };
   for_blocks(
-      threads, 1, threads,
-      [&](int thread, std::int64_t who, std::int64_t) {
-        const std::int64_t end = part(count, grain, threads, (int)who + 1);
-        for (std::int64_t n = part(count, grain, threads, (int)who); n < end && !stop; n += grain) {
-          work((int)who, n, end - n < grain ? end - n : grain);
+      parts, 1, threads,
+      [&](int thread, std::int64_t which, std::int64_t) {
+        const std::int64_t end = part(count, grain, parts, which + 1);
+        for (std::int64_t n = part(count, grain, parts, which); n < end && !stop; n += grain) {
+          work(thread, which, n, end - n < grain ? end - n : grain);
           if (thread == 0) ask();
         }
       },

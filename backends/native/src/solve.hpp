@@ -73,10 +73,17 @@ struct Solver : Tile<T, U> {
     const P theta = scaled_value, accept = t.bound * P(T(d) * Real<T>::eps);
     P residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
     Q fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
-    if (any(~(fine | given_up))) {
-      scaled_value = select(abs(scaled_value - theta) <= t.tau, scaled_value, theta);
+    const Q kept = fine | given_up;
+    if (any(~kept)) {
+      // Lanes that are fine keep what they have: a result never depends on a lane's neighbours.
+      P* const before = z + window * d;
+      for (index i = 0; i < d; ++i) before[i] = column[i];
+      const P quotient = scaled_value;
+      scaled_value = select(abs(quotient - theta) <= t.tau, quotient, theta);
       residual = twisted_vector<T, U>(t, scaled_value, column, this->scratch);
-      fine = (residual <= accept) & (abs(scaled_value - theta) <= t.tau);
+      fine = (kept & fine) | (~kept & (residual <= accept) & (abs(scaled_value - theta) <= t.tau));
+      for (index i = 0; i < d; ++i) column[i] = select(kept, before[i], column[i]);
+      scaled_value = select(kept, quotient, scaled_value);
     }
     return fine;
   }
@@ -128,9 +135,13 @@ struct Solver : Tile<T, U> {
 
   void write_vectors(T* out) const {
     if (window == 1) return transpose_out<T, U>(out, d, valid, d, [&](index c) { return z[c]; });
-    for (index j = 0; j < window; ++j)
-      for (index i = 0; i < d; ++i)
-        for (int l = 0; l < valid; ++l) out[(l * d + i) * window + j] = z[j * d + i].get(l);
+    const P* at = z;  // number (i, j) of the matrix of vectors, row by row
+    transpose_out<T, U>(out, d * window, valid, d * window, [&](index) {
+      const P x = *at;
+      at += d;
+      if (at >= z + d * window) at -= d * window - 1;
+      return x;
+    });
   }
 
   // Rows of v v^T in the layout of the matrices, P/m where lambda_k has multiplicity m.

@@ -18,7 +18,7 @@ struct Tile {
 
   const Job<T>& job;
   const index d, window;
-  P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z;
+  P *a = nullptr, *x = nullptr, *diagonal, *off, *off2, *inverse_h, *scratch, *z, *spectrum = nullptr;
   T* rows = nullptr;     // encoded: assembled packed rows; with the gradient: vectors by rows
   P unscale, unscale_t;  // eigenvalues of the input = (those of the scaled tridiagonal matrix * unscale_t) * unscale
   P tiny2;               // squared length below which a row to be reduced is nothing but rounding
@@ -45,7 +45,7 @@ struct Tile {
   // Packs and scalars needed, in bytes.
   static std::size_t bytes(const Job<T>& job) {
     const index d = job.d;
-    index packs = 8 * d + (job.window() + 1) * d;
+    index packs = 8 * d + (job.columns() + 1) * d + (job.phi ? 7 * d : 0);
     if (!is_tridiagonal(job.layout)) packs += packed_size(d);
     if (job.source == Source::pencil) packs += job.terms + (is_tridiagonal(job.layout) ? 2 * d : 0);
     index scalars = 4 * d + 64 + 2 * d * d + 2 * d + (index)(sizeof(index) / sizeof(T) + 1) * d;
@@ -70,7 +70,8 @@ struct Tile {
     off2 = take(d);
     inverse_h = take(d);
     scratch = take(2 * d);
-    z = take((window + 1) * d);
+    z = take((job.columns() + 1) * d);
+    if (job.phi) spectrum = take(7 * d);
     full = reinterpret_cast<T*>(take(0));
     rows = full;
     full += lanes * row_stride(job);

@@ -108,3 +108,19 @@ def test_sources_of_encoded_columns_are_checked():
     arrays = np.zeros((1, 1), np.int32), np.zeros((1, 1)), made
     with pytest.raises(ValueError, match="tables of matrices of order 4"):
         kernel(rule("packed", 4, 0), "encoded", arrays, "values")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_do_not_depend_on_the_number_of_threads(dtype):
+    indices, fractions, runs, params, _ = encoded_case(dtype, 5, 20_000)
+    x = np.random.default_rng(0).standard_normal((20_000, 3)).astype(dtype)
+    g = x[:, 0]
+    sources = {"encoded": (indices, fractions, runs, params), "pencil": (params[:, :4], x)}
+    for source, arrays in sources.items():
+        sums = [
+            kernel(rule("packed", 5, 2), source, arrays, "pullback", threads).pullback(g)
+            for threads in (1, 2, 3, 7)
+        ]
+        for each in sums[1:]:
+            for a, b in zip(each, sums[0], strict=True):
+                np.testing.assert_array_equal(a, b)

@@ -39,4 +39,20 @@ def test_an_unknown_instruction_set_is_refused():
     environment = os.environ | {"EIGCORE_NATIVE_ISA": "foo"}
     command = [sys.executable, "-c", "import eigcore_native"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert "ImportError: EIGCORE_NATIVE_ISA should be baseline, avx2 or avx512." in done.stderr
+    assert "ImportError: EIGCORE_NATIVE_ISA should be baseline, avx2, avx512, avx5" in done.stderr
+
+
+@pytest.mark.skipif(en.isa != "avx512", reason="one width of registers only")
+@pytest.mark.parametrize(
+    ("wish", "expected"), [("avx512-half", {32}), ("avx512-full", {64}), ("", {32, 64})]
+)
+def test_registers_are_measured_or_asked_for(wish, expected):
+    code = "from eigcore_native import _core; print(_core.register_bytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"EIGCORE_NATIVE_ISA": wish},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) in expected

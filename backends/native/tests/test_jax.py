@@ -7,6 +7,10 @@ from door import KINDS, rule, value_and_gradient
 jax = pytest.importorskip("jax")
 
 from eigcore_native import jax as door  # noqa: E402
+from eigcore_native import kernel  # noqa: E402
+
+from eigcore.core.functionals import Smooth, Softmax, TopSum, Weighted  # noqa: E402
+from eigcore.core.rules import Rule  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +90,24 @@ def test_exported_programs_name_the_handlers_of_old():
 def test_rows_of_another_length_raise():
     with pytest.raises(jax.errors.JaxRuntimeError, match="do not belong together"):
         jax.block_until_ready(door.value(rule("packed", 3, 0), np.zeros((3, 7))))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", ["square", "packed", "band"])
+def test_functions_of_all_eigenvalues(kind, dtype):
+    lay = rule(kind, 5, 0).layout
+    shape = {"square": (5, 5), "packed": (15,)}.get(kind, (9,))
+    p = np.random.default_rng(0).standard_normal((3, 20, *shape)).astype(dtype)
+    for phi in (
+        TopSum(5, 2),
+        Weighted(5, (0.0, 1.0, 3.0, -1.0, 2.0)),
+        Softmax(5, 0.3),
+        Smooth(5, (2, 0.4)),
+    ):
+        made = Rule(lay, phi)
+        expected = kernel(made, "rows", (p,), "gradient", threads=1)
+        got = jax.jit(lambda q, made=made: door.value_and_gradient(made, q))(p)
+        np.testing.assert_allclose(got[0], expected.values, rtol=1e-6)
+        np.testing.assert_allclose(got[1], expected.gradient, rtol=1e-6, atol=1e-7)
+        values = jax.vmap(lambda q, made=made: door.value(made, q))(p)
+        np.testing.assert_array_equal(values, got[0])

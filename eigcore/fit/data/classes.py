@@ -34,6 +34,9 @@ def class_weights(
     if given == "balanced":
         sums = np.bincount(codes.astype(np.int64), weights, len(classes))
         return tuple((sums.sum() / (len(classes) * np.where(sums > 0.0, sums, np.inf))).tolist())
+    # a command has the text of a class, whatever its type
+    texts = {f"{label:g}" if isinstance(label, float) else str(label): label for label in classes}
+    given = {texts.get(label, label): weight for label, weight in given.items()}
     unknown = [label for label in given if label not in classes]
     if unknown:
         problem = f"names {unknown[0]!r}, which is no class of target {name!r}"

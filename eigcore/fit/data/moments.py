@@ -16,8 +16,9 @@ from eigcore.fit.data.covariance import BlockDiagonal, Covariance, is_whole
 
 _CHUNK, _CHUNK_SIZE = 2048, 2**23
 """Rows that are encoded at a time, and numbers."""
-_FEW_PARTS = 64
-"""Up to so many parts, histograms of pairs are faster than a product of the terms."""
+_FEW_PARTS, _FEW_TERMS, _PRODUCTS = 64, 14, 250_000
+"""Beyond so many parts, with fewer terms each, or below so many products per pair of parts, a
+product of the terms is faster than histograms of all pairs of parts."""
 _CONSTANT = 1e-13
 """Variances below this part of the mean square are rounding."""
 
@@ -51,7 +52,9 @@ class Moments:
         middle = share @ target / count
         around = share[:, None] * (target - middle)
         found, whole = bins(encoding, numbers), is_whole(parts)
-        if found is None or len(parts) > _FEW_PARTS:
+        many = len(parts) > _FEW_PARTS and encoding.terms < _FEW_TERMS * len(parts)
+        few = count * encoding.terms**2 < _PRODUCTS * len(parts) ** 2
+        if found is None or (whole and (many or few)):
             sums = _dense_sums(_chunks(encoding, numbers, found), parts, whole, share, around)
         else:
             sums = _sums(found, parts, whole, share, around)
@@ -65,9 +68,9 @@ class Moments:
 
     def of_sums(self, sums: BlockDiagonal) -> Moments:
         """Moments of the terms ``z @ sums``."""
-        add = sums.sparse.T
-        covariance = self.covariance.of_sums(sums)
-        return Moments(add @ self.mean, covariance, add @ self.cross, self.target)
+        add = sums.T
+        mean, cross = (add @ self.mean[:, None])[:, 0], add @ self.cross
+        return Moments(mean, self.covariance.of_sums(sums), cross, self.target)
 
 
 def _groups(parts: tuple[slice, ...], whole: bool) -> tuple[slice, ...]:
@@ -128,8 +131,9 @@ class _Steps(NamedTuple):
 
 def _beyond(histogram: np.ndarray, axis: int) -> np.ndarray:
     """Sums over all later bins: a term is one where the number of ones exceeds its index."""
-    tails = np.flip(np.cumsum(np.flip(histogram, axis), axis), axis)
-    return np.delete(tails, 0, axis)
+    back = (slice(None),) * axis + (slice(None, None, -1),)
+    tails = histogram[back].cumsum(axis)[back]
+    return tails[1:] if axis == 0 else tails[:, 1:]
 
 
 def _sums(

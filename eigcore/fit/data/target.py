@@ -21,6 +21,8 @@ from eigcore.fit.options import FitOptions
 
 _APART = 50.0
 """Largest difference of offsets for a log link."""
+_FAR = 5.0
+"""Most by which the decision of equal eigenvalues is away from the mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,8 @@ class Target:
     offset : (rows,) or (rows, targets), added to the decision, in the unit of the target; None:
         zeros
     class_weights : the weight of each class, which `weights` contain; empty: all 1
+    rest : part of the offset of the scaling that values do not contain, in coordinates of the loss:
+        the decision where all eigenvalues are equal, if their weights have the sum 0
     """
 
     name: str
@@ -49,6 +53,7 @@ class Target:
     unit: float = 1.0
     offset: np.ndarray | None = None
     class_weights: tuple[float, ...] = ()
+    rest: float = 0.0
 
     @classmethod
     def of(cls, table: Table, options: FitOptions) -> Target:
@@ -126,8 +131,17 @@ class Target:
     @cached_property
     def targets(self) -> Targets:
         """Values in the coordinates of the loss, and weights."""
-        offset = None if self.offset is None else self.offset / self.scaling.scale
-        return Targets(self.loss.scaled(self.values, self.scaling), self.weights, offset)
+        found = self._plain
+        if not self.rest:
+            return found
+        return found._replace(offset=found.moved(np.full(len(self.values), self.rest)))
+
+    @cached_property
+    def _plain(self) -> Targets:
+        scale, offset = self.scaling
+        own = None if self.offset is None else self.offset / scale
+        scaled = self.loss.scaled(self.values, Scaling(scale, offset - scale * self.rest))
+        return Targets(scaled, self.weights, own)
 
     @property
     def observed(self) -> Targets:
@@ -137,7 +151,26 @@ class Target:
     @cached_property
     def working(self) -> np.ndarray:
         """Numbers (rows,) or (rows, outputs) that least squares fits instead of the targets."""
-        return self.loss.working(self.targets)
+        found = self.loss.working(self._plain)
+        return found - self.rest if self.rest else found
+
+    def resting(self, sign: int, fitted: np.ndarray) -> Target:
+        """Return the target for eigenvalues whose weights have the sum 0.
+
+        The decision where all eigenvalues are equal is at the end of the targets, but no further
+        than five units of the loss from their mean, so that a linear model mostly has the sign.
+
+        Parameters
+        ----------
+        sign : of the weighted sum of eigenvalues
+        fitted : (rows,) bool, the rows that determine the end
+        """
+        known = self.part(fitted)
+        own = sign * known.working
+        rest = float(np.average(own, weights=known.weights)) - _FAR
+        rest = sign * (max(rest, float(own.min())) if self.loss.link == "identity" else rest)
+        scale, offset = self.scaling
+        return replace(self, rest=rest, scaling=Scaling(scale, offset + scale * rest))
 
     def part(self, rows: np.ndarray | slice) -> Target:
         """Return the target of some of the rows, in the same scaling."""

@@ -252,5 +252,8 @@ def _roles(cv: Any, target: np.ndarray, groups: np.ndarray | None, keep: np.ndar
         problem = "has a pair without rows to fit, or to hide"
     elif roles.size:
         return roles if splits else roles[keep]
-    expected = "a splitter of scikit-learn, or pairs of row numbers: those to fit, those to hide"
+    expected = (
+        "a splitter of scikit-learn, such as KFold(5), with groups= if it splits by groups; or "
+        "pairs of row numbers: those to fit, those to hide"
+    )
     raise InvalidOption("cv", cv, expected, None, problem)

@@ -9,6 +9,7 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.losses import Squared, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
+from eigcore.fit.members.direction import direction
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.solvers.lbfgs import minimize
 from eigcore.fit.solvers.objective import Objective
@@ -40,8 +41,7 @@ def first_guess(
         else:
             rows = rows or design.rows(design.problem, 1)
             design.additive[ridge] = _descended(design, coordinates, ridge, rows)
-    # φ(t I) = t · Σ_j w_j for the functionals that are linear in the ordered eigenvalues
-    return design.additive[ridge] / initialisation.unit(coordinates.spec)
+    return design.additive[ridge] / direction(coordinates.spec)[1]
 
 
 def _descended(

@@ -2,7 +2,8 @@
 
 Every initialisation builds on the same additive model, which is fitted first. With multiples of the
 identity in all blocks, f(x) = p_0 + Σ_m p_m z_m exactly, whichever eigenvalue is used, and the best
-p solves a least-squares problem (non-negative where a block is PSD).
+p solves a least-squares problem (non-negative where a block is PSD). Weights whose sum is 0 take
+another matrix D instead, with φ(t D) = t φ(D) for t ≥ 0.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from eigcore.core.canonical import pack
 from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.fit.data.moments import Moments
+from eigcore.fit.members.direction import direction, sum_of_weights
 from eigcore.fit.members.parametrisation import Parametrisation
 
 _RIDGE = 1e-3
@@ -49,17 +51,6 @@ def additive(coordinates: Parametrisation, moments: Moments, ridge: float = _RID
     return np.concatenate([moments.target[:, None], p], axis=1)
 
 
-def unit(spec: EigSpec) -> float:
-    """Value of φ at the identity, or 1 where that is 0."""
-    return sum_of_weights(spec) or 1.0
-
-
-def sum_of_weights(spec: EigSpec) -> float:
-    """Σw = φ(I), 0 where only rounding is left of it."""
-    total = float(spec.phi.weights(get_backend("numpy"), np.zeros(spec.dim)).sum())
-    return total if abs(total) > 1e-9 else 0.0
-
-
 def _spread(spec: EigSpec) -> np.ndarray:
     """A_0: an ascending diagonal with φ(A_0) = 0, doubled until φ tells its eigenvalues apart.
 
@@ -67,6 +58,9 @@ def _spread(spec: EigSpec) -> np.ndarray:
     multiple of the trace, and its gradient does not drive them apart.
     """
     phi, backend = spec.phi, get_backend("numpy")
+    total = sum_of_weights(spec)
+    if not total:  # D has gaps
+        return np.zeros((spec.dim, spec.dim))
 
     def apart(width: float) -> float:
         weights = phi.weights(backend, width * lam)
@@ -76,7 +70,7 @@ def _spread(spec: EigSpec) -> np.ndarray:
     while width < _WIDEST and apart(width) < _APART * apart(_WIDEST):
         width *= 2.0
     lam *= width
-    return np.diag(lam - float(phi.value(backend, lam)) / unit(spec))
+    return np.diag(lam - float(phi.value(backend, lam)) / total)
 
 
 def _traceless(rng: np.random.Generator, count: int, dim: int) -> np.ndarray:
@@ -93,9 +87,9 @@ def _assemble(
     blocks: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Vector with A_0 = p_0 I + constant, blocks p_m I + blocks_m, factors √p_m (I + noise)."""
+    """Vector with A_0 = p_0 D + constant, blocks p_m D + blocks_m, factors √p_m (I + noise)."""
     spec, psd = coordinates.spec, coordinates.psd
-    eye = np.eye(spec.dim)
+    eye, along = np.eye(spec.dim), direction(spec)[0]
     noise = np.where(coordinates.additive[psd], 0.0, _TURN) * (spec.dim > 1)
     least = _LEAST_ROOT * (spec.dim > 1)
     root = np.sqrt(np.maximum(p[1:][psd], least**2))[:, None, None]
@@ -103,8 +97,8 @@ def _assemble(
     turned = eye + noise * rng.normal(size=(int(psd.sum()), spec.dim, spec.dim))
     factors = np.zeros_like(blocks)
     factors[psd] = root * turned / np.sqrt(1.0 + noise**2 * spec.dim)  # E B Bᵀ = p I
-    packed = pack(spec, p[1:, None, None] * eye + blocks)
-    return coordinates.vector(pack(spec, p[0] * eye + constant), packed, factors)
+    packed = pack(spec, p[1:, None, None] * along + blocks)
+    return coordinates.vector(pack(spec, p[0] * along + constant), packed, factors)
 
 
 def gapped(coordinates: Parametrisation, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
 from eigcore.fit.solvers.early_stopping import Watch, split
-from eigcore.fit.solvers.lbfgs import Solution, minimize
+from eigcore.fit.solvers.lbfgs import Memory, Solution, minimize
 from eigcore.fit.solvers.objective import Objective
 
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
@@ -72,7 +71,7 @@ def most_steps(problem: Problem, again: bool = False) -> int:
     """
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    usual = min(250 if long and len(problem) <= SOME else 120, problem.effort.steps)
+    usual = min(200 if long and len(problem) <= SOME else 100, problem.effort.steps)
     most = usual if problem.options.max_iter is None else problem.options.max_iter
     return -(-most // 2) if again else most
 
@@ -90,10 +89,11 @@ def _screened_start(
     settings: Settings,
     rng: np.random.Generator,
     rows: Rows,
-) -> np.ndarray:
+) -> tuple[np.ndarray, Memory]:
     """Return the better of the gapped and the random start, after a few steps on a few rows.
 
-    Where these are some of the rows only, the better one makes half of its steps there.
+    Where these are some of the rows only, the better one makes half of its steps there. The memory
+    is that of its descent.
     """
     p, count = first_guess(design, coordinates, settings.penalty, rows), len(design.problem)
     few = np.sort(rng.permutation(count)[: max(_SCREEN_ROWS, round(_SCREEN_PART * count))])
@@ -106,17 +106,30 @@ def _screened_start(
     )
     kinds = (initialisation.gapped, initialisation.random)
     starts = [begin(kind, coordinates, p, rng) for kind in kinds]
-    tried = [_short(design, objective, start, _SCREEN_STEPS) for start in starts]
-    best = min(tried, key=lambda solution: solution.value).x
-    more = most_steps(design.problem, again=True) - _SCREEN_STEPS
-    return best if len(few) == count else _short(design, objective, best, more).x
+    memories = Memory(), Memory()
+    tried = [
+        _short(design, objective, start, memory, _SCREEN_STEPS)
+        for start, memory in zip(starts, memories, strict=True)
+    ]
+    best, memory = min(zip(tried, memories, strict=True), key=lambda each: each[0].value)
+    if len(few) < count:
+        more = most_steps(design.problem, again=True) - _SCREEN_STEPS
+        best = _short(design, objective, best.x, memory, more)
+    return best.x, memory
 
 
-def _short(design: Design, objective: Objective, start: np.ndarray, steps: int) -> Solution:
+def _short(
+    design: Design, objective: Objective, start: np.ndarray, memory: Memory, steps: int
+) -> Solution:
     """Descend for some steps; raise KeyboardInterrupt after Ctrl-C."""
     over = design.problem.context.is_over
     found = minimize(
-        objective, start, max_iter=steps, decrease_tol=1e-4, callback=lambda *_: over()
+        objective,
+        start,
+        max_iter=steps,
+        memory=memory,
+        decrease_tol=1e-4,
+        callback=lambda *_: over(),
     )
     if found.reason == "interrupted":
         raise KeyboardInterrupt
@@ -140,9 +153,9 @@ def fit_member(
     """
     problem, coordinates = design.problem, design.parametrisation(settings.dim)
     rng, anchor = problem.context.rng("member", member), start
-    encoded = design.rows(problem, settings.dim)
+    encoded, memory = design.rows(problem, settings.dim), Memory()
     if start is None:
-        start = _screened_start(design, coordinates, settings, rng, encoded)
+        start, memory = _screened_start(design, coordinates, settings, rng, encoded)
     known, watched = problem, None
     stopping = problem.options.early_stopping
     if stopping:
@@ -164,7 +177,9 @@ def fit_member(
     begun |= anchor is None and len(problem) > _SCREEN_ROWS
     most = most_steps(problem, again=begun)
     watch = _watcher(problem, settings, member, most, watched)
-    solution = minimize(objective, start, max_iter=most, decrease_tol=1e-4, callback=watch)
+    solution = minimize(
+        objective, start, max_iter=most, memory=memory, decrease_tol=1e-4, callback=watch
+    )
     return watched.best(solution) if watched else solution, coordinates
 
 
@@ -173,14 +188,14 @@ def _watcher(
 ) -> Callable[[int, float, np.ndarray], bool]:
     """Return the function to call after every step; it returns True to end the descent."""
     context, open_ended = problem.context, is_open_ended(problem)
-    since, left = time.monotonic(), context.left()
+    since, left = context.seconds, context.left()
     share = left if open_ended else left / max(settings.members - member, 1)
 
     def watch(iteration: int, value: float, x: np.ndarray) -> bool:
         done = context.used if open_ended else (member + iteration / most) / settings.members
         context.tell("fitting", done, member, settings.members, iteration, value)
         enough = watched is not None and watched(x)
-        return context.stopped or enough or time.monotonic() - since > share
+        return context.stopped or enough or context.seconds - since > share
 
     return watch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -95,7 +94,7 @@ def fit_members(
     took = 0.0
     try:
         for number, (settings, pieces) in enumerate(zip(plan, sizes, strict=True)):
-            since = time.monotonic()
+            since = context.seconds
             if context.interrupted or (found and (context.stopped or context.left() < 0.5 * took)):
                 break
             design = designs.get(pieces) or Design(problem, max(pieces, 1))
@@ -109,7 +108,7 @@ def fit_members(
             if _counts(solution, found):
                 member = design.member(coordinates, solution.x)
                 found.append(Fitted(member, settings, max(pieces, 1), solution))
-            took = time.monotonic() - since
+            took = context.seconds - since
     except KeyboardInterrupt:
         context.interrupted = True
     return Ensemble(problem, found or [_additive(problem, plan[0], max(sizes[0], 1))], ended)

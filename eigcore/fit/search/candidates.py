@@ -17,7 +17,7 @@ FAST = Settings(knots=64, dim=4, penalty=5e-4, members=12)
 MANY = 8000
 """From so much information on, members are fewer or need a kernel."""
 _SMOOTH = 0.02
-"""Smoothness of the candidates of the last stage, which may have more pieces."""
+"""Smoothness of the last candidates; if it pays, there may be more pieces."""
 _LINES = tuple(10.0 ** (half / 2.0) for half in range(-10, 3))
 """Penalties of the first candidates, which are linear models with the same constraints.
 
@@ -25,6 +25,8 @@ They cost almost nothing: with squared loss they start at their minimum.
 """
 _PATH = ((0.25, 4.0),) * 5 + ((0.5, 2.0),)
 """Factors of the penalty, stage by stage, as long as the last one is the best."""
+_EARLY = 4
+"""Stages of the path before the grid, where time is short."""
 _SMALL = 0.125
 """Factor of the second penalty of the grid: large matrices need a small penalty."""
 _LARGE = 16.0
@@ -52,6 +54,7 @@ class Scope(NamedTuple):
     order : usual order of the matrices
     single : whether the table has one column, so that a curve is all there is
     values : largest number of pieces between neighbouring values of a numeric column
+    short : whether a budget leaves little time
     """
 
     information: float
@@ -60,6 +63,7 @@ class Scope(NamedTuple):
     order: int = DEFAULT.dim
     single: bool = False
     values: int = 2**31
+    short: bool = False
 
     @property
     def most(self) -> int:
@@ -102,17 +106,50 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
     First come linear models, then additive ones, then a grid of knots, orders and, from SOME on,
-    penalties; each from small to large, so that something is known whenever time is up. No
-    candidate has more than ``scope.most`` pieces per column.
+    penalties; each from small to large, so that something is known whenever time is up. Where that
+    will be soon, the usual settings and other penalties come before the grid, instead of additive
+    models. No candidate has more than ``scope.most`` pieces per column.
     """
-    much, counts = scope.information >= SOME, _pieces(options, scope)
+    free = None in (options.knots, options.dim, options.penalty)
+    yield from _first(options, scope, early=scope.short and free and not scope.single)
+    if free and not scope.single:
+        yield _grid(options, scope)
+    if options.penalty is None:
+        few = 2 if scope.information >= SOME else len(_PATH)
+        yield from map(_path, _PATH[: few if scope.information < MANY else 1])
+    yield from _last(options, scope)
+
+
+def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
+    """Yield linear and additive models; early: the usual settings, and other penalties, instead."""
+    counts = _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
-        return [Settings(0, 1, penalty, best.members) for penalty in _LINES]
+        some = _LINES[:: 2 if scope.short else 1]
+        return [Settings(0, 1, penalty, best.members) for penalty in some]
 
     def additive(best: Settings) -> list[Settings]:
         bent = [count for count in (*counts, *((8, 16) if scope.single else ())) if count]
         return [best._replace(knots=count, dim=1) for count in sorted(set(bent))]
+
+    def usual(best: Settings) -> list[Settings]:
+        return [
+            best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
+        ]
+
+    if options.dim is options.knots is options.penalty is None:
+        yield lines
+        if scope.information < SOME and not early:
+            yield additive
+    if early:
+        yield usual
+        if options.penalty is None:
+            yield from map(_path, _PATH[:_EARLY])
+
+
+def _grid(options: FitOptions, scope: Scope) -> Stage:
+    """Return the stage of knots, orders and, with much information, penalties."""
+    much, counts = scope.information >= SOME, _pieces(options, scope)
 
     def grid(best: Settings) -> list[Settings]:
         penalties = (1.0, _SMALL) if options.penalty is None and much else (1.0,)
@@ -124,27 +161,30 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
         ]
         return sorted(found, key=lambda each: each.dim)
 
-    def path(factors: tuple[float, ...]) -> Stage:
-        return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
+    return grid
+
+
+def _path(factors: tuple[float, ...]) -> Stage:
+    """Return the stage of the best penalty times some factors."""
+    return lambda best: [best._replace(penalty=best.penalty * each) for each in factors]
+
+
+def _last(options: FitOptions, scope: Scope) -> Iterator[Stage]:
+    """Yield penalties on jumps, with more pieces where they pay."""
 
     def smooth(best: Settings) -> list[Settings]:
         if options.smooth:
             return [best._replace(smooth=each) for each in ROUGH if best.knots]
-        more = {best.knots, min(4 * best.knots, scope.most)} - {0}
-        return [best._replace(knots=knots, smooth=_SMOOTH) for knots in sorted(more)]
+        return [best._replace(smooth=_SMOOTH)] if best.knots else []
 
-    if options.dim is options.knots is options.penalty is None:
-        yield lines
-        if not much:
-            yield additive
-    if None in (options.knots, options.dim, options.penalty) and not scope.single:
-        yield grid
-    if options.penalty is None:
-        few = 2 if much else len(_PATH)
-        yield from map(path, _PATH[: few if scope.information < MANY else 1])
-    free = options.knots is options.penalty is None and not scope.fast
-    if options.smooth or (free and EFFORTS[options.preset].refined):
+    def finer(best: Settings) -> list[Settings]:
+        return [best._replace(knots=min(4 * best.knots, scope.most))] if best.smooth else []
+
+    bent = options.knots is options.penalty is None and not scope.fast
+    if options.smooth or (bent and EFFORTS[options.preset].refined):
         yield smooth
+        if not options.smooth:
+            yield finer
 
 
 def _pieces(options: FitOptions, scope: Scope) -> list[int]:

@@ -19,12 +19,14 @@ from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
-from eigcore.fit.solvers.lbfgs import minimize
+from eigcore.fit.solvers.lbfgs import Memory, minimize
 
 CHOOSING = 0.3
 """Part of a budget that may be spent on choosing settings."""
-_STEPS = 30
+_STEPS = 18
 """Steps of a short fit; twice as many where several are averaged."""
+_REMEMBERED = 2**14
+"""Length of the longest vector for which the memory of a descent is kept, at most 5 MiB."""
 _SAMPLE, _FAST_SAMPLE = 10_000, 40_000
 _FIRST, _FIRST_PART = 3000, 0.25
 """Least number of rows to fit in the first rungs of a race, and part of all of them."""
@@ -150,13 +152,17 @@ def is_fast(problem: Problem) -> bool:
     return problem.fast and problem.information >= MANY
 
 
+def is_short(problem: Problem) -> bool:
+    """Whether a budget leaves little time."""
+    return problem.context.budget is not None and problem.context.budget < LONG
+
+
 def averaged(problem: Problem) -> int:
     """Number of neurons in the average that is validated.
 
     An average needs a smaller penalty than one neuron, so averages are used where they are cheap.
     """
-    short = problem.context.budget is not None and problem.context.budget < LONG
-    if not problem.fast or short:
+    if not problem.fast or is_short(problem):
         return 1
     return problem.effort.neurons(problem.information)
 
@@ -166,11 +172,18 @@ def _sizes(settings: Settings, neurons: int) -> tuple[int, ...]:
     return tuple(piece_counts([settings] * (neurons if settings.dim > 1 else 1)))
 
 
+class End(NamedTuple):
+    """Where a short fit ended, and what its descent knew there; None: nothing is kept of it."""
+
+    vector: np.ndarray
+    memory: Memory | None = None
+
+
 class Judged(NamedTuple):
-    """Decisions (neurons, hidden rows, ...) of neurons, and the vectors where they ended."""
+    """Decisions (neurons, hidden rows, ...) of neurons, and where they ended."""
 
     values: np.ndarray
-    ends: list[np.ndarray]
+    ends: list[End]
 
 
 def judge(
@@ -179,7 +192,7 @@ def judge(
     neurons: int,
     *,
     sums: tuple[Sum, ...] = (),
-    ends: list[np.ndarray] | None = None,
+    ends: list[End] | None = None,
     until: float = CHOOSING,
     steps: float = 1.0,
     few: bool = False,
@@ -193,7 +206,7 @@ def judge(
     ----------
     neurons : number of fits
     sums : weighted sums that get terms of their own
-    ends : vectors to start from, where other fits ended
+    ends : where to go on, from the ends of other fits
     until : part of the budget after which TimeUp is raised
     steps : part of the usual number of steps
     few : whether to descend on some of the rows only
@@ -206,8 +219,10 @@ def judge(
     made = fold.designs(sums, sizes, settings.dim, until)
     for neuron, (design, known, some, hidden) in enumerate(made):
         coordinates = design.parametrisation(settings.dim)
+        memory = Memory()
         if ends is not None and settings.dim > 1:
-            start = ends[neuron]
+            start, known_there = ends[neuron]
+            memory = known_there.copy() if known_there else memory
         else:
             kind = initialisation.random if neuron else initialisation.gapped
             guess = first_guess(design, coordinates, penalty, known)
@@ -219,6 +234,7 @@ def judge(
             start,
             max_iter=most,
             decrease_tol=1e-4,
+            memory=memory,
             callback=lambda *_: context.is_over(until),
         )
         if solution.reason == "interrupted":
@@ -226,7 +242,7 @@ def judge(
         if solution.reason == "stopped":
             raise TimeUp
         values.append(objective.values(solution.x, hidden))
-        found.append(solution.x)
+        found.append(End(solution.x, memory if len(start) <= _REMEMBERED else None))
     return Judged(np.array(values), found)
 
 

@@ -85,6 +85,7 @@ class Pursuit:
     Attributes
     ----------
     sums : sums taken so far
+    places : bins (rows,) of sums that were looked at, in all rows or the first ones
     """
 
     def __init__(self, problem: Problem, settings: Settings, fold: Fold | None = None):
@@ -96,6 +97,7 @@ class Pursuit:
         # row numbers of the halves in the order of the decisions: each half is fitted on the other
         self.rows = problem.part(np.concatenate([rows[1::2], rows[::2]]))
         self.columns = _columns(self.rows)
+        self.places: dict[tuple[Sum, int | None], np.ndarray] = {}
 
     def take_all(self) -> None:
         """Take as many sums as the options ask for, without validation."""
@@ -133,8 +135,28 @@ class Pursuit:
         seen = [self._decisions(fold, look, self.sums) for fold in folds]
         targets = self.rows.target.targets
         rest = self.problem.loss.rows(targets.moved(np.concatenate(seen)), targets.target)[1]
-        ranked = [each for each in _ranked(self.columns, rest) if each[1] not in self.sums]
+        ranked = [each for each in self._ranked(rest) if each[1] not in self.sums]
         return tuple(each for part, each in ranked[:step] if part > self.least)
+
+    def _ranked(self, rest: np.ndarray) -> list[tuple[float, Sum]]:
+        """Sums of two columns, with the part of the residual (rows, ...) each explains."""
+        rest = _centred(rest)
+
+        def explained(total: Sum, first: int | None = None) -> float:
+            if (total, first) not in self.places:
+                cells = [self.columns[name].cells[:first] for name in total.names]
+                self.places[total, first] = _places(total.values(cells))
+            return _explained(self.places[total, first], rest[:first])
+
+        sums = {pair: _sums(self.columns, pair) for pair in combinations(self.columns, 2)}
+        look = {
+            pair: max(explained(each, _SCREEN_ROWS) for each in some[:_LOOKS])
+            for pair, some in sums.items()
+            if some
+        }
+        best = sorted(look, key=lambda pair: -look[pair])[:_PAIRS]
+        found = [(explained(each), each) for pair in best for each in sums[pair]]
+        return sorted(found, reverse=True)
 
 
 class _Column(NamedTuple):
@@ -163,28 +185,11 @@ def _columns(problem: Problem) -> dict[str, _Column]:
             if np.isfinite(center) and 0.0 < unit < np.inf:
                 found[name] = _Column(cells, center, unit, levels)
     target = _centred(problem.target.working)[:_SCREEN_ROWS]
-    part = {name: _explained(each.cells[:_SCREEN_ROWS], target) for name, each in found.items()}
+    part = {
+        name: _explained(_places(each.cells[:_SCREEN_ROWS]), target) for name, each in found.items()
+    }
     strongest = sorted(found, key=lambda name: -part[name])[:_COLUMNS]
     return {name: each for name, each in found.items() if name in strongest}
-
-
-def _ranked(columns: dict[str, _Column], rest: np.ndarray) -> list[tuple[float, Sum]]:
-    """Sums of two columns, with the part of the residual (rows, ...) each explains, best first."""
-    rest = _centred(rest)
-
-    def explained(total: Sum, first: int | None = None) -> float:
-        cells = [columns[name].cells[:first] for name in total.names]
-        return _explained(total.values(cells), rest[:first])
-
-    sums = {pair: _sums(columns, pair) for pair in combinations(columns, 2)}
-    look = {
-        pair: max(explained(each, _SCREEN_ROWS) for each in some[:_LOOKS])
-        for pair, some in sums.items()
-        if some
-    }
-    best = sorted(look, key=lambda pair: -look[pair])[:_PAIRS]
-    found = [(explained(each), each) for pair in best for each in sums[pair]]
-    return sorted(found, reverse=True)
 
 
 def _centred(target: np.ndarray) -> np.ndarray:
@@ -209,17 +214,26 @@ def _sums(columns: dict[str, _Column], pair: tuple[str, ...]) -> list[Sum]:
     return [apart] if len(both[code].levels) == 2 else [apart, *sums]
 
 
-def _explained(sums: np.ndarray, rest: np.ndarray) -> float:
-    """Part of the squared residual (n, outputs) that its means over bins of the sums explain.
+def _places(sums: np.ndarray) -> np.ndarray:
+    """Bins (n,) of about as many sums each, and one of missing ones; none if all are missing."""
+    gone = np.isnan(sums)
+    if gone.all():
+        return np.zeros(0, np.uint8)
+    edges = np.nanquantile(sums[:_SCREEN_ROWS], np.linspace(0.0, 1.0, _BINS + 1)[1:-1])
+    edges = np.unique(edges)
+    place = np.searchsorted(edges, sums, side="right").astype(np.uint8)
+    place[gone] = len(edges) + 1
+    return place
+
+
+def _explained(place: np.ndarray, rest: np.ndarray) -> float:
+    """Part of the squared residual (n, outputs) that its means over bins (n,) explain.
 
     The part that as many bins explain by chance is subtracted.
     """
-    if np.isnan(sums).all():
+    if not len(place):
         return -np.inf
-    edges = np.nanquantile(sums[:_SCREEN_ROWS], np.linspace(0.0, 1.0, _BINS + 1)[1:-1])
-    edges = np.unique(edges)
-    place = np.where(np.isnan(sums), len(edges) + 1, np.searchsorted(edges, sums, side="right"))
     count = np.bincount(place)
     filled = count > 0
     parts = [np.bincount(place, each)[filled] ** 2 / count[filled] for each in rest.T]
-    return float(np.sum(parts) / max((rest**2).sum(), 1e-300)) - filled.sum() / len(sums)
+    return float(np.sum(parts) / max((rest**2).sum(), 1e-300)) - filled.sum() / len(place)

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
@@ -41,7 +40,15 @@ from eigcore.fit.search.folds import (
     judge,
 )
 from eigcore.fit.search.tails import tail_notes
-from eigcore.fit.search.trials import Choice, Ends, Trial, clusters, neurons_of
+from eigcore.fit.search.trials import (
+    Choice,
+    Ends,
+    Trial,
+    clusters,
+    ends_stage,
+    nearest_ends,
+    neurons_of,
+)
 from eigcore.fit.search.usual import scope_of, usual_settings
 
 MOST = 48
@@ -53,9 +60,12 @@ _RUNGS = ((0.125, True), (0.125, True), (0.25, False), (0.5, False))
 rows are enough for them, where these are many."""
 _FORETOLD = 6
 """Neurons in the averages that are foretold with much information; more favour small penalties."""
-_CLEARLY = 1.02
-_ERRORS, _ERRORS_FEW = 1.0, 2.0
-"""Least gain over a linear model, in standard errors, to use more; the same on few rows."""
+_CLEARLY = 0.02
+"""With much information, part of the loss, and of what is gained over a linear model, by which
+other settings must be better than those to begin with."""
+_ERRORS = 2.0
+"""Least gain over a linear model, in standard errors, to use more: the best of many candidates
+gains about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
@@ -102,22 +112,30 @@ class Race:
 
     def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
-        allowed = self.problem.constraints.allows
+        allowed, halved = self.problem.constraints.allows, False
         try:
             for number, stage in enumerate(plan):
                 found = dict.fromkeys(each for best in self._leaders() for each in stage(best))
                 candidates = [each for each in found if allowed(each.dim)]
-                first = not any(each.dim > 1 for each in self.trials)
-                if first and len(candidates) > 2 and candidates[-1].dim > 1:
+                if not halved and len(candidates) > 2 and candidates[-1].dim > 1:
+                    halved = True
                     self._halve(candidates, number, len(plan))
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             few = self.problem.information < SOME
-                            self._judge(candidate, self._ends(candidate) if few else None, 1.0)
+                            self._judge(
+                                candidate,
+                                nearest_ends(candidate, self.trials) if few else None,
+                                1.0,
+                            )
                         self._tell(number + (place + 1) / len(candidates), len(plan))
+                        if ends_stage(candidate, self.best, self.trials):
+                            break
                 if any(not is_line(each) for each in self.trials):
                     self.best = self.lowest()
+                    for each in self.trials.keys() - {self.best}:
+                        self.trials[each] = self.trials[each].without_memory()
                 else:
                     self.best = start_after(self.best, self._line(), self.problem.information)
         except TimeUp:
@@ -141,7 +159,7 @@ class Race:
             mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
             own, loss = self.trials[line].values, self.problem.loss
             gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
-            if gain < (_ERRORS_FEW if self.problem.information <= FEW else _ERRORS):
+            if gain < _ERRORS:
                 return self._straight(line)
         return [known[place] for place in ensemble.sequence(parts, members)]
 
@@ -153,9 +171,11 @@ class Race:
         """
         bent = among or [each for each in self.trials if not is_line(each)] or list(self.trials)
         found = min(bent, key=lambda each: self.trials[each].loss)
-        best = self.trials.get(self.best) if self.best in bent else None
-        if is_fast(self.problem) and best and best.loss <= _CLEARLY * self.trials[found].loss:
-            return self.best
+        if is_fast(self.problem) and self.best in bent:
+            least, line = self.trials[found].loss, self._line()
+            gained = abs(least) if line is None else max(self.trials[line].loss - least, 0.0)
+            if self.trials[self.best].loss <= least + _CLEARLY * min(abs(least), gained):
+                return self.best
         return found
 
     def _leaders(self) -> list[Settings]:
@@ -236,27 +256,22 @@ class Race:
         took = context.seconds - begun + (known.seconds if known else 0.0)
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
-    def _ends(self, candidate: Settings) -> Ends | None:
-        """Final vectors of the trial that differs only in penalty and `smooth`, the nearest one.
-
-        None at order 1, where each fit finds the minimum.
-        """
-        if candidate.dim == 1:
-            return None
-        own = {"penalty": candidate.penalty, "smooth": candidate.smooth}
-        alike = [each for each in self.trials if each._replace(**own) == candidate]
-        if not alike:
-            return None
-        nearest = min(alike, key=lambda s: abs(np.log(s.penalty / candidate.penalty)))
-        return self.trials[nearest].ends
-
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
-        """Successive halving; what was judged on the way stays if time is up."""
+        """Successive halving; what was judged on the way stays if time is up.
+
+        After the first steps penalties differ little: the first rung judges one for all, and the
+        others go on from there.
+        """
         kept = self.best if is_fast(self.problem) else None
+        alike: dict[Settings, list[Settings]] = {}
+        for each in [each for each in candidates if each not in self.trials]:
+            alike.setdefault(each._replace(penalty=0.0), []).append(each)
+        candidates = [first for first, *_ in alike.values()]
+        begun: dict[Settings, Trial] = {}
         for rung, (steps, few) in enumerate(_RUNGS):
             few = few and self.problem.information >= SOME
             for place, candidate in enumerate(candidates):
-                known = self.trials.get(candidate)
+                known = begun.get(candidate)
                 self._judge(candidate, known and known.ends, steps, few)
                 self._tell(number + (rung + (place + 1) / len(candidates)) / len(_RUNGS), stages)
             if rung + 1 < len(_RUNGS):
@@ -265,6 +280,11 @@ class Race:
                 candidates = ranked[:half] + [each for each in ranked[half:] if each == kept]
                 for each in set(ranked) - set(candidates):
                     del self.trials[each]
+            begun = {each: self.trials[each] for each in candidates}
+            if not rung:
+                for first in candidates:
+                    begun |= dict.fromkeys(alike[first._replace(penalty=0.0)], self.trials[first])
+                candidates = list(begun)
 
     def _shares(self, known: list[Settings], members: int) -> tuple[list[Settings], np.ndarray]:
         """Candidates near the best, and their parts of the best average."""

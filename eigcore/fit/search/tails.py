@@ -16,7 +16,7 @@ from eigcore.fit.edges import ADVICE, gone_on, outside
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
-from eigcore.fit.search.folds import Fold
+from eigcore.fit.search.folds import End, Fold
 from eigcore.fit.search.trials import Trial
 from eigcore.model import SpectralModel
 
@@ -59,7 +59,7 @@ def tail_notes(
 
 
 def _both(
-    fold: Fold, ends: Sequence[np.ndarray], settings: Settings, stays: Sequence[str]
+    fold: Fold, ends: Sequence[End], settings: Settings, stays: Sequence[str]
 ) -> tuple[list[np.ndarray], Targets] | None:
     """Return the decisions of the hidden rows outside the range, constant and going on there.
 
@@ -73,7 +73,9 @@ def _both(
     beyond = np.any(outside(encoding, hidden.numbers, stays), axis=1)
     if not beyond.any():
         return None
-    members = [design.member(design.parametrisation(settings.dim), end) for design, end in known]
+    members = [
+        design.member(design.parametrisation(settings.dim), end.vector) for design, end in known
+    ]
     rows = hidden.part(beyond)
     scale, offset = hidden.target.scaling
     values = [

@@ -7,7 +7,7 @@ import numpy as np
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import DEFAULT, FAST, FIRST_ROUGH, SLOW, Scope, fixed
-from eigcore.fit.search.folds import is_fast
+from eigcore.fit.search.folds import is_fast, is_short
 
 
 def usual_settings(problem: Problem) -> Settings:
@@ -32,4 +32,5 @@ def scope_of(problem: Problem) -> Scope:
     pairs = zip(columns, problem.numbers.T, strict=True)
     pieces = [len(np.unique(cells)) - 1 for column, cells in pairs if column.numeric]
     values = max(1, *pieces) if pieces else 1
-    return Scope(problem.information, is_fast(problem), numeric, order, single, values)
+    sizes = problem.information, is_fast(problem), numeric, order, single, values
+    return Scope(*sizes, is_short(problem))

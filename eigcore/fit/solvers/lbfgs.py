@@ -21,10 +21,12 @@ from scipy.linalg import get_blas_funcs
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Callback = Callable[[int, float, np.ndarray], bool | None]
 
-_axpy, _dot = get_blas_funcs(("axpy", "dot"), dtype=np.float64)
+_axpy, _dot = get_blas_funcs(("axpy", "dot"), dtype=np.float32)
 
 _SUFFICIENT_DECREASE = 1e-4
 _CURVATURE = 0.9
+_LEAST_COSINE = 1e-6
+"""Least sᵀy / (‖s‖ ‖y‖) of a pair that is remembered: below, rounding may change the sign."""
 
 
 @dataclass(frozen=True)
@@ -52,31 +54,54 @@ class Solution:
         return self.reason in ("gradient", "decrease", "no gain")
 
 
-class _Memory:
-    """The last few pairs (s, y), and the product with the inverse Hessian they define."""
+class Memory:
+    """The last few pairs (s, y) of a descent, and the product with the inverse Hessian they define.
 
-    def __init__(self, size: int):
+    Both are divided by ‖s‖, which changes no product, and kept in float32, twice as many in a
+    cache: what rounding adds to a direction is far below what few pairs leave out.
+
+    size : largest number of pairs
+    """
+
+    def __init__(self, size: int = 20):
         self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
 
+    def copy(self) -> Memory:
+        """Return another memory with the same pairs, for a descent that goes on from here."""
+        other = Memory(self.pairs.maxlen or 0)
+        other.pairs.extend(self.pairs)
+        return other
+
     def add(self, s: np.ndarray, y: np.ndarray) -> None:
-        # sᵀy > 0 follows from the weak curvature condition; rounding alone can spoil it.
-        curvature = _dot(s, y)
-        if curvature > 1e-14 * _dot(y, y) ** 0.5 * _dot(s, s) ** 0.5:
-            self.pairs.append((s, y, curvature))
+        """Remember a pair (n,), unless rounding has spoilt sᵀy > 0 of the weak Wolfe conditions."""
+        length, curvature = _length(s), float(s @ y)
+        if curvature > _LEAST_COSINE * _length(y) * length:
+            curvature /= length**2
+            self.pairs.append((_single(s / length), _single(y / length), curvature))
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        # Two-loop recursion: −H g with H_0 = (sᵀy / yᵀy) I.
-        p = -gradient
+        """Return −H g (n,) by the two-loop recursion, with H_0 = (sᵀy / yᵀy) I."""
+        if not self.pairs:
+            return -gradient
+        length = _length(gradient)
+        p = _single(gradient / -length)
         weights = []
         for s, y, curvature in reversed(self.pairs):
             weights.append(_dot(s, p) / curvature)
             p = _axpy(y, p, a=-weights[-1])
-        if self.pairs:
-            _, y, curvature = self.pairs[-1]
-            p *= curvature / _dot(y, y)
+        _, y, curvature = self.pairs[-1]
+        p *= curvature / _dot(y, y)
         for (s, y, curvature), weight in zip(self.pairs, reversed(weights), strict=True):
             p = _axpy(s, p, a=weight - _dot(y, p) / curvature)
-        return p
+        return length * p.astype(np.float64)
+
+
+def _length(a: np.ndarray) -> float:
+    return math.sqrt(np.vdot(a, a))
+
+
+def _single(a: np.ndarray) -> np.ndarray:
+    return a.astype(np.float32)
 
 
 class Point(NamedTuple):
@@ -148,7 +173,7 @@ def minimize(
     start: np.ndarray,
     *,
     max_iter: int = 200,
-    memory: int = 20,
+    memory: int | Memory = 20,
     gradient_tol: float = 1e-7,
     decrease_tol: float = 1e-7,
     window: int = 10,
@@ -160,7 +185,9 @@ def minimize(
     ----------
     objective : x (n,) -> (value, gradient (n,)); a value that is not finite shortens the step.
     start : (n,) float64
-    max_iter, memory : largest number of steps, number of remembered pairs.
+    max_iter : largest number of steps.
+    memory : number of remembered pairs; or what an earlier descent of nearly the same function
+        remembers, which becomes what this one does.
     gradient_tol : stop when max |gradient| ≤ gradient_tol.
     decrease_tol : stop when ``window`` steps together gain less than this, relative to |value|.
     callback : called after each step with (iteration, value, x); returning True stops.
@@ -175,7 +202,7 @@ def minimize(
     try:
         point = Point(x, *counted(x))
         values.append(point.value)
-        pairs = _Memory(memory)
+        pairs = Memory(memory) if isinstance(memory, int) else memory
         for iteration in range(1, max_iter + 1):
             if not _exceeds(point.gradient, gradient_tol):
                 reason = "gradient"
@@ -199,7 +226,7 @@ def minimize(
     return Solution(best.x, best.value, steps, counted.calls, reason, tuple(values))
 
 
-def _next(objective: Objective, point: Point, memory: _Memory) -> Point | None:
+def _next(objective: Objective, point: Point, memory: Memory) -> Point | None:
     """Take a quasi-Newton step, or a steepest-descent step if that fails; None if both fail."""
     gradient = point.gradient
     direction = memory.direction(gradient)

@@ -129,6 +129,7 @@ class Sampled:
             static.classes,
             offset=widened(self.offset, self.target),
             class_weights=tuple(known.class_weights),
+            rest=known.rest,
         )
         return Problem(
             self.start.encoding,
@@ -211,13 +212,13 @@ class Sampled:
     def report(self, problem: Problem, model: SpectralModel) -> Report:
         """Errors on the sampled rows, beside those of a linear model fitted to them."""
         fitted = ~self.held
-        before = errors_of(in_own_units(self.start), problem, fitted).held_out
-        sampled = (
-            f"Errors on fitted rows are measured on a sample of {int(fitted.sum())}; the first "
-            f"model, fitted to this sample alone, had {before:.6g} on the held-out rows."
-        )
+        sampled = f"Errors on fitted rows are measured on a sample of {int(fitted.sum())}"
+        if self.held.any():
+            before = errors_of(in_own_units(self.start), problem, fitted).held_out
+            sampled += "; the first model, fitted to this sample alone, had "
+            sampled += f"{before:.6g} on the held-out rows"
         settings = self.settings._replace(penalty=self.penalty)
-        notes = [*self.notes, sampled]
+        notes = [*self.notes, sampled + "."]
         if settings != self.settings:
             notes.append(
                 f"The penalty of the sample is {self.settings.penalty:.2g}; for all {self.rows} "

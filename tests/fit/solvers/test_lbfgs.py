@@ -7,7 +7,7 @@ import pytest
 
 import eigcore
 from eigcore.fit import minimize
-from eigcore.fit.solvers.lbfgs import Point, weak_wolfe
+from eigcore.fit.solvers.lbfgs import Memory, Point, weak_wolfe
 
 
 def rosenbrock(x):
@@ -31,6 +31,19 @@ def test_lbfgs_solves_an_ill_conditioned_quadratic():
         lambda x: (0.5 * float(x @ (scale * x)), scale * x), np.ones(30), max_iter=400, memory=60
     )
     assert found.value < 1e-12
+
+
+def test_a_descent_with_the_memory_of_another_one_is_its_continuation():
+    def descend(start, steps, memory):
+        return minimize(rosenbrock, start, max_iter=steps, memory=memory, decrease_tol=0.0)
+
+    start = np.full(10, -1.2)
+    whole, memory = descend(start, 40, 20), Memory()
+    half = descend(start, 25, memory)
+    copied, pairs = memory.copy(), list(memory.pairs)
+    assert np.array_equal(descend(half.x, 15, copied).x, whole.x)
+    assert list(memory.pairs) == pairs  # another descent may go on from here as well
+    assert descend(half.x, 15, 20).value > whole.value
 
 
 def test_lbfgs_descends_through_kinks():

@@ -175,6 +175,14 @@ def test_the_report_tells_the_penalty_of_the_sample_and_of_all_rows():
     assert f"for all {report.rows} rows it becomes {report.settings.penalty:.2g}" in note
 
 
+@pytest.mark.parametrize(("held", "told"), [(0.0, "of 200."), (0.2, "on the held-out rows.")])
+def test_the_report_compares_with_the_sample_where_rows_are_held_out(held, told):
+    options = QUICK | {"validation": held, "epochs": 1}
+    [note] = [n for n in fit(cut(table(200)), "y", **options).report.notes if "sample" in n]
+    assert note.endswith(told)
+    assert "nan" not in note
+
+
 def test_cells_that_do_not_fit_the_sample_are_errors():
     batches = cut(table())
     batches[-1]["a"] = batches[-1]["a"].astype(object)

@@ -16,13 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax._src.export import _export
 
-from eigcore_native import _core
+from eigcore_native import _core, functionals
 from eigcore_native.types import Rule
 
-STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS = (
+STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, COMPOSED_VALUE, COMPOSED_VALUE_AND_GRADIENT = (
     "eigcore_value",
     "eigcore_value_and_gradient",
     "eigcore_eigenpairs",
+    "eigcore_composed_value",
+    "eigcore_composed_value_and_gradient",
 )
 SQRT_HALF = 0.5**0.5
 
@@ -33,12 +35,13 @@ getattr(_export, "_CUSTOM_CALL_TARGETS_GUARANTEED_STABLE", set()).update(STABLE)
 
 
 def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
-    """Return λ_k of rows that `eigcore_native.kernels.serves`; NaN where a row is not finite.
+    """Return λ_k or φ of rows that `eigcore_native.serves`; NaN where a row is not finite.
 
     Parameters
     ----------
     rule : Rule
     p : (..., K) array, or (..., d, d) for the layout "square"
+        In the layout "pair" for λ_k only.
     threads : int
         0 means the cores available to the process.
 
@@ -52,18 +55,20 @@ def value(rule: Rule, p: jax.Array, threads: int = 0) -> jax.Array:
         The kernels were built without XLA's header.
     """
     rows, factor = _to_rows(rule, p)
-    values = _call(VALUE, rows, _shape(rows.shape[:-1], rows), **_options(rule, threads))
+    name = VALUE if rule.phi.name == "kth" else COMPOSED_VALUE
+    values = _call(name, rows, _shape(rows.shape[:-1], rows), **_options(rule, threads))
     return values if factor is None else values / factor[..., 0]
 
 
 def value_and_gradient(rule: Rule, p: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array]:
-    """Return λ_k (...) of rows and its gradient, of the shape of p; at ties P/m.
+    """Return λ_k or φ (...) of rows and its gradient, of the shape of p; at ties P/m.
 
     Parameters and errors as in `value`; the gradient as in `eigcore_native.types.Answer`.
     """
     rows, factor = _to_rows(rule, p)
     results = _shape(rows.shape[:-1], rows), _shape(rows.shape, rows)
-    values, gradient = _call(VALUE_AND_GRADIENT, rows, results, **_options(rule, threads))
+    name = VALUE_AND_GRADIENT if rule.phi.name == "kth" else COMPOSED_VALUE_AND_GRADIENT
+    values, gradient = _call(name, rows, results, **_options(rule, threads))
     if factor is None:
         return values, gradient.reshape(p.shape)
     beside = (gradient[..., 1::2] / SQRT_HALF).astype(p.dtype)
@@ -73,7 +78,7 @@ def value_and_gradient(rule: Rule, p: jax.Array, threads: int = 0) -> tuple[jax.
 def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Array, jax.Array]:
     """Return values (..., m), ascending, and orthonormal vectors (..., d, m), m = hi − lo + 1.
 
-    As `eigcore_native.kernels.eigenpairs`. Raises `ImportError` as `value`.
+    As `eigcore_native.eigenpairs`. Raises `ImportError` as `value`.
     """
     *lead, d, _ = M.shape
     m = hi - lo + 1
@@ -96,15 +101,20 @@ def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
     return rows.at[..., 1::2].set(p[..., d:] * factor / SQRT_HALF), factor
 
 
-def _options(rule: Rule, threads: int) -> dict[str, int | bool]:
+def _options(rule: Rule, threads: int) -> dict[str, Any]:
     lay = rule.layout
     band = lay.kind == "pair" or (lay.bandwidth == 1 and lay.dim > 2)
-    return {"k": rule.phi.parameter, "dim": lay.dim, "band": band, "threads": threads}
+    known = {"dim": lay.dim, "band": band, "threads": threads}
+    if rule.phi.name == "kth":
+        return {"k": rule.phi.parameter, **known}
+    kind, weights, pivot, number = functionals.described(rule)
+    known |= {"weights": np.array(weights or [0.0] * lay.dim), "number": np.float64(number)}
+    return {"kind": kind, "pivot": pivot, **known}
 
 
-def _call(name: str, argument: jax.Array, results: Any, **attributes: int | bool) -> Any:
+def _call(name: str, argument: jax.Array, results: Any, **attributes: Any) -> Any:
     _register()
-    exact = {key: a if isinstance(a, bool) else np.int64(a) for key, a in attributes.items()}
+    exact = {key: np.int64(a) if type(a) is int else a for key, a in attributes.items()}
     return jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")(argument, **exact)
 
 

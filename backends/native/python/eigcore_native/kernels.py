@@ -1,6 +1,7 @@
 """One door to the kernels: a rule and a source of matrices give values and a pullback, or None.
 
-The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in float64 and float32.
+The kernels serve the k-th eigenvalue of dense and of tridiagonal matrices, in float64 and float32,
+and, of matrices themselves, the functions of all eigenvalues in `eigcore_native.functionals`.
 Sources:
 
 - "rows": ``(p,)``, the numbers of each matrix, p (..., K), or (..., d, d) for the layout "square".
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from eigcore_native import _core
+from eigcore_native import _core, functionals
 from eigcore_native.types import Answer, Array, Rule, Runs, Shape, SourceKind, Want
 
 FULL, PACKED, BAND, PAIR = range(4)
@@ -52,7 +53,7 @@ def kernel(
     want: Want,
     threads: int = 0,
 ) -> Answer | None:
-    """Return λ_k of each matrix of a source, and the pullback, or None for a rule not served.
+    """Return λ_k or φ of each matrix of a source, and the pullback, or None for a rule not served.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def kernel(
         in which dtype is computed; indices are int32. Arrays that are not contiguous are copied.
         params of more than one output are not served.
     want : {"values", "vectors", "gradient", "pullback"}
-        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too.
+        What beside the values. "gradient" is of "rows" only; "vectors" gives the pullback too, and
+        is of λ_k only.
     threads : int
         0 means the cores available to the process.
 
@@ -91,11 +93,18 @@ def kernel(
     layout = _layout(rule, source_kind)
     if layout is None:
         return None
+    if rule.phi.name == "several":
+        p = contiguous(arrays[0])
+        of_dtype(p.dtype)
+        return functionals.several(rule, layout, p, _batch(rule, p), want, threads)
     source = _SOURCES[source_kind](rule, layout, arrays)
     if source is None:
         return None
     matrices, dtype, batch, shapes = source
     values = np.empty(batch, dtype)
+    if rule.phi.name != "kth":
+        given = rule, source_kind, matrices, values, want, shapes[0], threads
+        return functionals.answer(*given)
     if want == "values":
         matrices.solve(values, None, None, threads)
         return Answer(values)
@@ -108,42 +117,6 @@ def kernel(
     pull = _pull_diagonals if source_kind == "diagonals" else _pull
     pullback = partial(pull, matrices, vectors, shapes, threads)
     return Answer(values, vectors if want == "vectors" else None, pullback)
-
-
-def eigenpairs(
-    M: Array, lo: int, hi: int, vectors: bool = True, threads: int = 0
-) -> tuple[Array, Array | None]:
-    """Return the eigenpairs lo … hi of whole matrices.
-
-    Parameters
-    ----------
-    M : (..., d, d) ndarray of float64 or float32
-        The symmetric part (M + Mᵀ) / 2 is meant.
-    lo, hi : int
-        First and last index, both included, from 0 for the smallest eigenvalue.
-    vectors : bool
-        Whether eigenvectors are wanted.
-    threads : int
-        0 means the cores available to the process.
-
-    Returns
-    -------
-    values : (..., m) ndarray
-        Ascending, m = hi − lo + 1; NaN where a matrix is not finite.
-    vectors : (..., d, m) ndarray or None
-        Orthonormal columns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `kernel`, and for indices outside the spectrum.
-    """
-    M = _ready(M)
-    _classes(M.dtype)
-    values = np.empty((*M.shape[:-2], max(hi - lo + 1, 0)), M.dtype)
-    columns = np.empty((*M.shape[:-1], values.shape[-1]), M.dtype) if vectors else None
-    _core.eigenpairs(M, lo, hi, values, columns, threads)
-    return values, columns
 
 
 def tables(params: Array, runs: Runs) -> _core.Tables:
@@ -160,10 +133,10 @@ def tables(params: Array, runs: Runs) -> _core.Tables:
     TypeError, ValueError, IndexError
         As in `kernel`, and for runs outside the terms.
     """
-    a = _ready(params)
+    a = contiguous(params)
     if a.ndim != 3 or len(a) != 1:
         raise ValueError(f"params should have shape (1, terms + 1, K); got {a.shape}.")
-    return _classes(a.dtype)[1](a[0], runs)
+    return of_dtype(a.dtype)[1](a[0], runs)
 
 
 def all_finite(a: Array) -> bool:
@@ -174,7 +147,7 @@ def all_finite(a: Array) -> bool:
 def _layout(rule: Rule, source_kind: SourceKind) -> int | None:
     """Return in which layout the kernels read the matrices of a rule, None if they do not."""
     lay = rule.layout
-    if rule.phi.name != "kth":
+    if rule.phi.name != "kth" and not functionals.serves(rule, source_kind):
         return None
     if lay.kind == "pair":
         layout = PAIR if lay.dim >= ORDERS.start else None
@@ -191,18 +164,25 @@ _Source: TypeAlias = "tuple[_core.Matrices, np.dtype[Any], Shape, tuple[Shape, .
 """The matrices, their dtype, the shape of the batch, and those of the arrays a pullback reaches."""
 
 
+def _batch(rule: Rule, p: Array) -> Shape:
+    return p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
+
+
+def _index(rule: Rule) -> int:
+    return rule.phi.parameter if rule.phi.name == "kth" else 0
+
+
 def _rows(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    p = _ready(arrays[0])
-    batch = p.shape[:-2] if rule.layout.kind == "square" else p.shape[:-1]
-    matrices = _classes(p.dtype)[0].rows(layout, rule.layout.dim, rule.phi.parameter, p)
-    return matrices, p.dtype, batch, (p.shape,)
+    p = contiguous(arrays[0])
+    matrices = of_dtype(p.dtype)[0].rows(layout, rule.layout.dim, _index(rule), p)
+    return matrices, p.dtype, _batch(rule, p), (p.shape,)
 
 
 def _diagonals(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source:
-    diag = _ready(arrays[0])
-    off = _ready(arrays[1], diag.dtype)
-    kind = _classes(diag.dtype)[0]
-    matrices = kind.diagonals(rule.layout.dim, rule.phi.parameter, diag, off)
+    diag = contiguous(arrays[0])
+    off = contiguous(arrays[1], diag.dtype)
+    kind = of_dtype(diag.dtype)[0]
+    matrices = kind.diagonals(rule.layout.dim, _index(rule), diag, off)
     batch, d = diag.shape[:-1], rule.layout.dim
     return matrices, diag.dtype, batch, ((*batch, 2 * d - 1),)
 
@@ -211,10 +191,10 @@ def _pencil(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     params, x = arrays
     if len(params) != 1:
         return None
-    params = _ready(params)
-    x = _ready(x, params.dtype)
+    params = contiguous(params)
+    x = contiguous(x, params.dtype)
     given = layout, rule.layout.dim, rule.phi.parameter, params, x
-    matrices = _classes(params.dtype)[0].pencil(*given)
+    matrices = of_dtype(params.dtype)[0].pencil(*given)
     return matrices, params.dtype, x.shape[:-1], (params.shape, x.shape)
 
 
@@ -226,7 +206,7 @@ def _encoded(rule: Rule, layout: int, arrays: Sequence[Any]) -> _Source | None:
     dtype = _DTYPES[type(known)]
     if indices.dtype != np.int32:
         raise TypeError(f"indices should be int32; got {indices.dtype}. Use .astype('int32').")
-    given = _ready(indices), _ready(fractions, dtype), known
+    given = contiguous(indices), contiguous(fractions, dtype), known
     matrices = _CLASSES[dtype][0].encoded(rule.layout.dim, rule.phi.parameter, *given)
     return matrices, dtype, fractions.shape[:1], (known.shape,)
 
@@ -244,7 +224,7 @@ def _pull(
 ) -> tuple[Array | None, ...]:
     """See `eigcore_native.types.Answer`."""
     dtype = vectors.dtype
-    g = _ready(g, dtype)
+    g = contiguous(g, dtype)
     if g.shape != vectors.shape[:-1]:
         raise ValueError(f"g should have the shape {vectors.shape[:-1]}; got {g.shape}.")
     ask = wanted or (True,) * len(shapes)
@@ -269,14 +249,15 @@ def _pull_diagonals(
     return row[..., :d], row[..., d:]
 
 
-def _ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
+def contiguous(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return the same numbers as the kernels read them, copied only where they must be."""
     flags, dtype = a.flags, dtype or a.dtype
     fits = a.dtype == dtype and flags.c_contiguous and flags.aligned
     return a if fits else np.array(a, dtype, order="C")
 
 
-def _classes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+def of_dtype(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return the classes of C++ for float64 or float32, or raise TypeError."""
     classes = _CLASSES.get(dtype)
     if classes is None:
         raise TypeError(
