@@ -33,6 +33,10 @@ class UnseenLevels(UserWarning):
     """Cells of a table that hold levels never seen in the fitted rows."""
 
 
+class OutsideRange(UserWarning):
+    """Rows outside the range of the fitted rows carry much of an error."""
+
+
 class NotSupported(EigcoreError, NotImplementedError):
     """A request that the chosen backend declares it cannot serve."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from eigcore.portable.description import (
 from eigcore.portable.frameworks import InFrameworks
 from eigcore.portable.predict import Forward, answer, decision, forward, link_inverse
 from eigcore.portable.tables import beside, is_table, predict_table
+from eigcore.portable.targets import provenance_of, static_of, target_of
 
 __all__ = ["ModelStatic", "SpectralModel", "decision", "forward", "link_inverse"]
 
@@ -139,24 +139,21 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
     def target(self, name: str) -> SpectralModel:
         """Return the model of one of several targets: the same encoding, and its own pencils.
 
+        It keeps what the model knows of the target: ends, provenance and calibration.
+
         Raises
         ------
         InvalidInput
             A name that is not that of a target.
         """
-        names = self.static.targets
-        if name not in names:
-            known = ", ".join(names) or f"none: the model has one, {self.static.target_name!r}"
-            raise InvalidInput(
-                f"The target is {name!r}. Expected one of several: {known}. Write its name as "
-                "model.static.targets has it."
-            )
-        place = names.index(name)
-        own: dict[str, Any] = {"target_name": name, "targets": ()}
-        own["specs"] = tuple(replace(spec, outputs=1) for spec in self.static.specs)
-        own["clip"] = self.static.clip and self.static.clip[place]
-        static = replace(self.static, **own)
-        return self.from_static(static, [each[place : place + 1] for each in self.params])
+        place = target_of(self.static, name)
+        found = self.from_static(
+            static_of(self.static, place),
+            [each[place : place + 1] for each in self.params],
+            provenance_of(self.provenance, self.static, place),
+        )
+        own = self.calibration
+        return found.with_calibration(own and own.of_output(place, self.outputs))
 
     def with_params(self, params: Sequence[Any]) -> SpectralModel:
         """Return the same model with other parameters, one array per member."""
@@ -195,7 +192,8 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         exposure : numbers (...), or the name of a column of X, optional
             Multiplies each prediction: a total over the exposure. Default: per unit of exposure.
         offset : numbers (...), or the name of a column of X, optional
-            Added to each decision, before the link. Default: zeros.
+            Added to each decision, before the link; for several targets also (..., targets), or a
+            mapping of some of them to such. Default: zeros.
 
         Returns
         -------
@@ -211,12 +209,11 @@ class SpectralModel(Guaranteed, Calibrated, InFrameworks):
         found = self._run(forward if offset is None else decision, X, backend, codes)
         chosen = get_backend("numpy") if isinstance(found, np.ndarray) else infer(found)
         if offset is not None:
-            moved = found + beside(X, "offset", offset, found, chosen)
+            moved = found + beside(X, "offset", offset, found, chosen, self.static.targets)
             found = answer(self.static, moved, chosen)
         if exposure is None:
             return found
-        several = bool(self.static.targets)
-        return found * beside(X, "exposure", exposure, found, chosen, several)
+        return found * beside(X, "exposure", exposure, found, chosen, self.static.targets)
 
     def decision(
         self, X: Any, backend: str | Backend | None = None, *, codes: bool = False

@@ -137,7 +137,8 @@ def interval(
         See `eigcore.guarantees.certificate.certify`: the target is covered even if the true cells
         are anywhere inside the box around those of X. Only for tables.
     lower : SpectralModel, optional
-        The model of the lower quantile, if the calibration was made with one.
+        The model of the lower quantile, if the calibration was made with one; for the model of one
+        of several targets that of all, as in the calibration.
     backend, codes : as for `SpectralModel.predict`
 
     Returns
@@ -154,6 +155,8 @@ def interval(
     _check(model)
     own = calibrated(model)
     _check_lower(own, lower)
+    if lower is not None and model.outputs < lower.outputs:
+        lower = lower.target(model.static.target_name)
     chosen = get_backend("numpy") if is_table(X) else infer(X, backend=backend)
     wide = margins(model, own, X, coverage, codes, chosen)
     if box is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -70,6 +70,10 @@ class Calibration:
                 f"the calibration has {len(self.scores)} lists of scores for column "
                 f"{self.column!r} and {outputs} output(s), which do not have as many"
             )
+
+    def of_output(self, place: int, outputs: int) -> Calibration:
+        """Return the scores of one of so many outputs, in every group."""
+        return replace(self, scores=self.scores[place::outputs])
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `from_dict` is the inverse."""

@@ -32,7 +32,7 @@ from eigcore.cli.ranks import sharing
 from eigcore.cli.reading import READING
 from eigcore.cli.report import report_command
 from eigcore.cli.spectrum import spectrum_command
-from eigcore.cli.targets import as_json_values, certificates, targets_in
+from eigcore.cli.targets import as_json_values, certificates, offset_in, targets_in
 from eigcore.encoding.csv import Reading
 from eigcore.encoding.files import read_table
 from eigcore.fit import FitOptions, FitResult
@@ -102,7 +102,9 @@ def fit_command(
     ] = None,
     offset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="F", help="Column that is added to decisions, before the link."),
+        typer.Option(
+            metavar="F|TARGET=F,...", help="Column that is added to decisions, before the link."
+        ),
     ] = None,
     groups: Annotated[
         Optional[str],  # noqa: UP045
@@ -138,7 +140,7 @@ def fit_command(
         rows: Any = file if stream else read_table(file, reading)
         columns = columns_of(file, reading_of(chosen)) if stream else rows.column_names
         named = targets_in(target, columns)
-        beside = Beside(weights, exposure, offset, groups, time)
+        beside = Beside(weights, exposure, offset_in(offset, columns), groups, time)
         with show.progress(quiet=processes.rank > 0) as callback:
             result = fit_with(rows, named, beside, chosen, callback, processes)
     if processes.rank:

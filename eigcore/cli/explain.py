@@ -11,7 +11,8 @@ import typer
 
 from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
-from eigcore.cli.reading import READING, output_named, table_for
+from eigcore.cli.reading import READING, table_for
+from eigcore.cli.targets import one_target
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import FitOptions
 from eigcore.fit.context import backend_named
@@ -42,7 +43,7 @@ def explain_command(
     ] = 4,
     of: Annotated[
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
-        typer.Option(metavar="CLASS", help="Class, or output, to explain. Default: the likeliest."),
+        typer.Option(metavar="CLASS", help="Class, or target, to explain. Default: the likeliest."),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -68,11 +69,8 @@ def explain_command(
     if baseline not in CASES:
         other = rows.slice(_number(baseline, len(rows)), 1)
     own = rows.slice(row, 1)
+    loaded, output = one_target(loaded, of)
     found = contributions(loaded, own, other, method, sample=rows, backend=backend)
-    output = output_named(loaded, of)
-    if output is None and loaded.static.targets:
-        names = loaded.static.targets
-        raise InvalidOption("of", None, f"one of the targets, {', '.join(names)}", names[0])
     if output is None and loaded.outputs > 1:
         output = int(np.argmax(found.prediction[0]))
     if as_json:

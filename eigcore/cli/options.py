@@ -91,6 +91,8 @@ def _typed(value: Any) -> str:
             if isinstance(w, (list, tuple))
         }
         value = value | {n: mark.join(map(str, w)) for n, (mark, w) in lists.items()}
+        pairs = {n: next(iter(w.items())) for n, w in value.items() if isinstance(w, dict)}
+        value = value | {n: f"{over}*{factor:g}" for n, (over, factor) in pairs.items()}
         return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
         return ",".join(f"{each:g}" for each in value)

@@ -13,7 +13,8 @@ from eigcore import plots
 from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import PICTURES, check_apart, check_picture
-from eigcore.cli.reading import READING, output_named, table_for
+from eigcore.cli.reading import READING, table_for
+from eigcore.cli.targets import one_target
 from eigcore.encoding.cells import read_columns
 from eigcore.errors import InvalidOption
 from eigcore.fit import FitOptions
@@ -56,7 +57,7 @@ def plot_command(
     row: Annotated[int, typer.Option("--row", "-r", help="Row of a waterfall, from 0.")] = 0,
     of: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="CLASS", help="Class, or output, to draw. Default: the first."),
+        typer.Option(metavar="CLASS", help="Class, or target, to draw. Default: the first class."),
     ] = None,
     target: Annotated[
         Optional[str],  # noqa: UP045
@@ -68,7 +69,9 @@ def plot_command(
     ] = None,
     exposure: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="F", help="Column of exposures, for calibration."),
+        typer.Option(
+            metavar="F", help="Column of exposures, for calibration. Default: that of the fit."
+        ),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -80,10 +83,13 @@ def plot_command(
     chosen = FitOptions(**numbers(options))
     check_apart(output, "picture.svg", table=table, model=model)
     check_picture("output", output)
-    loaded = SpectralModel.load(model)
+    loaded, number = one_target(SpectralModel.load(model), of)
     columns = _checked(kind, list(column or []), loaded)
-    given: dict[str, Any] = {} if kind in WHOLE else {"output": output_named(loaded, of) or 0}
-    rows = table_for(chosen, loaded, table, target)
+    given: dict[str, Any] = {} if kind in WHOLE else {"output": number or 0}
+    rows = table_for(chosen, loaded, table, () if target is None else (target,))
+    usual = loaded.provenance.get("exposure")
+    if exposure is None and kind == "calibration" and usual in rows.column_names:
+        exposure = usual
     given |= _beside(kind, rows.column_names, weights=weights, exposure=exposure)
     if kind in COLUMNS:
         wanted = tuple(columns) if COLUMNS[kind] > 1 else columns[0]

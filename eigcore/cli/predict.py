@@ -15,6 +15,7 @@ from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import STANDARD, check_apart, check_standard, table_file, written_file
 from eigcore.cli.reading import READING, reading_for
+from eigcore.cli.targets import offset_in
 from eigcore.encoding.files import as_written, read_table
 from eigcore.encoding.levels import unseen_message
 from eigcore.encoding.read import outside_message
@@ -57,7 +58,10 @@ def predict_command(
     ] = None,
     offset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COLUMN", help="Column that is added to decisions, before the link."),
+        typer.Option(
+            metavar="COLUMN|TARGET=COLUMN,...",
+            help="Column that is added to decisions, before the link.",
+        ),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -81,9 +85,7 @@ def predict_command(
         reading = reading_for(chosen, loaded)
         rows = read_table(file, reading)
         _check_kept(keep or (), rows, loaded)
-        more = {"exposure": exposure, "offset": offset}
-        for option, column in more.items():
-            check_names(option, [] if column is None else [column], rows.column_names)
+        given = _beside(rows, exposure, offset)
         kept = as_written(file, list(dict.fromkeys(keep or ())), rows, reading)
     unseen, outside = loaded.encoding.unseen(rows), loaded.encoding.outside(rows)
     if unseen and strict:
@@ -92,9 +94,6 @@ def predict_command(
             "leave --strict out."
         )
     with warnings.catch_warnings(action="ignore", category=UnseenLevels):
-        given: dict[str, Any] = {
-            name: _numbers(name, column, rows) for name, column in more.items()
-        }
         values = np.asarray(loaded.predict(rows, backend=backend, **given))
     with written_file(output, "predictions.csv") as place:
         write_table(kept | answers(values, loaded), place)
@@ -127,10 +126,21 @@ def _report(record: dict[str, Any], as_json: bool) -> None:
             show.line(unseen_message(record["unseen"]))
 
 
+def _beside(rows: Any, exposure: str | None, offset: str | None) -> dict[str, Any]:
+    """Return the numbers of both options, of each target where there is a column for each."""
+    moved = offset_in(offset, rows.column_names)
+    if isinstance(moved, dict):
+        each: Any = {target: _numbers("offset", own, rows) for target, own in moved.items()}
+    else:
+        each = _numbers("offset", moved, rows)
+    return {"exposure": _numbers("exposure", exposure, rows), "offset": each}
+
+
 def _numbers(option: str, column: str | None, rows: Any) -> np.ndarray | None:
     """Cells (rows,) of the column for an option; None: no column."""
     if column is None:
         return None
+    check_names(option, [column], rows.column_names)
     return getattr(Beside(**{option: rows.column(column)}).read(rows.num_rows), option)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -15,6 +16,7 @@ from eigcore.cli.reading import READING
 from eigcore.cli.targets import as_json_values, certificates
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import FitOptions
+from eigcore.fit.data.names import check_names
 from eigcore.guarantees import checker
 from eigcore.guarantees.proof import Proof, prove
 from eigcore.guarantees.text import above, below
@@ -63,13 +65,17 @@ def certify_command(
             raise InvalidInput("--proof names the model file itself. Type --proof proof.json")
     loaded = SpectralModel.load(model)
     around = box_around(chosen, loaded, table, row, box or [])
-    proven = certificates(loaded, **around)
+    check_names("dominates", _named(chosen.dominates or {}), loaded.encoding.names)
     found: Proof | None = None
-    if proof is not None:
-        pairs = chosen.dominates
-        found = prove(loaded, model.read_bytes(), **around, dominates=pairs)
-        found.sentences()
-        found.save(proof)
+    with show.working(as_json) as tell:
+        tell("bounding slopes")
+        proven = certificates(loaded, **around)
+        if proof is not None:
+            pairs = chosen.dominates
+            found = prove(loaded, model.read_bytes(), **around, dominates=pairs, verbose=tell)
+            tell(f"checking {len(found.claims)} claims exactly")
+            found.sentences()
+            found.save(proof)
     if as_json:
         record: dict[str, Any] = {"guarantees": as_json_values(proven)}
         if found is not None:
@@ -86,6 +92,11 @@ def certify_command(
         )
 
 
+def _named(pairs: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the columns that --dominates names."""
+    return [name for a, others in pairs.items() for name in (a, *others)]
+
+
 def verify_command(
     model: Model,
     proof: Annotated[Path, typer.Argument(help="Proof, written by `eigcore certify --proof`.")],
@@ -98,7 +109,9 @@ def verify_command(
     Example: `eigcore verify cars.eig cars.proof.json`
     """
     try:
-        claims = checker.check(_read(model), _read(proof))
+        with show.working() as tell:
+            tell("checking the proof exactly")
+            claims = checker.check(_read(model), _read(proof))
     except checker.Rejected as exc:
         typer.echo(f"REJECTED: {exc}", err=True)
         raise typer.Exit(1) from exc

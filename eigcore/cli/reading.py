@@ -21,35 +21,37 @@ READING = ("sep", "decimal", "encoding")
 def reading_for(
     options: FitOptions,
     model: SpectralModel,
-    target: str | None = None,
+    targets: Sequence[str] = (),
     classes: Sequence[Any] = (),
 ) -> Reading:
     """Return how to read a table of the columns of a model: levels that are text stay text.
 
     options : `READING` is used
-    target, classes : a column with true values, and its classes if it has any
+    targets, classes : columns with true values, and the classes if they are such
     """
     encoding = model.encoding
     kinds = zip(encoding.names, encoding.columns, strict=True)
     given = {name: each for name, each in kinds if not getattr(each, "of", None)}
     levels = {name: each.levels for name, each in given.items() if isinstance(each, Categories)}
-    if target is not None and classes:
-        levels[target] = tuple(classes)
+    if classes:
+        levels |= dict.fromkeys(targets, tuple(classes))
     text = tuple(name for name, known in levels.items() if isinstance(known[0], str))
     codes = tuple(name for name, known in levels.items() if not isinstance(known[0], (str, bool)))
-    wanted = (*given, target) if target is not None else tuple(given)
-    numbers = tuple(name for name in wanted if name not in text)
+    numbers = tuple(name for name in (*given, *targets) if name not in text)
     told = {name: getattr(options, name) for name in READING}
     return Reading(**told, codes=codes, text=text, numbers=numbers)
 
 
 def table_for(
-    options: FitOptions, model: SpectralModel, path: Path, target: str | None = None
+    options: FitOptions, model: SpectralModel, path: Path, targets: Sequence[str] = ()
 ) -> Any:
-    """Read a table of the columns of a model, from a file or standard input."""
-    name = model.static.target_name if target is None else target
+    """Read a table of the columns of a model, from a file or standard input.
+
+    targets : columns with true values; by default those that the model was fitted to
+    """
+    names = targets or model.static.targets or (model.static.target_name,)
     with table_file(path) as file:
-        return read_table(file, reading_for(options, model, name, model.static.classes))
+        return read_table(file, reading_for(options, model, names, model.static.classes))
 
 
 def output_named(model: SpectralModel, of: str | None) -> int | None:

@@ -13,6 +13,7 @@ from eigcore.cli import show
 from eigcore.cli.options import Json, has_flags, numbers
 from eigcore.cli.places import STANDARD, check_apart, check_standard, written_file
 from eigcore.cli.reading import READING, table_for
+from eigcore.cli.targets import target_columns
 from eigcore.fit import FitOptions
 from eigcore.model import SpectralModel
 from eigcore.report import report
@@ -33,7 +34,11 @@ def report_command(
     ] = Path("report.html"),
     target: Annotated[
         Optional[str],  # noqa: UP045 (typer reads the annotation at run time)
-        typer.Option("--target", "-t", help="Column with the true values. Default: the model's."),
+        typer.Option(
+            "--target",
+            "-t",
+            help="Column with the true values, or several, as t1,t2. Default: the model's.",
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Add sliders: the page computes predictions itself.")
@@ -56,12 +61,13 @@ def report_command(
     if output != STANDARD:
         check_folder(output)
     loaded = SpectralModel.load(model)
-    rows = table_for(chosen, loaded, table, target)
+    names = target_columns(loaded, target)
+    rows = table_for(chosen, loaded, table, names or ())
     source = (
         {} if table == STANDARD else {"table": table.name, "SHA-256 of the table": _hash(table)}
     )
     page = report(
-        loaded, rows, target, live=live, show_rows=show_rows, file=model.name, source=source
+        loaded, rows, names, live=live, show_rows=show_rows, file=model.name, source=source
     ).encode()
     with written_file(output, "report.html") as place:
         write_whole(place, page)

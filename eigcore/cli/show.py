@@ -9,7 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from eigcore.cli.signals import stopped
@@ -53,6 +60,17 @@ def progress(quiet: bool = False) -> Iterator[Callable[[Step], bool]]:
         yield callback
 
 
+@contextmanager
+def working(quiet: bool = False) -> Iterator[Callable[[str], Any]]:
+    """Show what is going on and for how long, if stderr is a terminal; yield what takes a line."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    shown = Console(stderr=True)
+    shown.quiet = quiet or not shown.is_terminal
+    with Progress(*columns, console=shown, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda text: bar.update(task, description=text)
+
+
 def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:
     """Print notes, errors beside those of the linear model, and the guarantees."""
     report, out = result.report, console()
@@ -72,8 +90,8 @@ def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:
 
 def guaranteed(certificates: Mapping[str, Certificate]) -> None:
     """Print the guarantees of each target."""
-    for certificate in certificates.values():
-        console().print(_guarantees(certificate))
+    for name, certificate in certificates.items():
+        console().print(_guarantees(certificate, name if len(certificates) > 1 else ""))
         if proven := words.joint(certificate):
             line(f"Proven: {proven}.")
         for pair in certificate.dominances:
@@ -95,8 +113,9 @@ def _errors(report: Any) -> Table:
     return table
 
 
-def _guarantees(certificate: Certificate) -> Table:
-    table = Table(title="Guarantees, proven from the matrices", title_justify="left")
+def _guarantees(certificate: Certificate, target: str = "") -> Table:
+    of = f" for {target}" if target else ""
+    table = Table(title=f"Guarantees{of}, proven from the matrices", title_justify="left")
     table.add_column("column")
     table.add_column(f"largest slope ({words.scale(certificate)} per unit)", justify="right")
     table.add_column("/ reached", justify="right")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -71,6 +71,10 @@ class Linear(Column):
         """See `Column`."""
         return self.limits is None
 
+    def gone_on(self) -> Column:
+        """See `Column.gone_on`."""
+        return self if self.outside == "refuse" else replace(self, limits=None)
+
     def constants(self) -> list[Term]:
         """See `Column.constants`."""
         fill, extra = blank(self.missing)
@@ -138,6 +142,10 @@ class PiecewiseLinear(Column):
     def range(self) -> tuple[float, float] | None:
         """See `Column`."""
         return self.knots[0], self.knots[-1]
+
+    def gone_on(self) -> Column:
+        """See `Column.gone_on`."""
+        return self if self.outside == "refuse" else replace(self, tails="linear")
 
     def constants(self) -> list[Term]:
         """See `Column.constants`."""

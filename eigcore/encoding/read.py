@@ -258,7 +258,10 @@ def outside_message(encoding: Encoding, found: dict[str, int]) -> str:
     for name, count in found.items():
         low, high = encoding.columns[encoding.names.index(name)].range or (0.0, 0.0)
         told.append(f"{count} cell(s) of column {name!r} (fitted from {low:g} to {high:g})")
-    return f"Numbers outside the range of the fitted rows: {'; '.join(told)}."
+    columns = [encoding.columns[encoding.names.index(name)] for name in found]
+    flat = any(column.gone_on() != column for column in columns)
+    meaning = " There the model stays constant; fitted with --tails linear it goes on." * flat
+    return f"Numbers outside the range of the fitted rows: {'; '.join(told)}.{meaning}"
 
 
 def _check_none(

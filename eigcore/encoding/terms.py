@@ -148,6 +148,10 @@ class Column:
         """See the attributes."""
         return False
 
+    def gone_on(self) -> Column:
+        """Return the column that goes on where this one stays constant outside the range."""
+        return self
+
     def constants(self) -> list[Term]:
         """Return the terms in the order of the parameters; the term for missing cells is last."""
         raise NotImplementedError

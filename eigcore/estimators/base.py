@@ -156,7 +156,7 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
         if weights is not None:
             options: Any = {"dtype": np.float64, "ensure_non_negative": True}
             weights = _check_sample_weight(weights, rows, **options)
-        beside._replace(weights=None).read(len(target))
+        beside._replace(weights=None).read(*np.shape(target))
         return counted(columns, target, beside._replace(weights=weights))._replace(names=names)
 
     def _keep(

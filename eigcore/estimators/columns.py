@@ -183,7 +183,8 @@ def counted(columns: Cells, y: np.ndarray, beside: Beside) -> Data:
     weights = weights[chosen]
     if 0 < count <= MERGED:
         targets = y.reshape(len(y), -1).T
-        every = [cells[chosen] for cells in (*targets, *columns.values(), *others.values())]
+        beside_each = [own for each in others.values() for own in each.reshape(len(y), -1).T]
+        every = [cells[chosen] for cells in (*targets, *columns.values(), *beside_each)]
         roles = () if together.roles is None else together.roles.T
         keys = np.stack([_ranks(cells) for cells in (*every, *roles)])
         order = np.lexsort(keys)

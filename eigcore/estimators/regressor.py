@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -9,14 +10,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, OutsideRange
 from eigcore.estimators.base import SpectralEstimator
 from eigcore.estimators.callbacks import managed
 from eigcore.estimators.columns import read
 from eigcore.estimators.parameters import COMMON, has_parameters
 from eigcore.estimators.words import in_own_words
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import per_unit
+from eigcore.fit.data.target import per_unit, widened
+from eigcore.fit.edges import edge_notes
 from eigcore.fit.losses import LOSSES, Loss, Targets
 from eigcore.fit.metrics import explained
 from eigcore.fit.origin import origin
@@ -139,7 +141,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         """D² of the predictions: the part of the deviance of the loss that the model explains.
 
         For squared loss it is R². For several targets it is the mean of theirs. See
-        `eigcore.fit.metrics.metrics`.
+        `eigcore.fit.metrics.metrics`. An `eigcore.errors.OutsideRange` warns if rows outside the
+        fitted range carry much of the deviance, and `tails="linear"` would help.
 
         Parameters
         ----------
@@ -156,9 +159,17 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         target = self._target(y, first=False)
         check_consistent_length(decision, target)
         with in_own_words():
-            beside = Beside(sample_weight, exposure, offset).read(len(target))
-        targets = Targets(per_unit(target, beside.exposure), beside.weights, beside.offset)
-        return explained(self._measure(), decision, targets)
+            beside = Beside(sample_weight, exposure, offset).read(*target.shape)
+        moved = widened(beside.offset, target)
+        targets = Targets(per_unit(target, beside.exposure), beside.weights, moved)
+        measure = self._measure()
+        numbers = np.atleast_2d(self.model_.encoding.table(read(self, X, reset=False)))
+        if beside.exposure is not None:
+            some = beside.exposure > 0.0
+            decision, targets, numbers = decision[some], targets.part(some), numbers[some]
+        for note in edge_notes(self.model_, numbers, targets, measure, helping=True):
+            warnings.warn(note, OutsideRange, stacklevel=2)
+        return explained(measure, decision, targets)
 
     def _measure(self) -> Loss:
         """Loss of the model; of one that `eigcore.fit` did not make, that of its link."""

@@ -49,7 +49,7 @@ class Sums(NamedTuple):
     def of(cls, link: str, decision: np.ndarray, target: Target) -> Sums:
         """Sums over rows with these decisions (rows,) or (rows, outputs)."""
         value = decision.reshape(len(decision), -1)
-        value = value if target.offset is None else value + target.offset[:, None]
+        value = value if target.offset is None else value + target.offset.reshape(len(value), -1)
         with np.errstate(over="ignore"):
             p = link_inverse(link, value, get_backend("numpy"))
         w = np.ones(len(value)) if target.weights is None else target.weights

@@ -22,7 +22,7 @@ class Origin(NamedTuple):
     seed, rows : seed of the fit, rows fitted so far
     weight : sum of their weights
     settings, pieces : of each member
-    beside : names of the exposure and the offset, if the fit had any
+    beside : names of the exposure and the offset, if the fit had any, or those of each target
     class_weights : of each class; empty: all 1
     rest : see `eigcore.fit.data.target.Target`
     """
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
     weight: float
     settings: list[Settings]
     pieces: list[int]
-    beside: dict[str, str]
+    beside: dict[str, Any]
     class_weights: list[float]
     rest: float = 0.0
 
@@ -83,7 +83,7 @@ def origin(model: SpectralModel) -> Origin:
             float(told.get("weight", told["rows"])),
             [Settings(**each) for each in told["settings"]],
             list(told["pieces"]),
-            {name: str(told[name]) for name in ("exposure", "offset") if name in told},
+            {name: told[name] for name in ("exposure", "offset") if name in told},
             list(told.get("class_weights", ())),
             float(told.get("rest", 0.0)),
         )

@@ -65,7 +65,7 @@ class Problem:
     notes: tuple[str, ...] = ()
     fast: bool = False
     sampled_from: int | None = None
-    beside: tuple[tuple[str, str], ...] = ()
+    beside: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
     def of(

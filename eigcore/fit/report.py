@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.fit.balance import decisions
+from eigcore.fit.edges import edge_notes
 from eigcore.fit.linear import linear_decisions
 from eigcore.fit.losses import Logistic, Loss, Multinomial, Targets
 from eigcore.fit.members.member import Settings
@@ -114,6 +115,8 @@ def report(
     target, context = whole.target, whole.context
     scale, offset = target.scaling
     linear = offset + scale * linear_decisions(whole.part(fitted), whole.numbers)
+    held = target.observed.part(~fitted)
+    edge = edge_notes(model, whole.numbers[~fitted], held, target.loss, "held-out rows", True)
     return Report(
         target=target.name,
         loss=target.loss.name,
@@ -125,7 +128,7 @@ def report(
         settings=max(settings, key=list(settings).count),
         seconds=context.seconds,
         interrupted=context.interrupted,
-        notes=whole.notes,
+        notes=(*whole.notes, *edge),
     )
 
 

@@ -53,6 +53,7 @@ def fit(
         target is a total over it: the model predicts the target per unit of exposure, and the row
         weighs as much as its exposure. None: no exposure
     offset : (rows,) added to the decision of each row, before the link, or the name of a column;
+        for several targets also (rows, targets), or a mapping of some of them to such;
         None: zeros
     groups : (rows,) the unit that each row belongs to, or the name of a column, which is then no
         input. Rows of a group are fitted or hidden together where settings are chosen, descents

@@ -38,7 +38,7 @@ def check_linear(spec: EigSpec, neuron: Mapping[str, object]) -> None:
 
 def in_units(spec: EigSpec, params: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Return parameters (targets, terms + 1, K) that hold scale and offset (targets,) each."""
-    scale, offset = (np.asarray(each, dtype=np.float64) for each in scaling)
+    scale, offset = (np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in scaling)
     found = params * scale[:, None, None]
     found[:, 0] += np.outer(offset / sum_of_weights(spec), pack(spec, np.eye(spec.dim)[None])[0])
     return found
@@ -49,12 +49,16 @@ def scaling_of(model: SpectralModel) -> Scaling:
     told = model.provenance.get(KEY)
     if told is None:
         return Scaling(model.static.scale, model.static.offset)
-    return Scaling(*(np.array(told[name]) for name in Scaling._fields))
+    each = [told[name] for name in Scaling._fields]
+    return Scaling(*(map(np.array, each) if model.static.targets else each))
 
 
 def in_own_units(model: SpectralModel) -> SpectralModel:
-    """Return a model of several targets whose pencils hold their units; others as they are."""
-    if not model.static.targets:
+    """Return a model of several targets, or of one of these, whose pencils hold the units.
+
+    Others stay as they are.
+    """
+    if KEY not in model.provenance:
         return model
     scaling = scaling_of(model)
     return model.with_params([in_units(spec, own, scaling) for spec, own in model.members])
@@ -62,7 +66,7 @@ def in_own_units(model: SpectralModel) -> SpectralModel:
 
 def in_standard_units(model: SpectralModel) -> SpectralModel:
     """Inverse of `in_own_units`, up to rounding."""
-    if not model.static.targets:
+    if KEY not in model.provenance:
         return model
     scale, offset = scaling_of(model)
     back = Scaling(1.0 / scale, -offset / scale)

@@ -90,9 +90,11 @@ def _typical(column: Column, cells: np.ndarray) -> float:
 def _extreme(model: Described, table: np.ndarray, case: str, backend: Any) -> np.ndarray:
     """Return the row of the highest or lowest decision, its monotone columns at their best."""
     if model.outputs > 1:
+        names = model.static.targets
+        hint = f"explain model.target({names[0]!r}), " if names else ""
         raise InvalidInput(
             f'baseline is "{case}", but the model has {model.outputs} outputs. Expected one '
-            'output, which has a highest value. Write baseline="mean", or pass a row.'
+            f'output, which has a highest value. Write baseline="mean", {hint}or pass a row.'
         )
     values = predict_table(decision, model, table, backend, codes=True)
     high = case == "highest"

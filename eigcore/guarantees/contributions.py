@@ -21,10 +21,10 @@ from eigcore.guarantees.baselines import baseline_rows, rows_of
 from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
-from eigcore.guarantees.text import place_of
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer, decision
 from eigcore.portable.tables import predict_table
+from eigcore.portable.targets import output_of
 
 METHODS = ("shapley", "integrated")
 SIDES = ("lower", "higher")
@@ -132,17 +132,12 @@ class Contributions:
 
     def of_output(self, output: Any) -> np.ndarray:
         """Return the contributions to one output: (rows, columns); see `reasons`."""
-        count, output = self.model.outputs, place_of(self.model, output)
-        if count == 1 and output in (None, 0):
+        place = output_of(self.model.static, output)
+        if self.model.outputs == 1:
             return self.contributions
-        if isinstance(output, (int, np.integer)) and 0 <= output < count:
-            centred = self.model.static.link == "softmax"
-            middle = self.contributions.mean(1) if centred else 0.0
-            return self.contributions[:, output] - middle
-        raise InvalidInput(
-            f"output is {output!r} for {count} output(s). Expected its number, from 0 to "
-            f"{count - 1}. Write output=0."
-        )
+        centred = self.model.static.link == "softmax"
+        middle = self.contributions.mean(1) if centred else 0.0
+        return self.contributions[:, place] - middle
 
     def _reason(self, row: int, j: int, amount: float, base: np.ndarray | None) -> Reason:
         value = self.held(j, self.table[row])

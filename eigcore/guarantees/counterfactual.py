@@ -25,6 +25,7 @@ from eigcore.guarantees.goal import Goal, goal_of, predicted
 from eigcore.guarantees.nearest import Nearest
 from eigcore.guarantees.objective import Objective
 from eigcore.guarantees.search import Limits
+from eigcore.guarantees.telling import Teller, Verbose
 from eigcore.guarantees.text import above, predicts
 from eigcore.portable.description import Described
 
@@ -125,11 +126,12 @@ def counterfactual(
     bounds: Mapping[str, Any] | None = None,
     units: Mapping[str, float] | None = None,
     whole: Sequence[str] | None = None,
-    output: int | None = None,
+    output: int | str | None = None,
     norm: float = 1,
     tol: float = 0.01,
     budget_seconds: float = 10.0,
     max_boxes: int = 100_000,
+    verbose: Verbose = False,
 ) -> Counterfactual:
     """Find the least change of some columns that moves a prediction across a threshold.
 
@@ -151,14 +153,16 @@ def counterfactual(
         knots, or the scale of a column without knots.
     whole : sequence of str, optional
         Columns that move in whole numbers. Default: those whose knots, and cell in x, are whole.
-    output : int, optional
-        Which output, needed if there are several numbers.
+    output : int or name of a target, optional
+        Which output, needed if there are several targets.
     norm : {1, 2, inf}
         Of the changes in units. 1 prefers few columns.
     tol : float
         Stop when `size` is at most this part above `bound`.
     budget_seconds, max_boxes : float, int
         Stop there; both ends stay valid.
+    verbose : bool or function
+        See `eigcore.guarantees.optimum.value_range`.
 
     Returns
     -------
@@ -190,7 +194,7 @@ def counterfactual(
         norms * np.where([axis.categorical for axis in found], 1.0, widths),
         float(norm),
         np.array([name in steps for name in model.encoding.names]),
-        Limits(tol, budget_seconds, max_boxes),
+        Limits(tol, budget_seconds, max_boxes, Teller(verbose)),
     ).run()
     return _told(model, search, goal, free)
 

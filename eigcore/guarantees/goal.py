@@ -14,6 +14,7 @@ from eigcore.guarantees.box import to_decision
 from eigcore.portable.description import Described
 from eigcore.portable.predict import forward
 from eigcore.portable.tables import predict_table
+from eigcore.portable.targets import output_of
 
 
 class Goal(NamedTuple):
@@ -46,7 +47,7 @@ def predicted(model: Described, table: np.ndarray) -> np.ndarray:
     return np.reshape(found, model.outputs)
 
 
-def goal_of(model: Described, target: Any, output: int | None, before: np.ndarray) -> Goal:
+def goal_of(model: Described, target: Any, output: Any, before: np.ndarray) -> Goal:
     """Return what the target means for a row with the predictions `before` (outputs,).
 
     Raises
@@ -57,16 +58,11 @@ def goal_of(model: Described, target: Any, output: int | None, before: np.ndarra
     """
     if model.static.link == "softmax":
         return _class_goal(model, target, before)
-    chosen = 0 if output is None and model.outputs == 1 else output
-    if not isinstance(chosen, (int, np.integer)) or not 0 <= chosen < model.outputs:
-        raise InvalidInput(
-            f"output is {output!r} for {model.outputs} output(s). Expected its number, from 0 to "
-            f"{model.outputs - 1}. Write output=0."
-        )
+    chosen = output_of(model.static, output)
     own = float(before[chosen])
     ends = [float(np.broadcast_to(end, model.outputs)[chosen]) for end in model.static.ends]
     level, threshold, sign = _level(model, target, own, ends)
-    return Goal([(int(chosen), sign)], sign * level, int(chosen), own, threshold)
+    return Goal([(chosen, sign)], sign * level, chosen, own, threshold)
 
 
 def _class_goal(model: Described, target: Any, before: np.ndarray) -> Goal:

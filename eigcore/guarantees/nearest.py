@@ -81,6 +81,10 @@ class Nearest:
                     self.stopped = "seconds"
                 else:
                     self._step()
+                    self.limits.tell(
+                        f"{self.tried} boxes, the least change is from {self.bound:.3g} to "
+                        f"{self.best:.3g}"
+                    )
                     continue
                 break
         except KeyboardInterrupt:

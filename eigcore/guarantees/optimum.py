@@ -14,10 +14,12 @@ from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
 from eigcore.guarantees.search import Limits, Search
+from eigcore.guarantees.telling import Teller, Verbose
 from eigcore.guarantees.text import above, span
 from eigcore.guarantees.units import clipped_ends
 from eigcore.portable.description import Described
 from eigcore.portable.predict import answer
+from eigcore.portable.targets import output_of, static_of
 
 Domain = Mapping[str, Any]
 """Column name -> (low, high), levels, or one value; None among them allows a missing cell."""
@@ -84,6 +86,8 @@ class Range:
         Proven ends of the prediction; None for differences of models.
     minima, maxima : tuple of Optimum, one per output
         The points that come nearest to the ends.
+    names : tuple
+        Classes, targets or numbers of several outputs.
     """
 
     lower: Any
@@ -92,6 +96,7 @@ class Range:
     predicted_upper: Any
     minima: tuple[Optimum, ...]
     maxima: tuple[Optimum, ...]
+    names: tuple[Any, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -101,7 +106,7 @@ class Range:
     def __str__(self) -> str:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
-            name = f"output {o}: " if len(self.minima) > 1 else ""
+            name = f"{self.names[o]}: " if len(self.minima) > 1 else ""
             told = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
                 least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
@@ -118,6 +123,7 @@ def value_range(
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Range:
     """Bound the decision and the prediction over a domain.
 
@@ -132,6 +138,8 @@ def value_range(
     budget_seconds, max_boxes : float, int
         Stop there, for each of the two ends of each output; both stay proven, and `Range.gap` says
         how far they may be off.
+    verbose : bool or function
+        True: lines about the progress on standard error; a function gets each of them.
 
     Returns
     -------
@@ -143,7 +151,7 @@ def value_range(
         If the domain names unknown columns or impossible values, or leaves out a column without
         knots.
     """
-    limits = Limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     pairs = [
         [_optimum([(model, o, 1.0)], domain, None, limits, kind) for kind in ("minimum", "maximum")]
         for o in range(model.outputs)
@@ -153,7 +161,7 @@ def value_range(
     single = model.outputs == 1
     ends = clipped_ends(model.static, low, high)
     a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
-    return Range(a, b, c, d, minima, maxima)
+    return Range(a, b, c, d, minima, maxima, model.static.labels)
 
 
 def difference(
@@ -164,6 +172,7 @@ def difference(
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Range:
     """Bound the decision of a model minus that of another one over a domain.
 
@@ -174,7 +183,7 @@ def difference(
     ----------
     model, other : SpectralModel
         With the same column names, link, clip and number of outputs; knots and levels may differ.
-    domain, tol, budget_seconds, max_boxes : see `value_range`
+    domain, tol, budget_seconds, max_boxes, verbose : see `value_range`
 
     Raises
     ------
@@ -187,7 +196,7 @@ def difference(
             f"The models have (link, outputs, clip) {kinds}. Expected the same for both. Fit them "
             "with the same link, targets and clip."
         )
-    limits = Limits(tol, budget_seconds, max_boxes)
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     pairs = [
         [
             _optimum([(model, o, 1.0), (other, o, -1.0)], domain, None, limits, kind)
@@ -199,7 +208,7 @@ def difference(
     low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
     if model.outputs == 1:
         return Range(float(low[0]), float(high[0]), None, None, minima, maxima)
-    return Range(low, high, None, None, minima, maxima)
+    return Range(low, high, None, None, minima, maxima, model.static.labels)
 
 
 def optimum(
@@ -208,11 +217,12 @@ def optimum(
     bounds: Domain | None = None,
     fixed: Domain | None = None,
     *,
-    output: int | None = None,
-    minus: int | None = None,
+    output: int | str | None = None,
+    minus: int | str | None = None,
     tol: float = 1e-6,
     budget_seconds: float = 10.0,
     max_boxes: int = 200_000,
+    verbose: Verbose = False,
 ) -> Optimum:
     """Find the minimum or maximum of the decision over a domain, with a proof of its distance.
 
@@ -227,11 +237,11 @@ def optimum(
         As the domain of `value_range`.
     fixed : mapping of column names, optional
         Column name -> its only value; None is a missing cell.
-    output : int, optional
+    output : int, or name of a class or target, optional
         Which output, needed if there are several.
-    minus : int, optional
+    minus : int or name, optional
         Subtract this output: with the link "softmax", the margin of class `output` over it.
-    tol, budget_seconds, max_boxes : see `value_range`
+    tol, budget_seconds, max_boxes, verbose : see `value_range`
 
     Returns
     -------
@@ -242,22 +252,11 @@ def optimum(
     InvalidInput
         If an output does not exist; or as for `value_range`.
     """
-    chosen = _output(model, output, "output", 0 if model.outputs == 1 else None)
-    terms: list[Term] = [(model, chosen, 1.0)]
+    terms: list[Term] = [(model, output_of(model.static, output), 1.0)]
     if minus is not None:
-        terms.append((model, _output(model, minus, "minus", None), -1.0))
-    limits = Limits(tol, budget_seconds, max_boxes)
+        terms.append((model, output_of(model.static, minus, "minus"), -1.0))
+    limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
     return _optimum(terms, bounds, fixed, limits, kind)
-
-
-def _output(model: Described, output: int | None, name: str, default: int | None) -> int:
-    found = default if output is None else output
-    if not isinstance(found, (int, np.integer)) or not 0 <= found < model.outputs:
-        raise InvalidInput(
-            f"{name} is {output!r}, but the model has {model.outputs} output(s). Expected one of "
-            f"them, from 0. Write {name}=0."
-        )
-    return int(found)
 
 
 def _optimum(
@@ -280,6 +279,8 @@ def _optimum(
         stopped=search.stopped,
     )
     static = terms[0][0].static
+    if static.targets:
+        static = static_of(static, terms[0][1])
     if static.link == "softmax" or len(terms) > 1:
         return result
     numpy, bound = get_backend("numpy"), np.array([result.bound])

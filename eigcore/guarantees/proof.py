@@ -7,6 +7,7 @@ check. `eigcore.guarantees.checker` is the program, and decides here too what is
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.encoding import Categories
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.guarantees import checker, witnesses
 from eigcore.guarantees.asked import (
     Radius,
@@ -27,13 +28,16 @@ from eigcore.guarantees.asked import (
     named_row,
     radii_of,
 )
-from eigcore.guarantees.bands import dominance, dominances
+from eigcore.guarantees.bands import Dominance, dominance, dominances
 from eigcore.guarantees.slopes import PAIRS
+from eigcore.guarantees.telling import Teller, Verbose
 from eigcore.portable.description import Described
 from eigcore.writing import write_whole
 
 Claim = dict[str, Any]
 SHAPES = ("convex", "concave")
+_HALVINGS, _BELOW = 20, 0.999
+"""Steps to the largest factor that is proven, and the part of it that is proposed."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def prove(
     lower: Any = None,
     upper: Any = None,
     dominates: Mapping[str, Any] | None = None,
+    verbose: Verbose = False,
 ) -> Proof:
     """Return every claim about a model that can be proven.
 
@@ -112,6 +117,8 @@ def prove(
     dominates : mapping of column -> column or {column: factor}, optional
         Pairs to claim a dominance for: a unit of the first counts for at least `factor` (1) of the
         second. Those that a fit with `dominates` made so are claimed anyway.
+    verbose : bool or function
+        True: lines about the progress on standard error; a function gets each of them.
 
     Raises
     ------
@@ -120,12 +127,16 @@ def prove(
         dominance is not proven.
     """
     check_complete(x, radius, lower, upper, "prove")
-    radii = radii_of(model.encoding, radius)
+    radii, found = radii_of(model.encoding, radius), []
     try:
         exact = checker.Model(data)
-        found = [*_claims(model, exact), *_dominances(model, exact, dominates or {})]
+        parts = [_claims(model, exact), _dominances(model, exact, dominates or {})]
         if x is not None:
-            found += _boxes(model, exact, x, radii, (lower, upper))
+            parts.append(_boxes(model, exact, x, radii, (lower, upper)))
+        tell = Teller(verbose)
+        for claim in itertools.chain(*parts):
+            found.append(claim)
+            tell(f"{len(found)} claims proven, for {len(model.encoding.names)} columns")
     except (checker.Rejected, OverflowError) as exc:
         raise InvalidInput(
             f"The model has no proof: {exc}. Expected numbers whose sums are float64, and levels "
@@ -189,12 +200,30 @@ def _dominances(
             yield _change(exact, "dominance", a, over=b, factor=factor)
         except checker.Rejected as exc:
             if each in wanted:
-                raise InvalidInput(
-                    f"dominates: it is not proven that a unit of {a!r} counts for at least "
-                    f"{factor:g} of {b!r}. Expected no slope in {a!r} below {factor:g} times one "
-                    f"in {b!r}, beyond the last knots too; model.slope_bands({a!r}) has them. To "
-                    f"make it so, write fit(…, dominates={{{a!r}: {{{b!r}: {factor:g}}}}})."
-                ) from exc
+                raise _unproven(model, dict(asked), each) from exc
+
+
+def _unproven(model: Described, asked: dict[str, Any], pair: Dominance) -> InvalidOption:
+    """Return the error for a dominance that is not proven, with the largest factor that is."""
+    a, b, low, high = pair.column, pair.over, 0.0, pair.factor
+    if dominance(model, a, b, low).proven:
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            proven = dominance(model, a, b, middle).proven
+            low, high = (middle, high) if proven else (low, middle)
+    least = float(f"{_BELOW * low:.2g}")
+    expected = (
+        f"no slope in {a!r} below {pair.factor:g} times one in {b!r}, beyond the last knots too, "
+        "as a fit with the same option makes them"
+        + f", or a smaller factor: {least:g} is proven"
+        * (least > 0.0)
+    )
+    problem = (
+        f"asks for a unit of {a!r} to count for at least {pair.factor:g} of {b!r}, which is not "
+        "proven"
+    )
+    example = {a: {b: least}} if least > 0.0 else None
+    return InvalidOption("dominates", asked, expected, example, problem)
 
 
 def _pairs(asked: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -202,10 +231,8 @@ def _pairs(asked: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         named = {a: {b: 1.0} if isinstance(b, str) else b for a, b in asked.items()}
         return [(a, b, factor) for a, each in named.items() for b, factor in each.items()]
     except AttributeError as exc:
-        raise InvalidInput(
-            f"dominates is {asked!r}. Expected a mapping of columns to {{column: factor}}. Write "
-            'dominates={"income": {"wealth": 0.5}}.'
-        ) from exc
+        expected = "a mapping of columns to {column: factor}"
+        raise InvalidOption("dominates", asked, expected, {"income": {"wealth": 0.5}}) from exc
 
 
 def _change(exact: checker.Model, kind: str, name: str, **pair: Any) -> Claim:

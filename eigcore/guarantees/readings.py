@@ -15,6 +15,7 @@ from eigcore.core.spec import EigSpec
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import rows_of
+from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.explanation import by_part
 from eigcore.portable.description import Described
 
@@ -69,12 +70,17 @@ class Game:
         ]
         for d, k in dict.fromkeys((spec.dim, spec.k) for spec, _ in self.model.members):
             lines.append(f"Low may name {k + 1} of {d} scorecards.")
-        names = ("intercept", *self.model.encoding.labels, "decision")
-        width = max(map(len, names))
-        for output, scores in enumerate(np.atleast_2d(self.scores)):
-            of = f" (output {output})" if self.model.outputs > 1 else ""
+        codes = code_columns(self.model.encoding)
+        labels = self.model.static.labels if self.model.outputs > 1 else ("",)
+        for label, scores in zip(labels, np.atleast_2d(self.scores), strict=True):
+            of = f" ({label})" if self.model.outputs > 1 else ""
             lines.append(f"When both play their best, this row scores{of}:")
-            each = zip(names, (*scores, scores.sum()), strict=True)
+            told = dict(enumerate(scores[1:].tolist()))
+            for place, source in codes.items():  # a special code is a cell of its column
+                told[source] += told.pop(place)
+            named = [(self.model.encoding.labels[part], own) for part, own in told.items()]
+            each = [("intercept", scores[0]), *named, ("decision", scores.sum())]
+            width = max(len(name) for name, _ in each)
             lines += [f"  {name:<{width}}  {amount:>+12.6g}" for name, amount in each]
         lines.append(
             "In any other row the decision is at least that of `lower`, at most that of `upper`."

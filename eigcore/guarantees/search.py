@@ -18,6 +18,7 @@ from eigcore.guarantees.cells import Cells
 from eigcore.guarantees.domain import Axis
 from eigcore.guarantees.ends import upper_ends
 from eigcore.guarantees.objective import Objective
+from eigcore.guarantees.telling import Teller
 from eigcore.guarantees.units import floats
 
 BATCH, SAMPLES, STARTS, SWEEPS = 256, 256, 3, 8
@@ -34,11 +35,14 @@ class Limits:
         Distance between the ends, relative to the spread of the values that were met.
     budget_seconds : float
     max_boxes : int
+    tell : Teller
+        Is told after each step where the search is.
     """
 
     tol: float = 1e-6
     budget_seconds: float = 10.0
     max_boxes: int = 200_000
+    tell: Teller = field(default_factory=Teller, compare=False)
 
     def __post_init__(self) -> None:
         if not (floats([self.tol, self.budget_seconds, self.max_boxes]) >= [0, 0, 1]).all():
@@ -92,6 +96,9 @@ class Search:
                     self.stopped = "seconds"
                 else:
                     self._step()
+                    self.limits.tell(
+                        f"{self.tried} boxes, within {self.gap:.3g} of the optimum of the decision"
+                    )
                     continue
                 break
         except KeyboardInterrupt:

@@ -9,7 +9,8 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.certificate import certify
 from eigcore.guarantees.codes import codes_of
-from eigcore.guarantees.text import above, missing, place_of, predicts, readable
+from eigcore.guarantees.text import above, missing, predicts, readable
+from eigcore.portable.targets import output_of
 
 if TYPE_CHECKING:
     from eigcore.guarantees.certificate import ColumnCertificate
@@ -56,10 +57,12 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: Any = None) -> 
         )
     if output is None and given.model.static.link == "softmax":
         output = int(np.argmax(given.prediction[row]))
-    output = place_of(given.model, output)
+    output = output_of(given.model.static, output)
     parts = given.of_output(output)[row]
     errors = given.error[row] if given.model.outputs == 1 else given.error[row, output]
-    proven = {column.name: column for column in certify(given.model).columns}
+    names = given.model.static.targets
+    own = given.model.target(names[output]) if names else given.model
+    proven = {column.name: column for column in certify(own).columns}
     lines, rest = _head(given, row, output), float(parts.sum())
     for side, title in SIDES.items():
         reasons = given.reasons(k, side, output)[row]
@@ -73,11 +76,9 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: Any = None) -> 
     return "\n".join([*lines, *_tail(given)])
 
 
-def _head(given: Contributions, row: int, output: int | None) -> list[str]:
-    static, target = given.model.static, predicts(given.model, output or 0)
-    value = (
-        given.prediction[row] if output is None else np.atleast_1d(given.prediction[row])[output]
-    )
+def _head(given: Contributions, row: int, output: int) -> list[str]:
+    static, target = given.model.static, predicts(given.model, output)
+    value = np.atleast_1d(given.prediction[row])[output]
     count = len(given.baseline)
     compared = "the baseline" if count == 1 else f"the average of {count} baseline rows"
     total = float(given.of_output(output)[row].sum())

@@ -218,13 +218,6 @@ def missing(place: Missing) -> str:
     return next((each for each, proven in words.items() if proven), numbers)
 
 
-def place_of(model: Described, output: Any) -> Any:
-    """Return the number of an output that is named by its class or target; others as they are."""
-    static = model.static
-    named = static.targets or (static.classes if static.link == "softmax" else ())
-    return named.index(output) if isinstance(output, str) and output in named else output
-
-
 def predicts(model: Described, output: int) -> str:
     """Return what an output predicts, in words."""
     static = model.static

@@ -61,7 +61,7 @@ class CalibrationDisplay(Display):
         X, y : table and target (rows,)
             For a model of classes, y holds labels.
         weights : (rows,) non-negative, or the name of a column of X, optional
-        exposure : (rows,) positive, or the name of a column of X, optional
+        exposure : (rows,) non-negative, or the name of a column of X, optional
             y is a total over it, as in the fit; a row counts by its exposure.
         bins : int
         output : int, optional
@@ -78,7 +78,7 @@ class CalibrationDisplay(Display):
         own = output_of(model, output)
         found, seen, binary = pairs(model, X, y, own)
         weight, trials = _weights(X, weights, found), _weights(X, exposure, found, "exposure")
-        seen, share = seen / trials, weight * trials
+        seen, share = seen / np.where(trials > 0.0, trials, 1.0), weight * trials
         parts = _parts(found, share, bins)
         means, observed = (
             np.array([np.average(a[p], weights=share[p]) for p in parts]) for a in (found, seen)
@@ -117,11 +117,10 @@ def _weights(X: Any, given: Any, found: np.ndarray, option: str = "weights") -> 
     if given is None:
         return np.ones(len(found))
     numbers = np.broadcast_to(beside(X, option, given, found, get_backend("numpy")), found.shape)
-    if (numbers < 0.0).any() or not (numbers.any() if option == "weights" else numbers.all()):
-        expected = "at least 0, not all of them 0" if option == "weights" else "more than 0"
+    if (numbers < 0.0).any() or not numbers.any():
         raise InvalidInput(
-            f"{option} holds {numbers.min():.6g} and more. Expected numbers of {expected}. Leave "
-            "those rows out."
+            f"{option} holds {numbers.min():.6g} and more. Expected numbers of at least 0, not all "
+            "of them 0. Leave other rows out."
         )
     return numbers
 

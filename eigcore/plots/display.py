@@ -13,6 +13,7 @@ from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import baseline_rows, rows_of
 from eigcore.guarantees.curve import middle
+from eigcore.portable.targets import output_of as chosen_output
 
 DIGITS = 3
 """Significant digits of a number beside a mark."""
@@ -103,15 +104,9 @@ def cells(model: Any, row: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def output_of(model: Any, output: int | None) -> int:
-    """Return a number of an output; raise InvalidInput if there is none of this number."""
-    chosen = 0 if output is None and model.outputs == 1 else output
-    if not isinstance(chosen, (int, np.integer)) or not 0 <= chosen < model.outputs:
-        raise InvalidInput(
-            f"output is {output!r} for {model.outputs} output(s). Expected its number, from 0 to "
-            f"{model.outputs - 1}. Write output=0."
-        )
-    return int(chosen)
+def output_of(model: Any, output: Any) -> int:
+    """Return the number of an output; raise InvalidInput if there is none of this name."""
+    return chosen_output(model.static, output)
 
 
 def prediction_name(model: Any, output: int = 0) -> str:

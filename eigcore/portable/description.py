@@ -235,6 +235,10 @@ class Described(Protocol):
         """Number of values per row."""
         ...
 
+    def target(self, name: str) -> Described:
+        """Return the model of one of several targets."""
+        ...
+
     def to_bytes(self) -> bytes:
         """Return the bytes of the model file."""
         ...

@@ -92,7 +92,7 @@ def _in_one_pass(model: Described, flat: np.ndarray, backend: Backend) -> np.nda
 
 
 def beside(
-    X: Any, option: str, given: Any, like: Array, backend: Backend, several: bool = False
+    X: Any, option: str, given: Any, like: Array, backend: Backend, targets: Sequence[str] = ()
 ) -> Array:
     """Return numbers that stand beside the rows of X, in the library of their predictions.
 
@@ -100,10 +100,11 @@ def beside(
     ----------
     X : as for `eigcore.SpectralModel.predict`
     option : "exposure" or "offset"
-    given : numbers, or the name of a column of X
+    given : numbers, or the name of a column of X; for several targets a mapping of their names to
+        such, zeros for others
     like : (...) array of predictions, one number per row, or (..., targets) where there are several
     backend : Backend of `like`
-    several : whether there are several targets
+    targets : names of several targets
 
     Raises
     ------
@@ -111,11 +112,22 @@ def beside(
         Several outputs, a column that X does not have, cells that are not finite numbers, or
         another number of rows.
     """
+    several = bool(targets) and np.ndim(given) < like.ndim
+    if isinstance(given, Mapping) and targets:
+        each = {name: beside(X, option, own, like[..., 0], backend) for name, own in given.items()}
+        unknown = [name for name in each if name not in targets]
+        if unknown:
+            raise InvalidInput(
+                f"{option} names {unknown[0]!r}. Expected some of the targets {', '.join(targets)}."
+            )
+        zeros = 0.0 * like[..., 0]
+        return backend.xp.stack([zeros + each.get(name, zeros) for name in targets], axis=-1)
     try:
         if isinstance(given, str):
             given = read_columns(X)[given]
         if not isinstance(like, np.ndarray) and isinstance(given, type(like)):
-            return given[..., None] if several and given.ndim else given
+            own: Any = given
+            return own[..., None] if several and own.ndim else own
         numbers = np.asarray(given, dtype=np.float64)
     except (KeyError, TypeError, ValueError) as exc:
         raise InvalidInput(

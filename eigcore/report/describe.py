@@ -60,9 +60,9 @@ def _intervals(model: SpectralModel) -> dict[str, str]:
 def _prediction(model: SpectralModel) -> str:
     """Say what a prediction is, with fields for the classes."""
     told = model.provenance
-    if model.static.targets:
-        return "a number for each target, in its units"
     found = "a proportion" if told.get("loss") == "binomial" else _LINKS[model.static.link]
+    if model.static.targets:
+        found = f"for each target {found}".replace("in its units", "in the units of the target")
     return found + ", per unit of exposure" * ("exposure" in told)
 
 

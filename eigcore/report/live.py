@@ -39,7 +39,7 @@ def live_data(seen: Seen, certificate: Certificate, data: bytes) -> dict[str, An
     return {
         "model": base64.b64encode(data).decode(),
         "columns": columns,
-        "outputs": list(map(str, seen.classes)) if seen.model.outputs > 1 else [],
+        "outputs": list(map(str, seen.model.static.labels)) if seen.model.outputs > 1 else [],
         "positive": str(seen.classes[1]) if len(seen.classes) == 2 else "",
     }
 

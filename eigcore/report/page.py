@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 import eigcore
-from eigcore.errors import EigcoreError, InvalidInput
+from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
+from eigcore.fit.edges import edge_notes
 from eigcore.model import SpectralModel
 from eigcore.report import facts, figures
+from eigcore.report.balance import balance, compared
 from eigcore.report.cases import cases
 from eigcore.report.describe import describe
+from eigcore.report.errors import FOLDS, errors
+from eigcore.report.figures import COLUMNS
 from eigcore.report.live import live_data
 from eigcore.report.numerals import plain
 from eigcore.report.private import LEAST
-from eigcore.report.scores import FOLDS, Seen, errors
+from eigcore.report.scores import Seen
 
 LONGEST, LONGEST_LIVE = 300_000, 1_500_000
 """Bytes of a page, and of a page that computes."""
@@ -25,7 +31,7 @@ _HERE = Path(__file__).parent
 def report(
     model: SpectralModel,
     table: Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     live: bool = False,
     show_rows: bool = False,
@@ -43,8 +49,9 @@ def report(
     model : SpectralModel
     table : table
         See `Encoding.table`; with the target for errors and residuals.
-    target : str, optional
-        Column with the true values. Default: the one that the model was fitted to, if it is there.
+    target : str or sequence of str, optional
+        Column with the true values, or that of each of several targets. Default: the one that the
+        model was fitted to, if it is there.
     live : bool
         Whether the page computes predictions, spectra, proven slopes and contributions of the row
         that its reader chooses. It then holds the model file.
@@ -64,11 +71,12 @@ def report(
     ------
     InvalidInput
         If the table lacks columns or a target that was named, or has fewer than five rows without
-        `show_rows`; or if the page would be too long.
+        `show_rows`; if there is not one name for each target; or if the page would be too long.
     EigcoreError
         If Jinja2 is not installed.
     """
-    seen, data = Seen.of(model, table, target), model.to_bytes()
+    parts, data = _parts(model, table, target), model.to_bytes()
+    seen = parts[0] if len(parts) == 1 else Seen.of(model, table, None)
     if len(seen) < LEAST and not show_rows:
         raise InvalidInput(
             f"The table has {len(seen)} row(s); expected at least {LEAST}, so that means tell of "
@@ -76,35 +84,68 @@ def report(
         )
     if live:
         _check_size(len(data) * 4 // 3, live)  # in base64
-    certificate = model.certify()
-    importance, order = figures.importance(seen)
-    names = tuple(map(str, seen.classes)) if model.outputs > 1 else ()
-    if model.outputs > 1 and not names:
-        names = tuple(f"output {number}" for number in range(model.outputs))
     text = _template().render(
         version=eigcore.__version__,
         title=seen.target or "the prediction",
         rows=len(seen),
         source=dict(source or {}),
-        notes=seen.notes,
+        notes=dict.fromkeys(note for part in parts for note in part.notes),
         described=describe(model),
         fitted=_fitted(model),
         decision=facts.decision_of(model.static),
         link=model.static.link,
-        errors=None if seen.observed is None else errors(seen),
         folds=FOLDS,
-        guarantees=facts.guarantees(model, certificate, data),
-        importance=importance,
-        shapes=list(figures.shapes(seen, order, names)),
-        quality=list(figures.quality(seen)),
-        cases=cases(seen, certificate, show_rows),
+        parts=[_told(part, show_rows, len(parts)) for part in parts],
         show_rows=show_rows,
         codes=facts.codes(model, file),
         hashes=facts.hashes(model, data),
-        live=live_data(seen, certificate, data) if live else None,
+        live=live_data(seen, model.certify(), data) if live else None,
     )
     _check_size(len(text.encode()), live)
     return text
+
+
+def _parts(model: SpectralModel, table: Any, target: str | Sequence[str] | None) -> list[Seen]:
+    """Return the table beside the predictions of each target.
+
+    Raises
+    ------
+    InvalidOption
+        If there is not one name for each of several targets.
+    """
+    names = model.static.targets
+    given = [target] * (len(names) or 1) if target is None else [*np.atleast_1d(cast(Any, target))]
+    if len(given) != (len(names) or 1):
+        known = names or (model.static.target_name or "y",)
+        expected = f"one column for each target, {', '.join(known)}"
+        raise InvalidOption("target", target, expected, list(known))
+    if not names:
+        return [Seen.of(model, table, given[0])]
+    pairs = zip(names, given, strict=True)
+    return [Seen.of(model.target(name), table, own) for name, own in pairs]
+
+
+def _told(seen: Seen, show_rows: bool, parts: int) -> dict[str, Any]:
+    """Return what the page says of one target, of so many."""
+    model, certificate = seen.model, seen.model.certify()
+    importance, order = figures.importance(seen)
+    names = tuple(map(str, seen.classes)) if model.outputs > 1 else ()
+    if model.outputs > 1 and not names:
+        names = tuple(f"output {number}" for number in range(model.outputs))
+    return {
+        "name": seen.target if parts > 1 else "",
+        "errors": {} if seen.observed is None else errors(seen),
+        "edges": ()
+        if seen.observed is None
+        else edge_notes(model, seen.table, seen.targets, seen.loss),
+        "balance": balance(seen, order),
+        "compared": compared(seen),
+        "guarantees": facts.guarantees(model, certificate, model.to_bytes()),
+        "importance": importance,
+        "shapes": list(figures.shapes(seen, order[: max(COLUMNS // parts, 4)], names)),
+        "quality": list(figures.quality(seen)),
+        "cases": cases(seen, certificate, show_rows),
+    }
 
 
 def _fitted(model: SpectralModel) -> Mapping[str, Any]:
@@ -128,7 +169,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = plain
+    environment.filters["measure"] = lambda value: plain(value) if value == value else "–"
     environment.globals["own"] = lambda name: markupsafe.Markup((_HERE / name).read_text("utf-8"))
     environment.filters["drawn"] = markupsafe.Markup
     return environment.get_template("page.html")

@@ -1,35 +1,24 @@
-"""A table beside what a model predicts of it, and errors beside those of simple models."""
+"""A table beside what a model predicts of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eigcore.dispatch.registry import get_backend
-from eigcore.encoding import Categories, Encoding, Linear
+from eigcore.encoding import Categories, Linear
 from eigcore.encoding.cells import Cells, read_columns
 from eigcore.encoding.read import by_name, column_numbers
 from eigcore.errors import InvalidInput, InvalidOption
-from eigcore.fit.constraints import Constraints
-from eigcore.fit.context import Context
-from eigcore.fit.data.beside import Beside
+from eigcore.fit.data.beside import Beside, Read, unexposed
 from eigcore.fit.data.names import listed, nearest
-from eigcore.fit.data.target import Target
-from eigcore.fit.data.together import Together
-from eigcore.fit.linear import linear_decisions
-from eigcore.fit.losses import Logistic, Loss, Multinomial, Poisson, Squared
-from eigcore.fit.options import FitOptions
+from eigcore.fit.data.target import per_unit
+from eigcore.fit.losses import Logistic, Loss, Multinomial, Poisson, Squared, Targets
 from eigcore.fit.origin import origin
-from eigcore.fit.problem import Problem
 from eigcore.model import SpectralModel
-from eigcore.portable.predict import answer, decision_ends, link_inverse
-
-FOLDS = 5
-"""Parts of the table; simple models predict each part from the others."""
-ENOUGH = 2 * FOLDS
-"""Rows from which on simple models are compared."""
+from eigcore.portable.predict import answer, decision_ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +33,13 @@ class Seen:
     table : (rows, columns) float64
         The same with codes for levels.
     decision, prediction : (rows, [outputs]) float64
+        With the offset of each row.
     target : str
         Name of the target.
     observed : (rows,) float64 or None
         Its values, per unit of exposure, or numbers of classes; None if the table does not tell.
-    weights : (rows,) float64 or None
-        The exposure of each row; None for a model without.
+    weights, offset : (rows,) float64 or None
+        The exposure and the offset of each row; None for a model without.
     loss : Loss
         The loss that the model was fitted with, or the usual one of its link.
     notes : tuple of str
@@ -64,6 +54,7 @@ class Seen:
     target: str
     observed: np.ndarray | None
     weights: np.ndarray | None
+    offset: np.ndarray | None
     loss: Loss
     notes: tuple[str, ...]
 
@@ -79,22 +70,30 @@ class Seen:
         cells = read_columns(table)
         name = target if target is not None else model.static.target_name
         values, notes = _values(model, cells, name, target is not None)
-        exposure = None
-        if values is not None:
-            values, exposure, notes = _per_unit(model, cells, values)
         numbers = np.atleast_2d(model.encoding.table(cells))
+        near, told = _beside(model, cells, len(numbers))
         cells = by_name(model.encoding, cells)
+        if near is None:
+            values = None
+        elif values is not None and near.exposure is not None:
+            notes += tuple(unexposed(near.exposure, values))
+            values = per_unit(values, near.exposure)
+        exposure, offset = near[1:3] if near else (None, None)
+        notes += told if values is not None or near is None else ()
         if values is not None and np.isnan(values).any():
             known = ~np.isnan(values)
-            notes += (f"{int((~known).sum())} row(s) without a target are left out.",)
+            count = int((~known).sum() if exposure is None else (exposure[~known] > 0.0).sum())
+            if count:
+                notes += (f"{count} row(s) without the target {name!r} are left out.",)
             numbers, values = numbers[known], values[known]
-            exposure = exposure if exposure is None else exposure[known]
+            exposure, offset = (o if o is None else o[known] for o in (exposure, offset))
             cells = {each: own[known] for each, own in cells.items()}
         if not len(numbers):
             raise InvalidInput("The table has no rows. Expected at least one. Pass another table.")
         decision = np.asarray(model.decision(numbers, codes=True))
+        decision = decision if offset is None else decision + offset
         predicted = answer(model.static, decision, get_backend("numpy"))
-        own = values, exposure, loss_of(model), notes
+        own = values, exposure, offset, loss_of(model), notes
         return cls(model, cells, numbers, decision, predicted, name, *own)
 
     def __len__(self) -> int:
@@ -129,6 +128,12 @@ class Seen:
             return self.loss.rows(self.bounded, self.observed)[0]
         return np.abs(self.observed - self.prediction)
 
+    @property
+    def targets(self) -> Targets:
+        """The target beside the exposure and the offset of each row."""
+        assert self.observed is not None
+        return Targets(self.observed, self.weights, self.offset)
+
 
 def loss_of(model: SpectralModel) -> Loss:
     """Return the loss that a model was fitted with, or the usual one of its link."""
@@ -143,8 +148,6 @@ def _values(
     model: SpectralModel, cells: Cells, name: str, named: bool
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Return the target (rows,), NaN where it is missing, and notes; None if there is none."""
-    if model.static.targets:
-        return None, ("The model has several targets, so nothing is said of errors.",)
     if name not in cells:
         if named:
             near = nearest(name, cells)
@@ -166,84 +169,28 @@ def _values(
     return values, ()
 
 
-def _per_unit(
-    model: SpectralModel, cells: Cells, values: np.ndarray
-) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
-    """Return targets per unit of exposure, the exposure and notes, as the fit had them.
+def _beside(model: SpectralModel, cells: Cells, rows: int) -> tuple[Read | None, tuple[str, ...]]:
+    """Return what stands beside the rows, as in the fit, and notes.
 
-    Without targets if the table does not have what stood beside the rows of the fit.
+    None if the table does not have what stood beside the rows of the fit.
 
     Raises
     ------
     InvalidOption
-        An exposure that is not positive.
+        An exposure that is not positive, or an offset that is no number.
     """
     try:
-        beside = origin(model).beside
+        names = {} if model.static.targets else origin(model).beside
     except InvalidInput:
-        return values, None, ()
-    name = beside.get("exposure")
-    if not beside:
-        return values, None, ()
-    if "offset" in beside or name not in cells:
-        options = " and an ".join(f"{option} ({column})" for option, column in beside.items())
-        reason = "which the page does not read" if "offset" in beside else "which the table lacks"
-        return None, None, (f"The fit had an {options}, {reason}; nothing is said of errors.",)
-    exposure = Beside(exposure=cells[name]).read(len(values)).exposure
-    assert exposure is not None
-    note = f"Targets are per unit of exposure, the column {name!r}, by which errors are weighted."
-    return values / exposure, exposure, (note,)
-
-
-def errors(seen: Seen) -> dict[str, dict[str, float]]:
-    """Return name of each model -> name of each measure -> error on the table.
-
-    The constant and the linear model predict each fifth of the table from the other four; below
-    `ENOUGH` rows there are none.
-    """
-    found = {"this model": _measures(seen, seen.bounded)}
-    if len(seen) >= ENOUGH:
-        own = _problem(seen)
-        empty = replace(own, encoding=Encoding(()), numbers=own.numbers[:, :0])
-        for name, problem in (("linear model", own), ("best constant", empty)):
-            found[name] = _measures(seen, _crossed(problem))
-    return found
-
-
-def _measures(seen: Seen, decision: np.ndarray) -> dict[str, float]:
-    """Return the loss that was minimised, and measures that everybody knows."""
-    y, w, loss = seen.observed, seen.weights, seen.loss
-    assert y is not None
-    found = {loss.metric: loss.error(decision, y, w)}
-    if isinstance(loss, (Logistic, Multinomial)):
-        return found | {"accuracy": float(np.mean(loss.right(decision, y)))}
-    off = y - link_inverse(seen.model.static.link, decision, get_backend("numpy"))
-    square, size, spread = (
-        float(np.average(each, weights=w))
-        for each in (off**2, np.abs(off), (y - np.average(y, weights=w)) ** 2)
-    )
-    found |= {"RMSE": float(np.sqrt(square)), "MAE": size}
-    return found | ({"R²": 1 - square / spread} if spread else {})
-
-
-def _problem(seen: Seen) -> Problem:
-    assert seen.observed is not None
-    options, encoding = FitOptions(validation=0.0, keep_constant=True), seen.model.encoding
-    target = Target(seen.target, seen.observed, seen.weights, seen.loss, classes=seen.classes)
-    constraints = Constraints.of(options, encoding, len(seen.classes))
-    own = Together(len(seen.table))
-    return Problem(encoding, seen.table, target, own, constraints, options, Context("numpy"))
-
-
-def _crossed(problem: Problem) -> np.ndarray:
-    """Return decisions in units of the target, each from the rows of the other folds."""
-    folds = np.random.default_rng(0).permutation(len(problem)) % FOLDS
-    outputs = problem.loss.outputs
-    value = np.empty((len(problem), outputs)[: 1 + (outputs > 1)])
-    for fold in range(FOLDS):
-        known = problem.part(folds != fold)
-        scale, offset = scaling = known.target.own_scaling
-        known = replace(known, target=replace(known.target, scaling=scaling))
-        own = folds == fold
-        value[own] = offset + scale * linear_decisions(known, problem.numbers[own])
-    return value
+        names = {}
+    if set(names.values()) - set(cells):
+        options = " and an ".join(f"{option} ({column})" for option, column in names.items())
+        note = f"The fit had an {options}, which the table lacks; nothing is said of errors."
+        return None, (note,)
+    given = Beside(**{option: cells[name] for option, name in names.items()})
+    notes = {
+        "exposure": "Targets are per unit of exposure, the column {!r}, by which errors are "
+        "weighted.",
+        "offset": "The column {!r} is added to the decision of each row.",
+    }
+    return given.read(rows), tuple(notes[option].format(name) for option, name in names.items())

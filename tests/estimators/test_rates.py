@@ -38,7 +38,7 @@ def test_exposure_and_offset_reach_fit_predict_score_and_routing(claims):
     model.partial_fit(X[:20], y[:20], exposure=years[:20])
     with pytest.raises(InvalidOption, match="exposure is left out, and the model was fitted with"):
         model.partial_fit(X[:20], y[:20])
-    with pytest.raises(InvalidOption, match="exposure holds 0; expected one finite number"):
+    with pytest.raises(InvalidOption, match="exposure is all 0; expected one finite number"):
         model.fit(X, y, exposure=np.zeros(120))
     with sklearn.config_context(enable_metadata_routing=True):
         routed = SpectralRegressor(loss="poisson", random_state=0, **QUICK)

@@ -6,8 +6,10 @@ import pytest
 
 from eigcore import SpectralModel
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.estimators import SpectralRegressor
 from eigcore.fit import fit, fit_stream, resume
 from eigcore.fit.losses import LOSSES, Targets, make_loss
+from eigcore.report.scores import Seen
 
 QUICK = {"dim": 2, "knots": 3, "penalty": 1e-3, "members": 2, "max_iter": 15, "validation": 0}
 ROWS = 400
@@ -191,7 +193,7 @@ def test_a_stream_has_weights_exposure_and_offset_too(policies, tmp_path):
     [
         (
             {"exposure": np.zeros(ROWS)},
-            "exposure holds 0; expected one finite number for each of the",
+            "exposure is all 0; expected one finite number for each of the",
         ),
         ({"offset": np.full(ROWS, 1e4)}, "offset holds 10000; expected .* from -700 to 700"),
         ({"exposure": "yers"}, "exposure names 'yers', which is not a column of the table"),
@@ -252,3 +254,45 @@ def test_predictions_have_the_bounds_that_were_asked_for(policies, tmp_path):
     net, (params, apply) = model.to("torch"), model.to("jax")
     assert np.allclose(net(__import__("torch").tensor(X)).detach().numpy(), wanted[:20])
     assert np.allclose(np.asarray(apply(params, X)), wanted[:20])
+
+
+def test_rows_without_exposure_say_nothing():
+    """Amounts by claim: most policies have no claim."""
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    x, claims = rng.uniform(0, 1, 400), rng.poisson(0.5, 400)
+    amount = np.where(claims > 0, claims * np.exp(5 + x) * rng.uniform(0.5, 1.5, 400), 0.0)
+    options = {"loss": "gamma", "dim": 2, "knots": 2, "penalty": 1e-3, "members": 1}
+    table, some = {"x": x, "claims": claims, "amount": amount}, claims > 0
+    result = fit(table, "amount", exposure="claims", **options, validation=0)
+    assert result.report.rows == some.sum()
+    assert f"Left out {(~some).sum()} row(s) with exposure 0" in result.report.notes[0]
+    own = {name: cells[some] for name, cells in table.items()}
+    alone = fit(own, "amount", exposure="claims", **options, validation=0).model
+    np.testing.assert_array_equal(alone.predict(table), result.model.predict(table))
+    gone = table | {"amount": np.where(some, amount, np.nan)}
+    assert fit(gone, "amount", exposure="claims", **options, validation=0).report.rows == some.sum()
+    assert (result.model.predict(table, exposure="claims")[~some] == 0).all()
+    page = Seen.of(result.model, table, None)
+    assert len(page) == some.sum()
+    assert page.notes[0].startswith(f"Left out {(~some).sum()} row(s) with exposure 0")
+    assert not any("without the target" in note for note in page.notes)
+    estimator = SpectralRegressor.from_model(result.model)
+    scores = [
+        estimator.score(
+            pandas.DataFrame({"x": cells["x"]}), cells["amount"], exposure=cells["claims"]
+        )
+        for cells in (table, own)
+    ]
+    assert scores[0] == scores[1]
+    batches = [{n: v[i : i + 100] for n, v in table.items()} for i in range(0, 400, 100)]
+    streamed = {"epochs": 2, "batch_rows": 50, "block_rows": 200, "sample_rows": 300}
+    model = fit_stream(batches, "amount", exposure="claims", **options, **streamed).model
+    assert abs(np.log(model.predict(own, exposure="claims").sum() / own["amount"].sum())) < 0.1
+    with pytest.raises(InvalidOption, match=r"exposure is 0 in 1 row\(s\) whose target is not 0"):
+        fit(
+            {"x": x, "amount": amount},
+            "amount",
+            exposure=claims * (np.arange(400) != np.argmax(claims)),
+            **options,
+        )

@@ -168,7 +168,10 @@ def test_targets_keep_the_names_they_have(house):
             {"neuron": {"functional": "weighted", "weights": [-1.0, 0.0, 1.0]}},
             "sum is not zero",
         ),
-        (NAMES, {"offset": "b"}, "offset is given; expected none for several targets"),
+        (NAMES, {"offset": "b"}, "offset is one for all targets; expected one for each target, in"),
+        (NAMES, {"offset": {"hea": "b"}}, "names 'hea', which is not a name of several .* 'heat'"),
+        (NAMES, {"offset": {"heat": "c"}}, "offset names 'c', which is not a column of the table"),
+        (NAMES, {"exposure": {"heat": "b"}}, "exposure is .*; expected one for all targets"),
         (["heat", "kind"], {}, "Target 'kind' holds no numbers"),
     ],
 )
@@ -320,8 +323,93 @@ def test_the_command_takes_several_targets(house, tmp_path, capsys):
     main(["explain", model, table, "--row", "3", "--of", "cost"])
     assert capsys.readouterr().out
     main(["report", model, table, "-o", str(tmp_path / "r.html")])
-    assert "several targets" in (tmp_path / "r.html").read_text()
+    assert "observed − expected" in (tmp_path / "r.html").read_text()
     streamed = [*flags, "--epochs", "1", "--clip", "heat=0/,cost=/13000", "--stream", "-o", model]
     main(["fit", table, "--target", "heat,cost", *streamed])
     ends = SpectralModel.load(model).static.clip
     assert ends == ((0.0, np.inf), (-np.inf, 13000.0))
+
+
+def test_each_target_has_its_offset(perils, tmp_path):
+    """For counts the logarithm of an exposure is an offset, and each kind may have its own."""
+    rng = np.random.default_rng(1)
+    known = rng.normal(size=(2, 800)) / 2
+    table = {"a": perils["a"], "b": perils["b"], "u": known[0], "v": known[1]}
+    rates = np.exp([table["a"] - 1 + table["u"], -0.5 - table["b"] + table["v"]])
+    table["fire"], table["theft"] = rng.poisson(rates)
+    options = QUICK | {"loss": "poisson", "dim": 1, "members": 1, "max_iter": 80}  # convex
+    names, moved = ["fire", "theft"], {"fire": "u", "theft": "v"}
+    model = fit(table, names, offset=moved, **options).model
+    model.save(tmp_path / "m.eig")
+    model = SpectralModel.load(tmp_path / "m.eig")
+    assert model.encoding.names == ("a", "b")
+    totals = model.predict(table, offset=moved)
+    for place, name in enumerate(names):
+        alone = {n: table[n] for n in ("a", "b", name, moved[name])}
+        own = fit(alone, name, offset=moved[name], **options).model
+        one = model.target(name)
+        assert one.provenance["offset"] == own.provenance["offset"] == moved[name]
+        both = [m.predict(table, offset=moved[name]) for m in (own, one)]
+        np.testing.assert_allclose(*both, rtol=1e-3)
+        np.testing.assert_allclose(totals[:, place], both[1], rtol=1e-12)
+        assert totals[:, place].sum() == pytest.approx(table[name].sum(), rel=1e-9)
+        more, _ = resume(one, table, name, offset=moved[name], max_iter=2)
+        assert more.predict(table, offset=moved[name]).sum() == pytest.approx(table[name].sum())
+    array = np.stack([table["u"], table["v"]], 1)
+    inputs = {n: v for n, v in table.items() if n not in "uv"}
+    same = fit(inputs, names, offset=array, **options).model
+    np.testing.assert_array_equal(same.predict(inputs), model.predict(inputs))
+    np.testing.assert_array_equal(model.predict(table, offset=array), totals)
+    half = model.predict(table, offset={"theft": "v"})
+    np.testing.assert_array_equal(half[:, 1], totals[:, 1])
+    np.testing.assert_array_equal(half[:, 0], model.predict(table)[:, 0])
+    with pytest.raises(InvalidInput, match=r"offset names 'hail'\. Expected .* fire, theft"):
+        model.predict(table, offset={"hail": "u"})
+    more, _ = resume(model, table, names, offset=moved, max_iter=2)
+    sums = more.predict(table, offset=moved).sum(0)
+    np.testing.assert_allclose(sums, [table[n].sum() for n in names], rtol=1e-9)
+
+
+def test_the_command_takes_an_offset_for_each_target(perils, tmp_path, capsys):
+    names = ["a", "b", "fire", "theft", "years"]
+    rows = zip(*(perils[name] for name in names), strict=True)
+    lines = [",".join(names), *(",".join(map(str, row)) for row in rows)]
+    table, model, found = (str(tmp_path / each) for each in ("t.csv", "m.eig", "p.csv"))
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    flags = ["--loss", "poisson", "--dim", "1", "--knots", "2", "--penalty", "0.01"]
+    moved = ["--offset", "fire=years,theft=years"]
+    assert main(["fit", table, "--target", "fire,theft", *flags, *moved, "-o", model]) == 0
+    assert main(["predict", model, table, *moved, "-o", found]) == 0
+    loaded = SpectralModel.load(model)
+    assert loaded.provenance["offset"] == {"fire": "years", "theft": "years"}
+    totals = loaded.predict(perils, offset=dict.fromkeys(["fire", "theft"], "years"))
+    np.testing.assert_allclose(np.loadtxt(found, delimiter=",", skiprows=1), totals)
+    assert main(["report", model, table, "-o", str(tmp_path / "r.html")]) == 0
+    assert "added to the decision" in (tmp_path / "r.html").read_text()
+    capsys.readouterr()
+    assert main(["predict", model, table, "--offset", "fire=yers", "-o", found]) == 2
+    assert "--offset names 'yers'" in capsys.readouterr().err
+
+
+def test_one_offset_moves_all_targets(perils):
+    logs = np.log(perils["years"])
+    table = {n: perils[n] for n in ("a", "b", "fire", "theft")} | {"logs": logs}
+    options = QUICK | {"loss": "poisson", "dim": 1, "members": 1, "max_iter": 80}  # convex
+    model = fit(table, ["fire", "theft"], offset="logs", **options).model
+    exposed = fit(perils, ["fire", "theft"], exposure="years", **options).model
+    rates = [m.predict(table) for m in (model, exposed)]  # the same likelihood
+    assert np.abs(np.log(rates[0] / rates[1])).max() < 0.1
+    batches = [{n: v[i : i + 100] for n, v in table.items()} for i in range(0, 800, 100)]
+    stream = STREAM | {"epochs": 2, "sample_rows": 500, "loss": "poisson", "validation": 0}
+    streamed = fit(batches, ["fire", "theft"], offset="logs", **stream).model
+    sums = streamed.predict(table, offset="logs").sum(0)
+    np.testing.assert_allclose(sums, [table[n].sum() for n in ("fire", "theft")], rtol=1e-6)
+    with pytest.raises(InvalidOption, match=r"offset .* expected the name of a column"):
+        fit(batches, ["fire", "theft"], offset={"fire": "logs"}, **stream)
+    estimator = SpectralRegressor(loss="poisson", dim=2, knots=2, penalty=0.01, n_estimators=1)
+    X, y = np.stack([table["a"], table["b"]], 1), np.stack([table["fire"], table["theft"]], 1)
+    twice = np.stack([logs, logs], 1)
+    found = [estimator.fit(X, y, offset=each).score(X, y, offset=each) for each in (logs, twice)]
+    assert found[0] == pytest.approx(found[1], rel=0.02)  # rows in another order
+    assert found[0] > 0.05
+    assert estimator.predict(X, offset=twice).shape == y.shape

@@ -290,7 +290,7 @@ M, CLASSES, SEVERAL = model(1), model(1, **KINDS["classes"]), model(1, **KINDS["
     [
         (lambda: plots.ShapeDisplay.from_model(M, "sise"), "no column 'sise'"),
         (lambda: plots.ShapeDisplay.from_model("m.eig", "size"), "Pass SpectralModel.load"),
-        (lambda: plots.ShapeDisplay.from_model(SEVERAL, "size"), "Write output=0"),
+        (lambda: plots.ShapeDisplay.from_model(SEVERAL, "size"), "Write output="),
         (lambda: plots.SpectrumDisplay.from_model(M, "size", member=2), "Write member=0"),
         (lambda: M.spectrum("size", TABLE), "at has 60 rows"),
         (lambda: plots.LevelsDisplay.from_model(M, ("size", "town")), "two numeric columns among"),

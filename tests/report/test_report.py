@@ -15,7 +15,10 @@ from eigcore.encoding import Encoding, Linear
 from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
 from eigcore.fit import fit
 from eigcore.report import describe, page, private, report
-from eigcore.report.scores import Seen, errors
+from eigcore.report.balance import balance
+from eigcore.report.errors import errors
+from eigcore.report.numerals import plain
+from eigcore.report.scores import Seen
 
 pytest.importorskip("jinja2")
 EVIL = "<script>alert('1')</script> & \"x\""
@@ -115,20 +118,20 @@ def test_errors_are_those_of_the_model_and_of_simple_ones(houses):
     model, table = houses
     found = errors(Seen.of(model, table, None))
     off = table["price"] - model.predict(table)
-    own = found["this model"]
+    own = {name: each["this model"] for name, each in found.items()}
     assert np.isclose(own["RMSE"], np.sqrt(np.mean(off**2)))
     assert np.isclose(own["MAE"], np.abs(off).mean())
     assert np.isclose(own["R²"], 1 - np.var(off) / np.var(table["price"]), atol=1e-3)
-    assert 1.0 < found["best constant"]["RMSE"] / table["price"].std() < 1.1
+    assert 1.0 < found["RMSE"]["best constant"] / table["price"].std() < 1.1
     assert own["RMSE"] < 4
     straight = {"x": np.arange(30.0), "y": 2.0 * np.arange(30.0) + 1}
-    plain = samples.small(Linear(), [(0, 0, 1, 1.0)], dim=1)
+    line_only = samples.small(Linear(), [(0, 0, 1, 1.0)], dim=1)
     line = Encoding((Linear(),), ("x",))
-    plain = SpectralModel(line, list(plain.members), target_name="y")
-    assert errors(Seen.of(plain, straight, None))["linear model"]["RMSE"] < 1e-3
-    bounded = SpectralModel(line, list(plain.members), target_name="y", clip=(0.0, 10.0))
+    straightened = SpectralModel(line, list(line_only.members), target_name="y")
+    assert errors(Seen.of(straightened, straight, None))["RMSE"]["linear model"] < 1e-3
+    bounded = SpectralModel(line, list(line_only.members), target_name="y", clip=(0.0, 10.0))
     far = np.mean(straight["y"] - np.minimum(straight["x"], 10))
-    assert np.isclose(errors(Seen.of(bounded, straight, None))["this model"]["MAE"], far)
+    assert np.isclose(errors(Seen.of(bounded, straight, None))["MAE"]["this model"], far)
     assert "which is the prediction before its bounds" in report(bounded, straight)
 
 
@@ -137,7 +140,10 @@ def test_errors_are_those_of_the_model_and_of_simple_ones(houses):
     [
         ({"link": "logistic", "classes": ("no", "yes")}, ("log loss", "accuracy", "yes with prob")),
         ({"link": "logistic"}, ("log loss", "log-odds")),
-        ({"link": "log", "target_scale": 0.2}, ("Poisson", "R²", "Residuals by prediction")),
+        (
+            {"link": "log", "target_scale": 0.2},
+            ("Poisson", "D²", "Gini", "Residuals by prediction"),
+        ),
         (
             {"spec": {"outputs": 3}, "link": "softmax", "classes": ("low", "middle", "<top>")},
             ("share of right predictions", "<top>", "the score of a class"),
@@ -179,15 +185,78 @@ def test_totals_over_an_exposure_are_judged_per_unit():
     found = errors(Seen.of(model, table, None))
     off = claims / years - model.predict(x[:, None])
     by_hand = np.sqrt(np.average(off**2, weights=years))
-    np.testing.assert_allclose(found["this model"]["RMSE"], by_hand, rtol=1e-12)
-    assert found["this model"]["R²"] > 0.3 > found["best constant"]["R²"]
+    np.testing.assert_allclose(found["RMSE"]["this model"], by_hand, rtol=1e-12)
+    assert found["D²"]["this model"] > 0.3 > found["D²"]["best constant"]
+    assert found["observed/expected"]["this model"] == pytest.approx(1, rel=1e-9)
     assert "per unit of exposure, the column 'years'" in Tags(report(model, table)).said
     del table["years"]
     said = Tags(report(model, table)).said
     assert "exposure (years), which the table lacks; nothing is said of errors" in said
     assert "RMSE" not in said
     moved = fit({"x": x, "y": claims}, "y", offset=0.1 * x, **settings).model
-    assert "offset (values), which the page does not read" in report(moved, {"x": x, "y": claims})
+    assert "offset (values), which the table lacks" in report(moved, {"x": x, "y": claims})
+
+
+def test_an_offset_moves_what_is_expected():
+    rng = np.random.default_rng(0)
+    x, known = rng.normal(size=(2, 300))
+    table = {"x": x, "known": known, "y": rng.poisson(np.exp(0.5 * x + known)).astype(float)}
+    settings = {"loss": "poisson", "members": 1, "dim": 2, "knots": 0, "validation": 0.0}
+    result = fit(table, "y", offset="known", **settings)
+    found = errors(Seen.of(result.model, table, None))
+    for name, (fitted, _) in result.report.model.metrics.items():
+        assert found[name]["this model"] == pytest.approx(fitted, rel=1e-6)
+    off = table["y"] - result.model.predict(table, offset="known")
+    assert found["RMSE"]["this model"] == pytest.approx(np.sqrt(np.mean(off**2)))
+    assert "'known' is added to the decision" in Tags(report(result.model, table)).said
+
+
+def test_every_target_has_its_errors_and_its_balance():
+    rng = np.random.default_rng(0)
+    x, years = rng.normal(size=400), rng.uniform(0.2, 3.0, 400)
+    town = rng.choice(["north", "south"], 400).astype(object)
+    town[:3] = "alone"
+    table = {"x": x, "town": town, "years": years}
+    table["fire"] = rng.poisson(years * np.exp(0.5 * x + 1)).astype(float)
+    table["theft"] = rng.poisson(years * np.exp((town == "north") - 1)).astype(float)
+    settings = {"loss": "poisson", "members": 2, "dim": 2, "knots": 2, "penalty": 1e-3}
+    result = fit(table, ["fire", "theft"], exposure="years", validation=0, **settings)
+    text = report(result.model, table, live=True)
+    assert len(report(result.model, table).encode()) < page.LONGEST
+    for name in ("fire", "theft"):
+        seen = Seen.of(result.model.target(name), table, None)
+        found = errors(seen)
+        for each in ("observed/expected", "Gini", "D²"):
+            known = result.report.model.metrics[f"{each} of {name}"][0]
+            assert found[each]["this model"] == pytest.approx(known, rel=1e-6)
+        assert text.count(f"<h3>{name}</h3>") == 4
+        parts = balance(seen, ["town", "x"])
+        north = next(part for part in parts["town"] if part.name == "north")
+        there = town == "north"
+        rate = table[name][there].sum() / years[there].sum()
+        totals = seen.model.predict(table, exposure="years")[there].sum()
+        assert float(north.observed) == pytest.approx(rate, rel=1e-3)
+        assert float(north.ratio) == pytest.approx(table[name][there].sum() / totals, rel=1e-3)
+        assert "alone" not in {part.name for part in parts["town"]}
+        for each in parts.values():
+            assert min(int(part.rows) for part in each) >= private.LEAST
+    assert text.count("per unit of exposure, the column &#39;years&#39;") == 1
+    named = table | {"f": table["fire"], "t": table["theft"]}
+    report(result.model, named, ["f", "t"])
+    with pytest.raises(InvalidOption, match="one column for each target, fire, theft"):
+        report(result.model, named, "f")
+    lacking = {name: own for name, own in table.items() if name != "theft"}
+    said = Tags(report(result.model, lacking)).said
+    assert "has no column 'theft'" in said
+    assert "Poisson deviance" in said
+
+
+def test_a_difference_is_told_where_targets_may_be_negative(houses):
+    parts = balance(Seen.of(*houses, None), ["town"])
+    model, table = houses
+    off = table["price"] - model.predict(table)
+    assert parts["all rows"][0].ratio == plain(off.mean())
+    assert {part.name for part in parts["town"]} <= {EVIL, "north"}
 
 
 def test_special_codes_are_read_from_their_column():
@@ -211,7 +280,9 @@ def test_rows_without_a_target_are_left_out(houses):
     model, table = houses
     price = table["price"].copy()
     price[:7] = np.nan
-    assert "7 row(s) without a target are left out" in report(model, table | {"price": price})
+    assert "7 row(s) without the target &#39;price&#39; are left out" in report(
+        model, table | {"price": price}
+    )
 
 
 def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):

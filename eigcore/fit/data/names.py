@@ -30,9 +30,15 @@ def check_names(
                 option,
                 list(given),
                 f"some of {listed(known)}" if known else "none, for there is no column",
-                [near or known[0]] if known else None,
+                _corrected(given, known) or known[:1] or None,
                 f"names {name!r}, which is {problem}",
             )
+
+
+def _corrected(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the names with the nearest known ones in place of others, where there are such."""
+    found = (name if name in known else nearest(name, known) for name in given)
+    return list(dict.fromkeys(name for name in found if name))
 
 
 def check_keys(

@@ -24,7 +24,7 @@ from eigcore.encoding.cells import (
     read_columns,
 )
 from eigcore.errors import InvalidInput, InvalidOption, InvalidTable
-from eigcore.fit.data.beside import Beside, Read
+from eigcore.fit.data.beside import Beside, Read, unexposed
 from eigcore.fit.data.kinds import check_column, describe, special_codes
 from eigcore.fit.data.names import check_names, listed, nearest
 from eigcore.fit.data.several import name_of, numbers_of, targets_of
@@ -91,8 +91,9 @@ class Table:
         codes = special_codes(cells, options.codes)
         for each, column in codes.items():
             cells[str(column.of)], cells[each] = apart(cells[str(column.of)], column.levels)
-        keep, left_out = _with_target(values, name, options.drop_rows_without_target)
-        read = beside.read(len(values))
+        read = beside.of_targets(several, len(values)).read(len(values), len(several))
+        silent = unexposed(read.exposure, values)
+        keep, left_out = _with_target(values, name, options, read.exposure)
         if read.weights is not None:
             keep &= read.weights > 0.0
         return cls(
@@ -102,7 +103,7 @@ class Table:
             read.part(keep),
             Together.of(beside, values, keep),
             frozenset((*options.categories, *declared, *given)),
-            (*notes, *left_out),
+            (*notes, *silent, *left_out),
             {n: orders[n] for n in (*options.increasing, *options.decreasing) if n in orders},
             codes,
             several,
@@ -222,9 +223,13 @@ def _check_lengths(cells: Cells, target: np.ndarray) -> None:
         )
 
 
-def _with_target(cells: np.ndarray, name: str, drop: bool) -> tuple[np.ndarray, list[str]]:
-    """Return which rows (rows,) bool have a target, and the notes."""
+def _with_target(
+    cells: np.ndarray, name: str, options: FitOptions, exposure: np.ndarray | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return which rows (rows,) bool have a target, or no exposure, and the notes."""
+    drop = options.drop_rows_without_target
     absent = np.any(missing(cells).reshape(len(cells), -1), axis=1)
+    absent &= True if exposure is None else exposure > 0.0
     count = int(absent.sum())
     if count == len(cells):
         raise InvalidInput(

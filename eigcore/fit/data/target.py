@@ -19,6 +19,8 @@ from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Several, Targets, make_loss
 from eigcore.fit.options import FitOptions
 
+_APART = 50.0
+"""Largest difference of offsets for a log link."""
 _FAR = 5.0
 """Most by which the decision of equal eigenvalues is away from the mean."""
 
@@ -35,7 +37,8 @@ class Target:
     scaling : how decisions relate to values
     classes : values of a target of classes, sorted; otherwise empty
     unit : the weight of a row of weight 1, as it was given
-    offset : (rows,) added to the decision, in the unit of the target; None: zeros
+    offset : (rows,) or (rows, targets), added to the decision, in the unit of the target; None:
+        zeros
     class_weights : the weight of each class, which `weights` contain; empty: all 1
     rest : part of the offset of the scaling that values do not contain, in coordinates of the loss:
         the decision where all eigenvalues are equal, if their weights have the sum 0
@@ -73,7 +76,8 @@ class Target:
         values = per_unit(values, exposure)
         if table.names:
             loss = Several.of(loss, table.names, values, weights)
-        _check_beside(table, loss.outputs, bool(classes))
+        _check_beside(table, loss, bool(classes))
+        offset = widened(offset, values)
         ends_of(options, table.target_name, table.names)
         if options.clip is not None and len(classes) > 2:
             expected = "none for three classes or more, whose probabilities have the sum 1"
@@ -180,21 +184,37 @@ class Target:
 
 
 def per_unit(values: np.ndarray, exposure: np.ndarray | None) -> np.ndarray:
-    """Return values (rows,) or (rows, targets) per unit of exposure (rows,)."""
-    return values if exposure is None else (values.T / exposure).T
+    """Return values (rows,) or (rows, targets) per unit of exposure (rows,), NaN at exposure 0."""
+    if exposure is None:
+        return values
+    return (values.T / np.where(exposure > 0.0, exposure, np.nan)).T
 
 
-def _check_beside(table: Table, outputs: int, classified: bool) -> None:
+def widened(offset: np.ndarray | None, values: np.ndarray) -> np.ndarray | None:
+    """Return an offset (rows,) for each of the targets: in the shape of their values."""
+    if offset is None or offset.ndim == values.ndim:
+        return offset
+    return np.repeat(offset[:, None], values.shape[1], axis=1)
+
+
+def _check_beside(table: Table, loss: Loss, classified: bool) -> None:
     """Raise InvalidOption for an exposure or an offset that a target cannot have."""
+    outputs, offset = loss.outputs, table.beside.offset
+    if offset is not None and loss.link == "log" and np.ptp(offset) > _APART:
+        low, high = offset.min(), offset.max()
+        apart = f"factors that differ by e^{high - low:.0f}"
+        problem = f"holds {low:.6g} to {high:.6g}, logarithms of {apart}"
+        expected = "logarithms of known factors; for the time at risk choose exposure, not offset"
+        raise InvalidOption("offset", offset, expected, None, problem)
     if classified and table.beside.exposure is not None:
         expected = "none for classes, which no number divides"
         raise InvalidOption("exposure", table.beside.exposure, expected, None, "is given")
-    if outputs > 1 and table.beside.offset is not None:
-        expected = (
-            "none for several targets, which it would move in units of their own, or for classes; "
-            "fit each target alone, or pass numbers from which it is subtracted"
-        )
-        raise InvalidOption("offset", table.beside.offset, expected, None, "is given")
+    if outputs > 1 and offset is not None and not table.names:
+        expected = "none for several classes"
+        raise InvalidOption("offset", offset, expected, None, "is given")
+    if offset is not None and offset.ndim == 1 and table.names and loss.link == "identity":
+        expected = "one for each target, in its unit, as {target: column}"
+        raise InvalidOption("offset", offset, expected, None, "is one for all targets")
 
 
 def _numbers(table: Table, options: FitOptions) -> tuple[np.ndarray, tuple[Any, ...]]:

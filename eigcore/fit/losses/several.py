@@ -97,7 +97,7 @@ class Several(Loss):
 
     def working(self, targets: Targets) -> np.ndarray:
         """Numbers (N, targets) that least squares fits in place of the targets."""
-        each = [self.own.working(Targets(own, targets.weights)) for own in targets.target.T]
+        each = [self.own.working(own) for own in apart(targets)]
         return np.stack(each, axis=-1)
 
     def scaling(
@@ -107,7 +107,8 @@ class Several(Loss):
         offset: np.ndarray | None = None,
     ) -> Scaling:
         """Scale each target on its own."""
-        each: Any = zip(*(self.own.scaling(own, weights) for own in target.T), strict=True)
+        alone = apart(Targets(target, weights, offset))
+        each: Any = zip(*(self.own.scaling(*own) for own in alone), strict=True)
         return Scaling(*map(np.array, each))
 
     def information(self, target: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -126,12 +127,18 @@ class Several(Loss):
         offset: np.ndarray | None = None,
     ) -> float:
         """Mean error of the targets, each in its unit."""
-        pairs = zip(value.T, target.T, self.units, strict=True)
-        return float(np.mean([self.own.error(v, y, weights) / unit for v, y, unit in pairs]))
+        pairs = zip(value.T, apart(Targets(target, weights, offset)), self.units, strict=True)
+        return float(np.mean([self.own.error(v, *own) / unit for v, own, unit in pairs]))
 
 
 def each_target(loss: Loss, value: np.ndarray, targets: Targets) -> list[tuple[Any, ...]]:
     """Return loss, decisions (N,) and Targets of every target of several (N, targets)."""
-    pairs = zip(value.T, targets.target.T, strict=True)
     own = loss.own if isinstance(loss, Several) else loss
-    return [(own, v, Targets(y, targets.weights)) for v, y in pairs]
+    return [(own, *pair) for pair in zip(value.T, apart(targets), strict=True)]
+
+
+def apart(targets: Targets) -> list[Targets]:
+    """Return the Targets of every target of several, (N, targets) with offsets of that shape."""
+    values, weights, offset = targets
+    offsets = [None] * values.shape[1] if offset is None else offset.T
+    return [Targets(y, weights, o) for y, o in zip(values.T, offsets, strict=True)]

@@ -39,6 +39,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.tails import tail_notes
 from eigcore.fit.search.trials import (
     Choice,
     Ends,
@@ -80,7 +81,10 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    return Choice(plan, race.notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
+    notes = race.notes
+    if plan[0] in race.trials:
+        notes += tail_notes(problem, plan[0], race.trials[plan[0]], race.folds)
+    return Choice(plan, notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
 
 
 class Race:

@@ -15,7 +15,7 @@ from eigcore.errors import InvalidInput
 from eigcore.fit.balance import unbalanced
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
-from eigcore.fit.data.target import Target, per_unit
+from eigcore.fit.data.target import Target, per_unit, widened
 from eigcore.fit.data.together import Together
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.neutral import centred
@@ -91,16 +91,17 @@ class Sampled:
         note = ("Rows without a target are left out.",) if dropped else ()
         shares = origin(model).class_weights
         values, weights, offset = _beside(model.static, found.cells, known, shares)
+        some = slice(None) if weights is None else weights > 0.0
         return cls(
             in_standard_units(unbalanced(model)),
             (*start.report.notes, *note),
             found.counts,
-            model.encoding.table(found.cells),
-            values,
-            found.places,
-            found.held,
-            weights,
-            offset,
+            model.encoding.table(found.cells)[some],
+            values[some],
+            found.places[some],
+            found.held[some],
+            None if weights is None else weights[some],
+            None if offset is None else offset[some],
             known.names,
             apart,
             away,
@@ -126,7 +127,7 @@ class Sampled:
             known.loss,
             scaling_of(self.start),
             static.classes,
-            offset=self.offset,
+            offset=widened(self.offset, self.target),
             class_weights=tuple(known.class_weights),
             rest=known.rest,
         )
@@ -181,7 +182,7 @@ class Sampled:
             np.ascontiguousarray(numbers),
             values,
             None if self.weights is None else weights,
-            None if self.offset is None else offset,
+            None if self.offset is None else widened(offset, values),
         )
 
     def members(self, problem: Problem) -> list[tuple[Design, Parametrisation]]:
