@@ -80,8 +80,8 @@ class SpectralLayer(DescribedModule):
 
         Under `torch.autocast` the layer computes in the dtype of its parameters.
         """
-        params = {name: getattr(self, name) for name in self.layer.shapes}
-        own = next(iter(params.values()))
+        params = {name: getattr(self, name) for name in self.layer.names}
+        own = params["matrices"]
         given = {"ids": ids, "nonfinite": self.nonfinite}
         if not autocasts(own):
             return self.layer.apply(params, x, values=values, context=context, **given)
@@ -95,7 +95,7 @@ class SpectralLayer(DescribedModule):
 
     def to_model(self) -> Any:
         """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""
-        params = {name: getattr(self, name) for name in self.layer.shapes}
+        params = {name: getattr(self, name) for name in self.layer.names}
         return self.layer.model({n: a.detach().cpu().double().numpy() for n, a in params.items()})
 
     def extra_repr(self) -> str:
