@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import eigcore
 from eigcore import EigSpec, SpectralModel
@@ -238,7 +239,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("JAX_ENABLE_X64", "1")
-    for each in ("OMP", "OPENBLAS", "MKL", "EIGCORE"):
-        os.environ.setdefault(f"{each}_NUM_THREADS", "1")
-    main()
+    os.environ |= {"JAX_ENABLE_X64": "1", "EIGCORE_NUM_THREADS": "1"}
+    with threadpool_limits(1):  # NumPy has read its variables already
+        main()

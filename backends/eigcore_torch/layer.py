@@ -82,12 +82,13 @@ class SpectralLayer(DescribedModule):
         """
         params = {name: getattr(self, name) for name in self.layer.names}
         own = params["matrices"]
-        given = {"ids": ids, "nonfinite": self.nonfinite}
-        if not autocasts(own):
-            return self.layer.apply(params, x, values=values, context=context, **given)
-        x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
-        with torch.autocast(own.device.type, enabled=False):
-            return self.layer.apply(params, x, values=values, context=context, **given)
+        if autocasts(own):
+            x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
+            with torch.autocast(own.device.type, enabled=False):
+                return SpectralLayer.forward(self, x, ids=ids, values=values, context=context)
+        return self.layer.apply(
+            params, x, ids=ids, values=values, context=context, nonfinite=self.nonfinite
+        )
 
     def description(self) -> Any:
         """Return `layer`."""

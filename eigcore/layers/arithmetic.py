@@ -65,11 +65,11 @@ def check(layer: Layer, params: Arrays, given: Arrays) -> None:
 
 def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
-    raises = raising(nonfinite)
+    raises = nonfinite == "raise" or raising(nonfinite)
     if layer.plain:
-        pencil = sources.Pencil(params["matrices"], given["x"])
-        y = backend.evaluate(rules.rule_of(layer.spec), pencil)
-        y = y[..., None] if layer.spec.outputs == 1 else y
+        spec, pencil = layer.spec, sources.Pencil(params["matrices"], given["x"])
+        y = backend.evaluate(rules.rule_of(spec), pencil)
+        y = y[..., None] if spec.outputs == 1 else y
     else:
         y = _values(layer, backend, params, given)
         y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))

@@ -220,8 +220,8 @@ class Layer:
             is unknown, or a row is not finite (see `nonfinite`). Compiled functions cannot raise;
             they return NaN for unknown ids and for rows that are not finite.
         """
-        given = {"x": x, "ids": ids, "values": values, "context": context}
-        given = {name: a for name, a in given.items() if a is not None}
+        named = ("x", x), ("ids", ids), ("values", values), ("context", context)
+        given = {name: a for name, a in named if a is not None}
         backend = infer(*params.values(), *given.values())
         arithmetic.check(self, params, given)
         name = backend.dtype_name(params["matrices"])
