@@ -9,7 +9,6 @@ import numpy as np
 
 from eigcore.core.arrays import Array, Library
 
-
 FLUCTUATION = 1e-3
 """Largest ‖I − ZY‖_F that is taken for convergence with rounding errors, in any dtype."""
 
