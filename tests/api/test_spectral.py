@@ -105,6 +105,26 @@ def test_bounds_of_newton_schulz_hold_where_rounding_counts(dtype, size):
             assert np.linalg.norm(F - exact, 2) <= bound < c + 1.01 * np.linalg.norm(F)
 
 
+@pytest.mark.parametrize("name", ["soft_clip", "polar"])
+def test_newton_schulz_compiles_and_has_finite_gradients_at_zero(name):
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    options = {"c": 2.0} if name == "soft_clip" else {}
+
+    def total(a):
+        return eigcore.newton_schulz(a, name, **options).sum()
+
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
+    a = torch.tensor(X)
+    torch.testing.assert_close(compiled(a), total(a), rtol=0, atol=1e-12)
+    zero = torch.zeros(3, 2, requires_grad=True)
+    by_torch = torch.autograd.grad(total(zero), zero)[0]
+    by_jax = jax.grad(total)(jax.numpy.zeros((3, 2)))
+    assert np.isfinite(np.asarray(by_jax)).all()
+    np.testing.assert_allclose(by_torch, by_jax)
+    if name == "soft_clip":
+        np.testing.assert_allclose(by_jax, 1, atol=1e-6)
+
+
 def test_pairs_of_torch_functions_and_of_jax():
     torch = pytest.importorskip("torch")
     jax = pytest.importorskip("jax")
