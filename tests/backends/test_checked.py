@@ -47,7 +47,7 @@ def lost(xp, found):
 FAULTS = [exchanged, repeated, long, lost]
 
 
-@pytest.mark.parametrize("case", HARD, ids=str)
+@pytest.mark.parametrize("case", HARD, ids=lambda case: case.label)
 def test_solutions_of_lapack_pass(case):
     M = np.asarray(case.M, case.dtype)
     d, eps = M.shape[-1], float(np.finfo(M.dtype).eps)
