@@ -230,5 +230,7 @@ def compression() -> None:
 
 if __name__ == "__main__":
     parts = {part.__name__: part for part in (maps, sven, power_laws, density, compression)}
+    if unknown := [name for name in sys.argv[1:] if name not in parts]:
+        sys.exit(f"There is no part {unknown[0]}; expected some of {', '.join(parts)}.")
     for name in sys.argv[1:] or parts:
         parts[name]()

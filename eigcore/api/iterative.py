@@ -43,8 +43,9 @@ def newton_schulz(
     F : (..., m, n) array
         Differentiated by the library of X itself.
     bound : (...) array, if asked for
-        From the result, up to rounding: of ‖F − UVᵀ‖_F for X of full rank, or of the spectral norm
-        of the error of "soft_clip".
+        From the result: of ‖F − UVᵀ‖_F for X of full rank, or of the spectral norm of the error of
+        "soft_clip". Rounding counts to first order: it turns the polar factor by εκ, κ = σ₁/σ_min,
+        and leaves "soft_clip" without a bound below c from ‖X‖₂ ≈ c/√ε on.
 
     Raises
     ------

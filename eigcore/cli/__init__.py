@@ -19,7 +19,11 @@ _LISTS = (
     *("--increasing", "--decreasing", "--additive", "--smooth", "--categories", "--drop-columns"),
     *("--keep", "--columns", "--box"),
 )
-"""Copy of `eigcore.cli.options.LISTS`, which cannot be imported without typer."""
+_MAPPINGS = (
+    *("--shape", "--dominates", "--missing", "--class-weight", "--tails", "--clip", "--codes"),
+    "--order",
+)
+"""Copies of `eigcore.cli.options`, which cannot be imported without typer."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,17 +85,23 @@ def spread(args: list[str]) -> list[str]:
     """Let ``--increasing a b c`` mean ``--increasing a --increasing b --increasing c``.
 
     The names end at the next option. If the table has not been named before, only the first name
-    belongs to the option, so that ``eigcore fit --increasing a table.csv`` also works.
+    belongs to the option, so that ``eigcore fit --increasing a table.csv`` also works. Likewise
+    ``--codes a=-9 b=-8`` means ``--codes a=-9,b=-8``.
     """
     out: list[str] = []
     current, positional, expects_value = None, 0, False
     for arg in args:
         if arg.startswith("-") and arg != "-":
-            current = arg if arg in _LISTS else None
+            current = arg if arg in (*_LISTS, *_MAPPINGS) else None
             expects_value = current is None and "=" not in arg
             out.append(arg)
         elif current is not None and (out[-1] == current or positional >= 2):
-            out += [arg] if out[-1] == current else [current, arg]
+            if out[-1] == current:
+                out.append(arg)
+            elif current in _MAPPINGS:
+                out[-1] += "," + arg
+            else:
+                out += [current, arg]
         else:
             positional += not expects_value
             expects_value = False

@@ -46,6 +46,12 @@ LISTS = (
     "--box",
 )
 """Flags that take several names."""
+MAPPINGS = tuple(
+    f"--{o.name.replace('_', '-')}"
+    for o in FLAGS
+    if isinstance(o.kind, (Words, Pairs, ClassWeights, Ends, Codes, Orders))
+)
+"""Flags that take several columns with something for each."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, nothing else.")]
 
 

@@ -14,7 +14,8 @@ class Need(NamedTuple):
 
     option : the option
     holds : of all options, whether it has one, or is left out
-    told : the option to change: its name, what is expected of it, an example
+    told : the option to change: its name, what is expected of it, an example, or the function of
+        all options that returns one
     beside : what it is beside now, with fields of all options ``o``
     """
 
@@ -37,6 +38,14 @@ def _goes_on(o: Any) -> bool:
     return o.tails == "linear"
 
 
+def _ordered(o: Any) -> list[str]:
+    return list(o.order)
+
+
+def _placed(o: Any) -> list[str]:
+    return list(o.missing) if isinstance(o.missing, Mapping) else ["size"]
+
+
 NEEDS = (
     Need(
         "quantile",
@@ -53,7 +62,7 @@ NEEDS = (
     Need(
         "order",
         lambda o: set(o.order or ()) <= {*o.increasing, *o.decreasing},
-        ("increasing", "every column whose levels have an order, or in decreasing", ["grade"]),
+        ("increasing", "every column whose levels have an order, or in decreasing", _ordered),
         "levels in an order",
     ),
     Need(
@@ -65,7 +74,7 @@ NEEDS = (
     Need(
         "missing",
         lambda o: bool(o.increasing or o.decreasing),
-        ("increasing", "columns in which predictions have an order", ["size"]),
+        ("increasing", "columns in which predictions have an order", _placed),
         "a place of missing cells",
     ),
     Need(
@@ -151,4 +160,5 @@ def check_needs(options: Any, changed: Collection[str]) -> None:
             value = getattr(options, name)
             found = "is left out" if value is None else f"is {value!r}"
             problem = f"{found} beside {need.beside.format(o=options)}"
-            raise InvalidOption(name, value, expected, example, problem)
+            typed = example(options) if callable(example) else example
+            raise InvalidOption(name, value, expected, typed, problem)

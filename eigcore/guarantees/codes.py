@@ -47,11 +47,12 @@ def as_given(encoding: Encoding, row: dict[str, Any]) -> dict[str, Any]:
 def only_possible(encoding: Encoding, rows: np.ndarray, moving: int | None = None) -> np.ndarray:
     """Return rows (rows, columns) without codes beside numbers, of which the numbers stay.
 
-    moving : a column that varies; if it is one of codes, the numbers are missing
+    moving : a column that varies; if it is one of codes, the numbers are missing. They cannot be
+        if no fitted row held a code or a missing cell
     """
     rows = rows.copy()
     for place, source in code_columns(encoding).items():
-        if place == moving:
+        if place == moving and encoding.columns[source].missing:
             rows[:, source] = np.nan
         rows[~np.isnan(rows[:, source]), place] = np.nan
     return rows

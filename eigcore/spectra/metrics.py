@@ -128,7 +128,8 @@ def smoothed(W: Any, share: float = 0.2) -> Any:
     ----------
     W : (m, n) array of any backend
     share : float
-        Share of the min(m, n) singular values that is kept.
+        Share of the min(m, n) singular values that is kept, rounded up: 0.2 for SVD20, 0.1 for
+        SVD10. Equal ones are kept or dropped together.
 
     Returns
     -------
@@ -143,7 +144,8 @@ def smoothed(W: Any, share: float = 0.2) -> Any:
         raise InvalidInput(f"share is {share!r}; expected 0 < share <= 1. Write share=0.2.")
     _, (own,), _ = prepared(None, W)
     least = min(own.shape[-2:], default=1)
-    return spectral_map(W, "truncate", rank=max(1, math.ceil(share * least)))
+    kept = math.ceil(round(share * least, 9))  # 0.07 · 100 is 7.000000000000001
+    return spectral_map(W, "truncate", rank=max(1, kept))
 
 
 def trend(metric: Any, quality: Any, groups: Any) -> dict[str, Any]:

@@ -88,6 +88,43 @@ def test_soft_clip_after_ten_steps_as_published():
     assert near < 1e-8
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(30, 20), (20, 20), (3, 6)])
+def test_bounds_of_newton_schulz_hold_where_rounding_counts(dtype, size):
+    """Rounding turns the polar factor by εκ, and drives the coupled iteration away beyond 1/√ε."""
+    rng, k = np.random.default_rng(0), min(size)
+    U, V = (np.linalg.qr(rng.normal(size=(n, k)))[0] for n in size)
+    for kappa in (1e1, 1e3, 1e5, 1e7):
+        X = ((U * np.geomspace(1, 1 / kappa, k)) @ V.T).astype(dtype)
+        u, s, vt = np.linalg.svd(X.astype(float), full_matrices=False)
+        F, bound = eigcore.newton_schulz(X, "polar", steps=50, bound=True)
+        assert np.linalg.norm(F - u @ vt) <= bound < np.finfo(dtype).eps * 200 * kappa
+        for c in (0.1, 1 / kappa):
+            F, bound = eigcore.newton_schulz(X, "soft_clip", steps=50, bound=True, c=c)
+            exact = (u * (s / np.hypot(1, s / c))) @ vt
+            assert np.linalg.norm(F - exact, 2) <= bound < c + 1.01 * np.linalg.norm(F)
+
+
+@pytest.mark.parametrize("name", ["soft_clip", "polar"])
+def test_newton_schulz_compiles_and_has_finite_gradients_at_zero(name):
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    options = {"c": 2.0} if name == "soft_clip" else {}
+
+    def total(a):
+        return eigcore.newton_schulz(a, name, **options).sum()
+
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
+    a = torch.tensor(X)
+    torch.testing.assert_close(compiled(a), total(a), rtol=0, atol=1e-12)
+    zero = torch.zeros(3, 2, requires_grad=True)
+    by_torch = torch.autograd.grad(total(zero), zero)[0]
+    by_jax = jax.grad(total)(jax.numpy.zeros((3, 2)))
+    assert np.isfinite(np.asarray(by_jax)).all()
+    np.testing.assert_allclose(by_torch, by_jax)
+    if name == "soft_clip":
+        np.testing.assert_allclose(by_jax, 1, atol=1e-6)
+
+
 def test_pairs_of_torch_functions_and_of_jax():
     torch = pytest.importorskip("torch")
     jax = pytest.importorskip("jax")

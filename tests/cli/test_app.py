@@ -517,6 +517,14 @@ def test_lists_of_names_may_follow_one_option():
     assert spread(["fit", "-o", "m", "--increasing", "a", "t.csv", "--target", "y"])[4] == "a"
 
 
+def test_mappings_of_columns_may_follow_one_option():
+    line = ["fit", "t.csv", "--codes", "a=-9", "b=-9/-8", "--tails", "a=linear", "-t", "y"]
+    assert spread(line) == [
+        *["fit", "t.csv", "--codes", "a=-9,b=-9/-8", "--tails", "a=linear", "-t", "y"],
+    ]
+    assert spread(["fit", "--codes", "a=-9", "t.csv"]) == ["fit", "--codes", "a=-9", "t.csv"]
+
+
 @pytest.fixture
 def ctrl_c():
     """SIGINT raises KeyboardInterrupt, also in a job that a shell runs in the background."""

@@ -116,6 +116,7 @@ def test_additive_columns_keep_any_shape_beside_any_eigenvalue(bent):
         ({"shape": {"load": "convex"}, "tails": {"load": "constant"}}, "tails is .* beside shape"),
         ({"shape": {"load": "convex"}, "tails": "constant"}, "tails is 'constant' beside shape"),
         ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
+        ({"missing": {"load": "lowest"}}, "increasing is .* Write increasing=.'load'."),
         ({"missing": {"z": "lowest"}, "increasing": ["load"]}, "missing names 'z', which is neith"),
         (
             {"missing": "highest", "increasing": ["z"], "tails": "linear"},

@@ -110,8 +110,8 @@ USELESS = {
     "smooth": ({"smooth": ["b"], "knots": 0}, "knots is 0 beside smooth columns"),
     "missing": ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
     "order": (
-        {"order": {"grade": ["x", "y"]}, "decreasing": ["b"]},
-        "increasing is .* beside levels in an order",
+        {"order": {"risk": ["x", "y"]}, "decreasing": ["b"]},
+        "increasing is .* beside levels in an order; .* Write increasing=.'risk'.",
     ),
     "class_weight": (
         {"class_weight": "balanced", "loss": "squared"},
@@ -157,8 +157,8 @@ def test_an_option_that_would_do_nothing_is_an_error(need):
     options, words = USELESS[need.option]
     with pytest.raises(InvalidOption, match=words) as caught:
         FitOptions(**options)
-    name, _, example = need.told
-    FitOptions(**(options | BESIDE.get(need.option, {}) | {name: example}))
+    name, _, _ = need.told
+    FitOptions(**(options | BESIDE.get(need.option, {}) | {name: caught.value.example}))
     assert caught.value.option == name
 
 
@@ -207,11 +207,11 @@ def test_the_command_has_a_flag_for_every_option_but_those_in_its_table():
     pytest.importorskip("typer")
     import typer.main
 
-    from eigcore.cli import _LISTS
+    from eigcore.cli import _LISTS, _MAPPINGS
     from eigcore.cli.app import app
-    from eigcore.cli.options import LISTS, NAMES, NO_FLAGS, flag, numbers
+    from eigcore.cli.options import LISTS, MAPPINGS, NAMES, NO_FLAGS, flag, numbers
 
-    assert _LISTS == LISTS
+    assert (_LISTS, _MAPPINGS) == (LISTS, MAPPINGS)
     command = typer.main.get_command(app).commands["fit"]
     found = {parameter.name: parameter for parameter in command.params}
     own = {"table", "target", "output", "weights", "exposure", "offset", "groups", "time"}

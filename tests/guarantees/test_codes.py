@@ -166,3 +166,15 @@ def test_what_is_reached_can_be_in_a_table():
         moved = {name for name in rows[0] if rows[0][name] != rows[1][name]}
         assert moved == {column.name.removesuffix(" (code)")}
         assert 0 < column.reached.value <= column.bound
+
+
+def test_a_code_that_no_fitted_row_held_is_in_no_row():
+    age = PiecewiseLinear((0.0, 50.0, 120.0), "clamped", missing=False)
+    codes = Categories((99.0, 7.0), missing=True, of="age")
+    encoding = Encoding((age, codes), ("age", "age (code)"))
+    params = np.random.default_rng(0).normal(size=EigSpec(encoding.terms, 3).params_shape)
+    m = SpectralModel(encoding, [(EigSpec(encoding.terms, 3), params)])
+    known, of_codes = m.certify().columns
+    assert 0 < known.reached.value <= known.bound
+    assert of_codes.reached.value == 0
+    assert m.explain({"age": 30.0}, baseline={"age": 60.0}).text()

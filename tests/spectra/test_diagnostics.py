@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from arrays import BACKENDS, host, on
 
 import eigcore
 from eigcore.errors import InvalidInput
@@ -51,9 +52,22 @@ def test_a_plot_has_a_point_for_each_layer():
     assert len(axes.lines[0].get_xdata()) == 2
 
 
-def test_smoothing_keeps_a_share_of_the_singular_values():
+@pytest.mark.parametrize(
+    ("share", "kept"), [(0.1, 10), (0.2, 20), (0.07, 7), (0.101, 11), (1, 100)]
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_svd10_and_svd20_keep_the_largest_singular_values(share, kept, backend):
+    """The best approximation of its rank (Eckart & Young 1936): nothing else of W is kept."""
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.normal(size=(n, 100)))[0] for n in (130, 100))
+    s = np.arange(100.0, 0, -1)
+    found = host(smoothed(on(backend, (U * s) @ V.T), share))
+    np.testing.assert_allclose(found, (U * np.where(s > 100 - kept, s, 0)) @ V.T, atol=1e-10)
+
+
+def test_smoothing_keeps_one_at_least_and_takes_shares():
     W = np.random.default_rng(0).normal(size=(30, 20))
-    assert np.linalg.matrix_rank(smoothed(W, 0.2)) == 4
+    assert np.linalg.matrix_rank(smoothed(W, 0.001)) == 1
     with pytest.raises(InvalidInput, match=r"share=0\.2"):
         smoothed(W, 2)
 

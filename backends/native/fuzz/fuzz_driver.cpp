@@ -1,7 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
-// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows, and
-// singular value decompositions.
+// pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows,
+// singular value decompositions, and whole models on tables of few rows.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -10,7 +10,7 @@
 #include <memory>
 #include <random>
 
-#include "drive.hpp"
+#include "ensemble.hpp"
 
 using namespace eigcore;
 using Generator = std::mt19937_64;
@@ -298,9 +298,40 @@ bool svd_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// A model predicts for each row alone what it predicts for the table.
+bool ensemble_job(Generator& g, unsigned long long seed) {
+  std::normal_distribution<double> normal;
+  const int columns = 1 + pick(g, 3), pieces = 1 + pick(g, 4), rows = 1 + pick(g, 40), outputs = 1 + pick(g, 2);
+  std::vector<Part> parts;
+  Tables<double>::Runs runs;
+  for (std::int64_t c = 0; c < columns; ++c) {
+    std::vector<double> knots;
+    for (int k = 0; k <= pieces; ++k) knots.push_back(k - pieces / 2.0);
+    parts.push_back({Kind::pieces, c * pieces, pieces, 1, false, std::move(knots), {}, {}, {}});
+    runs.push_back({c * pieces, (c + 1) * pieces});
+  }
+  Ensemble model(Cells(columns, parts, std::vector<Term>((std::size_t)(columns * pieces), {false, 0, 1, 0, 1, 0})), outputs);
+  for (int member = 1 + pick(g, 3); member > 0; --member) {
+    const std::int64_t d = 2 + pick(g, pick(g, 3) ? 6 : 20), K = packed_size(d), terms = columns * pieces;
+    std::vector<double> params;
+    for (std::int64_t i = 0; i < (terms + 1) * K; ++i) params.push_back(normal(g));
+    model.add({params.data(), terms, K, runs, Tables<double>::tight()}, d, pick(g, (int)d), pick(g, outputs), normal(g));
+  }
+  Buffer<double> numbers(new double[rows * columns]), sums(new double[rows * outputs]), own(new double[outputs]);
+  for (int i = 0; i < rows * columns; ++i) numbers[i] = 2 * normal(g);
+  REQUIRE(model.sum(numbers.get(), rows, sums.get(), 1 + pick(g, 3), go_on), "seed %llu", seed);
+  for (int n = 0; n < rows; ++n) {
+    model.sum(numbers.get() + n * columns, 1, own.get(), 1, go_on);
+    for (int o = 0; o < outputs; ++o)
+      REQUIRE(std::fabs(own[o] - sums[n * outputs + o]) < 1e-10, "seed %llu row %d of %d", seed, n, rows);
+  }
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 10);
+  const int kind = pick(g, 11);
+  if (kind == 10) return ensemble_job(g, seed);
   if (kind == 8) return svd_job<T>(g, seed);
   if (kind == 9) return composed_job<T>(g, seed);
   return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);

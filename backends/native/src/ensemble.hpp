@@ -19,9 +19,10 @@ class Ensemble {
   // A block is long enough that its rows find the tables of a member in the cache.
   static constexpr std::int64_t block = 1024;
 
-  Job<double> job(Member& m, std::int64_t rows) const {
+  // Which solver runs, and how much memory it needs, depends on the rows and on what is wanted: eigenvalues alone.
+  Job<double> job(Member& m, std::int64_t rows, double* values) const {
     Job<double> job;
-    job.source = Source::encoded, job.layout = Layout::packed;
+    job.source = Source::encoded, job.layout = Layout::packed, job.values = values;
     job.count = rows, job.d = m.d, job.lo = job.hi = m.k, job.expected = m.expected.data();
     m.tables.describe(job.encoded);
     job.encoded.columns = cells_.parts();
@@ -50,7 +51,7 @@ class Ensemble {
     double nanoseconds = 10.0 * (double)cells_.parts();
     std::size_t workspace = 0;
     for (Member& m : members_) {
-      const Job<double> one = job(m, rows);
+      const Job<double> one = job(m, rows, sums);
       nanoseconds += cost_of_one(one) + 5.0 * (double)cells_.parts();
       workspace = std::max(workspace, kernels_for(one).workspace(one));
     }
@@ -71,8 +72,8 @@ class Ensemble {
           double* out = sums + first * outputs_;
           std::fill_n(out, count * outputs_, 0.0);
           for (Member& m : members_) {
-            Job<double> one = job(m, count);
-            one.encoded.indices = indices, one.encoded.fractions = fractions, one.values = values;
+            Job<double> one = job(m, count, values);
+            one.encoded.indices = indices, one.encoded.fractions = fractions;
             kernels_for(one).run(one, 0, count, memory + bytes_beside(grain));
             for (std::int64_t n = 0; n < count; ++n) out[n * outputs_ + m.output] += m.weight * values[n];
           }

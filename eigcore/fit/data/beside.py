@@ -68,7 +68,7 @@ class Beside(NamedTuple):
         moved = dict.fromkeys(("offset", n) for n in each.values() if isinstance(n, str))
         used = [*self.names.items(), *moved]
         for option, name in used:
-            check_names(option, [name], cells, elsewhere)
+            check_names(option, name, cells, elsewhere)
             elsewhere[name] = f"the {option}"
         values: dict[str, Any] = {o: cells[name] for o, name in self.names.items()}
         if each:

@@ -11,26 +11,30 @@ from eigcore.errors import InvalidOption
 
 def check_names(
     option: str,
-    given: Sequence[str],
+    given: str | Sequence[str],
     known: Iterable[str],
     elsewhere: Mapping[str, str] | None = None,
 ) -> None:
     """Raise InvalidOption for an unknown name, and suggest the nearest known one.
 
+    given : a list of names, or the name of an option that takes one
     elsewhere : what other columns are used for, by name; these cannot be named
     """
     elsewhere = elsewhere or {}
     known = [name for name in known if name not in elsewhere]
-    for name in given:
+    names = [given] if isinstance(given, str) else list(given)
+    for name in names:
         if name not in known:
             near = nearest(name, known)
             hint = f" (did you mean {near!r}?)" if near else ""
             problem = elsewhere.get(name, f"not a column of the table{hint}")
+            quantity = "one" if isinstance(given, str) else "some"
+            better = _corrected(names, known) or known[:1] or None
             raise InvalidOption(
                 option,
-                list(given),
-                f"some of {listed(known)}" if known else "none, for there is no column",
-                _corrected(given, known) or known[:1] or None,
+                given,
+                f"{quantity} of {listed(known)}" if known else "none, for there is no column",
+                better[0] if better and isinstance(given, str) else better,
                 f"names {name!r}, which is {problem}",
             )
 

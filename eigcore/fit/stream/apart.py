@@ -59,7 +59,7 @@ class Apart:
         name = beside.time if forward else beside.groups
         if name is None or not count:
             return None
-        check_names("time" if forward else "groups", [name], cells)
+        check_names("time" if forward else "groups", name, cells)
         rule = cls(name, forward, 0, seed=seed)
         own = rule._values(cells)
         firsts = [np.argmax(missing(each)) for each in cells.values() if missing(each).any()]
