@@ -135,7 +135,8 @@ class JaxBackend(Backend):
         return jax.tree.map(lambda a: jnp.reshape(a, (*lead, *a.shape[1:])), results)
 
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
-        if isinstance(source, Encoded) or (isinstance(source, Pencil) and host.is_large(source)):
+        hosted = want == "pullback" or isinstance(source, Pencil)
+        if isinstance(source, Encoded) or (hosted and host.is_large(source)):
             return host.kernel(self, rule, source, want)
         p = source.p if isinstance(source, Matrices) else None
         if p is None or p.dtype not in FLOATS or not all(isinstance(n, int) for n in p.shape):

@@ -80,14 +80,15 @@ class SpectralLayer(DescribedModule):
 
         Under `torch.autocast` the layer computes in the dtype of its parameters.
         """
-        params = {name: getattr(self, name) for name in self.layer.shapes}
-        own = next(iter(params.values()))
-        given = {"ids": ids, "nonfinite": self.nonfinite}
-        if not autocasts(own):
-            return self.layer.apply(params, x, values=values, context=context, **given)
-        x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
-        with torch.autocast(own.device.type, enabled=False):
-            return self.layer.apply(params, x, values=values, context=context, **given)
+        params = {name: getattr(self, name) for name in self.layer.names}
+        own = params["matrices"]
+        if autocasts(own):
+            x, values, context = (a if a is None else a.to(own.dtype) for a in (x, values, context))
+            with torch.autocast(own.device.type, enabled=False):
+                return SpectralLayer.forward(self, x, ids=ids, values=values, context=context)
+        return self.layer.apply(
+            params, x, ids=ids, values=values, context=context, nonfinite=self.nonfinite
+        )
 
     def description(self) -> Any:
         """Return `layer`."""
@@ -95,7 +96,7 @@ class SpectralLayer(DescribedModule):
 
     def to_model(self) -> Any:
         """Return a `SpectralModel` with these parameters; see `eigcore.layers.Layer.model`."""
-        params = {name: getattr(self, name) for name in self.layer.shapes}
+        params = {name: getattr(self, name) for name in self.layer.names}
         return self.layer.model({n: a.detach().cpu().double().numpy() for n, a in params.items()})
 
     def extra_repr(self) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 
 from eigcore.api import matrices, spectral
 from eigcore.api.inputs import check_values, following, prepared
+from eigcore.core import sources
 from eigcore.core.arrays import Array
 from eigcore.core.singular import Matrices
+from eigcore.core.spectrum import Spectrum
 from eigcore.dispatch.backend import Backend
 from eigcore.errors import InvalidInput
 
@@ -58,8 +60,7 @@ def vjp(
 ) -> tuple[Array, Callable[[Array], Any]]:
     """Return the result of a function of matrices and its pullback: `eigcore.vjp`."""
     work = _work("vjp", function, given, backend, options)
-    chosen, (values, gradient) = work.backend, _solved(work)
-
+    chosen, (values, pull) = work.backend, _solved_with_pullback(work)
     shape = tuple(values.shape[:-1] if work.kind.complex else values.shape)
 
     def pullback(g: Array) -> Any:
@@ -70,7 +71,7 @@ def vjp(
                 f"The cotangent should have the shape {shape} of the result; got {own}. "
                 "Write numpy.ones(result.shape) for the gradient of its sum."
             )
-        return work.cotangent(work.rule.cotangent(chosen, gradient, chosen.detach(g)))
+        return work.cotangent(pull(chosen.detach(g)))
 
     return work.result(values), pullback
 
@@ -136,6 +137,18 @@ def _work(
     d = found[0].shape[-1]
     split = lambda g: (same(g[..., :d]), same(g[..., d:]))  # noqa: E731
     return Work(chosen, rule, p, d_p, result, split, kind)
+
+
+def _solved_with_pullback(work: Work) -> tuple[Array, Callable[[Array], Array]]:
+    """Return values, and the map from cotangents of them to those of p."""
+    chosen, rule = work.backend, work.rule
+    if isinstance(rule, Spectrum):  # a kernel solves once more, in less time than frames take
+        found = chosen.kernel(rule, sources.Matrices(work.p), "pullback")
+        if found is not None and (pull := found.pullback) is not None:
+            check_values(chosen, found.values, "M", work.p, core=len(rule.layout.core))
+            return found.values, lambda g: pull(g)[0]
+    values, gradient = _solved(work)
+    return values, lambda g: rule.cotangent(chosen, gradient, g)
 
 
 def _solved(work: Work) -> tuple[Array, Array]:

@@ -28,48 +28,48 @@ Arrays = Mapping[str, Array]
 
 def check(layer: Layer, params: Arrays, given: Arrays) -> None:
     """Raise InvalidInput unless parameters and inputs match the layer."""
-    shapes = {name: tuple(a.shape) for name, a in params.items()}
+    shapes = {name: a.shape for name, a in params.items()}
     if shapes != layer.shapes:
+        shapes = {name: tuple(shape) for name, shape in shapes.items()}
         raise InvalidInput(
             f"The parameters should have shapes {layer.shapes}; got {shapes}. Make them with the "
             "layer's own initialisation."
         )
+    for name in layer.sizes:
+        if name not in given:
+            raise InvalidInput(
+                f"{name} is missing, and the layer needs it. Write layer(..., {name}={name})."
+            )
+    dtype = params["matrices"].dtype
     for name, a in given.items():
+        size = layer.sizes.get(name, 0)
         if not hasattr(a, "dtype"):
             raise InvalidInput(
                 f"{name} is of type {type(a).__name__}; expected an array of the library of the "
                 "parameters. Convert it, for example: torch.tensor(values)"
             )
-    sizes = {"x": layer.spec.features, "context": layer.context, "ids": layer.categories}
-    for name, size in sizes.items():
-        if name in given and not size and name != "x":
+        if not size and name in ("context", "ids"):
             raise InvalidInput(f"{name} was given, but the layer takes none. Leave {name} out.")
-        if name not in given and size:
+        if name in ("x", "context") and a.shape[-1:] != (size,):
             raise InvalidInput(
-                f"{name} is missing, and the layer needs it. Write layer(..., {name}={name})."
+                f"{name} should have trailing shape ({size},); got {tuple(a.shape)}."
             )
-        if name in given and name != "ids" and tuple(given[name].shape[-1:]) != (size,):
-            raise InvalidInput(
-                f"{name} should have trailing shape ({size},); got {tuple(given[name].shape)}."
-            )
-    if "values" in given and ("ids" not in given or given["values"].shape != given["ids"].shape):
-        raise InvalidInput("values should have the shape of ids, one factor for each id.")
-    dtype = params["matrices"].dtype
-    for name, a in given.items():
         if name != "ids" and a.dtype != dtype:
             raise InvalidInput(
                 f"{name} has dtype {a.dtype}, but the parameters have {dtype}. Expected one dtype; "
                 "eigcore converts no arrays. Convert one of them."
             )
+    if "values" in given and ("ids" not in given or given["values"].shape != given["ids"].shape):
+        raise InvalidInput("values should have the shape of ids, one factor for each id.")
 
 
 def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfinite: str) -> Array:
     """Return the values of a layer: (..., outputs)."""
-    raises = raising(nonfinite)
+    raises = nonfinite == "raise" or raising(nonfinite)
     if layer.plain:
-        pencil = sources.Pencil(params["matrices"], given["x"])
-        y = backend.evaluate(rules.rule_of(layer.spec), pencil)
-        y = y[..., None] if layer.spec.outputs == 1 else y
+        spec, pencil = layer.spec, sources.Pencil(params["matrices"], given["x"])
+        y = backend.evaluate(rules.rule_of(spec), pencil)
+        y = y[..., None] if spec.outputs == 1 else y
     else:
         y = _values(layer, backend, params, given)
         y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))

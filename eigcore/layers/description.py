@@ -50,6 +50,10 @@ class Layer:
     ----------
     plain : bool
         Whether the layer is `eigcore.evaluate` of its matrices, perhaps with a bias.
+    names : tuple of str
+        Those of the parameters, as in `shapes`.
+    sizes : dict
+        Of the inputs that a call needs: last axes of "x" and "context", number of "ids".
 
     Raises
     ------
@@ -62,6 +66,8 @@ class Layer:
     context: int = 0
     learned: tuple[str, ...] | None = None
     plain: bool = field(init=False, repr=False, compare=False)
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    sizes: dict[str, int] = field(init=False, repr=False, compare=False)
     _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +106,9 @@ class Layer:
             )
         object.__setattr__(self, "_shapes", self._found_shapes())
         object.__setattr__(self, "plain", self._is_plain())
+        object.__setattr__(self, "names", tuple(self._shapes))
+        sizes = {"x": self.spec.features, "context": self.context, "ids": self.categories}
+        object.__setattr__(self, "sizes", {name: size for name, size in sizes.items() if size})
 
     @property
     def spec(self) -> EigSpec:
@@ -211,8 +220,8 @@ class Layer:
             is unknown, or a row is not finite (see `nonfinite`). Compiled functions cannot raise;
             they return NaN for unknown ids and for rows that are not finite.
         """
-        given = {"x": x, "ids": ids, "values": values, "context": context}
-        given = {name: a for name, a in given.items() if a is not None}
+        named = ("x", x), ("ids", ids), ("values", values), ("context", context)
+        given = {name: a for name, a in named if a is not None}
         backend = infer(*params.values(), *given.values())
         arithmetic.check(self, params, given)
         name = backend.dtype_name(params["matrices"])

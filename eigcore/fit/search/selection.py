@@ -35,20 +35,20 @@ def without_useless(problem: Problem, settings: Settings) -> Problem:
     InvalidOption
         A weight that leaves out all columns.
     """
-    context = problem.context
-    if not problem.options.selection or context.interrupted:
+    context, strength = problem.context, problem.options.selection
+    if not strength or context.interrupted:
         return problem
     design = Design(problem.encoded(settings.knots), max(1, settings.knots))
     try:
-        return problem.without(_dropped(design, settings))
+        return problem.without(_dropped(design, settings, strength))
     except KeyboardInterrupt:
         context.interrupted = True
         return problem
 
 
-def _dropped(design: Design, settings: Settings) -> tuple[str, ...]:
+def _dropped(design: Design, settings: Settings, strength: float) -> tuple[str, ...]:
     """Labels of the columns whose matrices are zero at the minimum."""
-    problem, strength = design.problem, design.problem.options.selection
+    problem = design.problem
     rng = problem.context.rng("selection")
     rows = np.sort(rng.permutation(len(problem))[:_ROWS])
     tied = design.parametrisation(settings.dim)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import problem_for
 
-from eigcore.fit import fit, resume
+from eigcore.fit import fit, problem, resume
 from eigcore.fit.context import Context
 from eigcore.fit.members import sequence
 from eigcore.fit.search import screening
@@ -74,8 +74,10 @@ QUICK |= {"validation": 0.0, "projections": 0}
 
 @pytest.fixture
 def early(monkeypatch):
+    """Tables of any size are screened, also where no kernel makes their passes cheap."""
     for name in ("MANY", "SOME"):
         monkeypatch.setattr(screening, name, 0)
+    monkeypatch.setattr(problem, "kernel_serves", lambda *_: True)
 
 
 def test_no_descent_sees_a_column_without_effect(early, monkeypatch):
