@@ -71,7 +71,7 @@ def most_steps(problem: Problem, again: bool = False) -> int:
     """
     budget = problem.context.budget
     long = problem.fast and (budget is None or budget >= LONG)
-    usual = min(200 if long and len(problem) <= SOME else 100, problem.effort.steps)
+    usual = min(200 if long and len(problem) <= SOME else 120, problem.effort.steps)
     most = usual if problem.options.max_iter is None else problem.options.max_iter
     return -(-most // 2) if again else most
 
