@@ -39,10 +39,6 @@ def main() -> None:
     options = parser.parse_args()
     for name in ("OMP", "OPENBLAS", "MKL", "EIGCORE"):  # read by the libraries when they load
         os.environ[f"{name}_NUM_THREADS"] = str(options.threads)
-    try:
-        catboost = importlib.import_module("catboost")
-    except ImportError:
-        parser.error("CatBoost is not installed. Type: pip install catboost")
     from benchmarks.accuracy.data import SETS, parts
     from benchmarks.accuracy.generated import NAME, wide
 
@@ -58,10 +54,10 @@ def main() -> None:
         if not ratios:
             few = replace(part, train=part.train[:_FEW], known=part.known[:_FEW])
             _eigcore(few, None, fixed)
-            _catboost(catboost, few, options.threads)
+            _catboost(few)
         runs = []
         for _ in range(options.repeats):
-            other = _catboost(catboost, part, options.threads)
+            other = _catboost(part)
             runs.append((_eigcore(part, other[0] if options.budget else None, fixed), other))
         own, other = map(min, zip(*runs, strict=True))
         ratios.append((own[0] / other[0], own[1] / other[1]))
@@ -83,16 +79,12 @@ def _eigcore(part: Any, budget: float | None, fixed: dict[str, int]) -> tuple[fl
     return time.process_time() - begun, errors(fitted.predict(part.test), part)["error"]
 
 
-def _catboost(catboost: Any, part: Any, threads: int) -> tuple[float, float]:
+def _catboost(part: Any) -> tuple[float, float]:
+    from benchmarks.accuracy.boards import catboost
     from benchmarks.accuracy.run import errors
 
-    kind = catboost.CatBoostClassifier if part.classes else catboost.CatBoostRegressor
-    text = [name for name, dtype in part.train.dtypes.items() if str(dtype) == "category"]
-    model = kind(
-        thread_count=threads, cat_features=text, random_seed=0, verbose=0, allow_writing_files=False
-    )
     begun = time.process_time()
-    model.fit(part.train, part.known)
+    model = catboost(part)
     took = time.process_time() - begun
     found = model.predict_proba(part.test)[:, 1] if part.classes else model.predict(part.test)
     return took, errors(found, part)["error"]

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.accuracy import tuned
+from benchmarks.accuracy.boards import BOARDS
 from benchmarks.accuracy.data import Part
 from benchmarks.accuracy.prepare import linear, preparation
 
@@ -82,6 +83,10 @@ def xgboost_fit(part: Part, monotone: bool) -> Fitted:
 def histogram_fit(part: Part, context: Context) -> Fitted:
     model, _ = tuned.histogram_fit({}, part.classes, 100, part.train, part.known, None)
     return Fitted(_predictor(model, part), _histogram_size(model))
+
+
+def board_fit(part: Part, fit: Callable[[Part], Any]) -> Fitted:
+    return Fitted(_predictor(fit(part), part), 0)
 
 
 def tuned_xgboost(part: Part, context: Context) -> Fitted:
@@ -171,6 +176,7 @@ MODELS: dict[str, Model] = {
     "XGBoost": lambda part, _: xgboost_fit(part, False),
     "XGBoost monotone": lambda part, _: xgboost_fit(part, True),
     "HistGB": histogram_fit,
+    **{name: lambda part, _, fit=fit: board_fit(part, fit) for name, fit in BOARDS.items()},
     "MLP": network_fit,
     "literature dense": lambda part, _: literature_fit(part, False),
     "literature tridiagonal": lambda part, _: literature_fit(part, True),

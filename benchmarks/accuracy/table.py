@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.boards import BOARDS
 from benchmarks.accuracy.data import SETS
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.run import Record
@@ -48,7 +49,7 @@ def report(records: list[Record], threads: int) -> str:
         "### Processor seconds to choose and fit",
         grid(cells, sets, models, _mean_of("cpu_seconds", "{:.0f}")),
         "### Parameters",
-        grid(cells, sets, models, _mean_of("parameters", "{:.0f}")),
+        grid(cells, sets, [m for m in models if m not in BOARDS], _mean_of("parameters", "{:.0f}")),
         "### California by budget",
         budgets(cells),
     ]
@@ -62,7 +63,7 @@ def grid(
     lines = [_row(["set", *models]), "|" + "---|" * (len(models) + 1)]
     for name in sets:
         found = [cells.get((name, m), []) for m in models]
-        most = max(len(records) for records in found)
+        most = max(map(len, found), default=0)
         marks = ["" if len(records) == most else f" ({len(records)})" for records in found]
         texts = [cell(each) + mark if each else "" for each, mark in zip(found, marks, strict=True)]
         lines.append(_row([name, *texts]))
