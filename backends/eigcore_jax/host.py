@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from eigcore.plugin import Answer, Backend, Rule, Source, Want, window
+from eigcore.plugin import Answer, Backend, Rule, Source, Want
 from eigcore_jax import solvers
 
 ON_CPU = jax.default_backend() == "cpu"
@@ -72,16 +72,13 @@ def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) 
         if kernel is None:
             return None
         driver = eigcore_kernels.DRIVER if ON_CPU else "jax.numpy.linalg.eigh"
-        either = {"cpu": kernel, "default": partial(_own_pairs, lo, hi)}
-        return backend.solve(driver, partial(jax.lax.platform_dependent, **either), M)
+        own = partial(solvers.solved, backend, solvers.eigh, lo=lo, hi=hi)
+        either = partial(jax.lax.platform_dependent, cpu=kernel, default=own)
+        return backend.solve(driver, either, M)
     if not readable(M):
         return None
     found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)
     return found and tuple(map(_shared, found))
-
-
-def _own_pairs(lo: int, hi: int, M: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return window(solvers.eigh(M), lo, hi)
 
 
 def _shared(a: np.ndarray | None) -> jax.Array | None:

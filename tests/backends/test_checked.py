@@ -104,12 +104,15 @@ def lying_torch(request, monkeypatch):
 @pytest.fixture(params=FAULTS, ids=lambda fault: fault.__name__)
 def lying_jax(request, monkeypatch):
     """JAX whose CPU is checked as a GPU is, has no kernels, and lies."""
+    jax.clear_caches()
     monkeypatch.setattr("eigcore_jax.host.eigenpairs", lambda *_, **__: None)
     monkeypatch.setattr("eigcore_jax.JaxBackend.kernel", lambda *_: None)
     monkeypatch.setattr("eigcore_jax.solvers.solved", solvers.checked)
     solver = when_sizes_vary(solvers.eigh, request.param, jnp)
     solver.__name__ = "eigh"
     monkeypatch.setattr("eigcore_jax.solvers.eigh", solver)
+    yield
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -160,3 +163,18 @@ def test_what_two_routines_spoil_becomes_nan(monkeypatch):
     for row in (0, 2, 3):
         assert torch.equal(values[row], lam[row, 1:3])
         assert torch.equal(vectors[row], V[row, :, 1:3])
+
+
+@pytest.mark.parametrize("functional", ["kth", "pair", "smooth"])
+def test_programs_of_jax_check_on_gpus_alone(functional):
+    export = pytest.importorskip("jax.export")
+
+    def value(M):
+        if functional == "smooth":
+            return eigcore.smooth_kth_eigenvalue(M, 2, 0.5)
+        return eigcore.kth_eigenvalue(M, 2) if functional == "kth" else eigcore.kth_eigenpair(M, 2)
+
+    M = jnp.asarray(symmetric(3, 5))
+    for platform, found in (("cuda", 1), ("rocm", 1), ("cpu", 0), ("tpu", 0)):
+        program = export.export(jax.jit(value), platforms=(platform,))(M).mlir_module()
+        assert program.count("stablehlo.while") == found, platform
