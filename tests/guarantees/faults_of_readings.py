@@ -30,7 +30,7 @@ READINGS = [
     ("objective.py", "(each @ self.mixture).min(-1)", "(each @ self.mixture).max(-1)", TURNED),
     ("ends.py", "(upper + margin).min(1)", "(upper + margin).max(1) * 0 + np.inf", TURNED),
     ("goal.py", "place, 1.0), *others", "place, 1.0), *others[:1]", TURNED),
-    ("goal.py", "sign * level, int(chosen)", "sign * level, 0", TURNED),
+    ("goal.py", "sign * level, chosen", "sign * level, 0", TURNED),
     # a domain: the wrong way round, one member, rounding forgotten
     ("changes.py", "(sooner, one), (later, other) =", "(later, one), (sooner, other) =", CHANGES),
     (
