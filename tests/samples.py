@@ -137,6 +137,16 @@ def smooth_table(rows: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
     return {"a": a, "b": b, "c": c, "kind": kind, "two": np.sign(a), "y": y}
 
 
+def house() -> dict[str, np.ndarray]:
+    """Two targets that rise with a; their units differ by 10⁶, and one is far from 0."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0, 5, (2, 200))
+    noise = rng.normal(size=(2, 200)) / 100
+    heat = 1e-3 * (2 * a + np.sin(b) + noise[0])
+    cost = 1e4 + 3e3 * (np.sqrt(a) + 0.1 * a * b + noise[1])
+    return {"a": a, "b": b, "heat": heat, "cost": cost}
+
+
 def problem_for(table=None, target="y", context=None, **options) -> Problem:
     """All rows of a table, the smooth one by default, as a problem; linear columns."""
     options = FitOptions(**{"validation": 0.0} | options)

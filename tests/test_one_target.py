@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import samples
 
 from eigcore import SpectralModel
 from eigcore.cli import main
@@ -17,13 +18,8 @@ NAMES = ["heat", "cost"]
 
 @pytest.fixture(scope="module")
 def house():
-    """Two targets whose units differ by 10⁶."""
-    rng = np.random.default_rng(0)
-    a, b = rng.uniform(0, 5, (2, 200))
-    noise = rng.normal(size=(2, 200)) / 100
-    heat = 1e-3 * (2 * a + np.sin(b) + noise[0])
-    cost = 1e4 + 3e3 * (np.sqrt(a) + 0.1 * a * b + noise[1])
-    return {"a": a, "b": b, "kind": np.where(b > 2, "x", "y"), "heat": heat, "cost": cost}
+    table = samples.house()
+    return table | {"kind": np.where(table["b"] > 2, "x", "y")}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import samples
 
 from eigcore import SpectralModel
 from eigcore.cli import main
@@ -17,13 +18,7 @@ NAMES = ["heat", "cost"]
 
 @pytest.fixture(scope="module")
 def house():
-    """Both targets rise with a; their units differ by 10⁶, and one is far from 0."""
-    rng = np.random.default_rng(0)
-    a, b = rng.uniform(0, 5, (2, 200))
-    noise = rng.normal(size=(2, 200)) / 100
-    heat = 1e-3 * (2 * a + np.sin(b) + noise[0])
-    cost = 1e4 + 3e3 * (np.sqrt(a) + 0.1 * a * b + noise[1])
-    return {"a": a, "b": b, "heat": heat, "cost": cost}
+    return samples.house()
 
 
 @pytest.fixture(scope="module")

@@ -111,30 +111,14 @@ struct Composed : Solver<T, U> {
       if (!any(wanted)) continue;
       this->scaled_value = at[j];
       const Q found = this->find_vector(z + j * d, ~wanted);
-      const Q fine = wanted & found & (orthogonalise_column(j) <= P(T(0.01)));
+      const auto kept = [&](index c) { return z + column(c) * d; };
+      const Q fine = wanted & found & (orthogonalise<T, U>(d, used, kept, z + j * d) <= P(T(0.01)));
       full_lanes = full_lanes | (wanted & ~fine);
       for (index i = 0; i < d; ++i) z[j * d + i] = select(fine, z[j * d + i], P(T(0)));
       column(used++) = j;
     }
     if (this->reduced())
       for (index c = 0; c < used; ++c) this->back_transform_tile(valid, z + column(c) * d);
-  }
-
-  // Largest |z_i . z_j| met while z_j is made orthogonal to the columns before it.
-  P orthogonalise_column(index j) const {
-    P worst(T(0)), norm(T(0));
-    P* last = z + j * d;
-    for (index c = 0; c < used; ++c) {
-      const P* other = z + column(c) * d;
-      P dot(T(0));
-      for (index i = 0; i < d; ++i) dot = dot + other[i] * last[i];
-      for (index i = 0; i < d; ++i) last[i] = last[i] - dot * other[i];
-      worst = select(abs(dot) <= worst, worst, abs(dot));
-    }
-    for (index i = 0; i < d; ++i) norm = norm + last[i] * last[i];
-    const P inverse = P(T(1)) / sqrt(norm);
-    for (index i = 0; i < d; ++i) last[i] = last[i] * inverse;
-    return worst;
   }
 
   // All eigenpairs of the lanes that could not be certified; the results of the others stay as they are.

@@ -160,29 +160,24 @@ XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
                            .Attr<std::int64_t>("hi")
                            .Attr<std::int64_t>("threads"));
 
+// The attributes of `composed` after the buffers of a binding.
+template <class Binding>
+auto with_functional(Binding&& buffers) {
+  return std::move(buffers)
+      .template Attr<std::int64_t>("kind")
+      .template Attr<ffi::Span<const double>>("weights")
+      .template Attr<std::int64_t>("pivot")
+      .template Attr<double>("number")
+      .template Attr<std::int64_t>("dim")
+      .template Attr<bool>("band")
+      .template Attr<std::int64_t>("threads");
+}
+
 XLA_FFI_DEFINE_HANDLER(composed_value_handler, composed_value,
-                       ffi::Ffi::Bind()
-                           .Arg<ffi::AnyBuffer>()
-                           .Ret<ffi::AnyBuffer>()
-                           .Attr<std::int64_t>("kind")
-                           .Attr<ffi::Span<const double>>("weights")
-                           .Attr<std::int64_t>("pivot")
-                           .Attr<double>("number")
-                           .Attr<std::int64_t>("dim")
-                           .Attr<bool>("band")
-                           .Attr<std::int64_t>("threads"));
-XLA_FFI_DEFINE_HANDLER(composed_value_and_gradient_handler, composed_value_and_gradient,
-                       ffi::Ffi::Bind()
-                           .Arg<ffi::AnyBuffer>()
-                           .Ret<ffi::AnyBuffer>()
-                           .Ret<ffi::AnyBuffer>()
-                           .Attr<std::int64_t>("kind")
-                           .Attr<ffi::Span<const double>>("weights")
-                           .Attr<std::int64_t>("pivot")
-                           .Attr<double>("number")
-                           .Attr<std::int64_t>("dim")
-                           .Attr<bool>("band")
-                           .Attr<std::int64_t>("threads"));
+                       with_functional(ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()));
+XLA_FFI_DEFINE_HANDLER(
+    composed_value_and_gradient_handler, composed_value_and_gradient,
+    with_functional(ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()));
 
 }  // namespace
 

@@ -60,7 +60,10 @@ struct Solver : Tile<T, U> {
     Q failed;
     close = this->root(j, scaled_value, failed);
     if (vectors) failed = failed | ~find_vector(z + j * d, failed | bad);
-    if (vectors && window > 1) failed = failed | close | ~(orthogonalise<T, U>(d, j, z) <= P(T(0.01)));
+    if (vectors && window > 1) {
+      const auto before = [&](index i) { return z + i * d; };
+      failed = failed | close | ~(orthogonalise<T, U>(d, j, before, z + j * d) <= P(T(0.01)));
+    }
     const P x = in_input_units(scaled_value);
     value = j > 0 ? select(x < value, value, x) : x;
     if (job.values) write_values(j);

@@ -68,14 +68,13 @@ Pack<T, U> twisted_vector(const Tridiagonal<T, U>& t, Pack<T, U>& x, Pack<T, U>*
   return abs(gamma) * inverse;
 }
 
-// Largest |z_i . z_j| met while z_m is made orthogonal to the m - 1 vectors before it (columns of d packs).
-template <class T, int U>
-Pack<T, U> orthogonalise(index d, index m, Pack<T, U>* z) {
+// Largest |z_i . last| met while last is made orthogonal to m vectors of d packs; of these, vector(j) is number j.
+template <class T, int U, class Vector>
+Pack<T, U> orthogonalise(index d, index m, Vector vector, Pack<T, U>* last) {
   using P = Pack<T, U>;
   P worst(T(0)), norm(T(0));
-  P* last = z + m * d;
   for (index j = 0; j < m; ++j) {
-    const P* other = z + j * d;
+    const P* other = vector(j);
     P dot(T(0));
     for (index i = 0; i < d; ++i) dot = dot + other[i] * last[i];
     for (index i = 0; i < d; ++i) last[i] = last[i] - dot * other[i];
