@@ -5,6 +5,9 @@
 
 namespace eigcore {
 
+// Up to this order eigenvalues alone have a solver of their own (small.hpp).
+inline constexpr int small_order = 6;
+
 // Where the matrices come from: rows of numbers, the pencil A_0 + sum x_i A_i, or encoded columns.
 enum class Source { rows, pencil, encoded };
 
@@ -40,6 +43,7 @@ struct Encoded {
   const T* base = nullptr;                // (stride)
   const T* start = nullptr;               // (table rows, 2, stride): start and step, side by side in the cache
   std::int64_t columns = 0, stride = 0;
+  bool joined = false;  // start and step of a table's row follow one another, and are padded together to whole registers
 };
 
 // Where the semicircle law expects an eigenvalue, and how far apart its neighbours, in standard deviations of the

@@ -256,6 +256,17 @@ EIG_INLINE Pack<T, U> copysign(const Pack<T, U>& magnitude, const Pack<T, U>& si
   return r;
 }
 
+// x, and where `sign` is negative -x.
+template <class T, int U>
+EIG_INLINE Pack<T, U> flip_sign(const Pack<T, U>& x, const Pack<T, U>& sign) {
+  using B = typename Real<T>::B;
+  using UInt = typename Real<T>::UInt;
+  Pack<T, U> r;
+  for (int u = 0; u < U; ++u)
+    r.v[u] = (typename Real<T>::V)((B)x.v[u] ^ ((B)sign.v[u] & (B{} + ((UInt)1 << (Real<T>::bits - 1)))));
+  return r;
+}
+
 template <class T, int U>
 EIG_INLINE Pack<T, U> operator-(const Pack<T, U>& a) {
   Pack<T, U> r;
