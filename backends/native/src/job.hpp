@@ -46,6 +46,29 @@ struct Encoded {
   bool joined = false;  // start and step of a table's row follow one another, and are padded together to whole registers
 };
 
+// The value of a term: 1 or 0, whether the cell is `origin`; or (cell - origin) / width between low and high.
+struct Term {
+  bool level;
+  double origin, width, low, high, missing;
+};
+
+// Cells that are located at a time.
+inline constexpr std::int64_t most_located = 64;
+
+// The terms first ... first + terms - 1 of a column or of a weighted sum of columns. The last of them is that of missing
+// cells, if it has one. A cell is in the piece that follows the knots up to it, less `shift`; a level is its own term.
+enum class Kind : std::int64_t { number, pieces, levels };
+struct Place {
+  Kind kind = Kind::number;
+  std::int64_t first = 0, terms = 0, shift = 0;
+  bool missing = false;
+  double least = 0, end = 0;  // levels: codes least <= code < end
+  // pieces: the knots, in blocks of sixteen, then what is at most no cell; and the last number of each block, which are kept
+  // in the same way, until there is one block. From the top down.
+  const double* rung[8] = {};
+  std::int64_t rungs = 0;
+};
+
 // Where the semicircle law expects an eigenvalue, and how far apart its neighbours, in standard deviations of the
 // spectrum (guide.hpp).
 template <class T>
@@ -139,6 +162,9 @@ struct Kernels {
   // See loss.hpp.
   double (*loss)(LossKind, const T* values, const double* target, const double* share, const double* offset,
                  std::int64_t rows, double factor, T* g);
+  // See locate.hpp.
+  bool (*locate)(const Place&, const Term* terms, const double* cells, std::int64_t rows, std::int64_t parts,
+                 std::int32_t* indices, double* fractions);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
 };
 

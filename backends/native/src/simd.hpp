@@ -147,6 +147,24 @@ EIG_INLINE bool any_register(M m) {
 #endif
 }
 
+// How many of sixteen numbers are at most x.
+EIG_INLINE index count_of_sixteen(const double* p, double x) {
+#if defined(__AVX512F__) && EIGCORE_BYTES == 64
+  const __m512d v = _mm512_set1_pd(x);
+  const unsigned low = _mm512_cmp_pd_mask(_mm512_loadu_pd(p), v, _CMP_LE_OQ);
+  return __builtin_popcount(low | (unsigned)_mm512_cmp_pd_mask(_mm512_loadu_pd(p + 8), v, _CMP_LE_OQ) << 8);
+#elif defined(__AVX2__) && EIGCORE_BYTES == 32
+  const __m256d v = _mm256_set1_pd(x);
+  int found = 0;
+  for (int i = 0; i < 16; i += 4) found |= _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(p + i), v, _CMP_LE_OQ)) << i;
+  return __builtin_popcount((unsigned)found);
+#else
+  index count = 0;
+  for (index half = 8; half > 0; half /= 2) count += -(index)(p[count + half - 1] <= x) & half;
+  return count + (p[count] <= x);
+#endif
+}
+
 // U registers side by side: U * W matrices advance together, so that one register's latency hides behind the others.
 template <class T, int U>
 struct Mask {
