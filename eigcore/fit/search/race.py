@@ -30,7 +30,6 @@ from eigcore.fit.search.candidates import (
     start_after,
 )
 from eigcore.fit.search.folds import (
-    CHOOSING,
     Judged,
     TimeUp,
     average_loss,
@@ -39,6 +38,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.pace import affordable, is_payable, until
 from eigcore.fit.search.tails import tail_notes
 from eigcore.fit.search.trials import (
     Choice,
@@ -104,7 +104,7 @@ class Race:
 
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
-        self.folds, self.neurons = folds_of(problem), averaged(problem)
+        self.folds, self.neurons = affordable(problem, folds_of(problem)), averaged(problem)
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
         self.clusters = clusters(self.folds)
         self.trials: dict[Settings, Trial] = {}
@@ -119,7 +119,11 @@ class Race:
                 candidates = [each for each in found if allowed(each.dim)]
                 if not halved and len(candidates) > 2 and candidates[-1].dim > 1:
                     halved = True
-                    self._halve(candidates, number, len(plan))
+                    left = self.context.left(until(self.trials))
+                    if is_payable(candidates, self.trials, left):
+                        self._halve(candidates, number, len(plan))
+                    else:
+                        self._note()
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
@@ -242,12 +246,13 @@ class Race:
     ) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
-        if context.interrupted or context.is_over(CHOOSING):
+        end = until(self.trials)
+        if context.interrupted or context.is_over(end):
             raise TimeUp
         begun = context.seconds
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
-            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            judge(fold, candidate, self.neurons, ends=own, until=end, steps=steps, few=few)
             for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)

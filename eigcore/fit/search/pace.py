@@ -1,0 +1,51 @@
+"""How a race spends a budget: on how many folds, until when, and what it does not begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from eigcore.fit.members.member import Settings
+from eigcore.fit.problem import Problem
+from eigcore.fit.search.candidates import is_line
+from eigcore.fit.search.folds import CHOOSING, Fold, TimeUp, is_short, judge
+from eigcore.fit.search.trials import Trial
+
+_LONGEST = 0.6
+"""Part of a budget for choosing as long as nothing is better than a linear model, which costs
+nothing."""
+_FIRST = Settings(0, 1, 1e-3, 1)
+"""Its time on the first fold tells how many are affordable."""
+_CANDIDATES = 12
+"""So many times as long as that all folds together may take."""
+_PART = 0.5
+"""Seconds of successive halving, as part of those that all its candidates would take."""
+
+
+def affordable(problem: Problem, folds: list[Fold]) -> list[Fold]:
+    """Return as many of some folds as the budget pays, at least one."""
+    context = problem.context
+    if len(folds) == 1 or not is_short(problem) or problem.together.roles is not None:
+        return folds
+    begun = context.seconds
+    try:
+        judge(folds[0], _FIRST, 1, ends=None, steps=1.0, few=False)
+    except TimeUp:
+        return folds[:1]
+    took = max(context.seconds - begun, 1e-9)
+    count = context.left(CHOOSING) / (_CANDIDATES * took)
+    return folds[: max(1, int(min(count, len(folds))))]
+
+
+def until(trials: Mapping[Settings, Trial]) -> float:
+    """Part of the budget after which choosing ends."""
+    lines = [trial.loss for each, trial in trials.items() if is_line(each)]
+    bent = [trial.loss for each, trial in trials.items() if not is_line(each)]
+    return CHOOSING if bent and min(bent) < min(lines, default=float("inf")) else _LONGEST
+
+
+def is_payable(
+    candidates: Sequence[Settings], trials: Mapping[Settings, Trial], left: float
+) -> bool:
+    """Whether the time left pays for successive halving of all candidates."""
+    bent = [trial.seconds for each, trial in trials.items() if not is_line(each)]
+    return not bent or _PART * len(candidates) * sum(bent) / len(bent) <= left
