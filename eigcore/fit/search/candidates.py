@@ -141,10 +141,16 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
         yield lines
         if scope.information < SOME and not early:
             yield additive
+    def orders(best: Settings) -> list[Settings]:
+        return [best._replace(dim=dim) for dim in _dims(best.knots, scope, options)]
+
     if early:
         yield usual
         if options.penalty is None:
             yield from map(_path, _PATH[:_EARLY])
+        yield orders
+        if options.penalty is None:
+            yield from map(_path, _PATH[:1])
 
 
 def _grid(options: FitOptions, scope: Scope) -> Stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,9 +14,10 @@ from eigcore.fit.context import Context
 from eigcore.fit.losses import LOSSES, Scaling, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.options import FitOptions
+from eigcore.fit.search import pace
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
-from eigcore.fit.search.folds import End, Judged, TimeUp, average_loss, folds_of
+from eigcore.fit.search.folds import CHOOSING, End, Judged, TimeUp, average_loss, folds_of
 from eigcore.fit.search.race import Race, choose
 from eigcore.fit.search.trials import Trial
 from eigcore.fit.search.usual import scope_of, usual_settings
@@ -95,14 +97,15 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
     """
     clock = Clock()
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until):
         clock.now += steps * cost(settings) / len(folds)
-        if fold.known.context.is_over(0.3):
+        if fold.known.context.is_over(until):
             raise TimeUp
         wrong = 1.0 if is_line(settings) else losses(settings)
         return Judged(np.full((neurons, len(fold.hidden)), wrong**0.5), [End(np.zeros(1))])
 
     monkeypatch.setattr(module, "judge", judged)
+    monkeypatch.setattr(pace, "judge", partial(judged, until=CHOOSING))
     problem = problem_for(context=Context("numpy", budget=budget, clock=clock))
     zeros = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
     problem = replace(problem, target=zeros)
@@ -153,7 +156,7 @@ def test_matrices_that_are_worse_than_a_line_are_not_used(monkeypatch):
 def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
     seen: list[tuple] = []
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         known = [each for each in seen if each[0] == settings and each[1] is fold]
         assert (ends and ends[0].vector) == (settings.knots if known else None)
         seen.append((settings, fold, steps))
@@ -193,7 +196,7 @@ def test_on_many_rows_the_best_so_far_stays_unless_others_are_clearly_better():
 def test_only_a_race_on_many_rows_begins_on_some_of_them(rows, some, monkeypatch):
     asked = []
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         if settings.dim > 1:
             asked.append((steps, few, ends is not None))
         size = settings.penalty if settings.dim > 1 else 1.0
@@ -233,7 +236,7 @@ def test_no_candidate_has_more_pieces_than_there_are_between_values():
 def judged_by(monkeypatch, loss, seen):
     """Candidates have these losses; what is judged goes into ``seen``, with where it began."""
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         seen.append((settings, steps, ends and ends[0].vector))
         wrong = loss(settings) ** 0.5
         return Judged(np.full((neurons, len(fold.hidden)), wrong), [End(settings)] * neurons)
