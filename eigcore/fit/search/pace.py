@@ -15,7 +15,7 @@ _LONGEST = 0.6
 nothing."""
 _FIRST = Settings(0, 1, 1e-3, 1)
 """Its time on the first fold tells how many are affordable."""
-_CANDIDATES = 12
+_CANDIDATES = 24
 """So many times as long as that all folds together may take."""
 _PART = 0.5
 """Seconds of successive halving, as part of those that all its candidates would take."""

@@ -17,7 +17,7 @@ from eigcore.fit.options import FitOptions
 from eigcore.fit.search import pace
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
-from eigcore.fit.search.folds import CHOOSING, End, Judged, TimeUp, average_loss, folds_of
+from eigcore.fit.search.folds import CHOOSING, End, Fold, Judged, TimeUp, average_loss, folds_of
 from eigcore.fit.search.race import Race, choose
 from eigcore.fit.search.trials import Trial
 from eigcore.fit.search.usual import scope_of, usual_settings
@@ -90,10 +90,11 @@ class Clock:
         return self.now
 
 
-def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim):
+def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim, seen=None):
     """Choice of a race under a budget, where candidates have these losses and costs.
 
-    A linear model has an error of 1 in each row, and another one √losses(settings).
+    A linear model has an error of 1 in each row, and another one √losses(settings). The folds that
+    are seen become those of the set ``seen``.
     """
     clock = Clock()
 
@@ -101,6 +102,8 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
         clock.now += steps * cost(settings) / len(folds)
         if fold.known.context.is_over(until):
             raise TimeUp
+        if seen is not None:
+            seen.add(fold)
         wrong = 1.0 if is_line(settings) else losses(settings)
         return Judged(np.full((neurons, len(fold.hidden)), wrong**0.5), [End(np.zeros(1))])
 
@@ -116,6 +119,19 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
 def true_loss(settings):
     """Larger matrices are better, up to order 5, and small penalties worse."""
     return 0.5 + 0.1 * abs(settings.dim - 5) + 0.02 * abs(np.log(settings.penalty / 0.016))
+
+
+def test_little_time_goes_into_candidates_first_and_then_into_folds(monkeypatch):
+    found, counts = [], []
+    for budget in (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0, 5.0, 9.0, 19.0):
+        folds: set[Fold] = set()
+        plan, _ = raced(monkeypatch, budget, true_loss, lambda s: (2.0 + (s.dim > 1)) / 50, folds)
+        found.append(np.mean([1.0 if is_line(each) else true_loss(each) for each in plan]))
+        counts.append(len(folds))
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) > 2
+    assert counts == sorted(counts)
+    assert {1, 2, 5} <= set(counts)
 
 
 def test_more_time_never_chooses_worse_and_never_worse_than_a_linear_model(monkeypatch):
