@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
 from eigcore.calibration.interval import calibration_of
 from eigcore.fit.balance import balanced
 from eigcore.fit.blas import few_threads

@@ -46,6 +46,9 @@ def until(trials: Mapping[Settings, Trial]) -> float:
 def is_payable(
     candidates: Sequence[Settings], trials: Mapping[Settings, Trial], left: float
 ) -> bool:
-    """Whether the time left pays for successive halving of all candidates."""
-    bent = [trial.seconds for each, trial in trials.items() if not is_line(each)]
-    return not bent or _PART * len(candidates) * sum(bent) / len(bent) <= left
+    """Whether the time left pays for successive halving of all candidates.
+
+    True while no matrices are judged: some of the candidates are better than none.
+    """
+    took = [trial.seconds for each, trial in trials.items() if each.dim > 1]
+    return not took or _PART * len(candidates) * sum(took) / len(took) <= left

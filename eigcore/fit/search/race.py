@@ -23,12 +23,7 @@ from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import (
-    Stage,
-    is_line,
-    stages,
-    start_after,
-)
+from eigcore.fit.search.candidates import Stage, is_line, stages, start_after
 from eigcore.fit.search.folds import (
     Judged,
     TimeUp,
@@ -119,11 +114,7 @@ class Race:
                 candidates = [each for each in found if allowed(each.dim)]
                 if not halved and len(candidates) > 2 and candidates[-1].dim > 1:
                     halved = True
-                    left = self.context.left(until(self.trials))
-                    if is_payable(candidates, self.trials, left):
-                        self._halve(candidates, number, len(plan))
-                    else:
-                        self._note()
+                    self._halve(candidates, number, len(plan))
                 else:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
@@ -262,11 +253,14 @@ class Race:
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
-        """Successive halving; what was judged on the way stays if time is up.
+        """Successive halving, if it is payable; what was judged on the way stays if time is up.
 
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
+        if not is_payable(candidates, self.trials, self.context.left(until(self.trials))):
+            self._note()
+            return
         kept = self.best if is_fast(self.problem) else None
         alike: dict[Settings, list[Settings]] = {}
         for each in [each for each in candidates if each not in self.trials]:

@@ -123,7 +123,7 @@ def true_loss(settings):
 
 def test_little_time_goes_into_candidates_first_and_then_into_folds(monkeypatch):
     found, counts = [], []
-    for budget in (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0, 5.0, 9.0, 19.0):
+    for budget in (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.2, 2.0, 3.0, 5.0, 9.0, 19.0):
         folds: set[Fold] = set()
         plan, _ = raced(monkeypatch, budget, true_loss, lambda s: (2.0 + (s.dim > 1)) / 50, folds)
         found.append(np.mean([1.0 if is_line(each) else true_loss(each) for each in plan]))
