@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from eigcore.fit.members.member import Settings
+from eigcore.fit.members.member import Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import is_line
 from eigcore.fit.search.folds import CHOOSING, Fold, TimeUp, is_short, judge
@@ -52,3 +52,38 @@ def is_payable(
     """
     took = [trial.seconds for each, trial in trials.items() if each.dim > 1]
     return not took or _PART * len(candidates) * sum(took) / len(took) <= left
+
+
+def fittable(
+    trials: Mapping[Settings, Trial],
+    problem: Problem,
+    folds: Sequence[Fold],
+    neurons: int,
+    members: int,
+) -> dict[Settings, Trial]:
+    """Trials of what can be fitted in the time left, by the time that its validation took.
+
+    A member descends on all rows for at least as many steps as a neuron on a fold.
+    """
+    share = len(problem) / (sum(len(fold.known) for fold in folds) * neurons)
+    left = problem.context.left()
+    if not is_open_ended(problem):
+        left /= members
+    took: dict[tuple[int, int], float] = {}
+    for each, trial in trials.items():
+        size = each.knots, each.dim
+        took[size] = max(took.get(size, 0.0), trial.seconds * share)
+    return {
+        each: trial
+        for each, trial in trials.items()
+        if is_line(each) or took[each.knots, each.dim] <= left
+    }
+
+
+def unjudged(count: int) -> str:
+    """Say that the time for choosing ended when so many candidates were judged."""
+    judged = f"the best of the {count} that were judged is used" if count else "none is judged"
+    return (
+        f"The budget ended before all candidates for settings were judged: {judged}. A "
+        "larger budget judges more."
+    )
