@@ -121,7 +121,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
 
 
 def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
-    """Yield linear and additive models; early: the usual settings, and other penalties, instead."""
+    """Yield linear models, and additive ones; early: the usual settings, and others near them."""
     counts = _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
@@ -137,6 +137,10 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
             best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
         ]
 
+    def orders(best: Settings) -> list[Settings]:
+        others = [dim for dim in _dims(best.knots, scope, options) if dim != best.dim]
+        return [best._replace(dim=dim) for dim in others[:2]]
+
     if options.dim is options.knots is options.penalty is None:
         yield lines
         if scope.information < SOME and not early:
@@ -145,6 +149,9 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
         yield usual
         if options.penalty is None:
             yield from map(_path, _PATH[:_EARLY])
+        yield orders
+        if options.penalty is None:
+            yield from map(_path, _PATH[:1])
 
 
 def _grid(options: FitOptions, scope: Scope) -> Stage:

@@ -36,16 +36,28 @@ def shares(
     if factors is not None:
         weights = factors if weights is None else factors * weights
     odds = None if weights is None else weights / weights.sum()
-    counts = np.zeros(len(values))
+    counts, known = np.zeros(len(values)), Targets(target, None, offset)
     for _ in range(_BAGS):
         drawn = np.bincount(rng.choice(len(rows), len(rows), p=odds), minlength=len(rows))
-        total = np.zeros_like(values[0])
+        own = np.flatnonzero(drawn)
+        each, joined = values[:, own], Targets.joined([known.part(own)] * len(values))
+        total = np.zeros_like(each[0])
         for size in range(1, _PICKS + 1):
-            scores = [loss((total + each) / size, target, drawn, offset)[0] for each in values]
-            best = int(np.argmin(scores))
+            best = int(np.argmin(_sums(loss, (total + each) / size, joined, drawn[own])))
             counts[best] += 1.0
-            total = total + values[best]
+            total = total + each[best]
     return counts / counts.sum()
+
+
+def _sums(loss: Loss, values: np.ndarray, joined: Targets, counts: np.ndarray) -> np.ndarray:
+    """Sums of losses (candidates,) over rows that count several times: counts (N,).
+
+    joined : targets of the rows (candidates · N,), once for each candidate
+    """
+    flat = joined.moved(values.reshape(-1, *values.shape[2:]))
+    with np.errstate(over="ignore", invalid="ignore"):  # as in `Loss`: the loss is infinite
+        each = loss.rows(flat, joined.target)[0].reshape(len(values), -1)
+    return (each * counts).sum(1)
 
 
 def gain(

@@ -15,7 +15,7 @@ from eigcore.fit.data.information import thinned
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
-from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.guess import first_guess, is_exact
 from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
@@ -87,12 +87,14 @@ class Fold:
         key = sums, sizes, dim > 1
         if key in self.made:
             return self.made[key]
-        shared = replace(self.known, sums=sums).encoded(max(sizes))
+        # other orders have the same designs, but rows of another type
+        others = [each.design for each in self.made.get((*key[:2], not key[2]), [])]
+        shared = others[0].problem if others else replace(self.known, sums=sums).encoded(max(sizes))
         made = []
-        for each in sizes:
+        for number, each in enumerate(sizes):
             if self.known.context.is_over(until):
                 raise TimeUp
-            own = Design(shared, max(each, 1))
+            own = others[number] if others else Design(shared, max(each, 1))
             known, hidden = own.rows(self.known, dim), own.rows(self.hidden, dim)
             some = known if self.few is self.known else own.rows(self.few, dim)
             made.append(Made(own, known, some, hidden))
@@ -230,6 +232,10 @@ def judge(
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
         on, rows = (fold.few, some) if few else (fold.known, known)
         objective = design.objective(coordinates, penalty, on=on, rows=rows, smooth=settings.smooth)
+        if is_exact(design, coordinates, settings.smooth):
+            values.append(objective.values(start, hidden))
+            found.append(End(start))
+            continue
         solution = minimize(
             objective,
             start,

@@ -22,15 +22,10 @@ import numpy as np
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
-from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import (
-    Stage,
-    is_line,
-    stages,
-    start_after,
-)
+from eigcore.fit.search import ensemble, pace
+from eigcore.fit.search.candidates import Stage, is_line, stages, start_after
 from eigcore.fit.search.folds import (
-    CHOOSING,
+    Fold,
     Judged,
     TimeUp,
     average_loss,
@@ -104,11 +99,14 @@ class Race:
 
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
-        self.folds, self.neurons = folds_of(problem), averaged(problem)
-        self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
-        self.clusters = clusters(self.folds)
-        self.trials: dict[Settings, Trial] = {}
+        self.every, self.neurons = folds_of(problem), averaged(problem)
         self.notes: tuple[str, ...] = ()
+        self._begin(pace.affordable(problem, self.every))
+
+    def _begin(self, folds: list[Fold]) -> None:
+        self.folds, self.clusters = folds, clusters(folds)
+        self.hidden = Targets.joined([fold.hidden.target.targets for fold in folds])
+        self.trials: dict[Settings, Trial] = {}
 
     def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
@@ -144,9 +142,34 @@ class Race:
             self.context.interrupted = True
 
     def plan(self) -> list[Settings]:
-        """Settings of each member: the best that can be fitted in the time that is left."""
+        """Settings of each member: the best that can be fitted in the time that is left.
+
+        Where few folds speak for a linear model, all of them are heard.
+        """
+        found = self._plan()
+        before, bent = (
+            (self.folds, self.trials),
+            [each for each in self.trials if not is_line(each)],
+        )
+        if not is_line(found[0]) or not bent or len(self.folds) == len(self.every):
+            return found
+        both = self._line(), self.lowest(bent)
+        try:
+            self._begin(self.every)
+            for each in filter(None, both):
+                self._judge(each, None, 1.0)
+            return self._plan()
+        except TimeUp:
+            pass
+        except KeyboardInterrupt:
+            self.context.interrupted = True
+        self._begin(before[0])
+        self.trials = before[1]
+        return found
+
+    def _plan(self) -> list[Settings]:
         members, line = self.best.members, self._line()
-        trials = self._affordable()
+        trials = pace.fittable(self.trials, self.problem, self.folds, self.neurons, members)
         bent = [each for each in trials if not is_line(each)]
         if not bent:
             return self._straight(line)
@@ -208,46 +231,20 @@ class Race:
 
     def _note(self) -> None:
         if self.context.budget is not None and not self.context.stopped:
-            count = len(self.trials)
-            judged = (
-                f"the best of the {count} that were judged is used" if count else "none is judged"
-            )
-            self.notes = (
-                f"The budget ended before all candidates for settings were judged: {judged}. A "
-                "larger budget judges more.",
-            )
-
-    def _affordable(self) -> dict[Settings, Trial]:
-        """Trials of what can be fitted in the time left, by the time that its validation took.
-
-        A member descends on all rows for at least as many steps.
-        """
-        known = sum(len(fold.known) for fold in self.folds)
-        share = len(self.problem) / (known * self.neurons)
-        left = self.context.left()
-        if not is_open_ended(self.problem):
-            left /= self.best.members
-        took: dict[tuple[int, int], float] = {}
-        for each, trial in self.trials.items():
-            size = each.knots, each.dim
-            took[size] = max(took.get(size, 0.0), trial.seconds * share)
-        return {
-            each: trial
-            for each, trial in self.trials.items()
-            if is_line(each) or took[each.knots, each.dim] <= left
-        }
+            self.notes = (pace.unjudged(len(self.trials)),)
 
     def _judge(
         self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
     ) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
-        if context.interrupted or context.is_over(CHOOSING):
+        end = pace.until(self.trials)
+        if context.interrupted or context.is_over(end):
             raise TimeUp
         begun = context.seconds
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
-            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            judge(fold, candidate, self.neurons, ends=own, until=end, steps=steps, few=few)
             for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
@@ -257,11 +254,14 @@ class Race:
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
-        """Successive halving; what was judged on the way stays if time is up.
+        """Successive halving, if it is payable; what was judged on the way stays if time is up.
 
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
+        if not pace.is_payable(candidates, self.trials, self.context.left(pace.until(self.trials))):
+            self._note()
+            return
         kept = self.best if is_fast(self.problem) else None
         alike: dict[Settings, list[Settings]] = {}
         for each in [each for each in candidates if each not in self.trials]:
