@@ -105,8 +105,7 @@ def start_after(best: Settings, line: Settings | None, information: float) -> Se
 def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
-    First come linear models, then additive ones, then a grid of knots, orders and, from SOME on,
-    penalties; each from small to large, so that something is known whenever time is up. Where that
+    First come linear models, then additive ones, then a grid of knots, orders and penalties; each from small to large, so that something is known whenever time is up. Where that
     will be soon, the usual settings and other penalties come before the grid, instead of additive
     models. No candidate has more than ``scope.most`` pieces per column.
     """
@@ -148,11 +147,11 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
 
 
 def _grid(options: FitOptions, scope: Scope) -> Stage:
-    """Return the stage of knots, orders and, with much information, penalties."""
-    much, counts = scope.information >= SOME, _pieces(options, scope)
+    """Return the stage of knots, orders and penalties."""
+    counts = _pieces(options, scope)
 
     def grid(best: Settings) -> list[Settings]:
-        penalties = (1.0, _SMALL) if options.penalty is None and much else (1.0,)
+        penalties = (1.0, _SMALL) if options.penalty is None else (1.0,)
         found = [
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
             for factor in penalties
