@@ -31,8 +31,8 @@ _SMALL = 0.125
 """Factor of the second penalty of the grid: large matrices need a small penalty."""
 _LARGE = 16.0
 """Most by which the penalty of the best linear model moves the first one of the grid."""
-_PER_NUMBER = 6
-"""Least information per number of a matrix."""
+_PER_NUMBER, _PER_PIECE = 6, 20
+"""Least information per number of a matrix, and per piece of a column."""
 
 _TERMS, _TERMS_PER_ROW = 4096, 20
 """Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
@@ -198,8 +198,9 @@ def _counts(scope: Scope) -> tuple[int, ...]:
         return (64, 32, 8, 2)
     if scope.information >= MANY:
         return (2, 8, 32)
-    most = max(int(scope.information) // 20, 4)
-    return tuple(count for count in (0, 2, 4, 8, 16, 32) if count <= most)
+    most = max(int(scope.information) // _PER_PIECE, 4)
+    finest = (64,) if scope.information < SOME else ()
+    return tuple(count for count in (0, 2, 4, 8, 16, 32, *finest) if count <= most)
 
 
 def _dims(knots: int, scope: Scope, options: FitOptions) -> Iterable[int]:

@@ -60,6 +60,13 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
             assert best.penalty >= most * DEFAULT.penalty
 
 
+@pytest.mark.parametrize(("rows", "finest"), [(600, 16), (1270, 32), (1280, 64), (2500, 32)])
+def test_columns_have_more_pieces_the_more_rows_cross_validation_sees(rows, finest):
+    grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
+    grid = max(grids, key=lambda found: len({each.dim for each in found}))
+    assert max(each.knots for each in grid) == finest
+
+
 @pytest.mark.parametrize("rows", [600, 5000])
 def test_every_order_of_the_grid_races_with_a_small_penalty_too(rows):
     grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
