@@ -49,7 +49,7 @@ def test_folds_hide_every_row_once_and_never_one_that_is_known(rows, count):
         assert np.sort(np.concatenate(hidden)).tolist() == list(range(rows))
 
 
-@pytest.mark.parametrize(("rows", "least", "most"), [(600, 2.0**-11, 2.0**8), (5000, 2.0**-7, 1)])
+@pytest.mark.parametrize(("rows", "least", "most"), [(600, 2.0**-14, 2.0**8), (5000, 2.0**-7, 1)])
 def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
     for sign in (1.0, -1.0):
         best = DEFAULT
@@ -60,6 +60,21 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
             assert best.penalty == pytest.approx(least * DEFAULT.penalty)
         else:  # a penalty of 1 is among them
             assert best.penalty >= most * DEFAULT.penalty
+
+
+@pytest.mark.parametrize(("rows", "finest"), [(600, 16), (1270, 32), (1280, 64), (2500, 32)])
+def test_columns_have_more_pieces_the_more_rows_cross_validation_sees(rows, finest):
+    grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
+    grid = max(grids, key=lambda found: len({each.dim for each in found}))
+    assert max(each.knots for each in grid) == finest
+
+
+@pytest.mark.parametrize("rows", [600, 5000])
+def test_every_order_of_the_grid_races_with_a_small_penalty_too(rows):
+    grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
+    grid = max(grids, key=lambda found: len({each.dim for each in found}))
+    for usual in [each for each in grid if each.penalty == DEFAULT.penalty]:
+        assert usual._replace(penalty=DEFAULT.penalty / 8.0) in grid
 
 
 @pytest.mark.parametrize(
