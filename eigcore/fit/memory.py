@@ -42,8 +42,8 @@ def fit_table(
     # with a kernel, BLAS has little to do: its threads would only wait and take up cores
     with threadpool_limits(1 if train.fast else None, "blas"):
         some = screened(train)
-        plan, told, fold, neurons = choose(some)
-        some = replace(some, sums=find_sums(some, plan[0], fold))
+        plan, told, fold, neurons, names = choose(some)
+        some = replace(some.going_on(names), sums=find_sums(some, plan[0], fold))
         del fold  # and with it the designs of all candidates
         some = without_useless(some, plan[0])
         found = fit_members(some, plan, neurons)

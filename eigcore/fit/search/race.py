@@ -23,12 +23,7 @@ from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
 from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import (
-    Stage,
-    is_line,
-    stages,
-    start_after,
-)
+from eigcore.fit.search.candidates import Stage, is_line, stages, start_after
 from eigcore.fit.search.folds import (
     CHOOSING,
     Judged,
@@ -39,7 +34,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.tails import tail_notes
+from eigcore.fit.search.tails import Going, going
 from eigcore.fit.search.trials import (
     Choice,
     Ends,
@@ -81,10 +76,11 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    notes = race.notes
-    if plan[0] in race.trials:
-        notes += tail_notes(problem, plan[0], race.trials[plan[0]], race.folds)
-    return Choice(plan, notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
+    goes_on, trial = Going(), race.trials.get(plan[0])
+    if trial is not None:
+        goes_on = going(problem, plan, trial, race.folds, race.neurons)
+    neurons = neurons_of(plan, race.trials, race.folds)
+    return Choice(plan, race.notes + goes_on.notes, race.folds[0], neurons, goes_on.names)
 
 
 class Race:
