@@ -125,7 +125,7 @@ def folds_of(problem: Problem) -> list[Fold]:
 def fold_of(
     problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
 ) -> Fold:
-    """Return the fold with at most so many rows to fit, and a sample of the hidden; see `thinned`."""
+    """Return a fold with at most so many rows to fit and a sample of hidden ones; see `thinned`."""
     part = _thinned(problem, known, round(most), rng)
     # as many rows as there would be if all told as much as those to fit
     own, every = (

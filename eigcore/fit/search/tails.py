@@ -26,7 +26,7 @@ from eigcore.model import SpectralModel
 
 _PART = 0.1
 """Part of the rows, or of the groups, that are the outermost."""
-_CLEARLY = 0.95
+_CLEARLY = 0.8
 """Part of a deviance that is clearly less."""
 _UNTIL = CHOOSING + 0.1
 """Part of a budget after which the outermost rows are not asked."""
