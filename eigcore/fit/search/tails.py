@@ -204,7 +204,10 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     if not found:
         return Going()
     targets = Targets.joined([each.targets for each in found])
-    values = [np.concatenate([each[way] for each in found]) for way in (1, 2)]
+    values = [
+        np.concatenate([each.constant for each in found]),
+        np.concatenate([each.linear for each in found]),
+    ]
     with np.errstate(over="ignore"):
         constant, linear = (loss.deviance(value, *targets) for value in values)
         stay, go = (loss.error(value, *targets) for value in values)
