@@ -55,7 +55,8 @@ def going(
 
     A linear model goes on unless hidden rows outside are predicted clearly worse so; other models
     stay constant unless these are predicted clearly better if they go on. A column with an edge at
-    both ends stays constant, and so does all if no hidden row is outside.
+    both ends stays constant, or one that no slice of time leaves, and so does all if no hidden row
+    is outside.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ def going(
     """
     names, settings = _open(problem), plan[0]
     if problem.together.forward:
+        places = {name: problem.encoding.names.index(name) for name in names}
+        names = [name for name in names if any(_leaves(fold, places[name]) for fold in folds)]
         pairs = list(zip(folds, trial.ends, strict=True))
     else:
         outer = {name: _outer(problem, name) for name in names}
@@ -77,6 +80,13 @@ def going(
     every = (_both(*pair, settings, stays) for pair in pairs)
     found = [each for each in every if each is not None]
     return _decided(problem.loss, found, names, all(map(is_line, plan)))
+
+
+def _leaves(fold: Fold, column: int) -> bool:
+    """Whether a hidden row is outside the range of a column, by its number."""
+    known, hidden = (each.numbers[:, column] for each in (fold.known, fold.hidden))
+    ends = [(np.fmin.reduce(each), np.fmax.reduce(each)) for each in (known, hidden)]
+    return bool(ends[1][0] < ends[0][0] or ends[1][1] > ends[0][1])
 
 
 def _judged(fold: Fold, settings: Settings, neurons: int) -> list[End]:
