@@ -41,8 +41,8 @@ def fit_table(
     train = whole.part(fitted)
     with few_threads(train.fast):
         some = screened(train)
-        plan, told, fold, neurons = choose(some)
-        some = replace(some, sums=find_sums(some, plan[0], fold))
+        plan, told, fold, neurons, names = choose(some)
+        some = replace(some.going_on(names), sums=find_sums(some, plan[0], fold))
         del fold  # and with it the designs of all candidates
         some = without_useless(some, plan[0])
         found = fit_members(some, plan, neurons)

@@ -114,20 +114,20 @@ def folds_of(problem: Problem) -> list[Fold]:
     if information > SOME:
         most = _FAST_SAMPLE if is_fast(problem) else _SAMPLE
         pairs = [together.once(most if strata is None else rows, rng, strata)]
-        return [_fold(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
+        return [fold_of(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
     count = problem.effort.folds(information)
     if len(problem.encoding.columns) == 1:
         count = min(count, _CURVE)
     pairs = together.folds(count, rng, strata)
     most = max(_ALL_FOLDS / len(pairs), _PER_EVENT * information)
     most = max(most, SOME) if strata is None else most
-    return [_fold(problem, *pair, most, rng) for pair in pairs]
+    return [fold_of(problem, *pair, most, rng) for pair in pairs]
 
 
-def _fold(
+def fold_of(
     problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
 ) -> Fold:
-    """Fold with at most so many rows to fit, and a sample of the hidden ones; see `thinned`."""
+    """Return a fold with at most so many rows to fit and a sample of hidden ones; see `thinned`."""
     part = _thinned(problem, known, round(most), rng)
     # as many rows as there would be if all told as much as those to fit
     own, every = (

@@ -34,7 +34,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.tails import tail_notes
+from eigcore.fit.search.tails import Going, going
 from eigcore.fit.search.trials import (
     Choice,
     Ends,
@@ -76,10 +76,11 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    notes = race.notes
-    if plan[0] in race.trials:
-        notes += tail_notes(problem, plan[0], race.trials[plan[0]], race.folds)
-    return Choice(plan, notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
+    goes_on, trial = Going(), race.trials.get(plan[0])
+    if trial is not None:
+        goes_on = going(problem, plan, trial, race.folds, race.neurons)
+    neurons = neurons_of(plan, race.trials, race.folds)
+    return Choice(plan, race.notes + goes_on.notes, race.folds[0], neurons, goes_on.names)
 
 
 class Race:
