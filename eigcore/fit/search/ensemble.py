@@ -13,6 +13,8 @@ from eigcore.fit.losses import Loss, Targets
 
 _BAGS, _PICKS = 20, 8
 _MOST_ROWS = 4000
+_BY_CHANCE = 2.0
+"""c of `shrunken`: three quarters are trusted at two standard errors."""
 
 
 def shares(
@@ -89,6 +91,17 @@ def gain(
         own = np.ones(len(each)) if weights is None else weights
         variance = (np.bincount(clusters, own * (each - mean)) ** 2).sum() / own.sum() ** 2
     return float(mean / max(np.sqrt(variance), np.finfo(np.float64).tiny))
+
+
+def shrunken(gain: float) -> float:
+    """Part of an average that is trusted beside a linear model: 1 − (c/g²)², at least 0.
+
+    Were there nothing to gain, g² would be c on average, which is 1 for one candidate and more for
+    the best of many. Stein's rule would keep 1 − c/g² (its positive part; Efron & Morris, "Stein's
+    estimation rule and its competitors", J. Am. Stat. Assoc. 1973). The square dilutes a gain of
+    three standard errors hardly, which paid on generated tables.
+    """
+    return max(0.0, 1.0 - (_BY_CHANCE / gain / gain) ** 2) if gain > _BY_CHANCE**0.5 else 0.0
 
 
 def _expected(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:

@@ -5,10 +5,10 @@ successive halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on 
 then other penalties, as long as they help. Little information is cross-validated, and a fit with
 another penalty starts where the one with the nearest penalty ended; much is split once, on a
 sample, and the first rungs see a part of it. The members then share out several candidates so that
-their average is best on the hidden rows (`eigcore.fit.search.ensemble`); they are one linear model
-instead, unless that average is clearly better. With a kernel, candidates are averages of some
-neurons; with much information all members take the best candidate, and the first of them start from
-its neurons.
+their average is best on the hidden rows (`eigcore.fit.search.ensemble`). As far as its gain over
+the best linear model is uncertain, that takes their place, all places if chance explains the gain.
+With a kernel, candidates are averages of some neurons; with much information all members take the
+best candidate, and the first of them start from its neurons.
 
 Whenever time is up, what was judged counts.
 """
@@ -58,9 +58,6 @@ _FORETOLD = 6
 _CLEARLY = 0.02
 """With much information, part of the loss, and of what is gained over a linear model, by which
 other settings must be better than those to begin with."""
-_ERRORS = 2.0
-"""Least gain over a linear model, in standard errors, to use more: the best of many candidates
-gains about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
@@ -183,9 +180,10 @@ class Race:
             mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
             own, loss = self.trials[line].values, self.problem.loss
             gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
-            if gain < _ERRORS:
-                return self._straight(line)
-        return [known[place] for place in ensemble.sequence(parts, members)]
+            part = ensemble.shrunken(gain)
+            known, parts = [*known, line], np.append(part * parts, 1.0 - part)
+        plan = [known[place] for place in ensemble.sequence(parts, members)]
+        return self._straight(line) if all(map(is_line, plan)) else plan
 
     def lowest(self, among: Sequence[Settings] | None = None) -> Settings:
         """Settings with the lowest loss; with much information the best so far, if that is near.
