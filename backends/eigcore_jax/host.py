@@ -81,5 +81,20 @@ def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) 
     return found and tuple(map(_shared, found))
 
 
+def svd(backend: Backend, X: jax.Array) -> Any:
+    """Return thin singular value decompositions, or None as `eigenpairs`."""
+    if isinstance(X, Tracer):
+        kernel = eigcore_kernels.svd_in_jax(X)
+        if kernel is None:
+            return None
+        driver = eigcore_kernels.DRIVER if ON_CPU else "jax.numpy.linalg.svd"
+        either = partial(jax.lax.platform_dependent, cpu=kernel, default=solvers.svd)
+        return backend.solve(driver, either, X)
+    if not readable(X):
+        return None
+    found = eigcore_kernels.svd(backend, np.asarray(X))
+    return found and tuple(map(_shared, found))
+
+
 def _shared(a: np.ndarray | None) -> jax.Array | None:
     return None if a is None else jnp.asarray(a)

@@ -19,10 +19,11 @@ from jax._src.export import _export
 from eigcore_native import _core, functionals
 from eigcore_native.types import Rule
 
-STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, COMPOSED_VALUE, COMPOSED_VALUE_AND_GRADIENT = (
+STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, SVD, COMPOSED_VALUE, COMPOSED_VALUE_AND_GRADIENT = (
     "eigcore_value",
     "eigcore_value_and_gradient",
     "eigcore_eigenpairs",
+    "eigcore_svd",
     "eigcore_composed_value",
     "eigcore_composed_value_and_gradient",
 )
@@ -84,6 +85,16 @@ def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Ar
     m = hi - lo + 1
     results = _shape((*lead, m), M), _shape((*lead, d, m), M)
     return _call(EIGENPAIRS, M, results, lo=lo, hi=hi, threads=threads)
+
+
+def svd(X: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return U (..., m, n), s (..., n), descending, and Vt (..., n, n), for m ≥ n, n up to 64.
+
+    As `eigcore_native.svd`. Raises `ImportError` as `value`.
+    """
+    *lead, _, n = X.shape
+    results = _shape(X.shape, X), _shape((*lead, n), X), _shape((*lead, n, n), X)
+    return _call(SVD, X, results, threads=threads)
 
 
 def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
