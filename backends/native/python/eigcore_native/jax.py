@@ -9,6 +9,7 @@ function runs.
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -28,6 +29,12 @@ STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, SVD, COMPOSED_VALUE, COMPOSED_VA
     "eigcore_composed_value_and_gradient",
 )
 SQRT_HALF = 0.5**0.5
+MANUAL = [
+    name
+    for name in ("manual_axis_type", "vma")
+    if name in inspect.signature(jax.ShapeDtypeStruct).parameters
+]
+"""What newer versions of JAX call the axes of `jax.shard_map` that an array varies over."""
 
 # jax.export refuses kernels that nobody promised to keep; eigcore keeps these, with their
 # attributes. There is no public way to say so once
@@ -141,4 +148,9 @@ def _register() -> None:
 
 
 def _shape(shape: tuple[int, ...], like: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, like.dtype)
+    given = jax.typeof(like)
+    options = {name: getattr(given, name) for name in MANUAL}
+    if MANUAL and not given.sharding.mesh.empty:
+        spec = jax.P(*given.sharding.spec[: len(shape)])
+        options["sharding"] = jax.NamedSharding(given.sharding.mesh, spec)
+    return jax.ShapeDtypeStruct(shape, like.dtype, **options)
