@@ -1,8 +1,8 @@
 """Functions of singular values beside what people write by hand: ``python -m benchmarks.spectra``.
 
-Names of parts (maps, compiled, sven, power_laws, density, compression) choose some. Times are milliseconds
-of one core, the smallest of several runs. The gradient by hand is torch's own through its
-decomposition: right where singular values differ, and not a number at ties.
+Names of parts (maps, compiled, sven, power_laws, density, compression) choose some. Times are
+milliseconds of one core, the smallest of several runs. The gradient by hand is torch's own through
+its decomposition: right where singular values differ, and not a number at ties.
 """
 
 from __future__ import annotations

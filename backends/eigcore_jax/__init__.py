@@ -281,8 +281,9 @@ def _differentiable(backend: Backend, rule: Rule) -> Callable[[jax.Array], jax.A
 
 def _refuse(primals: Any, tangents: Any) -> NoReturn:
     raise NotDifferentiable(
-        "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
-        "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."
+        "eigcore has first and second derivatives of eigenvalues and norms, but no third ones "
+        "and none of eigenvectors. Use kth_eigenvalue, or wrap the argument in "
+        "jax.lax.stop_gradient."
     )
 
 

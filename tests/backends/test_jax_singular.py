@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 import eigcore
-from eigcore.errors import NonFiniteInput
+from eigcore.errors import InvalidInput, NonFiniteInput, NotDifferentiable
 from eigcore.testing.rectangles import MAPS, NORMS
 
 jax = pytest.importorskip("jax")
 kernels = pytest.importorskip("eigcore_kernels")
 
-import jax.numpy as jnp  # noqa: E402
-from jax.sharding import AxisType, NamedSharding  # noqa: E402
-from jax.sharding import PartitionSpec as P  # noqa: E402
+jnp, sharding = jax.numpy, jax.sharding
+P = sharding.PartitionSpec
 
 NAMES = ("soft_clip", "pinv")
 needs_kernel = pytest.mark.skipif(
@@ -106,12 +105,20 @@ def test_second_derivatives_of_norms_of_mapped_matrices(name):
     np.testing.assert_allclose(found, wanted, atol=1e-8)
 
 
+def test_numbers_of_functions_are_constants_and_third_derivatives_raise():
+    X = jnp.ones((3, 2))
+    with pytest.raises(InvalidInput, match=r"c; got an array, and compiled code .* Write c=1\.0"):
+        jax.jit(lambda c: eigcore.spectral_map(X, "clip", c=c))(1.0)
+    with pytest.raises(NotDifferentiable, match="of eigenvalues and norms, but no third ones"):
+        jax.jacfwd(jax.hessian(lambda X: eigcore.spectral_value(X, "schatten", p=4.0)))(X)
+
+
 @needs_kernel
 def test_the_kernel_runs_compiled_eager_and_for_a_mapped_batch():
     X = jnp.asarray(np.random.default_rng(0).normal(size=(8, 16, 16)))
     few = X[:, :6, :4]
-    for function in (mapped, lambda name, X: pulled(name, X, X)):
-        for call in (lambda X, f=function: f("clip", X), jax.vmap(lambda X, f=function: f("clip", X))):
+    for function in (lambda X: mapped("clip", X), lambda X: pulled("clip", X, X)):
+        for call in (function, jax.vmap(function)):
             for a in (X, few):
                 assert "eigcore_svd" in jax.jit(call).lower(a).as_text()
     # one matrix of order 16 is LAPACK's
@@ -130,7 +137,7 @@ def test_a_second_call_of_the_same_shape_compiles_nothing():
         mapped("clip", other)
 
 
-@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize("kind", [sharding.AxisType.Auto, sharding.AxisType.Explicit])
 def test_kernels_run_where_the_matrices_are_on_a_mesh(kind):
     mesh = jax.make_mesh((1,), ("rows",), axis_types=(kind,))
     X = np.random.default_rng(0).normal(size=(6, 4, 4))
@@ -154,7 +161,7 @@ def test_kernels_run_where_the_matrices_are_on_a_mesh(kind):
     ):
         wanted = function(X)
         with jax.set_mesh(mesh):
-            placed = jax.device_put(X, NamedSharding(mesh, P("rows")))
+            placed = jax.device_put(X, sharding.NamedSharding(mesh, P("rows")))
             cut = jax.shard_map(function, in_specs=P("rows"), out_specs=P("rows"))
             for found in (function, jax.jit(function), jax.jit(cut)):
                 np.testing.assert_allclose(found(placed), wanted, atol=1e-14)
