@@ -91,13 +91,16 @@ struct Jacobi {
 
   // Makes column k of u (m, n) a unit vector orthogonal to those before it; what was left of its length.
   static T project(index m, index n, index k, T* u) {
-    for (index j = 0; j < k; ++j) {
+    T inside[Svd<T>::columns], square = 0;
+    std::fill_n(inside, k, T(0));
+    for (index i = 0; i < m; ++i)
+      for (index j = 0; j < k; ++j) inside[j] += u[i * n + j] * u[i * n + k];
+    for (index i = 0; i < m; ++i) {
       T sum = 0;
-      for (index i = 0; i < m; ++i) sum += u[i * n + j] * u[i * n + k];
-      for (index i = 0; i < m; ++i) u[i * n + k] -= sum * u[i * n + j];
+      for (index j = 0; j < k; ++j) sum += inside[j] * u[i * n + j];
+      u[i * n + k] -= sum;
+      square += u[i * n + k] * u[i * n + k];
     }
-    T square = 0;
-    for (index i = 0; i < m; ++i) square += u[i * n + k] * u[i * n + k];
     const T length = std::sqrt(square);
     for (index i = 0; i < m; ++i) u[i * n + k] /= length > 0 ? length : 1;
     return length;
