@@ -214,26 +214,18 @@ def eigenpairs_tridiagonal(
 def svd(
     backend: Backend, X: np.ndarray, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster.
+    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster."""
+    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if _small(X) else None
 
-    LAPACK takes over the matrices that the kernel leaves, such as those of lower rank.
-    """
-    m, n = X.shape[-2:]
-    many = X.size >= MANY * m * n
-    wide = many and X.size >= 2 * MANY * m * n and not DRIVER.endswith("baseline")
+
+def _small(X: Any) -> bool:
+    """Whether singular value decompositions of an array of matrices beat LAPACK."""
+    *lead, m, n = X.shape
+    count = math.prod(lead)
+    many = count >= MANY
+    wide = count >= 2 * MANY and not DRIVER.endswith("baseline")
     columns, entries = COLUMNS[many + wide]
-    if SVD is None or n > columns or m * n > entries:
-        return None
-    return backend.solve(DRIVER, partial(_decomposed, threads), X)
-
-
-def _decomposed(threads: int, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    *found, failed = SVD(X, threads)
-    if failed.any():
-        left = failed.astype(bool)
-        for a, own in zip(found, np.linalg.svd(X[left], full_matrices=False), strict=True):
-            a[left] = own
-    return tuple(found)  # pyright: ignore
+    return SVD is not None and n <= columns and m * n <= entries
 
 
 def register_in_jax() -> None:
@@ -272,6 +264,15 @@ def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] |
     from eigcore_native import jax
 
     return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
+
+
+def svd_in_jax(X: Any) -> Callable[[Any], tuple[Any, Any, Any]] | None:
+    """Return `svd` inside jit, for JAX arrays like X."""
+    if not all(isinstance(n, int) for n in X.shape) or 0 in X.shape or not _small(X):
+        return None
+    from eigcore_native import jax
+
+    return lambda X: jax.svd(X, THREADS)
 
 
 def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:
