@@ -319,7 +319,7 @@ bool ensemble_job(Generator& g, unsigned long long seed) {
     const std::int64_t d = 2 + pick(g, pick(g, 3) ? 6 : 20), K = packed_size(d), terms = columns * pieces;
     std::vector<double> params;
     for (std::int64_t i = 0; i < (terms + 1) * K; ++i) params.push_back(normal(g));
-    model.add({params.data(), terms, K, runs, Tables<double>::tight()}, d, pick(g, (int)d), pick(g, outputs), normal(g));
+    model.add({params.data(), terms, K, runs, Tables<double>::tight(d)}, d, pick(g, (int)d), pick(g, outputs), normal(g));
   }
   Buffer<double> numbers(new double[rows * columns]), sums(new double[rows * outputs]), own(new double[outputs]);
   for (int i = 0; i < rows * columns; ++i) numbers[i] = 2 * normal(g);

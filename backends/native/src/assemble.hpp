@@ -56,9 +56,72 @@ EIG_INLINE void gather_part(const Encoded<T>& e, const std::int32_t* indices, co
   if (half) *reinterpret_cast<HU*>(packed + s + N * W) = sum_rest + other_rest;
 }
 
-// One packed row per matrix; tables have `stride` columns, a multiple of half the width.
+namespace detail {
+// W numbers from number s on of two registers.
+template <class T, int s, int... J>
+EIG_INLINE typename Real<T>::V shifted(typename Real<T>::V a, typename Real<T>::V b, std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, b, (J + s)...);
+}
+template <class T, int K, int... J>
+EIG_INLINE typename Real<T>::M before(std::integer_sequence<int, J...>) {
+  return typename Real<T>::M{(J < K ? -1 : 0)...};
+}
+}  // namespace detail
+
+// Rows n ... n + R - 1, `to` numbers apart, from tables whose starts and steps are joined: of the 2 K numbers of a table's
+// row the first K are multiplied by one. Writes whole registers.
+template <int K, int R, class T>
+EIG_INLINE void gather_joined(const Encoded<T>& e, index n, T* packed, index to) {
+  using V = typename Real<T>::V;
+  constexpr int W = Real<T>::W, N = (2 * K + W - 1) / W, mixed = K / W, shift = K % W;
+  constexpr auto lanes = std::make_integer_sequence<int, W>{};
+  const auto starts = detail::before<T, shift>(lanes);
+  const std::int32_t* indices = e.indices + n * e.columns;
+  const T* fractions = e.fractions + n * e.columns;
+  V sum[R][N];
+#pragma GCC unroll 16
+  for (int i = 0; i < N; ++i) {
+    const V base = i < mixed ? load<T>(e.base + i * W) : i == mixed && shift ? (starts ? load<T>(e.base + i * W) : V{}) : V{};
+    for (int r = 0; r < R; ++r) sum[r][i] = base;
+  }
+  for (index c = 0; c < e.columns; ++c)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const T* from = e.start + (index)indices[r * e.columns + c] * (N * W);
+      const V fraction = splat<T>(fractions[r * e.columns + c]), factor = starts ? splat<T>(T(1)) : fraction;
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) {
+        const V x = load<T>(from + i * W);
+        sum[r][i] = i < mixed ? sum[r][i] + x : sum[r][i] + (i == mixed ? factor : fraction) * x;
+      }
+    }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+    for (int i = 0; i * W < K; ++i) {
+      const V other = detail::shifted<T, shift>(sum[r][mixed + i], sum[r][mixed + i + 1 < N ? mixed + i + 1 : mixed + i], lanes);
+      store<T>(packed + r * to + i * W, sum[r][i] + other);
+    }
+}
+
+template <class T>
+void gather_one_joined(const Encoded<T>& e, index n, T* packed) {
+  const auto gather = [&](auto order) {
+    constexpr int D = decltype(order)::value, K = (int)packed_size(D);
+    T row[K + Real<T>::W];
+    if (e.stride == K) gather_joined<K, 1>(e, n, row, 0), std::memcpy(packed, row, sizeof(T) * K);
+  };
+  gather(std::integral_constant<int, 2>());
+  gather(std::integral_constant<int, 3>());
+  gather(std::integral_constant<int, 4>());
+  gather(std::integral_constant<int, 5>());
+  gather(std::integral_constant<int, 6>());
+}
+
+// One packed row per matrix; tables have `stride` columns, a multiple of half the width, or are joined.
 template <class T>
 EIG_INLINE void gather_row(const Encoded<T>& e, index n, T* packed) {
+  if (e.joined) return gather_one_joined(e, n, packed);
   constexpr int W = Real<T>::W;
   const std::int32_t* indices = e.indices + n * e.columns;
   const T* fractions = e.fractions + n * e.columns;

@@ -6,12 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "dispatch.hpp"
+
 namespace eigcore {
 
-enum class Kind : std::int64_t { number, pieces, levels };
-
-// A column, or a weighted sum of columns, and its terms first ... first + terms - 1. The last of them is that of missing
-// cells, if it has one. A cell is in the piece that follows the knots up to it, less `shift`.
+// A column, or a weighted sum of columns, and its terms.
 struct Part {
   Kind kind;
   std::int64_t first, terms, shift;
@@ -21,77 +20,52 @@ struct Part {
   std::vector<double> weights, centers;
 };
 
-// The value of a term: 1 or 0, whether the cell is `origin`; or (cell - origin) / width between low and high.
-struct Term {
-  bool level;
-  double origin, width, low, high, missing;
-};
-
 class Cells {
   std::int64_t columns_;
   std::vector<Part> parts_;
   std::vector<Term> terms_;
+  std::vector<Place> places_;
+  std::vector<std::vector<double>> rungs_;  // of all places
 
-  static constexpr std::int64_t together = 8;  // rows whose searches hide one another's latency
+  static constexpr std::int64_t block = 16;
 
-  // How many of the knots, in ascending order, are at most each of `together` cells, without a branch.
-  static void count_upto(const std::vector<double>& knots, const double* cells, std::int64_t* counts) {
-    const double* a = knots.data();
-    std::fill_n(counts, together, 0);
-    if (knots.empty()) return;
-    std::int64_t left = (std::int64_t)knots.size();
-    for (std::int64_t half; left > 1; left -= half) {
-      half = left / 2;
-      for (std::int64_t i = 0; i < together; ++i) counts[i] += -(std::int64_t)(a[counts[i] + half - 1] <= cells[i]) & half;
-    }
-    for (std::int64_t i = 0; i < together; ++i) counts[i] += a[counts[i]] <= cells[i];
+  Place place_of(const Part& part) {
+    Place place{part.kind, part.first, part.terms, part.shift, part.missing};
+    if (part.kind == Kind::levels) place.least = part.knots[0], place.end = part.knots[1];
+    if (part.kind == Kind::pieces) climb(part.knots, place);
+    return place;
   }
 
-  static double summed(const Part& part, const double* row) {
-    double sum = 0;
-    for (std::size_t i = 0; i < part.columns.size(); ++i)
-      sum += (row[part.columns[i]] - part.centers[i]) * part.weights[i];
-    return sum;
+  // Rungs of a ladder, from the knots up; NaN is at most no cell.
+  void climb(std::vector<double> rung, Place& place) {
+    std::vector<double> last;
+    rung.resize((rung.size() / block + 1) * block, std::nan(""));
+    for (std::size_t i = block - 1; i < rung.size(); i += block) last.push_back(rung[i]);
+    if (last.size() > 1) climb(std::move(last), place);
+    rungs_.push_back(std::move(rung));
+    place.rung[place.rungs++] = rungs_.back().data();
   }
 
-  static bool usual(const Part& part, double cell) {
-    if (std::isnan(cell)) return part.missing;
-    if (std::isinf(cell)) return false;
-    return part.kind != Kind::levels || (cell >= part.knots[0] && cell < part.knots[1] && cell == std::floor(cell));
-  }
-
-  bool locate(std::int64_t p, const double* numbers, std::int64_t rows, std::int32_t* indices,
-              double* fractions) const {
+  // The cells of part p in rows of numbers.
+  void read(std::int64_t p, const double* numbers, std::int64_t rows, double* cells) const {
     const Part& part = parts_[(std::size_t)p];
-    const std::int64_t last = part.terms - part.missing - 1;
-    double cells[together] = {};
-    std::int64_t at[together] = {};
-    bool fine = true;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const double* row = numbers + i * columns_;
-      cells[i] = p < columns_ ? row[p] : summed(part, row);
-      fine &= usual(part, cells[i]);
+    if (p < columns_)
+      for (std::int64_t n = 0; n < rows; ++n) cells[n] = numbers[n * columns_ + p];
+    else
+      std::fill_n(cells, rows, 0.0);
+    for (std::size_t i = 0; i < part.columns.size(); ++i) {
+      const double* column = numbers + part.columns[i];
+      for (std::int64_t n = 0; n < rows; ++n)
+        cells[n] += (column[n * columns_] - part.centers[i]) * part.weights[i];
     }
-    if (!fine) return false;
-    if (part.kind == Kind::pieces) count_upto(part.knots, cells, at);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const double cell = cells[i];
-      const bool gone = std::isnan(cell);
-      if (part.kind == Kind::levels && !gone) at[i] = (std::int64_t)cell;
-      at[i] = gone ? part.terms - 1 : std::clamp<std::int64_t>(at[i] - part.shift, 0, last);
-      const Term& term = terms_[(std::size_t)(part.first + at[i])];
-      double value = (cell - term.origin) / term.width;
-      value = value < term.low ? term.low : value > term.high ? term.high : value;
-      if (term.level) value = cell == term.origin;
-      indices[i * parts()] = (std::int32_t)(part.first + at[i]);
-      fractions[i * parts()] = gone ? term.missing : value;
-    }
-    return fine;
   }
 
  public:
   Cells(std::int64_t columns, std::vector<Part> parts, std::vector<Term> terms)
-      : columns_(columns), parts_(std::move(parts)), terms_(std::move(terms)) {}
+      : columns_(columns), parts_(std::move(parts)), terms_(std::move(terms)) {
+    for (const Part& part : parts_) places_.push_back(place_of(part));
+  }
+  Cells(Cells&&) = default;
 
   std::int64_t columns() const { return columns_; }
   std::int64_t parts() const { return (std::int64_t)parts_.size(); }
@@ -100,11 +74,17 @@ class Cells {
   // The term of each cell and its value, (rows, parts). False at a cell that is no number, no known level, or missing
   // where none was missing: Python says what is wrong with it.
   bool locate(const double* numbers, std::int64_t rows, std::int32_t* indices, double* fractions) const {
+    const auto kernel = kernels<double>().locate;
+    double cells[most_located];
     bool fine = true;
-    for (std::int64_t n = 0; n < rows; n += together)
-      for (std::int64_t p = 0; p < parts(); ++p)
-        fine &= locate(p, numbers + n * columns_, std::min(together, rows - n), indices + n * parts() + p,
-                       fractions + n * parts() + p);
+    for (std::int64_t n = 0; fine && n < rows; n += most_located) {
+      const std::int64_t some = std::min(most_located, rows - n);
+      for (std::int64_t p = 0; fine && p < parts(); ++p) {
+        read(p, numbers + n * columns_, some, cells);
+        const std::int64_t at = n * parts() + p;
+        fine = kernel(places_[(std::size_t)p], terms_.data(), cells, some, parts(), indices + at, fractions + at);
+      }
+    }
     return fine;
   }
 };

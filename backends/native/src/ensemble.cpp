@@ -49,7 +49,7 @@ void add(Ensemble& self, In<double> params, typename Tables<double>::Runs runs, 
   for (const auto& [first, end] : runs)
     if (first < 0 || first >= end || end > rows)
       throw nb::index_error("eigcore_native expected runs (first, end) with 0 <= first < end <= terms");
-  self.add({params.data(), rows, packed_size(d), std::move(runs), Tables<double>::tight()}, d, k, output, weight);
+  self.add({params.data(), rows, packed_size(d), std::move(runs), Tables<double>::tight(d)}, d, k, output, weight);
 }
 
 bool sum(Ensemble& self, In<double> numbers, Out<double> sums, int threads) {

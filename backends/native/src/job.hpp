@@ -5,6 +5,9 @@
 
 namespace eigcore {
 
+// Up to this order eigenvalues alone have a solver of their own (small.hpp).
+inline constexpr int small_order = 6;
+
 // Where the matrices come from: rows of numbers, the pencil A_0 + sum x_i A_i, or encoded columns.
 enum class Source { rows, pencil, encoded };
 
@@ -40,6 +43,30 @@ struct Encoded {
   const T* base = nullptr;                // (stride)
   const T* start = nullptr;               // (table rows, 2, stride): start and step, side by side in the cache
   std::int64_t columns = 0, stride = 0;
+  bool joined = false;  // start and step of a table's row follow one another, and are padded together to whole registers
+};
+
+// The value of a term: 1 or 0, whether the cell is `origin`; or (cell - origin) / width between low and high.
+struct Term {
+  bool level;
+  double origin, width, low, high, missing;
+};
+
+// Cells that are located at a time.
+inline constexpr std::int64_t most_located = 64;
+
+// The terms first ... first + terms - 1 of a column or of a weighted sum of columns. The last of them is that of missing
+// cells, if it has one. A cell is in the piece that follows the knots up to it, less `shift`; a level is its own term.
+enum class Kind : std::int64_t { number, pieces, levels };
+struct Place {
+  Kind kind = Kind::number;
+  std::int64_t first = 0, terms = 0, shift = 0;
+  bool missing = false;
+  double least = 0, end = 0;  // levels: codes least <= code < end
+  // pieces: the knots, in blocks of sixteen, then what is at most no cell; and the last number of each block, which are kept
+  // in the same way, until there is one block. From the top down.
+  const double* rung[8] = {};
+  std::int64_t rungs = 0;
 };
 
 // Where the semicircle law expects an eigenvalue, and how far apart its neighbours, in standard deviations of the
@@ -134,6 +161,9 @@ struct Kernels {
   // See loss.hpp.
   double (*loss)(LossKind, const T* values, const double* target, const double* share, const double* offset,
                  std::int64_t rows, double factor, T* g);
+  // See locate.hpp.
+  bool (*locate)(const Place&, const Term* terms, const double* cells, std::int64_t rows, std::int64_t parts,
+                 std::int32_t* indices, double* fractions);
   double (*multiply_add_loop)(std::int64_t);  // 12 independent chains: the machine's peak, for the benchmark
 };
 

@@ -1,4 +1,5 @@
 // Compiled once per instruction set (CMakeLists.txt); the table is chosen when the library is loaded (dispatch.cpp).
+#include "locate.hpp"
 #include "loss.hpp"
 #include "pullback.hpp"
 #include "svd.hpp"
@@ -50,7 +51,7 @@ double multiply_add_loop(std::int64_t steps) {
 template <class T>
 constexpr Kernels<T> table() {
   return {Real<T>::W,  tile<T>,          workspace<T>, run<T>,      pullback_workspace<T>,
-          pullback<T>, svd_workspace<T>, svd<T>,       loss_sum<T>, multiply_add_loop<T>};
+          pullback<T>, svd_workspace<T>, svd<T>,       loss_sum<T>, locate,      multiply_add_loop<T>};
 }
 
 extern const Kernels<float> kernels_float;

@@ -27,28 +27,37 @@ class Tables {
   using Runs = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
  private:
-  std::int64_t rows_, K_, stride_;
+  std::int64_t rows_, K_, stride_, row_;
+  bool joined_;
   Runs runs_;
-  std::int64_t before_;  // so that the first start begins a line of the cache
-  Zeros<T> numbers_;     // base, then start and step of each row: (1 + 2 rows, stride)
+  std::int64_t base_, before_;  // so that the first start begins a line of the cache
+  Zeros<T> numbers_;            // base, then start and step of each row
 
-  T* start(std::int64_t row, T* numbers) const { return numbers + (1 + 2 * row) * stride_; }
-  T* step(std::int64_t row, T* numbers) const { return numbers + (2 + 2 * row) * stride_; }
+  T* start(std::int64_t row, T* numbers) const { return numbers + base_ + row * row_; }
+  T* step(std::int64_t row, T* numbers) const { return start(row, numbers) + stride_; }
 
  public:
+  // A matrix is padded to a multiple of `granule` numbers: base, then start and step of each row, (1 + 2 rows, stride).
+  // With `joined` start and step are padded together.
   Tables(std::int64_t rows, std::int64_t K, Runs runs, std::int64_t granule = kernels<T>().width)
       : rows_(rows),
         K_(K),
-        stride_(round_up(K, granule)),
+        stride_(granule == joined ? K : round_up(K, granule)),
+        row_(granule == joined ? round_up(2 * K, kernels<T>().width) : 2 * stride_),
+        joined_(granule == joined),
         runs_(std::move(runs)),
-        before_(round_up(stride_, 64 / sizeof(T)) - stride_),
-        numbers_((std::size_t)(before_ + (1 + 2 * rows) * stride_)) {}
+        base_(joined_ ? row_ : stride_),
+        before_(round_up(base_, 64 / sizeof(T)) - base_),
+        numbers_((std::size_t)(before_ + base_ + rows * row_)) {}
   Tables(const T* params, std::int64_t rows, std::int64_t K, Runs runs, std::int64_t granule = kernels<T>().width)
       : Tables(rows, K, std::move(runs), granule) {
     fill(params);
   }
-  // For tables without a pullback: at order 4 a row takes three lines of the cache instead of four.
-  static std::int64_t tight() { return std::min<std::int64_t>(kernels<T>().width, 4); }
+  static constexpr std::int64_t joined = 0;
+  // Of tables without a pullback, for matrices of order d: as few lines of the cache as it takes.
+  static std::int64_t tight(std::int64_t d) {
+    return d <= small_order ? joined : std::min<std::int64_t>(kernels<T>().width, 4);
+  }
 
   // Other matrices of the same shape.
   void fill(const T* params) {
@@ -65,7 +74,7 @@ class Tables {
 
   void describe(Encoded<T>& e) {
     T* from = numbers_.data() + before_;
-    e.base = from, e.start = start(0, from), e.stride = stride_;
+    e.base = from, e.start = start(0, from), e.stride = stride_, e.joined = joined_;
   }
 
   // From cotangents of the numbers to those of params: a step also moves the later starts of its run. Overwrites sums.

@@ -66,8 +66,9 @@ EIG_INLINE void load_transposed(const T* const* rows, index at, typename Real<T>
   detail::transpose_stage<T, H / 2>(r);
 }
 
-// Rows base + lane * stride, lanes beyond `valid` repeat the last; emit(c, pack) for c = 0 ... length - 1 in order.
-template <class T, int U, class Emit>
+// Rows base + lane * stride, lanes beyond `valid` repeat the last; emit(c, pack) for c = 0 ... length - 1 in order. Rows
+// that are padded may be read up to a whole register.
+template <class T, int U, bool padded = false, class Emit>
 EIG_INLINE void transpose_in(const T* base, index stride, int valid, index length, Emit emit) {
   using P = Pack<T, U>;
   constexpr int W = Real<T>::W;
@@ -88,8 +89,12 @@ EIG_INLINE void transpose_in(const T* base, index stride, int valid, index lengt
     P out[W];
     for (int u = 0; u < U; ++u) {
       typename Real<T>::V r[W];
-      for (int w = 0; w < W; ++w) r[w] = load_partial<T>(row[u * W + w] + c, rest);
-      transpose<T>(r);
+      if constexpr (padded) {
+        load_transposed<T>(row + u * W, c, r);
+      } else {
+        for (int w = 0; w < W; ++w) r[w] = load_partial<T>(row[u * W + w] + c, rest);
+        transpose<T>(r);
+      }
       for (int w = 0; w < W; ++w) out[w].v[u] = r[w];
     }
     for (int w = 0; w < rest; ++w) emit(c + w, out[w]);
