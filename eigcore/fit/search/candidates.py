@@ -105,9 +105,10 @@ def start_after(best: Settings, line: Settings | None, information: float) -> Se
 def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
-    First come linear models, then additive ones, then a grid of knots, orders and penalties; each from small to large, so that something is known whenever time is up. Where that
-    will be soon, the usual settings and other penalties come before the grid, instead of additive
-    models. No candidate has more than ``scope.most`` pieces per column.
+    First come linear models, then additive ones, then a grid of knots, orders and penalties; each
+    from small to large, so that something is known whenever time is up. Where that will be soon,
+    the usual settings and other penalties come before the grid, instead of additive models. No
+    candidate has more than ``scope.most`` pieces per column.
     """
     free = None in (options.knots, options.dim, options.penalty)
     yield from _first(options, scope, early=scope.short and free and not scope.single)
