@@ -106,21 +106,18 @@ class JaxBackend(Backend):
         )
 
     def eigenpairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
-        return host.whole_batch(partial(self._pairs, lo=lo, hi=hi), M)
-
-    def _pairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
-        found = host.eigenpairs(self, M, lo, hi, vectors=True)
-        return found or self._solved(solvers.eigh, M, lo, hi)
+        return host.whole_batch(partial(self._window, lo=lo, hi=hi, vectors=True), M)
 
     def eigenvalues(self, M: jax.Array, lo: int, hi: int) -> jax.Array:
-        found = host.eigenpairs(self, M, lo, hi, vectors=False)
-        if found:
-            return found[0]
-        return self._solved(solvers.eigvalsh, M, lo, hi)
+        return host.whole_batch(partial(self._window, lo=lo, hi=hi, vectors=False), M)
 
-    def _solved(self, solver: Callable[..., Any], M: jax.Array, lo: int, hi: int) -> Any:
-        name = f"jax.numpy.linalg.{solver.__name__}"
-        return self.solve(name, partial(solvers.solved, self, solver, lo=lo, hi=hi), M)
+    def _window(self, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:
+        found = host.eigenpairs(self, M, lo, hi, vectors)
+        if found:
+            return found if vectors else found[0]
+        solver = solvers.eigh if vectors else solvers.eigvalsh
+        own = partial(solvers.solved, self, solver, lo=lo, hi=hi)
+        return self.solve(f"jax.numpy.linalg.{solver.__name__}", own, M)
 
     def svd(self, X: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         return host.whole_batch(partial(host.svd, self), X)

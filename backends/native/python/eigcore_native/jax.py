@@ -151,6 +151,6 @@ def _shape(shape: tuple[int, ...], like: jax.Array) -> jax.ShapeDtypeStruct:
     given = jax.typeof(like)
     options = {name: getattr(given, name) for name in MANUAL}
     if MANUAL and not given.sharding.mesh.empty:
-        spec = jax.P(*given.sharding.spec[: len(shape)])
-        options["sharding"] = jax.NamedSharding(given.sharding.mesh, spec)
+        spec = jax.sharding.PartitionSpec(*given.sharding.spec[: len(shape)])
+        options["sharding"] = jax.sharding.NamedSharding(given.sharding.mesh, spec)
     return jax.ShapeDtypeStruct(shape, like.dtype, **options)
