@@ -135,11 +135,8 @@ def thins_out(values: np.ndarray) -> bool:
 
 def _outer(problem: Problem, name: str) -> np.ndarray:
     """Standard deviations of each row (rows,) from the mean, towards ends without an edge."""
-    cells, groups = (
-        problem.numbers[:, problem.encoding.names.index(name)],
-        problem.together.clusters,
-    )
-    far, seen = np.zeros(len(cells)), ~np.isnan(cells)
+    cells = problem.numbers[:, problem.encoding.names.index(name)]
+    groups, far, seen = problem.together.clusters, np.zeros(len(cells)), ~np.isnan(cells)
     own = cells[seen]
     if not len(own) or len(np.unique(own)) < 3:
         return far
