@@ -37,6 +37,11 @@ ROWS, DIM, FEATURES = 4096, 15, 4
 
 WITHOUT = {("spectral_map", "jax"): ("jax.numpy.linalg.svd", "no kernel of singular values in jit")}
 """Which routine a function runs on a backend instead of a kernel, and why."""
+BEYOND = {
+    ("layer, several eigenvalues", "jax"): "an eager sum with the bias, 0.3 ms after a kernel",
+    ("vjp, eigenvalues", "jax"): "JAX copies the cotangent, as large as M",
+}
+"""What makes a function slower than LIMIT beside its kernel."""
 
 
 class Call(NamedTuple):
@@ -235,6 +240,8 @@ def main() -> None:
             if options.times:
                 known = ratio(call) if call.kernel else np.nan
                 cells.append("–" if np.isnan(known) else f"{known:.2f}" + " !" * (known > LIMIT))
+                if known > LIMIT and (call.name, backend) in BEYOND:
+                    cells[-1] += f" ({BEYOND[call.name, backend]})"
             print(f"| {' | '.join(cells)} |")
 
 
