@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import eigcore_kernels
 import numpy as np
 import pytest
@@ -34,8 +36,8 @@ def given(name):
 @pytest.mark.parametrize("name", CASES)
 def test_the_answer_is_that_of_the_composition(name):
     numpy, (rule, source) = eigcore.get_backend("numpy"), given(name)
-    found = eigcore_kernels.kernel(numpy, rule, source, "pullback")
-    own = rule.composed(numpy, source.assembled(numpy), "pullback")
+    found: Any = eigcore_kernels.kernel(numpy, rule, source, "pullback")
+    own: Any = rule.composed(numpy, source.assembled(numpy), "pullback")
     np.testing.assert_allclose(found.values, own.values, atol=1e-12)
     g = np.random.default_rng(1).normal(size=own.values.shape)
     expected = source.pulled_back(numpy, own.pullback(g)[0])
@@ -58,7 +60,7 @@ def test_torch_has_one_node_for_it(name):
     assert y.grad_fn.name() == "KernelBackward"
     y.sum().backward()
     numpy = eigcore.get_backend("numpy")
-    own = rule.composed(numpy, many.assembled(numpy), "pullback")
+    own: Any = rule.composed(numpy, many.assembled(numpy), "pullback")
     expected = many.pulled_back(numpy, own.pullback(np.ones(own.values.shape))[0])
     for a, b in zip(arrays, expected, strict=True):
         np.testing.assert_allclose(a.grad, b, rtol=1e-9, atol=1e-9)
