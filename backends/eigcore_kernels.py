@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,11 @@ FUNCTIONS = (
 )
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
+NUMPY: Any = SimpleNamespace(xp=np)
 FEW = 32
 """Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
 SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
 """Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
-
-
 COLUMNS = (8, 128), (24, 1024), (32, 1024)
 """Singular value decompositions of up to so many columns and numbers beat LAPACK: of any number of
 matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
@@ -91,14 +91,21 @@ SVD: Any = getattr(NATIVE, "svd", None)
 
 def serves(rule: Rule, source: Source) -> bool:
     """Whether a kernel serves values and pullback of a rule and a source of NumPy arrays."""
-    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[type(source)])
+    kind = type(source) if _reads(rule, source) else Matrices
+    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[kind])
+
+
+def _reads(rule: Rule, source: Source) -> bool:
+    """Whether a kernel reads a source itself, and not the matrices that NumPy forms of it."""
+    if type(source) is not Pencil:
+        return True
+    few = source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
+    return few and NATIVE is not None and NATIVE.serves(rule, KINDS[Pencil])
 
 
 def _worthwhile(rule: Rule, source: Source) -> bool:
     """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
     if NATIVE is None:
-        return False
-    if type(source) is Pencil and (source.params.shape[0] > 1 or source.x.shape[-1] > FEW):
         return False
     return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
 
@@ -121,6 +128,8 @@ def kernel(
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
     if not _worthwhile(rule, source) or not _has(rule, want):
         return None
+    if not _reads(rule, source):
+        return rule.formed(NUMPY, source, lambda p: kernel(backend, rule, p, want, threads))
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
     if not backend.traced:
         return NATIVE.kernel(rule, KINDS[type(source)], arrays, want, threads)
@@ -137,7 +146,8 @@ def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
     if isinstance(source, Encoded):
         return (len(source.bins.indices),)
     if isinstance(source, Pencil):
-        return source.x.shape[:-1]
+        outputs = source.params.shape[0]
+        return (*source.x.shape[:-1], outputs)[: None if outputs > 1 else -1]
     a = source.arrays[0]
     return a.shape[: a.ndim - len(rule.layout.core)]
 
