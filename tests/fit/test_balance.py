@@ -103,9 +103,11 @@ def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
 
     def shift(link, decision, values):
         target, ends = Target(values), (-np.inf, np.inf)
-        at = lambda s: Sums.of(
-            link, ends, np.asarray(decision).reshape(len(values), -1) + s, target
-        )  # noqa: E731
+        rows = np.asarray(decision).reshape(len(values), -1)
+
+        def at(moved):
+            return Sums.of(link, ends, rows + moved, target)
+
         return balancing(link, at, np.zeros(np.size(decision) // len(values)))
 
     found = shift("logistic", [30.0, 31.0, -20.0], [0, 1, 0])
