@@ -68,8 +68,8 @@ EIG_INLINE typename Real<T>::M before(std::integer_sequence<int, J...>) {
 }
 }  // namespace detail
 
-// Rows n ... n + R - 1, `to` numbers apart, from tables whose starts and steps are joined: of the 2 K numbers of a table's
-// row the first K are multiplied by one. Writes whole registers.
+// Rows n ... n + R - 1, `to` numbers apart, from tables whose starts and steps are joined: of the 2 K numbers of a row
+// of the tables the first K are multiplied by one. Writes whole registers.
 template <int K, int R, class T>
 EIG_INLINE void gather_joined(const Encoded<T>& e, index n, T* packed, index to) {
   using V = typename Real<T>::V;
@@ -81,8 +81,8 @@ EIG_INLINE void gather_joined(const Encoded<T>& e, index n, T* packed, index to)
   V sum[R][N];
 #pragma GCC unroll 16
   for (int i = 0; i < N; ++i) {
-    const V base = i < mixed ? load<T>(e.base + i * W) : i == mixed && shift ? (starts ? load<T>(e.base + i * W) : V{}) : V{};
-    for (int r = 0; r < R; ++r) sum[r][i] = base;
+    const V base = i * W < K ? load<T>(e.base + i * W) : V{};
+    for (int r = 0; r < R; ++r) sum[r][i] = i < mixed ? base : starts ? base : V{};
   }
   for (index c = 0; c < e.columns; ++c)
 #pragma GCC unroll 4
@@ -99,7 +99,8 @@ EIG_INLINE void gather_joined(const Encoded<T>& e, index n, T* packed, index to)
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
     for (int i = 0; i * W < K; ++i) {
-      const V other = detail::shifted<T, shift>(sum[r][mixed + i], sum[r][mixed + i + 1 < N ? mixed + i + 1 : mixed + i], lanes);
+      const int at = mixed + i, next = at + 1 < N ? at + 1 : at;
+      const V other = detail::shifted<T, shift>(sum[r][at], sum[r][next], lanes);
       store<T>(packed + r * to + i * W, sum[r][i] + other);
     }
 }

@@ -55,8 +55,7 @@ class Cells {
       std::fill_n(cells, rows, 0.0);
     for (std::size_t i = 0; i < part.columns.size(); ++i) {
       const double* column = numbers + part.columns[i];
-      for (std::int64_t n = 0; n < rows; ++n)
-        cells[n] += (column[n * columns_] - part.centers[i]) * part.weights[i];
+      for (std::int64_t n = 0; n < rows; ++n) cells[n] += (column[n * columns_] - part.centers[i]) * part.weights[i];
     }
   }
 

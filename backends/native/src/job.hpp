@@ -43,7 +43,7 @@ struct Encoded {
   const T* base = nullptr;                // (stride)
   const T* start = nullptr;               // (table rows, 2, stride): start and step, side by side in the cache
   std::int64_t columns = 0, stride = 0;
-  bool joined = false;  // start and step of a table's row follow one another, and are padded together to whole registers
+  bool joined = false;  // start and step of a row of the tables are padded together, to whole registers
 };
 
 // The value of a term: 1 or 0, whether the cell is `origin`; or (cell - origin) / width between low and high.
@@ -55,16 +55,17 @@ struct Term {
 // Cells that are located at a time.
 inline constexpr std::int64_t most_located = 64;
 
-// The terms first ... first + terms - 1 of a column or of a weighted sum of columns. The last of them is that of missing
-// cells, if it has one. A cell is in the piece that follows the knots up to it, less `shift`; a level is its own term.
+// The terms first ... first + terms - 1 of a column or of a weighted sum of columns. The last of them is that of
+// missing cells, if it has one. A cell is in the piece that follows the knots up to it, less `shift`; a level is its
+// own term.
 enum class Kind : std::int64_t { number, pieces, levels };
 struct Place {
   Kind kind = Kind::number;
   std::int64_t first = 0, terms = 0, shift = 0;
   bool missing = false;
   double least = 0, end = 0;  // levels: codes least <= code < end
-  // pieces: the knots, in blocks of sixteen, then what is at most no cell; and the last number of each block, which are kept
-  // in the same way, until there is one block. From the top down.
+  // pieces: the knots in blocks of sixteen, then NaN, which is at most no cell; the last numbers of the blocks in the
+  // same way, and so on, until there is one block. From the top down.
   const double* rung[8] = {};
   std::int64_t rungs = 0;
 };

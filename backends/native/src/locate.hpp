@@ -6,6 +6,25 @@
 namespace eigcore {
 namespace EIGCORE_ISA {
 
+// How many of sixteen numbers are at most x.
+EIG_INLINE index count_of_sixteen(const double* p, double x) {
+#if defined(__AVX512F__) && EIGCORE_BYTES == 64
+  const __m512d v = _mm512_set1_pd(x);
+  const unsigned low = _mm512_cmp_pd_mask(_mm512_loadu_pd(p), v, _CMP_LE_OQ);
+  return __builtin_popcount(low | (unsigned)_mm512_cmp_pd_mask(_mm512_loadu_pd(p + 8), v, _CMP_LE_OQ) << 8);
+#elif defined(__AVX2__) && EIGCORE_BYTES == 32
+  const __m256d v = _mm256_set1_pd(x);
+  int found = 0;
+  for (int i = 0; i < 16; i += 4)
+    found |= _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(p + i), v, _CMP_LE_OQ)) << i;
+  return __builtin_popcount((unsigned)found);
+#else
+  index count = 0;
+  for (index half = 8; half > 0; half /= 2) count += -(index)(p[count + half - 1] <= x) & half;
+  return count + (p[count] <= x);
+#endif
+}
+
 // A cell that is a number, a known level, or missing where a part has a term for that.
 template <Kind kind, bool missing>
 EIG_INLINE bool usual(const Place& place, double cell) {
@@ -48,12 +67,13 @@ bool locate_all(const Place place, const Term* terms, const double* cells, index
   return true;
 }
 
-// The terms of up to `most_located` cells and their values, each `parts` after the other. False, and nothing written, at an
-// unusual cell.
+// The terms of up to `most_located` cells and their values, each `parts` after the other. False, and nothing written,
+// at an unusual cell.
 inline bool locate(const Place& place, const Term* terms, const double* cells, index rows, index parts,
                    std::int32_t* indices, double* fractions) {
   const auto all = [&](auto kind) {
-    const auto found = place.missing ? locate_all<decltype(kind)::value, true> : locate_all<decltype(kind)::value, false>;
+    const auto found =
+        place.missing ? locate_all<decltype(kind)::value, true> : locate_all<decltype(kind)::value, false>;
     return found(place, terms, cells, rows, parts, indices, fractions);
   };
   if (place.kind == Kind::levels) return all(std::integral_constant<Kind, Kind::levels>());

@@ -147,24 +147,6 @@ EIG_INLINE bool any_register(M m) {
 #endif
 }
 
-// How many of sixteen numbers are at most x.
-EIG_INLINE index count_of_sixteen(const double* p, double x) {
-#if defined(__AVX512F__) && EIGCORE_BYTES == 64
-  const __m512d v = _mm512_set1_pd(x);
-  const unsigned low = _mm512_cmp_pd_mask(_mm512_loadu_pd(p), v, _CMP_LE_OQ);
-  return __builtin_popcount(low | (unsigned)_mm512_cmp_pd_mask(_mm512_loadu_pd(p + 8), v, _CMP_LE_OQ) << 8);
-#elif defined(__AVX2__) && EIGCORE_BYTES == 32
-  const __m256d v = _mm256_set1_pd(x);
-  int found = 0;
-  for (int i = 0; i < 16; i += 4) found |= _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(p + i), v, _CMP_LE_OQ)) << i;
-  return __builtin_popcount((unsigned)found);
-#else
-  index count = 0;
-  for (index half = 8; half > 0; half /= 2) count += -(index)(p[count + half - 1] <= x) & half;
-  return count + (p[count] <= x);
-#endif
-}
-
 // U registers side by side: U * W matrices advance together, so that one register's latency hides behind the others.
 template <class T, int U>
 struct Mask {
@@ -271,17 +253,6 @@ EIG_INLINE Pack<T, U> copysign(const Pack<T, U>& magnitude, const Pack<T, U>& si
   const B mask = B{} + (UInt)(~(UInt)0 >> 1);
   Pack<T, U> r;
   for (int u = 0; u < U; ++u) r.v[u] = (typename Real<T>::V)(((B)magnitude.v[u] & mask) | ((B)sign.v[u] & ~mask));
-  return r;
-}
-
-// x, and where `sign` is negative -x.
-template <class T, int U>
-EIG_INLINE Pack<T, U> flip_sign(const Pack<T, U>& x, const Pack<T, U>& sign) {
-  using B = typename Real<T>::B;
-  using UInt = typename Real<T>::UInt;
-  Pack<T, U> r;
-  for (int u = 0; u < U; ++u)
-    r.v[u] = (typename Real<T>::V)((B)x.v[u] ^ ((B)sign.v[u] & (B{} + ((UInt)1 << (Real<T>::bits - 1)))));
   return r;
 }
 

@@ -58,13 +58,14 @@ struct Search {
       F p, dp, hp;
       const F c = characteristic<D>(diagonal, off2, x, p, dp, hp);
       const G exact = p == zero, above = c > k, adjacent = (c == k) | (c == k + one);
-      const F size = abs(p) * F((float)D), slope = flip_sign(dp, p);
+      const F size = abs(p) * F((float)D), slope = select(p < zero, -dp, dp);
       const F root = sqrt(max(F(D - 1.0f) * (F(D - 1.0f) * dp * dp - F(2.0f * D) * p * hp), zero));
       const F step = size / select(above, root + slope, root - slope);
       const F move = select(adjacent, select(above, -step, step), (k + half - c) * pace);
       pace = select(adjacent, pace, pace + pace);
       const F length = abs(move);
-      const G small = adjacent & ((length <= tolerance) | (length * length * length <= tolerance * previous * previous));
+      const F cube = length * length * length;  // convergence is cubic: the next step is about cube over previous^2
+      const G small = adjacent & ((length <= tolerance) | (cube <= tolerance * previous * previous));
       hi = select(above, x, hi);
       lo = select(above, lo, x);
       const F next = x + move;
@@ -197,8 +198,8 @@ struct SmallSolver : Solver<double, 2> {
   static constexpr int part = Base::lanes, parts = 4, together = 2, lanes = parts * part;
 
   static bool suits(const Job<double>& job) {
-    return job.d >= 2 && job.d <= small_order && job.window() == 1 && job.path == Path::best && !is_tridiagonal(job.layout) &&
-           job.values && !job.vectors && !job.gradient && !job.tied;
+    return job.d >= 2 && job.d <= small_order && job.window() == 1 && job.path == Path::best &&
+           !is_tridiagonal(job.layout) && job.values && !job.vectors && !job.gradient && !job.tied;
   }
 
   void solve(index first_, int valid_, bool, bool) {
@@ -254,12 +255,13 @@ struct SmallSolver : Solver<double, 2> {
   // Tiles beyond `count` repeat the first.
   template <int D>
   EIG_INLINE void search(const Small<D, 2>* tiles, int count, P* x) const {
+    const Pack<float, 1> tiny(Real<float>::eps * Real<float>::eps / 4);
     Search<D, together> s;
     for (int t = 0; t < together; ++t) {
       const Small<D, 2>& tile = tiles[t < count ? t : 0];
       for (int i = 0; i < D; ++i) {
         s.diagonal[i].v[t] = narrow(tile.diagonal[i]).v[0];
-        if (i + 1 < D) s.off2[i].v[t] = max(narrow(tile.off2[i]), Pack<float, 1>(Real<float>::eps * Real<float>::eps / 4)).v[0];
+        if (i + 1 < D) s.off2[i].v[t] = max(narrow(tile.off2[i]), tiny).v[0];
       }
       s.done.v[t] = narrow(~tile.fine).v[0];
     }

@@ -66,8 +66,8 @@ EIG_INLINE void load_transposed(const T* const* rows, index at, typename Real<T>
   detail::transpose_stage<T, H / 2>(r);
 }
 
-// Rows base + lane * stride, lanes beyond `valid` repeat the last; emit(c, pack) for c = 0 ... length - 1 in order. Rows
-// that are padded may be read up to a whole register.
+// Rows base + lane * stride, lanes beyond `valid` repeat the last; emit(c, pack) for c = 0 ... length - 1 in order.
+// Padded rows may be read up to a whole register.
 template <class T, int U, bool padded = false, class Emit>
 EIG_INLINE void transpose_in(const T* base, index stride, int valid, index length, Emit emit) {
   using P = Pack<T, U>;
