@@ -54,7 +54,7 @@ bench-gpu: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.bench_gpu
 
 accuracy: native
-	$(DEV)/bin/python -m pip install --quiet xgboost-cpu catboost lightgbm interpret-core aplr pytabkit
+	$(DEV)/bin/python -m pip install --quiet xgboost-cpu catboost lightgbm interpret-core aplr pytabkit bencheval
 	$(DEV)/bin/python -m benchmarks.accuracy $(ARGS)
 
 # tests beside packages that do some of the same, or explain and calibrate; scikit-rmt wants an

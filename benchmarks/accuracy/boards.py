@@ -1,4 +1,4 @@
-"""Models of public boards, each with its defaults: CatBoost, LightGBM, EBM, APLR, RealMLP."""
+"""Models of public boards with their defaults: forest, CatBoost, LightGBM, EBM, APLR, RealMLP."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.accuracy.data import Part
 from benchmarks.accuracy.prepare import preparation
+
+FOREST = "random forest"
+"""The model whose Elo is 1000."""
 
 
 def threads() -> int:
@@ -59,7 +63,8 @@ class Aplr:
         self.prepared = preparation(part)
         inputs = self.prepared.fit_transform(part.train)
         kind = _kind(part, "aplr", "APLRRegressor", "APLRClassifier")
-        self.model = kind(random_state=0, **({} if part.classes else {"verbosity": 0}))
+        quiet = {} if part.classes else {"verbosity": 0}
+        self.model = kind(random_state=0, n_jobs=threads(), **quiet)
         target = part.known.astype(int).astype(str).tolist() if part.classes else part.known
         self.model.fit(inputs, target)
 
@@ -76,7 +81,14 @@ def realmlp(part: Part) -> Any:
     return model.fit(part.train, part.known)
 
 
+def forest(part: Part) -> Any:
+    kind = RandomForestClassifier if part.classes else RandomForestRegressor
+    model = make_pipeline(preparation(part), kind(n_jobs=threads(), random_state=0))
+    return model.fit(part.train, part.known)
+
+
 BOARDS: dict[str, Callable[[Part], Any]] = {
+    FOREST: forest,
     "CatBoost": catboost,
     "LightGBM": lightgbm,
     "EBM": ebm,

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.accuracy.boards import BOARDS
+from benchmarks.accuracy.boards import BOARDS, FOREST
 from benchmarks.accuracy.data import SETS
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.run import Record
@@ -36,6 +37,7 @@ def report(records: list[Record], threads: int) -> str:
     parts = [
         f"{machine()}, {threads} threads, {' to '.join(sorted({dates[0], dates[-1]}))}.",
         summary(against),
+        ratings(records),
         "### Error of eigcore over the error of the other (below 1: eigcore is better)",
         ratios(against, sets),
         "### Error on the test rows: RMSE in units of the target, or misclassified rows",
@@ -103,6 +105,34 @@ def summary(found: Ratios) -> str:
             texts = [opponent, f"{_mean(each):.3f}", str(len(each)), str(good)]
             lines.append(_row([*texts, f"{worst} {each[worst]:.3f}"]))
     return "\n".join(lines)
+
+
+def ratings(records: list[Record]) -> str:
+    """Elo of the models that were fitted on all sets, in the reckoning of TabArena's board.
+
+    A set is a match of each two models: the smaller mean error wins, or the smaller mean log loss
+    where there are classes. The random forest has 1000, 400 points are odds of ten to one.
+    """
+    table = pd.DataFrame(
+        [(r["model"], r["set"], r.get("log_loss") or r["error"]) for r in records],
+        columns=["method", "task", "metric_error"],
+    )
+    sets = table.groupby("method")["task"].nunique()
+    full = sets.index[sets == table["task"].nunique()]
+    if FOREST not in full or len(full) < 2:
+        return ""
+    try:
+        from bencheval.evaluator import BenchmarkEvaluator
+    except ImportError:
+        return "For Elo ratings, type: pip install bencheval"
+    board = BenchmarkEvaluator(columns_to_agg_extra=None)
+    matches = board.compute_results_per_task(table[table["method"].isin(full)])
+    elo = board.compute_elo(matches, calibration_framework=FOREST, calibration_elo=1000)
+    lines = ["| model | Elo | 95 % interval |", "|---|---|---|"]
+    for name, row in elo.iterrows():
+        interval = f"{row['elo'] - row['elo-']:.0f} to {row['elo'] + row['elo+']:.0f}"
+        lines.append(_row([str(name), f"{row['elo']:.0f}", interval]))
+    return f"### Elo over {table['task'].nunique()} sets\n\n" + "\n".join(lines)
 
 
 def ratios(found: Ratios, sets: list[str]) -> str:

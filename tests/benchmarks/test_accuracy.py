@@ -1,6 +1,7 @@
 """The table maker of benchmarks/accuracy, on made-up data."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ pd = pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
 
 from benchmarks.accuracy import run  # noqa: E402
+from benchmarks.accuracy.boards import FOREST  # noqa: E402
 from benchmarks.accuracy.data import Part, parts  # noqa: E402
 from benchmarks.accuracy.generated import wide  # noqa: E402
 from benchmarks.accuracy.models import MODELS, Context, Fitted, applies  # noqa: E402
 from benchmarks.accuracy.prepare import preparation  # noqa: E402
 from benchmarks.accuracy.shape import violations  # noqa: E402
 from benchmarks.accuracy.shipped import SHIPPED, write  # noqa: E402
-from benchmarks.accuracy.table import ratio, report  # noqa: E402
+from benchmarks.accuracy.table import ratings, ratio, report  # noqa: E402
 
 META = {
     "task": "monotone regression",
@@ -232,3 +234,14 @@ def test_the_generated_wide_table_is_the_same_again_and_two_columns_act_together
     product = part.train["n1"] * part.train["n5"]
     assert abs(np.corrcoef(part.train["n1"], part.known)[0, 1]) < 0.1
     assert np.corrcoef(product, part.known)[0, 1] > 0.3
+
+
+def test_ratings_say_what_to_type_and_leave_out_models_of_few_sets(monkeypatch):
+    def record(model, name, error):
+        return {"model": model, "set": name, "split": 0, "error": error}
+
+    records = [record(FOREST, name, 2.0) for name in "abc"]
+    records += [record("eigcore", name, 1.0) for name in "ab"]
+    assert ratings(records) == ""
+    monkeypatch.setitem(sys.modules, "bencheval.evaluator", None)
+    assert ratings([*records, record("eigcore", "c", 1.0)]).endswith("pip install bencheval")
