@@ -256,10 +256,8 @@ class Race:
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
-        known = pace.fittable(
-            self.trials, self.problem, self.folds, self.neurons, self.best.members
-        )
-        if not pace.is_payable(candidates, known, self.context.left(pace.until(self.trials))):
+        known, left = self._fittable(), self.context.left(pace.until(self.trials))
+        if self.problem.information < SOME and not pace.is_payable(candidates, known, left):
             self._note()
             return
         kept = self.best if is_fast(self.problem) else None
