@@ -149,9 +149,10 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
         yield usual
         if options.penalty is None:
             yield from map(_path, _PATH[:_EARLY])
-        yield orders
-        if options.penalty is None:
-            yield from map(_path, _PATH[:1])
+        if scope.information < SOME:
+            yield orders
+            if options.penalty is None:
+                yield from map(_path, _PATH[:1])
 
 
 def _grid(options: FitOptions, scope: Scope) -> Stage:

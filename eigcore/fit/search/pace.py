@@ -48,7 +48,7 @@ def is_payable(
 ) -> bool:
     """Whether the time left pays for successive halving of all candidates.
 
-    True while no matrices are judged: some of the candidates are better than none.
+    trials : what can be fitted; True if no matrices are among them, since some are better than none
     """
     took = [trial.seconds for each, trial in trials.items() if each.dim > 1]
     return not took or _PART * len(candidates) * sum(took) / len(took) <= left

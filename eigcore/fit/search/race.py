@@ -97,14 +97,13 @@ class Race:
 
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
-        self.every, self.neurons = folds_of(problem), averaged(problem)
-        self.notes: tuple[str, ...] = ()
+        self.every, self.neurons, self.notes = folds_of(problem), averaged(problem), ()
         self._begin(pace.affordable(problem, self.every))
 
-    def _begin(self, folds: list[Fold]) -> None:
+    def _begin(self, folds: list[Fold], trials: dict[Settings, Trial] | None = None) -> None:
         self.folds, self.clusters = folds, clusters(folds)
         self.hidden = Targets.joined([fold.hidden.target.targets for fold in folds])
-        self.trials: dict[Settings, Trial] = {}
+        self.trials = trials or {}
 
     def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
@@ -120,11 +119,8 @@ class Race:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             few = self.problem.information < SOME
-                            self._judge(
-                                candidate,
-                                nearest_ends(candidate, self.trials) if few else None,
-                                1.0,
-                            )
+                            ends = nearest_ends(candidate, self.trials) if few else None
+                            self._judge(candidate, ends, 1.0, False)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                         if ends_stage(candidate, self.best, self.trials):
                             break
@@ -155,19 +151,22 @@ class Race:
         try:
             self._begin(self.every)
             for each in filter(None, both):
-                self._judge(each, None, 1.0)
+                self._judge(each, None, 1.0, False)
             return self._plan()
         except TimeUp:
             pass
         except KeyboardInterrupt:
             self.context.interrupted = True
-        self._begin(before[0])
-        self.trials = before[1]
+        self._begin(*before)
         return found
+
+    def _fittable(self) -> dict[Settings, Trial]:
+        members = self.best.members
+        return pace.fittable(self.trials, self.problem, self.folds, self.neurons, members)
 
     def _plan(self) -> list[Settings]:
         members, line = self.best.members, self._line()
-        trials = pace.fittable(self.trials, self.problem, self.folds, self.neurons, members)
+        trials = self._fittable()
         bent = [each for each in trials if not is_line(each)]
         if not bent:
             return self._straight(line)
@@ -232,9 +231,7 @@ class Race:
         if self.context.budget is not None and not self.context.stopped:
             self.notes = (pace.unjudged(len(self.trials)),)
 
-    def _judge(
-        self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
-    ) -> None:
+    def _judge(self, candidate: Settings, ends: Ends | None, steps: float, few: bool) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
         end = pace.until(self.trials)
@@ -258,7 +255,8 @@ class Race:
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
-        if not pace.is_payable(candidates, self.trials, self.context.left(pace.until(self.trials))):
+        known, left = self._fittable(), self.context.left(pace.until(self.trials))
+        if self.problem.information < SOME and not pace.is_payable(candidates, known, left):
             self._note()
             return
         kept = self.best if is_fast(self.problem) else None
