@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,11 @@ FUNCTIONS = (
 )
 """What is called of it, beside its module `jax`."""
 KINDS = {Matrices: "rows", Diagonals: "diagonals", Pencil: "pencil", Encoded: "encoded"}
+NUMPY: Any = SimpleNamespace(xp=np)
 FEW = 32
 """Up to this many features, the kernel forms the matrices of a pencil faster than BLAS."""
 SMALL, LARGE, LARGEST, MANY = 24, 128, 256, 4
 """Up to order SMALL, or LARGE for MANY matrices, all pairs beat LAPACK; values up to LARGEST."""
-
-
 COLUMNS = (8, 128), (24, 1024), (32, 1024)
 """Singular value decompositions of up to so many columns and numbers beat LAPACK: of any number of
 matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
@@ -91,14 +91,21 @@ SVD: Any = getattr(NATIVE, "svd", None)
 
 def serves(rule: Rule, source: Source) -> bool:
     """Whether a kernel serves values and pullback of a rule and a source of NumPy arrays."""
-    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[type(source)])
+    kind = type(source) if _reads(rule, source) else Matrices
+    return _worthwhile(rule, source) and NATIVE.serves(rule, KINDS[kind])
+
+
+def _reads(rule: Rule, source: Source) -> bool:
+    """Whether a kernel reads a source itself, and not the matrices that NumPy forms of it."""
+    if type(source) is not Pencil:
+        return True
+    few = source.params.shape[0] == 1 and source.x.shape[-1] <= FEW
+    return few and NATIVE is not None and NATIVE.serves(rule, KINDS[Pencil])
 
 
 def _worthwhile(rule: Rule, source: Source) -> bool:
     """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
     if NATIVE is None:
-        return False
-    if type(source) is Pencil and (source.params.shape[0] > 1 or source.x.shape[-1] > FEW):
         return False
     return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
 
@@ -121,6 +128,8 @@ def kernel(
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
     if not _worthwhile(rule, source) or not _has(rule, want):
         return None
+    if not _reads(rule, source):
+        return rule.formed(NUMPY, source, lambda p: kernel(backend, rule, p, want, threads))
     arrays = (*source.bins[:3], source.params) if type(source) is Encoded else source
     if not backend.traced:
         return NATIVE.kernel(rule, KINDS[type(source)], arrays, want, threads)
@@ -137,7 +146,8 @@ def _batch(rule: Rule, source: Source) -> tuple[int, ...]:
     if isinstance(source, Encoded):
         return (len(source.bins.indices),)
     if isinstance(source, Pencil):
-        return source.x.shape[:-1]
+        outputs = source.params.shape[0]
+        return (*source.x.shape[:-1], outputs)[: None if outputs > 1 else -1]
     a = source.arrays[0]
     return a.shape[: a.ndim - len(rule.layout.core)]
 
@@ -214,26 +224,18 @@ def eigenpairs_tridiagonal(
 def svd(
     backend: Backend, X: np.ndarray, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster.
+    """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster."""
+    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if _small(X) else None
 
-    LAPACK takes over the matrices that the kernel leaves, such as those of lower rank.
-    """
-    m, n = X.shape[-2:]
-    many = X.size >= MANY * m * n
-    wide = many and X.size >= 2 * MANY * m * n and not DRIVER.endswith("baseline")
+
+def _small(X: Any) -> bool:
+    """Whether singular value decompositions of an array of matrices beat LAPACK."""
+    *lead, m, n = X.shape
+    count = math.prod(lead)
+    many = count >= MANY
+    wide = count >= 2 * MANY and not DRIVER.endswith("baseline")
     columns, entries = COLUMNS[many + wide]
-    if SVD is None or n > columns or m * n > entries:
-        return None
-    return backend.solve(DRIVER, partial(_decomposed, threads), X)
-
-
-def _decomposed(threads: int, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    *found, failed = SVD(X, threads)
-    if failed.any():
-        left = failed.astype(bool)
-        for a, own in zip(found, np.linalg.svd(X[left], full_matrices=False), strict=True):
-            a[left] = own
-    return tuple(found)  # pyright: ignore
+    return SVD is not None and n <= columns and m * n <= entries
 
 
 def register_in_jax() -> None:
@@ -272,6 +274,15 @@ def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] |
     from eigcore_native import jax
 
     return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
+
+
+def svd_in_jax(X: Any) -> Callable[[Any], tuple[Any, Any, Any]] | None:
+    """Return `svd` inside jit, for JAX arrays like X."""
+    if not all(isinstance(n, int) for n in X.shape) or 0 in X.shape or not _small(X):
+        return None
+    from eigcore_native import jax
+
+    return lambda X: jax.svd(X, THREADS)
 
 
 def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:

@@ -23,13 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, RidgeCV
+from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, RidgeCV
 from sklearn.model_selection import GridSearchCV
 
 from eigcore.fit import fit
 from eigcore.fit.losses import LOSSES, Targets
 
 COLUMNS, NEW_ROWS = 8, 20_000
+STRENGTH = {"squared": 1.5, "logistic": 1.5, "poisson": 1.0, "gamma": 0.5}
 SLOPES = np.array([0.6, -0.5, 0.4, 0.3])
 STRENGTHS = 10.0 ** np.arange(-4.0, 3.1, 0.5)
 """Penalties of the peers."""
@@ -38,7 +39,10 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class Case(NamedTuple):
-    """Generated tables: loss, event rate or claims per row (of numbers: noise), rows, truth."""
+    """Generated tables: loss, event rate or claims per row, rows, truth.
+
+    Of numbers the rate is the noise, of amounts (gamma) the variance over the squared mean.
+    """
 
     loss: str
     rate: float
@@ -51,6 +55,9 @@ QUICK = (
     *(Case("logistic", 0.03, 3000, bent) for bent in (False, True)),
     *(Case("logistic", 0.5, rows, bent) for rows in (200, 3000) for bent in (False, True)),
     *(Case("poisson", 0.15, 3500, bent) for bent in (False, True)),
+)
+AMOUNTS = tuple(
+    Case("gamma", 0.6, rows, bent) for rows in (200, 350, 1000, 3000) for bent in (False, True)
 )
 RATES, ROWS = (0.005, 0.02, 0.1, 0.5), (200, 1000, 5000, 50_000)
 FEWEST_EVENTS = 10
@@ -65,6 +72,7 @@ def every() -> Iterator[Case]:
                 if rate * rows >= FEWEST_EVENTS:
                     yield Case("logistic", rate, rows, bent)
                     yield Case("poisson", rate, rows, bent)
+    yield from AMOUNTS
 
 
 class Sample(NamedTuple):
@@ -86,9 +94,11 @@ def draw(case: Case, rows: int, rng: np.random.Generator) -> Sample:
         own = np.column_stack(
             [np.abs(x[:, 0]) - 0.8, np.sin(2.0 * x[:, 1]), x[:, 2] * x[:, 3], x[:, 3]]
         )
-    truth = 1.5 * own @ SLOPES if case.loss != "poisson" else own @ SLOPES
+    truth = STRENGTH[case.loss] * own @ SLOPES
     if case.loss == "squared":
         return Sample(x, truth + case.rate * rng.normal(size=rows), truth)
+    if case.loss == "gamma":
+        return Sample(x, rng.gamma(1.0 / case.rate, case.rate * np.exp(truth)), truth)
     if case.loss == "poisson":
         truth = truth + np.log(case.rate) - 0.4
         return Sample(x, rng.poisson(np.exp(truth)).astype(float), truth)
@@ -120,10 +130,11 @@ def linear(case: Case, known: Sample) -> Predict:
     try:
         from glum import GeneralizedLinearRegressorCV  # pyright: ignore[reportMissingImports]
 
-        glm = GeneralizedLinearRegressorCV(family="poisson", alphas=strengths, l1_ratio=0.0)
+        glm = GeneralizedLinearRegressorCV(family=case.loss, alphas=strengths, l1_ratio=0.0)
         made = glm.fit(known.x, known.y)
     except ImportError:
-        made = _tuned(PoissonRegressor(max_iter=500), known, None, alpha=strengths)
+        model = {"poisson": PoissonRegressor, "gamma": GammaRegressor}[case.loss]
+        made = _tuned(model(max_iter=500), known, None, alpha=strengths)
     return lambda x: np.log(made.predict(x))
 
 
@@ -183,7 +194,9 @@ def told(case: Case, records: list[dict[str, Any]], models: dict[str, Model]) ->
         case.loss,
         f"{case.rate:g}",
         case.rows,
-        f"{np.mean([each['events'] for each in records]):.0f}" if case.loss != "squared" else "",
+        f"{np.mean([each['events'] for each in records]):.0f}"
+        if case.loss in ("logistic", "poisson")
+        else "",
         "bent" if case.bent else "straight",
         *(f"{mean:.1f}" for mean in means),
         f"{seconds:.1f}",

@@ -1,13 +1,14 @@
 """Functions of singular values beside what people write by hand: ``python -m benchmarks.spectra``.
 
-Names of parts (maps, sven, power_laws, density, compression) choose some. Times are milliseconds
-of one core, the smallest of several runs. The gradient by hand is torch's own through its
-decomposition: right where singular values differ, and not a number at ties.
+Names of parts (maps, compiled, sven, power_laws, density, compression) choose some. Times are
+milliseconds of one core, the smallest of several runs. The gradient by hand is torch's own through
+its decomposition: right where singular values differ, and not a number at ties.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 import warnings
@@ -100,6 +101,30 @@ def maps() -> None:
             own, hand, value, plain = took(X, symmetric, symmetric_by_hand)
             line += f"; symmetric: {own / hand:.2f}, {value / plain:.2f}"
         print(f"{line}; {newton:.2f}", flush=True)
+
+
+def compiled() -> None:
+    """Clip and nuclear norm in JAX beside the kernel called directly with NumPy arrays."""
+    import jax
+    from eigcore_native import svd
+
+    def clipped(X: Any) -> Any:
+        return eigcore.spectral_map(X, "clip", c=1.0)
+
+    functions = {
+        "map": jax.jit(clipped),
+        "map, eager": clipped,
+        "norm": jax.jit(partial(eigcore.spectral_value, phi="nuclear")),
+        "map and gradient": jax.jit(lambda X: jax.vjp(clipped, X)[1](X)),
+        "jnp.linalg.svd": jax.jit(partial(jax.numpy.linalg.svd, full_matrices=False)),
+    }
+    print(f"JAX float64; the kernel: ms; over it: {', '.join(functions)}")
+    for shape in ((2048, 4, 4), (2048, 8, 4), (2048, 8, 8), (2048, 16, 16)):
+        X = np.random.default_rng(0).normal(size=shape)
+        there = jax.numpy.asarray(X)
+        calls = [lambda f=f: jax.block_until_ready(f(there)) for f in functions.values()]  # noqa: B023
+        kernel, *own = alternately([lambda: svd(X, 1), *calls], runs=7)  # noqa: B023
+        print(f"  {shape}: {kernel:.3f}; {', '.join(f'{each / kernel:.2f}' for each in own)}")
 
 
 def sven() -> None:
@@ -229,7 +254,10 @@ def compression() -> None:
 
 
 if __name__ == "__main__":
-    parts = {part.__name__: part for part in (maps, sven, power_laws, density, compression)}
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ |= {"JAX_ENABLE_X64": "1", "EIGCORE_NUM_THREADS": "1", "XLA_FLAGS": one}
+    known = maps, compiled, sven, power_laws, density, compression
+    parts = {part.__name__: part for part in known}
     if unknown := [name for name in sys.argv[1:] if name not in parts]:
         sys.exit(f"There is no part {unknown[0]}; expected some of {', '.join(parts)}.")
     for name in sys.argv[1:] or parts:

@@ -49,6 +49,7 @@ _HOME = {
     "Layer": "layers",
     "layer": "layers",
     "start": "layers",
+    "layer_options": "layers",
     "Encoder": "graph",
     # models whose layers become factors
     "Network": "lowrank.network",
@@ -98,6 +99,6 @@ if TYPE_CHECKING:
     from eigcore.dispatch.parts import window
     from eigcore.dispatch.processes import Processes
     from eigcore.graph import Encoder
-    from eigcore.layers import Layer, layer, start
+    from eigcore.layers import Layer, layer, layer_options, start
     from eigcore.lowrank.network import Network, Replacement, Seen
     from eigcore.portable.predict import ModelStatic, forward

@@ -106,21 +106,21 @@ class JaxBackend(Backend):
         )
 
     def eigenpairs(self, M: jax.Array, lo: int, hi: int) -> Pairs:
-        found = host.eigenpairs(self, M, lo, hi, vectors=True)
-        return found or self._solved(solvers.eigh, M, lo, hi)
+        return host.whole_batch(partial(self._window, lo=lo, hi=hi, vectors=True), M)
 
     def eigenvalues(self, M: jax.Array, lo: int, hi: int) -> jax.Array:
-        found = host.eigenpairs(self, M, lo, hi, vectors=False)
-        if found:
-            return found[0]
-        return self._solved(solvers.eigvalsh, M, lo, hi)
+        return host.whole_batch(partial(self._window, lo=lo, hi=hi, vectors=False), M)
 
-    def _solved(self, solver: Callable[..., Any], M: jax.Array, lo: int, hi: int) -> Any:
-        name = f"jax.numpy.linalg.{solver.__name__}"
-        return self.solve(name, partial(solvers.solved, self, solver, lo=lo, hi=hi), M)
+    def _window(self, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:
+        found = host.eigenpairs(self, M, lo, hi, vectors)
+        if found:
+            return found if vectors else found[0]
+        solver = solvers.eigh if vectors else solvers.eigvalsh
+        own = partial(solvers.solved, self, solver, lo=lo, hi=hi)
+        return self.solve(f"jax.numpy.linalg.{solver.__name__}", own, M)
 
     def svd(self, X: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        return self.solve("jax.numpy.linalg.svd", solvers.svd, X)
+        return host.whole_batch(partial(host.svd, self), X)
 
     def map_rows(
         self, function: Callable[[jax.Array], Any], p: jax.Array, core: int, entries: int
@@ -158,7 +158,8 @@ class JaxBackend(Backend):
             return None
         if not self.is_concrete(p):
             composed = partial(_composed, self, rule, want)
-            return _answer(want, jax.lax.platform_dependent(p, cpu=kernel, default=composed))
+            either = partial(jax.lax.platform_dependent, cpu=kernel, default=composed)
+            return _answer(want, host.whole_batch(either, p))
         if not host.readable(p):
             return None
         d, lead = rule.layout.dim, p.shape[: p.ndim - len(rule.layout.core)]
@@ -277,8 +278,9 @@ def _differentiable(backend: Backend, rule: Rule) -> Callable[[jax.Array], jax.A
 
 def _refuse(primals: Any, tangents: Any) -> NoReturn:
     raise NotDifferentiable(
-        "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
-        "eigenvectors. Use kth_eigenvalue, or wrap the argument in jax.lax.stop_gradient."
+        "eigcore has first and second derivatives of eigenvalues and norms, but no third ones "
+        "and none of eigenvectors. Use kth_eigenvalue, or wrap the argument in "
+        "jax.lax.stop_gradient."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -60,6 +61,23 @@ def kernel(backend: Backend, rule: Rule, source: Source, want: Want) -> Answer |
     return Answer(values, pullback=pullback)
 
 
+def whole_batch(function: Callable[[jax.Array], Any], a: jax.Array) -> Any:
+    """Return a function of matrices; under `jax.vmap` it is called again with all of them.
+
+    So a choice by their number sees it. The function has no derivative of its own.
+    """
+    if not isinstance(a, Tracer):
+        return function(a)
+    mapped = jax.custom_batching.custom_vmap(function)
+
+    @mapped.def_vmap
+    def _(size: int, batched: Any, a: jax.Array) -> Any:
+        found = mapped(a)
+        return found, jax.tree.map(lambda _: True, found)
+
+    return mapped(a)
+
+
 def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) -> Any:
     """Return the eigenpairs lo … hi of matrices, values and vectors or None, or None for both.
 
@@ -79,6 +97,21 @@ def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) 
         return None
     found = eigcore_kernels.eigenpairs(backend, np.asarray(M), lo, hi, vectors)
     return found and tuple(map(_shared, found))
+
+
+def svd(backend: Backend, X: jax.Array) -> Any:
+    """Return thin singular value decompositions."""
+    driver, solver = "jax.numpy.linalg.svd", solvers.svd
+    if isinstance(X, Tracer):
+        kernel = eigcore_kernels.svd_in_jax(X)
+        if kernel is not None:
+            driver = eigcore_kernels.DRIVER if ON_CPU else driver
+            solver = partial(jax.lax.platform_dependent, cpu=kernel, default=solvers.svd)
+    elif readable(X):
+        found = eigcore_kernels.svd(backend, np.asarray(X))
+        if found is not None:
+            return tuple(map(_shared, found))
+    return backend.solve(driver, solver, X)
 
 
 def _shared(a: np.ndarray | None) -> jax.Array | None:

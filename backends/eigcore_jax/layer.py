@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from eigcore.plugin import Layer, layer, start
+from eigcore.errors import InvalidSpec
+from eigcore.plugin import Layer, layer, layer_options, start
 
 
 @dataclass(frozen=True)
@@ -96,5 +97,16 @@ def spectral_layer(
         If the description contradicts itself.
     """
     made = layer(features, outputs, dim, **options)
-    dtype, param_dtype = (a if a is None else jnp.dtype(a) for a in (dtype, param_dtype))
+    gain, nonfinite = layer_options(gain, nonfinite)
+    dtype, param_dtype = _real("dtype", dtype), _real("param_dtype", param_dtype)
     return Init(made, param_dtype, gain), Apply(made, dtype, nonfinite)
+
+
+def _real(name: str, dtype: Any) -> Any:
+    """Return a dtype of real floating-point numbers, or None."""
+    if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
+        raise InvalidSpec(
+            f"{name} is {dtype!r:.80}; expected one of real floating-point numbers. Write "
+            f"{name}=jnp.float32."
+        )
+    return None if dtype is None else jnp.dtype(dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from eigcore.plugin import layer, start
+from eigcore.plugin import layer, layer_options, start
 from eigcore_torch.state import DescribedModule
 from eigcore_torch.tensors import autocasts
 
@@ -60,7 +60,7 @@ class SpectralLayer(DescribedModule):
     ) -> None:
         super().__init__()
         self.layer = layer(features, outputs, dim, **options)
-        self.gain, self.nonfinite = gain, nonfinite
+        self.gain, self.nonfinite = layer_options(gain, nonfinite)
         self.make_parameters(self.layer.shapes, device, dtype)
         self.reset_parameters(generator)
 

@@ -29,8 +29,8 @@ from eigcore_torch.tensors import (
 )
 
 ORDER = (
-    "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
-    "eigenvectors. Use kth_eigenvalue, or detach the argument."
+    "eigcore has first and second derivatives of eigenvalues and norms, but no third ones "
+    "and none of eigenvectors. Use kth_eigenvalue, or detach the argument."
 )
 
 

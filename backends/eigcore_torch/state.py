@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, InvalidSpec
 
 KEY = "_extra_state"
 """The key of torch for `get_extra_state`."""
@@ -22,6 +22,11 @@ class DescribedModule(torch.nn.Module):
 
     def make_parameters(self, shapes: Any, device: Any, dtype: torch.dtype | None) -> None:
         """Register a parameter for each name and shape, without numbers yet."""
+        if dtype is not None and not dtype.is_floating_point:
+            raise InvalidSpec(
+                f"dtype is {dtype}; expected one of real floating-point numbers. Write "
+                "dtype=torch.float32."
+            )
         for name, shape in shapes.items():
             values = torch.empty(shape, device=device, dtype=dtype)
             self.register_parameter(name, torch.nn.Parameter(values))

@@ -94,6 +94,8 @@ def _number(f: str, name: str, parameters: dict[str, Any]) -> Any:
         or (name in _POSITIVE and value == 0)
     ):
         got = "none" if value is _number else repr(value)
+        if hasattr(value, "dtype") and not is_real(value):
+            got = f"an array, and compiled code holds {name} as a constant"
         kind = "positive " if name in _POSITIVE else "" if least < 0 else "non-negative "
         raise InvalidInput(
             f'"{f}" takes a {kind}finite number {name}; got {got}. Write {name}=1.0.'

@@ -10,7 +10,7 @@ V (..., d, d).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ from eigcore.core.arrays import Array, Library
 from eigcore.core.functionals import Functional, Kth
 from eigcore.core.packing import SQRT_HALF, Layout
 from eigcore.core.rows import beside, clean, spoilt
-from eigcore.core.sources import Answer, Matrices, Source, Want
+from eigcore.core.sources import Answer, Matrices, Pencil, Source, Want
 from eigcore.core.spec import EigSpec
 
 NAN = math.nan
@@ -112,11 +112,20 @@ class Rule:
             return found
         if isinstance(source, Matrices):
             return self.composed(library, source.p, want)
-        inner = self.solve(library, Matrices(source.assembled(library)), want)
-        pull = inner.pullback
-        if pull is None:
-            return inner
-        return inner._replace(pullback=lambda g: source.pulled_back(library, pull(g)[0]))
+        return self.formed(library, source, lambda p: self.solve(library, p, want))
+
+    def formed(self, library: Library, source: Any, answer: Callable[[Matrices], Any]) -> Any:
+        """Return an answer about the matrices of a source as one about the source itself."""
+        found = answer(Matrices(source.assembled(library)))
+        if found is None or found.pullback is None:
+            return found
+        pull = found.pullback
+
+        def pullback(g: Array, wanted: Sequence[bool] = (True, True)) -> tuple[Array, ...]:
+            options = {"with_x": wanted[1]} if isinstance(source, Pencil) else {}
+            return source.pulled_back(library, pull(g)[0], **options)
+
+        return found._replace(pullback=pullback)
 
     def composed(self, library: Library, p: Array, want: Want) -> Answer:
         """Like `solve`, but from the eigenpairs of the backend, in chunks."""

@@ -43,6 +43,6 @@ def attached(backend: Backend, rule: Rule) -> Callable[[Array], Array]:
 def refused(*_: Any) -> NoReturn:
     """Raise NotDifferentiable: the vjp of what has no derivative."""
     raise NotDifferentiable(
-        "eigcore has first and second derivatives of eigenvalues, but no third ones and none of "
-        "eigenvectors. Use kth_eigenvalue, or detach the argument."
+        "eigcore has first and second derivatives of eigenvalues and norms, but no third ones "
+        "and none of eigenvectors. Use kth_eigenvalue, or detach the argument."
     )

@@ -39,8 +39,8 @@ from eigcore.fit.train import fit_with
 from eigcore.guarantees.importance import importances_and_gaps
 from eigcore.model import SpectralModel
 
-SOME_ROWS, SOME_TERMS = 1000, 1_000_000
-"""About so many rows, with so many terms, determine `gap_` and `feature_importances_`."""
+SOME_ROWS, SOME_TERMS = 1000, 2_000_000
+"""About so many rows, or terms of rows and members, give `gap_` and `feature_importances_`."""
 WARM_STEPS, BATCH_STEPS = 120, 10
 """L-BFGS steps of a resumed fit, and of one `partial_fit`."""
 REASONS = {
@@ -177,8 +177,8 @@ class SpectralEstimator(CallbackSupport, TransformerMixin, BaseEstimator):
             self.message_ = "The fit ended before the first descent: the model is additive."
         norms = model.feature_norms
         self.feature_norms_ = np.array([norms[name] for name in model.encoding.names])
-        most = max(1, min(SOME_ROWS, SOME_TERMS // model.encoding.terms))
-        step = max(1, len(data.y) // most)
+        terms = model.encoding.terms * len(model.params)
+        step = max(1, len(data.y) // max(1, min(SOME_ROWS, SOME_TERMS // terms)))
         some = {name: cells[::step] for name, cells in data.columns.items()}
         weights = data.beside.weights
         weights = None if weights is None else weights[::step]

@@ -3,14 +3,15 @@
 Each member of a fit with a log, logistic or softmax link is balanced, or nearly so. Their average
 before the link is not: it is a geometric mean, which is smaller. A shift δ of the decision, one for
 each output, corrects this; slopes, and with them all certificates of the decision, stay. δ is where
-the convex function Σ w A(f + δ) − δ Σ w y is least; the inverse link is the derivative of A.
+the convex function Σ w A(f + δ) − δ Σ w y is least; the prediction, the inverse link between the
+ends of `clip`, is the derivative of A.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,17 +37,19 @@ class Sums(NamedTuple):
     """Sums over some rows at one shift; they add up over batches.
 
     weight : Σ w
+    ends : least and largest prediction, numbers or (outputs,) each
     wanted, predicted : (outputs,) Σ w y and Σ w p
     curvature : (outputs, outputs) derivative of `predicted` by the shift
     """
 
     weight: float
+    ends: tuple[Any, Any]
     wanted: np.ndarray
     predicted: np.ndarray
     curvature: np.ndarray
 
     @classmethod
-    def of(cls, link: str, decision: np.ndarray, target: Target) -> Sums:
+    def of(cls, link: str, ends: tuple[Any, Any], decision: np.ndarray, target: Target) -> Sums:
         """Sums over rows with these decisions (rows,) or (rows, outputs)."""
         value = decision.reshape(len(decision), -1)
         value = value if target.offset is None else value + target.offset.reshape(len(value), -1)
@@ -58,22 +61,29 @@ class Sums(NamedTuple):
             own = (own == np.arange(value.shape[1])).astype(np.float64)
             curvature = np.diag(w @ p) - (p.T * w) @ p
         else:
-            curvature = np.diag(w @ (p * (1.0 - p) if link == "logistic" else p))
-        return cls(float(w.sum()), w @ own, w @ p, curvature)
+            bend = p * (1.0 - p) if link == "logistic" else p
+            curvature = np.diag(w @ np.where((p > ends[0]) & (p < ends[1]), bend, 0.0))
+        return cls(float(w.sum()), ends, w @ own, w @ np.clip(p, *ends), curvature)
 
     def plus(self, other: Sums) -> Sums:
         """Return the sums over both."""
         return Sums(
             self.weight + other.weight,
+            self.ends,
             self.wanted + other.wanted,
             self.predicted + other.predicted,
             self.curvature + other.curvature,
         )
 
     def can_balance(self, link: str) -> bool:
-        """Whether a finite shift balances: not if every target is 0, or a class has no rows."""
-        most = np.inf if link == "log" else self.weight
-        inside = ((self.wanted > 0.0) & (self.wanted < most)).all()
+        """Whether a finite shift balances: not if every target is 0, or a class has no rows.
+
+        With ends, not if the mean of the targets is at one of them, or beyond.
+        """
+        low, high = self.ends
+        least = self.weight * np.maximum(low, 0.0)
+        most = self.weight * np.minimum(high, np.inf if link == "log" else 1.0)
+        inside = ((self.wanted > least) & (self.wanted < most)).all()
         return bool(inside and (self.predicted > 0.0).all() and np.isfinite(self.predicted).all())
 
 
@@ -90,7 +100,7 @@ def balancing(
         found = at(shift)
         if not found.can_balance(link):
             return np.zeros_like(start)
-        if link == "log":
+        if link == "log" and np.isinf(found.ends).all():
             return shift + np.log(found.wanted / found.predicted)
         step = np.linalg.lstsq(found.curvature, found.wanted - found.predicted)[0]
         longest = np.abs(step).max()
@@ -122,18 +132,20 @@ def balanced(
     hold : float
         Their weight, divided by that of the problem.
     """
-    link = model.static.link
+    static, link = model.static, model.static.link
     if link == "identity":
         return model
     own, extra = decisions(model, problem), np.zeros(model.outputs)
     if before is not None:
-        extra = hold * Sums.of(link, decisions(before, problem), problem.target).predicted
+        then = Sums.of(link, static.ends, decisions(before, problem), problem.target)
+        extra = hold * then.predicted
 
     def at(shift: np.ndarray) -> Sums:
         value = own.reshape(len(own), -1) + shift
-        found = Sums.of(link, value, problem.target)
+        found = Sums.of(link, static.ends, value, problem.target)
         return Sums(
             (1.0 + hold) * found.weight,
+            found.ends,
             found.wanted + extra,
             (1.0 + hold) * found.predicted,
             (1.0 + hold) * found.curvature,

@@ -25,6 +25,7 @@ Purpose = Literal[
     "selection",
     "sample",
     "calibration",
+    "tails",
 ]
 """Purposes of random numbers; their order is part of what a seed means."""
 _FLOAT32_FROM = 500_000

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from eigcore.calibration.interval import calibration_of
 from eigcore.fit.balance import balanced
+from eigcore.fit.blas import few_threads
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.data.names import listed
@@ -39,11 +39,10 @@ def fit_table(
     whole, kept = Problem.of(table, target, beside, options, context).set_aside()
     whole, fitted = whole.split()
     train = whole.part(fitted)
-    # with a kernel, BLAS has little to do: its threads would only wait and take up cores
-    with threadpool_limits(1 if train.fast else None, "blas"):
+    with few_threads(train.fast):
         some = screened(train)
-        plan, told, fold, neurons = choose(some)
-        some = replace(some, sums=find_sums(some, plan[0], fold))
+        plan, told, fold, neurons, names = choose(some)
+        some = replace(some.going_on(names), sums=find_sums(some, plan[0], fold))
         del fold  # and with it the designs of all candidates
         some = without_useless(some, plan[0])
         found = fit_members(some, plan, neurons)

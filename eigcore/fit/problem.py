@@ -7,6 +7,7 @@ derive others from it: other rows, another encoding, further constraints.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -248,6 +249,13 @@ class Problem:
         tied = [each.centred(self.encoding, self.numbers) for each in self.constraints.sums]
         encoding = encode(self.encoding, self.numbers, (*tied, *self.sums), knots, linear)
         return replace(self, encoding=encoding, constraints=known)
+
+    def going_on(self, names: Sequence[str]) -> Problem:
+        """Return the problem with columns that go on beyond the fitted range."""
+        if not names:
+            return self
+        tails = {**(self.options.tails or {}), **dict.fromkeys(names, "linear")}
+        return replace(self, options=replace(self.options, tails=tails))
 
     def _place(self, told: tuple[str, str | float]) -> tuple[str, str | float]:
         """Return the place of missing cells, as the value with the nearest mean target if between.

@@ -1,7 +1,4 @@
-"""Check the proof of an eigcore model file, with Python alone. Type python checker.py MODEL PROOF.
-
-docs/proofs.md proves T1 to T4. A matrix is its lower triangle, beside the diagonal times √2.
-"""
+"""Check a proof without eigcore: python checker.py MODEL PROOF. docs/proofs.md proves T1 to T4."""
 
 import hashlib
 import json
@@ -29,24 +26,29 @@ def exact(x):
     return Fraction(x)
 
 
+def whole(numbers):
+    """Return numbers as whole numbers of a unit, and how many units are 1."""
+    pairs = [x.as_integer_ratio() for x in numbers]
+    unit = math.lcm(*{bottom for _, bottom in pairs})
+    return [top * (unit // bottom) for top, bottom in pairs], unit
+
+
 def ordered(M, R, side=1, spare=0, bits=80):
     """T2: whether at most `spare` eigenvalues of R − side · M are < 0; a number R is R · I."""
-    d = math.isqrt(2 * len(M))
-    places = [(i, j) for i in range(d) for j in range(i + 1)]
-    R = R if isinstance(R, list) else [R * (i == j) for i, j in places]
-    rest = [Fraction(r) - side * m for r, m in zip(R, M, strict=True)]
-    live = {i for place, x in zip(places, rest) if x for i in place}
-    A, unit, left = {}, max(map(abs, rest)) / 2**bits or 1, spare
-    for (i, j), x in zip(places, rest):  # in whole units, less what all rounding adds in norm
-        n = int(x / unit)
-        beside = math.isqrt(n * n // 2) * (1 if n > 0 else -1)
-        A[i, j] = A[j, i] = n - d * d - d if i == j else beside
-    while live and left >= 0:
-        p = max(live, key=lambda i: abs(A[i, i]))
-        left -= (pivot := A[p, p] or 1) < 0
-        live.remove(p)
-        for i, j in ((i, j) for i in live for j in live):
-            A[i, j] -= A[i, p] * A[p, j] // pivot
+    (own, unit), d = M, math.isqrt(2 * len(M[0]))
+    R = R if isinstance(R, list) else [R if i == j else 0 for i in range(d) for j in range(i + 1)]
+    tops, bottom = whole(R)
+    rest = [unit * r - side * bottom * m for r, m in zip(tops, own, strict=True)]
+    size, half = max(map(abs, rest)).bit_length(), math.isqrt(2 ** (2 * bits + 15))
+    A, left = [rest[i * (i + 1) // 2 :][: i + 1] for i in range(d)], spare
+    live = [any(A[i]) or any(row[i] for row in A[i:]) for i in range(d)]
+    for i, (*off, x) in enumerate(A):  # in whole units, less what all rounding adds in norm
+        A[i] = [*(y * half >> size + 8 for y in off), (x << bits >> size) - (d * d + d) * live[i]]
+    while A and left >= 0:
+        row = A.pop(p := max(range(len(A)), key=lambda i: abs(A[i][-1])))
+        left -= (pivot := row.pop() or 1) < 0
+        row += [below.pop(p) for below in A[p:]]
+        A = [[x - a * b // pivot for x, b in zip(own, row)] for own, a in zip(A, row)]
     return left >= 0 or (bits < 2000 and ordered(M, R, side, spare, 6 * bits))
 
 
@@ -120,35 +122,30 @@ class Member:
         count = spec["outputs"] * (self.terms + 1) * (2 * d - width) * (width + 1) // 2
         require(count == len(values) and all(map(math.isfinite, values)), "parameters are amiss")
         k = {"middle": d // 2, "convex": d - 1, "concave": 0}.get(spec["index"], spec["index"]) % d
-        self.d, self.share, self.values, kind = d, share, values, spec["functional"]
+        self.d, kind, (self.values, self.unit) = d, spec["functional"], whole(values)
         ones = {"kth": [k], "smooth": [k], "softmax": [d - 1], "weighted": []}
         ones |= {"top_sum": range(d - (r or 0), d), "bottom_sum": range(r or 0)}
         own = spec["weights"] if kind == "weighted" else [int(i in ones[kind]) for i in range(d)]
-        self.weights, self.below, self.above = [*map(exact, own)], 0, 0
-        if kind == "smooth":  # Σ w λ − below ≤ φ ≤ Σ w λ + above
-            alpha, r = exact(spec["alpha"]) / (2 * d), d - k
+        self.weights, self.below, self.above = [share * exact(w) for w in own], 0, 0
+        self.sums = [sum(w for w in self.weights if w * sign > 0) for sign in (1, -1)]
+        if kind == "smooth":  # Σ w λ − below ≤ share · φ ≤ Σ w λ + above
+            alpha, r = share * exact(spec["alpha"]) / (2 * d), d - k
             self.below, self.above = alpha * (r - 1) * (k + 1), alpha * r * k
         if kind == "softmax":  # log d ≤ n / 64, as d⁶⁴ ≤ 2.718ⁿ
             n = next(n for n in range(64 * d) if d**64 * 1000**n <= 2718**n)
-            self.above = exact(spec["t"]) * n / 64
+            self.above = share * exact(spec["t"]) * n / 64
         self.increasing, up = min(self.weights) >= 0, sorted(self.weights)
         self.convex, self.concave = self.weights == up, self.weights[::-1] == up
-        self.places = [(i, j) for i in range(d) for j in range(max(0, i - width), i + 1)]
+        self.at = [i * (i + 1) // 2 + j for i in range(d) for j in range(max(0, i - width), i + 1)]
 
     def matrix(self, output, factors):
         """Return Σ factor · A_row for {row: factor}; row i + 1 is that of term i."""
-        M = [Fraction(0)] * (self.d * (self.d + 1) // 2)
-        for row, factor in factors.items():
-            start = (output * (self.terms + 1) + row) * len(self.places)
-            for (i, j), value in zip(self.places, self.values[start:]):
-                M[i * (i + 1) // 2 + j] += factor * Fraction(value)
-        return M
-
-    def added(self, total, low, high, below=0, above=0):
-        """Return ends of total + share · φ for low_i ≤ λ_i ≤ high_i."""
-        each = [(w * a, w * b) for w, a, b in zip(self.weights, low, high, strict=True)]
-        ends = sum(map(min, each)) - below, sum(map(max, each)) + above
-        return [x + self.share * end for x, end in zip(total, ends)]
+        M, (times, unit) = [0] * (self.d * (self.d + 1) // 2), whole(factors.values())
+        for row, factor in zip(factors, times):
+            start = (output * (self.terms + 1) + row) * len(self.at)
+            for at, x in zip(self.at, self.values[start : start + len(self.at)]):
+                M[at] += factor * x
+        return M, unit * self.unit
 
 
 class Model:
@@ -194,10 +191,11 @@ class Model:
             for o, E in ((o, E) for o in range(self.outputs) for E in part.changes()):
                 ends = (0, 0)
                 for member in self.members:
-                    M = member.matrix(o, E)
-                    low, high = [M[0]] * 2 if claim.get("additive") else map(exact, next(witness))
+                    M, (w, v) = member.matrix(o, E), member.sums
+                    p = Fraction(M[0][0], M[1])
+                    low, high = (p, p) if claim.get("additive") else map(exact, next(witness))
                     require(ordered(M, -low, -1) and ordered(M, high), "a change leaves its ends")
-                    ends = member.added(ends, [low] * member.d, [high] * member.d)
+                    ends = ends[0] + w * low + v * high, ends[1] + w * high + v * low
                 found.append(ends)
             low, high = min(low for low, _ in found), max(high for _, high in found)
             total = [x + end for x, end in zip(total, sorted((weight * low, weight * high)))]
@@ -231,23 +229,25 @@ class Model:
         """T4: R ⪰ the change of each part, so eigenvalues in the box lie below those of the sum."""
         box, o, witness = claim["box"], claim["output"], iter(claim["witness"])
         require({*box} == {*self.names} and o in range(self.outputs), "other columns, or outputs")
-        corners = [part.corners(box) for part in self.parts]
+        corners, total = [part.corners(box) for part in self.parts], (self.offset, self.offset)
         base = {0: 1} | {row: f for start, *_ in corners for row, f in start.items()}
-        total = self.offset, self.offset
         for member in self.members:
             found = []
             for side in (-1, 1):
-                M = [side * x for x in member.matrix(o, base)]
+                own, unit = member.matrix(o, base)
+                M = [Fraction(side * x, unit) for x in own]
                 for moving in (each for each in corners if len(each) > 1):
                     R = list(map(exact, next(witness)))
                     for E in (member.matrix(o, turn(moving[0], t)) for t in moving):
                         require(ordered(E, R, side), "a part leaves its witness")
                     M = [x + r for x, r in zip(M, R)]
-                found.append(list(map(exact, next(witness))))
+                found, M = [*found, list(map(exact, next(witness)))], whole(M)
                 for i, end in enumerate(found[-1]):
                     spare = i if side < 0 else member.d - 1 - i
                     require(ordered(M, side * end, 1, spare), "an eigenvalue leaves its witness")
-            total = member.added(total, *found, member.below, member.above)
+            total = total[0] - member.below, total[1] + member.above
+            for w, a, b in zip(member.weights, *found, strict=True):
+                total = total[0] + min(w * a, w * b), total[1] + max(w * a, w * b)
         return total
 
 

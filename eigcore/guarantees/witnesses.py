@@ -14,6 +14,8 @@ import numpy as np
 from eigcore.guarantees import checker
 from eigcore.guarantees.slopes import EPS, ROUNDING, SMALLEST, lengths
 
+Matrix = tuple[list[int], int]
+"""As the checker has it: the whole numbers of a packed lower triangle, and how many are 1."""
 DIGITS = 9
 """Decimal digits of a witness."""
 
@@ -23,19 +25,28 @@ def changes(exact: checker.Model, *columns: str) -> list[list[float]]:
 
     An end is 0 where the change is exactly semidefinite, whatever rounding says.
     """
-    found = []
-    for part in (each for each in exact.parts if {*columns} & {*each.own}):
-        for output in range(exact.outputs):
-            for factors in part.changes():
-                found += [_ends(member.matrix(output, factors)) for member in exact.members]
-    return found
+    moves = [
+        (output, factors)
+        for part in exact.parts
+        if {*columns} & {*part.own}
+        for output in range(exact.outputs)
+        for factors in part.changes()
+    ]
+    if not moves:
+        return []
+    each = [_ends([member.matrix(*move) for move in moves]) for member in exact.members]
+    return [ends for of_a_change in zip(*each, strict=True) for ends in of_a_change]
 
 
-def _ends(packed: list[Fraction]) -> list[float]:
-    values, margin = _eigenvalues(full(packed))
-    low, high = float(values[0]), float(values[-1])
-    rises = low >= -margin and checker.ordered(packed, 0, -1)
-    falls = high <= margin and checker.ordered(packed, 0, 1)
+def _ends(packed: list[Matrix]) -> list[list[float]]:
+    values, margins = _eigenvalues(_floats(packed))
+    ends = zip(packed, values[:, 0].tolist(), values[:, -1].tolist(), margins, strict=True)
+    return [_outside(*each) for each in ends]
+
+
+def _outside(M: Matrix, low: float, high: float, margin: float) -> list[float]:
+    rises = low >= -margin and checker.ordered(M, 0, -1)
+    falls = high <= margin and checker.ordered(M, 0, 1)
     lower = 0.0 if rises and low <= margin else -up(margin - low)
     return [lower, 0.0 if falls and high >= -margin else up(high + margin)]
 
@@ -49,7 +60,7 @@ def box(exact: checker.Model, cells: dict[str, Any], output: int) -> list[Any]:
     base = {0: 1} | {row: factor for start, *_ in corners for row, factor in start.items()}
     moving = [each for each in corners if len(each) > 1]
     for member in exact.members:
-        centre = full(member.matrix(output, base))
+        (centre,) = _floats([member.matrix(output, base)])
         own = [_moved(member, output, each) for each in moving]
         for side in (-1, 1):
             total, size = side * centre, lengths(centre)
@@ -66,7 +77,7 @@ def box(exact: checker.Model, cells: dict[str, Any], output: int) -> list[Any]:
 def _moved(member: checker.Member, output: int, corners: list[Any]) -> np.ndarray:
     """Return the change of a part from its first corner to each: (corners, d, d)."""
     turns = [checker.turn(corners[0], each) for each in corners]
-    return np.array([full(member.matrix(output, each)) for each in turns])
+    return _floats([member.matrix(output, each) for each in turns])
 
 
 def _top(E: np.ndarray) -> list[float]:
@@ -86,17 +97,24 @@ def _top(E: np.ndarray) -> list[float]:
 
 
 def full(packed: Any) -> np.ndarray:
-    """Return the symmetric matrix of a packed lower triangle, in float64."""
-    d = math.isqrt(2 * len(packed))
+    """Return symmetric matrices (..., d, d) of packed lower triangles (..., K), in float64."""
+    packed = np.asarray(packed, float)
+    d = math.isqrt(2 * packed.shape[-1])
     rows, columns = np.tril_indices(d)
-    M = np.zeros((d, d))
-    M[rows, columns] = M[columns, rows] = np.array([float(x) for x in packed])
+    M = np.zeros((*packed.shape[:-1], d, d))
+    M[..., rows, columns] = M[..., columns, rows] = packed
     return M * np.where(np.eye(d, dtype=bool), 1, 0.5**0.5)
 
 
-def _eigenvalues(M: np.ndarray) -> tuple[np.ndarray, float]:
-    values = np.linalg.eigvalsh(M)
-    return values, ROUNDING * len(M) * (EPS * float(np.abs(values).max()) + len(M) * SMALLEST)
+def _floats(packed: list[Matrix]) -> np.ndarray:
+    return full([[x / unit for x in numbers] for numbers, unit in packed])
+
+
+def _eigenvalues(M: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Return the eigenvalues of matrices (n, d, d), and what rounding may add to each."""
+    values, d = np.linalg.eigvalsh(M), M.shape[-1]
+    margins = ROUNDING * d * (EPS * np.abs(values).max(axis=-1) + d * SMALLEST)
+    return values, margins.tolist()
 
 
 def up(value: float) -> float:

@@ -2,6 +2,6 @@
 
 from eigcore.layers.description import Layer
 from eigcore.layers.initialisation import start
-from eigcore.layers.making import layer
+from eigcore.layers.making import layer, layer_options
 
-__all__ = ["Layer", "layer", "start"]
+__all__ = ["Layer", "layer", "layer_options", "start"]

@@ -72,27 +72,49 @@ def outputs(layer: Layer, backend: Backend, params: Arrays, given: Arrays, nonfi
         y = y[..., None] if spec.outputs == 1 else y
     else:
         y = _values(layer, backend, params, given)
-        y = backend.xp.reshape(y, (*y.shape[:-2], layer.outputs))
     if raises and not backend.all_finite(y) and backend.is_concrete(y):
         _refuse(backend, params, given, y)
     return y + params["bias"] if "bias" in params else y
 
 
 def _values(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
-    """Return the values of every pencil: (..., pencils, values of each)."""
+    """Return the values of every pencil, those of one beside each other: (..., outputs)."""
     spec, xp = layer.spec, backend.xp
-    p = (_predicted if layer.context else _assembled)(layer, backend, params, **given)
-    if layer.learned is not None:
-        rule = spectrum_of(spec.layout, 0, spec.dim - 1)
-        w = weights(xp, layer.learned, params["weights"])
-        return xp.sum(backend.evaluate(rule, sources.Matrices(p)) * w, axis=-1)[..., None]
     indices = [each.k for each in layer.specs]
     lo, hi = min(indices), max(indices)
+    if layer.learned is not None:
+        lam = _spectrum(layer, backend, params, given, 0, spec.dim - 1)
+        lam = lam[..., None, :] if spec.outputs == 1 else lam
+        return xp.sum(lam * weights(xp, layer.learned, params["weights"]), axis=-1)
     if spec.functional == "kth" and 0 < hi - lo == len(set(indices)) - 1:  # neighbours: one solve
-        lam = backend.evaluate(spectrum_of(spec.layout, lo, hi), sources.Matrices(p))
-        return xp.concat([lam[..., k - lo : k - lo + 1] for k in indices], axis=-1)
-    found = [backend.evaluate(rules.rule_of(each), sources.Matrices(p)) for each in layer.specs]
-    return xp.concat([y[..., None] for y in found], axis=-1)
+        y = _spectrum(layer, backend, params, given, lo, hi)
+        if indices != [*range(lo, hi + 1)]:
+            y = xp.concat([y[..., k - lo : k - lo + 1] for k in indices], axis=-1)
+        return y if spec.outputs == 1 else xp.reshape(y, (*y.shape[:-2], layer.outputs))
+    p = sources.Matrices(_matrices(layer, backend, params, given))
+    found = [backend.evaluate(rules.rule_of(each), p) for each in layer.specs]
+    if len(found) == 1:
+        return found[0]
+    y = xp.concat([y[..., None] for y in found], axis=-1)
+    return xp.reshape(y, (*y.shape[:-2], layer.outputs))
+
+
+def _spectrum(
+    layer: Layer, backend: Backend, params: Arrays, given: Arrays, lo: int, hi: int
+) -> Array:
+    """Return λ_lo … λ_hi of every pencil (..., pencils, m), or of one (..., m)."""
+    rule = spectrum_of(layer.spec.layout, lo, hi)
+    if layer.context or layer.categories:
+        p = _matrices(layer, backend, params, given)
+        p = p[..., 0, :] if layer.spec.outputs == 1 else p
+        return backend.evaluate(rule, sources.Matrices(p))
+    matrices = pencils(layer.spec, backend, params["matrices"])
+    return backend.evaluate(rule, sources.Pencil(matrices, given["x"]))
+
+
+def _matrices(layer: Layer, backend: Backend, params: Arrays, given: Arrays) -> Array:
+    """Return M(x) of every pencil, packed: (..., pencils, K)."""
+    return (_predicted if layer.context else _assembled)(layer, backend, params, **given)
 
 
 def _refuse(backend: Backend, params: Arrays, given: Arrays, y: Array) -> None:

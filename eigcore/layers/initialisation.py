@@ -17,6 +17,7 @@ from eigcore.core.weights import stored
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
+from eigcore.layers.making import layer_options
 
 GAP = 2.0
 """Least distance between eigenvalues of A_0, in standard deviations of vᵀ(Σ x_i A_i)v."""
@@ -127,8 +128,7 @@ def start(layer: Layer, gain: float = 1.0) -> dict[str, tuple[np.ndarray, np.nda
     InvalidSpec
         If `gain` is not a positive finite number.
     """
-    if isinstance(gain, bool) or not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
-        raise InvalidSpec(f"gain is {gain!r}; expected a positive finite number. Write gain=0.5.")
+    layer_options(gain)
     spec, specs, shapes = layer.spec, layer.starts, layer.shapes
     unit = scale(specs, gain=gain)
     # all terms have equal shares of the variance; z and the terms have one half each

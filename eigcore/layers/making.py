@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
+from eigcore.api.inputs import raising
 from eigcore.core import weights
+from eigcore.core.scalars import is_real, is_whole
 from eigcore.core.spec import EigSpec
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
@@ -55,7 +58,7 @@ def layer(
     """
     indices = (index,) if isinstance(index, str) or not isinstance(index, Sequence) else index
     indices = tuple(indices)
-    if not indices or isinstance(outputs, bool) or outputs % len(indices):
+    if not indices or not is_whole(outputs) or outputs % len(indices):
         raise InvalidSpec(
             f"outputs is {outputs!r} and index is {index!r}; expected as many outputs as indices, "
             "or a multiple of that. Write outputs=len(index) for one pencil."
@@ -66,9 +69,11 @@ def layer(
             f"index is {index!r}, but the functional {functional!r} takes no index: all would be "
             "the same. Expected one value per pencil. Leave index out."
         )
-    kinds = tuple(
-        kind for kind, on in zip(weights.KINDS, (nonnegative, ascending), strict=True) if on
-    )
+    promised = dict(zip(weights.KINDS, (nonnegative, ascending), strict=True))
+    for kind, on in promised.items():
+        if not isinstance(on, bool):
+            raise InvalidSpec(f"{kind} is {on!r:.80}; expected True or False. Write {kind}=True.")
+    kinds = tuple(kind for kind, on in promised.items() if on)
     learned = kinds if functional == "weighted" and options.get("weights") is None else None
     if kinds and learned is None:
         raise InvalidSpec(
@@ -81,3 +86,20 @@ def layer(
         options["weights"] = tuple(weights.first(kinds, dim, k, 1)[0].tolist())
     specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
     return Layer(specs, categories, context, learned)
+
+
+def layer_options(gain: float = 1.0, nonfinite: str = "raise") -> tuple[float, str]:
+    """Return what a framework's layer is made with, beside its description.
+
+    Where a layer is made, not where it is first used: that may be far away, or compiled.
+
+    Raises
+    ------
+    InvalidSpec
+        If `gain` is not a positive finite number.
+    InvalidInput
+        If `nonfinite` is neither "raise" nor "propagate".
+    """
+    if not is_real(gain) or not 0.0 < gain < math.inf:
+        raise InvalidSpec(f"gain is {gain!r}; expected a positive finite number. Write gain=0.5.")
+    return gain, "raise" if raising(nonfinite) else "propagate"

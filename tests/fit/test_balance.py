@@ -53,6 +53,21 @@ def test_sums_of_predictions_and_targets_agree_also_after_a_resumed_fit(rows, lo
         assert told == pytest.approx(1.0, rel=1e-6)
 
 
+def test_predictions_balance_between_their_ends(rows):
+    table, targets, _ = rows
+    whole, ends = table | {"y": targets["poisson"]}, (0.12, 0.3)  # the mean is 0.18
+    options = QUICK | {"loss": "poisson", "clip": ends}
+    fitted = fit(table, whole["y"], **options).model
+    further, _ = resume(fitted, table, whole["y"], max_iter=1)
+    stream = fit_stream([whole], "y", **options, sample_rows=200, epochs=1).model
+    for model in (fitted, further, stream):
+        p = model.predict(table)
+        assert ((p == ends[0]) | (p == ends[1])).sum() > ROWS // 5
+        assert ratios(model, table, whole["y"], np.ones(ROWS)) == pytest.approx(1.0, rel=1e-6)
+    above = fit(table, whole["y"], **options | {"clip": (0.5, 2.0)}).model
+    assert (shift_of(above) == 0.0).all()
+
+
 def test_a_small_batch_moves_the_balance_little(rows):
     table, targets, _ = rows
     target = targets["poisson"]
@@ -87,8 +102,12 @@ def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
             self.values = np.array(values, float)
 
     def shift(link, decision, values):
-        target = Target(values)
-        at = lambda s: Sums.of(link, np.asarray(decision).reshape(len(values), -1) + s, target)  # noqa: E731
+        target, ends = Target(values), (-np.inf, np.inf)
+        rows = np.asarray(decision).reshape(len(values), -1)
+
+        def at(moved):
+            return Sums.of(link, ends, rows + moved, target)
+
         return balancing(link, at, np.zeros(np.size(decision) // len(values)))
 
     found = shift("logistic", [30.0, 31.0, -20.0], [0, 1, 0])

@@ -125,13 +125,12 @@ def test_slices_of_time_tell_of_going_on(slope, told):
     rng = np.random.default_rng(0)
     day = np.arange(240.0)
     level = day / 100 + 0.1 * rng.normal(size=240)  # new days have new levels
-    other = rng.uniform(0, 1, 240)
+    other = rng.integers(0, 11, 240) / 10
     y = slope * level + np.sin(4 * other) + 0.1 * rng.normal(size=240)
     options = QUICK | {"knots": 3, "penalty": None}
     fitted = fit({"level": level, "other": other}, y, time=day, **options)
-    notes = [note for note in fitted.report.notes if "validation rows are outside" in note]
-    assert bool(notes) == told
-    if told:
-        assert "RMSE" in notes[0]
-        other = fit({"level": level, "other": other}, y, time=day, tails="linear", **options)
-        assert not any("validation rows are outside" in note for note in other.report.notes)
+    assert any("goes on beyond the fitted range" in note for note in fitted.report.notes) == told
+    kinds = [column.tails for column in fitted.model.encoding.columns]
+    assert kinds == ["linear" if told else "clamped", "clamped"]
+    kept = fit({"level": level, "other": other}, y, time=day, tails="constant", **options)
+    assert not any("fitted range" in note for note in kept.report.notes)

@@ -213,7 +213,10 @@ PROVEN_BOXES = [
     (CHECKER, "ordered(E, R, side)", "ordered(E, R)", BOXES),
     (CHECKER, "M = [x + r for x, r in zip(M, R)]", "pass", BOXES),
     (CHECKER, 'spare), "an eigenvalue', 'member.d), "an eigenvalue', BOXES),
-    (CHECKER, "M = [side * x for x in member", "M = [x for x in member", BOXES),
+    (CHECKER, "Fraction(side * x, unit)", "Fraction(x, unit)", BOXES),
+    (CHECKER, "share * exact(spec", "exact(spec", BOXES),
+    (CHECKER, "total[0] + min(w * a, w * b)", "total[0] + w * a", BOXES),
+    (CHECKER, "total[1] + max(w * a, w * b)", "total[1] + w * b", BOXES),
     # margins of smooth functionals, a projection that stays, cells that are no numbers
     (CHECKER, "alpha * (r - 1) * (k + 1), alpha * r * k", "0, 0", BOXES),
     (CHECKER, "d**64 * 1000**n <= 2718**n", "d**8 * 1000**n <= 2718**n", BOXES),

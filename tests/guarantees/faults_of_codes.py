@@ -12,7 +12,7 @@ SIGNS = ("test_signs.py",)
 
 CODED = [
     # claims: additive of one member or with others, order of intervals, projections, the wrong way
-    ("checker.py", "[M[0]] * 2 if", "[min(M), sum(map(abs, M))] if", ORDERS),
+    ("checker.py", "(p, p) if", "(p - sum(map(abs, M[0])), p + sum(map(abs, M[0]))) if", ORDERS),
     ("checker.py", 'require(not claim.get("additive") or', "require(True or", ORDERS),
     # sentences: additive without a proof, names that are sentences, codes, names that occur twice
     (

@@ -37,17 +37,15 @@ BOUNDS = ("test_signs.py", "test_slopes.py", "test_certificate.py")
 
 FAULTS = [
     # the checker: eigenvalues and their number
-    (CHECKER, "math.isqrt(n * n // 2)", "abs(n)", PROOFS),
-    (
-        CHECKER,
-        "left = {}, max(map(abs, rest)) / 2**bits or 1, spare",
-        "left = {}, 1, spare",
-        PROOFS,
-    ),
-    (CHECKER, "n - d * d - d if i == j", "n + d * d + d if i == j", PROOFS),
+    (CHECKER, "unit = math.lcm(", "unit = max(", PROOFS),
+    (CHECKER, "unit * r - side * bottom * m", "r - side * m", PROOFS),
+    (CHECKER, "y * half >> size + 8", "y << bits >> size", PROOFS),
+    (CHECKER, "x << bits >> size", "x", PROOFS),
+    (CHECKER, "- (d * d + d) * live[i]", "+ (d * d + d) * live[i]", PROOFS),
     (CHECKER, "bits < 2000 and ordered", "bits < 200 and ordered", PROOFS),
-    (CHECKER, "(pivot := A[p, p] or 1) < 0", "(pivot := A[p, p] or 1) < -math.inf", PROOFS),
-    (CHECKER, "zip(places, rest) if x for i in", "zip(places, rest) for i in", PROOFS),
+    (CHECKER, "(pivot := row.pop() or 1) < 0", "(pivot := row.pop() or 1) < -math.inf", PROOFS),
+    (CHECKER, "any(A[i]) or any(row[i] for row in A[i:])", "True", PROOFS),
+    (CHECKER, " or any(row[i] for row in A[i:])", "", PROOFS),
     # what a file says
     (CHECKER, "(output * (self.terms + 1) + row)", "row", PROOFS),
     (CHECKER, "self.increasing, up = min(self.weights) >= 0", "self.increasing, up = True", PROOFS),
@@ -64,14 +62,10 @@ FAULTS = [
     # slopes, levels, curvature
     (CHECKER, "ordered(M, -low, -1) and ", "", PROOFS),
     (CHECKER, " and ordered(M, high)", "", PROOFS),
-    (CHECKER, "x + self.share * end for", "x + end for", FORGED),
-    (CHECKER, "each = [(w * a, w * b) for", "each = [(a, b) for", PROOFS),
-    (
-        CHECKER,
-        "sum(map(min, each)) - below",
-        "sum(w * a for w, a in zip(self.weights, low))",
-        PROOFS,
-    ),
+    (CHECKER, "[share * exact(w) for w in own]", "[exact(w) for w in own]", FORGED),
+    (CHECKER, "ends[0] + w * low + v * high", "ends[0] + low", PROOFS),
+    (CHECKER, "w * low + v * high", "w * low + v * low", PROOFS),
+    (CHECKER, "w * high + v * low", "w * high + v * high", PROOFS),
     (CHECKER, "sorted((weight * low, weight * high))", "(low, high)", PROOFS),
     (CHECKER, "min(low for low, _ in found)", "max(low for low, _ in found)", PROOFS),
     (CHECKER, "max(high for _, high in found)", "min(high for _, high in found)", PROOFS),
@@ -109,7 +103,7 @@ FAULTS = [
     (CHECKER, 'require(record["model_sha256"] ==', 'require("" !=', PROOFS),
     # making proofs
     (WITNESSES, "math.ceil(Fraction", "math.floor(Fraction", PROOFS),
-    (WITNESSES, "checker.ordered(packed, 0, -1)", "True", ("test_signs.py",)),
+    (WITNESSES, "checker.ordered(M, 0, -1)", "True", ("test_signs.py",)),
     (WITNESSES, "if lower <= low else math", "if True else math", PROOFS),
     (PROOF, "if len(numbers) > 1 else []", "if len(numbers) > 99 else []", PROOFS),
     # slopes and their signs

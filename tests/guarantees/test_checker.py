@@ -93,24 +93,27 @@ def test_no_eigenvalue_below_zero_is_overlooked(d, seed, least):
             value = mpmath.mpf(x.numerator) / x.denominator
             exact[i, j] = exact[j, i] = value if i == j else value / mpmath.sqrt(2)
         below = sum(each < 0 for each in mpmath.eigsy(exact, eigvals_only=True))
-    assert checker.ordered(entries, 0, -1, below)
-    assert not below or not checker.ordered(entries, 0, -1, below - 1)
+    assert checker.ordered(checker.whole(entries), 0, -1, below)
+    assert not below or not checker.ordered(checker.whole(entries), 0, -1, below - 1)
 
 
 def test_bits_are_added_until_they_decide():
     """[[1, r], [r, y]], 1 − r² between 0 and 2⁻¹⁵⁰⁰: semidefinite for y = 1, not for less."""
     root = Fraction(math.isqrt(2 * 4**1500), 2**1500)
     for y, holds in ((Fraction(1), True), (1 - Fraction(1, 2**1400), False)):
-        assert checker.ordered([Fraction(1), root, y], 0, -1) is holds
-    assert checker.ordered([Fraction(5), 0, 0], 5) is True
-    assert checker.ordered([Fraction(5), 0, 0], 5 - Fraction(1, 2**1000)) is False
+        assert checker.ordered(checker.whole([Fraction(1), root, y]), 0, -1) is holds
+    assert checker.ordered(checker.whole([5, 0, 0]), 5) is True
+    assert checker.ordered(checker.whole([5, 0, 0]), 5 - Fraction(1, 2**1000)) is False
 
 
 def test_a_matrix_of_zeros_on_the_diagonal_is_not_semidefinite():
-    assert not checker.ordered([0, Fraction(1, 10**30), 0], 0)
-    assert checker.ordered([0, Fraction(1, 10**30), 0], 0, 1, 1)
-    assert checker.ordered([0, 0, 0], 0)
-    assert not checker.ordered([Fraction(6), Fraction(2**80), Fraction(6)], 0, -1)  # pivot 0
+    assert not checker.ordered(checker.whole([0, Fraction(1, 10**30), 0]), 0)
+    assert checker.ordered(checker.whole([0, Fraction(1, 10**30), 0]), 0, 1, 1)
+    assert not checker.ordered(checker.whole([0, Fraction(1, 10**30), 1]), 0, -1)
+    assert checker.ordered(checker.whole([0, 0, 0]), 0)
+    assert not checker.ordered(
+        checker.whole([Fraction(6), Fraction(2**80), Fraction(6)]), 0, -1
+    )  # pivot 0
 
 
 # -- the exact model is the model

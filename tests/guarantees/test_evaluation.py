@@ -40,15 +40,16 @@ def exact(m, row):
                 A = unpacked(member.matrix(o, factors))
                 values = sorted(mpmath.eigsy(A, eigvals_only=True))
                 parts = zip(member.weights, values, strict=True)
-                total[o] += number(member.share) * sum(number(w) * v for w, v in parts)
+                total[o] += sum(number(w) * v for w, v in parts)
         return LINKS[m.static.link](total)
 
 
 def unpacked(M):
-    d = math.isqrt(2 * len(M))
+    numbers, unit = M
+    d = math.isqrt(2 * len(numbers))
     found = mpmath.matrix(d, d)
-    for x, i, j in zip(M, *np.tril_indices(d), strict=True):
-        found[i, j] = found[j, i] = number(x) / (1 if i == j else mpmath.sqrt(2))
+    for x, i, j in zip(numbers, *np.tril_indices(d), strict=True):
+        found[i, j] = found[j, i] = number(Fraction(x, unit)) / (1 if i == j else mpmath.sqrt(2))
     return found
 
 

@@ -55,6 +55,17 @@ def test_no_row_of_a_proven_box_leaves_it(spec):
     assert (value <= upper + 1e-12).all()
 
 
+@pytest.mark.parametrize("spec", SPECS[-3:], ids=str)
+def test_the_margin_of_a_smooth_functional_has_the_unit_of_the_target(spec):
+    m, x = model(1, spec=spec, dims=(3, 3)), rows(1, 3)
+    found = []
+    for scale in (1.0, 4.0):
+        scaled = SpectralModel(m.encoding, m.members, target_scale=scale)
+        [box] = boxes(proven(scaled, x, HALF)[1])
+        found.append([box["lower"] / scale, box["upper"] / scale])
+    np.testing.assert_allclose(*found, rtol=1e-14)
+
+
 def test_a_box_of_monotone_columns_is_attained():
     m, x = model(psd=slice(3, 7)), rows(2, missing=False)
     for claim, row in zip(boxes(proven(m, x, {"age": 1.5})[1]), x, strict=True):

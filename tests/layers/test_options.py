@@ -177,8 +177,23 @@ def test_rows_that_are_not_finite_can_be_let_through():
     _, apply = spectral_layer(FEATURES, 2, dim=5, nonfinite="propagate")
     params = {"matrices": made.matrices.detach().numpy()}
     np.testing.assert_allclose(apply(params, x.numpy()), y.detach(), atol=1e-12)
-    with pytest.raises(InvalidInput, match='expected "raise"'):
-        SpectralLayer(FEATURES, 1, 2, nonfinite="nan")(x.float())
+
+
+@pytest.mark.parametrize("make", [SpectralLayer, spectral_layer])
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"nonfinite": "nan"}, "nonfinite is 'nan'; expected \"raise\""),
+        ({"gain": -1.0}, "gain is -1.0; expected a positive"),
+        ({"nonnegative": "yes"}, "nonnegative is 'yes'; expected True or False"),
+        ({"dtype": "integers"}, "dtype is .*int32.*; expected one of real"),
+    ],
+)
+def test_a_wrong_option_is_told_where_the_layer_is_made(make, option, told):
+    if "dtype" in option:
+        option = {"dtype": torch.int32 if make is SpectralLayer else np.int32}
+    with pytest.raises((InvalidInput, InvalidSpec), match=told):
+        make(FEATURES, 1, 2, **option)
 
 
 def test_a_scaler_of_losses_skips_the_step_and_lowers_its_scale():

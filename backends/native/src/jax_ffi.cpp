@@ -133,6 +133,21 @@ ffi::Error pairs(ffi::AnyBuffer m, ffi::Result<ffi::AnyBuffer> values, ffi::Resu
   });
 }
 
+ffi::Error decomposed(ffi::AnyBuffer X, ffi::Result<ffi::AnyBuffer> U, ffi::Result<ffi::AnyBuffer> s,
+                      ffi::Result<ffi::AnyBuffer> Vt, std::int64_t threads) {
+  const auto shape = X.dimensions();
+  const std::int64_t m = shape.size() < 2 ? 0 : shape[shape.size() - 2], n = m ? shape.back() : 0;
+  if (n < 1 || m < n || n > Svd<float>::columns)
+    return ffi::Error::InvalidArgument("matrices have at least as many rows as columns, and 1 to 64 columns");
+  return by_type(X, [&](auto zero) {
+    using T = decltype(zero);
+    Svd<T> job;
+    job.count = leading(X, 2), job.m = m, job.n = n;
+    job.X = data<const T>(X), job.U = data<T>(U), job.s = data<T>(s), job.Vt = data<T>(Vt);
+    svd(job, (int)threads, go_on);
+  });
+}
+
 XLA_FFI_DEFINE_HANDLER(value_handler, value,
                        ffi::Ffi::Bind()
                            .Arg<ffi::AnyBuffer>()
@@ -158,6 +173,14 @@ XLA_FFI_DEFINE_HANDLER(pairs_handler, pairs,
                            .Ret<ffi::AnyBuffer>()
                            .Attr<std::int64_t>("lo")
                            .Attr<std::int64_t>("hi")
+                           .Attr<std::int64_t>("threads"));
+
+XLA_FFI_DEFINE_HANDLER(svd_handler, decomposed,
+                       ffi::Ffi::Bind()
+                           .Arg<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
+                           .Ret<ffi::AnyBuffer>()
                            .Attr<std::int64_t>("threads"));
 
 // The attributes of `composed` after the buffers of a binding.
@@ -187,6 +210,7 @@ void bind_xla(nb::module_& m) {
   handlers["eigcore_value"] = capsule(value_handler);
   handlers["eigcore_value_and_gradient"] = capsule(value_and_gradient_handler);
   handlers["eigcore_eigenpairs"] = capsule(pairs_handler);
+  handlers["eigcore_svd"] = capsule(svd_handler);
   handlers["eigcore_composed_value"] = capsule(composed_value_handler);
   handlers["eigcore_composed_value_and_gradient"] = capsule(composed_value_and_gradient_handler);
   m.attr("xla_handlers") = handlers;

@@ -136,16 +136,15 @@ struct Pullback {
   std::int64_t stride = 0, terms_stride = 0;  // layout_size and terms rounded up to the width
 };
 
-// Thin singular value decompositions X = U diag(s) Vt, m >= n.
+// Thin singular value decompositions X = U diag(s) Vt, m >= n; NaN for a matrix that is not finite.
 template <class T>
 struct Svd {
   static constexpr std::int64_t columns = 64;  // the most
   std::int64_t count = 0, m = 0, n = 0;
-  const T* X = nullptr;            // (count, m, n)
-  T* U = nullptr;                  // (count, m, n)
-  T* s = nullptr;                  // (count, n), descending
-  T* Vt = nullptr;                 // (count, n, n)
-  std::uint8_t* failed = nullptr;  // (count): 1 where nothing is written
+  const T* X = nullptr;  // (count, m, n)
+  T* U = nullptr;        // (count, m, n)
+  T* s = nullptr;        // (count, n), descending
+  T* Vt = nullptr;       // (count, n, n)
 };
 
 template <class T>

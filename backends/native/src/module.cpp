@@ -218,17 +218,16 @@ void several(int layout, std::int64_t d, std::int64_t lo, std::int64_t hi, In<T>
   interruptible(threads, [&] { eigcore::solve(job, threads, SignalCheck()); });
 }
 
-// Thin singular value decompositions; failed is 1 where nothing is written.
 template <class T>
-void svd(In<T> X, Out<T> U, Out<T> s, Out<T> Vt, Out<std::uint8_t> failed, int threads) {
+void svd(In<T> X, Out<T> U, Out<T> s, Out<T> Vt, int threads) {
   Svd<T> job;
   job.m = size_from_end(X, 2), job.n = size_from_end(X, 1);
   if (job.n < 1 || job.m < job.n || job.n > job.columns) refuse("matrices (..., m, n), m >= n, n from 1 to 64");
   job.count = (std::int64_t)X.size() / (job.m * job.n);
   if (U.size() != X.size() || (std::int64_t)s.size() != job.count * job.n ||
-      (std::int64_t)Vt.size() != job.count * job.n * job.n || (std::int64_t)failed.size() != job.count)
-    refuse("U (..., m, n), s (..., n), Vt (..., n, n) and failed (...)");
-  job.X = X.data(), job.U = U.data(), job.s = s.data(), job.Vt = Vt.data(), job.failed = failed.data();
+      (std::int64_t)Vt.size() != job.count * job.n * job.n)
+    refuse("U (..., m, n), s (..., n) and Vt (..., n, n)");
+  job.X = X.data(), job.U = U.data(), job.s = s.data(), job.Vt = Vt.data();
   interruptible(threads, [&] { eigcore::svd(job, threads, SignalCheck()); });
 }
 
@@ -265,7 +264,7 @@ void bind_batches(nb::module_& m) {
   m.def("several", &several<T>, "layout"_a, "d"_a, "lo"_a, "hi"_a, "rows"_a.noconvert(),
         "values"_a.noconvert().none(), "g"_a.noconvert().none(), "gradient"_a.noconvert().none(), "threads"_a);
   m.def("svd", &svd<T>, "X"_a.noconvert(), "U"_a.noconvert(), "s"_a.noconvert(), "Vt"_a.noconvert(),
-        "failed"_a.noconvert(), "threads"_a);
+        "threads"_a);
   m.def("all_finite", &all_finite<T>);
 }
 

@@ -39,7 +39,10 @@ def twin_notes(problem: Problem) -> list[str]:
         if chosen.sum() < 2:
             continue
         some = _standard(numbers[:, chosen])
-        found, chance = _twins(some), _twins(rng.permuted(some, axis=0))
+        found = _twins(some)
+        if not (found > _MANY).any():
+            continue
+        chance = _twins(rng.permuted(some, axis=0))
         clear = (found > _MANY) & (chance < found / 2.0)
         if clear.any():
             names = np.array(problem.encoding.names)[:_COLUMNS][chosen]
@@ -67,6 +70,6 @@ def _standard(numbers: np.ndarray) -> np.ndarray:
 def _twins(some: np.ndarray) -> np.ndarray:
     """Part of the rows (rows, columns) that have 1, 2, 4, 8, … twins or more."""
     near = 2 ** np.arange(int(np.log2(len(some) - 1)) + 1)
-    distances = np.partition(cdist(some[:_ROWS], some), near, axis=1)[:, near]
+    distances = np.sort(cdist(some[:_ROWS], some), axis=1)[:, near]
     gaps = distances[:, 1:] > _APART * distances[:, :-1]
     return np.logical_or.accumulate(gaps[:, ::-1], axis=1)[:, ::-1].mean(0)

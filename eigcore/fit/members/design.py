@@ -13,6 +13,7 @@ from eigcore.encoding.rows import Rows
 from eigcore.fit.constraints import Constraints
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.encode import coarsen, refinement
+from eigcore.fit.data.moments import Moments
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.members.shapes import ColumnMap, column_map, free_map, level_map, with_missing
 from eigcore.fit.problem import Problem
@@ -73,12 +74,14 @@ class Design:
     deviation : (terms,) standard deviations of the terms, at least LEAST_DEVIATION
     signal : (blocks,) standard deviations of what each block adds to the pencil
     additive : ridge -> coefficients of additive models, see `eigcore.fit.members.guess`
+    of_blocks : moments of what one unit of each block adds to the pencil, once they are needed
     """
 
     def __init__(self, problem: Problem, pieces: int, keep: bool = False):
         shared, limits = problem.encoding, problem.constraints
         silent = limits.carried.union(limits.without)
         self.problem, self.additive = problem, {}
+        self.of_blocks: Moments | None = None
         self._usual: Parametrisation | None = None  # of some order: all have the same whitening
         self.coarse = shared.replaced(tuple(coarsen(part, pieces) for part in shared.parts))
         pairs = zip(shared.parts, self.coarse.parts, strict=True)

@@ -36,12 +36,19 @@ def first_guess(
     ridge = max(penalty, _LEAST_RIDGE) if coordinates.spec.dim == 1 else _RIDGE
     if ridge not in design.additive:
         if design.moments.covariance.whole and coordinates.psd.sum() <= _MOST_BOUNDED:
-            moments = design.moments.of_sums(coordinates.to_terms)
-            design.additive[ridge] = initialisation.additive(coordinates, moments, ridge)
+            if design.of_blocks is None:
+                design.of_blocks = design.moments.of_sums(coordinates.to_terms)
+            design.additive[ridge] = initialisation.additive(coordinates, design.of_blocks, ridge)
         else:
             rows = rows or design.rows(design.problem, 1)
             design.additive[ridge] = _descended(design, coordinates, ridge, rows)
     return design.additive[ridge] / direction(coordinates.spec)[1]
+
+
+def is_exact(design: Design, coordinates: Parametrisation, smooth: float) -> bool:
+    """Whether at order 1 these models are the minima, so that nothing is left to descend."""
+    plain = design.moments.covariance.whole and not coordinates.psd.any() and not smooth
+    return plain and coordinates.spec.dim == 1 and isinstance(design.problem.loss, Squared)
 
 
 def _descended(

@@ -31,8 +31,8 @@ _SMALL = 0.125
 """Factor of the second penalty of the grid: large matrices need a small penalty."""
 _LARGE = 16.0
 """Most by which the penalty of the best linear model moves the first one of the grid."""
-_PER_NUMBER = 6
-"""Least information per number of a matrix."""
+_PER_NUMBER, _PER_PIECE = 6, 20
+"""Least information per number of a matrix, and per piece of a column."""
 
 _TERMS, _TERMS_PER_ROW = 4096, 20
 """Numeric terms of a typical member, at most: they cost memory, and few rows cannot tell more."""
@@ -105,10 +105,10 @@ def start_after(best: Settings, line: Settings | None, information: float) -> Se
 def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
     """Yield functions from the best settings so far to the candidates of the next stage.
 
-    First come linear models, then additive ones, then a grid of knots, orders and, from SOME on,
-    penalties; each from small to large, so that something is known whenever time is up. Where that
-    will be soon, the usual settings and other penalties come before the grid, instead of additive
-    models. No candidate has more than ``scope.most`` pieces per column.
+    First come linear models, then additive ones, then a grid of knots, orders and penalties; each
+    from small to large, so that something is known whenever time is up. Where that will be soon,
+    the usual settings and other penalties come before the grid, instead of additive models. No
+    candidate has more than ``scope.most`` pieces per column.
     """
     free = None in (options.knots, options.dim, options.penalty)
     yield from _first(options, scope, early=scope.short and free and not scope.single)
@@ -121,7 +121,7 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
 
 
 def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
-    """Yield linear and additive models; early: the usual settings, and other penalties, instead."""
+    """Yield linear models, and additive ones; early: the usual settings, and others near them."""
     counts = _pieces(options, scope)
 
     def lines(best: Settings) -> list[Settings]:
@@ -137,6 +137,10 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
             best if options.knots is not None else best._replace(knots=min(best.knots, max(counts)))
         ]
 
+    def orders(best: Settings) -> list[Settings]:
+        others = [dim for dim in _dims(best.knots, scope, options) if dim != best.dim]
+        return [best._replace(dim=dim) for dim in others[:2]]
+
     if options.dim is options.knots is options.penalty is None:
         yield lines
         if scope.information < SOME and not early:
@@ -145,14 +149,18 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
         yield usual
         if options.penalty is None:
             yield from map(_path, _PATH[:_EARLY])
+        if scope.information < SOME:
+            yield orders
+            if options.penalty is None:
+                yield from map(_path, _PATH[:1])
 
 
 def _grid(options: FitOptions, scope: Scope) -> Stage:
-    """Return the stage of knots, orders and, with much information, penalties."""
-    much, counts = scope.information >= SOME, _pieces(options, scope)
+    """Return the stage of knots, orders and penalties."""
+    counts = _pieces(options, scope)
 
     def grid(best: Settings) -> list[Settings]:
-        penalties = (1.0, _SMALL) if options.penalty is None and much else (1.0,)
+        penalties = (1.0, _SMALL) if options.penalty is None else (1.0,)
         found = [
             best._replace(knots=knots, dim=dim, penalty=best.penalty * factor)
             for factor in penalties
@@ -199,8 +207,9 @@ def _counts(scope: Scope) -> tuple[int, ...]:
         return (64, 32, 8, 2)
     if scope.information >= MANY:
         return (2, 8, 32)
-    most = max(int(scope.information) // 20, 4)
-    return tuple(count for count in (0, 2, 4, 8, 16, 32) if count <= most)
+    most = max(int(scope.information) // _PER_PIECE, 4)
+    finest = (64,) if scope.information < SOME else ()
+    return tuple(count for count in (0, 2, 4, 8, 16, 32, *finest) if count <= most)
 
 
 def _dims(knots: int, scope: Scope, options: FitOptions) -> Iterable[int]:

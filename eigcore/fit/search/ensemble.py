@@ -13,6 +13,8 @@ from eigcore.fit.losses import Loss, Targets
 
 _BAGS, _PICKS = 20, 8
 _MOST_ROWS = 4000
+_BY_CHANCE = 2.0
+"""c of `shrunken`: three quarters are trusted at two standard errors."""
 
 
 def shares(
@@ -36,16 +38,28 @@ def shares(
     if factors is not None:
         weights = factors if weights is None else factors * weights
     odds = None if weights is None else weights / weights.sum()
-    counts = np.zeros(len(values))
+    counts, known = np.zeros(len(values)), Targets(target, None, offset)
     for _ in range(_BAGS):
         drawn = np.bincount(rng.choice(len(rows), len(rows), p=odds), minlength=len(rows))
-        total = np.zeros_like(values[0])
+        own = np.flatnonzero(drawn)
+        each, joined = values[:, own], Targets.joined([known.part(own)] * len(values))
+        total = np.zeros_like(each[0])
         for size in range(1, _PICKS + 1):
-            scores = [loss((total + each) / size, target, drawn, offset)[0] for each in values]
-            best = int(np.argmin(scores))
+            best = int(np.argmin(_sums(loss, (total + each) / size, joined, drawn[own])))
             counts[best] += 1.0
-            total = total + values[best]
+            total = total + each[best]
     return counts / counts.sum()
+
+
+def _sums(loss: Loss, values: np.ndarray, joined: Targets, counts: np.ndarray) -> np.ndarray:
+    """Sums of losses (candidates,) over rows that count several times: counts (N,).
+
+    joined : targets of the rows (candidates · N,), once for each candidate
+    """
+    flat = joined.moved(values.reshape(-1, *values.shape[2:]))
+    with np.errstate(over="ignore", invalid="ignore"):  # as in `Loss`: the loss is infinite
+        each = loss.rows(flat, joined.target)[0].reshape(len(values), -1)
+    return (each * counts).sum(1)
 
 
 def gain(
@@ -77,6 +91,17 @@ def gain(
         own = np.ones(len(each)) if weights is None else weights
         variance = (np.bincount(clusters, own * (each - mean)) ** 2).sum() / own.sum() ** 2
     return float(mean / max(np.sqrt(variance), np.finfo(np.float64).tiny))
+
+
+def shrunken(gain: float) -> float:
+    """Part of an average that is trusted beside a linear model: 1 − (c/g²)², at least 0.
+
+    Were there nothing to gain, g² would be c on average, which is 1 for one candidate and more for
+    the best of many. Stein's rule would keep 1 − c/g² (its positive part; Efron & Morris, "Stein's
+    estimation rule and its competitors", J. Am. Stat. Assoc. 1973). The square dilutes a gain of
+    three standard errors hardly, which paid on generated tables.
+    """
+    return max(0.0, 1.0 - (_BY_CHANCE / gain / gain) ** 2) if gain > _BY_CHANCE**0.5 else 0.0
 
 
 def _expected(loss: Loss, values: np.ndarray, other: np.ndarray, targets: Targets) -> float:

@@ -15,7 +15,7 @@ from eigcore.fit.data.information import thinned
 from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
-from eigcore.fit.members.guess import first_guess
+from eigcore.fit.members.guess import first_guess, is_exact
 from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
@@ -87,12 +87,14 @@ class Fold:
         key = sums, sizes, dim > 1
         if key in self.made:
             return self.made[key]
-        shared = replace(self.known, sums=sums).encoded(max(sizes))
+        # other orders have the same designs, but rows of another type
+        others = [each.design for each in self.made.get((*key[:2], not key[2]), [])]
+        shared = others[0].problem if others else replace(self.known, sums=sums).encoded(max(sizes))
         made = []
-        for each in sizes:
+        for number, each in enumerate(sizes):
             if self.known.context.is_over(until):
                 raise TimeUp
-            own = Design(shared, max(each, 1))
+            own = others[number] if others else Design(shared, max(each, 1))
             known, hidden = own.rows(self.known, dim), own.rows(self.hidden, dim)
             some = known if self.few is self.known else own.rows(self.few, dim)
             made.append(Made(own, known, some, hidden))
@@ -112,20 +114,20 @@ def folds_of(problem: Problem) -> list[Fold]:
     if information > SOME:
         most = _FAST_SAMPLE if is_fast(problem) else _SAMPLE
         pairs = [together.once(most if strata is None else rows, rng, strata)]
-        return [_fold(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
+        return [fold_of(problem, known, hidden, 0.75 * most, rng) for known, hidden in pairs]
     count = problem.effort.folds(information)
     if len(problem.encoding.columns) == 1:
         count = min(count, _CURVE)
     pairs = together.folds(count, rng, strata)
     most = max(_ALL_FOLDS / len(pairs), _PER_EVENT * information)
     most = max(most, SOME) if strata is None else most
-    return [_fold(problem, *pair, most, rng) for pair in pairs]
+    return [fold_of(problem, *pair, most, rng) for pair in pairs]
 
 
-def _fold(
+def fold_of(
     problem: Problem, known: np.ndarray, hidden: np.ndarray, most: float, rng: np.random.Generator
 ) -> Fold:
-    """Fold with at most so many rows to fit, and a sample of the hidden ones; see `thinned`."""
+    """Return a fold with at most so many rows to fit and a sample of hidden ones; see `thinned`."""
     part = _thinned(problem, known, round(most), rng)
     # as many rows as there would be if all told as much as those to fit
     own, every = (
@@ -230,6 +232,10 @@ def judge(
             start = begin(kind, coordinates, guess, context.rng("start", neuron))
         on, rows = (fold.few, some) if few else (fold.known, known)
         objective = design.objective(coordinates, penalty, on=on, rows=rows, smooth=settings.smooth)
+        if is_exact(design, coordinates, settings.smooth):
+            values.append(objective.values(start, hidden))
+            found.append(End(start))
+            continue
         solution = minimize(
             objective,
             start,

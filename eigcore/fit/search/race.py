@@ -5,10 +5,10 @@ successive halving (Jamieson & Talwalkar, AISTATS 2016: the better half goes on 
 then other penalties, as long as they help. Little information is cross-validated, and a fit with
 another penalty starts where the one with the nearest penalty ended; much is split once, on a
 sample, and the first rungs see a part of it. The members then share out several candidates so that
-their average is best on the hidden rows (`eigcore.fit.search.ensemble`); they are one linear model
-instead, unless that average is clearly better. With a kernel, candidates are averages of some
-neurons; with much information all members take the best candidate, and the first of them start from
-its neurons.
+their average is best on the hidden rows (`eigcore.fit.search.ensemble`). As far as its gain over
+the best linear model is uncertain, that takes their place, all places if chance explains the gain.
+With a kernel, candidates are averages of some neurons; with much information all members take the
+best candidate, and the first of them start from its neurons.
 
 Whenever time is up, what was judged counts.
 """
@@ -22,15 +22,10 @@ import numpy as np
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import SOME, Settings, is_open_ended
 from eigcore.fit.problem import Problem
-from eigcore.fit.search import ensemble
-from eigcore.fit.search.candidates import (
-    Stage,
-    is_line,
-    stages,
-    start_after,
-)
+from eigcore.fit.search import ensemble, pace
+from eigcore.fit.search.candidates import Stage, is_line, stages, start_after
 from eigcore.fit.search.folds import (
-    CHOOSING,
+    Fold,
     Judged,
     TimeUp,
     average_loss,
@@ -39,7 +34,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.tails import tail_notes
+from eigcore.fit.search.tails import Going, going
 from eigcore.fit.search.trials import (
     Choice,
     Ends,
@@ -63,9 +58,6 @@ _FORETOLD = 6
 _CLEARLY = 0.02
 """With much information, part of the loss, and of what is gained over a linear model, by which
 other settings must be better than those to begin with."""
-_ERRORS = 2.0
-"""Least gain over a linear model, in standard errors, to use more: the best of many candidates
-gains about one by chance."""
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
 
@@ -81,10 +73,11 @@ def choose(problem: Problem) -> Choice:
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    notes = race.notes
-    if plan[0] in race.trials:
-        notes += tail_notes(problem, plan[0], race.trials[plan[0]], race.folds)
-    return Choice(plan, notes, race.folds[0], neurons_of(plan, race.trials, race.folds))
+    goes_on, trial = Going(), race.trials.get(plan[0])
+    if trial is not None:
+        goes_on = going(problem, plan, trial, race.folds, race.neurons)
+    neurons = neurons_of(plan, race.trials, race.folds)
+    return Choice(plan, race.notes + goes_on.notes, race.folds[0], neurons, goes_on.names)
 
 
 class Race:
@@ -104,11 +97,13 @@ class Race:
 
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
-        self.folds, self.neurons = folds_of(problem), averaged(problem)
-        self.hidden = Targets.joined([fold.hidden.target.targets for fold in self.folds])
-        self.clusters = clusters(self.folds)
-        self.trials: dict[Settings, Trial] = {}
-        self.notes: tuple[str, ...] = ()
+        self.every, self.neurons, self.notes = folds_of(problem), averaged(problem), ()
+        self._begin(pace.affordable(problem, self.every))
+
+    def _begin(self, folds: list[Fold], trials: dict[Settings, Trial] | None = None) -> None:
+        self.folds, self.clusters = folds, clusters(folds)
+        self.hidden = Targets.joined([fold.hidden.target.targets for fold in folds])
+        self.trials = trials or {}
 
     def run(self, plan: Sequence[Stage]) -> None:
         """Validate the candidates of all stages, until the time for choosing is over."""
@@ -124,11 +119,8 @@ class Race:
                     for place, candidate in enumerate(candidates):
                         if candidate not in self.trials:
                             few = self.problem.information < SOME
-                            self._judge(
-                                candidate,
-                                nearest_ends(candidate, self.trials) if few else None,
-                                1.0,
-                            )
+                            ends = nearest_ends(candidate, self.trials) if few else None
+                            self._judge(candidate, ends, 1.0, False)
                         self._tell(number + (place + 1) / len(candidates), len(plan))
                         if ends_stage(candidate, self.best, self.trials):
                             break
@@ -144,9 +136,37 @@ class Race:
             self.context.interrupted = True
 
     def plan(self) -> list[Settings]:
-        """Settings of each member: the best that can be fitted in the time that is left."""
+        """Settings of each member: the best that can be fitted in the time that is left.
+
+        Where few folds speak for a linear model, all of them are heard.
+        """
+        found = self._plan()
+        before, bent = (
+            (self.folds, self.trials),
+            [each for each in self.trials if not is_line(each)],
+        )
+        if not is_line(found[0]) or not bent or len(self.folds) == len(self.every):
+            return found
+        both = self._line(), self.lowest(bent)
+        try:
+            self._begin(self.every)
+            for each in filter(None, both):
+                self._judge(each, None, 1.0, False)
+            return self._plan()
+        except TimeUp:
+            pass
+        except KeyboardInterrupt:
+            self.context.interrupted = True
+        self._begin(*before)
+        return found
+
+    def _fittable(self) -> dict[Settings, Trial]:
+        members = self.best.members
+        return pace.fittable(self.trials, self.problem, self.folds, self.neurons, members)
+
+    def _plan(self) -> list[Settings]:
         members, line = self.best.members, self._line()
-        trials = self._affordable()
+        trials = self._fittable()
         bent = [each for each in trials if not is_line(each)]
         if not bent:
             return self._straight(line)
@@ -159,9 +179,10 @@ class Race:
             mean = np.tensordot(parts, np.stack([trials[each].values for each in known]), 1)
             own, loss = self.trials[line].values, self.problem.loss
             gain = ensemble.gain(loss, mean, own, self.hidden, self.clusters)
-            if gain < _ERRORS:
-                return self._straight(line)
-        return [known[place] for place in ensemble.sequence(parts, members)]
+            part = ensemble.shrunken(gain)
+            known, parts = [*known, line], np.append(part * parts, 1.0 - part)
+        plan = [known[place] for place in ensemble.sequence(parts, members)]
+        return self._straight(line) if all(map(is_line, plan)) else plan
 
     def lowest(self, among: Sequence[Settings] | None = None) -> Settings:
         """Settings with the lowest loss; with much information the best so far, if that is near.
@@ -208,46 +229,18 @@ class Race:
 
     def _note(self) -> None:
         if self.context.budget is not None and not self.context.stopped:
-            count = len(self.trials)
-            judged = (
-                f"the best of the {count} that were judged is used" if count else "none is judged"
-            )
-            self.notes = (
-                f"The budget ended before all candidates for settings were judged: {judged}. A "
-                "larger budget judges more.",
-            )
+            self.notes = (pace.unjudged(len(self.trials)),)
 
-    def _affordable(self) -> dict[Settings, Trial]:
-        """Trials of what can be fitted in the time left, by the time that its validation took.
-
-        A member descends on all rows for at least as many steps.
-        """
-        known = sum(len(fold.known) for fold in self.folds)
-        share = len(self.problem) / (known * self.neurons)
-        left = self.context.left()
-        if not is_open_ended(self.problem):
-            left /= self.best.members
-        took: dict[tuple[int, int], float] = {}
-        for each, trial in self.trials.items():
-            size = each.knots, each.dim
-            took[size] = max(took.get(size, 0.0), trial.seconds * share)
-        return {
-            each: trial
-            for each, trial in self.trials.items()
-            if is_line(each) or took[each.knots, each.dim] <= left
-        }
-
-    def _judge(
-        self, candidate: Settings, ends: Ends | None, steps: float, few: bool = False
-    ) -> None:
+    def _judge(self, candidate: Settings, ends: Ends | None, steps: float, few: bool) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
-        if context.interrupted or context.is_over(CHOOSING):
+        end = pace.until(self.trials)
+        if context.interrupted or context.is_over(end):
             raise TimeUp
         begun = context.seconds
         pairs = zip(self.folds, ends or [None] * len(self.folds), strict=True)
         judged: list[Judged] = [
-            judge(fold, candidate, self.neurons, ends=own, steps=steps, few=few)
+            judge(fold, candidate, self.neurons, ends=own, until=end, steps=steps, few=few)
             for fold, own in pairs
         ]
         values = np.concatenate([each.values for each in judged], axis=1)
@@ -257,11 +250,15 @@ class Race:
         self.trials[candidate] = Trial(loss, values.mean(0), [each.ends for each in judged], took)
 
     def _halve(self, candidates: list[Settings], number: int, stages: int) -> None:
-        """Successive halving; what was judged on the way stays if time is up.
+        """Successive halving, if it is payable; what was judged on the way stays if time is up.
 
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
+        known, left = self._fittable(), self.context.left(pace.until(self.trials))
+        if self.problem.information < SOME and not pace.is_payable(candidates, known, left):
+            self._note()
+            return
         kept = self.best if is_fast(self.problem) else None
         alike: dict[Settings, list[Settings]] = {}
         for each in [each for each in candidates if each not in self.trials]:

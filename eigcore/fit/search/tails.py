@@ -1,70 +1,191 @@
-"""What rows hidden from a fit say of going on beyond its range.
+"""Whether a model goes on beyond its fitted range, by rows that are hidden from short fits.
 
-A hidden row is outside the range if a number of it is, in the rows that are fitted beside it: of
-slices of time many are, of random folds the extreme ones. The matrices of a neuron say what it
-predicts there with either kind of tails (`eigcore.fit.edges`).
+A hidden row is outside the range if a number of it is, in the rows that are fitted beside it. Of
+slices of time many are, of random folds hardly any: there the outermost rows, or groups, are hidden
+once more together. The matrices of a neuron say what it predicts there with either kind of tails
+(`eigcore.fit.edges`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from eigcore.fit.combinations import tails_of
-from eigcore.fit.edges import ADVICE, gone_on, outside
-from eigcore.fit.losses import Targets
+from eigcore.fit.data.names import listed
+from eigcore.fit.edges import gone_on, outside
+from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
-from eigcore.fit.search.folds import End, Fold
+from eigcore.fit.search.candidates import is_line
+from eigcore.fit.search.folds import CHOOSING, End, Fold, TimeUp, fold_of, judge
 from eigcore.fit.search.trials import Trial
 from eigcore.model import SpectralModel
 
-_CLEARLY = 2.0
-"""Least number of standard deviations of a sign test."""
+_PART = 0.1
+"""Part of the rows, or of the groups, that are the outermost."""
+_CLEARLY = 0.8
+"""Part of a deviance that is clearly less."""
+_UNTIL = CHOOSING + 0.1
+"""Part of a budget after which the outermost rows are not asked."""
+_GAPS, _THIRD, _WIDER = 32, 3, 1.5
+"""Gaps that are compared at an end, at most, and as a part of all; how much wider the outer ones
+are where numbers thin out."""
+_ATOM = 5
+"""So many equal numbers at an end are an edge."""
 
 
-def tail_notes(
-    problem: Problem, settings: Settings, trial: Trial, folds: Sequence[Fold]
-) -> tuple[str, ...]:
-    """Return a note if columns that go on predict most hidden rows outside the range better.
+class Going(NamedTuple):
+    """Names of columns that go on beyond the fitted range, and what to say about them."""
+
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def going(
+    problem: Problem,
+    plan: Sequence[Settings],
+    trial: Trial,
+    folds: Sequence[Fold],
+    neurons: int,
+) -> Going:
+    """Return the columns that go on, among those whose tails the options leave open.
+
+    A linear model goes on unless hidden rows outside are predicted clearly worse so; other models
+    stay constant unless these are predicted clearly better if they go on. A column with an edge at
+    both ends stays constant, or one that no slice of time leaves, and so does all if no hidden row
+    is outside.
 
     Parameters
     ----------
     problem : the rows to fit
-    settings, trial : what was chosen, and its neurons in each fold
-    folds : those that it was judged on
+    plan : settings that were chosen
+    trial : what is known of the first ones
+    folds : those that they were judged on
+    neurons : number of short fits
     """
-    names, told = problem.encoding.names, dict(problem.constraints.missing)
-    stays = [n for n in names if n in told or tails_of(problem.options, n) != "constant"]
-    pairs = zip(folds, trial.ends, strict=True)
-    found = [each for pair in pairs if (each := _both(*pair, settings, stays)) is not None]
-    if not found:
-        return ()
-    values = [np.concatenate(each) for each in zip(*(values for values, _ in found), strict=True)]
-    targets, loss = Targets.joined([targets for _, targets in found]), problem.loss
-    with np.errstate(over="ignore"):
-        one, two = (loss.deviance(value, *targets) for value in values)
-        sizes = [loss.rows(targets.moved(value), targets.target)[0] for value in values]
-    better, worse = (int((sign * (sizes[0] - sizes[1]) > 0.0).sum()) for sign in (1.0, -1.0))
-    if better - worse <= _CLEARLY * np.sqrt(better + worse) or not two < one:
-        return ()
-    before, after = (loss.error(value, *targets) for value in values)
-    return (
-        f"{len(sizes[0])} validation rows are outside the range of the rows that were fitted "
-        f"beside them. Had the model gone on there, it would have been better on {better} and "
-        f"worse on {worse}: {loss.metric} {after:.4g} instead of {before:.4g}. If new rows will "
-        f"lie outside too, {ADVICE}.",
-    )
+    names, settings = _open(problem), plan[0]
+    if problem.together.forward:
+        places = {name: problem.encoding.names.index(name) for name in names}
+        names = [name for name in names if any(_leaves(fold, places[name]) for fold in folds)]
+        pairs = list(zip(folds, trial.ends, strict=True))
+    else:
+        outer = {name: _outer(problem, name) for name in names}
+        names = [name for name, far in outer.items() if far.any()]
+        fold = _outermost(problem, [outer[name] for name in names], len(folds[0].known))
+        pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons))]
+    stays = [name for name in problem.encoding.names if name not in names]
+    every = (_both(*pair, settings, stays) for pair in pairs)
+    found = [each for each in every if each is not None]
+    return _decided(problem.loss, found, names, all(map(is_line, plan)))
+
+
+def _leaves(fold: Fold, column: int) -> bool:
+    """Whether a hidden row is outside the range of a column, by its number."""
+    known, hidden = (each.numbers[:, column] for each in (fold.known, fold.hidden))
+    ends = [(np.fmin.reduce(each), np.fmax.reduce(each)) for each in (known, hidden)]
+    return bool(ends[1][0] < ends[0][0] or ends[1][1] > ends[0][1])
+
+
+def _judged(fold: Fold, settings: Settings, neurons: int) -> list[End]:
+    """Ends of short fits; none if time is up."""
+    try:
+        return judge(fold, settings, neurons, until=_UNTIL).ends
+    except TimeUp:
+        return []
+    except KeyboardInterrupt:
+        fold.known.context.interrupted = True
+        return []
+
+
+def _open(problem: Problem) -> list[str]:
+    """Names of the numeric columns whose tails the options leave open."""
+    given, encoding = problem.options.tails, problem.encoding
+    if isinstance(given, str):
+        return []
+    closed = {*dict(problem.constraints.missing), *(given or ())}
+    return [
+        name
+        for name, column in zip(encoding.names, encoding.columns, strict=True)
+        if column.numeric
+        and name not in closed
+        and tails_of(problem.options, name) == "constant"
+        and not problem.constraints.bend(name)
+    ]
+
+
+def thins_out(values: np.ndarray) -> bool:
+    """Whether numbers (n,) become rarer towards their largest one, so that new ones may be larger.
+
+    With x_1 ≤ … ≤ x_n and k = min(32, ⌊n / 3⌋), the last k gaps together must be half as wide again
+    as the k before: they are equally wide at the edge of a uniform distribution, and at the end of
+    an exponential tail 1 + 1/2 + … + 1/k wide to 1/(k + 1) + … + 1/2k. An end of five equal
+    numbers is an edge.
+    """
+    count = len(values)
+    k = min(_GAPS, count // _THIRD)
+    if count < _ATOM:
+        return count > 1
+    places = [count - 1 - 2 * k, count - 1 - k, count - _ATOM, count - 1]
+    low, middle, atom, last = np.partition(values, places)[places]
+    return bool(atom < last and last - middle > _WIDER * (middle - low))
+
+
+def _outer(problem: Problem, name: str) -> np.ndarray:
+    """Standard deviations of each row (rows,) from the mean, towards ends without an edge."""
+    cells = problem.numbers[:, problem.encoding.names.index(name)]
+    groups, far, seen = problem.together.clusters, np.zeros(len(cells)), ~np.isnan(cells)
+    own = cells[seen]
+    if not len(own) or len(np.unique(own)) < 3:
+        return far
+    away = (own - own.mean()) / (own.std() or 1.0)
+    for sign in (1.0, -1.0):
+        values = sign * away
+        if thins_out(values if groups is None else _largest(values, groups[seen])):
+            far[seen] = np.maximum(far[seen], values)
+    return far
+
+
+def _largest(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Largest value of each group."""
+    found, places = np.unique(groups, return_inverse=True)
+    largest = np.full(len(found), -np.inf)
+    np.maximum.at(largest, places, values)
+    return largest
+
+
+def _outermost(problem: Problem, outer: Sequence[np.ndarray], rows: int) -> Fold | None:
+    """Fold that hides the rows, or groups, furthest out in one of some columns.
+
+    None if there is no column, or too little is left to fit.
+    """
+    if not outer:
+        return None
+    far = np.max(outer, axis=0)
+    groups, rng = problem.together.clusters, problem.context.rng("tails")
+    units = np.arange(len(far)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    furthest = _largest(far, units)
+    count = max(1, round(_PART * len(furthest)))
+    hidden = np.isin(units, np.argsort(-furthest, kind="stable")[:count])
+    if problem.part(~hidden).information < 0.5 * problem.information:
+        return None
+    return fold_of(problem, np.flatnonzero(~hidden), np.flatnonzero(hidden), rows, rng)
+
+
+class _Rows(NamedTuple):
+    """Hidden rows outside the range, their targets, and decisions that stay constant or go on."""
+
+    targets: Targets
+    constant: np.ndarray
+    linear: np.ndarray
 
 
 def _both(
     fold: Fold, ends: Sequence[End], settings: Settings, stays: Sequence[str]
-) -> tuple[list[np.ndarray], Targets] | None:
-    """Return the decisions of the hidden rows outside the range, constant and going on there.
-
-    In the unit of the target, with the targets of these rows; None if there are none.
-    """
+) -> _Rows | None:
+    """Predict the hidden rows outside the range in both ways; None if there are none."""
     designs = [fold.design(settings, len(ends), number) for number in range(len(ends))]
     known = [(design, end) for design, end in zip(designs, ends, strict=True) if design]
     if not known:
@@ -82,4 +203,28 @@ def _both(
         offset + scale * np.asarray(SpectralModel(*each).decision(rows.numbers, codes=True))
         for each in ((encoding, members), gone_on(encoding, members, stays))
     ]
-    return values, rows.target.observed
+    return _Rows(rows.target.observed, *values)
+
+
+def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
+    """Return what the hidden rows say; all of them lie outside the range."""
+    if not found:
+        return Going()
+    targets = Targets.joined([each.targets for each in found])
+    values = [
+        np.concatenate([each.constant for each in found]),
+        np.concatenate([each.linear for each in found]),
+    ]
+    with np.errstate(over="ignore"):
+        constant, linear = (loss.deviance(value, *targets) for value in values)
+        stay, go = (loss.error(value, *targets) for value in values)
+    if not (_CLEARLY * linear < constant if straight else linear < _CLEARLY * constant):
+        return Going()
+    who = "The model is linear and" if straight else "The model"
+    note = (
+        f"{who} goes on beyond the fitted range in {listed(names, 5)}: {len(values[0])} validation "
+        "rows were outside the range of the rows that were fitted beside them, and were predicted "
+        f"with {loss.metric} {go:.4g} so, and {stay:.4g} had it stayed constant there. For it to "
+        'stay constant, fit with tails="constant", or --tails constant.'
+    )
+    return Going(tuple(names), (note,))

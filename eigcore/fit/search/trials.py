@@ -45,12 +45,14 @@ class Choice(NamedTuple):
     notes : what to say about them
     fold : one that they were chosen on
     neurons : those fitted there with these settings
+    names : of columns that go on beyond the fitted range
     """
 
     plan: list[Settings]
     notes: tuple[str, ...] = ()
     fold: Fold | None = None
     neurons: Neurons = MappingProxyType({})
+    names: tuple[str, ...] = ()
 
 
 def nearest_ends(candidate: Settings, trials: Mapping[Settings, Trial]) -> Ends | None:

@@ -172,7 +172,7 @@ class Descent:
     def _sums(self, model: SpectralModel, rows: np.ndarray, shift: np.ndarray) -> Sums:
         problem = self.sampled.batch(self.problem, rows)
         value = decisions(model, problem).reshape(len(rows), -1) + shift
-        return Sums.of(model.static.link, value, problem.target)
+        return Sums.of(model.static.link, model.static.ends, value, problem.target)
 
     def _block(self, batches: Shares) -> None:
         context, at = self.context, self.state.at

@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from eigcore.dispatch.launch import connected
 from eigcore.dispatch.processes import Processes
 from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.fit.blas import few_threads
 from eigcore.fit.context import Callback, Context, backend_named
 from eigcore.fit.data.beside import Beside
 from eigcore.fit.memory import fit_table
@@ -118,8 +117,7 @@ def fit_source(
     else:
         sampled, state = _first_model(data, beside, options, context), None
     problem = sampled.problem(options, context)
-    # with a kernel, BLAS has little to do: its threads would only wait and take up cores
-    with threadpool_limits(1 if problem.fast else None, "blas"):
+    with few_threads(problem.fast):
         descent = Descent(problem, data, sampled, file, state)
         descent.finish()
         return descent.result()

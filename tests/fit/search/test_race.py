@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,9 +14,10 @@ from eigcore.fit.context import Context
 from eigcore.fit.losses import LOSSES, Scaling, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.options import FitOptions
+from eigcore.fit.search import pace
 from eigcore.fit.search import race as module
 from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
-from eigcore.fit.search.folds import End, Judged, TimeUp, average_loss, folds_of
+from eigcore.fit.search.folds import CHOOSING, End, Fold, Judged, TimeUp, average_loss, folds_of
 from eigcore.fit.search.race import Race, choose
 from eigcore.fit.search.trials import Trial
 from eigcore.fit.search.usual import scope_of, usual_settings
@@ -47,7 +49,7 @@ def test_folds_hide_every_row_once_and_never_one_that_is_known(rows, count):
         assert np.sort(np.concatenate(hidden)).tolist() == list(range(rows))
 
 
-@pytest.mark.parametrize(("rows", "least", "most"), [(600, 2.0**-11, 2.0**8), (5000, 2.0**-7, 1)])
+@pytest.mark.parametrize(("rows", "least", "most"), [(600, 2.0**-14, 2.0**8), (5000, 2.0**-7, 1)])
 def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
     for sign in (1.0, -1.0):
         best = DEFAULT
@@ -60,22 +62,49 @@ def test_few_rows_follow_the_penalty_as_far_as_it_pays(rows, least, most):
             assert best.penalty >= most * DEFAULT.penalty
 
 
+@pytest.mark.parametrize(("rows", "finest"), [(600, 16), (1270, 32), (1280, 64), (2500, 32)])
+def test_columns_have_more_pieces_the_more_rows_cross_validation_sees(rows, finest):
+    grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
+    grid = max(grids, key=lambda found: len({each.dim for each in found}))
+    assert max(each.knots for each in grid) == finest
+
+
+@pytest.mark.parametrize("rows", [600, 5000])
+def test_every_order_of_the_grid_races_with_a_small_penalty_too(rows):
+    grids = [stage(DEFAULT) for stage in stages(FitOptions(), Scope(rows, False, 4))]
+    grid = max(grids, key=lambda found: len({each.dim for each in found}))
+    for usual in [each for each in grid if each.penalty == DEFAULT.penalty]:
+        assert usual._replace(penalty=DEFAULT.penalty / 8.0) in grid
+
+
+@pytest.mark.parametrize("rows", [600, 2600])
 @pytest.mark.parametrize(
-    ("gain", "rows", "members"), [(1.7, 600, 1), (1.7, 2600, 1), (2.3, 600, 12), (2.3, 2600, 12)]
+    ("gain", "members", "least", "most"),
+    [(1.0, 1, 0, 0), (1.6, 12, 4, 8), (2.0, 12, 8, 11), (9.0, 12, 12, 12)],
 )
-def test_a_linear_model_stays_unless_more_is_clearly_better(gain, rows, members):
+def test_members_stay_linear_as_far_as_a_gain_is_uncertain(gain, members, least, most, rows):
+    plan = chosen_for(gain, rows, 12)
+    assert len(plan) == members
+    assert least <= plan.count(DEFAULT) <= most
+
+
+@pytest.mark.parametrize(("gain", "knots"), [(1.5, 0), (2.0, DEFAULT.knots)])
+def test_a_single_member_bends_where_more_than_half_would(gain, knots):
+    assert [each.knots for each in chosen_for(gain, 600, 1)] == [knots]
+
+
+def chosen_for(gain, rows, members):
+    """Plan of a race between a line and a curve that is better by a gain in standard errors."""
     # a row's loss falls by 1/20 of the gain ± 1/2: that many standard errors for 100 rows
     better = np.sqrt(1.0 - gain / 20.0 + 0.5 * (-1.0) ** np.arange(100))
-    line, curved = Settings(0, 1, 1e-3, 12), DEFAULT
-    race = Race(problem_for(smooth_table(rows)), DEFAULT)
+    usual = DEFAULT._replace(members=members)
+    race = Race(problem_for(smooth_table(rows)), usual)
     race.hidden = Targets(np.zeros(100))
     race.trials = {
-        line: Trial(0.5, np.ones(100), []),
-        curved: Trial(0.5 - gain / 40.0, better, []),
+        Settings(0, 1, 1e-3, members): Trial(0.5, np.ones(100), []),
+        usual: Trial(0.5 - gain / 40.0, better, []),
     }
-    plan = race.plan()
-    assert len(plan) == members
-    assert plan.count(line) == 1 if members == 1 else plan.count(curved) >= 6
+    return race.plan()
 
 
 class Clock:
@@ -88,21 +117,25 @@ class Clock:
         return self.now
 
 
-def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim):
+def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim, seen=None):
     """Choice of a race under a budget, where candidates have these losses and costs.
 
-    A linear model has an error of 1 in each row, and another one √losses(settings).
+    A linear model has an error of 1 in each row, and another one √losses(settings). The folds that
+    are seen become those of the set ``seen``.
     """
     clock = Clock()
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until):
         clock.now += steps * cost(settings) / len(folds)
-        if fold.known.context.is_over(0.3):
+        if fold.known.context.is_over(until):
             raise TimeUp
+        if seen is not None:
+            seen.add(fold)
         wrong = 1.0 if is_line(settings) else losses(settings)
         return Judged(np.full((neurons, len(fold.hidden)), wrong**0.5), [End(np.zeros(1))])
 
     monkeypatch.setattr(module, "judge", judged)
+    monkeypatch.setattr(pace, "judge", partial(judged, until=CHOOSING))
     problem = problem_for(context=Context("numpy", budget=budget, clock=clock))
     zeros = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
     problem = replace(problem, target=zeros)
@@ -110,9 +143,48 @@ def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim)
     return choose(problem)[:2]
 
 
+@pytest.mark.parametrize("budget", [5.0, 30.0])
+def test_all_folds_are_heard_before_a_linear_model_is_chosen(budget, monkeypatch):
+    # a row's loss falls by 0.11 ± 1/2: 1.4 standard errors for the 40 rows of a fold, 3.1 for all
+    clock = Clock()
+
+    def judged(fold, settings, neurons, *, ends, steps, few, until):
+        clock.now += 1.0
+        if fold.known.context.is_over(until):
+            raise TimeUp
+        better = np.sqrt(1.0 - 0.11 + 0.5 * (-1.0) ** np.arange(len(fold.hidden)))
+        values = np.ones(len(fold.hidden)) if is_line(settings) else better
+        return Judged(np.tile(values, (neurons, 1)), [End(np.zeros(1))])
+
+    monkeypatch.setattr(module, "judge", judged)
+    monkeypatch.setattr(pace, "affordable", lambda problem, folds: folds[:1])
+    problem = problem_for(context=Context("numpy", budget=budget, clock=clock))
+    target = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
+    race = Race(replace(problem, target=target), DEFAULT)
+    race.run([lambda best: [Settings(0, 1, 1e-3, 12), best]])
+    plan = race.plan()
+    assert is_line(plan[0]) == (budget < 10.0)
+    assert len(race.folds) == (1 if budget < 10.0 else 5)
+    assert len(race.hidden.target) == len(race.trials[plan[0]].values)
+
+
 def true_loss(settings):
     """Larger matrices are better, up to order 5, and small penalties worse."""
     return 0.5 + 0.1 * abs(settings.dim - 5) + 0.02 * abs(np.log(settings.penalty / 0.016))
+
+
+def test_little_time_goes_into_candidates_first_and_then_into_folds(monkeypatch):
+    found, counts = [], []
+    for budget in (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.2, 2.0, 3.0, 5.0, 9.0, 19.0):
+        folds: set[Fold] = set()
+        plan, _ = raced(monkeypatch, budget, true_loss, lambda s: (2.0 + (s.dim > 1)) / 50, folds)
+        found.append(np.mean([1.0 if is_line(each) else true_loss(each) for each in plan]))
+        if not is_line(plan[0]):  # on all folds a linear model is judged again
+            counts.append(len(folds))
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) > 2
+    assert counts == sorted(counts)
+    assert {1, 2, 5} <= set(counts)
 
 
 def test_more_time_never_chooses_worse_and_never_worse_than_a_linear_model(monkeypatch):
@@ -153,7 +225,7 @@ def test_matrices_that_are_worse_than_a_line_are_not_used(monkeypatch):
 def test_the_better_half_of_the_first_candidates_goes_on_from_where_it_is(monkeypatch):
     seen: list[tuple] = []
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         known = [each for each in seen if each[0] == settings and each[1] is fold]
         assert (ends and ends[0].vector) == (settings.knots if known else None)
         seen.append((settings, fold, steps))
@@ -193,7 +265,7 @@ def test_on_many_rows_the_best_so_far_stays_unless_others_are_clearly_better():
 def test_only_a_race_on_many_rows_begins_on_some_of_them(rows, some, monkeypatch):
     asked = []
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         if settings.dim > 1:
             asked.append((steps, few, ends is not None))
         size = settings.penalty if settings.dim > 1 else 1.0
@@ -233,7 +305,7 @@ def test_no_candidate_has_more_pieces_than_there_are_between_values():
 def judged_by(monkeypatch, loss, seen):
     """Candidates have these losses; what is judged goes into ``seen``, with where it began."""
 
-    def judged(fold, settings, neurons, *, ends, steps, few):
+    def judged(fold, settings, neurons, *, ends, steps, few, until=None):
         seen.append((settings, steps, ends and ends[0].vector))
         wrong = loss(settings) ** 0.5
         return Judged(np.full((neurons, len(fold.hidden)), wrong), [End(settings)] * neurons)

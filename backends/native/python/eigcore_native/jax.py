@@ -9,6 +9,7 @@ function runs.
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -19,14 +20,21 @@ from jax._src.export import _export
 from eigcore_native import _core, functionals
 from eigcore_native.types import Rule
 
-STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, COMPOSED_VALUE, COMPOSED_VALUE_AND_GRADIENT = (
+STABLE = VALUE, VALUE_AND_GRADIENT, EIGENPAIRS, SVD, COMPOSED_VALUE, COMPOSED_VALUE_AND_GRADIENT = (
     "eigcore_value",
     "eigcore_value_and_gradient",
     "eigcore_eigenpairs",
+    "eigcore_svd",
     "eigcore_composed_value",
     "eigcore_composed_value_and_gradient",
 )
 SQRT_HALF = 0.5**0.5
+MANUAL = [
+    name
+    for name in ("manual_axis_type", "vma")
+    if name in inspect.signature(jax.ShapeDtypeStruct).parameters
+]
+"""What newer versions of JAX call the axes of `jax.shard_map` that an array varies over."""
 
 # jax.export refuses kernels that nobody promised to keep; eigcore keeps these, with their
 # attributes. There is no public way to say so once
@@ -86,6 +94,16 @@ def eigenpairs(M: jax.Array, lo: int, hi: int, threads: int = 0) -> tuple[jax.Ar
     return _call(EIGENPAIRS, M, results, lo=lo, hi=hi, threads=threads)
 
 
+def svd(X: jax.Array, threads: int = 0) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return U (..., m, n), s (..., n), descending, and Vt (..., n, n), for m ≥ n, n up to 64.
+
+    As `eigcore_native.svd`. Raises `ImportError` as `value`.
+    """
+    *lead, _, n = X.shape
+    results = _shape(X.shape, X), _shape((*lead, n), X), _shape((*lead, n, n), X)
+    return _call(SVD, X, results, threads=threads)
+
+
 def _to_rows(rule: Rule, p: jax.Array) -> tuple[jax.Array, jax.Array | None]:
     """Rows as the handlers read them; for "pair" times a power of two (..., 1).
 
@@ -130,4 +148,9 @@ def _register() -> None:
 
 
 def _shape(shape: tuple[int, ...], like: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, like.dtype)
+    given = jax.typeof(like)
+    options = {name: getattr(given, name) for name in MANUAL}
+    if MANUAL and not given.sharding.mesh.empty:
+        spec = jax.sharding.PartitionSpec(*given.sharding.spec[: len(shape)])
+        options["sharding"] = jax.sharding.NamedSharding(given.sharding.mesh, spec)
+    return jax.ShapeDtypeStruct(shape, like.dtype, **options)

@@ -9,7 +9,7 @@ from eigcore_native.kernels import contiguous, of_dtype
 from eigcore_native.types import Array
 
 
-def svd(X: Array, threads: int = 0) -> tuple[Array, Array, Array, Array]:
+def svd(X: Array, threads: int = 0) -> tuple[Array, Array, Array]:
     """Return thin singular value decompositions of small matrices.
 
     Parameters
@@ -22,10 +22,7 @@ def svd(X: Array, threads: int = 0) -> tuple[Array, Array, Array, Array]:
     Returns
     -------
     U : (..., m, n) ndarray;  s : (..., n) ndarray, descending;  Vt : (..., n, n) ndarray
-        X = U diag(s) Vt.
-    failed : (...) ndarray of uint8
-        1 where the others hold nothing, since the smallest singular value is within 8mεσ₁, or the
-        matrix is not finite, or of a size near the limits of its dtype: LAPACK knows what to do.
+        X = U diag(s) Vt, with orthonormal vectors for σ = 0 too; NaN where X is not finite.
 
     Raises
     ------
@@ -36,6 +33,5 @@ def svd(X: Array, threads: int = 0) -> tuple[Array, Array, Array, Array]:
     of_dtype(X.dtype)
     lead, n = X.shape[:-2], X.shape[-1]
     U, s, Vt = np.empty_like(X), np.empty((*lead, n), X.dtype), np.empty((*lead, n, n), X.dtype)
-    failed = np.empty(lead, np.uint8)
-    _core.svd(X, U, s, Vt, failed, threads)
-    return U, s, Vt, failed
+    _core.svd(X, U, s, Vt, threads)
+    return U, s, Vt

@@ -1,0 +1,94 @@
+"""Whether a model goes on beyond its fitted range, as rows hidden from short fits tell."""
+
+import numpy as np
+import pytest
+
+from eigcore.fit import fit
+from eigcore.fit.search.tails import thins_out
+
+STRAIGHT = {"dim": 1, "knots": 0, "validation": 0, "seed": 0}
+BENT = {"dim": 1, "knots": 6, "validation": 0, "seed": 0, "members": 1}
+GOES_ON = "goes on beyond the fitted range"
+
+
+def table(rows, seed=0):
+    """A column with a long tail, and one of eleven levels."""
+    rng = np.random.default_rng(seed)
+    return {"long": rng.lognormal(size=rows), "level": rng.integers(0, 11, rows) / 10}, rng
+
+
+def ranges(found):
+    return dict(zip(found.model.encoding.names, found.model.encoding.columns, strict=True))
+
+
+def noted(found):
+    return [note for note in found.report.notes if GOES_ON in note]
+
+
+@pytest.mark.parametrize(
+    ("draw", "rare"),
+    [
+        (lambda rng: rng.normal(size=200), True),
+        (lambda rng: rng.exponential(size=200), True),
+        (lambda rng: np.round(rng.lognormal(size=200), 1), True),
+        (lambda rng: rng.uniform(0, 100, 200), False),
+        (lambda rng: rng.integers(1, 11, 200) * 1.0, False),
+        (lambda rng: np.minimum(rng.normal(size=200), 1.4), False),
+    ],
+)
+def test_numbers_thin_out_towards_a_tail_and_not_towards_an_edge(draw, rare):
+    rng = np.random.default_rng(0)
+    found = np.mean([thins_out(draw(rng)) for _ in range(100)])
+    assert found > 0.9 if rare else found < 0.12
+
+
+def test_a_linear_model_goes_on_but_not_beyond_edges_and_as_it_is_told():
+    given, rng = table(200)
+    y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
+    found = fit(given, y, **STRAIGHT)
+    assert [column.range is None for column in ranges(found).values()] == [True, False]
+    (note,) = noted(found)
+    assert "in long: " in note
+    assert 'tails="constant", or --tails constant' in note
+    far = {"long": np.array([50.0, 100.0]), "level": np.array([0.5, 0.5])}
+    assert np.diff(found.model.predict(far)) == pytest.approx(100, rel=0.05)
+    for tails in ("constant", {"long": "constant"}):
+        told = fit(given, y, tails=tails, **STRAIGHT)
+        assert np.ptp(told.model.predict(far)) == 0
+        assert not noted(told)
+
+
+@pytest.mark.parametrize("constraints", [{}, {"increasing": ["long"]}])
+def test_the_outermost_rows_tell_of_bent_models(constraints):
+    given, rng = table(400)
+    noise = 0.3 * rng.normal(size=400)
+    on = fit(given, 2 * given["long"] + np.sin(9 * given["level"]) + noise, **BENT, **constraints)
+    assert [getattr(each, "tails", "") for each in ranges(on).values()] == ["linear", "clamped"]
+    assert len(noted(on)) == 1
+    flat = np.minimum(given["long"], 2.0) * 3 + np.sin(9 * given["level"]) + noise
+    stays = fit(given, flat, **BENT, **constraints)
+    assert {each.tails for each in ranges(stays).values()} == {"clamped"}
+    assert not noted(stays)
+    if constraints:
+        assert on.model.certify().columns[0].increasing
+
+
+def test_linear_models_stay_constant_where_the_outermost_rows_clearly_do():
+    given, rng = table(300)
+    found = fit(given, np.minimum(given["long"], 3.0) + 0.1 * rng.normal(size=300), **STRAIGHT)
+    assert ranges(found)["long"].range is not None
+    assert not noted(found)
+
+
+def test_whole_groups_are_the_outermost():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(40), 8)
+    size = rng.lognormal(sigma=0.5, size=40)[group] * rng.lognormal(size=320)
+    y = 3 * size + 0.3 * rng.normal(size=40)[group] + 0.1 * rng.normal(size=320)
+    found = fit({"size": size}, y, groups=group, **STRAIGHT)
+    (note,) = noted(found)
+    largest = [size[group == each].max() for each in range(40)]
+    hidden = np.isin(group, np.argsort(largest)[-4:])  # a tenth of the groups
+    outside = (size[hidden] > size[~hidden].max()) | (size[hidden] < size[~hidden].min())
+    assert f": {outside.sum()} validation rows were outside" in note
+    assert ranges(found)["size"].range is None
