@@ -32,9 +32,8 @@ _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
 """Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
 which is fitted at once."""
 _ADVICE = 'For it to stay constant, fit with tails="constant", or --tails constant.'
-_GAPS, _THIRD, _WIDER = 32, 3, 1.5
-"""Gaps that are compared at an end, at most, and as a part of all; how much wider the outer ones
-are where numbers thin out."""
+_GAPS, _THIRD = 32, 3
+"""Gaps that are compared at an end, at most, and as a part of all."""
 _ATOM = 5
 """So many equal numbers at an end are an edge."""
 
@@ -136,10 +135,11 @@ def _open(problem: Problem) -> list[str]:
 def thins_out(values: np.ndarray) -> bool:
     """Whether numbers (n,) become rarer towards their largest one, so that new ones may be larger.
 
-    With x_1 ≤ … ≤ x_n and k = min(32, ⌊n / 3⌋), the last k gaps together must be half as wide again
-    as the k before: they are equally wide at the edge of a uniform distribution, and at the end of
-    an exponential tail 1 + 1/2 + … + 1/k wide to 1/(k + 1) + … + 1/2k. An end of five equal
-    numbers is an edge.
+    With x_1 ≤ … ≤ x_n and k = min(32, ⌊n / 3⌋), the last k gaps together must be 1/2 + k/32 times
+    as wide as the k before: they are equally wide at the edge of a uniform distribution, and at the
+    end of an exponential tail 1 + 1/2 + … + 1/k wide to 1/(k + 1) + … + 1/2k. Few gaps say little,
+    and an edge that they only seem to show costs more than one that is overlooked. An end of five
+    equal numbers is an edge.
     """
     count = len(values)
     k = min(_GAPS, count // _THIRD)
@@ -147,7 +147,7 @@ def thins_out(values: np.ndarray) -> bool:
         return count > 1
     places = [count - 1 - 2 * k, count - 1 - k, count - _ATOM, count - 1]
     low, middle, atom, last = np.partition(values, places)[places]
-    return bool(atom < last and last - middle > _WIDER * (middle - low))
+    return bool(atom < last and last - middle > (0.5 + k / _GAPS) * (middle - low))
 
 
 def _outer(problem: Problem, name: str) -> np.ndarray:
