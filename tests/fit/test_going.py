@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eigcore.fit import fit
+from eigcore.fit.losses import LOSSES, Targets
 from eigcore.fit.search import pace, tails
 from eigcore.fit.search.folds import TimeUp
 from eigcore.fit.search.tails import thins_out
@@ -157,3 +158,39 @@ def test_one_row_is_told_in_the_singular():
     found = fit({"long": x}, 2 * x + 0.1 * rng.normal(size=9), validation=0, seed=0)
     for note in noted(found):
         assert "1 validation row was outside" in note
+
+
+@pytest.mark.parametrize(
+    ("straight", "constant", "linear", "goes_on"),
+    [
+        (True, 1.0, 1.24, True),
+        (True, 1.0, 1.26, False),
+        (False, 1.0, 0.79, True),
+        (False, 1.0, 0.81, False),
+    ],
+)
+def test_one_kind_of_tails_must_be_clearly_better(straight, constant, linear, goes_on):
+    targets = Targets(np.zeros(2))
+    rows = tails._Rows(targets, np.full(2, constant**0.5), np.full(2, linear**0.5))
+    names, notes = tails._decided(LOSSES["squared"], [rows], ["long"], straight)
+    assert names == ("long",) * goes_on
+    assert len(notes) == goes_on
+    assert tails._decided(LOSSES["squared"], [], ["long"], straight).names == ()
+
+
+@pytest.mark.parametrize(("equal", "rare"), [(4, True), (5, False)])
+def test_an_end_that_five_rows_hold_is_an_edge(equal, rare):
+    values = np.random.default_rng(0).exponential(size=200)
+    assert thins_out(np.concatenate([values, np.full(equal, values.max() + 1.0)])) is rare
+
+
+def test_a_column_with_a_place_for_missing_cells_stays_constant():
+    given, rng = table(200)
+    y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
+    cells = np.where(np.arange(200) % 10, given["long"], np.nan)
+    own = {"increasing": ["long"], "missing": "highest"}
+    found = fit({"long": cells, "g": rng.normal(size=200)}, y, **own, **STRAIGHT)
+    assert ranges(found)["long"].range is not None
+    missing = found.model.certify().columns[0].missing
+    assert missing is not None
+    assert missing.highest
