@@ -72,6 +72,10 @@ def test_the_outermost_rows_tell_of_bent_models(constraints):
     stays = fit(given, flat, **BENT, **constraints)
     assert {each.tails for each in ranges(stays).values()} == {"clamped"}
     assert not noted(stays)
+    told = "not outside the fitted range of long: "
+    assert told in str(on.model.range(budget_seconds=0.2))
+    assert told not in str(on.model.range({"long": (0, 9)}, budget_seconds=0.2))
+    assert told not in str(stays.model.range(budget_seconds=0.2))
     if constraints:
         assert on.model.certify().columns[0].increasing
 
