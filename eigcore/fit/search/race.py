@@ -143,10 +143,8 @@ class Race:
         Where few folds speak for a linear model, all of them are heard.
         """
         found = self._plan()
-        before, bent = (
-            (self.folds, self.trials),
-            [each for each in self.trials if not is_line(each)],
-        )
+        before = self.folds, self.trials
+        bent = [each for each in self.trials if not is_line(each)]
         if not is_line(found[0]) or not bent or len(self.folds) == len(self.every):
             return found
         both = self._line(), self.lowest(bent)
