@@ -132,6 +132,7 @@ class ValueRule(Matrices):
         bend = phi.curvature(library, s)
         rounding = 8 * self.tall[0] * float(xp.finfo(s.dtype).eps)
         chosen = xp.sum(abs(w - raw), axis=-1) > rounding * xp.sum(abs(raw), axis=-1)
+        chosen = chosen | (s[..., -1] == 0)
         eye = library.asarray(np.eye(self.tall[1]), like=s)
         own, tie = xp.sum(bend * eye, axis=-1), tie_tolerance(xp, s)
         gap, total = s[..., :, None] - s[..., None, :], s[..., :, None] + s[..., None, :]
