@@ -227,6 +227,26 @@ def test_second_derivatives_of_schatten_norms_where_the_rank_is_low(p):
     np.testing.assert_allclose(second, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("gap", [1e-14, 1e-13, 1e-12, 1e-10, 1e-8])
+@pytest.mark.parametrize("name", NORMS)
+def test_second_derivatives_near_ties_do_not_cancel(name, gap):
+    """They move by no more than a multiple of the gap from those at the tie."""
+    torch = pytest.importorskip("torch")
+    Q, R = (np.linalg.qr(TALL.rng(i).normal(size=(n, n)))[0] for i, n in ((1, 4), (2, 3)))
+
+    def value(X):
+        return eigcore.spectral_value(
+            X, name, **(NORMS[name] | ({"k": 1} if name == "ky_fan" else {}))
+        )
+
+    tie, near = (
+        torch.autograd.functional.hessian(value, torch.tensor(Q[:, :3] * [2.0, 1.0 + g, 1.0] @ R))
+        for g in (0.0, gap)
+    )
+    assert torch.isfinite(tie).all()
+    assert abs(near - tie).max() < 10 * gap
+
+
 @pytest.mark.parametrize("name", NORMS)
 def test_no_norm_has_a_second_derivative_at_zero(name):
     torch = pytest.importorskip("torch")
