@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array, Library
-from eigcore.core.functionals import TIE, Functional, tie_tolerance
+from eigcore.core.functionals import Functional, divided_weights, tie_tolerance
 from eigcore.core.maps import zero_tolerance
 from eigcore.core.norms import PairNorm
 from eigcore.core.rows import beside, spoilt
@@ -135,16 +135,9 @@ class ValueRule(Matrices):
         chosen = chosen | (s[..., -1] == 0)
         eye = library.asarray(np.eye(self.tall[1]), like=s)
         own, tie = xp.sum(bend * eye, axis=-1), tie_tolerance(xp, s)
-        gap, total = s[..., :, None] - s[..., None, :], s[..., :, None] + s[..., None, :]
-        equal, none = abs(gap) <= tie[..., None], total <= tie[..., None]
-        # ∂w/∂σ at equal numbers, and as far as it tells w_i − w_j to rounding: no cancellation
-        limit = 0.5 * (own[..., :, None] + own[..., None, :]) - bend
-        change, least = (
-            w[..., :, None] - w[..., None, :],
-            abs(w)[..., :, None] + abs(w)[..., None, :],
-        )
-        limited = equal | (abs(change - gap * limit) <= TIE * float(xp.finfo(s.dtype).eps) * least)
-        minus = xp.where(limited, limit, change / xp.where(equal, 1.0, gap)) * (1.0 - eye)
+        total = s[..., :, None] + s[..., None, :]
+        none = total <= tie[..., None]
+        minus = divided_weights(library, w, s, bend) * (1.0 - eye)
         mean = (w[..., :, None] + w[..., None, :]) / xp.where(none, 1.0, total)
         plus = xp.where(none, own[..., None] + bend, mean)
         h = xp.where(s <= tie, own, w / xp.where(s <= tie, 1.0, s))
