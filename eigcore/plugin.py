@@ -26,6 +26,7 @@ _HOME = {
     # steps of optimisers
     "clipped": "core.steps",
     "clipped_step": "core.steps",
+    "moved_only_if": "core.steps",
     "residual_weights": "core.steps",
     "clip_numbers": "core.steps",
     "sven_numbers": "core.steps",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         clip_numbers,
         clipped,
         clipped_step,
+        moved_only_if,
         residual_weights,
         sven_numbers,
     )

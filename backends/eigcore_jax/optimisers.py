@@ -14,6 +14,7 @@ from eigcore.plugin import (
     Backend,
     clip_numbers,
     clipped,
+    moved_only_if,
     number,
     residual_weights,
     sven_numbers,
@@ -95,6 +96,8 @@ def sven_step(
     ------
     InvalidInput
         Numbers out of range, or residuals with other than one axis.
+    NonFiniteInput
+        Residuals that are not finite; inside `jax.jit` the parameters are NaN instead.
     """
     k, rtol = sven_numbers(k, rtol)
     if not isinstance(rate, jax.Array):
@@ -108,6 +111,7 @@ def sven_step(
     flat = [jnp.reshape(a, (len(r), -1)) for a in jax.tree.leaves(rows)]
     gram = sum(jnp.tensordot(a, a, axes=(1, 1)) for a in flat)
     w = residual_weights(_backend(), gram, r, k or len(r), rtol)
+    moved_only_if(_backend().all_finite(w) or not _backend().is_concrete(w))
     moves = pull(w)[0]
     return jax.tree.map(lambda p, move: p - rate * move, params, moves), r
 

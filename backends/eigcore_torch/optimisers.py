@@ -14,6 +14,7 @@ from eigcore.plugin import (
     clip_numbers,
     clipped,
     clipped_step,
+    moved_only_if,
     number,
     residual_weights,
     sven_numbers,
@@ -150,7 +151,8 @@ class Sven(torch.optim.Optimizer):
     def step(self, closure: Callable[[], torch.Tensor]) -> torch.Tensor:  # pyright: ignore
         """Make one step; `closure` returns the residuals (B,), with their graph.
 
-        Returns half of the sum of their squares, before the step.
+        Returns half of the sum of their squares, before the step. Residuals that are not finite
+        raise NonFiniteInput, and no parameter moves.
         """
         with torch.enable_grad():
             r = closure()
@@ -168,6 +170,7 @@ class Sven(torch.optim.Optimizer):
         gram = sum(torch.nn.functional.linear(a, a) for a in flat)
         own = self.param_groups[0]
         w = residual_weights(_backend(), gram, r.double(), own["k"] or len(r), own["rtol"])
+        moved_only_if(_backend().all_finite(w) or not _backend().is_concrete(w))
         moves = torch.autograd.grad(r, leaves, w.to(r.dtype), allow_unused=True)
         rates = (group["lr"] for group in self.param_groups for _ in group["params"])
         for p, move, rate in zip(leaves, moves, rates, strict=True):

@@ -31,6 +31,22 @@ def tie_tolerance(xp: Namespace, lam: Array) -> Array:
     return eps * xp.maximum(abs(lam[..., :1]), abs(lam[..., -1:]))
 
 
+def divided_weights(library: Library, w: Array, lam: Array, bend: Array) -> Array:
+    """Return (w_i − w_j)/(λ_i − λ_j), its limit at ties, of weights with ∂w/∂λ = bend.
+
+    The limit ½(φ″_ii + φ″_jj) − φ″_ij also stands beside ties, as far as it tells w_i − w_j to
+    rounding, so that nothing cancels. Shapes: w, lam (..., d), bend and the result (..., d, d).
+    """
+    xp, rounding = library.xp, TIE * float(library.xp.finfo(lam.dtype).eps)
+    own = xp.sum(bend * library.asarray(np.eye(lam.shape[-1]), like=lam), axis=-1)
+    limit = 0.5 * (own[..., :, None] + own[..., None, :]) - bend
+    gap, change = (a[..., :, None] - a[..., None, :] for a in (lam, w))
+    size = abs(w)[..., :, None] + abs(w)[..., None, :]
+    equal = abs(gap) <= tie_tolerance(xp, lam)[..., None]
+    limited = equal | (abs(change - gap * limit) <= rounding * size)
+    return xp.where(limited, limit, change / xp.where(equal, 1.0, gap))
+
+
 @dataclass(frozen=True)
 class Functional(abc.ABC):
     """φ for matrices of order d.

@@ -106,18 +106,22 @@ class SoftClip(_Both):
     name, takes = "soft_clip", ("c",)
 
     def both(self, xp: Namespace, s: Array, cut: Array) -> tuple[Array, Array]:
-        # sine and cosine of the angle with the tangent u; the square of u may overflow
+        cosine, sine = self._angle(xp, s)
+        return self.parameters[0] * sine, cosine * cosine * cosine
+
+    def quotients(self, xp: Namespace, s: Array, plus: Callable[[], Array]) -> Array:
+        # Φ⁻Φ⁺ = (f_i² − f_j²)/(s_i² − s_j²) = (cos_i cos_j)², since f = c·sin and s = c·tan
+        cosine, mean = self._angle(xp, s)[0], plus()
+        product = cosine[..., :, None] * cosine[..., None, :]
+        return product * (product / xp.where(mean > 0, mean, 1.0))
+
+    def _angle(self, xp: Namespace, s: Array) -> tuple[Array, Array]:
+        # cosine and sine of the angle with the tangent u; the square of u may overflow
         u = s / self.parameters[0]
         unit = 1 / xp.maximum(u, 0.0 * u + 1.0)
         part = u * unit
         root = (unit * unit + part * part) ** 0.5
-        cosine = unit / root
-        return self.parameters[0] * (part / root), cosine * cosine * cosine
-
-    def quotients(self, xp: Namespace, s: Array, plus: Callable[[], Array]) -> Array:
-        # Φ⁻Φ⁺ = (f_i² − f_j²)/(s_i² − s_j²) = 1/(w_i w_j), since f² = c²(1 − 1/w)
-        w = 1 + (s / self.parameters[0]) ** 2
-        return 1 / (plus() * (w[..., :, None] * w[..., None, :]))
+        return unit / root, part / root
 
 
 @final
@@ -229,11 +233,11 @@ class Shrink(_Jump):
     def above(self, xp: Namespace, s: Array) -> tuple[Array, Array]:
         unit, beta = self._sizes()
         edge = 1 + beta**0.5
-        y = xp.where(s > unit * edge, s / unit, 2 * edge)
-        # (y² − β − 1)² − 4β = (y² − (1 + √β)²)(y² − (1 − √β)²)
-        root = ((y**2 - edge**2) * (y**2 - (1 - beta**0.5) ** 2)) ** 0.5
-        inner = y**2 - beta - 1
-        return unit * root / y, 2 * inner / xp.where(root > 0, root, 1.0) - root / y**2
+        s = xp.where(s > unit * edge, s, 2 * unit * edge)
+        # η = y √((1 − (1 + √β)²/y²)(1 − (1 − √β)²/y²)): no square of y, which may overflow
+        t = unit / s
+        q = ((1 - (edge * t) ** 2) * (1 - ((1 - beta**0.5) * t) ** 2)) ** 0.5
+        return s * q, 2 * (1 - (beta + 1) * t**2) / xp.where(q > 0, q, 1.0) - q
 
 
 @final

@@ -6,12 +6,13 @@ of `eigcore.core.functionals` are the spectral norm and the Ky Fan norms.
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
 
 from eigcore.core.arrays import Array, Library
-from eigcore.core.functionals import Functional, Kth, TopSum
+from eigcore.core.functionals import Functional, Kth, TopSum, tie_tolerance
 from eigcore.errors import NotDifferentiable
 
 
@@ -51,7 +52,10 @@ class Schatten(Functional):
     def curvature(self, backend: Library, lam: Array) -> Array:
         p, norm = self.parameter, _positive(backend, self.value(backend, lam))[..., None, None]
         w = self.raw_weights(backend, lam)
+        # σ^(p − 2), whose limit at σ = 0 is none for p < 2, 1 for p = 2 and 0 beyond
+        zero, limit = lam <= tie_tolerance(backend.xp, lam), math.nan if p < 2 else float(p == 2)
         own = (_positive(backend, lam) / norm[..., 0]) ** (p - 2)
+        own = backend.xp.where(zero, limit, own)
         eye = backend.asarray(np.eye(self.dim), like=lam)
         return (p - 1) / norm * (own[..., None] * eye - w[..., :, None] * w[..., None, :])
 

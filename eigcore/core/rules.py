@@ -182,12 +182,7 @@ class Rule:
         bend = self.phi.curvature(library, lam)
         rounding = 8 * self.layout.dim * float(xp.finfo(w.dtype).eps)
         chosen = xp.sum(abs(w - raw), axis=-1) > rounding * xp.sum(abs(raw), axis=-1)
-        gap = lam[..., :, None] - lam[..., None, :]
-        equal = abs(gap) <= functionals.tie_tolerance(xp, lam)[..., None]
-        slope = (raw[..., :, None] - raw[..., None, :]) / xp.where(equal, 1.0, gap)
-        eye = library.asarray(np.eye(self.layout.dim), like=lam)
-        own = xp.sum(bend * eye, axis=-1)[..., None]
-        divided = xp.where(equal, own - bend, slope)
+        divided = functionals.divided_weights(library, raw, lam, bend)
         divided = xp.where(chosen[..., None, None], NAN, divided)
         return V, spoilt(divided, poison, 2), bend
 

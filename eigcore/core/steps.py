@@ -11,7 +11,7 @@ from eigcore.core.arrays import Array, Library
 from eigcore.core.iterations import soft_clip
 from eigcore.core.options import number
 from eigcore.core.scalars import is_whole
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
 
 
 def clipped(library: Library, X: Array, c: float, steps: int = 14) -> Array:
@@ -57,3 +57,13 @@ def residual_weights(library: Library, gram: Array, r: Array, k: int, rtol: floa
     kept = lam > max(rtol**2, 8 * size * float(library.xp.finfo(lam.dtype).eps)) * lam[..., -1:]
     inverse = library.xp.where(kept, 1.0 / library.xp.where(kept, lam, 1.0), 0.0)
     return (U @ (inverse * (transposed(U) @ r[..., None])[..., 0])[..., None])[..., 0]
+
+
+def moved_only_if(finite: bool) -> None:
+    """Raise before the parameters move by weights of residuals that are not finite."""
+    if not finite:
+        raise NonFiniteInput(
+            "The residuals or their derivatives are NaN, infinite or too large to be squared; "
+            "expected finite numbers. The parameters have not moved: take a smaller lr or rate, "
+            "or other data."
+        )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eigcore.core.arrays import Array, Library
-from eigcore.core.functionals import Functional, tie_tolerance
+from eigcore.core.functionals import Functional, divided_weights, tie_tolerance
 from eigcore.core.maps import zero_tolerance
 from eigcore.core.norms import PairNorm
 from eigcore.core.rows import beside, spoilt
@@ -132,12 +132,12 @@ class ValueRule(Matrices):
         bend = phi.curvature(library, s)
         rounding = 8 * self.tall[0] * float(xp.finfo(s.dtype).eps)
         chosen = xp.sum(abs(w - raw), axis=-1) > rounding * xp.sum(abs(raw), axis=-1)
+        chosen = chosen | (s[..., -1] == 0)
         eye = library.asarray(np.eye(self.tall[1]), like=s)
         own, tie = xp.sum(bend * eye, axis=-1), tie_tolerance(xp, s)
-        gap, total = s[..., :, None] - s[..., None, :], s[..., :, None] + s[..., None, :]
-        equal, none = abs(gap) <= tie[..., None], total <= tie[..., None]
-        slope = (w[..., :, None] - w[..., None, :]) / xp.where(equal, 1.0, gap)
-        minus = xp.where(equal, own[..., None] - bend, slope) * (1.0 - eye)
+        total = s[..., :, None] + s[..., None, :]
+        none = total <= tie[..., None]
+        minus = divided_weights(library, w, s, bend) * (1.0 - eye)
         mean = (w[..., :, None] + w[..., None, :]) / xp.where(none, 1.0, total)
         plus = xp.where(none, own[..., None] + bend, mean)
         h = xp.where(s <= tie, own, w / xp.where(s <= tie, 1.0, s))

@@ -7,12 +7,12 @@ below give bounds of err_r from above ("Concatenated Matrix SVD", January 2026).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from eigcore.api.hosted import hosted
+from eigcore.api.hosted import hosted, returned
 from eigcore.core.options import several
 from eigcore.core.scalars import is_real, is_whole
 from eigcore.errors import InvalidInput
@@ -91,6 +91,7 @@ def concatenate(blocks: Sequence[Any], rank: int, error: float) -> list[Group]:
     Returns
     -------
     list of Group
+        Factors are in the library, dtype and device of a group's first block.
 
     Raises
     ------
@@ -117,7 +118,8 @@ def concatenate(blocks: Sequence[Any], rank: int, error: float) -> list[Group]:
     for places, (basis, whole) in zip(groups, states, strict=True):
         together = np.concatenate([parts[i] for i in places], axis=1)
         factors = low_rank(together, rank=min(rank, *together.shape))
-        made.append(Group(tuple(places), _off(basis, whole, rank), factors))
+        B, A = (returned(a, blocks[places[0]]) for a in (factors.B, factors.A))
+        made.append(Group(tuple(places), _off(basis, whole, rank), replace(factors, B=B, A=A)))
     return made
 
 

@@ -8,7 +8,7 @@ which no block represents, are kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,9 @@ from eigcore.core.scalars import is_whole
 from eigcore.errors import InvalidInput
 
 
-def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int = 0) -> np.ndarray:
+def top_vector(
+    stream: Iterable[Any], rows: int | None = None, heavy: float = 1.0, seed: int = 0
+) -> np.ndarray:
     """Return the first right singular vector of a matrix that is read once, row by row.
 
     Parameters
@@ -41,7 +43,7 @@ def top_vector(stream: Iterable[Any], rows: int, heavy: float = 1.0, seed: int =
 
 
 def top_vectors(
-    stream: Iterable[Any], rows: int, k: int = 1, heavy: float = 1.0, seed: int = 0
+    stream: Iterable[Any], rows: int | None = None, k: int = 1, heavy: float = 1.0, seed: int = 0
 ) -> np.ndarray:
     """Return the first right singular vectors of a matrix that is read once, row by row.
 
@@ -49,8 +51,8 @@ def top_vectors(
     ----------
     stream : iterable of (b, d) arrays of any backend
         Blocks of rows in random order: one array of all rows is shuffled first.
-    rows : int
-        Number of rows of the whole stream, about.
+    rows : int, optional
+        Number of rows of the whole stream, about. A list of blocks is counted.
     k : int
         Number of vectors.
     heavy : float
@@ -68,11 +70,14 @@ def top_vectors(
     Raises
     ------
     InvalidInput, NonFiniteInput
-        No rows, a number of rows that is not positive, k out of range, or blocks of other widths.
+        No rows, a number of rows that is not positive, or none for an iterator; k out of range; or
+        blocks of other widths.
     """
+    several("The stream", stream, "[A], blocks (b, d)")
+    if rows is None and isinstance(stream, Sequence):
+        rows = max(1, sum(next(iter(np.shape(block)), 0) for block in stream))
     if not is_whole(rows) or rows < 1:
         raise InvalidInput(f"rows is {rows!r}; expected the length of the stream. Write rows=1000.")
-    several("The stream", stream, "[A], blocks (b, d)")
     heavy = number("heavy", heavy, 1.0, 0.0)
     state: _Power | None = None
     for block in stream:

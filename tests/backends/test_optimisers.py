@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eigcore
-from eigcore.errors import InvalidInput
+from eigcore.errors import InvalidInput, NonFiniteInput
 
 torch = pytest.importorskip("torch")
 jax = pytest.importorskip("jax")
@@ -82,6 +82,24 @@ def test_sven_with_few_singular_values_is_the_truncated_pseudo_inverse():
         Sven([p]).step(lambda: (p**2).sum())
     with pytest.raises(InvalidInput, match="lr is 0"):
         Sven([p], lr=0)
+
+
+def test_residuals_that_are_not_finite_move_no_parameter():
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    from eigcore_jax import sven_step
+    from eigcore_torch import Sven
+
+    def spoilt(p):
+        return p * np.nan
+
+    p = torch.ones(3, requires_grad=True)
+    with pytest.raises(NonFiniteInput, match="have not moved"):
+        Sven([p]).step(lambda: spoilt(p))
+    assert (p == 1).all()
+    start = jax.numpy.ones(3)
+    with pytest.raises(NonFiniteInput, match="have not moved"):
+        sven_step(spoilt, start)
+    assert np.isnan(jax.jit(lambda p: sven_step(spoilt, p)[0])(start)).all()
 
 
 def test_the_transformation_of_optax_is_the_same_step():

@@ -335,3 +335,18 @@ def test_unknown_names_and_parameters_are_refused():
         functional("kth", 3, 0, alpha=1.0)
     with pytest.raises(InvalidSpec, match="expects a positive finite number"):
         functional("smooth", 3, 0, alpha=-1.0)
+
+
+@pytest.mark.parametrize("gap", [1e-13, 1e-12, 1e-10, 1e-8])
+def test_second_derivatives_near_ties_do_not_cancel(gap):
+    """They move by no more than a multiple of the gap from those at the tie."""
+    torch = pytest.importorskip("torch")
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    tie, near = (
+        torch.autograd.functional.hessian(
+            lambda M: eigcore.smooth_kth_eigenvalue(M, 1, 0.7),
+            torch.tensor(Q * [0.0, 1.0, 1.0 + g, 2.0] @ Q.T),
+        )
+        for g in (0.0, gap)
+    )
+    assert abs(near - tie).max() < 10 * gap

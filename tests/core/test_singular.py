@@ -152,6 +152,16 @@ def test_soft_clip_does_not_overflow():
     np.testing.assert_allclose(pullback(np.eye(2)), np.diag([0.0, 1.0]), atol=1e-14)
 
 
+def test_shrinkage_and_soft_clip_of_numbers_far_apart():
+    """σ = (10¹⁶⁰, 0): Φ⁻ = Φ⁺ = 1/σ₁ of "soft_clip"; "shrink" is the identity up there."""
+    X, E = np.diag([1e160, 0.0]), np.eye(2)[::-1]
+    F, change = eigcore.jvp(eigcore.spectral_map, X, "soft_clip", E, c=1.0)
+    np.testing.assert_allclose(change, 1e-160 * E, rtol=1e-14, atol=0)
+    F, change = eigcore.jvp(eigcore.spectral_map, X, "shrink", np.eye(2), noise=1.0)
+    np.testing.assert_allclose(F, X, rtol=1e-14)
+    np.testing.assert_allclose(change, np.diag([1.0, 0.0]), atol=1e-14)
+
+
 def test_a_pair_of_norms_and_the_lack_of_a_second_derivative():
     torch = pytest.importorskip("torch")
     X = torch.tensor(PLAIN[0].X, requires_grad=True)
@@ -193,6 +203,58 @@ def test_second_derivatives_at_ties_and_zeros():
         size = torch.linalg.matrix_norm(X)[:, None, None]
         along = (X * G).sum((-2, -1), keepdim=True)
         torch.testing.assert_close(second, G / size - along * X / size**3)
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0, 4.0])
+def test_second_derivatives_of_schatten_norms_where_the_rank_is_low(p):
+    """At σ = (2, 1, 0): differences of the gradient, and NaN for p < 2, where there is none."""
+    torch = pytest.importorskip("torch")
+    X, H = np.diag([2.0, 1.0, 0.0]), 1e-4
+
+    def gradient(X):
+        return eigcore.vjp(eigcore.spectral_value, X, "schatten", p=p)[1](np.ones(()))
+
+    def value(X):
+        return eigcore.spectral_value(X, "schatten", p=p)
+
+    second = torch.autograd.functional.hessian(value, torch.tensor(X)).numpy().reshape(9, 9)
+    if p < 2:
+        assert np.isnan(second).all()
+        return
+    sides = (np.eye(9) * s * H for s in (1, -1))
+    there, back = ([gradient(X + e.reshape(3, 3)) for e in side] for side in sides)
+    expected = (np.array(there) - back).reshape(9, 9) / (2 * H)
+    np.testing.assert_allclose(second, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("gap", [1e-14, 1e-13, 1e-12, 1e-10, 1e-8])
+@pytest.mark.parametrize("name", NORMS)
+def test_second_derivatives_near_ties_do_not_cancel(name, gap):
+    """They move by no more than a multiple of the gap from those at the tie."""
+    torch = pytest.importorskip("torch")
+    Q, R = (np.linalg.qr(TALL.rng(i).normal(size=(n, n)))[0] for i, n in ((1, 4), (2, 3)))
+
+    def value(X):
+        return eigcore.spectral_value(
+            X, name, **(NORMS[name] | ({"k": 1} if name == "ky_fan" else {}))
+        )
+
+    tie, near = (
+        torch.autograd.functional.hessian(value, torch.tensor(Q[:, :3] * [2.0, 1.0 + g, 1.0] @ R))
+        for g in (0.0, gap)
+    )
+    assert torch.isfinite(tie).all()
+    assert abs(near - tie).max() < 10 * gap
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_no_norm_has_a_second_derivative_at_zero(name):
+    torch = pytest.importorskip("torch")
+    X = torch.zeros(3, 2, dtype=torch.float64)
+    second = torch.autograd.functional.hessian(
+        lambda X: eigcore.spectral_value(X, name, **NORMS[name]), X
+    )
+    assert torch.isnan(second).all()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -48,7 +48,7 @@ CALLS = {
     "nystrom": lambda a: [nystrom(a(kernel(X, X)), 0.1).F],
     "stream": lambda a: [sequential_nystrom([a(X[:9]), a(X[9:])], kernel, 0.1).rows],
 }
-ARRAYS = ("low_rank", "energy", "FWSVD", "SVD-LLM", "complete")
+ARRAYS = ("low_rank", "energy", "FWSVD", "SVD-LLM", "complete", "concatenate")
 """Those whose first result is an array of the library."""
 
 

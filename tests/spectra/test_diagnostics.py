@@ -152,6 +152,7 @@ def test_the_top_vector_of_a_stream():
     _, s, Vt = np.linalg.svd(A, full_matrices=False)
     found = top_vector(np.array_split(A, 23), rows=6000)
     assert 1 - (found @ Vt[0]) ** 2 < (s[1] / s[0]) ** 2
+    np.testing.assert_array_equal(top_vector(np.array_split(A, 23)), found)
     # one heavy row decides, and is not lost wherever it comes
     A[5] += 400 * np.eye(60)[11]
     _, s, Vt = np.linalg.svd(A, full_matrices=False)
@@ -166,6 +167,8 @@ def test_the_top_vector_of_a_stream():
         top_vectors([A], rows=6000, k=61)
     with pytest.raises(InvalidInput, match="no rows"):
         top_vector([], rows=3)
+    with pytest.raises(InvalidInput, match="length of the stream"):
+        top_vector(iter([A]))
     with pytest.raises(InvalidInput, match="columns"):
         top_vector([A, A[:, :3]], rows=3)
 
