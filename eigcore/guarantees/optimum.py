@@ -88,6 +88,8 @@ class Range:
         The points that come nearest to the ends.
     names : tuple
         Classes, targets or numbers of several outputs.
+    beyond : tuple
+        Columns that go on outside their knots, where no domain says how far.
     """
 
     lower: Any
@@ -97,6 +99,7 @@ class Range:
     minima: tuple[Optimum, ...]
     maxima: tuple[Optimum, ...]
     names: tuple[Any, ...] = ()
+    beyond: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -113,6 +116,10 @@ class Range:
                 same = (least[o], most[o]) == (low.bound, high.bound)  # without a link
                 told = [*([] if same else told), f"prediction from {span(least[o], most[o], 9)}"]
             lines += [name + "; ".join(told), str(low), str(high)]
+        if self.beyond:
+            lines.append(
+                f"not outside the fitted range of {', '.join(self.beyond)}: it goes on there"
+            )
         return "\n".join(lines)
 
 
@@ -161,7 +168,10 @@ def value_range(
     single = model.outputs == 1
     ends = clipped_ends(model.static, low, high)
     a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
-    return Range(a, b, c, d, minima, maxima, model.static.labels)
+    columns = zip(model.encoding.names, model.encoding.columns, strict=True)
+    going = {name for name, column in columns if getattr(column, "tails", "") == "linear"}
+    beyond = tuple(sorted(going - {*(domain or ())}))
+    return Range(a, b, c, d, minima, maxima, model.static.labels, beyond)
 
 
 def difference(

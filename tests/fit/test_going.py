@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from eigcore.fit import fit
+from eigcore.fit.losses import LOSSES, Targets
+from eigcore.fit.search import pace, tails
+from eigcore.fit.search.folds import TimeUp
 from eigcore.fit.search.tails import thins_out
 
 STRAIGHT = {"dim": 1, "knots": 0, "validation": 0, "seed": 0}
@@ -52,8 +55,8 @@ def test_a_linear_model_goes_on_but_not_beyond_edges_and_as_it_is_told():
     assert 'tails="constant", or --tails constant' in note
     far = {"long": np.array([50.0, 100.0]), "level": np.array([0.5, 0.5])}
     assert np.diff(found.model.predict(far)) == pytest.approx(100, rel=0.05)
-    for tails in ("constant", {"long": "constant"}):
-        told = fit(given, y, tails=tails, **STRAIGHT)
+    for own in ("constant", {"long": "constant"}):
+        told = fit(given, y, tails=own, **STRAIGHT)
         assert np.ptp(told.model.predict(far)) == 0
         assert not noted(told)
 
@@ -69,6 +72,10 @@ def test_the_outermost_rows_tell_of_bent_models(constraints):
     stays = fit(given, flat, **BENT, **constraints)
     assert {each.tails for each in ranges(stays).values()} == {"clamped"}
     assert not noted(stays)
+    told = "not outside the fitted range of long: "
+    assert told in str(on.model.range(budget_seconds=0.2))
+    assert told not in str(on.model.range({"long": (0, 9)}, budget_seconds=0.2))
+    assert told not in str(stays.model.range(budget_seconds=0.2))
     if constraints:
         assert on.model.certify().columns[0].increasing
 
@@ -92,3 +99,102 @@ def test_whole_groups_are_the_outermost():
     outside = (size[hidden] > size[~hidden].max()) | (size[hidden] < size[~hidden].min())
     assert f": {outside.sum()} validation rows were outside" in note
     assert ranges(found)["size"].range is None
+
+
+def test_a_linear_model_goes_on_though_the_budget_ends_before_rows_are_asked(monkeypatch):
+    given, rng = table(200)
+    y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
+    found = fit(given, y, budget_seconds=1e-9, validation=0, seed=0)
+    assert [column.range is None for column in ranges(found).values()] == [True, False]
+    assert "too few to find out" in noted(found)[0]
+    shares = []
+
+    def over(*_, until):
+        shares.append(until)
+        raise TimeUp
+
+    monkeypatch.setattr(tails, "judge", over)
+    assert ranges(fit(given, y, **STRAIGHT))["long"].range is None
+    stays = fit(given, y, **BENT)
+    assert {each.tails for each in ranges(stays).values()} == {"clamped"}
+    assert not noted(stays)
+    assert (
+        shares[0] > pace.until({}) > shares[1]
+    )  # choosing lasts until then without a better model
+
+
+@pytest.mark.parametrize("rows", [4, 7])
+def test_rows_too_few_to_choose_anything_get_a_linear_model(rows):
+    rng = np.random.default_rng(rows)
+    x = np.exp(np.arange(rows))
+    found = fit({"long": x}, 2 * x + 0.01 * rng.normal(size=rows), validation=0, seed=0)
+    assert found.report.settings[:2] == (0, 1)
+    assert "too few to find out" in noted(found)[0]
+    far = found.model.predict({"long": np.array([1e5, 2e5])})
+    assert np.diff(far) == pytest.approx(2e5, rel=0.2)
+    matrices = fit({"long": x}, x, dim=3, validation=0, seed=0, members=1)
+    assert matrices.report.settings.dim == 3
+    assert not noted(matrices)
+
+
+def test_newer_slices_that_no_time_is_left_for_let_a_linear_model_go_on():
+    given, rng = table(200)
+    day = np.arange(200.0)
+    y = 0.1 * day + given["level"] + 0.1 * rng.normal(size=200)
+    found = fit(given | {"day": day}, y, time=day, budget_seconds=1e-9, validation=0, seed=0)
+    told = ranges(found)
+    assert told["day"].range is None
+    assert told["level"].range is not None
+
+
+def test_few_gaps_show_no_edge():
+    rng = np.random.default_rng(0)
+    for rows, draw in ((20, rng.normal), (12, rng.exponential)):
+        assert np.mean([thins_out(draw(size=rows)) for _ in range(300)]) > 0.85
+    for outer, rare in {0.58: False, 0.6: True}.items():  # 1/2 + 3/32 is 0.594
+        gaps = np.repeat([1.0, 1.0, outer], 3)
+        assert thins_out(np.cumsum([0.0, *gaps])) is rare
+
+
+def test_one_row_is_told_in_the_singular():
+    rng = np.random.default_rng(0)
+    x = rng.lognormal(size=9)
+    found = fit({"long": x}, 2 * x + 0.1 * rng.normal(size=9), validation=0, seed=0)
+    for note in noted(found):
+        assert "1 validation row was outside" in note
+
+
+@pytest.mark.parametrize(
+    ("straight", "constant", "linear", "goes_on"),
+    [
+        (True, 1.0, 1.24, True),
+        (True, 1.0, 1.26, False),
+        (False, 1.0, 0.79, True),
+        (False, 1.0, 0.81, False),
+    ],
+)
+def test_one_kind_of_tails_must_be_clearly_better(straight, constant, linear, goes_on):
+    targets = Targets(np.zeros(2))
+    rows = tails._Rows(targets, np.full(2, constant**0.5), np.full(2, linear**0.5))
+    names, notes = tails._decided(LOSSES["squared"], [rows], ["long"], straight)
+    assert names == ("long",) * goes_on
+    assert len(notes) == goes_on
+    assert tails._decided(LOSSES["squared"], [], ["long"], straight).names == ()
+
+
+@pytest.mark.parametrize(("equal", "rare"), [(4, True), (5, False)])
+def test_an_end_that_five_rows_hold_is_an_edge(equal, rare):
+    values = np.random.default_rng(0).exponential(size=200)
+    assert thins_out(np.concatenate([values, np.full(equal, values.max() + 1.0)])) is rare
+
+
+def test_a_column_with_a_place_for_missing_cells_stays_constant():
+    given, rng = table(200)
+    y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
+    cells = np.where(np.arange(200) % 10, given["long"], np.nan)
+    own = {"increasing": ["long"], "missing": "highest"}
+    found = fit({"long": cells, "g": rng.normal(size=200)}, y, **own, **STRAIGHT)
+    assert ranges(found)["long"].range is not None
+    missing = found.model.certify().columns[0].missing
+    assert missing is not None
+    assert missing.highest

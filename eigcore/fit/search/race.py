@@ -34,7 +34,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
-from eigcore.fit.search.tails import Going, going
+from eigcore.fit.search.tails import going
 from eigcore.fit.search.trials import (
     Choice,
     Ends,
@@ -44,7 +44,7 @@ from eigcore.fit.search.trials import (
     nearest_ends,
     neurons_of,
 )
-from eigcore.fit.search.usual import scope_of, usual_settings
+from eigcore.fit.search.usual import scope_of, straight, usual_settings
 
 MOST = 48
 """Largest number of members, where a budget decides."""
@@ -58,8 +58,8 @@ _FORETOLD = 6
 _CLEARLY = 0.02
 """With much information, part of the loss, and of what is gained over a linear model, by which
 other settings must be better than those to begin with."""
-_UNJUDGED = 0.1
-"""Penalty of a linear model that was not judged, in columns per row."""
+_FEWEST = 8
+"""So many rows can be shared out among folds."""
 
 
 def choose(problem: Problem) -> Choice:
@@ -68,14 +68,16 @@ def choose(problem: Problem) -> Choice:
     if is_open_ended(problem):
         usual = usual._replace(members=MOST)
     plan = list(stages(problem.options, scope_of(problem)))
-    if not plan or len(problem) < 8 or problem.context.interrupted:
+    if not plan or problem.context.interrupted:
         return Choice([usual] * usual.members)
+    if len(problem) < _FEWEST:
+        plan = straight(problem, usual)
+        goes_on = going(problem, plan, None, [], 1)
+        return Choice(plan, goes_on.notes, names=goes_on.names)
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
-    goes_on, trial = Going(), race.trials.get(plan[0])
-    if trial is not None:
-        goes_on = going(problem, plan, trial, race.folds, race.neurons)
+    goes_on = going(problem, plan, race.trials.get(plan[0]), race.folds, race.neurons)
     neurons = neurons_of(plan, race.trials, race.folds)
     return Choice(plan, race.notes + goes_on.notes, race.folds[0], neurons, goes_on.names)
 
@@ -167,7 +169,7 @@ class Race:
         trials = self._fittable()
         bent = [each for each in trials if not is_line(each)]
         if not bent:
-            return self._straight(line)
+            return straight(self.problem, self.best, line)
         if is_fast(self.problem) or len(trials) < 2:
             known = [self.lowest(bent)]
             parts = np.ones(1)
@@ -180,7 +182,7 @@ class Race:
             part = ensemble.shrunken(gain)
             known, parts = [*known, line], np.append(part * parts, 1.0 - part)
         plan = [known[place] for place in ensemble.sequence(parts, members)]
-        return self._straight(line) if all(map(is_line, plan)) else plan
+        return straight(self.problem, self.best, line) if all(map(is_line, plan)) else plan
 
     def lowest(self, among: Sequence[Settings] | None = None) -> Settings:
         """Settings with the lowest loss; with much information the best so far, if that is near.
@@ -208,18 +210,6 @@ class Race:
         """The best linear model that was judged."""
         lines = [each for each in self.trials if is_line(each)]
         return min(lines, key=lambda each: self.trials[each].loss, default=None)
-
-    def _straight(self, line: Settings | None) -> list[Settings]:
-        """The plan of a linear model; of the usual settings, if the caller fixed some of them."""
-        options, problem = self.problem.options, self.problem
-        if line is None and not (options.dim is options.knots is options.penalty is None):
-            return [self.best] * self.best.members
-        if line is None:
-            per_row = len(problem.encoding.columns) / max(problem.information, 1.0)
-            line = Settings(0, 1, min(1.0, _UNJUDGED * per_row), 1)
-        if not problem.constraints.allows(line.dim):
-            return [self.best] * self.best.members
-        return [line] * (options.members or 1)
 
     def _tell(self, done: float, stages: int) -> None:
         least = min(each.loss for each in self.trials.values())

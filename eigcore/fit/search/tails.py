@@ -28,11 +28,12 @@ _PART = 0.1
 """Part of the rows, or of the groups, that are the outermost."""
 _CLEARLY = 0.8
 """Part of a deviance that is clearly less."""
-_UNTIL = CHOOSING + 0.1
-"""Part of a budget after which the outermost rows are not asked."""
-_GAPS, _THIRD, _WIDER = 32, 3, 1.5
-"""Gaps that are compared at an end, at most, and as a part of all; how much wider the outer ones
-are where numbers thin out."""
+_UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
+"""Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
+which is fitted at once."""
+_ADVICE = 'For it to stay constant, fit with tails="constant", or --tails constant.'
+_GAPS, _THIRD = 32, 3
+"""Gaps that are compared at an end, at most, and as a part of all."""
 _ATOM = 5
 """So many equal numbers at an end are an edge."""
 
@@ -47,7 +48,7 @@ class Going(NamedTuple):
 def going(
     problem: Problem,
     plan: Sequence[Settings],
-    trial: Trial,
+    trial: Trial | None,
     folds: Sequence[Fold],
     neurons: int,
 ) -> Going:
@@ -56,30 +57,45 @@ def going(
     A linear model goes on unless hidden rows outside are predicted clearly worse so; other models
     stay constant unless these are predicted clearly better if they go on. A column with an edge at
     both ends stays constant, or one that no slice of time leaves, and so does all if no hidden row
-    is outside.
+    is outside. If time is up before they are asked, or rows are too few, a linear model goes on.
 
     Parameters
     ----------
     problem : the rows to fit
     plan : settings that were chosen
-    trial : what is known of the first ones
-    folds : those that they were judged on
+    trial : what is known of the first ones; None: they were not judged
+    folds : those that they were judged on; none if rows are too few
     neurons : number of short fits
     """
-    names, settings = _open(problem), plan[0]
+    names, settings, line = _open(problem), plan[0], all(map(is_line, plan))
+    if not folds:
+        names = [name for name in names if _outer(problem, name).any()]
+        return _unasked(names) if line and names else Going()
     if problem.together.forward:
         places = {name: problem.encoding.names.index(name) for name in names}
         names = [name for name in names if any(_leaves(fold, places[name]) for fold in folds)]
-        pairs = list(zip(folds, trial.ends, strict=True))
+        pairs = list(zip(folds, trial.ends if trial else [[]] * len(folds), strict=True))
     else:
         outer = {name: _outer(problem, name) for name in names}
         names = [name for name, far in outer.items() if far.any()]
         fold = _outermost(problem, [outer[name] for name in names], len(folds[0].known))
-        pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons))]
+        until = _STRAIGHT_UNTIL if line else _UNTIL
+        pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons, until))]
+    if line and names and pairs and not any(ends for _, ends in pairs):
+        return _unasked(names)
     stays = [name for name in problem.encoding.names if name not in names]
     every = (_both(*pair, settings, stays) for pair in pairs)
     found = [each for each in every if each is not None]
-    return _decided(problem.loss, found, names, all(map(is_line, plan)))
+    return _decided(problem.loss, found, names, line)
+
+
+def _unasked(names: Sequence[str]) -> Going:
+    """A linear model goes on where no hidden row could tell otherwise."""
+    note = (
+        f"The model is linear and goes on beyond the fitted range in {listed(names, 5)}; time or "
+        f"rows were too few to find out whether it should. {_ADVICE}"
+    )
+    return Going(tuple(names), (note,))
 
 
 def _leaves(fold: Fold, column: int) -> bool:
@@ -89,10 +105,10 @@ def _leaves(fold: Fold, column: int) -> bool:
     return bool(ends[1][0] < ends[0][0] or ends[1][1] > ends[0][1])
 
 
-def _judged(fold: Fold, settings: Settings, neurons: int) -> list[End]:
+def _judged(fold: Fold, settings: Settings, neurons: int, until: float) -> list[End]:
     """Ends of short fits; none if time is up."""
     try:
-        return judge(fold, settings, neurons, until=_UNTIL).ends
+        return judge(fold, settings, neurons, until=until).ends
     except TimeUp:
         return []
     except KeyboardInterrupt:
@@ -119,10 +135,11 @@ def _open(problem: Problem) -> list[str]:
 def thins_out(values: np.ndarray) -> bool:
     """Whether numbers (n,) become rarer towards their largest one, so that new ones may be larger.
 
-    With x_1 ≤ … ≤ x_n and k = min(32, ⌊n / 3⌋), the last k gaps together must be half as wide again
-    as the k before: they are equally wide at the edge of a uniform distribution, and at the end of
-    an exponential tail 1 + 1/2 + … + 1/k wide to 1/(k + 1) + … + 1/2k. An end of five equal
-    numbers is an edge.
+    With x_1 ≤ … ≤ x_n and k = min(32, ⌊n / 3⌋), the last k gaps together must be 1/2 + k/32 times
+    as wide as the k before: they are equally wide at the edge of a uniform distribution, and at the
+    end of an exponential tail 1 + 1/2 + … + 1/k wide to 1/(k + 1) + … + 1/2k. Few gaps say little,
+    and an edge that they only seem to show costs more than one that is overlooked. An end of five
+    equal numbers is an edge.
     """
     count = len(values)
     k = min(_GAPS, count // _THIRD)
@@ -130,7 +147,7 @@ def thins_out(values: np.ndarray) -> bool:
         return count > 1
     places = [count - 1 - 2 * k, count - 1 - k, count - _ATOM, count - 1]
     low, middle, atom, last = np.partition(values, places)[places]
-    return bool(atom < last and last - middle > _WIDER * (middle - low))
+    return bool(atom < last and last - middle > (0.5 + k / _GAPS) * (middle - low))
 
 
 def _outer(problem: Problem, name: str) -> np.ndarray:
@@ -221,10 +238,11 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     if not (_CLEARLY * linear < constant if straight else linear < _CLEARLY * constant):
         return Going()
     who = "The model is linear and" if straight else "The model"
+    count = len(values[0])
+    rows, was = ("row was", "was") if count == 1 else ("rows were", "were")
     note = (
-        f"{who} goes on beyond the fitted range in {listed(names, 5)}: {len(values[0])} validation "
-        "rows were outside the range of the rows that were fitted beside them, and were predicted "
-        f"with {loss.metric} {go:.4g} so, and {stay:.4g} had it stayed constant there. For it to "
-        'stay constant, fit with tails="constant", or --tails constant.'
+        f"{who} goes on beyond the fitted range in {listed(names, 5)}: {count} validation {rows} "
+        f"outside the range of the rows that were fitted beside them, and {was} predicted "
+        f"with {loss.metric} {go:.4g} so, and {stay:.4g} had it stayed constant there. {_ADVICE}"
     )
     return Going(tuple(names), (note,))

@@ -9,6 +9,9 @@ from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import DEFAULT, FAST, FIRST_ROUGH, SLOW, Scope, fixed
 from eigcore.fit.search.folds import is_fast, is_short
 
+_UNJUDGED = 0.1
+"""Penalty of a linear model that was not judged, in columns per row."""
+
 
 def usual_settings(problem: Problem) -> Settings:
     """Settings before anything is validated."""
@@ -21,6 +24,21 @@ def usual_settings(problem: Problem) -> Settings:
 
 def _guess(problem: Problem) -> Settings:
     return FAST if is_fast(problem) else DEFAULT if problem.fast else SLOW
+
+
+def straight(problem: Problem, usual: Settings, line: Settings | None = None) -> list[Settings]:
+    """Return the plan of a linear model; of the usual settings, if the caller fixed some of them.
+
+    line : the best one that was judged
+    """
+    options = problem.options
+    free = options.dim is options.knots is options.penalty is None
+    if not (line or free) or not problem.constraints.allows(1):
+        return [usual] * usual.members
+    if line is None:
+        per_row = len(problem.encoding.columns) / max(problem.information, 1.0)
+        line = Settings(0, 1, min(1.0, _UNJUDGED * per_row), 1)
+    return [line] * (options.members or 1)
 
 
 def scope_of(problem: Problem) -> Scope:

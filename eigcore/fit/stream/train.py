@@ -209,4 +209,4 @@ def _first_options(found: Survey, options: FitOptions) -> FitOptions:
         for name, value in _LARGE.items()
         if getattr(options, name) is None and not (name == "dim" and options.neuron)
     }
-    return replace(options, **large)
+    return replace(options, preset="default", **large)  # no preset has anything left to choose

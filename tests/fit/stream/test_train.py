@@ -175,6 +175,13 @@ def test_the_report_tells_the_penalty_of_the_sample_and_of_all_rows():
     assert f"for all {report.rows} rows it becomes {report.settings.penalty:.2g}" in note
 
 
+def test_a_stream_of_many_rows_takes_a_preset_and_stays_constant_outside():
+    found = fit(cut(table(900)), "y", preset="quick", sample_rows=100, epochs=1, max_iter=2)
+    assert len(found.model.members) == 4
+    assert found.report.settings.dim == 9
+    assert not any("goes on" in note for note in found.report.notes)
+
+
 @pytest.mark.parametrize(("held", "told"), [(0.0, "of 200."), (0.2, "on the held-out rows.")])
 def test_the_report_compares_with_the_sample_where_rows_are_held_out(held, told):
     options = QUICK | {"validation": held, "epochs": 1}
