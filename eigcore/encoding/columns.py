@@ -38,6 +38,8 @@ class Linear(Column):
         Increasing, in units of the column: beyond them, φ stays constant. Default: none.
     outside : "refuse", optional
         Numbers beyond the limits are an error. Default: allowed.
+    fitted : (float, float), optional
+        Smallest and largest fitted number, where φ goes on beyond them; not beside limits.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Linear(Column):
     missing: bool = False
     limits: tuple[float, ...] | None = None
     outside: str | None = None
+    fitted: tuple[float, ...] | None = None
     kind: ClassVar[str] = "linear"
 
     def __post_init__(self) -> None:
@@ -60,11 +63,20 @@ class Linear(Column):
             limits = increasing(self.limits, "Linear.limits", 2)
             object.__setattr__(self, "limits", (limits[0], limits[-1]))
         check_outside(self.outside, self.limits is not None)
+        if self.fitted is not None:
+            if self.limits is not None:
+                raise InvalidSpec(
+                    "Linear.fitted and Linear.limits are both given. Leave fitted out: limits are "
+                    "the range already."
+                )
+            fitted = increasing(self.fitted, "Linear.fitted", 2)
+            object.__setattr__(self, "fitted", (fitted[0], fitted[-1]))
 
     @property
     def range(self) -> tuple[float, float] | None:
         """See `Column`."""
-        return None if self.limits is None else (self.limits[0], self.limits[-1])
+        known = self.limits or self.fitted
+        return None if known is None else (known[0], known[-1])
 
     @property
     def affine(self) -> bool:
@@ -73,7 +85,7 @@ class Linear(Column):
 
     def gone_on(self) -> Column:
         """See `Column.gone_on`."""
-        return self if self.outside == "refuse" else replace(self, limits=None)
+        return self if self.outside == "refuse" else replace(self, limits=None, fitted=self.range)
 
     def constants(self) -> list[Term]:
         """See `Column.constants`."""

@@ -258,10 +258,12 @@ def outside_message(encoding: Encoding, found: dict[str, int]) -> str:
     for name, count in found.items():
         low, high = encoding.columns[encoding.names.index(name)].range or (0.0, 0.0)
         told.append(f"{count} cell(s) of column {name!r} (fitted from {low:g} to {high:g})")
-    columns = [encoding.columns[encoding.names.index(name)] for name in found]
-    flat = any(column.gone_on() != column for column in columns)
-    meaning = " There the model stays constant; fitted with --tails linear it goes on." * flat
-    return f"Numbers outside the range of the fitted rows: {'; '.join(told)}.{meaning}"
+    columns = {name: encoding.columns[encoding.names.index(name)] for name in found}
+    flat = [repr(name) for name, column in columns.items() if not column.goes_on]
+    where = f" in {', '.join(flat)}" * (len(flat) < len(found))
+    stays = f"stays constant{where}; fitted with --tails linear it goes on"
+    meaning = f"There the model {stays if flat else 'goes on'}."
+    return f"Numbers outside the range of the fitted rows: {'; '.join(told)}. {meaning}"
 
 
 def _check_none(

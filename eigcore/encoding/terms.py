@@ -131,6 +131,8 @@ class Column:
         "refuse": numbers outside the range are an error.
     range : (float, float) or None
         The range of the fitted rows, as far as the column knows it.
+    goes_on : bool
+        Whether the column goes on beyond that range.
     """
 
     kind: ClassVar[str]
@@ -147,6 +149,11 @@ class Column:
     def affine(self) -> bool:
         """See the attributes."""
         return False
+
+    @property
+    def goes_on(self) -> bool:
+        """See the attributes."""
+        return self.range is not None and self.outside is None and self.gone_on() == self
 
     def gone_on(self) -> Column:
         """Return the column that goes on where this one stays constant outside the range."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eigcore.encoding import LARGEST, Categories, Periodic, PiecewiseLinear
+from eigcore.encoding import LARGEST, Categories, Periodic
 from eigcore.encoding.read import column_numbers
 from eigcore.encoding.terms import Column
 from eigcore.errors import InvalidInput, NonFiniteInput
@@ -198,7 +198,7 @@ def _axis(
 
 
 def _default(name: str, columns: list[Column]) -> Any:
-    """Return all levels, no special code, or the hull of the knots."""
+    """Return all levels, no special code, or the hull of the fitted ranges."""
     first = columns[0]
     if isinstance(first, Categories):
         if first.of is not None:  # no special code, as numbers are no missing cells
@@ -222,13 +222,10 @@ def _legal(columns: list[Column]) -> tuple[float, float]:
 
 
 def fitted_range(column: Column) -> tuple[float, float] | None:
-    """Return the hull of the knots of a numeric column; None if it has none."""
+    """Return the range of the fitted rows in a numeric column; None if it is not known."""
     if isinstance(column, Periodic):
         return column.knots[0], column.knots[0] + column.period
-    if isinstance(column, PiecewiseLinear):
-        return column.knots[0], column.knots[-1]
-    limits = getattr(column, "limits", None)
-    return (limits[0], limits[-1]) if limits else None
+    return column.range
 
 
 def _listed(given: Any) -> list[Any]:

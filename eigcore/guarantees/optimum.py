@@ -169,7 +169,7 @@ def value_range(
     ends = clipped_ends(model.static, low, high)
     a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
     columns = zip(model.encoding.names, model.encoding.columns, strict=True)
-    going = {name for name, column in columns if getattr(column, "tails", "") == "linear"}
+    going = {name for name, column in columns if column.goes_on}
     beyond = tuple(sorted(going - {*(domain or ())}))
     return Range(a, b, c, d, minima, maxima, model.static.labels, beyond)
 

@@ -331,3 +331,15 @@ def test_impossible_projections_are_clear_errors(names, weights, column, words):
     columns = (Linear(), Categories(("x", "y")), Linear(missing=True))
     with pytest.raises(InvalidSpec, match=words):
         Encoding(columns, ("a", "t", "gap"), projections=(Projection(names, weights, column),))
+
+
+def test_a_linear_column_that_goes_on_knows_its_range():
+    column = Linear(limits=(0.0, 2.0)).gone_on()
+    assert column == Linear(fitted=(0.0, 2.0))
+    assert (column.range, column.goes_on, column.affine) == ((0.0, 2.0), True, True)
+    encoding = Encoding((column,), ("t",))
+    assert Encoding.from_dict(encoding.to_dict()) == encoding
+    assert encoding.outside(np.array([[-1.0], [1.0], [2.0], [3.0]])) == {"t": 2}
+    assert not Linear().goes_on
+    with pytest.raises(InvalidSpec, match="both given"):
+        Linear(limits=(0.0, 1.0), fitted=(0.0, 1.0))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from eigcore.encoding import Encoding
 from eigcore.fit import fit
 from eigcore.fit.losses import LOSSES, Targets
 from eigcore.fit.search import pace, tails
@@ -20,7 +21,7 @@ def table(rows, seed=0):
     return {"long": rng.lognormal(size=rows), "level": rng.integers(0, 11, rows) / 10}, rng
 
 
-def ranges(found):
+def columns(found):
     return dict(zip(found.model.encoding.names, found.model.encoding.columns, strict=True))
 
 
@@ -49,12 +50,15 @@ def test_a_linear_model_goes_on_but_not_beyond_edges_and_as_it_is_told():
     given, rng = table(200)
     y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
     found = fit(given, y, **STRAIGHT)
-    assert [column.range is None for column in ranges(found).values()] == [True, False]
+    assert [column.limits is None for column in columns(found).values()] == [True, False]
     (note,) = noted(found)
     assert "in long: " in note
     assert 'tails="constant", or --tails constant' in note
     far = {"long": np.array([50.0, 100.0]), "level": np.array([0.5, 0.5])}
     assert np.diff(found.model.predict(far)) == pytest.approx(100, rel=0.05)
+    assert found.model.encoding.outside(far) == {"long": 2}
+    assert Encoding.from_dict(found.model.encoding.to_dict()) == found.model.encoding
+    assert "not outside the fitted range of long: " in str(found.model.range(budget_seconds=0.2))
     for own in ("constant", {"long": "constant"}):
         told = fit(given, y, tails=own, **STRAIGHT)
         assert np.ptp(told.model.predict(far)) == 0
@@ -66,11 +70,11 @@ def test_the_outermost_rows_tell_of_bent_models(constraints):
     given, rng = table(400)
     noise = 0.3 * rng.normal(size=400)
     on = fit(given, 2 * given["long"] + np.sin(9 * given["level"]) + noise, **BENT, **constraints)
-    assert [getattr(each, "tails", "") for each in ranges(on).values()] == ["linear", "clamped"]
+    assert [getattr(each, "tails", "") for each in columns(on).values()] == ["linear", "clamped"]
     assert len(noted(on)) == 1
     flat = np.minimum(given["long"], 2.0) * 3 + np.sin(9 * given["level"]) + noise
     stays = fit(given, flat, **BENT, **constraints)
-    assert {each.tails for each in ranges(stays).values()} == {"clamped"}
+    assert {each.tails for each in columns(stays).values()} == {"clamped"}
     assert not noted(stays)
     told = "not outside the fitted range of long: "
     assert told in str(on.model.range(budget_seconds=0.2))
@@ -83,7 +87,7 @@ def test_the_outermost_rows_tell_of_bent_models(constraints):
 def test_linear_models_stay_constant_where_the_outermost_rows_clearly_do():
     given, rng = table(300)
     found = fit(given, np.minimum(given["long"], 3.0) + 0.1 * rng.normal(size=300), **STRAIGHT)
-    assert ranges(found)["long"].range is not None
+    assert columns(found)["long"].limits is not None
     assert not noted(found)
 
 
@@ -98,14 +102,14 @@ def test_whole_groups_are_the_outermost():
     hidden = np.isin(group, np.argsort(largest)[-4:])  # a tenth of the groups
     outside = (size[hidden] > size[~hidden].max()) | (size[hidden] < size[~hidden].min())
     assert f": {outside.sum()} validation rows were outside" in note
-    assert ranges(found)["size"].range is None
+    assert columns(found)["size"].limits is None
 
 
 def test_a_linear_model_goes_on_though_the_budget_ends_before_rows_are_asked(monkeypatch):
     given, rng = table(200)
     y = 2 * given["long"] + given["level"] + 0.5 * rng.normal(size=200)
     found = fit(given, y, budget_seconds=1e-9, validation=0, seed=0)
-    assert [column.range is None for column in ranges(found).values()] == [True, False]
+    assert [column.limits is None for column in columns(found).values()] == [True, False]
     assert "too few to find out" in noted(found)[0]
     shares = []
 
@@ -114,9 +118,9 @@ def test_a_linear_model_goes_on_though_the_budget_ends_before_rows_are_asked(mon
         raise TimeUp
 
     monkeypatch.setattr(tails, "judge", over)
-    assert ranges(fit(given, y, **STRAIGHT))["long"].range is None
+    assert columns(fit(given, y, **STRAIGHT))["long"].limits is None
     stays = fit(given, y, **BENT)
-    assert {each.tails for each in ranges(stays).values()} == {"clamped"}
+    assert {each.tails for each in columns(stays).values()} == {"clamped"}
     assert not noted(stays)
     assert (
         shares[0] > pace.until({}) > shares[1]
@@ -142,9 +146,9 @@ def test_newer_slices_that_no_time_is_left_for_let_a_linear_model_go_on():
     day = np.arange(200.0)
     y = 0.1 * day + given["level"] + 0.1 * rng.normal(size=200)
     found = fit(given | {"day": day}, y, time=day, budget_seconds=1e-9, validation=0, seed=0)
-    told = ranges(found)
-    assert told["day"].range is None
-    assert told["level"].range is not None
+    told = columns(found)
+    assert told["day"].limits is None
+    assert told["level"].limits is not None
 
 
 def test_few_gaps_show_no_edge():
@@ -194,7 +198,7 @@ def test_a_column_with_a_place_for_missing_cells_stays_constant():
     cells = np.where(np.arange(200) % 10, given["long"], np.nan)
     own = {"increasing": ["long"], "missing": "highest"}
     found = fit({"long": cells, "g": rng.normal(size=200)}, y, **own, **STRAIGHT)
-    assert ranges(found)["long"].range is not None
+    assert columns(found)["long"].limits is not None
     missing = found.model.certify().columns[0].missing
     assert missing is not None
     assert missing.highest

@@ -93,8 +93,9 @@ def _with_knots(cells: np.ndarray, missing: bool, knots: int, linear_tails: bool
         return Linear(center, max(abs(center), 1.0), missing=missing)
     if knots == 0 or len(np.unique(seen)) <= 2:
         ends = float(seen.min()), float(seen.max())
-        limits = None if linear_tails else ends
-        return Linear(float(seen.mean()), float(seen.std()) or 1.0, missing, limits)
+        limits, fitted = (None, ends) if linear_tails else (ends, None)
+        scale = float(seen.std()) or 1.0
+        return Linear(float(seen.mean()), scale, missing, limits, fitted=fitted)
     tails = "linear" if linear_tails else "clamped"
     return PiecewiseLinear(quantile_knots(seen, knots + 1), tails=tails, missing=missing)
 
