@@ -33,7 +33,7 @@ from eigcore.portable.predict import decision
 
 DTYPES = ("float64", "float32")
 SCALES = 4
-"""`largest_rounding` takes a linear column without limits over center ± SCALES · scale."""
+"""`largest_rounding` takes a linear column without a known range over center ± SCALES · scale."""
 
 
 class Cells(NamedTuple):
@@ -89,9 +89,9 @@ def decision_rounding(
 
 
 def largest_rounding(model: Described, members: list[MemberSlopes], dtype: str) -> float:
-    """Bound the error of the decision for all cells between the first and the last knots.
+    """Bound the error of the decision for all cells in the range of the fitted rows.
 
-    Linear columns without limits are taken over center ± SCALES · scale. See `rounding`.
+    Linear columns whose range is not known are taken over center ± SCALES · scale. See `rounding`.
     """
     encoding, u = model.encoding, float(np.finfo(dtype).eps)
     ranges = [_pieces(part) for part in encoding.parts]
@@ -152,7 +152,9 @@ def _pieces(part: Column) -> Cells:
     else:
         edges = part.pieces(np.zeros(part.terms)).edges
         edges = edges[np.isfinite(edges)]
-        if not len(edges):
+        if not len(edges) and part.range is not None:
+            edges = np.array(part.range)
+        elif not len(edges):
             first = part.constants()[0]
             edges = first.origin + SCALES * first.width * np.array([-1.0, 1.0])
         low, high = edges[:-1], edges[1:]

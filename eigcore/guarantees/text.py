@@ -172,7 +172,7 @@ def text(certificate: Certificate) -> str:
             f"(two rows reach {below(certificate.box_reached.value)})"
         )
     lines += [
-        f"  {dtype:<21}  within {above(error, 3)} of this function, between the knots"
+        f"  {dtype:<21}  within {above(error, 3)} of this function, in the fitted range"
         for dtype, error in certificate.rounding.items()
     ]
     if certificate.local is not None:

@@ -150,8 +150,12 @@ def test_no_row_between_the_knots_exceeds_the_largest_rounding():
     assert f"within {most:.3g}"[:10] in str(m.certify())
 
 
-def test_the_largest_rounding_is_that_of_the_worst_piece():
-    m = small(PiecewiseLinear((0.0, 1.0, 2.0)), [(0, 0, 3, 1e6)])
+@pytest.mark.parametrize(
+    ("column", "term"),
+    [(PiecewiseLinear((0.0, 1.0, 2.0)), 3), (Linear(0.0, 1e-3, fitted=(-1.0, 2.0)), 1)],
+)
+def test_the_largest_rounding_is_that_of_the_worst_cell_of_the_fitted_range(column, term):
+    m = small(column, [(0, 0, term, 1e6)])
     each = decision_rounding(m, member_slopes(m), np.array([[2.0]]), "float64").max()
     assert each <= largest_rounding(m, member_slopes(m), "float64")
 
