@@ -54,6 +54,8 @@ def test_a_linear_model_goes_on_but_not_beyond_edges_and_as_it_is_told():
     (note,) = noted(found)
     assert "in long: " in note
     assert 'tails="constant", or --tails constant' in note
+    (note,) = noted(fit(given, y, tails={"level": "refuse"}, **STRAIGHT))
+    assert 'tails={"level": "refuse", "long": "constant"}, or --tails long=constant' in note
     far = {"long": np.array([50.0, 100.0]), "level": np.array([0.5, 0.5])}
     assert np.diff(found.model.predict(far)) == pytest.approx(100, rel=0.05)
     assert found.model.encoding.outside(far) == {"long": 2}

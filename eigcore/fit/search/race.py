@@ -73,13 +73,14 @@ def choose(problem: Problem) -> Choice:
     if len(problem) < _FEWEST:
         plan = straight(problem, usual)
         goes_on = going(problem, plan, None, [], 1)
-        return Choice(plan, goes_on.notes, names=goes_on.names)
+        return Choice(plan, goes_on.told(problem.options.tails), names=goes_on.names)
     race = Race(problem, usual)
     race.run(plan)
     plan = race.plan()
     goes_on = going(problem, plan, race.trials.get(plan[0]), race.folds, race.neurons)
     neurons = neurons_of(plan, race.trials, race.folds)
-    return Choice(plan, race.notes + goes_on.notes, race.folds[0], neurons, goes_on.names)
+    notes = race.notes + goes_on.told(problem.options.tails)
+    return Choice(plan, notes, race.folds[0], neurons, goes_on.names)
 
 
 class Race:

@@ -8,7 +8,8 @@ once more together. The matrices of a neuron say what it predicts there with eit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,6 @@ _CLEARLY = 0.8
 _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
 """Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
 which is fitted at once."""
-_ADVICE = 'For it to stay constant, fit with tails="constant", or --tails constant.'
 _GAPS, _THIRD = 32, 3
 """Gaps that are compared at an end, at most, and as a part of all."""
 _ATOM = 5
@@ -43,6 +43,15 @@ class Going(NamedTuple):
 
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def told(self, given: Mapping[str, str] | str | None) -> tuple[str, ...]:
+        """Return the notes, with what to type instead of the tails that are given."""
+        constant = dict.fromkeys(self.names, "constant")
+        own = {**given, **constant} if isinstance(given, Mapping) else "constant"
+        words = [f"{name}=constant" for name in constant] if given else ["constant"]
+        typed = " ".join(f"--tails {word}" for word in words)
+        advice = f"For it to stay constant, fit with tails={json.dumps(own)}, or {typed}."
+        return tuple(f"{note} {advice}" for note in self.notes)
 
 
 def going(
@@ -93,7 +102,7 @@ def _unasked(names: Sequence[str]) -> Going:
     """A linear model goes on where no hidden row could tell otherwise."""
     note = (
         f"The model is linear and goes on beyond the fitted range in {listed(names, 5)}; time or "
-        f"rows were too few to find out whether it should. {_ADVICE}"
+        "rows were too few to find out whether it should."
     )
     return Going(tuple(names), (note,))
 
@@ -243,6 +252,6 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     note = (
         f"{who} goes on beyond the fitted range in {listed(names, 5)}: {count} validation {rows} "
         f"outside the range of the rows that were fitted beside them, and {was} predicted "
-        f"with {loss.metric} {go:.4g} so, and {stay:.4g} had it stayed constant there. {_ADVICE}"
+        f"with {loss.metric} {go:.4g} so, and {stay:.4g} had it stayed constant there."
     )
     return Going(tuple(names), (note,))
