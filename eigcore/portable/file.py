@@ -23,7 +23,7 @@ from eigcore.writing import write_whole
 
 FORMAT = "eigcore-model"
 VERSION = "1.3"
-"""Version 1.1 added the link "softmax", 1.2 projections, 1.3 calibrations, clip and outside."""
+"""1.1 added the link "softmax", 1.2 projections, 1.3 calibrations, clip, outside and fitted."""
 KEY = "eigcore"
 """The only entry of the metadata: with more, equal models could give different files."""
 FIELDS = {"format", "version", "model", "parameters_sha256", "header_sha256"}

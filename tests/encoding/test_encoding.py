@@ -17,6 +17,7 @@ from eigcore.encoding import (
     Projection,
     quantile_knots,
 )
+from eigcore.encoding.read import outside_message
 from eigcore.errors import InvalidInput, InvalidSpec, NonFiniteInput
 
 numpy = get_backend("numpy")
@@ -340,6 +341,20 @@ def test_a_linear_column_that_goes_on_knows_its_range():
     encoding = Encoding((column,), ("t",))
     assert Encoding.from_dict(encoding.to_dict()) == encoding
     assert encoding.outside(np.array([[-1.0], [1.0], [2.0], [3.0]])) == {"t": 2}
-    assert not Linear().goes_on
+    refusing = Linear(limits=(0.0, 1.0), outside="refuse")
+    for column in (Linear(), refusing, Linear(limits=(0.0, 1.0))):
+        assert not column.goes_on
     with pytest.raises(InvalidSpec, match="both given"):
         Linear(limits=(0.0, 1.0), fitted=(0.0, 1.0))
+
+
+def test_the_message_about_numbers_outside_says_which_columns_stay_constant():
+    stays, goes = Linear(limits=(0.0, 1.0)), Linear(fitted=(0.0, 1.0))
+    encoding = Encoding((stays, goes), ("a", "b"))
+    for found, told in (
+        ({"a": 1, "b": 2}, "2 cell(s) of column 'b' (fitted from 0 to 1). There the model stays "),
+        ({"a": 1, "b": 2}, "stays constant in 'a'; fitted with --tails linear it goes on."),
+        ({"a": 1}, "There the model stays constant; fitted with --tails linear it goes on."),
+        ({"b": 2}, "There the model goes on."),
+    ):
+        assert told in outside_message(encoding, found)
