@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -57,6 +56,15 @@ THREADS = _threads()
 """Number of threads of a kernel; 0 means the cores available to the process."""
 
 
+UPGRADE = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
+
+
+def reason(exc: BaseException) -> str:
+    """Return in one sentence why something could not be imported."""
+    said = str(exc).split("\n")[0].split(". ")[0].rstrip(".")
+    return said if isinstance(exc, ImportError) else f"{type(exc).__name__}: {said}"
+
+
 def _load() -> tuple[Any, str, str]:
     """Return eigcore-native or None, the name of the driver, and a note."""
     try:
@@ -74,12 +82,11 @@ def _load() -> tuple[Any, str, str]:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # a library may fail to load with any error
-        reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
         return (
             None,
             "",
-            f"no eigcore-native ({reason}), so LAPACK finds all eigenpairs where one is needed. "
-            "Type: pip install --upgrade eigcore-native (in a clone: make native)",
+            f"no eigcore-native ({reason(exc)}), so LAPACK finds all eigenpairs where one is "
+            f"needed. {UPGRADE}",
         )
     return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
 
@@ -107,17 +114,17 @@ def _worthwhile(rule: Rule, source: Source) -> bool:
     """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
     if NATIVE is None:
         return False
-    return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
+    return rule.phi.name == "kth" or many(math.prod(_batch(rule, source)), rule.layout.dim)
 
 
-def _has(rule: Rule, want: Want) -> bool:
+def has(rule: Rule, want: Want) -> bool:
     """Whether kernels have a field: several eigenvalues no gradient, λ_k alone vectors."""
     if want in ("values", "pullback") or rule.phi.name == "kth":
         return True
     return want == "gradient" and rule.phi.name != "several"
 
 
-def _many(count: int, d: int) -> bool:
+def many(count: int, d: int) -> bool:
     """Whether all pairs of so many matrices beat LAPACK."""
     return d <= SMALL or (d <= LARGE and count >= MANY)
 
@@ -126,7 +133,7 @@ def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
-    if not _worthwhile(rule, source) or not _has(rule, want):
+    if not _worthwhile(rule, source) or not has(rule, want):
         return None
     if not _reads(rule, source):
         return rule.formed(NUMPY, source, lambda p: kernel(backend, rule, p, want, threads))
@@ -197,7 +204,7 @@ def eigenpairs(
     Returns None if LAPACK is faster: for few large matrices.
     """
     d = M.shape[-1]
-    if NATIVE is None or not (_many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
+    if NATIVE is None or not (many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
@@ -214,7 +221,7 @@ def eigenpairs_tridiagonal(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
     d = diag.shape[-1]
-    if NATIVE is None or not _many(diag.size // max(d, 1), d):
+    if NATIVE is None or not many(diag.size // max(d, 1), d):
         return None
     options = {"lo": lo, "hi": hi, "vectors": vectors, "threads": threads}
     work = partial(NATIVE.eigenpairs_tridiagonal, **options)
@@ -225,10 +232,10 @@ def svd(
     backend: Backend, X: np.ndarray, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster."""
-    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if _small(X) else None
+    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if small(X) else None
 
 
-def _small(X: Any) -> bool:
+def small(X: Any) -> bool:
     """Whether singular value decompositions of an array of matrices beat LAPACK."""
     *lead, m, n = X.shape
     count = math.prod(lead)
@@ -236,58 +243,6 @@ def _small(X: Any) -> bool:
     wide = count >= 2 * MANY and not DRIVER.endswith("baseline")
     columns, entries = COLUMNS[many + wide]
     return SVD is not None and n <= columns and m * n <= entries
-
-
-def register_in_jax() -> None:
-    """Make the kernels known to XLA, for programs that were exported in another process."""
-    if NATIVE is None:
-        return
-    with contextlib.suppress(ImportError):  # built without XLA's header
-        from eigcore_native import jax
-
-        jax._register()
-
-
-def in_jax(rule: Rule, want: Want, p: Any) -> Callable[[Any], tuple[Any, ...]] | None:
-    """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
-    if not serves(rule, Matrices(p)):
-        return None
-    from eigcore_native import jax
-
-    name, kind = rule.phi.name, rule.layout.kind
-    if not _has(rule, want) or name == "several" or (name != "kth" and kind == "pair"):
-        return None
-    if want == "values":
-        return lambda p: (jax.value(rule, p, THREADS),)
-    if want == "gradient":
-        return lambda p: jax.value_and_gradient(rule, p, THREADS)
-    return partial(_pair_in_jax, jax, rule.phi.parameter) if kind == "square" else None
-
-
-def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] | None:
-    """Return `eigenpairs` inside jit, for JAX arrays like M."""
-    d = M.shape[-1]
-    if NATIVE is None or not all(isinstance(n, int) for n in M.shape):
-        return None
-    if not _many(math.prod(M.shape[:-2]), d):
-        return None
-    from eigcore_native import jax
-
-    return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
-
-
-def svd_in_jax(X: Any) -> Callable[[Any], tuple[Any, Any, Any]] | None:
-    """Return `svd` inside jit, for JAX arrays like X."""
-    if not all(isinstance(n, int) for n in X.shape) or 0 in X.shape or not _small(X):
-        return None
-    from eigcore_native import jax
-
-    return lambda X: jax.svd(X, THREADS)
-
-
-def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:
-    values, vectors = jax.eigenpairs(M, k, k, THREADS)
-    return values[..., 0], vectors[..., 0]
 
 
 def all_finite(a: np.ndarray) -> bool:

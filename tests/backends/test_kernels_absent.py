@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 
+import eigcore_kernels
 import pytest
 from eigcore_kernels import FUNCTIONS
+
+import eigcore
+from eigcore.core.rules import kth_rule
 
 CODE = """
 import eigcore, eigcore_kernels
@@ -54,3 +58,45 @@ def test_kernels_that_cannot_be_used_are_left_out_with_the_reason(what, tmp_path
     assert "no eigcore-native (" in result.stdout
     assert reason in result.stdout
     assert "pip install --upgrade eigcore-native" in result.stdout
+
+
+def refused(*_, **__):
+    raise RuntimeError("API version (0.3) is incompatible with (0.1). Stack: …")
+
+
+@pytest.mark.skipif(eigcore_kernels.NATIVE is None, reason="needs eigcore-native")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"jax.ffi.register_ffi_target": refused}, "(RuntimeError: API version (0.3) is incom"),
+        ({"eigcore_native._core.xla_handlers": {}}, "(eigcore-native was built without XLA's"),
+    ],
+    ids=["another JAX", "no header"],
+)
+def test_kernels_that_jax_does_not_take_are_left_out_of_compiled_functions(
+    change, reason, monkeypatch
+):
+    jax = pytest.importorskip("jax")
+    from eigcore_jax import kernels
+    from eigcore_native import jax as native
+
+    started = []
+    monkeypatch.setattr(jax, "default_backend", lambda: started.append(1))
+    monkeypatch.setattr(native, "_register", native._register.__wrapped__)
+    for name, value in change.items():
+        monkeypatch.setattr(name, value)
+    loaded, note = kernels._load()
+    monkeypatch.setattr(kernels, "NATIVE", loaded)
+    assert started  # or the platform itself would not start
+    assert note.startswith(f"{eigcore_kernels.NOTE}, but not in compiled functions {reason}")
+    assert "Stack" not in note
+    assert "Type: pip install --upgrade eigcore-native" in note
+    M = jax.numpy.asarray([[2.0, 1.0], [1.0, 2.0]])
+    with eigcore.trace() as compiled:
+        pair = jax.jit(lambda M: eigcore.kth_eigenpair(M, 0))(M)
+    assert abs(pair[0] - 1) < 1e-6
+    assert [solve.driver for solve in compiled] == ["jax.numpy.linalg.eigh"]
+    assert kernels.kernel(kth_rule("square", 2, 0), "gradient", M) is kernels.svd(M) is None
+    with eigcore.trace() as outside:
+        eigcore.kth_eigenvalue(M, 0)
+    assert "native" in outside[0].driver  # reads the memory of the array
