@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -43,19 +44,23 @@ COLUMNS = (8, 128), (24, 1024), (32, 1024)
 matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
 
 
+def _number(variable: str) -> int:
+    """Return the number that an environment variable holds, or 0."""
+    given = os.environ.get(variable) or "0"
+    if not given.isdecimal():
+        raise ImportError(f"{variable} is {given!r}, expected a whole number, 0 or more")
+    return min(int(given), 2**31 - 1)
+
+
 def _threads() -> int:
     """Return the number given; or, of the cores, the part of one of torchrun's processes."""
-    given = os.environ.get("EIGCORE_NUM_THREADS")
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if given is not None or beside <= 1 or not hasattr(os, "sched_getaffinity"):
-        return int(given or "0")
+    given, beside = _number("EIGCORE_NUM_THREADS"), _number("LOCAL_WORLD_SIZE")
+    if os.environ.get("EIGCORE_NUM_THREADS") or beside <= 1 or not hasattr(os, "sched_getaffinity"):
+        return given
     return max(1, len(os.sched_getaffinity(0)) // beside)
 
 
-THREADS = _threads()
-"""Number of threads of a kernel; 0 means the cores available to the process."""
-
-
+VARIABLES = re.compile(r"EIGCORE_NATIVE_ISA|EIGCORE_NATIVE|EIGCORE_NUM_THREADS|LOCAL_WORLD_SIZE")
 UPGRADE = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
 
 
@@ -65,11 +70,18 @@ def reason(exc: BaseException) -> str:
     return said if isinstance(exc, ImportError) else f"{type(exc).__name__}: {said}"
 
 
-def _load() -> tuple[Any, str, str]:
-    """Return eigcore-native or None, the name of the driver, and a note."""
+def _advice(said: str) -> str:
+    """Return what to type: about the environment variable that a reason names, if any."""
+    variable = VARIABLES.search(said)
+    return f"Type: unset {variable[0]}" if variable else UPGRADE
+
+
+def _load() -> tuple[Any, str, str, int]:
+    """Return eigcore-native or None, the name of the driver, a note, and the number of threads."""
     try:
         if os.environ.get("EIGCORE_NATIVE") == "0":
-            raise ImportError("switched off: unset EIGCORE_NATIVE")
+            raise ImportError("switched off by EIGCORE_NATIVE")
+        threads = _threads()
         import eigcore_native
 
         own = getattr(eigcore_native, "INTERFACE", None)
@@ -82,16 +94,16 @@ def _load() -> tuple[Any, str, str]:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # a library may fail to load with any error
-        return (
-            None,
-            "",
+        note = (
             f"no eigcore-native ({reason(exc)}), so LAPACK finds all eigenpairs where one is "
-            f"needed. {UPGRADE}",
+            f"needed. {_advice(reason(exc))}"
         )
-    return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
+        return None, "", note, 0
+    return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}", threads
 
 
-NATIVE, DRIVER, NOTE = _load()
+NATIVE, DRIVER, NOTE, THREADS = _load()
+"""THREADS: number of threads of a kernel; 0 means the cores available to the process."""
 SVD: Any = getattr(NATIVE, "svd", None)
 """Missing in eigcore-native 0.2.0 and older, which serve everything else."""
 

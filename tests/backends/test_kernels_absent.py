@@ -60,6 +60,34 @@ def test_kernels_that_cannot_be_used_are_left_out_with_the_reason(what, tmp_path
     assert "pip install --upgrade eigcore-native" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("EIGCORE_NATIVE", "0", "switched off by EIGCORE_NATIVE"),
+        ("EIGCORE_NUM_THREADS", "two", "EIGCORE_NUM_THREADS is 'two', expected a whole number"),
+        ("EIGCORE_NUM_THREADS", "-1", "EIGCORE_NUM_THREADS is '-1', expected a whole number"),
+        ("LOCAL_WORLD_SIZE", "1.5", "LOCAL_WORLD_SIZE is '1.5', expected a whole number"),
+    ],
+)
+def test_a_variable_that_stops_the_kernels_is_named(variable, value, reason, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    native, driver, note, threads = eigcore_kernels._load()
+    assert (native, driver, threads) == (None, "", 0)
+    assert note.startswith(f"no eigcore-native ({reason}")
+    assert note.endswith(f"needed. Type: unset {variable}")
+
+
+@pytest.mark.skipif(eigcore_kernels.NATIVE is None, reason="needs eigcore-native")
+@pytest.mark.parametrize(
+    ("given", "beside", "expected"),
+    [("", "", 0), ("3", "", 3), (f"{2**40}", "2", 2**31 - 1), ("0", "9", 0), ("", "10000", 1)],
+)
+def test_threads_are_those_given_or_a_part_of_the_cores(given, beside, expected, monkeypatch):
+    monkeypatch.setenv("EIGCORE_NUM_THREADS", given)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", beside)
+    assert eigcore_kernels._load()[-1] == expected
+
+
 def refused(*_, **__):
     raise RuntimeError("API version (0.3) is incompatible with (0.1). Stack: …")
 
