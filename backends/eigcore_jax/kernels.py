@@ -12,12 +12,18 @@ import jax
 
 from eigcore.plugin import Matrices, Rule, Want
 
+OLDEST = (0, 7, 2)
+"""Before, XLA aborts while it compiles some programs with attributes of custom calls: "Could not
+convert JSON string to proto" (observed in 0.6.2 to 0.7.1)."""
+
 
 def _load() -> tuple[Any, str]:
     """Return the module whose kernels XLA knows now or None, and a note on all kernels."""
     if eigcore_kernels.NATIVE is None:
         return None, eigcore_kernels.NOTE
     try:
+        if jax.__version_info__ < OLDEST:
+            raise ImportError("before JAX 0.7.2 XLA aborts on some programs with them")
         from eigcore_native import jax as native
 
         jax.default_backend()  # first: it would fail if it met kernels that it does not take
@@ -28,7 +34,7 @@ def _load() -> tuple[Any, str]:
         return None, (
             f"{eigcore_kernels.NOTE}, but not in compiled functions "
             f"({eigcore_kernels.reason(exc)}), so JAX finds all eigenpairs there. "
-            f"{eigcore_kernels.UPGRADE}, or: pip install --upgrade jax"
+            "Type: pip install --upgrade jax eigcore-native (in a clone: make native)"
         )
     return native, eigcore_kernels.NOTE
 
