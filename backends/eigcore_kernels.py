@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -44,24 +44,44 @@ COLUMNS = (8, 128), (24, 1024), (32, 1024)
 matrices, of MANY, and of 2·MANY in registers wider than two numbers."""
 
 
+def _number(variable: str) -> int:
+    """Return the number that an environment variable holds, or 0."""
+    given = os.environ.get(variable) or "0"
+    if not given.isdecimal():
+        raise ImportError(f"{variable} is {given!r}, expected a whole number, 0 or more")
+    return min(int(given), 2**31 - 1)
+
+
 def _threads() -> int:
     """Return the number given; or, of the cores, the part of one of torchrun's processes."""
-    given = os.environ.get("EIGCORE_NUM_THREADS")
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if given is not None or beside <= 1 or not hasattr(os, "sched_getaffinity"):
-        return int(given or "0")
+    given, beside = _number("EIGCORE_NUM_THREADS"), _number("LOCAL_WORLD_SIZE")
+    if os.environ.get("EIGCORE_NUM_THREADS") or beside <= 1 or not hasattr(os, "sched_getaffinity"):
+        return given
     return max(1, len(os.sched_getaffinity(0)) // beside)
 
 
-THREADS = _threads()
-"""Number of threads of a kernel; 0 means the cores available to the process."""
+VARIABLES = re.compile(r"EIGCORE_NATIVE_ISA|EIGCORE_NATIVE|EIGCORE_NUM_THREADS|LOCAL_WORLD_SIZE")
+UPGRADE = "Type: pip install --upgrade eigcore-native (in a clone: make native)"
 
 
-def _load() -> tuple[Any, str, str]:
-    """Return eigcore-native or None, the name of the driver, and a note."""
+def reason(exc: BaseException) -> str:
+    """Return in one sentence why something could not be imported."""
+    said = str(exc).split("\n")[0].split(". ")[0].rstrip(".")
+    return said if isinstance(exc, ImportError) else f"{type(exc).__name__}: {said}"
+
+
+def _advice(said: str) -> str:
+    """Return what to type: about the environment variable that a reason names, if any."""
+    variable = VARIABLES.search(said)
+    return f"Type: unset {variable[0]}" if variable else UPGRADE
+
+
+def _load() -> tuple[Any, str, str, int]:
+    """Return eigcore-native or None, the name of the driver, a note, and the number of threads."""
     try:
         if os.environ.get("EIGCORE_NATIVE") == "0":
-            raise ImportError("switched off: unset EIGCORE_NATIVE")
+            raise ImportError("switched off by EIGCORE_NATIVE")
+        threads = _threads()
         import eigcore_native
 
         own = getattr(eigcore_native, "INTERFACE", None)
@@ -74,17 +94,16 @@ def _load() -> tuple[Any, str, str]:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # a library may fail to load with any error
-        reason = str(exc) if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
-        return (
-            None,
-            "",
-            f"no eigcore-native ({reason}), so LAPACK finds all eigenpairs where one is needed. "
-            "Type: pip install --upgrade eigcore-native (in a clone: make native)",
+        note = (
+            f"no eigcore-native ({reason(exc)}), so LAPACK finds all eigenpairs where one is "
+            f"needed. {_advice(reason(exc))}"
         )
-    return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}"
+        return None, "", note, 0
+    return eigcore_native, f"eigcore-native {isa}", f"eigcore-native {version}, {isa}", threads
 
 
-NATIVE, DRIVER, NOTE = _load()
+NATIVE, DRIVER, NOTE, THREADS = _load()
+"""THREADS: number of threads of a kernel; 0 means the cores available to the process."""
 SVD: Any = getattr(NATIVE, "svd", None)
 """Missing in eigcore-native 0.2.0 and older, which serve everything else."""
 
@@ -107,17 +126,17 @@ def _worthwhile(rule: Rule, source: Source) -> bool:
     """Whether a kernel, if it serves a rule and a source, is faster than the composition."""
     if NATIVE is None:
         return False
-    return rule.phi.name == "kth" or _many(math.prod(_batch(rule, source)), rule.layout.dim)
+    return rule.phi.name == "kth" or many(math.prod(_batch(rule, source)), rule.layout.dim)
 
 
-def _has(rule: Rule, want: Want) -> bool:
+def has(rule: Rule, want: Want) -> bool:
     """Whether kernels have a field: several eigenvalues no gradient, λ_k alone vectors."""
     if want in ("values", "pullback") or rule.phi.name == "kth":
         return True
     return want == "gradient" and rule.phi.name != "several"
 
 
-def _many(count: int, d: int) -> bool:
+def many(count: int, d: int) -> bool:
     """Whether all pairs of so many matrices beat LAPACK."""
     return d <= SMALL or (d <= LARGE and count >= MANY)
 
@@ -126,7 +145,7 @@ def kernel(
     backend: Backend, rule: Rule, source: Source, want: Want, threads: int = THREADS
 ) -> Answer | None:
     """Return `Backend.kernel` of NumPy arrays, recorded for `eigcore.trace` under this backend."""
-    if not _worthwhile(rule, source) or not _has(rule, want):
+    if not _worthwhile(rule, source) or not has(rule, want):
         return None
     if not _reads(rule, source):
         return rule.formed(NUMPY, source, lambda p: kernel(backend, rule, p, want, threads))
@@ -197,7 +216,7 @@ def eigenpairs(
     Returns None if LAPACK is faster: for few large matrices.
     """
     d = M.shape[-1]
-    if NATIVE is None or not (_many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
+    if NATIVE is None or not (many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
         return None
     work = partial(NATIVE.eigenpairs, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, M)
@@ -214,7 +233,7 @@ def eigenpairs_tridiagonal(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return `eigenpairs` of tridiagonal matrices: diag (..., d), off (..., d − 1)."""
     d = diag.shape[-1]
-    if NATIVE is None or not _many(diag.size // max(d, 1), d):
+    if NATIVE is None or not many(diag.size // max(d, 1), d):
         return None
     options = {"lo": lo, "hi": hi, "vectors": vectors, "threads": threads}
     work = partial(NATIVE.eigenpairs_tridiagonal, **options)
@@ -225,10 +244,10 @@ def svd(
     backend: Backend, X: np.ndarray, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return thin singular value decompositions of NumPy matrices, or None if LAPACK is faster."""
-    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if _small(X) else None
+    return backend.solve(DRIVER, partial(SVD, threads=threads), X) if small(X) else None
 
 
-def _small(X: Any) -> bool:
+def small(X: Any) -> bool:
     """Whether singular value decompositions of an array of matrices beat LAPACK."""
     *lead, m, n = X.shape
     count = math.prod(lead)
@@ -236,58 +255,6 @@ def _small(X: Any) -> bool:
     wide = count >= 2 * MANY and not DRIVER.endswith("baseline")
     columns, entries = COLUMNS[many + wide]
     return SVD is not None and n <= columns and m * n <= entries
-
-
-def register_in_jax() -> None:
-    """Make the kernels known to XLA, for programs that were exported in another process."""
-    if NATIVE is None:
-        return
-    with contextlib.suppress(ImportError):  # built without XLA's header
-        from eigcore_native import jax
-
-        jax._register()
-
-
-def in_jax(rule: Rule, want: Want, p: Any) -> Callable[[Any], tuple[Any, ...]] | None:
-    """Return the kernel from JAX arrays p to the values and the field wanted, also inside jit."""
-    if not serves(rule, Matrices(p)):
-        return None
-    from eigcore_native import jax
-
-    name, kind = rule.phi.name, rule.layout.kind
-    if not _has(rule, want) or name == "several" or (name != "kth" and kind == "pair"):
-        return None
-    if want == "values":
-        return lambda p: (jax.value(rule, p, THREADS),)
-    if want == "gradient":
-        return lambda p: jax.value_and_gradient(rule, p, THREADS)
-    return partial(_pair_in_jax, jax, rule.phi.parameter) if kind == "square" else None
-
-
-def pairs_in_jax(M: Any, lo: int, hi: int) -> Callable[[Any], tuple[Any, Any]] | None:
-    """Return `eigenpairs` inside jit, for JAX arrays like M."""
-    d = M.shape[-1]
-    if NATIVE is None or not all(isinstance(n, int) for n in M.shape):
-        return None
-    if not _many(math.prod(M.shape[:-2]), d):
-        return None
-    from eigcore_native import jax
-
-    return lambda M: jax.eigenpairs(M, lo, hi, THREADS)
-
-
-def svd_in_jax(X: Any) -> Callable[[Any], tuple[Any, Any, Any]] | None:
-    """Return `svd` inside jit, for JAX arrays like X."""
-    if not all(isinstance(n, int) for n in X.shape) or 0 in X.shape or not _small(X):
-        return None
-    from eigcore_native import jax
-
-    return lambda X: jax.svd(X, THREADS)
-
-
-def _pair_in_jax(jax: Any, k: int, M: Any) -> tuple[Any, Any]:
-    values, vectors = jax.eigenpairs(M, k, k, THREADS)
-    return values[..., 0], vectors[..., 0]
 
 
 def all_finite(a: np.ndarray) -> bool:

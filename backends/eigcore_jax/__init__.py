@@ -31,7 +31,7 @@ from eigcore.plugin import (
     hookimpl,
     values_of,
 )
-from eigcore_jax import host, solvers
+from eigcore_jax import host, kernels, solvers
 from eigcore_jax.compression import JaxNetwork
 from eigcore_jax.compression import factored as factored
 from eigcore_jax.encoding import stable_encoding as stable_encoding
@@ -45,7 +45,6 @@ from eigcore_jax.program import Factors as Factors
 Pairs = tuple[jax.Array, jax.Array]
 FLOATS = (jnp.float32, jnp.float64)
 ARRAY = type(jnp.zeros(()))
-eigcore_kernels.register_in_jax()
 
 
 @final
@@ -63,7 +62,7 @@ class JaxBackend(Backend):
         compiled=True,
     )
     xp = jnp
-    note = f"JAX {jax.__version__}; {eigcore_kernels.NOTE}"
+    note = f"JAX {jax.__version__}; {kernels.NOTE}"
 
     def asarray(
         self, a: Any, *, like: Any = None, dtype: Any = None, device: Any = None
@@ -153,7 +152,7 @@ class JaxBackend(Backend):
 
     def _compiled(self, rule: Rule, p: jax.Array, want: Want) -> Answer | None:
         """Return the answer of the kernel inside compiled code, chosen during lowering."""
-        kernel = eigcore_kernels.in_jax(rule, want, p)
+        kernel = kernels.kernel(rule, want, p)
         if kernel is None:
             return None
         if not self.is_concrete(p):

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from eigcore.plugin import Answer, Backend, Rule, Source, Want
-from eigcore_jax import solvers
+from eigcore_jax import kernels, solvers
 
 ON_CPU = jax.default_backend() == "cpu"
 LARGE = 2**12
@@ -86,7 +86,7 @@ def eigenpairs(backend: Backend, M: jax.Array, lo: int, hi: int, vectors: bool) 
     if M.dtype not in (jnp.float32, jnp.float64):
         return None
     if isinstance(M, Tracer):
-        kernel = eigcore_kernels.pairs_in_jax(M, lo, hi)
+        kernel = kernels.pairs(M, lo, hi)
         if kernel is None:
             return None
         driver = eigcore_kernels.DRIVER if ON_CPU else "jax.numpy.linalg.eigh"
@@ -103,7 +103,7 @@ def svd(backend: Backend, X: jax.Array) -> Any:
     """Return thin singular value decompositions."""
     driver, solver = "jax.numpy.linalg.svd", solvers.svd
     if isinstance(X, Tracer):
-        kernel = eigcore_kernels.svd_in_jax(X)
+        kernel = kernels.svd(X)
         if kernel is not None:
             driver = eigcore_kernels.DRIVER if ON_CPU else driver
             solver = partial(jax.lax.platform_dependent, cpu=kernel, default=solvers.svd)

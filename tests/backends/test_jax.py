@@ -218,7 +218,7 @@ def test_large_batches_are_cut_into_chunks_inside_jit(monkeypatch):
     values, vectors = np.linalg.eigh(M)
     wanted, v = values[:, 1], vectors[:, :, 1]
     G = v[:, :, None] * v[:, None, :]
-    monkeypatch.setattr("eigcore_kernels.NATIVE", None)  # they need no chunks
+    monkeypatch.setattr("eigcore_jax.kernels.NATIVE", None)  # they need no chunks
     monkeypatch.setattr("eigcore.dispatch.backend.MEMORY_BUDGET", 4 * 4 * 5 * 8 * 7)
     close(jax.jit(lambda M: middle(M))(M), wanted)
     close(jax.jit(jax.grad(lambda M: middle(M).sum()))(M), G)

@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 
+import eigcore_kernels
 import pytest
 from eigcore_kernels import FUNCTIONS
+
+import eigcore
+from eigcore.core.rules import kth_rule
 
 CODE = """
 import eigcore, eigcore_kernels
@@ -54,3 +58,74 @@ def test_kernels_that_cannot_be_used_are_left_out_with_the_reason(what, tmp_path
     assert "no eigcore-native (" in result.stdout
     assert reason in result.stdout
     assert "pip install --upgrade eigcore-native" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("EIGCORE_NATIVE", "0", "switched off by EIGCORE_NATIVE"),
+        ("EIGCORE_NUM_THREADS", "two", "EIGCORE_NUM_THREADS is 'two', expected a whole number"),
+        ("EIGCORE_NUM_THREADS", "-1", "EIGCORE_NUM_THREADS is '-1', expected a whole number"),
+        ("LOCAL_WORLD_SIZE", "1.5", "LOCAL_WORLD_SIZE is '1.5', expected a whole number"),
+    ],
+)
+def test_a_variable_that_stops_the_kernels_is_named(variable, value, reason, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    native, driver, note, threads = eigcore_kernels._load()
+    assert (native, driver, threads) == (None, "", 0)
+    assert note.startswith(f"no eigcore-native ({reason}")
+    assert note.endswith(f"needed. Type: unset {variable}")
+
+
+@pytest.mark.skipif(eigcore_kernels.NATIVE is None, reason="needs eigcore-native")
+@pytest.mark.parametrize(
+    ("given", "beside", "expected"),
+    [("", "", 0), ("3", "", 3), (f"{2**40}", "2", 2**31 - 1), ("0", "9", 0), ("", "10000", 1)],
+)
+def test_threads_are_those_given_or_a_part_of_the_cores(given, beside, expected, monkeypatch):
+    monkeypatch.setenv("EIGCORE_NUM_THREADS", given)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", beside)
+    assert eigcore_kernels._load()[-1] == expected
+
+
+def refused(*_, **__):
+    raise RuntimeError("API version (0.3) is incompatible with (0.1). Stack: …")
+
+
+@pytest.mark.skipif(eigcore_kernels.NATIVE is None, reason="needs eigcore-native")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"jax.ffi.register_ffi_target": refused}, "(RuntimeError: API version (0.3) is incom"),
+        ({"eigcore_native._core.xla_handlers": {}}, "(eigcore-native was built without XLA's"),
+        ({"jax.__version_info__": (0, 7, 1)}, "(before JAX 0.7.2 XLA aborts"),
+    ],
+    ids=["refused", "no header", "an old JAX"],
+)
+def test_kernels_that_jax_does_not_take_are_left_out_of_compiled_functions(
+    change, reason, monkeypatch
+):
+    jax = pytest.importorskip("jax")
+    from eigcore_jax import kernels
+    from eigcore_native import jax as native
+
+    started = []
+    monkeypatch.setattr(jax, "default_backend", lambda: started.append(1))
+    monkeypatch.setattr(native, "_register", native._register.__wrapped__)
+    for name, value in change.items():
+        monkeypatch.setattr(name, value)
+    loaded, note = kernels._load()
+    monkeypatch.setattr(kernels, "NATIVE", loaded)
+    assert started or "aborts" in reason  # or the platform itself would not start
+    assert note.startswith(f"{eigcore_kernels.NOTE}, but not in compiled functions {reason}")
+    assert "Stack" not in note
+    assert "Type: pip install --upgrade jax eigcore-native" in note
+    M = jax.numpy.asarray([[2.0, 1.0], [1.0, 2.0]])
+    with eigcore.trace() as compiled:
+        pair = jax.jit(lambda M: eigcore.kth_eigenpair(M, 0))(M)
+    assert abs(pair[0] - 1) < 1e-6
+    assert [solve.driver for solve in compiled] == ["jax.numpy.linalg.eigh"]
+    assert kernels.kernel(kth_rule("square", 2, 0), "gradient", M) is kernels.svd(M) is None
+    with eigcore.trace() as outside:
+        eigcore.kth_eigenvalue(M, 0)
+    assert "native" in outside[0].driver  # reads the memory of the array

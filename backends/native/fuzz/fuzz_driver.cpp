@@ -1,7 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
 // pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows,
-// singular value decompositions, and whole models on tables of few rows.
+// singular value decompositions, whole models on tables of few rows, and forked children, which make threads of their own.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -9,6 +9,11 @@
 #include <limits>
 #include <memory>
 #include <random>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #include "ensemble.hpp"
 
@@ -341,6 +346,25 @@ bool any_job(Generator& g, unsigned long long seed) {
   return kind == 0 ? window_job<T>(g, seed) : kind < 3 ? fused_job<T>(g, seed) : one_job<T>(g, seed);
 }
 
+#if defined(__unix__) || defined(__APPLE__)
+bool forked_jobs(unsigned long long seed) {
+  for (const auto last = seed + 20; seed < last; ++seed) {
+    Generator g(seed);
+    if (!one_job<double>(g, seed)) return false;
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      _exit(one_job<float>(g, seed) ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(child > 0 && waitpid(child, &status, 0) == child && status == 0, "seed %llu, status %d", seed, status);
+  }
+  return true;
+}
+#else
+bool forked_jobs(unsigned long long) { return true; }
+#endif
+
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 10;
   unsigned long long seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1, jobs = 0;
@@ -350,6 +374,7 @@ int main(int argc, char** argv) {
     Generator g(seed);
     if (!(pick(g, 2) ? any_job<float>(g, seed) : any_job<double>(g, seed))) return 1;
   }
+  if (!forked_jobs(seed)) return 1;
   std::printf("%s: %llu jobs, nothing found\n", isa_name(), jobs);
   return 0;
 }

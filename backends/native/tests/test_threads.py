@@ -15,13 +15,21 @@ import os
 import numpy as np
 from door import eigenpair
 
+
+def threads():
+    tasks = "/proc/self/task"
+    return len(os.listdir(tasks)) if os.path.exists(tasks) else None
+
+
 m = np.random.default_rng(0).standard_normal((4096, 5, 5))
 expected = eigenpair(m, 2, threads=3)[0]
 for generation in range(3):
     child = os.fork()
     if child:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    before = threads()
     assert (eigenpair(m, 2, threads=3)[0] == expected).all()
+    assert before is None or threads() == before + 2
 """
 
 CORES = """

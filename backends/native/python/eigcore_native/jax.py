@@ -143,6 +143,7 @@ def _register() -> None:
             "eigcore-native was built without XLA's header. Install jaxlib, then type: "
             "pip install --force-reinstall --no-binary eigcore-native eigcore-native"
         )
+    jax.default_backend()  # first: it would fail if it met kernels that it does not take
     for name, handler in _core.xla_handlers.items():
         jax.ffi.register_ffi_target(name, handler, platform="cpu")
 
