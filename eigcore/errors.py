@@ -37,6 +37,10 @@ class OutsideRange(UserWarning):
     """Rows outside the range of the fitted rows carry much of an error."""
 
 
+class Unbalanced(UserWarning):
+    """Predictions between the bounds of `clip` that cannot have the mean of the target."""
+
+
 class NotSupported(EigcoreError, NotImplementedError):
     """A request that the chosen backend declares it cannot serve."""
 

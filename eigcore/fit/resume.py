@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.errors import InvalidInput, InvalidOption, Unbalanced
 from eigcore.fit.balance import balanced, unbalanced
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
@@ -69,6 +70,11 @@ def resume(
     -------
     The new model, and the Solution of each member.
 
+    Warns
+    -----
+    Unbalanced
+        If bounded predictions cannot have the mean of the target.
+
     Raises
     ------
     InvalidInput
@@ -113,7 +119,10 @@ def resume(
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
     found = found.with_params(averaged_again(found, problem.moments.mean, whole))
-    return balanced(found, problem, before if remember else None, hold), tuple(solutions)
+    found, notes = balanced(found, problem, before if remember else None, hold)
+    for note in notes:
+        warnings.warn(note, Unbalanced, stacklevel=2)
+    return found, tuple(solutions)
 
 
 def _check_model(model: Any) -> None:
