@@ -282,7 +282,7 @@ def check(data, proof):
                 text += ", so the prediction never rises" * (claim["upper"] <= 0)
             require(prove is Model.change or "additive" not in claim, "additive is of changes")
             text += ", without interaction with other columns" * bool(claim.get("additive"))
-            text += ", also outside the fitted range" * (claim["kind"] in ("slope", *SHAPES))
+            text += ", for all numbers" * (claim["kind"] in ("slope", *SHAPES))
             said.append(text + ", special codes aside" * any(n in text for n in model.coded))
     except Exception as exc:
         raise Rejected(f"{where}: {exc!r:.200}") from exc
