@@ -100,8 +100,9 @@ def curve(
     each, other = (a.reshape(len(table), count, *a.shape[1:]) for a in (found, predicted))
     one = 0 if model.outputs == 1 else slice(None)
     low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))
-    means, own = (each.mean(0), other.mean(0)), encoding.columns[j].range
-    return Curve(column, encoding.units[j], shown, *means, each, low, high, own)
+    means = each.mean(0), other.mean(0)
+    fitted = encoding.columns[j].range
+    return Curve(column, encoding.units[j], shown, *means, each, low, high, fitted)
 
 
 def cells_along(
