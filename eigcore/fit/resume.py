@@ -103,11 +103,8 @@ def resume(
     problem = _problem(model, known, read, options, context)
     # earlier rows that weigh more than a float can tell let nothing move
     hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
-    solutions, members = [], []
-    for number in range(len(model.members)):
-        solution, member = _go_on(model, known, problem, number, hold)
-        solutions.append(solution)
-        members.append(member)
+    each = [_go_on(model, known, problem, number, hold) for number in range(len(model.members))]
+    solutions, members = zip(*each, strict=True)
     static = replace(model.static, specs=tuple(spec for spec, _ in members))
     total = min(problem.weight + known.weight * remember, sys.float_info.max)
     provenance = model.provenance | {
@@ -122,7 +119,7 @@ def resume(
     found, notes = balanced(found, problem, before if remember else None, hold)
     for note in notes:
         warnings.warn(note, Unbalanced, stacklevel=2)
-    return found, tuple(solutions)
+    return found, solutions
 
 
 def _check_model(model: Any) -> None:
