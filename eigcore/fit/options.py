@@ -170,8 +170,8 @@ class FitOptions(StreamOptions):
         Words(("constant", "linear", "refuse")),
         "linear",
         "Outside the fitted range, in all numeric columns or by name: constant, as at the nearer "
-        "end; linear, the last piece goes on; or refuse, an error. None: linear with a shape; else a "
-        "linear model of numbers goes on, others stay constant, unless hidden rows tell otherwise.",
+        "end; linear, the last piece goes on; or refuse, an error. None: linear with a shape; else "
+        "linear models of numbers go on, others stay constant, unless hidden rows tell otherwise.",
     )
     clip: Any = option(
         None,
