@@ -37,6 +37,10 @@ class OutsideRange(UserWarning):
     """Rows outside the range of the fitted rows carry much of an error."""
 
 
+class Unbalanced(UserWarning):
+    """Predictions between the bounds of `clip` that cannot have the mean of the target."""
+
+
 class NotSupported(EigcoreError, NotImplementedError):
     """A request that the chosen backend declares it cannot serve."""
 
@@ -74,6 +78,10 @@ class ModelFileError(EigcoreError, ValueError):
     """A model file that is truncated, edited, foreign or of a newer format."""
 
 
+LONGEST = 200
+"""Characters of a value in a message."""
+
+
 class Dialect:
     """How options are written; in this class, as parameters of Python functions."""
 
@@ -94,8 +102,11 @@ class Dialect:
         return option
 
     def written(self, option: str, value: Any) -> str:
-        """Return a value of an option as it is written there."""
-        return str(value) if isinstance(value, numbers.Number) else repr(value)
+        """Return a value of an option as it is written there; long ones are cut short."""
+        if getattr(value, "shape", ()):
+            return f"an array of shape {tuple(value.shape)}"
+        shown = str(value) if isinstance(value, numbers.Number) else repr(value)
+        return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
     def advice(self, option: str, example: Any, purpose: str = "") -> str:
         """Return what to type, such as ``Write validation=0.2``; without an example, to omit it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,6 +90,13 @@ class Flags(Dialect):
         return _typed(value) if listed else super().written(option, value)
 
 
+def _end(value: Any) -> str:
+    """Write one of several values; nothing for an open end."""
+    if value is None or (isinstance(value, float) and math.isinf(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _typed(value: Any) -> str:
     if isinstance(value, dict):
         lists = {
@@ -96,12 +104,12 @@ def _typed(value: Any) -> str:
             for n, w in value.items()
             if isinstance(w, (list, tuple))
         }
-        value = value | {n: mark.join(map(str, w)) for n, (mark, w) in lists.items()}
+        value = value | {n: mark.join(map(_end, w)) for n, (mark, w) in lists.items()}
         pairs = {n: next(iter(w.items())) for n, w in value.items() if isinstance(w, dict)}
         value = value | {n: f"{over}*{factor:g}" for n, (over, factor) in pairs.items()}
         return shlex.quote(",".join(f"{name}={word}" for name, word in value.items()))
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
-        return ",".join(f"{each:g}" for each in value)
+        return ",".join(map(_end, value))
     values = value if isinstance(value, (list, tuple)) else [value]
     return " ".join("$'\\t'" if each == "\t" else shlex.quote(str(each)) for each in values)
 

@@ -96,6 +96,8 @@ def guaranteed(certificates: Mapping[str, Certificate]) -> None:
             line(f"Proven: {proven}.")
         for pair in certificate.dominances:
             line(f"Proven: {words.dominance(pair)}.")
+        for place in words.everywhere(certificate):
+            line(f"{place[0].upper()}{place[1:]}.")
 
 
 def _errors(report: Any) -> Table:

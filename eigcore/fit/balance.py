@@ -29,8 +29,10 @@ KEY = "balance"
 """Key of the shift in the provenance."""
 _LONGEST = 0.5
 """Longest step: within it the curvature changes so little that Newton's method contracts."""
-_MOST, _CLOSE = 200, 1e-4
-"""Most steps, and the length below which the next one would change nothing."""
+_MOST, _CLOSE, _SMALL = 200, 1e-4, 1e-9
+"""Most steps, the length below which the next one would change nothing, and what lacks per row."""
+UNBALANCED = "do not balance"
+"""What notes about it say."""
 
 
 class Sums(NamedTuple):
@@ -75,39 +77,49 @@ class Sums(NamedTuple):
             self.curvature + other.curvature,
         )
 
-    def can_balance(self, link: str) -> bool:
-        """Whether a finite shift balances: not if every target is 0, or a class has no rows.
+    def can_balance(self, link: str) -> np.ndarray:
+        """Whether a finite shift balances each output (outputs,).
 
-        With ends, not if the mean of the targets is at one of them, or beyond.
+        Not if every target is 0, or one of a class without rows. With ends, not if the mean of the
+        targets is at one of them, or beyond.
         """
         low, high = self.ends
         least = self.weight * np.maximum(low, 0.0)
         most = self.weight * np.minimum(high, np.inf if link == "log" else 1.0)
-        inside = ((self.wanted > least) & (self.wanted < most)).all()
-        return bool(inside and (self.predicted > 0.0).all() and np.isfinite(self.predicted).all())
+        able = (self.wanted > least) & (self.wanted < most)
+        return able & (self.predicted > 0.0) & np.isfinite(self.predicted)
 
 
 def balancing(
     link: str, at: Callable[[np.ndarray], Sums], start: np.ndarray, most: int = _MOST
-) -> np.ndarray:
-    """Return the shift (outputs,) that balances the sums, by Newton's method; 0 if none does.
+) -> tuple[np.ndarray, Sums]:
+    """Return the shift (outputs,) that balances the sums, and the last sums, close to it.
+
+    Newton's method; the shift is 0 for an output that none balances.
 
     at : the sums at a shift (outputs,)
     start, most : shift to begin with, and number of steps at most
     """
-    shift = start
-    for _ in range(most):
-        found = at(shift)
-        if not found.can_balance(link):
-            return np.zeros_like(start)
+    shift, found = start, at(start)
+    while True:
+        able = found.can_balance(link)
+        shift = np.where(able, shift, 0.0)
         if link == "log" and np.isinf(found.ends).all():
-            return shift + np.log(found.wanted / found.predicted)
-        step = np.linalg.lstsq(found.curvature, found.wanted - found.predicted)[0]
-        longest = np.abs(step).max()
+            ratio = np.divide(found.wanted, found.predicted, where=able, out=np.ones(len(able)))
+            return shift + np.log(ratio), found
+        wanted = found.wanted
+        if link == "softmax":  # the classes with rows share what the others leave
+            wanted = wanted * (found.predicted @ able) / max(wanted @ able, _SMALL)
+        lack = np.where(able, wanted - found.predicted, 0.0)
+        step = np.linalg.lstsq(found.curvature * np.outer(able, able), lack)[0]
+        # all predictions are at their ends, which no small step changes
+        stuck = (np.diag(found.curvature) == 0.0) & (np.abs(lack) > _SMALL * found.weight)
+        step = np.where(stuck, _LONGEST * np.sign(lack), step)
+        longest, most = np.abs(step).max(), most - 1
         shift = shift + step * min(1.0, _LONGEST / max(longest, _LONGEST))
-        if longest < _CLOSE:
-            break
-    return shift
+        if longest < _CLOSE or most == 0:
+            return shift, found
+        found = at(shift)
 
 
 def decisions(model: SpectralModel, problem: Problem) -> np.ndarray:
@@ -119,8 +131,8 @@ def decisions(model: SpectralModel, problem: Problem) -> np.ndarray:
 
 def balanced(
     model: SpectralModel, problem: Problem, before: SpectralModel | None = None, hold: float = 0.0
-) -> SpectralModel:
-    """Return the model, balanced on the rows of a problem; a model without a link stays.
+) -> tuple[SpectralModel, list[str]]:
+    """Return the model, balanced on the rows of a problem, and notes; without a link it stays.
 
     Parameters
     ----------
@@ -134,7 +146,7 @@ def balanced(
     """
     static, link = model.static, model.static.link
     if link == "identity":
-        return model
+        return model, []
     own, extra = decisions(model, problem), np.zeros(model.outputs)
     if before is not None:
         then = Sums.of(link, static.ends, decisions(before, problem), problem.target)
@@ -151,7 +163,31 @@ def balanced(
             (1.0 + hold) * found.curvature,
         )
 
-    return shifted(model, balancing(link, at, np.zeros(model.outputs)))
+    shift, sums = balancing(link, at, np.zeros(model.outputs))
+    return shifted(model, shift), balance_notes(model, sums)
+
+
+def balance_notes(model: SpectralModel, sums: Sums) -> list[str]:
+    """Say which predictions cannot balance, since their bounds leave out the mean of the target."""
+    targets, notes = model.static.targets, []
+    means, own = sums.wanted / sums.weight, sums.predicted / sums.weight
+    low, high = (np.broadcast_to(end, means.shape) for end in sums.ends)
+    for o in np.flatnonzero((means <= low) | (means >= high)):
+        under, name = means[o] <= low[o], targets[o] if targets else ""
+        side, end = ("lower", low[o]) if under else ("upper", high[o])
+        kept = high[o] if under else low[o]
+        ends: list[Any] = [None, None if np.isinf(kept) else float(kept)][:: 1 if under else -1]
+        typed = ["" if each is None else f"{each:g}" for each in ends]
+        advice = f"choose clip={tuple(ends)}, or --clip {','.join(typed)}"
+        if targets:
+            advice = f'choose clip={{"{name}": {tuple(ends)}}}, or --clip {name}={"/".join(typed)}'
+        advice = "leave clip out" if ends == [None, None] else advice
+        notes.append(
+            f"Predictions{f' of {name!r}' * bool(name)} {UNBALANCED}: on the fitted rows they "
+            f"average {own[o]:.4g}, and the target averages {means[o]:.4g}, which clip leaves out "
+            f"with its {side} bound {end:g}. For them to balance, {advice}."
+        )
+    return notes
 
 
 def shift_of(model: SpectralModel) -> np.ndarray:

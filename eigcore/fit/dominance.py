@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eigcore.encoding import Linear, Projection
 from eigcore.errors import InvalidOption
 from eigcore.fit.data.encode import Sum
-from eigcore.fit.data.names import check_names
+from eigcore.fit.data.names import listed, nearest
 from eigcore.fit.options import FitOptions
 
 
@@ -57,8 +57,8 @@ def pairs_of(options: FitOptions, numeric: Sequence[str]) -> tuple[Pair, ...]:
     """
     given = options.dominates or {}
     pairs = tuple(Pair(a, b, c) for a, each in given.items() for b, c in each.items())
+    _check_known(options, pairs, numeric)
     names = [name for each in pairs for name in each[:2]]
-    check_names("dominates", names, numeric)
     others = _others(options)
     for name in names:
         if names.count(name) > 1:
@@ -71,6 +71,20 @@ def pairs_of(options: FitOptions, numeric: Sequence[str]) -> tuple[Pair, ...]:
             expected = "directions that agree: a column that falls dominates none that rises"
             raise _wrong(options, expected, f"names {a!r} over {b!r}")
     return pairs
+
+
+def _check_known(options: FitOptions, pairs: Sequence[Pair], numeric: Sequence[str]) -> None:
+    """Raise InvalidOption for a name that is no numeric column, with the nearest pair."""
+    for a, b, factor in pairs:
+        near = {name: name if name in numeric else nearest(name, numeric) for name in (a, b)}
+        for name in (each for each in near if each not in numeric):
+            hint = f" (did you mean {near[name]!r}?)" if near[name] else ""
+            problem = f"names {name!r}, which is not a numeric column of the table{hint}"
+            known = all(near.values()) and near[a] != near[b]
+            example = {near[a]: {near[b]: factor}} if known else None
+            raise InvalidOption(
+                "dominates", options.dominates, f"some of {listed(numeric)}", example, problem
+            )
 
 
 def _others(options: FitOptions) -> dict[str, Collection[str]]:

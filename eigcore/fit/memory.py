@@ -47,10 +47,11 @@ def fit_table(
         some = without_useless(some, plan[0])
         found = fit_members(some, plan, neurons)
     model, mean = widened(found.model(), found.problem.moments.mean, train)
-    model = balanced(with_meaning(model, mean, options), train)
+    model, lacks = balanced(with_meaning(model, mean, options), train)
     if len(kept):
         model = calibrated(model, kept.numbers, kept.target.values)
-    whole = replace(whole, notes=(*whole.notes, *told, *_notes(found, train), *twin_notes(train)))
+    notes = (*told, *_notes(found, train), *twin_notes(train), *lacks)
+    whole = replace(whole, notes=(*whole.notes, *notes))
     return FitResult(model, report(whole, fitted, model, found.settings), tuple(found.ended))
 
 

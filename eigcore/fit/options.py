@@ -169,9 +169,9 @@ class FitOptions(StreamOptions):
         None,
         Words(("constant", "linear", "refuse")),
         "linear",
-        "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
-        "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
-        "None: linear with a shape, else constant unless hidden rows outside tell otherwise.",
+        "Outside the fitted range, in all numeric columns or by name: constant, as at the nearer "
+        "end; linear, the last piece goes on; or refuse, an error. None: linear with a shape; else "
+        "linear models of numbers go on, others stay constant, unless hidden rows tell otherwise.",
     )
     clip: Any = option(
         None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from eigcore.errors import InvalidInput, InvalidOption
+from eigcore.errors import InvalidInput, InvalidOption, Unbalanced
 from eigcore.fit.balance import balanced, unbalanced
 from eigcore.fit.checks import Flag
 from eigcore.fit.context import Callback, Context, backend_named
@@ -69,6 +70,11 @@ def resume(
     -------
     The new model, and the Solution of each member.
 
+    Warns
+    -----
+    Unbalanced
+        If bounded predictions cannot have the mean of the target.
+
     Raises
     ------
     InvalidInput
@@ -97,11 +103,8 @@ def resume(
     problem = _problem(model, known, read, options, context)
     # earlier rows that weigh more than a float can tell let nothing move
     hold = min(known.weight / problem.weight, _MOST) if remember else 0.0
-    solutions, members = [], []
-    for number in range(len(model.members)):
-        solution, member = _go_on(model, known, problem, number, hold)
-        solutions.append(solution)
-        members.append(member)
+    each = [_go_on(model, known, problem, number, hold) for number in range(len(model.members))]
+    solutions, members = zip(*each, strict=True)
     static = replace(model.static, specs=tuple(spec for spec, _ in members))
     total = min(problem.weight + known.weight * remember, sys.float_info.max)
     provenance = model.provenance | {
@@ -113,7 +116,10 @@ def resume(
     pairs = zip(model.encoding.names, problem.numbers.T, strict=True)
     whole = [name for name, column in pairs if not np.isnan(column).any()]
     found = found.with_params(averaged_again(found, problem.moments.mean, whole))
-    return balanced(found, problem, before if remember else None, hold), tuple(solutions)
+    found, notes = balanced(found, problem, before if remember else None, hold)
+    for note in notes:
+        warnings.warn(note, Unbalanced, stacklevel=2)
+    return found, solutions
 
 
 def _check_model(model: Any) -> None:

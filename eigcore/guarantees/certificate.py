@@ -18,6 +18,7 @@ from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import Radius, check_complete, radii_of
 from eigcore.guarantees.attained import anywhere
 from eigcore.guarantees.bands import Dominance, dominances
+from eigcore.guarantees.beyond import Beyond, everywhere
 from eigcore.guarantees.box import LocalCertificate, local
 from eigcore.guarantees.column import ColumnCertificate, column_of
 from eigcore.guarantees.evaluation import DTYPES, largest_rounding
@@ -65,6 +66,8 @@ class Certificate:
         Whether predictions have bounds; what is said of the decision holds before them.
     dominances : tuple of Dominance
         Proven: a unit of one column raises the decision at least as much as so many of another.
+    beyond : tuple of Beyond
+        Columns that go on outside the fitted range; all but `rounding` holds there too.
     """
 
     columns: tuple[ColumnCertificate, ...]
@@ -82,6 +85,7 @@ class Certificate:
     local: LocalCertificate | None = None
     clipped: bool = False
     dominances: tuple[Dominance, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; arrays become lists."""
@@ -163,6 +167,7 @@ def certify(
         local=near,
         clipped=model.static.clip is not None,
         dominances=dominances(model),
+        beyond=everywhere(encoding),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.asked import local_table, named_row
 from eigcore.guarantees.attained import between
+from eigcore.guarantees.beyond import Beyond, told
 from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.domain import cells_of_value
 from eigcore.guarantees.objective import part_terms
@@ -51,6 +52,8 @@ class Change:
         For which rows the ends are proven, in words.
     codes : tuple
         Special codes of the column.
+    beyond : tuple of Beyond
+        As in `eigcore.guarantees.optimum.Optimum`, where not all numbers are meant.
     """
 
     column: str
@@ -64,6 +67,7 @@ class Change:
     reached: Reached | None = None
     rest: str = "whatever the rest"
     codes: tuple[Any, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def prediction(self) -> tuple[Any, Any]:
@@ -87,7 +91,8 @@ class Change:
         if self.link != "identity" or self.clipped:
             ends = [("change of the decision", self.low, self.high), *ends]
         each = ", ".join(f"{name} {span(a, b)}" for name, a, b in ends)
-        return f"{self.column}, {which}from {start} to {end}, {self.rest}: {each}{self._tight()}"
+        said = f"{self.column}, {which}from {start} to {end}, {self.rest}: {each}{self._tight()}"
+        return "\n".join([said, *(f"  {line}" for line in told(self.beyond))])
 
     def _tight(self) -> str:
         found = "" if self.reached is None else tightness(self.size, self.reached)
@@ -129,15 +134,15 @@ def change(
     before, after = (cells_of_value(model, column, value) for value in (start, end))
     if domain is None:
         low, high = _anywhere(model, j, before, after)
-        reached = between(model, before, after)
+        reached, beyond = between(model, before, after), ()
     else:
-        low, high, reached = _within(model, column, before, after, domain, limits)
+        low, high, reached, beyond = _within(model, column, before, after, domain, limits)
     ends = (float(low[0]), float(high[0])) if model.outputs == 1 else (low, high)
     static = model.static
     clipped = static.clip is not None
     codes = codes_of(model.encoding, column)[1]
     more = {"clipped": clipped, "reached": reached, "rest": where(domain), "codes": codes}
-    return Change(column, start, end, *ends, static.link, **more)
+    return Change(column, start, end, *ends, static.link, beyond=beyond, **more)
 
 
 def change_ends(model: Described, column: str, start: Any, end: Any) -> Ends:
@@ -164,7 +169,7 @@ def _within(
     after: Mapping[int, float],
     domain: Mapping[str, Any],
     limits: Mapping[str, Any],
-) -> tuple[np.ndarray, np.ndarray, Reached]:
+) -> tuple[np.ndarray, np.ndarray, Reached, tuple[Beyond, ...]]:
     """See `change`: the difference of two models in which the column is constant."""
     encoding, j = model.encoding, column_index(model, column)
     moved = {encoding.names[p] for p in before}
@@ -183,7 +188,8 @@ def _within(
     low = np.maximum(low, np.atleast_1d(found.lower) - one - other)
     high = np.minimum(high, np.atleast_1d(found.upper) + one + other)
     points = [local_table(model, each.point) for each in found.minima + found.maxima]
-    return low, high, between(model, before, after, np.concatenate(points))
+    reached = between(model, before, after, np.concatenate(points))
+    return low, high, reached, found.beyond
 
 
 def _set(model: Described, cells: Mapping[int, float]) -> tuple[Described, np.ndarray]:

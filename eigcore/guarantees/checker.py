@@ -7,7 +7,7 @@ import struct
 import sys
 from fractions import Fraction
 
-FORMAT, NEVER_SEEN = "eigcore-proof/2", "a level never seen"
+FORMAT, NEVER_SEEN, SHAPES = "eigcore-proof/2", "a level never seen", ("convex", "concave")
 
 
 class Rejected(ValueError):
@@ -108,8 +108,7 @@ class Part:
         """Return the {row: factor} of a number."""
         if self.kind == "periodic":
             t = self.knots[0] + (t - self.knots[0]) % (self.knots[-1] - self.knots[0])
-        piece = sum(knot <= t for knot in self.knots)
-        near = max(piece - 1, 0)
+        near = max((piece := sum(knot <= t for knot in self.knots)) - 1, 0)
         return turn(self.slopes[piece], self.at[near], self.knots[near] - t)
 
 
@@ -283,6 +282,7 @@ def check(data, proof):
                 text += ", so the prediction never rises" * (claim["upper"] <= 0)
             require(prove is Model.change or "additive" not in claim, "additive is of changes")
             text += ", without interaction with other columns" * bool(claim.get("additive"))
+            text += ", for all numbers" * (claim["kind"] in ("slope", *SHAPES))
             said.append(text + ", special codes aside" * any(n in text for n in model.coded))
     except Exception as exc:
         raise Rejected(f"{where}: {exc!r:.200}") from exc

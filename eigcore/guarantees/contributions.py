@@ -8,7 +8,7 @@ none below zero while its cell is at least that of the baseline.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from eigcore.dispatch.registry import get_backend
 from eigcore.encoding import Categories
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.baselines import baseline_rows, rows_of
+from eigcore.guarantees.beyond import outside
 from eigcore.guarantees.codes import code_columns
 from eigcore.guarantees.integrated import integrated
 from eigcore.guarantees.shapley import pairs, shapley
@@ -169,7 +170,10 @@ class Contributions:
         return text(self, row, k, output)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: arrays become lists, cells levels and numbers, missing ones None."""
+        """Return JSON values: arrays become lists, cells levels and numbers, missing ones None.
+
+        "outside" has for each row the columns whose fitted range it leaves.
+        """
         arrays = {
             name: getattr(self, name).tolist()
             for name in ("prediction", "decision", "base", "contributions", "error")
@@ -180,7 +184,8 @@ class Contributions:
             ]
             for name in ("table", "baseline")
         }
-        plain = {"names": list(self.names), "method": self.method}
+        left = [[*map(asdict, outside(self.model.encoding, row))] for row in self.table]
+        plain = {"names": list(self.names), "method": self.method, "outside": left}
         return plain | arrays | cells | {"importance": self.importance}
 
 

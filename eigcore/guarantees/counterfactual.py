@@ -18,6 +18,7 @@ from eigcore.guarantees.around import (
     whole_columns,
 )
 from eigcore.guarantees.baselines import rows_of
+from eigcore.guarantees.beyond import Beyond, told, within
 from eigcore.guarantees.certificate import feature_norms
 from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
@@ -63,6 +64,8 @@ class Counterfactual:
         With the link "softmax": the most probable class before, and the target.
     predicts : str
         What is predicted, in words.
+    beyond : tuple of Beyond
+        Columns that may change, as in `eigcore.guarantees.optimum.Optimum`.
     """
 
     row: dict[str, Any]
@@ -79,6 +82,7 @@ class Counterfactual:
     stopped: str
     classes: tuple[Any, ...] = ()
     predicts: str = "the prediction"
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -86,6 +90,9 @@ class Counterfactual:
         return self.size - self.bound if self.point else math.inf
 
     def __str__(self) -> str:
+        return "\n".join([self._words(), *(f"  sought {each}" for each in told(self.beyond))])
+
+    def _words(self) -> str:
         goal = f"moves {self.predicts} {self.prediction:.6g} across {self.threshold:.6g}"
         if self.classes:
             goal = f"makes {self.classes[1]!r} the most probable class, and not {self.classes[0]!r}"
@@ -196,10 +203,13 @@ def counterfactual(
         np.array([name in steps for name in model.encoding.names]),
         Limits(tol, budget_seconds, max_boxes, Teller(verbose)),
     ).run()
-    return _told(model, search, goal, free)
+    moving = [axis for axis in found if axis.name in free]
+    return _told(model, search, goal, free, within([model], moving, bounds or {}))
 
 
-def _told(model: Described, search: Nearest, goal: Goal, free: list[str]) -> Counterfactual:
+def _told(
+    model: Described, search: Nearest, goal: Goal, free: list[str], beyond: tuple[Beyond, ...]
+) -> Counterfactual:
     cells = [axis.cell(v) for axis, v in zip(search.objective.axes, search.start, strict=True)]
     row = dict(zip(model.encoding.names, cells, strict=True))
     point, after, moved = {}, math.nan, ()
@@ -228,4 +238,5 @@ def _told(model: Described, search: Nearest, goal: Goal, free: list[str]) -> Cou
         search.stopped,
         goal.classes,
         predicts(model, goal.output),
+        beyond,
     )

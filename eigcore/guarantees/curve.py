@@ -43,6 +43,8 @@ class Curve:
         Certified: between two neighbouring points, the decision (its mean over the rows) changes by
         at least `low` and at most `high` per unit of the column; from level to level for
         categories.
+    fitted : (float, float) or None
+        The fitted range, if the column has one; the grid may leave it.
     """
 
     column: str
@@ -53,6 +55,7 @@ class Curve:
     rows: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    fitted: tuple[float, float] | None = None
 
 
 def curve(
@@ -98,7 +101,8 @@ def curve(
     one = 0 if model.outputs == 1 else slice(None)
     low, high = (end.mean(0)[:, one] for end in _bands(model, j, points, table))
     means = each.mean(0), other.mean(0)
-    return Curve(column, encoding.units[j], shown, *means, each, low, high)
+    fitted = encoding.columns[j].range
+    return Curve(column, encoding.units[j], shown, *means, each, low, high, fitted)
 
 
 def cells_along(

@@ -8,6 +8,7 @@ import numpy as np
 
 from eigcore.errors import InvalidInput
 from eigcore.guarantees.attained import between
+from eigcore.guarantees.beyond import within
 from eigcore.guarantees.changes import Change
 from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.domain import UNSEEN, axis_of, cells_of_value
@@ -36,8 +37,8 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     Returns
     -------
     Change
-        `Change.among` says which values are compared: with linear tails, numbers beyond the knots
-        change the decision further.
+        `Change.among` says which values are compared, `Change.beyond` whether numbers outside the
+        fitted range change the decision further.
 
     Raises
     ------
@@ -68,7 +69,10 @@ def largest_change(model: Described, column: str, over: Any = None) -> Change:
     (start, before), (end, after) = values[a], values[b]
     found, static = between(model, before, after), model.static
     clipped, codes = static.clip is not None, codes_of(encoding, column)[1]
-    return Change(column, start, end, *each, static.link, among, clipped, found, codes=codes)
+    axis = [axis_of(model, column, over)] if numeric else []
+    beyond = within([model], axis, () if over is None else (column,))
+    more = {"codes": codes, "beyond": beyond}
+    return Change(column, start, end, *each, static.link, among, clipped, found, **more)
 
 
 def _values(model: Described, column: str, over: Any) -> tuple[list[Value], str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from eigcore.dispatch.registry import get_backend
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.beyond import Beyond, told, within
 from eigcore.guarantees.codes import as_given
 from eigcore.guarantees.domain import axes
 from eigcore.guarantees.objective import Objective, Term
@@ -44,6 +45,9 @@ class Optimum:
         Boxes that were bounded.
     stopped : {"tolerance", "seconds", "boxes", "interrupted"}
         Why the search ended.
+    beyond : tuple of Beyond
+        Columns that go on outside the fitted range, where no domain says how far; and those whose
+        domain leaves it.
     """
 
     kind: str
@@ -54,6 +58,7 @@ class Optimum:
     predicted_bound: float | None
     boxes: int
     stopped: str
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -61,6 +66,11 @@ class Optimum:
         return abs(self.bound - self.value)
 
     def __str__(self) -> str:
+        return "\n".join([self.words, *(f"  {each}" for each in told(self.beyond))])
+
+    @property
+    def words(self) -> str:
+        """The value, how far it may be from the optimum, and the point."""
         where = ", ".join(f"{name} = {value!r}" for name, value in self.point.items())
         why = {"tolerance": "", "interrupted": "; interrupted"}.get(
             self.stopped, f"; stopped by the limit of {self.stopped}"
@@ -88,8 +98,8 @@ class Range:
         The points that come nearest to the ends.
     names : tuple
         Classes, targets or numbers of several outputs.
-    beyond : tuple
-        Columns that go on outside their knots, where no domain says how far.
+    beyond : tuple of Beyond
+        As in `Optimum`.
     """
 
     lower: Any
@@ -99,7 +109,7 @@ class Range:
     minima: tuple[Optimum, ...]
     maxima: tuple[Optimum, ...]
     names: tuple[Any, ...] = ()
-    beyond: tuple[str, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -110,17 +120,13 @@ class Range:
         lines = []
         for o, (low, high) in enumerate(zip(self.minima, self.maxima, strict=True)):
             name = f"{self.names[o]}: " if len(self.minima) > 1 else ""
-            told = [f"decision from {span(low.bound, high.bound, 9)}"]
+            said = [f"decision from {span(low.bound, high.bound, 9)}"]
             if self.predicted_lower is not None:
                 least, most = np.atleast_1d(self.predicted_lower, self.predicted_upper)
                 same = (least[o], most[o]) == (low.bound, high.bound)  # without a link
-                told = [*([] if same else told), f"prediction from {span(least[o], most[o], 9)}"]
-            lines += [name + "; ".join(told), str(low), str(high)]
-        if self.beyond:
-            lines.append(
-                f"not outside the fitted range of {', '.join(self.beyond)}: it goes on there"
-            )
-        return "\n".join(lines)
+                said = [*([] if same else said), f"prediction from {span(least[o], most[o], 9)}"]
+            lines += [name + "; ".join(said), low.words, high.words]
+        return "\n".join([*lines, *told(self.beyond)])
 
 
 def value_range(
@@ -159,19 +165,11 @@ def value_range(
         knots.
     """
     limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
-    pairs = [
-        [_optimum([(model, o, 1.0)], domain, None, limits, kind) for kind in ("minimum", "maximum")]
-        for o in range(model.outputs)
-    ]
-    minima, maxima = (tuple(side) for side in zip(*pairs, strict=True))
+    minima, maxima = _both([(model, 1.0)], domain, limits)
     low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
-    single = model.outputs == 1
     ends = clipped_ends(model.static, low, high)
-    a, b, c, d = (float(end[0]) if single else end for end in (low, high, *ends))
-    columns = zip(model.encoding.names, model.encoding.columns, strict=True)
-    going = {name for name, column in columns if column.goes_on}
-    beyond = tuple(sorted(going - {*(domain or ())}))
-    return Range(a, b, c, d, minima, maxima, model.static.labels, beyond)
+    a, b, c, d = (float(end[0]) if model.outputs == 1 else end for end in (low, high, *ends))
+    return Range(a, b, c, d, minima, maxima, model.static.labels, minima[0].beyond)
 
 
 def difference(
@@ -207,18 +205,23 @@ def difference(
             "with the same link, targets and clip."
         )
     limits = Limits(tol, budget_seconds, max_boxes, Teller(verbose))
-    pairs = [
-        [
-            _optimum([(model, o, 1.0), (other, o, -1.0)], domain, None, limits, kind)
-            for kind in ("minimum", "maximum")
-        ]
-        for o in range(model.outputs)
-    ]
-    minima, maxima = (tuple(side) for side in zip(*pairs, strict=True))
-    low, high = (np.array([each.bound for each in side]) for side in (minima, maxima))
-    if model.outputs == 1:
-        return Range(float(low[0]), float(high[0]), None, None, minima, maxima)
-    return Range(low, high, None, None, minima, maxima, model.static.labels)
+    minima, maxima = _both([(model, 1.0), (other, -1.0)], domain, limits)
+    ends = (np.array([each.bound for each in side]) for side in (minima, maxima))
+    low, high = (float(end[0]) if model.outputs == 1 else end for end in ends)
+    names = model.static.labels if model.outputs > 1 else ()
+    return Range(low, high, None, None, minima, maxima, names, minima[0].beyond)
+
+
+def _both(
+    models: Sequence[tuple[Described, float]], domain: Domain | None, limits: Limits
+) -> tuple[tuple[Optimum, ...], tuple[Optimum, ...]]:
+    """Return the minima and the maxima of a signed sum of models, output by output."""
+    terms = [[(m, o, sign) for m, sign in models] for o in range(models[0][0].outputs)]
+    low, high = (
+        tuple(_optimum(each, domain, None, limits, kind) for each in terms)
+        for kind in ("minimum", "maximum")
+    )
+    return low, high
 
 
 def optimum(
@@ -278,23 +281,16 @@ def _optimum(
     search = Search(Objective(turned, found), limits).run()
     point = {axis.name: axis.cell(v) for axis, v in zip(found, search.point, strict=True)}
     point = as_given(terms[0][0].encoding, point)
-    result = Optimum(
-        kind,
-        value=sign * search.best,
-        bound=sign * search.bound,
-        point=point,
-        predicted=None,
-        predicted_bound=None,
-        boxes=search.tried,
-        stopped=search.stopped,
-    )
+    asked = {*map(str, domain or ()), *map(str, fixed or ())}
+    value, bound = sign * search.best, sign * search.bound
+    beyond = within([model for model, _, _ in terms], found, asked)
+    result = Optimum(kind, value, bound, point, None, None, search.tried, search.stopped, beyond)
     static = terms[0][0].static
     if static.targets:
         static = static_of(static, terms[0][1])
     if static.link == "softmax" or len(terms) > 1:
         return result
-    numpy, bound = get_backend("numpy"), np.array([result.bound])
-    ends = clipped_ends(static, bound, bound)
-    predicted = answer(static, np.array([result.value]), numpy)[0]
+    ends = clipped_ends(static, np.array([bound]), np.array([bound]))
+    predicted = answer(static, np.array([value]), get_backend("numpy"))[0]
     outer = ends[1][0] if kind == "maximum" else ends[0][0]
     return replace(result, predicted=float(predicted), predicted_bound=float(outer))

@@ -35,7 +35,6 @@ from eigcore.portable.description import Described
 from eigcore.writing import write_whole
 
 Claim = dict[str, Any]
-SHAPES = ("convex", "concave")
 _HALVINGS, _BELOW = 20, 0.999
 """Steps to the largest factor that is proven, and the part of it that is proposed."""
 
@@ -161,7 +160,7 @@ def _claims(model: Described, exact: checker.Model) -> Iterator[Claim]:
         yield from _orders(exact, name, values, column.missing)
     groups = [[name] for name in numbers]
     groups += [numbers] if len(numbers) > 1 else []
-    for shape in SHAPES:
+    for shape in checker.SHAPES:
         claims = ({"kind": shape, "columns": group} for group in groups)
         yield from (claim for claim in claims if _holds(exact, claim))
 

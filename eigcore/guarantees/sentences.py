@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
+from eigcore.guarantees.beyond import listed, outside
 from eigcore.guarantees.certificate import certify
 from eigcore.guarantees.codes import codes_of
 from eigcore.guarantees.text import above, missing, predicts, readable
@@ -73,7 +74,7 @@ def text(given: Contributions, row: int = 0, k: int = 4, output: Any = None) -> 
             lines.append(f"  {_told(given, each, error, proven[each.column])}")
     if abs(rest) > 1e-9 * np.abs(parts).sum():
         lines.append(f"All other columns together: {_signed(rest)}")
-    return "\n".join([*lines, *_tail(given)])
+    return "\n".join([*lines, *_tail(given), *_outside(given, row)])
 
 
 def _head(given: Contributions, row: int, output: int) -> list[str]:
@@ -129,6 +130,17 @@ def _tail(given: Contributions) -> list[str]:
     if given.method == "shapley":
         return ["After ±: the standard error of sampled orders of the columns."]
     return ["After ±: an estimate of the error of the split."]
+
+
+def _outside(given: Contributions, row: int) -> list[str]:
+    """Say of which columns the row is outside the fitted range, and what the model does there."""
+    found = outside(given.model.encoding, given.table[row])
+    ways = {True: "there the model goes on", False: "there the model stays constant"}
+    return [
+        f"The row is outside the fitted range of {listed(some)}: {way}."
+        for goes_on, way in ways.items()
+        if (some := [each for each in found if each.goes_on == goes_on])
+    ]
 
 
 def _cell(value: object, codes: tuple[object, ...]) -> str:

@@ -137,6 +137,13 @@ def dominance(pair: Dominance) -> str:
     return f"slope in {pair.column} at least {times}that in {pair.over}"
 
 
+def everywhere(certificate: Certificate) -> list[str]:
+    """Return the columns that go on, where everything holds too; no line if none does."""
+    from eigcore.guarantees.beyond import told
+
+    return [f"holds {each}" for each in told(certificate.beyond)]
+
+
 def text(certificate: Certificate) -> str:
     """Return the certificate as lines of text."""
     target = certificate.target or "the prediction"
@@ -166,6 +173,7 @@ def text(certificate: Certificate) -> str:
     if proven := joint(certificate):
         lines.append(f"  {proven}")
     lines += [f"  {dominance(each)}" for each in certificate.dominances]
+    lines += [f"  {each}" for each in everywhere(certificate)]
     if certificate.box is not None and certificate.box_reached is not None:
         lines.append(
             f"  inside the given box   at most {above(certificate.box)}, anywhere "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, TypeAlias
 
 from eigcore.api.inputs import raising
@@ -13,6 +15,8 @@ from eigcore.core.spec import EigSpec
 from eigcore.errors import InvalidSpec
 from eigcore.layers.description import Layer
 
+_OPTIONS = ("structure", "functional", "alpha", "r", "t", "weights", "monotone")
+"""Options that `EigSpec` has too."""
 Index: TypeAlias = Literal["middle", "convex", "concave"] | int
 
 
@@ -55,7 +59,10 @@ def layer(
     ------
     InvalidSpec
         If the description contradicts itself.
+    TypeError
+        An option that does not exist.
     """
+    _check_names(options)
     indices = (index,) if isinstance(index, str) or not isinstance(index, Sequence) else index
     indices = tuple(indices)
     if not indices or not is_whole(outputs) or outputs % len(indices):
@@ -86,6 +93,17 @@ def layer(
         options["weights"] = tuple(weights.first(kinds, dim, k, 1)[0].tolist())
     specs = tuple(EigSpec(features, dim, pencils, index=i, **options) for i in indices)
     return Layer(specs, categories, context, learned)
+
+
+def _check_names(options: Collection[str]) -> None:
+    """Raise TypeError for an option that no layer has."""
+    for name in options:
+        if name not in _OPTIONS:
+            known = [*inspect.signature(layer).parameters, *_OPTIONS, "gain", "nonfinite", "dtype"]
+            known = ", ".join(each for each in known if each != "options")
+            near = difflib.get_close_matches(name, known.split(", "), 1)
+            advice = f"Did you mean {near[0]!r}?" if near else "Leave it out."
+            raise TypeError(f"A layer has no option {name!r}. Expected some of {known}. {advice}")
 
 
 def layer_options(gain: float = 1.0, nonfinite: str = "raise") -> tuple[float, str]:

@@ -130,6 +130,9 @@ class ShapeDisplay(Display):
             ax.fill_between(places, self.low, self.high, label=label, **style)
             ax.plot(places, self.value, color=BLUE, lw=2.2, label="model")
             ax.plot(places[self.start], self.value[self.start], "o", color=BLUE, mfc="white", ms=7)
+            ends = [each for each in found.fitted or () if places[0] < each < places[-1]]
+            for end, told in zip(ends, ("end of the fitted range", None), strict=False):
+                ax.axvline(end, color=INK, lw=0.8, ls=":", label=told)
             ax.set_xlim(places[0], places[-1])
         self._limits(ax, all_of_it=bool(levels))
         if len(self.data):

@@ -89,10 +89,10 @@ def _column(column: Column, neutral: bool) -> dict[str, Any]:
         unseen = "an error" if column.unseen == "refuse" else "neutral"
     elif isinstance(column, PiecewiseLinear):
         holds = f"numbers, {len(column.knots) - 1} pieces"
-        values = f"{column.knots[0]:g} … {column.knots[-1]:g}"
-        values += ", goes on" * (column.tails == "linear")
     elif isinstance(column, Linear):
         holds = "numbers, linear"
+    if column.range is not None:
+        values = f"{column.range[0]:g} … {column.range[1]:g}" + ", goes on" * column.goes_on
     values += ", others refused" * (column.outside == "refuse")
     absent = absent if column.missing else "an error"
     return {"holds": holds, "values": values, "missing": absent, "unseen": unseen}

@@ -47,6 +47,7 @@ def guarantees(model: SpectralModel, certificate: Certificate, data: bytes) -> d
     return {
         "rows": [(each.column, most(each.bound), each.words) for each in rows],
         "joint": words.joint(certificate),
+        "beyond": words.everywhere(certificate),
         "sum": most(certificate.l1),
         "root": most(certificate.l2),
         "sentences": prove(model, data).sentences(),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from eigcore.errors import Unbalanced
 from eigcore.fit import fit, fit_stream, resume
 from eigcore.fit.balance import Sums, balancing, shift_of, unbalanced
 
@@ -64,8 +65,47 @@ def test_predictions_balance_between_their_ends(rows):
         p = model.predict(table)
         assert ((p == ends[0]) | (p == ends[1])).sum() > ROWS // 5
         assert ratios(model, table, whole["y"], np.ones(ROWS)) == pytest.approx(1.0, rel=1e-6)
-    above = fit(table, whole["y"], **options | {"clip": (0.5, 2.0)}).model
-    assert (shift_of(above) == 0.0).all()
+
+
+def test_bounds_that_leave_out_the_mean_of_the_target_are_told(rows):
+    table, targets, _ = rows
+    y = targets["poisson"]
+    options = QUICK | {"loss": "poisson", "clip": (0.5, 2.0)}
+    above = fit(table, y, **options)
+    assert (shift_of(above.model) == 0.0).all()
+    (note,) = above.report.notes
+    p = above.model.predict(table).mean()
+    assert note == (
+        f"Predictions do not balance: on the fitted rows they average {p:.4g}, and the target "
+        f"averages {y.mean():.4g}, which clip leaves out with its lower bound 0.5. For them to "
+        "balance, choose clip=(None, 2.0), or --clip ,2."
+    )
+    with pytest.warns(Unbalanced, match="do not balance: .* lower bound 0.5"):
+        resume(above.model, table, y, max_iter=1)
+    stream = fit_stream([table | {"y": y}], "y", **options, sample_rows=200, epochs=1)
+    (told,) = (each for each in stream.report.notes if "do not balance" in each)
+    assert f"the target averages {y.mean():.4g}, " in told  # of all rows, not of the sample
+    both = table | {"u": y, "v": y}
+    several = fit(both, ["u", "v"], **options | {"clip": {"u": (None, 0.01)}})
+    (note,) = several.report.notes
+    assert "Predictions of 'u' do not balance: " in note
+    assert "with its upper bound 0.01. For them to balance, leave clip out." in note
+    assert several.model.predict(table)[:, 1].mean() == pytest.approx(y.mean(), rel=1e-6)
+    for clip, typed in (((0.001, 0.01), "(0.001, None)}, or --clip u=0.001/."), ((0.1, 0.3), "")):
+        notes = fit(both, ["u", "v"], **options | {"clip": {"u": clip}}).report.notes
+        assert len(notes) == bool(typed)
+        assert all(each.endswith(f'choose clip={{"u": {typed}') for each in notes)
+
+
+def test_a_class_without_rows_leaves_the_others_in_balance(rows):
+    table, targets, weights = rows
+    classes = ["t", "u", "v", "w"]
+    options = QUICK | {"loss": "multinomial", "weights": weights, "classes": classes}
+    model = fit(table, targets["multinomial"], **options).model
+    p = weights @ model.predict(table)
+    wanted = np.array([weights[targets["multinomial"] == each].sum() for each in classes[1:]])
+    assert p[1:] / wanted == pytest.approx(1.0 - p[0] / weights.sum(), rel=1e-6)
+    assert p[0] < 0.05 * weights.sum()
 
 
 def test_a_small_batch_moves_the_balance_little(rows):
@@ -101,14 +141,14 @@ def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
         def __init__(self, values):
             self.values = np.array(values, float)
 
-    def shift(link, decision, values):
-        target, ends = Target(values), (-np.inf, np.inf)
+    def shift(link, decision, values, ends=(-np.inf, np.inf)):
+        target = Target(values)
         rows = np.asarray(decision).reshape(len(values), -1)
 
         def at(moved):
             return Sums.of(link, ends, rows + moved, target)
 
-        return balancing(link, at, np.zeros(np.size(decision) // len(values)))
+        return balancing(link, at, np.zeros(np.size(decision) // len(values)))[0]
 
     found = shift("logistic", [30.0, 31.0, -20.0], [0, 1, 0])
     p = 1 / (1 + np.exp(-np.array([30.0, 31.0, -20.0]) - found))
@@ -116,4 +156,8 @@ def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
     far = np.array([[40.0, 0.0], [35.0, 1.0], [0.0, 3.0]])
     p = np.exp(far + shift("softmax", far, [0, 1, 1]))
     assert (p / p.sum(1, keepdims=True)).sum(0) == pytest.approx([1.0, 2.0], rel=1e-6)
+    ends = [np.array([0.3]), np.array([0.7])]
+    stuck = np.array([-9.0, -9.0, -9.0, 9.0])  # all at the ends, with the mean 0.4, not 0.45
+    moved, at = shift("logistic", stuck, [0.2, 0.4, 0.6, 0.6], ends), lambda x: 1 / (1 + np.exp(-x))
+    assert np.clip(at(stuck + moved), *ends).mean() == pytest.approx(0.45, rel=1e-6)
     assert shift("logistic", [1.0, 2.0], [1, 1]) == shift("log", [1.0], [0]) == 0.0

@@ -135,7 +135,11 @@ def test_streams_and_estimators_and_the_command_take_it(money, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dominates": {"income": "size"}}, "names 'size', which is not a column"),
+        (
+            {"dominates": {"incomes": {"wealth": 2}}},
+            r"'incomes', which is not a num.*Write dominates=\{'income': \{'wealth': 2.0\}\}",
+        ),
+        ({"dominates": {"income": "incom"}}, r"mean 'income'\?\).*Leave dominates out"),
         ({"dominates": {"income": "income"}}, "names 'income' twice; expected each column in one"),
         ({"dominates": {"income": {"wealth": 0}}}, "positive factor"),
         ({"dominates": {"income": {"wealth": 1, "age": 1}}}, "another column each"),

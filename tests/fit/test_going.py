@@ -60,7 +60,7 @@ def test_a_linear_model_goes_on_but_not_beyond_edges_and_as_it_is_told():
     assert np.diff(found.model.predict(far)) == pytest.approx(100, rel=0.05)
     assert found.model.encoding.outside(far) == {"long": 2}
     assert Encoding.from_dict(found.model.encoding.to_dict()) == found.model.encoding
-    assert "not outside the fitted range of long: " in str(found.model.range(budget_seconds=0.2))
+    assert "not outside the fitted range of long (" in str(found.model.range(budget_seconds=0.2))
     for own in ("constant", {"long": "constant"}):
         told = fit(given, y, tails=own, **STRAIGHT)
         assert np.ptp(told.model.predict(far)) == 0
@@ -78,7 +78,7 @@ def test_the_outermost_rows_tell_of_bent_models(constraints):
     stays = fit(given, flat, **BENT, **constraints)
     assert {each.tails for each in columns(stays).values()} == {"clamped"}
     assert not noted(stays)
-    told = "not outside the fitted range of long: "
+    told = "not outside the fitted range of long ("
     assert told in str(on.model.range(budget_seconds=0.2))
     assert told not in str(on.model.range({"long": (0, 9)}, budget_seconds=0.2))
     assert told not in str(stays.model.range(budget_seconds=0.2))

@@ -417,3 +417,15 @@ def test_errors_survive_other_processes():
 def test_an_encoding_is_one_that_python_knows(encoding):
     with pytest.raises(InvalidOption, match="the name of an encoding of text"):
         FitOptions(encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (np.zeros((400, 2)), "is an array of shape (400, 2); "),
+        ([0.5] * 400, f"is {repr([0.5] * 400)[:200]} …; "),
+        (np.float64(0.5), "is 0.5; "),
+    ],
+)
+def test_a_value_of_many_numbers_is_not_written_out(value, told):
+    assert told in str(InvalidOption("offset", value, "one number for each row"))

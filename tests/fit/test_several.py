@@ -164,7 +164,13 @@ def test_targets_keep_the_names_they_have(house):
             "sum is not zero",
         ),
         (NAMES, {"offset": "b"}, "offset is one for all targets; expected one for each target, in"),
-        (NAMES, {"offset": {"hea": "b"}}, "names 'hea', which is not a name of several .* 'heat'"),
+        (
+            NAMES,
+            {"offset": {"hea": "b"}},
+            r"'hea', which is not a name of sev.*=\{'heat': 'b'\}\.$",
+        ),
+        (NAMES, {"offset": {"hea": np.ones(200)}}, r"Write offset=\{'heat': 'a_column'\}\.$"),
+        ("heat", {"offset": {"heat": "b"}}, "expected none, for there is no name of several"),
         (NAMES, {"offset": {"heat": "c"}}, "offset names 'c', which is not a column of the table"),
         (NAMES, {"exposure": {"heat": "b"}}, "exposure is .*; expected one for all targets"),
         (["heat", "kind"], {}, "Target 'kind' holds no numbers"),
@@ -382,6 +388,9 @@ def test_the_command_takes_an_offset_for_each_target(perils, tmp_path, capsys):
     assert main(["report", model, table, "-o", str(tmp_path / "r.html")]) == 0
     assert "added to the decision" in (tmp_path / "r.html").read_text()
     capsys.readouterr()
+    clip = ["--clip", "fir=/2"]
+    assert main(["fit", table, "--target", "fire,theft", *flags, *clip, "-o", model]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("Type --clip fire=/2.")
     assert main(["predict", model, table, "--offset", "fire=yers", "-o", found]) == 2
     assert "--offset names 'yers'" in capsys.readouterr().err
 

@@ -4,13 +4,33 @@ ROUNDING = ("test_rounding.py",)
 BOX = ("test_box.py",)
 CHANGES = ("test_changes.py",)
 OPTIMUM = ("test_optimum.py",)
+BEYOND = ("test_beyond.py",)
 
 DOMAINS = [
+    # columns that go on: those that do not, wrong words, the caller's numbers, outward, one model
+    (
+        "beyond.py",
+        "for each in _ranges(encoding) if each.goes_on",
+        "for each in _ranges(encoding)",
+        BEYOND,
+    ),
+    ("beyond.py", "self.holds is None or not", "self.holds is not None and not", BEYOND),
+    ("beyond.py", "own.column not in asked or not", "own.column not in asked and not", BEYOND),
+    (
+        "beyond.py",
+        "above(self.fitted[0]), below(self.fitted[1])",
+        "below(self.fitted[0]), above(self.fitted[1])",
+        BEYOND,
+    ),
+    ("beyond.py", "for model in models for", "for model in models[:1] for", BEYOND),
+    ("beyond.py", " or cells[each.column] > each.fitted[1]", "", BEYOND),
+    ("certificate.py", "beyond=everywhere(encoding)", "beyond=()", BEYOND),
+    ("optimum.py", "{*map(str, domain or ()), *", "{*", BEYOND),
     # end of optimum x 0.99
     (
         "optimum.py",
-        "bound=sign * search.bound",
-        "bound=0.99 * sign * search.bound",
+        "bound = sign * search.best, sign * search.bound",
+        "bound = sign * search.best, 0.99 * sign * search.bound",
         ROUNDING + OPTIMUM,
     ),
     # a knot left out
@@ -46,8 +66,8 @@ DOMAINS = [
     # only the first output
     (
         "optimum.py",
-        "[_optimum([(model, o, 1.0)], domain",
-        "[_optimum([(model, 0, 1.0)], domain",
+        "[(m, o, sign) for m, sign in models]",
+        "[(m, 0, sign) for m, sign in models]",
         ROUNDING + OPTIMUM,
     ),
     # margin dropped (domain)

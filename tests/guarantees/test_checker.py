@@ -174,7 +174,7 @@ def test_columns_of_every_kind_are_proven(index):
     said = accepted(data, record)
     assert sum("decision changes by" in each for each in said) == 6
     for shape in ("convex", "concave"):
-        assert (f"decision is {shape} in ['line']" in said) == (index == shape)
+        assert (f"decision is {shape} in ['line'], for all numbers" in said) == (index == shape)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_constraints_of_a_fit_are_proven_exactly(options):
         for name in options.get(way, ()):
             assert any(f"{name!r}, so the prediction {words}" in each for each in said)
     if "shape" in options:
-        assert f"decision is {options['shape']} in ['a', 'b', 'c', 'two']" in said
+        assert f"decision is {options['shape']} in ['a', 'b', 'c', 'two'], for all numbers" in said
 
 
 # -- forgeries

@@ -34,6 +34,12 @@ def test_the_repr_of_a_layer_with_many_features_is_one_short_line():
     assert len(repr(SpectralLayer(500, 1, 2, monotone=(1,) * 500))) < 150
 
 
+@pytest.mark.parametrize("make", [SpectralLayer, spectral_layer])
+def test_an_option_that_no_layer_has_is_named_with_the_nearest(make):
+    with pytest.raises(TypeError, match=r"no option 'monotonne'.*Did you mean 'monotone'\?$"):
+        make(3, 4, dim=5, monotonne=(1, 0, 0))
+
+
 def test_equal_layers_of_jax_share_one_trace():
     traced = []
 

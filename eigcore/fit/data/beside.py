@@ -56,11 +56,15 @@ class Beside(NamedTuple):
         given = {"exposure": self.exposure, "offset": self.offset}
         return {option: _named(v) for option, v in given.items() if v is not None}
 
-    def taken(self, cells: Cells, elsewhere: dict[str, str]) -> tuple[Cells, Beside]:
+    def taken(
+        self, cells: Cells, elsewhere: dict[str, str], targets: Sequence[str] = ()
+    ) -> tuple[Cells, Beside]:
         """Separate the columns that are named: return the others, and values.
 
         elsewhere : what other columns are used for, by name
+        targets : names of several targets, which a mapping of offsets may have
         """
+        check_keys("offset", self.offset, targets, "name of several targets")
         if isinstance(self.exposure, Mapping):
             expected = "one for all targets; for counts with one each, its logarithm is the offset"
             raise InvalidOption("exposure", self.exposure, expected)
@@ -80,14 +84,10 @@ class Beside(NamedTuple):
     def of_targets(self, names: Sequence[str], rows: int) -> Beside:
         """Return it with an array (rows, targets) in place of a mapping of targets to offsets.
 
-        Raises
-        ------
-        InvalidOption
-            A name that is not that of one of several targets, or values that are no numbers.
+        Raises InvalidOption for values that are no numbers.
         """
         if not isinstance(self.offset, Mapping):
             return self
-        check_keys("offset", self.offset, names, "name of several targets")
         zeros = np.zeros(rows)
         each = [_numbers("offset", self.offset.get(name, zeros), (rows,)) for name in names]
         return self._replace(offset=np.stack(each, axis=-1))

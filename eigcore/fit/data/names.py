@@ -56,7 +56,8 @@ def check_keys(
         if name not in known:
             near = nearest(name, known)
             hint = f" (did you mean {near!r}?)" if near else ""
-            example = {near or known[0]: value} if known else None
+            told = "a_column" if hasattr(value, "shape") else value  # no array in an error
+            example = {near or known[0]: told} if known else None
             problem = f"names {name!r}, which is not a {kind}{hint}"
             expected = f"some of {listed(known)}" if known else f"none, for there is no {kind}"
             raise InvalidOption(option, given, expected, example, problem)

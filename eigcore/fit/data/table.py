@@ -81,7 +81,7 @@ class Table:
         given = options.order or {}
         orders = declared_orders(table) | given
         cells, values, name, several, used = _split(cells, target)
-        cells, beside = beside.taken(cells, used)
+        cells, beside = beside.taken(cells, used, several)
         dropped = options.drop_columns
         _check_named(cells, used, options)
         notes = [f"Left out on request: {', '.join(dropped)}."] if dropped else []

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from eigcore.errors import InvalidInput
-from eigcore.fit.balance import Sums, balanced, balancing, decisions, shift_of, shifted
+from eigcore.fit.balance import (
+    UNBALANCED,
+    Sums,
+    balance_notes,
+    balanced,
+    balancing,
+    decisions,
+    shift_of,
+    shifted,
+)
 from eigcore.fit.problem import Problem
 from eigcore.fit.report import FitResult
 from eigcore.fit.solvers.adam import Adam, rate
@@ -145,18 +154,19 @@ class Descent:
             Solution(x, level, at.count, at.count, reason, tuple(values))
             for x, level, values in zip(vectors, levels, at.history, strict=True)
         ]
-        model = self._balanced(self.sampled.model(self.members, vectors))
+        model, lacks = self._balanced(self.sampled.model(self.members, vectors))
         report = self.sampled.report(self.problem, model)
-        report = replace(report, notes=(*report.notes, *self.unwritten))
+        notes = [note for note in report.notes if UNBALANCED not in note]  # of the sample
+        report = replace(report, notes=(*notes, *lacks, *self.unwritten))
         return FitResult(model, report, tuple(solutions))
 
-    def _balanced(self, model: SpectralModel) -> SpectralModel:
+    def _balanced(self, model: SpectralModel) -> tuple[SpectralModel, list[str]]:
         """Balance the model on the sample, then on all rows if there are more and there is time."""
         link, processes = model.static.link, self.context.processes
-        found = balanced(model, self.problem.part(~self.sampled.held))
+        found, notes = balanced(model, self.problem.part(~self.sampled.held))
         whole = self.sampled.rows == int((~self.sampled.held).sum())
         if link == "identity" or whole or self.context.interrupted or self.context.stopped:
-            return found
+            return found, notes
 
         def at(shift: np.ndarray) -> Sums:
             each = self._own_blocks((self.context.seed, self.epochs))
@@ -164,10 +174,11 @@ class Descent:
             return reduce(Sums.plus, chain.from_iterable(found))
 
         try:
-            return shifted(model, balancing(link, at, shift_of(found), _PASSES))
+            shift, sums = balancing(link, at, shift_of(found), _PASSES)
         except KeyboardInterrupt:
             self.context.interrupted = True
-            return found
+            return found, notes
+        return shifted(model, shift), balance_notes(model, sums)
 
     def _sums(self, model: SpectralModel, rows: np.ndarray, shift: np.ndarray) -> Sums:
         problem = self.sampled.batch(self.problem, rows)
