@@ -107,11 +107,13 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
 
     First come linear models, then additive ones, then a grid of knots, orders and penalties; each
     from small to large, so that something is known whenever time is up. Where that will be soon,
-    the usual settings and other penalties come before the grid, instead of additive models. No
-    candidate has more than ``scope.most`` pieces per column.
+    the usual settings and other penalties come before the grid, instead of additive models, unless
+    a kernel makes a grid on some of many rows cheap. No candidate has more than ``scope.most``
+    pieces per column.
     """
     free = None in (options.knots, options.dim, options.penalty)
-    yield from _first(options, scope, early=scope.short and free and not scope.single)
+    early = scope.short and free and not (scope.single or scope.fast)
+    yield from _first(options, scope, early)
     if free and not scope.single:
         yield _grid(options, scope)
     if options.penalty is None:
@@ -167,7 +169,9 @@ def _grid(options: FitOptions, scope: Scope) -> Stage:
             for knots in (counts if options.knots is None else (best.knots,))
             for dim in _dims(knots, scope, options)
         ]
-        return sorted(found, key=lambda each: each.dim)
+        # with many rows most of the time goes into the designs, which orders share
+        cheapest = scope.fast and scope.short
+        return sorted(found, key=lambda each: each.knots if cheapest else each.dim)
 
     return grid
 
