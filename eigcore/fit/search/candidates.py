@@ -107,16 +107,17 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
 
     First come linear models, then additive ones, then a grid of knots, orders and penalties; each
     from small to large, so that something is known whenever time is up. Where that will be soon,
-    the usual settings and other penalties come before the grid, instead of additive models, unless
-    a kernel makes a grid on some of many rows cheap. No candidate has more than ``scope.most``
-    pieces per column.
+    the usual settings and other penalties come before the grid, instead of additive models. Where a
+    kernel makes a grid on some of many rows cheap, nothing comes before it then, and no penalties
+    after it: there a single neuron is judged, which needs a larger one than an average. No
+    candidate has more than ``scope.most`` pieces per column.
     """
     free = None in (options.knots, options.dim, options.penalty)
     early = scope.short and free and not (scope.single or scope.fast)
     yield from _first(options, scope, early)
     if free and not scope.single:
         yield _grid(options, scope)
-    if options.penalty is None:
+    if options.penalty is None and not (scope.fast and scope.short):
         few = 2 if scope.information >= SOME else len(_PATH)
         yield from map(_path, _PATH[: few if scope.information < MANY else 1])
     yield from _last(options, scope)
