@@ -142,7 +142,9 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
 
     def orders(best: Settings) -> list[Settings]:
         others = [dim for dim in _dims(best.knots, scope, options) if dim != best.dim]
-        return [best._replace(dim=dim) for dim in others[:2]]
+        found = [best._replace(dim=dim) for dim in others[:2]]
+        coarser = best.knots // 2 if options.knots is None else 0
+        return [*found, best._replace(knots=coarser)] if coarser else found
 
     if options.dim is options.knots is options.penalty is None:
         yield lines
