@@ -12,8 +12,8 @@ from eigcore.fit.search.trials import Trial
 from eigcore.fit.search.usual import usual_settings
 
 LONGEST = 0.6
-"""Part of a budget for choosing without a hurry, or as long as nothing is better than a linear model,
-which costs nothing."""
+"""Part of a budget for choosing without a hurry, or as long as nothing is better than a linear
+model, which costs nothing."""
 _CANDIDATES = 10
 """So many candidates are judged in a hurry, if each fold has its time."""
 _RACE = 20

@@ -117,9 +117,7 @@ class Clock:
         return self.now
 
 
-def raced(
-    monkeypatch, budget, losses, cost=lambda each: 1.0 + each.dim, seen=None, settings=None
-):
+def raced(monkeypatch, budget, losses, cost=lambda each: 1.0 + each.dim, seen=None, settings=None):
     """Choice of a race under a budget, where candidates have these losses and costs.
 
     A linear model has an error of 1 in each row, and another one √losses(settings). The folds that
