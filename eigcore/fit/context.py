@@ -29,6 +29,8 @@ Purpose = Literal[
 ]
 """Purposes of random numbers; their order is part of what a seed means."""
 _FLOAT32_FROM = 500_000
+_PLENTY = 20.0
+"""Seconds of a budget that are plenty, as long as nothing tells how fast the fit is."""
 _DESCENT = 0.9
 """Part of a budget after which every descent stops; the rest is for the report."""
 
@@ -67,6 +69,7 @@ class Context:
     interrupted : Ctrl-C was pressed
     stopped : the callback ended the fit
     verbose : write lines about the steps to standard error
+    hurried : the budget is too short for the race and the descents of a fit without one
     processes : that share the fit; number 0 alone tells what happens
     clock : seconds since any time
     """
@@ -81,11 +84,13 @@ class Context:
     processes: Processes = field(default_factory=Processes)
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
+    hurried: bool = field(init=False)
     last: tuple[float, tuple[Stage | float, ...]] = field(default=(-np.inf, ()), init=False)
     lines: Lines = field(default_factory=Lines, init=False)
 
     def __post_init__(self) -> None:
         self.began = self.clock()
+        self.hurried = self.budget is not None and self.budget < _PLENTY
         if self.callback is not None and not callable(self.callback):
             raise InvalidOption(
                 "callback", self.callback, "a function of a Progress", optional=True

@@ -7,8 +7,9 @@ import pytest
 from samples import problem_for, smooth_table
 
 from eigcore.fit import fit
-from eigcore.fit.context import Progress
+from eigcore.fit.context import Context, Progress
 from eigcore.fit.effort import EFFORTS
+from eigcore.fit.members.member import most_steps
 from eigcore.fit.search.candidates import DEFAULT, Scope, stages
 from eigcore.fit.verbose import Lines
 
@@ -28,6 +29,17 @@ def test_a_quick_fit_has_four_members_of_few_steps():
     assert max(solution.iterations for solution in result.solutions) <= 60
     given = fit(smooth_table(60), "y", preset="quick", knots=2, penalty=1e-3, dim=2, members=1)
     assert given.report.settings.members == 1
+
+
+def test_members_descend_longer_where_there_is_no_hurry():
+    steps = []
+    for budget, hurried in ((5.0, True), (30.0, False), (None, False), (5.0, False)):
+        context = Context("numpy", budget=budget)
+        assert context.hurried == hurried or budget == 5.0
+        context.hurried = hurried  # once a race has timed a short fit
+        steps.append(most_steps(problem_for(context=context)))
+    assert steps[1:] == [steps[1]] * 3
+    assert steps[0] < steps[1] or not problem_for().fast
 
 
 def test_verbose_says_where_a_fit_is(capsys):

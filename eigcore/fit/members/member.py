@@ -28,8 +28,6 @@ _SCREEN_STEPS = 12
 """Steps after which the better of two starts goes on."""
 _PIECES = (0.75, 1.0, 1.25, 2.0, 0.875, 1.5)
 """Pieces of each member, relative to ``knots``: different knots improve the average."""
-LONG = 20.0
-"""From this budget in seconds on, members descend longer instead of becoming more."""
 
 
 class Settings(NamedTuple):
@@ -68,9 +66,10 @@ def most_steps(problem: Problem, again: bool = False) -> int:
     """Largest number of L-BFGS steps of a member.
 
     again : half of them were made on other rows
+
+    In a hurry there are more members instead of longer descents.
     """
-    budget = problem.context.budget
-    long = problem.fast and (budget is None or budget >= LONG)
+    long = problem.fast and not problem.context.hurried
     usual = min(200 if long and len(problem) <= SOME else 120, problem.effort.steps)
     most = usual if problem.options.max_iter is None else problem.options.max_iter
     return -(-most // 2) if again else most

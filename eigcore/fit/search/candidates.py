@@ -107,14 +107,17 @@ def stages(options: FitOptions, scope: Scope) -> Iterator[Stage]:
 
     First come linear models, then additive ones, then a grid of knots, orders and penalties; each
     from small to large, so that something is known whenever time is up. Where that will be soon,
-    the usual settings and other penalties come before the grid, instead of additive models. No
+    the usual settings and other penalties come before the grid, instead of additive models. Where a
+    kernel makes a grid on some of many rows cheap, nothing comes before it then, and no penalties
+    after it: there a single neuron is judged, which needs a larger one than an average. No
     candidate has more than ``scope.most`` pieces per column.
     """
     free = None in (options.knots, options.dim, options.penalty)
-    yield from _first(options, scope, early=scope.short and free and not scope.single)
+    early = scope.short and free and not (scope.single or scope.fast)
+    yield from _first(options, scope, early)
     if free and not scope.single:
         yield _grid(options, scope)
-    if options.penalty is None:
+    if options.penalty is None and not (scope.fast and scope.short):
         few = 2 if scope.information >= SOME else len(_PATH)
         yield from map(_path, _PATH[: few if scope.information < MANY else 1])
     yield from _last(options, scope)
@@ -139,7 +142,9 @@ def _first(options: FitOptions, scope: Scope, early: bool) -> Iterator[Stage]:
 
     def orders(best: Settings) -> list[Settings]:
         others = [dim for dim in _dims(best.knots, scope, options) if dim != best.dim]
-        return [best._replace(dim=dim) for dim in others[:2]]
+        found = [best._replace(dim=dim) for dim in others[:2]]
+        coarser = best.knots // 2 if options.knots is None else 0
+        return [*found, best._replace(knots=coarser)] if coarser else found
 
     if options.dim is options.knots is options.penalty is None:
         yield lines
@@ -167,7 +172,9 @@ def _grid(options: FitOptions, scope: Scope) -> Stage:
             for knots in (counts if options.knots is None else (best.knots,))
             for dim in _dims(knots, scope, options)
         ]
-        return sorted(found, key=lambda each: each.dim)
+        # with many rows most of the time goes into the designs, which orders share
+        cheapest = scope.fast and scope.short
+        return sorted(found, key=lambda each: each.knots if cheapest else each.dim)
 
     return grid
 

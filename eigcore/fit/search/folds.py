@@ -16,7 +16,7 @@ from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members import initialisation
 from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess, is_exact
-from eigcore.fit.members.member import LONG, SOME, Settings, begin, piece_counts
+from eigcore.fit.members.member import SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
 from eigcore.fit.solvers.lbfgs import Memory, minimize
@@ -154,17 +154,12 @@ def is_fast(problem: Problem) -> bool:
     return problem.fast and problem.information >= MANY
 
 
-def is_short(problem: Problem) -> bool:
-    """Whether a budget leaves little time."""
-    return problem.context.budget is not None and problem.context.budget < LONG
-
-
 def averaged(problem: Problem) -> int:
     """Number of neurons in the average that is validated.
 
     An average needs a smaller penalty than one neuron, so averages are used where they are cheap.
     """
-    if not problem.fast or is_short(problem):
+    if not problem.fast or problem.context.hurried:
         return 1
     return problem.effort.neurons(problem.information)
 

@@ -138,9 +138,13 @@ class Pursuit:
         ranked = [each for each in self._ranked(rest) if each[1] not in self.sums]
         return tuple(each for part, each in ranked[:step] if part > self.least)
 
+    def _can_end(self, seconds: float) -> bool:
+        """Whether so much can be done in time, unless sums are taken in any case."""
+        return self.least == -np.inf or seconds < self.problem.context.left(_PART)
+
     def _ranked(self, rest: np.ndarray) -> list[tuple[float, Sum]]:
         """Sums of two columns, with the part of the residual (rows, ...) each explains."""
-        rest = _centred(rest)
+        rest, context = _centred(rest), self.problem.context
 
         def explained(total: Sum, first: int | None = None) -> float:
             if (total, first) not in self.places:
@@ -149,10 +153,16 @@ class Pursuit:
             return _explained(self.places[total, first], rest[:first])
 
         sums = {pair: _sums(self.columns, pair) for pair in combinations(self.columns, 2)}
+        sums = {pair: some for pair, some in sums.items() if some}
+        begun = context.seconds
+        for some in list(sums.values())[:1]:
+            explained(some[0], _SCREEN_ROWS)
+        looks = _LOOKS * len(sums) + _PAIRS * len(_RATIOS) * len(rest) / _SCREEN_ROWS
+        if not self._can_end((context.seconds - begun) * looks):
+            raise TimeUp
         look = {
             pair: max(explained(each, _SCREEN_ROWS) for each in some[:_LOOKS])
             for pair, some in sums.items()
-            if some
         }
         best = sorted(look, key=lambda pair: -look[pair])[:_PAIRS]
         found = [(explained(each), each) for pair in best for each in sums[pair]]

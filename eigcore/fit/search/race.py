@@ -67,19 +67,20 @@ def choose(problem: Problem) -> Choice:
     usual = usual_settings(problem)
     if is_open_ended(problem):
         usual = usual._replace(members=MOST)
-    plan = list(stages(problem.options, scope_of(problem)))
+    options, scope = problem.options, scope_of(problem)
+    plan = list(stages(options, scope))
     if not plan or problem.context.interrupted:
         return Choice([usual] * usual.members)
     if len(problem) < _FEWEST:
         plan = straight(problem, usual)
         goes_on = going(problem, plan, None, [], 1)
-        return Choice(plan, goes_on.told(problem.options.tails), names=goes_on.names)
+        return Choice(plan, goes_on.told(options.tails), names=goes_on.names)
     race = Race(problem, usual)
-    race.run(plan)
+    race.run(list(stages(options, scope._replace(short=problem.context.hurried))))
     plan = race.plan()
     goes_on = going(problem, plan, race.trials.get(plan[0]), race.folds, race.neurons)
     neurons = neurons_of(plan, race.trials, race.folds)
-    notes = race.notes + goes_on.told(problem.options.tails)
+    notes = race.notes + goes_on.told(options.tails)
     return Choice(plan, notes, race.folds[0], neurons, goes_on.names)
 
 
@@ -100,8 +101,9 @@ class Race:
 
     def __init__(self, problem: Problem, usual: Settings):
         self.problem, self.context, self.best = problem, problem.context, usual
-        self.every, self.neurons, self.notes = folds_of(problem), averaged(problem), ()
-        self._begin(pace.affordable(problem, self.every))
+        self.every, self.notes = folds_of(problem), ()
+        self._begin(pace.affordable(problem, self.every))  # averages are small in a hurry
+        self.neurons = averaged(problem)
 
     def _begin(self, folds: list[Fold], trials: dict[Settings, Trial] | None = None) -> None:
         self.folds, self.clusters = folds, clusters(folds)
@@ -223,7 +225,7 @@ class Race:
     def _judge(self, candidate: Settings, ends: Ends | None, steps: float, few: bool) -> None:
         """Validate a candidate by fits from the ends of others, or from the usual starts."""
         context, known = self.context, self.trials.get(candidate)
-        end = pace.until(self.trials)
+        end = pace.until(self.problem, self.trials)
         if context.interrupted or context.is_over(end):
             raise TimeUp
         begun = context.seconds
@@ -244,7 +246,7 @@ class Race:
         After the first steps penalties differ little: the first rung judges one for all, and the
         others go on from there.
         """
-        known, left = self._fittable(), self.context.left(pace.until(self.trials))
+        known, left = self._fittable(), self.context.left(pace.until(self.problem, self.trials))
         if self.problem.information < SOME and not pace.is_payable(candidates, known, left):
             self._note()
             return

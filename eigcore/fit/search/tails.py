@@ -30,8 +30,8 @@ _PART = 0.1
 _CLEARLY = 0.8
 """Part of a deviance that is clearly less."""
 _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
-"""Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
-which is fitted at once."""
+"""Parts of a budget after which the outermost rows are not asked, in a hurry and otherwise, also of
+a linear model, which is fitted at once."""
 _GAPS, _THIRD = 32, 3
 """Gaps that are compared at an end, at most, and as a part of all."""
 _ATOM = 5
@@ -90,7 +90,7 @@ def going(
         outer = {name: _outer(problem, name) for name in names}
         names = [name for name, far in outer.items() if far.any()]
         fold = _outermost(problem, [outer[name] for name in names], len(folds[0].known))
-        until = _STRAIGHT_UNTIL if line else _UNTIL
+        until = _UNTIL if problem.context.hurried and not line else _STRAIGHT_UNTIL
         pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons, until))]
     if line and names and pairs and not any(ends for _, ends in pairs):
         return _unasked(names)

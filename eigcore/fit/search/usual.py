@@ -7,7 +7,7 @@ import numpy as np
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import DEFAULT, FAST, FIRST_ROUGH, SLOW, Scope, fixed
-from eigcore.fit.search.folds import is_fast, is_short
+from eigcore.fit.search.folds import is_fast
 
 _UNJUDGED = 0.1
 """Penalty of a linear model that was not judged, in columns per row."""
@@ -51,4 +51,4 @@ def scope_of(problem: Problem) -> Scope:
     pieces = [len(np.unique(cells)) - 1 for column, cells in pairs if column.numeric]
     values = max(1, *pieces) if pieces else 1
     sizes = problem.information, is_fast(problem), numeric, order, single, values
-    return Scope(*sizes, is_short(problem))
+    return Scope(*sizes, problem.context.hurried)

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from samples import problem_for
 
 from eigcore.errors import InvalidInput
 from eigcore.fit import fit
+from eigcore.fit.context import Context
 from eigcore.fit.resume import resume
+from eigcore.fit.search import projections
+from eigcore.fit.search.candidates import DEFAULT
 from eigcore.model import SpectralModel
 
 ROWS = 3000
@@ -111,6 +115,28 @@ def test_a_curve_for_each_value_of_a_column():
     (projection,) = found.encoding.projections
     hours, days = projection.weights
     assert abs(days) > 23.9 * abs(hours)  # the ranges of z for both values do not meet
+
+
+@pytest.mark.parametrize(("budget", "ranked"), [(40.0, False), (400.0, True)])
+def test_sums_are_ranked_only_if_the_time_pays_for_all_of_them(budget, ranked, monkeypatch):
+    looked, explained = [], projections._explained
+
+    def counted(place, rest):
+        looked.append(len(place))
+        return explained(place, rest)
+
+    monkeypatch.setattr(projections, "_explained", counted)
+    x, y = table()
+    # six pairs are looked at three times, and 16 of 6 sums in 3000 rows are as 72 looks
+    context = Context("numpy", budget=budget, clock=lambda: float(len(looked)))
+    pursuit = projections.Pursuit(problem_for(x | {"y": y}, context=context), DEFAULT)
+    columns = len(looked)
+    if ranked:
+        assert len(pursuit._ranked(y)) == 6 * 6
+    else:
+        with pytest.raises(projections.TimeUp):
+            pursuit._ranked(y)
+        assert len(looked) == columns + 1
 
 
 def test_one_column_has_no_sums():

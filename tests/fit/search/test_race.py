@@ -16,7 +16,7 @@ from eigcore.fit.members.member import Settings
 from eigcore.fit.options import FitOptions
 from eigcore.fit.search import pace
 from eigcore.fit.search import race as module
-from eigcore.fit.search.candidates import DEFAULT, Scope, is_line, stages
+from eigcore.fit.search.candidates import DEFAULT, FAST, Scope, is_line, stages
 from eigcore.fit.search.folds import CHOOSING, End, Fold, Judged, TimeUp, average_loss, folds_of
 from eigcore.fit.search.race import Race, choose
 from eigcore.fit.search.trials import Trial
@@ -117,18 +117,19 @@ class Clock:
         return self.now
 
 
-def raced(monkeypatch, budget, losses, cost=lambda settings: 1.0 + settings.dim, seen=None):
+def raced(monkeypatch, budget, losses, cost=lambda each: 1.0 + each.dim, seen=None, settings=None):
     """Choice of a race under a budget, where candidates have these losses and costs.
 
     A linear model has an error of 1 in each row, and another one √losses(settings). The folds that
-    are seen become those of the set ``seen``.
+    are seen become those of the set ``seen``, and candidates are added to the list ``settings``.
     """
-    clock = Clock()
+    clock, tried = Clock(), [] if settings is None else settings
 
     def judged(fold, settings, neurons, *, ends, steps, few, until):
         clock.now += steps * cost(settings) / len(folds)
         if fold.known.context.is_over(until):
             raise TimeUp
+        tried.append(settings)
         if seen is not None:
             seen.add(fold)
         wrong = 1.0 if is_line(settings) else losses(settings)
@@ -187,19 +188,48 @@ def test_little_time_goes_into_candidates_first_and_then_into_folds(monkeypatch)
     assert {1, 2, 5} <= set(counts)
 
 
+def far_loss(settings):
+    """The best order and penalty are far from the usual ones."""
+    return 0.5 + 0.1 * abs(settings.dim - 9) + 0.02 * abs(np.log(settings.penalty / 0.256))
+
+
 def test_more_time_never_chooses_worse_and_never_worse_than_a_linear_model(monkeypatch):
     found, notes = [], []
-    for budget in (0.1, 50, 110, 130, 150, 300, 1200, None):
-        plan, told = raced(monkeypatch, budget, true_loss)
-        found.append(np.mean([1.0 if is_line(each) else true_loss(each) for each in plan]))
+    for budget in (0.1, 25, 32, 40, 60, 90, 150, 200, 300, 1200, None):
+        plan, told = raced(monkeypatch, budget, far_loss)
+        found.append(np.mean([1.0 if is_line(each) else far_loss(each) for each in plan]))
         notes.append(told)
     assert found == sorted(found, reverse=True)
     assert found[0] == 1.0  # nothing is judged: linear
     assert len(set(np.round(found, 2))) > 3
-    assert found[-1] < 0.55
+    assert found[-1] < 0.75
     assert "none is judged" in notes[0][0]
     assert "were judged is used" in notes[3][0]
     assert notes[-1] == ()
+
+
+@pytest.mark.parametrize(("budget", "hurried"), [(19.0, True), (150.0, True), (300.0, False)])
+def test_a_budget_that_pays_for_the_usual_race_hurries_nothing(budget, hurried, monkeypatch):
+    # 20 candidates of order 5 take 120 s, of 0.6 · 0.9 of the budget
+    judged = {}
+    for each in (budget, None):
+        own: list[tuple] = []
+        raced(monkeypatch, each, far_loss, settings=own)
+        judged[each] = [found._replace(members=0) for found in own]
+    last = judged[None][-1]
+    assert (judged[budget][-len(judged[None]) :] == judged[None]) != hurried
+    assert (last in judged[budget]) != hurried
+
+
+def test_in_a_hurry_many_rows_are_raced_from_few_pieces_on_without_other_penalties():
+    options, scope = FitOptions(), Scope(9000.0, True, 8, order=4)
+    hurried = [stage(FAST) for stage in stages(options, scope._replace(short=True))]
+    lines, grid = hurried
+    assert all(map(is_line, lines))
+    assert [each.knots for each in grid] == sorted(each.knots for each in grid)
+    usual = [stage(FAST) for stage in stages(options, scope)]
+    assert set(grid) == set(usual[1])
+    assert len(usual) > 2
 
 
 def test_what_cannot_be_fitted_in_the_time_left_is_not_used():
