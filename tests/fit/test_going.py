@@ -180,8 +180,8 @@ def test_one_row_is_told_in_the_singular():
     ],
 )
 def test_one_kind_of_tails_must_be_clearly_better(straight, constant, linear, goes_on):
-    targets = Targets(np.zeros(2))
-    rows = tails._Rows(targets, np.full(2, constant**0.5), np.full(2, linear**0.5))
+    targets = Targets(np.zeros(3))
+    rows = tails._Rows(targets, np.full(3, constant**0.5), np.full(3, linear**0.5))
     names, notes = tails._decided(LOSSES["squared"], [rows], ["long"], straight)
     assert names == ("long",) * goes_on
     assert len(notes) == goes_on
@@ -204,3 +204,27 @@ def test_a_column_with_a_place_for_missing_cells_stays_constant():
     missing = found.model.certify().columns[0].missing
     assert missing is not None
     assert missing.highest
+
+
+@pytest.mark.parametrize(
+    ("errors", "clusters", "goes"),
+    [
+        ([3.0], None, True),
+        ([3.0, 0.1], None, True),
+        ([3.0, 2.9, 3.1], None, False),
+        ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 0, 0, 0, 0], True),
+        ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 1, 1, 2, 2], False),
+    ],
+)
+def test_few_rows_or_groups_neither_hold_back_a_linear_model_nor_let_others_go_on(
+    errors, clusters, goes
+):
+    errors = np.array(errors)
+    zeros = np.zeros(len(errors))
+    own = None if clusters is None else np.array(clusters)
+    rows = tails._Rows(Targets(zeros), 0.1 * errors, errors, own)
+    found = tails._decided(LOSSES["squared"], [rows], ["x"], straight=True)
+    assert found.names == (("x",) if goes else ())
+    other = rows._replace(constant=errors, linear=0.1 * errors)
+    found = tails._decided(LOSSES["squared"], [other], ["x"], straight=False)
+    assert found.names == (() if goes else ("x",))

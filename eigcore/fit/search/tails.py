@@ -21,6 +21,7 @@ from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import is_line
+from eigcore.fit.search.ensemble import gain
 from eigcore.fit.search.folds import CHOOSING, End, Fold, TimeUp, fold_of, judge
 from eigcore.fit.search.trials import Trial
 from eigcore.model import SpectralModel
@@ -29,6 +30,10 @@ _PART = 0.1
 """Part of the rows, or of the groups, that are the outermost."""
 _CLEARLY = 0.8
 """Part of a deviance that is clearly less."""
+_ERRORS = 2.0
+"""Standard errors by which a linear model must be better if it stays constant."""
+_FEWEST = 3
+"""Least number of rows, or groups, outside for another model to go on."""
 _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
 """Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
 which is fitted at once."""
@@ -63,10 +68,10 @@ def going(
 ) -> Going:
     """Return the columns that go on, among those whose tails the options leave open.
 
-    A linear model goes on unless hidden rows outside are predicted clearly worse so; other models
-    stay constant unless these are predicted clearly better if they go on. A column with an edge at
-    both ends stays constant, or one that no slice of time leaves, and so does all if no hidden row
-    is outside. If time is up before they are asked, or rows are too few, a linear model goes on.
+    A linear model goes on unless hidden rows outside are clearly and certainly worse so; others
+    stay constant unless some rows are predicted clearly better if they go on. A column with an edge
+    at both ends stays constant, or one that no slice of time leaves, and so does all if no hidden
+    row is outside. If time is up before they are asked, or rows are too few, a linear model goes on.
 
     Parameters
     ----------
@@ -201,11 +206,15 @@ def _outermost(problem: Problem, outer: Sequence[np.ndarray], rows: int) -> Fold
 
 
 class _Rows(NamedTuple):
-    """Hidden rows outside the range, their targets, and decisions that stay constant or go on."""
+    """Hidden rows outside the range, their targets, and decisions that stay constant or go on.
+
+    clusters : (rows,) their groups; None: each row stands for itself
+    """
 
     targets: Targets
     constant: np.ndarray
     linear: np.ndarray
+    clusters: np.ndarray | None = None
 
 
 def _both(
@@ -229,7 +238,23 @@ def _both(
         offset + scale * np.asarray(SpectralModel(*each).decision(rows.numbers, codes=True))
         for each in ((encoding, members), gone_on(encoding, members, stays))
     ]
-    return _Rows(rows.target.observed, *values)
+    return _Rows(rows.target.observed, *values, rows.together.clusters)
+
+
+def _groups(found: Sequence[_Rows]) -> np.ndarray | None:
+    """Groups (rows,) of all hidden rows, from 0 on; None: each row stands for itself."""
+    known = [each.clusters for each in found if each.clusters is not None]
+    return np.unique(np.concatenate(known), return_inverse=True)[1] if known else None
+
+
+def _certain(
+    loss: Loss, values: Sequence[np.ndarray], targets: Targets, groups: np.ndarray | None
+) -> bool:
+    """Whether the first of two decisions is better by `_ERRORS`, of an unbiased variance."""
+    count = len(values[0]) if groups is None else int(groups.max()) + 1
+    if count < 2:
+        return False
+    return gain(loss, *values, targets, groups) > _ERRORS * (count / (count - 1)) ** 0.5
 
 
 def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
@@ -244,7 +269,14 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     with np.errstate(over="ignore"):
         constant, linear = (loss.deviance(value, *targets) for value in values)
         stay, go = (loss.error(value, *targets) for value in values)
-    if not (_CLEARLY * linear < constant if straight else linear < _CLEARLY * constant):
+    groups = _groups(found)
+    if straight:
+        clearly = constant <= _CLEARLY * linear
+        goes = not (clearly and _certain(loss, values, targets, groups))
+    else:
+        enough = len(values[0] if groups is None else np.unique(groups)) >= _FEWEST
+        goes = enough and linear < _CLEARLY * constant
+    if not goes:
         return Going()
     who = "The model is linear and" if straight else "The model"
     count = len(values[0])
