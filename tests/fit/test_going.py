@@ -216,15 +216,19 @@ def test_a_column_with_a_place_for_missing_cells_stays_constant():
         ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 1, 1, 2, 2], False),
     ],
 )
-def test_few_rows_or_groups_neither_hold_back_a_linear_model_nor_let_others_go_on(
-    errors, clusters, goes
-):
+def test_few_rows_or_groups_do_not_hold_back_a_linear_model(errors, clusters, goes):
     errors = np.array(errors)
     zeros = np.zeros(len(errors))
     own = None if clusters is None else np.array(clusters)
     rows = tails._Rows(Targets(zeros), 0.1 * errors, errors, own)
     found = tails._decided(LOSSES["squared"], [rows], ["x"], straight=True)
     assert found.names == (("x",) if goes else ())
-    other = rows._replace(constant=errors, linear=0.1 * errors)
-    found = tails._decided(LOSSES["squared"], [other], ["x"], straight=False)
-    assert found.names == (() if goes else ("x",))
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(24, False), (30, True)])
+def test_two_outermost_rows_do_not_let_a_bent_model_go_on(monkeypatch, rows, asked):
+    seen = []
+    monkeypatch.setattr(tails, "_judged", lambda fold, *_: seen.append(len(fold.hidden)) or [])
+    x = np.exp(np.linspace(0, 3, rows))
+    fit({"long": x}, x**2, **BENT)
+    assert seen == [3] * asked

@@ -33,7 +33,7 @@ _CLEARLY = 0.8
 _ERRORS = 2.0
 """Standard errors by which a linear model must be better if it stays constant."""
 _FEWEST = 3
-"""Least number of rows, or groups, outside for another model to go on."""
+"""Least number of outermost rows, or groups, that let another model go on."""
 _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
 """Parts of a budget after which the outermost rows are not asked, of any model and of a linear one,
 which is fitted at once."""
@@ -71,7 +71,7 @@ def going(
     A linear model goes on unless hidden rows outside are clearly and certainly worse so; others
     stay constant unless some rows are predicted clearly better if they go on. A column with an edge
     at both ends stays constant, or one that no slice of time leaves, and so does all if no hidden
-    row is outside. If time is up before they are asked, or rows are too few, a linear model goes on.
+    row is outside. If time is up before they are asked, or rows are too few, a line goes on.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ def going(
         names = [name for name, far in outer.items() if far.any()]
         fold = _outermost(problem, [outer[name] for name in names], len(folds[0].known))
         until = _STRAIGHT_UNTIL if line else _UNTIL
+        if fold is not None and not line and fold.hidden.together.count < _FEWEST:
+            return Going()
         pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons, until))]
     if line and names and pairs and not any(ends for _, ends in pairs):
         return _unasked(names)
@@ -238,7 +240,7 @@ def _both(
         offset + scale * np.asarray(SpectralModel(*each).decision(rows.numbers, codes=True))
         for each in ((encoding, members), gone_on(encoding, members, stays))
     ]
-    return _Rows(rows.target.observed, *values, rows.together.clusters)
+    return _Rows(rows.target.observed, values[0], values[1], rows.together.clusters)
 
 
 def _groups(found: Sequence[_Rows]) -> np.ndarray | None:
@@ -248,13 +250,17 @@ def _groups(found: Sequence[_Rows]) -> np.ndarray | None:
 
 
 def _certain(
-    loss: Loss, values: Sequence[np.ndarray], targets: Targets, groups: np.ndarray | None
+    loss: Loss,
+    values: np.ndarray,
+    other: np.ndarray,
+    targets: Targets,
+    groups: np.ndarray | None,
 ) -> bool:
-    """Whether the first of two decisions is better by `_ERRORS`, of an unbiased variance."""
-    count = len(values[0]) if groups is None else int(groups.max()) + 1
+    """Whether decisions are better than others by `_ERRORS`, of an unbiased variance."""
+    count = len(values) if groups is None else int(groups.max()) + 1
     if count < 2:
         return False
-    return gain(loss, *values, targets, groups) > _ERRORS * (count / (count - 1)) ** 0.5
+    return gain(loss, values, other, targets, groups) > _ERRORS * (count / (count - 1)) ** 0.5
 
 
 def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
@@ -269,13 +275,11 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     with np.errstate(over="ignore"):
         constant, linear = (loss.deviance(value, *targets) for value in values)
         stay, go = (loss.error(value, *targets) for value in values)
-    groups = _groups(found)
     if straight:
         clearly = constant <= _CLEARLY * linear
-        goes = not (clearly and _certain(loss, values, targets, groups))
+        goes = not (clearly and _certain(loss, values[0], values[1], targets, _groups(found)))
     else:
-        enough = len(values[0] if groups is None else np.unique(groups)) >= _FEWEST
-        goes = enough and linear < _CLEARLY * constant
+        goes = linear < _CLEARLY * constant
     if not goes:
         return Going()
     who = "The model is linear and" if straight else "The model"
