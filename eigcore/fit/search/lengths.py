@@ -1,7 +1,8 @@
 """How long members descend where rows are few.
 
 The number of steps is a part of what a penalty means: the short fits of a race choose one that is
-too small for long descents, unless the target has little noise.
+too small for long descents, unless the target has little noise. Hidden rows say so inside the
+fitted range only: a model that goes on beyond it is not asked.
 """
 
 from __future__ import annotations

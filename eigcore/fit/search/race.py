@@ -81,7 +81,7 @@ def choose(problem: Problem) -> Choice:
     goes_on = going(problem, plan, race.trials.get(plan[0]), race.folds, race.neurons)
     neurons = neurons_of(plan, race.trials, race.folds)
     notes = race.notes + goes_on.told(problem.options.tails)
-    steps = few_steps(problem, plan, race.folds)
+    steps = None if goes_on.names else few_steps(problem, plan, race.folds)
     return Choice(plan, notes, race.folds[0], neurons, goes_on.names, steps)
 
 

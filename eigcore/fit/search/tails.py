@@ -68,10 +68,11 @@ def going(
 ) -> Going:
     """Return the columns that go on, among those whose tails the options leave open.
 
-    A linear model goes on unless hidden rows outside are clearly and certainly worse so; others
-    stay constant unless some rows are predicted clearly better if they go on. A column with an edge
-    at both ends stays constant, or one that no slice of time leaves, and so does all if no hidden
-    row is outside. If time is up before they are asked, or rows are too few, a line goes on.
+    A linear model goes on unless hidden rows outside are clearly and certainly worse so. Other
+    models, and those with a link, whose predictions would go on as an exponential, stay constant
+    unless these rows are predicted clearly better if they go on. A column with an edge at both ends
+    stays constant, or one that no slice of time leaves, and so does all if no hidden row is
+    outside. If time is up before they are asked, or rows are too few, a linear model goes on.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ def going(
     folds : those that they were judged on; none if rows are too few
     neurons : number of short fits
     """
-    names, settings, line = _open(problem), plan[0], all(map(is_line, plan))
+    names, settings = _open(problem), plan[0]
+    line = problem.loss.link == "identity" and all(map(is_line, plan))
     if not folds:
         names = [name for name in names if _outer(problem, name).any()]
         return _unasked(names) if line and names else Going()
@@ -264,7 +266,10 @@ def _certain(
 
 
 def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
-    """Return what the hidden rows say; all of them lie outside the range."""
+    """Return what the hidden rows say; all of them lie outside the range.
+
+    straight : the model is linear and has no link
+    """
     if not found:
         return Going()
     targets = Targets.joined([each.targets for each in found])

@@ -12,6 +12,7 @@ from eigcore.fit.members.member import Settings
 from eigcore.fit.search import lengths, race
 from eigcore.fit.search.folds import STEPS, Judged, TimeUp, folds_of
 from eigcore.fit.search.lengths import few_steps
+from eigcore.fit.search.tails import Going
 
 WILD = Settings(knots=4, dim=3, penalty=1e-6, members=12)
 
@@ -66,3 +67,10 @@ def test_members_go_on_as_usual_if_time_is_up(monkeypatch, raised):
     problem = problem_for(wavy(1.0))
     assert few_steps(problem, [WILD], folds_of(problem)) is None
     assert problem.context.interrupted == (problem.fast and raised is KeyboardInterrupt)
+
+
+def test_a_model_that_goes_on_makes_the_usual_steps(monkeypatch):
+    monkeypatch.setattr(race, "few_steps", lambda *_: 3)
+    monkeypatch.setattr(race, "going", lambda *_: Going(("a",)))
+    problem = problem_for(wavy(1.0), dim=3, knots=4, members=2)
+    assert race.choose(problem).steps is None
