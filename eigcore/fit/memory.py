@@ -41,10 +41,12 @@ def fit_table(
     train = whole.part(fitted)
     with few_threads(train.fast):
         some = screened(train)
-        plan, told, fold, neurons, names = choose(some)
+        plan, told, fold, neurons, names, steps = choose(some)
         some = replace(some.going_on(names), sums=find_sums(some, plan[0], fold))
         del fold  # and with it the designs of all candidates
         some = without_useless(some, plan[0])
+        if steps:
+            some = replace(some, options=replace(options, max_iter=steps))
         found = fit_members(some, plan, neurons)
     model, mean = widened(found.model(), found.problem.moments.mean, train)
     model, lacks = balanced(with_meaning(model, mean, options), train)

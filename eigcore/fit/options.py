@@ -253,8 +253,8 @@ class FitOptions(StreamOptions):
         None,
         Whole(0),
         120,
-        "L-BFGS steps per member; None: 100, or 200 up to 2500 rows where a kernel runs them, or "
-        "60 with the preset quick.",
+        "L-BFGS steps per member; None: 100, or 200 up to 2500 rows where a kernel runs them (36 "
+        "up to 600 if hidden ones ask for no more), or 60 with the preset quick.",
     )
     early_stopping: EarlyStopping | None = option(
         None,

@@ -194,8 +194,8 @@ def test_one_row_is_told_in_the_singular():
     ],
 )
 def test_one_kind_of_tails_must_be_clearly_better(straight, constant, linear, goes_on):
-    targets = Targets(np.zeros(2))
-    rows = tails._Rows(targets, np.full(2, constant**0.5), np.full(2, linear**0.5))
+    targets = Targets(np.zeros(3))
+    rows = tails._Rows(targets, np.full(3, constant**0.5), np.full(3, linear**0.5))
     names, notes = tails._decided(LOSSES["squared"], [rows], ["long"], straight)
     assert names == ("long",) * goes_on
     assert len(notes) == goes_on
@@ -218,3 +218,31 @@ def test_a_column_with_a_place_for_missing_cells_stays_constant():
     missing = found.model.certify().columns[0].missing
     assert missing is not None
     assert missing.highest
+
+
+@pytest.mark.parametrize(
+    ("errors", "clusters", "goes"),
+    [
+        ([3.0], None, True),
+        ([3.0, 0.1], None, True),
+        ([3.0, 2.9, 3.1], None, False),
+        ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 0, 0, 0, 0], True),
+        ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 1, 1, 2, 2], False),
+    ],
+)
+def test_few_rows_or_groups_do_not_hold_back_a_linear_model(errors, clusters, goes):
+    errors = np.array(errors)
+    zeros = np.zeros(len(errors))
+    own = None if clusters is None else np.array(clusters)
+    rows = tails._Rows(Targets(zeros), 0.1 * errors, errors, own)
+    found = tails._decided(LOSSES["squared"], [rows], ["x"], straight=True)
+    assert found.names == (("x",) if goes else ())
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(24, False), (30, True)])
+def test_two_outermost_rows_do_not_let_a_bent_model_go_on(monkeypatch, rows, asked):
+    seen = []
+    monkeypatch.setattr(tails, "_judged", lambda fold, *_: seen.append(len(fold.hidden)) or [])
+    x = np.exp(np.linspace(0, 3, rows))
+    fit({"long": x}, x**2, **BENT)
+    assert seen == [3] * asked

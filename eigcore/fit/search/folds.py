@@ -23,7 +23,7 @@ from eigcore.fit.solvers.lbfgs import Memory, minimize
 
 CHOOSING = 0.3
 """Part of a budget that may be spent on choosing settings."""
-_STEPS, _STEPS_OF_MANY = 18, 30
+STEPS, _STEPS_OF_MANY = 18, 30
 """Steps of a short fit, and beyond `SOME` rows; twice as many where several are averaged."""
 _REMEMBERED = 2**14
 """Length of the longest vector for which the memory of a descent is kept, at most 5 MiB."""
@@ -210,7 +210,7 @@ def judge(
     """
     penalty = settings.penalty * fold.rows / len(fold.known)
     sizes = _sizes(settings, neurons)
-    usual = _STEPS_OF_MANY if fold.rows > SOME else _STEPS
+    usual = _STEPS_OF_MANY if fold.rows > SOME else STEPS
     most = round(steps * (usual if neurons == 1 else 2 * usual))
     context = fold.known.context
     values, found = [], []

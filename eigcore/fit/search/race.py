@@ -34,6 +34,7 @@ from eigcore.fit.search.folds import (
     is_fast,
     judge,
 )
+from eigcore.fit.search.lengths import few_steps
 from eigcore.fit.search.tails import going
 from eigcore.fit.search.trials import (
     Choice,
@@ -81,7 +82,8 @@ def choose(problem: Problem) -> Choice:
     goes_on = going(problem, plan, race.trials.get(plan[0]), race.folds, race.neurons)
     neurons = neurons_of(plan, race.trials, race.folds)
     notes = race.notes + goes_on.told(options.tails)
-    return Choice(plan, notes, race.folds[0], neurons, goes_on.names)
+    steps = None if goes_on.names else few_steps(problem, plan, race.folds)
+    return Choice(plan, notes, race.folds[0], neurons, goes_on.names, steps)
 
 
 class Race:

@@ -21,6 +21,7 @@ from eigcore.fit.losses import Loss, Targets
 from eigcore.fit.members.member import Settings
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import is_line
+from eigcore.fit.search.ensemble import gain
 from eigcore.fit.search.folds import CHOOSING, End, Fold, TimeUp, fold_of, judge
 from eigcore.fit.search.trials import Trial
 from eigcore.model import SpectralModel
@@ -29,6 +30,10 @@ _PART = 0.1
 """Part of the rows, or of the groups, that are the outermost."""
 _CLEARLY = 0.8
 """Part of a deviance that is clearly less."""
+_ERRORS = 2.0
+"""Standard errors by which a linear model must be better if it stays constant."""
+_FEWEST = 3
+"""Least number of outermost rows, or groups, that let another model go on."""
 _UNTIL, _STRAIGHT_UNTIL = CHOOSING + 0.1, 0.8
 """Parts of a budget after which the outermost rows are not asked, in a hurry and otherwise, also of
 a linear model, which is fitted at once."""
@@ -63,11 +68,11 @@ def going(
 ) -> Going:
     """Return the columns that go on, among those whose tails the options leave open.
 
-    A linear model goes on unless hidden rows outside are predicted clearly worse so. Other models,
-    and those with a link, whose predictions would go on as an exponential, stay constant unless
-    these rows are predicted clearly better if they go on. A column with an edge at both ends stays
-    constant, or one that no slice of time leaves, and so does all if no hidden row is outside. If
-    time is up before they are asked, or rows are too few, a linear model goes on.
+    A linear model goes on unless hidden rows outside are clearly and certainly worse so. Other
+    models, and those with a link, whose predictions would go on as an exponential, stay constant
+    unless these rows are predicted clearly better if they go on. A column with an edge at both ends
+    stays constant, or one that no slice of time leaves, and so does all if no hidden row is
+    outside. If time is up before they are asked, or rows are too few, a linear model goes on.
 
     Parameters
     ----------
@@ -91,6 +96,8 @@ def going(
         names = [name for name, far in outer.items() if far.any()]
         fold = _outermost(problem, [outer[name] for name in names], len(folds[0].known))
         until = _UNTIL if problem.context.hurried and not line else _STRAIGHT_UNTIL
+        if fold is not None and not line and fold.hidden.together.count < _FEWEST:
+            return Going()
         pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons, until))]
     if line and names and pairs and not any(ends for _, ends in pairs):
         return _unasked(names)
@@ -203,11 +210,15 @@ def _outermost(problem: Problem, outer: Sequence[np.ndarray], rows: int) -> Fold
 
 
 class _Rows(NamedTuple):
-    """Hidden rows outside the range, their targets, and decisions that stay constant or go on."""
+    """Hidden rows outside the range, their targets, and decisions that stay constant or go on.
+
+    clusters : (rows,) their groups; None: each row stands for itself
+    """
 
     targets: Targets
     constant: np.ndarray
     linear: np.ndarray
+    clusters: np.ndarray | None = None
 
 
 def _both(
@@ -231,7 +242,27 @@ def _both(
         offset + scale * np.asarray(SpectralModel(*each).decision(rows.numbers, codes=True))
         for each in ((encoding, members), gone_on(encoding, members, stays))
     ]
-    return _Rows(rows.target.observed, *values)
+    return _Rows(rows.target.observed, values[0], values[1], rows.together.clusters)
+
+
+def _groups(found: Sequence[_Rows]) -> np.ndarray | None:
+    """Groups (rows,) of all hidden rows, from 0 on; None: each row stands for itself."""
+    known = [each.clusters for each in found if each.clusters is not None]
+    return np.unique(np.concatenate(known), return_inverse=True)[1] if known else None
+
+
+def _certain(
+    loss: Loss,
+    values: np.ndarray,
+    other: np.ndarray,
+    targets: Targets,
+    groups: np.ndarray | None,
+) -> bool:
+    """Whether decisions are better than others by `_ERRORS`, of an unbiased variance."""
+    count = len(values) if groups is None else int(groups.max()) + 1
+    if count < 2:
+        return False
+    return gain(loss, values, other, targets, groups) > _ERRORS * (count / (count - 1)) ** 0.5
 
 
 def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
@@ -249,7 +280,12 @@ def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight:
     with np.errstate(over="ignore"):
         constant, linear = (loss.deviance(value, *targets) for value in values)
         stay, go = (loss.error(value, *targets) for value in values)
-    if not (_CLEARLY * linear < constant if straight else linear < _CLEARLY * constant):
+    if straight:
+        clearly = constant <= _CLEARLY * linear
+        goes = not (clearly and _certain(loss, values[0], values[1], targets, _groups(found)))
+    else:
+        goes = linear < _CLEARLY * constant
+    if not goes:
         return Going()
     who = "The model is linear and" if straight else "The model"
     count = len(values[0])

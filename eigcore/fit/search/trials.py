@@ -46,6 +46,7 @@ class Choice(NamedTuple):
     fold : one that they were chosen on
     neurons : those fitted there with these settings
     names : of columns that go on beyond the fitted range
+    steps : most steps of a member; None: the usual number
     """
 
     plan: list[Settings]
@@ -53,6 +54,7 @@ class Choice(NamedTuple):
     fold: Fold | None = None
     neurons: Neurons = MappingProxyType({})
     names: tuple[str, ...] = ()
+    steps: int | None = None
 
 
 def nearest_ends(candidate: Settings, trials: Mapping[Settings, Trial]) -> Ends | None:
