@@ -15,7 +15,7 @@ from eigcore.fit.effort import FEW
 from eigcore.fit.losses import Targets
 from eigcore.fit.members.member import Settings, most_steps
 from eigcore.fit.problem import Problem
-from eigcore.fit.search.folds import STEPS, Fold, TimeUp, average_loss, is_short, judge
+from eigcore.fit.search.folds import STEPS, Fold, TimeUp, average_loss, judge
 
 _NEURONS = 2
 """Neurons of the averages that are judged: one alone would rather stop, twelve go on."""
@@ -37,11 +37,11 @@ def few_steps(problem: Problem, plan: Sequence[Settings], folds: Sequence[Fold])
     Returns
     -------
     None for the usual number: it pays, or is hardly larger; rows are not few, there is no kernel, a
-    budget leaves little time, or the caller sets steps or penalty.
+    budget is in a hurry, or the caller sets steps or penalty.
     """
     options, bent = problem.options, [each for each in plan if each.dim > 1]
     short, usual = 2 * STEPS, most_steps(problem)
-    asked = problem.fast and problem.information <= FEW and not is_short(problem)
+    asked = problem.fast and not problem.context.hurried and problem.information <= FEW
     given = options.max_iter is not None or options.penalty is not None
     if not asked or given or not bent or usual < 2 * short:
         return None
