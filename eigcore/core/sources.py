@@ -216,6 +216,8 @@ class MeanLoss(NamedTuple):
         to the eigenvalues, None: zeros
     mean, deviation : (terms,) float64
     left, right : (terms − 1,) float64, or None for zeros
+    factors : of a descent: the square matrices along the diagonal of the map from its vector
+        (terms + 1, K) to W; that leaves W_0 as it is
     """
 
     rule: Any
@@ -229,6 +231,7 @@ class MeanLoss(NamedTuple):
     penalty: float
     left: np.ndarray | None = None
     right: np.ndarray | None = None
+    factors: tuple[np.ndarray, ...] = ()
 
 
 Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded

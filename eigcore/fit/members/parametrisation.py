@@ -111,13 +111,20 @@ class Parametrisation:
         return [vector[place] for place in self._places]
 
     @cached_property
-    def _whole(self) -> np.ndarray | None:
-        """From the part of the vector to the scaled terms, where one matrix does that for all."""
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """Square matrices along the diagonal of the map from the vector to the scaled terms.
+
+        None where blocks are of several kinds, semidefinite, or sums of terms.
+        """
         whites = [each.white for each in self.kinds]
         if self.plain is None or len(whites) != 1 or whites[0] is None or self.kinds[0].additive:
-            return None
-        whole = whites[0].whole(len(self.plain))
-        return None if whole is None else self.plain[:, None] * whole
+            return ()
+        return whites[0].factors(self.plain)
+
+    @property
+    def _whole(self) -> np.ndarray | None:
+        """The matrix of the map, where it is one."""
+        return self.factors[0] if len(self.factors) == 1 else None
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""
