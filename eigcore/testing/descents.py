@@ -34,7 +34,7 @@ def composed(task: MeanLoss) -> Callable[..., tuple[Any, ...]]:
             return bool(after(step, value))
 
         memory = Memory(len(curvature))
-        memory.s, memory.y, memory.curvature, memory.added = s, y, curvature, added
+        memory.take(s, y, curvature, added)
         found = minimize(
             objective,
             point,

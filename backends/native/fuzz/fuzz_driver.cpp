@@ -1,7 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
 // pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows,
-// singular value decompositions, and whole models on tables of few rows.
+// singular value decompositions, whole models on tables of few rows, and descents.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +10,8 @@
 #include <memory>
 #include <random>
 
+#include "coordinates.hpp"
+#include "descent.hpp"
 #include "ensemble.hpp"
 
 using namespace eigcore;
@@ -332,9 +334,71 @@ bool ensemble_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// |W - goal|^2, whatever the coordinates: descents reach the goal, unless they are stopped or a number is not finite.
+struct Away {
+  const double* goal;
+  std::int64_t size;
+  double operator()(const double* W, double* slope) const {
+    double sum = 0;
+    for (std::int64_t i = 0; i < size; ++i) slope[i] = 2 * (W[i] - goal[i]), sum += slope[i] * slope[i] / 4;
+    return sum;
+  }
+};
+
+bool descent_job(Generator& g, unsigned long long seed) {
+  std::normal_distribution<double> normal;
+  const std::int64_t K = 1 + pick(g, 40), parts = pick(g, 4), pairs = pick(g, 6);
+  std::vector<Buffer<double>> matrices;
+  InCoordinates<Away>::Parts factors;
+  std::int64_t size = K;
+  for (std::int64_t p = 0; p < parts; ++p) {
+    const std::int64_t n = 1 + pick(g, 20);
+    matrices.emplace_back(new double[n * n]);
+    for (std::int64_t i = 0; i < n * n; ++i) matrices.back()[i] = (i % (n + 1) == 0) + 0.2 * normal(g) / std::sqrt(n);
+    factors.emplace_back(matrices.back().get(), n);
+    size += n * K;
+  }
+  Buffer<double> goal(new double[size]), start(new double[size]), curvature(new double[pairs]);
+  Buffer<float> s(new float[pairs * size]), y(new float[pairs * size]);
+  for (std::int64_t i = 0; i < size; ++i) goal[i] = normal(g), start[i] = normal(g);
+  const bool finite = pick(g, 8), interrupts = !pick(g, 4);
+  if (!finite) goal[pick(g, (int)size)] = pick(g, 2) ? std::nan("") : HUGE_VAL;
+  InCoordinates<Away> objective({goal.get(), size}, factors, size, K);
+  Memory memory(s.get(), y.get(), curvature.get(), pairs, size, 0);
+  const int stop = 1 + pick(g, 3);
+  const auto after = [&](std::int64_t step, double, const std::vector<double>&) {
+    if (interrupts && step == stop) throw Interrupted{};
+    return false;
+  };
+  Descent descent(objective, after, {300, 10, 1e-6, 0}, memory, start.get(), size);
+  const Reason reason = descent.run();
+  if (!finite) {
+    REQUIRE(std::isinf(descent.value) && descent.evaluations == 1, "seed %llu", seed);
+    return true;
+  }
+  const bool ended = reason == Reason::gradient;
+  REQUIRE(ended || (interrupts && reason == Reason::interrupted), "seed %llu: %d", seed, (int)reason);
+  Buffer<double> W(new double[size]);
+  std::copy_n(descent.best.data(), size, W.get());
+  for (std::int64_t at = K, p = 0; p < parts; at += factors[p++].second * K)
+    for (std::int64_t r = 0; r < factors[p].second; ++r)
+      for (std::int64_t c = 0; c < K; ++c) {
+        double sum = 0;
+        for (std::int64_t j = 0; j < factors[p].second; ++j)
+          sum += factors[p].first[r * factors[p].second + j] * descent.best[at + j * K + c];
+        W[at + r * K + c] = sum;
+      }
+  Buffer<double> slope(new double[size]);
+  const double value = Away{goal.get(), size}(W.get(), slope.get());
+  REQUIRE(std::fabs(value - descent.value) <= 1e-9 * value + 1e-18, "seed %llu: %g, %g", seed, value, descent.value);
+  REQUIRE(!ended || value < 1e-9, "seed %llu: %g", seed, value);
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 11);
+  const int kind = pick(g, 12);
+  if (kind == 11) return descent_job(g, seed);
   if (kind == 10) return ensemble_job(g, seed);
   if (kind == 8) return svd_job<T>(g, seed);
   if (kind == 9) return composed_job<T>(g, seed);

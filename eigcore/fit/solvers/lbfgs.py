@@ -67,21 +67,24 @@ class Memory:
     """
 
     def __init__(self, size: int = 20):
-        self.added, self.curvature = 0, np.empty(size)
-        self.s = self.y = np.empty((size, 0), np.float32)
+        self.take(*np.empty((2, size, 0), np.float32), np.empty(size), 0)
+
+    def take(self, s: np.ndarray, y: np.ndarray, curvature: np.ndarray, added: int) -> None:
+        """Remember what these arrays hold, and write what is new into them."""
+        self.s, self.y, self.curvature, self.added = s, y, curvature, added
+        self._rows = [*s], [*y]  # to index a list is faster
 
     def copy(self) -> Memory:
         """Return another memory with the same pairs, for a descent that goes on from here."""
-        other = Memory(len(self.curvature))
-        other.added, other.curvature = self.added, self.curvature.copy()
-        other.s, other.y = self.s.copy(), self.y.copy()
+        other = Memory()
+        other.take(self.s.copy(), self.y.copy(), self.curvature.copy(), self.added)
         return other
 
     def of_length(self, n: int) -> Memory:
         """Make room for pairs of vectors (n,), and forget those of another length."""
         if self.s.shape[1] != n:
-            self.added = 0
-            self.s, self.y = np.empty((2, len(self.curvature), n), np.float32)
+            size = len(self.curvature)
+            self.take(*np.empty((2, size, n), np.float32), self.curvature, 0)
         return self
 
     def clear(self) -> None:
@@ -106,7 +109,7 @@ class Memory:
             return -gradient
         size, length = len(self.curvature), _length(gradient)
         rows = [i % size for i in range(max(self.added - size, 0), self.added)]
-        s, y, curvature = self.s, self.y, self.curvature.tolist()
+        (s, y), curvature = self._rows, self.curvature.tolist()
         p = (gradient / -length).astype(np.float32)
         weights = {}
         for i in reversed(rows):

@@ -32,11 +32,12 @@ def a_descent_equals_its_steps(backend, case):
     found = bins(encoding, rng.normal(size=(9, spec.features - 1)))
     assert found is not None
     terms, offset, target = spec.features, rng.normal(size=9), rng.random(9)
-    scales, jumps = rng.uniform(0.5, 2.0, (2, terms)), rng.normal(size=(2, terms - 1))
+    (mean, deviation), share = rng.uniform(0.5, 2.0, (2, terms)), rng.dirichlet(np.ones(9))
+    left, right = rng.normal(size=(2, terms - 1))
     factors = tuple(np.eye(n) + 0.3 * rng.normal(size=(n, n)) for n in (2, terms - 2))
     for name in ("squared", "binomial"):
-        given = name, target, rng.dirichlet(np.ones(9)), offset, *scales, 0.1, *jumps, factors
-        task = MeanLoss(rules.rule_of(spec), found, *given)
+        scales = mean, deviation, 0.1, left, right, factors
+        task = MeanLoss(rules.rule_of(spec), found, name, target, share, offset, *scales)
         descent = backend.descent(task)
         if descent is None:
             return
