@@ -85,7 +85,8 @@ def _load() -> tuple[Any, str, str]:
 
 
 NATIVE, DRIVER, NOTE = _load()
-SVD, DESCENT = (getattr(NATIVE, each, None) for each in ("svd", "descent"))
+SVD: Any = getattr(NATIVE, "svd", None)
+DESCENT: Any = getattr(NATIVE, "descent", None)
 """Missing in older versions of eigcore-native, which serve everything else."""
 
 
@@ -191,9 +192,9 @@ def mean_loss(
 
 def descent(task: MeanLoss, threads: int = THREADS) -> Callable[..., tuple[Any, ...]] | None:
     """Return `Backend.descent`."""
-    if DESCENT is None or not task.factors or not NATIVE.serves(task.rule, KINDS[Encoded]):
+    if DESCENT is None or task.coordinates is None or not NATIVE.serves(task.rule, KINDS[Encoded]):
         return None
-    return partial(DESCENT(task.factors, *task[:-1]), threads=threads)
+    return partial(DESCENT(task.coordinates, *task[:-1]), threads=threads)
 
 
 def eigenpairs(

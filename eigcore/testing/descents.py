@@ -53,7 +53,7 @@ def composed(task: MeanLoss) -> Callable[..., tuple[Any, ...]]:
 
 def _objective(task: MeanLoss) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """Return the mean loss of a vector and its gradient."""
-    library, along, terms = get_backend("numpy"), block_diag(*task.factors), len(task.mean)
+    library, terms, coordinates = get_backend("numpy"), len(task.mean), _Map(task)
     share = np.full(len(task.target), 1 / len(task.target)) if task.share is None else task.share
     left, right = np.zeros(terms - 1), np.zeros(terms - 1)
     if task.left is not None and task.right is not None:
@@ -62,8 +62,7 @@ def _objective(task: MeanLoss) -> Callable[[np.ndarray], tuple[float, np.ndarray
     penalty = task.penalty * (np.eye(terms) + jumps.T @ jumps)
 
     def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
-        W = u.reshape(terms + 1, -1).copy()
-        W[1:] = along @ W[1:]
+        W = coordinates(u)
         A = W[1:] / task.deviation[:, None]
         params = np.concatenate([(W[0] - task.mean @ A)[None], A])
         source = Encoded(task.bins, params[None]).pencil(library)
@@ -74,11 +73,10 @@ def _objective(task: MeanLoss) -> Callable[[np.ndarray], tuple[float, np.ndarray
         d_p = rule.cotangent(
             library, found.gradient, (share * slope).reshape(np.shape(found.values))
         )
-        d = source.pulled_back(library, d_p)[0][0]
+        d = np.asarray(source.pulled_back(library, d_p)[0][0])
         pull = penalty @ W[1:]
         d[1:] = (d[1:] - task.mean[:, None] * d[0]) / task.deviation[:, None] + 2 * pull
-        d[1:] = along.T @ d[1:]
-        return float(share @ loss + np.vdot(pull, W[1:])), d.ravel()
+        return float(share @ loss + np.vdot(pull, W[1:])), coordinates.pullback(u, d)
 
     return objective
 
@@ -87,3 +85,36 @@ def _loss(name: str, f: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if name == "squared":
         return (f - y) ** 2, 2 * (f - y)
     return np.logaddexp(0.0, f) - y * f, 1 / (1 + np.exp(-f)) - y
+
+
+class _Map:
+    """From the vector to the matrices W (terms + 1, K), see `eigcore.core.coordinates`."""
+
+    def __init__(self, task: MeanLoss):
+        assert task.coordinates is not None
+        factors, self.free, self.bound, join = task.coordinates
+        count, self.d = len(self.free) + len(self.bound), int(task.rule.layout.dim)
+        self.M = np.asarray(block_diag(*factors)) if factors else np.zeros((0, 0))
+        self.join = np.asarray(block_diag(*join)) if join else np.eye(count)
+        self.rows, self.columns = np.tril_indices(self.d)
+        self.scale = np.where(self.rows == self.columns, 1.0, np.sqrt(2.0))
+
+    def _parts(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """W_0 (K,), u (free, K) and the factors B (semidefinite, d, d) of a vector."""
+        K, end = len(self.scale), (1 + len(self.free)) * len(self.scale)
+        return u[:K], u[K:end].reshape(-1, K), u[end:].reshape(-1, self.d, self.d)
+
+    def __call__(self, u: np.ndarray) -> np.ndarray:
+        constant, own, B = self._parts(u)
+        blocks = np.empty((len(self.free) + len(self.bound), len(constant)))
+        blocks[self.free] = self.M @ own
+        blocks[self.bound] = (B @ B.mT)[:, self.rows, self.columns] * self.scale
+        return np.concatenate([constant[None], self.join @ blocks])
+
+    def pullback(self, u: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        by_blocks, (_, _, B) = self.join.T @ slope[1:], self._parts(u)
+        G = np.empty(B.shape)
+        G[:, self.rows, self.columns] = by_blocks[self.bound] / self.scale
+        G[:, self.columns, self.rows] = G[:, self.rows, self.columns]
+        own = self.M.T @ by_blocks[self.free]
+        return np.concatenate([slope[0], own.ravel(), (2.0 * G @ B).ravel()])

@@ -31,11 +31,11 @@ void add_single(float factor, const float* x, float* y, index n) {
 
 // V registers of R rows, whose entries of M lie `across` apart, and those of one row `along`.
 template <int R, int V>
-EIG_INLINE void tile(const double* M, index along, index across, const double* from, double* to, index n,
+EIG_INLINE void tile(const double* M, index along, index across, const double* from, double* to, index inner,
                      index columns) {
   constexpr int W = Real<double>::W;
   Real<double>::V sums[R][V] = {};
-  for (index j = 0; j < n; ++j, M += along, from += columns)
+  for (index j = 0; j < inner; ++j, M += along, from += columns)
     for (int v = 0; v < V; ++v) {
       const auto x = load<double>(from + v * W);
       for (int r = 0; r < R; ++r) sums[r][v] += M[r * across] * x;
@@ -45,20 +45,21 @@ EIG_INLINE void tile(const double* M, index along, index across, const double* f
 }
 
 template <int V>
-void registers(const double* M, index along, index across, const double* from, double* to, index n, index columns) {
+void registers(const double* M, index along, index across, const double* from, double* to, index rows, index inner,
+               index columns) {
   constexpr int R = Real<double>::W == 8 ? 8 : 4;  // as many sums as there are names of registers
   index i = 0;
-  for (; i + R <= n; i += R) tile<R, V>(M + i * across, along, across, from, to + i * columns, n, columns);
-  for (; i < n; ++i) tile<1, V>(M + i * across, along, across, from, to + i * columns, n, columns);
+  for (; i + R <= rows; i += R) tile<R, V>(M + i * across, along, across, from, to + i * columns, inner, columns);
+  for (; i < rows; ++i) tile<1, V>(M + i * across, along, across, from, to + i * columns, inner, columns);
 }
 
 // The last columns come first: what they write beyond a row is overwritten.
-void product(const double* M, bool transposed, const double* from, double* to, index n, index columns) {
+void product(const double* M, bool transposed, const double* from, double* to, index rows, index inner, index columns) {
   constexpr int W = Real<double>::W;
-  const index along = transposed ? n : 1, across = transposed ? 1 : n, needed = (columns + W - 1) / W;
+  const index along = transposed ? rows : 1, across = transposed ? 1 : inner, needed = (columns + W - 1) / W;
   index first = needed - needed % 2;
-  if (needed % 2) registers<1>(M, along, across, from + first * W, to + first * W, n, columns);
-  while ((first -= 2) >= 0) registers<2>(M, along, across, from + first * W, to + first * W, n, columns);
+  if (needed % 2) registers<1>(M, along, across, from + first * W, to + first * W, rows, inner, columns);
+  while ((first -= 2) >= 0) registers<2>(M, along, across, from + first * W, to + first * W, rows, inner, columns);
 }
 
 extern const Algebra algebra_table;

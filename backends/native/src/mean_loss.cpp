@@ -57,6 +57,7 @@ class Descended {
   std::vector<MaybeNumbers> kept_;
   std::optional<MeanLoss<T>> loss_;
   std::mutex one_at_a_time_;
+  std::int64_t order_;
 
   struct At {
     Descended* self;
@@ -67,13 +68,38 @@ class Descended {
       return self->loss_->at(matrices, slope, threads, [this] { return (*check)(); });
     }
   };
-  using Coordinates = InCoordinates<At>;
+
+  Coordinates coordinates(const std::vector<Numbers>& factors, const std::vector<std::int64_t>& free,
+                          const std::vector<std::int64_t>& semidefinite, const std::vector<Numbers>& join) const {
+    const auto along = [](const std::vector<Numbers>& all) {
+      std::vector<Coordinates::Matrix> found;
+      for (const Numbers& each : all) {
+        if (each.ndim() != 2) refuse("matrices along the diagonals");
+        found.push_back({each.data(), (std::int64_t)each.shape(0), (std::int64_t)each.shape(1)});
+      }
+      return found;
+    };
+    Coordinates c{order_, along(factors), along(join), free, semidefinite};
+    std::int64_t sizes[3] = {0, 0, 0};
+    for (const auto& each : c.M) sizes[0] += each.rows, sizes[1] += each.columns;
+    for (const auto& each : c.J) sizes[2] += each.columns;
+    if (sizes[0] != sizes[1] || sizes[0] != (std::int64_t)free.size()) refuse("square factors of the free blocks");
+    if (!c.J.empty() && sizes[2] != c.blocks()) refuse("one column of the join per block");
+    if (c.terms() != loss_->terms()) refuse("coordinates of " + std::to_string(loss_->terms()) + " terms");
+    std::vector<bool> seen((std::size_t)c.blocks());
+    for (const auto* blocks : {&free, &semidefinite})
+      for (const std::int64_t block : *blocks) {
+        if (block < 0 || block >= c.blocks() || seen[(std::size_t)block]) refuse("each block once");
+        seen[(std::size_t)block] = true;
+      }
+    return c;
+  }
 
  public:
   Descended(std::int64_t d, std::int64_t k, In<std::int32_t> indices, In<T> fractions,
             const typename Tables<T>::Runs& runs, int loss, Numbers target, MaybeNumbers share, MaybeNumbers offset,
             Numbers mean, Numbers deviation, double penalty, MaybeNumbers left, MaybeNumbers right)
-      : indices_(indices), fractions_(fractions) {
+      : indices_(indices), fractions_(fractions), order_(d) {
     const auto terms = (std::int64_t)mean.size();
     if (d < 2 || k < 0 || k >= d) refuse("0 <= k < d");
     if (loss < 0 || loss > 1) refuse("a known loss");
@@ -118,25 +144,19 @@ class Descended {
 
   // From the vector `point`, which becomes the best one. s, y (size, n), curvature (size): the pairs that are remembered,
   // of which `added` were ever added. Returns value, evaluations, reason, the value after each step, and added.
-  nb::tuple descend(const std::vector<Numbers>& factors, Out<double> point, Out<float> s, Out<float> y,
+  nb::tuple descend(const std::vector<Numbers>& factors, const std::vector<std::int64_t>& free,
+                    const std::vector<std::int64_t>& semidefinite, const std::vector<Numbers>& join, Out<double> point, Out<float> s, Out<float> y,
                     Out<double> curvature, std::int64_t added, std::int64_t steps, std::int64_t window,
                     double gradient_tol, double decrease_tol, nb::object after, int threads) {
-    const std::int64_t n = loss_->size(), size = (std::int64_t)curvature.size();
+    SignalCheck check;
+    const At at{this, threads, &check};
+    Coordinates own = coordinates(factors, free, semidefinite, join);
+    const std::int64_t n = own.size(), size = (std::int64_t)curvature.size();
     if ((std::int64_t)point.size() != n || s.size() != (std::size_t)(size * n) || y.size() != s.size())
       refuse("a vector of " + std::to_string(n) + " numbers, and pairs of its size");
     if (added < 0 || window < 0) refuse("added, window >= 0");
-    typename Coordinates::Parts parts;
-    std::int64_t terms = 0;
-    for (const Numbers& each : factors) {
-      if (each.ndim() != 2 || each.shape(0) != each.shape(1)) refuse("square factors");
-      parts.emplace_back(each.data(), (std::int64_t)each.shape(0));
-      terms += parts.back().second;
-    }
-    if (terms != loss_->terms()) refuse("factors of " + std::to_string(loss_->terms()) + " terms");
-    SignalCheck check;
     Memory memory(s.data(), y.data(), curvature.data(), size, n, added);
-    const At at{this, threads, &check};
-    Coordinates objective(at, std::move(parts), n, loss_->K());
+    InCoordinates objective(at, std::move(own));
     Descent descent(objective, Listener(after, point), {steps, window, gradient_tol, decrease_tol}, memory, point.data(), n);
     Reason reason{};
     interruptible(threads, [&] { reason = descent.run(); });
@@ -154,7 +174,7 @@ class Descended {
              "mean"_a.noconvert(), "deviation"_a.noconvert(), "penalty"_a, "left"_a.noconvert().none(),
              "right"_a.noconvert().none())
         .def("at", &Descended::at, "matrices"_a.noconvert(), "slope"_a.noconvert(), "threads"_a)
-        .def("descend", &Descended::descend, "factors"_a, "point"_a.noconvert(), "s"_a.noconvert(), "y"_a.noconvert(),
+        .def("descend", &Descended::descend, "factors"_a, "free"_a, "semidefinite"_a, "join"_a, "point"_a.noconvert(), "s"_a.noconvert(), "y"_a.noconvert(),
              "curvature"_a.noconvert(), "added"_a, "steps"_a, "window"_a, "gradient_tol"_a, "decrease_tol"_a,
              "after"_a.none(), "threads"_a);
   }

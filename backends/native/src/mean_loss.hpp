@@ -28,6 +28,8 @@ class MeanLoss {
   std::vector<double> base_;
   std::vector<std::uint8_t> tied_;
 
+  std::int64_t K() const { return tables_.row_size(); }
+
   void fill(const double* W) {
     base_.assign(W, W + K());
     for (std::int64_t b = 0; b < terms(); ++b) {
@@ -86,7 +88,6 @@ class MeanLoss {
   MeanLoss(const MeanLoss&) = delete;
 
   std::int64_t terms() const { return tables_.rows(); }
-  std::int64_t K() const { return tables_.row_size(); }
   std::int64_t size() const { return (std::int64_t)params_.size(); }
 
   // W, slope (terms + 1, K); returns the value. One call at a time.

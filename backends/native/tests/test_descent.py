@@ -26,7 +26,7 @@ def case(d=5, splits=(5,), dtype=np.float64, **changes):
     pairs = *np.zeros((2, 6, n), np.float32), np.zeros(6)
     start = rng.normal(size=n)
     which = rule("packed", d, 1)
-    made = descent(factors, which, *given.values())
+    made = descent((factors, range(terms), (), ()), which, *given.values())
     return made, block_diag(1.0, *factors), mean_loss(which, **given), (start, *pairs, 0)
 
 
@@ -104,7 +104,7 @@ def test_a_signal_ends_a_descent_without_a_callback(error):
         given[name] = np.tile(given[name], repeat)
     indices, fractions, runs = given["bins"]
     given["bins"] = np.tile(indices, (repeat, 1)), np.tile(fractions, (repeat, 1)), runs
-    made = descent([np.eye(18)], rule("packed", 5, 2), *given.values())
+    made = descent(([np.eye(18)], range(18), (), ()), rule("packed", 5, 2), *given.values())
     pairs = *np.zeros((2, 6, 19 * 15), np.float32), np.zeros(6)
     point = np.random.default_rng(0).normal(size=19 * 15)
 
@@ -146,6 +146,14 @@ def test_shapes_that_do_not_belong_together_are_refused():
             made(*wrong, *LIMITS)
     given, _ = task()
     state = point, s, y, curvature, added
-    for factors, error in [([np.eye(17)], "factors of 18 terms"), ([np.ones((18, 2))], "square")]:
+    everything, one = [np.eye(18)], [np.ones((18, 1))]
+    for coordinates, error in [
+        (([np.eye(17)], range(17), (), ()), "coordinates of 18 terms"),
+        (([np.ones((18, 2))], range(18), (), ()), "square factors"),
+        ((everything, range(18), (), one), "one column of the join"),
+        ((everything, [0, 0, *range(2, 18)], (), ()), "each block once"),
+        ((everything, range(1, 19), (), ()), "each block once"),
+        (([], (), [0], [np.ones(18)]), "matrices along"),
+    ]:
         with pytest.raises(ValueError, match=error):
-            descent(factors, rule("packed", 5, 2), *given.values())(*state, *LIMITS)
+            descent(coordinates, rule("packed", 5, 2), *given.values())(*state, *LIMITS)

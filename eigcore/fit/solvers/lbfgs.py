@@ -67,7 +67,8 @@ class Memory:
     """
 
     def __init__(self, size: int = 20):
-        self.take(*np.empty((2, size, 0), np.float32), np.empty(size), 0)
+        none = np.empty((size, 0), np.float32)
+        self.take(none, none, np.empty(size), 0)
 
     def take(self, s: np.ndarray, y: np.ndarray, curvature: np.ndarray, added: int) -> None:
         """Remember what these arrays hold, and write what is new into them."""
@@ -83,8 +84,8 @@ class Memory:
     def of_length(self, n: int) -> Memory:
         """Make room for pairs of vectors (n,), and forget those of another length."""
         if self.s.shape[1] != n:
-            size = len(self.curvature)
-            self.take(*np.empty((2, size, n), np.float32), self.curvature, 0)
+            s, y = np.empty((2, len(self.curvature), n), np.float32)
+            self.take(s, y, self.curvature, 0)
         return self
 
     def clear(self) -> None:

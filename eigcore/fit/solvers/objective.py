@@ -108,7 +108,7 @@ class Objective:
         share = None if weights is None else weights / weights.sum()
         scales, jumps = (fold.mean, fold.deviation), self.smooth or (None, None)
         given = loss, target, share, offset, *scales, self.penalty, *jumps
-        return MeanLoss(rule_of(fold.spec), bins, *given, factors=fold.factors)
+        return MeanLoss(rule_of(fold.spec), bins, *given, coordinates=fold.described)
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""

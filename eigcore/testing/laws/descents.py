@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eigcore.core import rules
+from eigcore.core.coordinates import Coordinates
 from eigcore.core.sources import MeanLoss
 from eigcore.encoding import Encoding, Linear, PiecewiseLinear
 from eigcore.encoding.bins import bins
@@ -34,14 +35,25 @@ def a_descent_equals_its_steps(backend, case):
     terms, offset, target = spec.features, rng.normal(size=9), rng.random(9)
     (mean, deviation), share = rng.uniform(0.5, 2.0, (2, terms)), rng.dirichlet(np.ones(9))
     left, right = rng.normal(size=(2, terms - 1))
-    factors = tuple(np.eye(n) + 0.3 * rng.normal(size=(n, n)) for n in (2, terms - 2))
-    for name in ("squared", "binomial"):
-        scales = mean, deviation, 0.1, left, right, factors
+    rest, none = terms - 2, np.zeros(0, int)
+    square = [np.eye(n) + 0.3 * rng.normal(size=(n, n)) for n in (2, rest)]
+    join = rng.normal(size=(2, 3)), np.eye(rest)
+    for name, coordinates in (
+        ("squared", Coordinates(tuple(square), np.arange(terms), none)),
+        (
+            "binomial",
+            Coordinates((square[0],), np.array([2, 0]), np.array([1, *range(3, 3 + rest)]), join),
+        ),
+        ("squared", Coordinates((), none, np.arange(terms))),
+    ):
+        scales = mean, deviation, 0.1, left, right, coordinates
         task = MeanLoss(rules.rule_of(spec), found, name, target, share, offset, *scales)
         descent = backend.descent(task)
         if descent is None:
             return
-        _check_steps(descent, composed(task), rng.normal(size=(terms + 1) * spec.packed_size))
+        size = spec.packed_size * (1 + len(coordinates.free))
+        size += spec.dim**2 * len(coordinates.semidefinite)
+        _check_steps(descent, composed(task), rng.normal(size=size))
 
 
 def _check_steps(descent, reference, start: np.ndarray) -> None:

@@ -45,7 +45,9 @@ def test_a_descent_ends_where_its_steps_do(loss, dtype):
 def test_columns_that_are_whitened_apart_descend_in_one_call_as_well(monkeypatch):
     monkeypatch.setattr(whitening, "MOST", 5)
     made = objective()
-    factors, fold = made.parametrisation.factors, made.parametrisation
+    fold = made.parametrisation
+    assert fold.described is not None
+    factors = fold.described.factors
     assert len(factors) > 1
     point = np.random.default_rng(1).normal(size=fold.size)
     W = point.reshape(fold.matrices(point)[0].shape)
@@ -54,9 +56,28 @@ def test_columns_that_are_whitened_apart_descend_in_one_call_as_well(monkeypatch
     assert np.abs(own.x - other.x).max() < 1e-5
 
 
-@pytest.mark.parametrize("case", [{"increasing": ["a"]}, {"additive": ["b"]}], ids=str)
-def test_other_coordinates_descend_step_by_step(case):
+@needs_kernels
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"increasing": ["a"], "smooth": 0.1},
+        {"increasing": ["a", "b"], "decreasing": ["c"]},
+        {"shape": "convex"},
+        {"increasing": ["c"], "missing": "lowest"},
+    ],
+    ids=str,
+)
+def test_constrained_matrices_descend_in_one_call_as_well(case):
     made = objective(**case)
+    assert made.descent is not None
+    (own, other), _ = ends(made)
+    assert np.abs(own.x - other.x).max() < 1e-4
+    assert own.values == pytest.approx(other.values, rel=1e-5)
+    assert own.evaluations == other.evaluations
+
+
+def test_other_coordinates_descend_step_by_step():
+    made = objective(additive=["b"])
     assert made.descent is None
     (own, other), _ = ends(made, steps=3)
     assert np.array_equal(own.x, other.x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,14 +80,13 @@ class Descended(NamedTuple):
 _REASONS = "gradient", "decrease", "iterations", "line search", "stopped", "interrupted"
 
 
-def descent(factors: Sequence[Array], *task: Any) -> Callable[..., Descended]:
+def descent(coordinates: Any, *task: Any) -> Callable[..., Descended]:
     """Return descents by L-BFGS on a mean loss in coordinates: all steps in one call.
 
     Parameters
     ----------
-    factors : square matrices float64 whose sizes sum to the terms
-        They lie along the diagonal of the map from the vector (terms + 1, K) to the matrices W
-        (terms + 1, K); the first row is W_0 itself.
+    coordinates : factors, free, semidefinite, join
+        From the vector to the matrices W (terms + 1, K), as in `eigcore.core.coordinates`.
     task
         The arguments of `mean_loss`.
 
@@ -108,7 +107,9 @@ def descent(factors: Sequence[Array], *task: Any) -> Callable[..., Descended]:
     ValueError, IndexError
         The shapes do not belong together, or indices point outside the terms.
     """
-    core, factors = _core_of(*task), [*map(_numbers, factors)]
+    core, (factors, free, semidefinite, join) = _core_of(*task), coordinates
+    parts = [*map(_numbers, factors)], [*map(int, free)], [*map(int, semidefinite)]
+    parts = *parts, [*map(_numbers, join)]
 
     def descend(
         point: Array,
@@ -124,7 +125,7 @@ def descent(factors: Sequence[Array], *task: Any) -> Callable[..., Descended]:
         threads: int = 0,
     ) -> Descended:
         limits = steps, window, gradient_tol, decrease_tol
-        found = core.descend(factors, point, s, y, curvature, added, *limits, after, threads)
+        found = core.descend(*parts, point, s, y, curvature, added, *limits, after, threads)
         return Descended(*found[:2], _REASONS[found[2]], *found[3:])
 
     return descend
