@@ -171,7 +171,7 @@ class FitOptions(StreamOptions):
         "linear",
         "Numbers outside the range of the fitted rows, in all numeric columns or by name: "
         "constant, as at the nearer end; linear, the last piece goes on; or refuse, an error. "
-        "None: linear with a shape, else constant unless rows outside tell otherwise.",
+        "None: linear with a shape, else constant unless hidden rows outside tell otherwise.",
     )
     clip: Any = option(
         None,

@@ -93,6 +93,20 @@ def test_linear_models_stay_constant_where_the_outermost_rows_clearly_do():
     assert not noted(found)
 
 
+def test_linear_models_with_a_link_stay_constant():
+    """Beyond the largest bonus claims would double again and again."""
+    rng = np.random.default_rng(0)
+    bonus = 50 + rng.exponential(20, 2000)
+    mean = np.exp(0.008 * (bonus - 60))
+    claims, costs = rng.poisson(0.2 * mean), mean * rng.gamma(1.0, size=2000)
+    for target, loss in ((claims, "poisson"), (claims > 0, "logistic"), (costs, "gamma")):
+        found = fit({"bonus": bonus}, target, loss=loss, **STRAIGHT)
+        far = {"bonus": np.array([bonus.max(), 1000.0])}
+        assert np.ptp(found.model.predict(far)) == 0
+        assert found.model.encoding.outside(far) == {"bonus": 1}
+        assert not noted(found)
+
+
 def test_whole_groups_are_the_outermost():
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(40), 8)

@@ -63,10 +63,11 @@ def going(
 ) -> Going:
     """Return the columns that go on, among those whose tails the options leave open.
 
-    A linear model goes on unless hidden rows outside are predicted clearly worse so; other models
-    stay constant unless these are predicted clearly better if they go on. A column with an edge at
-    both ends stays constant, or one that no slice of time leaves, and so does all if no hidden row
-    is outside. If time is up before they are asked, or rows are too few, a linear model goes on.
+    A linear model goes on unless hidden rows outside are predicted clearly worse so. Other models,
+    and those with a link, whose predictions would go on as an exponential, stay constant unless
+    these rows are predicted clearly better if they go on. A column with an edge at both ends stays
+    constant, or one that no slice of time leaves, and so does all if no hidden row is outside. If
+    time is up before they are asked, or rows are too few, a linear model goes on.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def going(
     folds : those that they were judged on; none if rows are too few
     neurons : number of short fits
     """
-    names, settings, line = _open(problem), plan[0], all(map(is_line, plan))
+    names, settings = _open(problem), plan[0]
+    line = problem.loss.link == "identity" and all(map(is_line, plan))
     if not folds:
         names = [name for name in names if _outer(problem, name).any()]
         return _unasked(names) if line and names else Going()
@@ -233,7 +235,10 @@ def _both(
 
 
 def _decided(loss: Loss, found: Sequence[_Rows], names: Sequence[str], straight: bool) -> Going:
-    """Return what the hidden rows say; all of them lie outside the range."""
+    """Return what the hidden rows say; all of them lie outside the range.
+
+    straight : the model is linear and has no link
+    """
     if not found:
         return Going()
     targets = Targets.joined([each.targets for each in found])
