@@ -10,8 +10,8 @@ import numpy as np
 class Coordinates(NamedTuple):
     """From a vector to matrices W (terms + 1, K): W_0, then the join times the blocks.
 
-    The vector holds W_0 (K,), u (free blocks, K), and the factors B (semidefinite blocks, d, d);
-    the blocks are M u, and B Bᵀ packed.
+    The matrices are dense. The vector holds W_0 (K,), u (free blocks, K), and the factors B
+    (semidefinite blocks, d, d); the blocks are M u, and B Bᵀ packed.
 
     factors : square matrices along the diagonal of M
     free, semidefinite : (…,) integers, which blocks these are, each once
