@@ -105,7 +105,8 @@ def _load() -> tuple[Any, str, str, int]:
 NATIVE, DRIVER, NOTE, THREADS = _load()
 """THREADS: number of threads of a kernel; 0 means the cores available to the process."""
 SVD: Any = getattr(NATIVE, "svd", None)
-"""Missing in eigcore-native 0.2.0 and older, which serve everything else."""
+DESCENT: Any = getattr(NATIVE, "descent", None)
+"""Missing in older versions of eigcore-native, which serve everything else."""
 
 
 def serves(rule: Rule, source: Source) -> bool:
@@ -197,7 +198,7 @@ def mean_loss(
     """Return `Backend.mean_loss`, recorded for `eigcore.trace` under this backend."""
     if NATIVE is None or not NATIVE.serves(task.rule, KINDS[Encoded]):
         return None
-    at, d, fractions = NATIVE.mean_loss(*task), task.rule.layout.dim, task.bins.fractions
+    at, d, fractions = NATIVE.mean_loss(*task[:-1]), task.rule.layout.dim, task.bins.fractions
 
     def value(matrices: np.ndarray, slope: np.ndarray) -> float:
         if not backend.traced:
@@ -208,13 +209,17 @@ def mean_loss(
     return value
 
 
+def descent(task: MeanLoss, threads: int = THREADS) -> Callable[..., tuple[Any, ...]] | None:
+    """Return `Backend.descent`."""
+    if DESCENT is None or task.coordinates is None or not NATIVE.serves(task.rule, KINDS[Encoded]):
+        return None
+    return partial(DESCENT(task.coordinates, *task[:-1]), threads=threads)
+
+
 def eigenpairs(
     backend: Backend, M: np.ndarray, lo: int, hi: int, vectors: bool, threads: int = THREADS
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the eigenpairs lo … hi of NumPy matrices: values, and vectors or None.
-
-    Returns None if LAPACK is faster: for few large matrices.
-    """
+    """Return eigenpairs lo … hi of NumPy matrices; None for few large ones: LAPACK is faster."""
     d = M.shape[-1]
     if NATIVE is None or not (many(M.size // max(d * d, 1), d) if vectors else d <= LARGEST):
         return None
@@ -235,8 +240,7 @@ def eigenpairs_tridiagonal(
     d = diag.shape[-1]
     if NATIVE is None or not many(diag.size // max(d, 1), d):
         return None
-    options = {"lo": lo, "hi": hi, "vectors": vectors, "threads": threads}
-    work = partial(NATIVE.eigenpairs_tridiagonal, **options)
+    work = partial(NATIVE.eigenpairs_tridiagonal, lo=lo, hi=hi, vectors=vectors, threads=threads)
     return backend.solve(DRIVER, work, diag, off, shape=(*diag.shape, d))
 
 

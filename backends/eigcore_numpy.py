@@ -78,6 +78,9 @@ class NumpyArrays(Backend):
     def mean_loss(self, task: MeanLoss) -> Callable[[np.ndarray, np.ndarray], float] | None:
         return eigcore_kernels.mean_loss(self, task)
 
+    def descent(self, task: MeanLoss) -> Callable[..., tuple[Any, ...]] | None:
+        return eigcore_kernels.descent(task)
+
     def eigenpairs(self, M: np.ndarray, lo: int, hi: int) -> Pairs:
         found = eigcore_kernels.eigenpairs(self, M, lo, hi, vectors=True)
         if found is not None:

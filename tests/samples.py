@@ -1,8 +1,10 @@
 """Small models with every kind of column, and projections, and a table to fit, for the tests."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 import safetensors.numpy
 
 import eigcore.portable.file as modelfile
@@ -16,11 +18,14 @@ from eigcore.encoding import (
     PiecewiseLinear,
     Projection,
 )
+from eigcore.encoding.rows import kernel_serves
 from eigcore.fit.context import Context
 from eigcore.fit.data.beside import Beside
+from eigcore.fit.losses import Targets, make_loss
 from eigcore.fit.members.design import Design
 from eigcore.fit.options import FitOptions
 from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.objective import Objective
 from eigcore.model import SpectralModel
 
 VARIANTS = [
@@ -172,3 +177,32 @@ def rewritten(path, change, sign=True):
         header["parameters_sha256"] = modelfile.parameters_sha256(arrays)
         header["header_sha256"] = modelfile.header_sha256(header)
     path.write_bytes(safetensors.numpy.save(tensors, {"eigcore": json.dumps(header)}))
+
+
+needs_kernels = pytest.mark.skipif(
+    not kernel_serves(EigSpec(features=1, dim=3), "numpy"), reason="needs the kernels"
+)
+
+
+def objective(loss="squared", dtype="float64", dim=4, **case):
+    """Objective of the smooth table, with targets of its own."""
+    weights, offset = case.pop("weights", False), case.pop("offset", False)
+    smooth = case.pop("smooth", 0.0)
+    problem = replace(problem_for(**case), fast=dtype == "float32", sampled_from=10_000)
+    design = Design(problem.encoded(6), 4)
+    made = design.objective(design.parametrisation(dim), 0.01, smooth=smooth)
+    rng, count = np.random.default_rng(5), len(problem)
+    targets = Targets(
+        rng.random(count),
+        rng.random(count) if weights else None,
+        rng.normal(size=count) if offset else None,
+    )
+    assert made.rows.dtype == dtype
+    return Objective(
+        made.rows,
+        targets,
+        loss=make_loss(loss),
+        penalty=0.01,
+        parametrisation=made.parametrisation,
+        smooth=made.smooth,
+    )

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from eigcore.core.arrays import Array, Library, Namespace
+from eigcore.core.coordinates import Coordinates
 
 
 class Matrices(NamedTuple):
@@ -216,6 +217,7 @@ class MeanLoss(NamedTuple):
         to the eigenvalues, None: zeros
     mean, deviation : (terms,) float64
     left, right : (terms − 1,) float64, or None for zeros
+    coordinates : of a descent, from its vector to W; see `eigcore.core.coordinates`
     """
 
     rule: Any
@@ -229,6 +231,7 @@ class MeanLoss(NamedTuple):
     penalty: float
     left: np.ndarray | None = None
     right: np.ndarray | None = None
+    coordinates: Coordinates | None = None
 
 
 Source: TypeAlias = Matrices | Diagonals | Pencil | Encoded

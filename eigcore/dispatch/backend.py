@@ -63,8 +63,7 @@ class Backend(abc.ABC):
         a : array-like
         like : array, optional
             Take its device, and its dtype if `a` holds floats.
-        dtype : str or dtype of the library, optional
-        device : str or device of the library, optional
+        dtype, device : str, or an object of the library, optional
         """
 
     @abc.abstractmethod
@@ -77,8 +76,7 @@ class Backend(abc.ABC):
 
         Parameters
         ----------
-        M : (..., d, d) array
-            Symmetric and finite, float64 or float32.
+        M : (..., d, d) array, symmetric and finite, float64 or float32
         lo, hi : int
             First and last index, ascending from zero, both included.
 
@@ -129,8 +127,7 @@ class Backend(abc.ABC):
 
         Parameters
         ----------
-        X : (..., m, n) array
-            Finite, m ≥ n, float64 or float32.
+        X : (..., m, n) array, finite, m ≥ n, float64 or float32
 
         Returns
         -------
@@ -142,8 +139,7 @@ class Backend(abc.ABC):
     def kernel(self, rule: Rule, source: Source, want: Want) -> Answer | None:
         """Return what one kernel computes for a rule and a source of matrices.
 
-        None if there is no such kernel; then the rule composes the answer from `eigenpairs`. A law
-        compares kernels with that composition.
+        None if there is none; then the rule composes the answer from `eigenpairs`, as a law checks.
 
         Parameters
         ----------
@@ -160,6 +156,10 @@ class Backend(abc.ABC):
 
     def mean_loss(self, task: MeanLoss) -> Callable[[np.ndarray, np.ndarray], float] | None:
         """Return a kernel: matrices W, and an array that gets the slope by W, to the value."""
+        return None
+
+    def descent(self, task: MeanLoss) -> Callable[..., tuple[Any, ...]] | None:
+        """Return L-BFGS on a mean loss in one call, as `eigcore.fit.solvers.descend` makes it."""
         return None
 
     def evaluate(self, rule: Rule, source: Source) -> Array:

@@ -37,6 +37,7 @@ from eigcore.testing.wrong_eigenvalues import (  # noqa: F401 (they are among BR
 from eigcore.testing.wrong_kernels import (  # noqa: F401 (they are among BROKEN)
     ForgetsTheConstant,
     ForgetsTheMembers,
+    ForgetsThePairs,
     ForgetsThePenalty,
 )
 from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)

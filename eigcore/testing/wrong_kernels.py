@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from eigcore.core.arrays import Array
 from eigcore.core.rules import Rule
 from eigcore.core.sources import Answer, Ensemble, MeanLoss, Pencil, Source
+from eigcore.testing.descents import composed
 from eigcore.testing.wrapped import Wrapped
 
 
@@ -51,3 +53,13 @@ class ForgetsThePenalty(Wrapped):
             return float(np.mean(task.target**2))
 
         return value
+
+
+class ForgetsThePairs(Wrapped):
+    """Has descents that begin without what earlier ones remember."""
+
+    rejected_by = "a_descent_equals_its_steps"
+
+    def descent(self, task: MeanLoss) -> Callable[..., tuple[Any, ...]]:
+        own = composed(task)
+        return lambda point, s, y, curvature, _, *rest: own(point, s, y, curvature, 0, *rest)

@@ -1,7 +1,8 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
 // pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows,
-// singular value decompositions, whole models on tables of few rows, and forked children, which make threads of their own.
+// singular value decompositions, whole models on tables of few rows, descents, and forked children, which make threads of
+// their own.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 #endif
 
+#include "coordinates.hpp"
+#include "descent.hpp"
 #include "ensemble.hpp"
 
 using namespace eigcore;
@@ -337,9 +340,84 @@ bool ensemble_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// |W - goal|^2 in any coordinates: its gradient is that of differences, and every step of a descent lowers it.
+struct Away {
+  const double* goal;
+  std::int64_t size;
+  double operator()(const double* W, double* slope) const {
+    double sum = 0;
+    for (std::int64_t i = 0; i < size; ++i) slope[i] = 2 * (W[i] - goal[i]), sum += slope[i] * slope[i] / 4;
+    return sum;
+  }
+};
+
+bool descent_job(Generator& g, unsigned long long seed) {
+  std::normal_distribution<double> normal;
+  const std::int64_t d = 1 + pick(g, 9), parts = pick(g, 4), pairs = pick(g, 6);
+  std::vector<Buffer<double>> matrices;
+  const auto near_identity = [&](std::int64_t m, std::int64_t n) {
+    matrices.emplace_back(new double[m * n]);
+    for (std::int64_t i = 0; i < m * n; ++i)
+      matrices.back()[i] = (i % n == i / n % n) + 0.2 * normal(g) / std::sqrt((double)m);
+    return Coordinates::Matrix{matrices.back().get(), m, n};
+  };
+  Coordinates c;
+  c.d = d;
+  std::int64_t blocks = 0;
+  for (std::int64_t p = 0; p < parts; ++p) {
+    const std::int64_t n = 1 + pick(g, 20);
+    if (pick(g, 2)) {
+      c.M.push_back(near_identity(n, n));
+      for (std::int64_t i = 0; i < n; ++i) c.free.push_back(blocks++);
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) c.semidefinite.push_back(blocks++);
+    }
+  }
+  if (blocks && pick(g, 2)) c.J.push_back(near_identity(blocks, blocks));
+  const std::int64_t size = c.size(), numbers = (1 + c.terms()) * c.K();
+  Buffer<double> goal(new double[numbers]), start(new double[size]), curvature(new double[pairs]);
+  Buffer<float> s(new float[pairs * size]), y(new float[pairs * size]);
+  for (std::int64_t i = 0; i < numbers; ++i) goal[i] = normal(g);
+  for (std::int64_t i = 0; i < size; ++i) start[i] = normal(g);
+  const bool finite = pick(g, 8), interrupts = !pick(g, 4);
+  if (!finite) goal[pick(g, (int)numbers)] = pick(g, 2) ? std::nan("") : HUGE_VAL;
+  InCoordinates<Away> objective({goal.get(), numbers}, c);
+  if (finite) {  // the gradient along a line against differences
+    std::vector<double> u(start.get(), start.get() + size), along(u), gradient(u), other(u);
+    for (double& each : along) each = normal(g);
+    const double value = objective(u, gradient), step = 1e-5;
+    double slope = 0, length = 0;
+    for (std::size_t i = 0; i < u.size(); ++i) slope += gradient[i] * along[i], length += std::fabs(gradient[i] * along[i]);
+    for (std::size_t i = 0; i < u.size(); ++i) u[i] += step * along[i];
+    const double above = objective(u, other);
+    for (std::size_t i = 0; i < u.size(); ++i) u[i] -= 2 * step * along[i];
+    const double difference = (above - objective(u, other)) / (2 * step);
+    REQUIRE(std::fabs(difference - slope) <= 1e-6 * (length + value), "seed %llu: %g, %g", seed, difference, slope);
+  }
+  Memory memory(s.get(), y.get(), curvature.get(), pairs, size, 0);
+  const int stop = 1 + pick(g, 3);
+  const auto after = [&](std::int64_t step, double, const std::vector<double>&) {
+    if (interrupts && step == stop) throw Interrupted{};
+    return false;
+  };
+  Descent descent(objective, after, {40, 10, 1e-6, 0}, memory, start.get(), size);
+  const Reason reason = descent.run();
+  if (!finite) {
+    REQUIRE(std::isinf(descent.value) && descent.evaluations == 1, "seed %llu", seed);
+    return true;
+  }
+  REQUIRE(interrupts || reason != Reason::interrupted, "seed %llu", seed);
+  for (std::size_t i = 1; i < descent.values.size(); ++i)
+    REQUIRE(descent.values[i] <= descent.values[i - 1], "seed %llu step %d", seed, (int)i);
+  std::vector<double> gradient(descent.best.size());
+  REQUIRE(objective(descent.best, gradient) == descent.value, "seed %llu", seed);
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 11);
+  const int kind = pick(g, 12);
+  if (kind == 11) return descent_job(g, seed);
   if (kind == 10) return ensemble_job(g, seed);
   if (kind == 8) return svd_job<T>(g, seed);
   if (kind == 9) return composed_job<T>(g, seed);

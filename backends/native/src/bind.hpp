@@ -72,6 +72,15 @@ class Unlocked {
   }
 };
 
+class Locked {
+  PyGILState_STATE state_ = Lock::acquire(PyGILState_Ensure);
+
+ public:
+  Locked() = default;
+  Locked(const Locked&) = delete;
+  ~Locked() { PyGILState_Release(state_); }
+};
+
 // Ctrl-C: asked for every 20 milliseconds, by the thread Python called.
 class SignalCheck {
   using Clock = std::chrono::steady_clock;
@@ -82,10 +91,8 @@ class SignalCheck {
     const auto now = Clock::now();
     if (now - last_ < std::chrono::milliseconds(20)) return true;
     last_ = now;
-    const PyGILState_STATE gil = Lock::acquire(PyGILState_Ensure);
-    const bool fine = PyErr_CheckSignals() == 0;
-    PyGILState_Release(gil);
-    return fine;
+    const Locked locked;
+    return PyErr_CheckSignals() == 0;
   }
 };
 

@@ -1,5 +1,7 @@
 #include "dispatch.hpp"
 
+#include "algebra.hpp"
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +13,7 @@ namespace eigcore {
   namespace isa {                              \
   extern const Kernels<float> kernels_float;   \
   extern const Kernels<double> kernels_double; \
+  extern const Algebra algebra_table;          \
   }
 EIG_DECLARE(baseline)
 #ifdef EIGCORE_X86
@@ -86,6 +89,13 @@ bool halves_registers() {
 #endif
 
 }  // namespace
+
+const Algebra& algebra() {
+#ifdef EIGCORE_X86
+  if (chosen != baseline_isa) return chosen == avx512_isa ? avx512::algebra_table : avx2::algebra_table;
+#endif
+  return baseline::algebra_table;
+}
 
 const char* isa_name() { return names[chosen]; }
 bool isa_wish_is_known() { return choice.known; }

@@ -28,7 +28,6 @@ class MeanLoss {
   std::vector<double> base_;
   std::vector<std::uint8_t> tied_;
 
-  std::int64_t terms() const { return tables_.rows(); }
   std::int64_t K() const { return tables_.row_size(); }
 
   void fill(const double* W) {
@@ -88,6 +87,7 @@ class MeanLoss {
   }
   MeanLoss(const MeanLoss&) = delete;
 
+  std::int64_t terms() const { return tables_.rows(); }
   std::int64_t size() const { return (std::int64_t)params_.size(); }
 
   // W, slope (terms + 1, K); returns the value. One call at a time.

@@ -14,8 +14,9 @@ from eigcore.fit.members.design import Design
 from eigcore.fit.members.guess import first_guess
 from eigcore.fit.members.parametrisation import Parametrisation
 from eigcore.fit.problem import Problem
+from eigcore.fit.solvers.descend import descend
 from eigcore.fit.solvers.early_stopping import Watch, split
-from eigcore.fit.solvers.lbfgs import Memory, Solution, minimize
+from eigcore.fit.solvers.lbfgs import Memory, Solution
 from eigcore.fit.solvers.objective import Objective
 
 Start = Callable[[Parametrisation, np.ndarray, np.random.Generator], np.ndarray]
@@ -122,7 +123,7 @@ def _short(
 ) -> Solution:
     """Descend for some steps; raise KeyboardInterrupt after Ctrl-C."""
     over = design.problem.context.is_over
-    found = minimize(
+    found = descend(
         objective,
         start,
         max_iter=steps,
@@ -176,7 +177,7 @@ def fit_member(
     begun |= anchor is None and len(problem) > _SCREEN_ROWS
     most = most_steps(problem, again=begun)
     watch = _watcher(problem, settings, member, most, watched)
-    solution = minimize(
+    solution = descend(
         objective, start, max_iter=most, memory=memory, decrease_tol=1e-4, callback=watch
     )
     return watched.best(solution) if watched else solution, coordinates

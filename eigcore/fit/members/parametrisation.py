@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from eigcore.core.coordinates import Coordinates
 from eigcore.core.spec import EigSpec
 from eigcore.fit.data.covariance import BlockDiagonal
 from eigcore.fit.data.moments import Moments
@@ -111,13 +112,23 @@ class Parametrisation:
         return [vector[place] for place in self._places]
 
     @cached_property
+    def described(self) -> Coordinates | None:
+        """The same map as data; None where multiples of I or learned weights belong to it."""
+        if self.learned is not None or any(each.additive for each in self.kinds):
+            return None
+        white = next((each.white for each in self.kinds if each.white), None)
+        free = np.zeros(0, int) if white is None else np.flatnonzero(self.kinds[0].where)
+        bound = np.flatnonzero(self.psd) if len(free) < len(self.psd) else np.zeros(0, int)
+        if self.plain is not None and white is not None and not len(bound):
+            return Coordinates(white.factors(self.plain), free, bound)
+        factors = () if white is None else white.factors(np.ones(len(free)))
+        return Coordinates(factors, free, bound, tuple(self.to_scaled.blocks))
+
+    @cached_property
     def _whole(self) -> np.ndarray | None:
         """From the part of the vector to the scaled terms, where one matrix does that for all."""
-        whites = [each.white for each in self.kinds]
-        if self.plain is None or len(whites) != 1 or whites[0] is None or self.kinds[0].additive:
-            return None
-        whole = whites[0].whole(len(self.plain))
-        return None if whole is None else self.plain[:, None] * whole
+        told = self.described
+        return told.factors[0] if told and len(told.factors) == 1 and not told.join else None
 
     def matrices(self, vector: np.ndarray) -> np.ndarray:
         """Return W (1, terms + 1, K): matrices of the scaled terms, A_0 of the centred ones."""

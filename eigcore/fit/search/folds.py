@@ -19,7 +19,8 @@ from eigcore.fit.members.guess import first_guess, is_exact
 from eigcore.fit.members.member import SOME, Settings, begin, piece_counts
 from eigcore.fit.problem import Problem
 from eigcore.fit.search.candidates import MANY
-from eigcore.fit.solvers.lbfgs import Memory, minimize
+from eigcore.fit.solvers.descend import descend
+from eigcore.fit.solvers.lbfgs import Memory
 
 CHOOSING = 0.3
 """Part of a budget that may be spent on choosing settings."""
@@ -231,7 +232,7 @@ def judge(
             values.append(objective.values(start, hidden))
             found.append(End(start))
             continue
-        solution = minimize(
+        solution = descend(
             objective,
             start,
             max_iter=most,

@@ -10,7 +10,6 @@ takes longer (docs/notes/solver.md).
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +22,7 @@ Callback = Callable[[int, float, np.ndarray], bool | None]
 
 _axpy, _dot = get_blas_funcs(("axpy", "dot"), dtype=np.float32)
 
+GRADIENT_TOL, WINDOW = 1e-7, 10
 _SUFFICIENT_DECREASE = 1e-4
 _CURVATURE = 0.9
 _LEAST_COSINE = 1e-6
@@ -61,47 +61,70 @@ class Memory:
     cache: what rounding adds to a direction is far below what few pairs leave out.
 
     size : largest number of pairs
+
+    Pair number i is row i % size of ``s`` and ``y`` (size, n), with its sᵀy in ``curvature``
+    (size,); ``added`` were ever added.
     """
 
     def __init__(self, size: int = 20):
-        self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
+        none = np.empty((size, 0), np.float32)
+        self.take(none, none, np.empty(size), 0)
+
+    def take(self, s: np.ndarray, y: np.ndarray, curvature: np.ndarray, added: int) -> None:
+        """Remember what these arrays hold, and write what is new into them."""
+        self.s, self.y, self.curvature, self.added = s, y, curvature, added
+        self._rows = [*s], [*y]  # to index a list is faster
 
     def copy(self) -> Memory:
         """Return another memory with the same pairs, for a descent that goes on from here."""
-        other = Memory(self.pairs.maxlen or 0)
-        other.pairs.extend(self.pairs)
+        other = Memory()
+        other.take(self.s.copy(), self.y.copy(), self.curvature.copy(), self.added)
         return other
+
+    def of_length(self, n: int) -> Memory:
+        """Make room for pairs of vectors (n,), and forget those of another length."""
+        if self.s.shape[1] != n:
+            s, y = np.empty((2, len(self.curvature), n), np.float32)
+            self.take(s, y, self.curvature, 0)
+        return self
+
+    def clear(self) -> None:
+        """Forget all pairs."""
+        self.added = 0
+
+    def __bool__(self) -> bool:
+        return self.added > 0
 
     def add(self, s: np.ndarray, y: np.ndarray) -> None:
         """Remember a pair (n,), unless rounding has spoilt sᵀy > 0 of the weak Wolfe conditions."""
         length, curvature = _length(s), float(s @ y)
-        if curvature > _LEAST_COSINE * _length(y) * length:
-            curvature /= length**2
-            self.pairs.append((_single(s / length), _single(y / length), curvature))
+        if curvature > _LEAST_COSINE * _length(y) * length and len(self.curvature):
+            row = self.added % len(self.curvature)
+            self.s[row], self.y[row] = s / length, y / length
+            self.curvature[row] = curvature / length**2
+            self.added += 1
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         """Return −H g (n,) by the two-loop recursion, with H_0 = (sᵀy / yᵀy) I."""
-        if not self.pairs:
+        if not self:
             return -gradient
-        length = _length(gradient)
-        p = _single(gradient / -length)
-        weights = []
-        for s, y, curvature in reversed(self.pairs):
-            weights.append(_dot(s, p) / curvature)
-            p = _axpy(y, p, a=-weights[-1])
-        _, y, curvature = self.pairs[-1]
-        p *= curvature / _dot(y, y)
-        for (s, y, curvature), weight in zip(self.pairs, reversed(weights), strict=True):
-            p = _axpy(s, p, a=weight - _dot(y, p) / curvature)
+        size, length = len(self.curvature), _length(gradient)
+        rows = [i % size for i in range(max(self.added - size, 0), self.added)]
+        (s, y), curvature = self._rows, self.curvature.tolist()
+        p = (gradient / -length).astype(np.float32)
+        weights = {}
+        for i in reversed(rows):
+            weights[i] = _dot(s[i], p) / curvature[i]
+            p = _axpy(y[i], p, a=-weights[i])
+        last = rows[-1]
+        p *= curvature[last] / _dot(y[last], y[last])
+        for i in rows:
+            p = _axpy(s[i], p, a=weights[i] - _dot(y[i], p) / curvature[i])
         return length * p.astype(np.float64)
 
 
 def _length(a: np.ndarray) -> float:
     return math.sqrt(np.vdot(a, a))
-
-
-def _single(a: np.ndarray) -> np.ndarray:
-    return a.astype(np.float32)
 
 
 class Point(NamedTuple):
@@ -174,9 +197,9 @@ def minimize(
     *,
     max_iter: int = 200,
     memory: int | Memory = 20,
-    gradient_tol: float = 1e-7,
+    gradient_tol: float = GRADIENT_TOL,
     decrease_tol: float = 1e-7,
-    window: int = 10,
+    window: int = WINDOW,
     callback: Callback | None = None,
 ) -> Solution:
     """Minimise a function that is differentiable almost everywhere.
@@ -202,7 +225,7 @@ def minimize(
     try:
         point = Point(x, *counted(x))
         values.append(point.value)
-        pairs = Memory(memory) if isinstance(memory, int) else memory
+        pairs = (Memory(memory) if isinstance(memory, int) else memory).of_length(len(x))
         for iteration in range(1, max_iter + 1):
             if not _exceeds(point.gradient, gradient_tol):
                 reason = "gradient"
@@ -231,13 +254,13 @@ def _next(objective: Objective, point: Point, memory: Memory) -> Point | None:
     gradient = point.gradient
     direction = memory.direction(gradient)
     if not float(gradient @ direction) < 0.0:
-        memory.pairs.clear()
+        memory.clear()
         direction = -gradient
     # Without curvature pairs the scale of the first step is unknown: at most length one.
-    length = 1.0 if memory.pairs else min(1.0, 1.0 / float(np.linalg.norm(gradient)))
+    length = 1.0 if memory else min(1.0, 1.0 / float(np.linalg.norm(gradient)))
     found = weak_wolfe(objective, point, direction, length)
-    if found is None and memory.pairs:
-        memory.pairs.clear()
+    if found is None and memory:
+        memory.clear()
         found = weak_wolfe(objective, point, -gradient, 1.0 / float(np.linalg.norm(gradient)))
     if found is not None:
         memory.add(found.x - point.x, found.gradient - gradient)

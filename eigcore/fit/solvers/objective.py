@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,15 @@ class Objective:
     @cached_property
     def kernel(self) -> Callable[[np.ndarray, np.ndarray], float] | None:
         """The kernel of one pencil's matrices and their slope; see `Backend.mean_loss`."""
+        return None if self._task is None else self.rows.backend.mean_loss(self._task)
+
+    @cached_property
+    def descent(self) -> Callable[..., tuple[Any, ...]] | None:
+        """Descents in one call; see `Backend.descent`."""
+        return None if self._task is None else self.rows.backend.descent(self._task)
+
+    @cached_property
+    def _task(self) -> MeanLoss | None:
         loss, fold, bins = self.loss.kernel, self.parametrisation, self.rows.bins
         if loss is None or bins is None or fold.learned is not None or self.hold:
             return None
@@ -98,7 +108,7 @@ class Objective:
         share = None if weights is None else weights / weights.sum()
         scales, jumps = (fold.mean, fold.deviation), self.smooth or (None, None)
         given = loss, target, share, offset, *scales, self.penalty, *jumps
-        return self.rows.backend.mean_loss(MeanLoss(rule_of(fold.spec), bins, *given))
+        return MeanLoss(rule_of(fold.spec), bins, *given, coordinates=fold.described)
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (n,) at ``vector`` (n,)."""

@@ -57,6 +57,15 @@ class Whitening:
         alone = len(self.parts) == 1 and len(self.parts[0][which]) == blocks
         return self.parts[0][which] if alone else None
 
+    def factors(self, plain: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the square matrices along the diagonal of diag(plain) @ map; plain (blocks,)."""
+        found, end = [], 0
+        for part, own, _ in self.parts:
+            found += [plain[i, None, None] for i in range(end, part.start)]
+            found.append(plain[part, None] * own)
+            end = part.stop
+        return (*found, *(plain[i, None, None] for i in range(end, len(plain))))
+
     def _product(self, which: int, blocks: np.ndarray) -> np.ndarray:
         whole = self.whole(len(blocks), which)
         if whole is not None:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from samples import problem_for
+from samples import needs_kernels, objective
 
 import eigcore
-from eigcore.encoding.rows import kernel_serves
-from eigcore.fit.losses import Targets, make_loss
-from eigcore.fit.members.design import Design
-from eigcore.fit.solvers.objective import Objective
 
-needs_kernels = pytest.mark.skipif(
-    not kernel_serves(eigcore.EigSpec(features=1, dim=3), "numpy"), reason="needs the kernels"
-)
 CASES = [
     {},
     {"loss": "binomial"},
@@ -25,30 +16,6 @@ CASES = [
     {"increasing": ["a"], "decreasing": ["c"], "smooth": 0.1},
     {"increasing": ["c"], "missing": "lowest", "additive": ["b"]},
 ]
-
-
-def objective(loss="squared", dtype="float64", dim=4, **case):
-    """Objective of the smooth table, with targets of its own."""
-    weights, offset = case.pop("weights", False), case.pop("offset", False)
-    smooth = case.pop("smooth", 0.0)
-    problem = replace(problem_for(**case), fast=dtype == "float32", sampled_from=10_000)
-    design = Design(problem.encoded(6), 4)
-    made = design.objective(design.parametrisation(dim), 0.01, smooth=smooth)
-    rng, count = np.random.default_rng(5), len(problem)
-    targets = Targets(
-        rng.random(count),
-        rng.random(count) if weights else None,
-        rng.normal(size=count) if offset else None,
-    )
-    assert made.rows.dtype == dtype
-    return Objective(
-        made.rows,
-        targets,
-        loss=make_loss(loss),
-        penalty=0.01,
-        parametrisation=made.parametrisation,
-        smooth=made.smooth,
-    )
 
 
 @needs_kernels

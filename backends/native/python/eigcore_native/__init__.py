@@ -9,7 +9,7 @@ from eigcore_native import _core, quota
 from eigcore_native._core import isa
 from eigcore_native.ensemble import ensemble
 from eigcore_native.kernels import all_finite, kernel, serves, tables
-from eigcore_native.losses import mean_loss
+from eigcore_native.losses import descent, mean_loss
 from eigcore_native.pairs import eigenpairs, eigenpairs_tridiagonal
 from eigcore_native.singular import svd
 from eigcore_native.types import Answer
@@ -24,6 +24,7 @@ __all__ = [
     "INTERFACE",
     "Answer",
     "all_finite",
+    "descent",
     "eigenpairs",
     "eigenpairs_tridiagonal",
     "ensemble",
