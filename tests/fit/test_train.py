@@ -160,7 +160,7 @@ def test_a_fit_starts_alike_with_and_without_kernels(monkeypatch):
 
 
 def test_a_budget_decides_how_many_members_there_are():
-    options = {"dim": 3, "knots": 4, "penalty": 1e-3, "max_iter": 20}
+    options = {"dim": 5, "knots": 16, "penalty": 1e-5, "max_iter": 300}
     short, long = (fit(smooth_table(), "y", budget_seconds=s, **options) for s in (0.1, 3.0))
     assert short.report.settings.members < long.report.settings.members
 

@@ -82,6 +82,7 @@ def test_a_model_predicts_what_it_predicted(name, record, backend):
 
 
 NEWER = (
+    "beyond",
     "rounding",
     "reached",
     "l2_reached",

@@ -35,8 +35,10 @@ def test_a_callback_that_ends_the_first_fit_ends_the_whole():
 
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_other_backends_find_the_same(backend):
+def test_other_backends_find_the_same(backend, monkeypatch):
     pytest.importorskip(backend)
+    # a native descent rounds its directions otherwise, and the steps after it enlarge that
+    monkeypatch.setattr("eigcore_numpy.NumpyArrays.descent", lambda *_: None)
     columns, options = table(1000), QUICK | {"max_iter": 3, "epochs": 1}
     found, wanted = (
         fit_stream(cut(columns), "y", backend=name, **options).model.decision(columns)
