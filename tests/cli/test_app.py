@@ -307,6 +307,18 @@ def refused(capfd, code, *words):
             2,
             ["--increasing names 'power', which is the weights", "Type --increasing weight"],
         ),
+        (
+            {},
+            ["--increasing", "power,weight"],
+            2,
+            ["--increasing names 'power,weight'", "Type --increasing power weight."],
+        ),
+        (
+            {},
+            ["--increasing", "power,origin", "--order", "origin=EU<US"],
+            2,
+            ["--increasing names power,origin beside an order", "Type --increasing power origin."],
+        ),
         ({}, ["--dim", "-1"], 2, ["--dim is -1; expected a whole number of at least 1 and"]),
         ({}, ["--max-iter", "-1"], 2, ["of at least 0. Type --max-iter 120"]),
         ({}, ["--validation", "0.2"], 2, ["not --validation; expected --holdout. Type --holdout"]),

@@ -111,7 +111,7 @@ USELESS = {
     "missing": ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
     "order": (
         {"order": {"risk": ["x", "y"]}, "decreasing": ["b"]},
-        "increasing is .* beside levels in an order; .* Write increasing=.'risk'.",
+        "increasing is left out beside an order of levels; .* Write increasing=.'risk'.",
     ),
     "class_weight": (
         {"class_weight": "balanced", "loss": "squared"},

@@ -293,7 +293,8 @@ def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):
         report(model, table, "prise")
     with pytest.raises(InvalidInput, match="has no rows"):
         report(model, {name: cells[:0] for name, cells in table.items()})
-    with pytest.raises(InvalidInput, match=r"4 row.* at least 5, so that means tell of no single"):
+    few = "4 row.* at least 5, so that means tell of no single one.* Write show_rows=True if"
+    with pytest.raises(InvalidInput, match=few):
         report(model, {name: cells[:4] for name, cells in table.items()})
     assert "<figure>" in report(model, {n: c[:4] for n, c in table.items()}, show_rows=True)
     classes = samples.model(0, dims=(2,), link="logistic", classes=("no", "yes"))
