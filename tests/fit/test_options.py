@@ -76,6 +76,7 @@ def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
         ("validation", 0.9),
         ("sample_rows", 1),
         ("drop_columns", "size"),
+        ("increasing", {"size": -1}),
         ("drop_rows_without_target", 1),
         ("shape", "round"),
         ("neuron", {"order": 3}),
