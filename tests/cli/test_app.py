@@ -319,6 +319,7 @@ def refused(capfd, code, *words):
             2,
             ["--increasing names power,origin beside an order", "Type --increasing power origin."],
         ),
+        ({}, ["--tails", "power=flat"], 2, ["--tails is power=flat; expected one of constant"]),
         ({}, ["--dim", "-1"], 2, ["--dim is -1; expected a whole number of at least 1 and"]),
         ({}, ["--max-iter", "-1"], 2, ["of at least 0. Type --max-iter 120"]),
         ({}, ["--validation", "0.2"], 2, ["not --validation; expected --holdout. Type --holdout"]),
