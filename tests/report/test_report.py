@@ -107,6 +107,11 @@ def test_bins_have_enough_rows():
         told = [private.number(values, value, ends) for value in values]
         assert len(set(told)) <= len(ends) + 1
     assert len(private.edges(samples_[5])) == 9
+    claims = np.array([0.0] * 95 + [1.0, 1.0, 2.0, 1.0, 3.0])
+    ends = private.edges(claims)
+    told = [private.number(claims, each, ends) for each in (0.0, 2.0)]
+    assert told == ["below 1", "1 or more"]
+    assert private.edges(claims[:-1]) == private.edges(claims[:95]) == []  # four claims, none
     some = np.array([1.0, np.nan])
     assert [private.number(some, each, []) for each in some] == ["a number", "a rare cell"]
     codes = np.array([0.0] * 5 + [1.0] * 4 + [np.nan] * 5 + [-1.0] * 5)
