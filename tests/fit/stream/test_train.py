@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamed import FIRST, QUICK, cut, table
 
+import eigcore
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import fit, fit_stream
 
@@ -38,10 +39,11 @@ def test_a_callback_that_ends_the_first_fit_ends_the_whole():
 def test_other_backends_find_the_same(backend):
     pytest.importorskip(backend)
     columns, options = table(1000), QUICK | {"max_iter": 3, "epochs": 1}
-    found, wanted = (
-        fit_stream(cut(columns), "y", backend=name, **options).model.decision(columns)
-        for name in (backend, "numpy")
-    )
+    with eigcore.trace():  # step by step: all steps in one call round in another order
+        found, wanted = (
+            fit_stream(cut(columns), "y", backend=name, **options).model.decision(columns)
+            for name in (backend, "numpy")
+        )
     np.testing.assert_allclose(found, wanted, atol=1e-8)
 
 
