@@ -87,6 +87,8 @@ class Flags(Dialect):
             return "left out"
         if value is True or isinstance(value, EarlyStopping):
             return "given"
+        if isinstance(value, dict) and not any(isinstance(each, dict) for each in value.values()):
+            return _typed(value)
         return _typed(value) if listed else super().written(option, value)
 
 

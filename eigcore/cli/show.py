@@ -79,12 +79,7 @@ def fitted(result: FitResult, certificates: Mapping[str, Certificate]) -> None:
     if report.interrupted or stopped():
         line("Stopped by Ctrl-C: this is the best model so far.")
     out.print(_errors(report))
-    s = report.settings
-    kinds = f"{s.knots} pieces per column" if s.knots else "linear columns"
-    line(
-        f"{s.members} neuron(s) of order {s.dim}, {kinds}, penalty {s.penalty:.2g}; "
-        f"{report.seconds:.1f} s."
-    )
+    line(f"{result.chosen}; {report.seconds:.1f} s.")
     guaranteed(certificates)
 
 

@@ -18,7 +18,7 @@ def categories(wanted: Any, names: Sequence[str], X: Any) -> list[str]:
     own = [name for name, is_one in zip(names, declared_categories(X), strict=False) if is_one]
     if wanted is None:
         return own
-    if not isinstance(wanted, (str, Iterable)):
+    if isinstance(wanted, Mapping) or not isinstance(wanted, (str, Iterable)):
         expected = "names or places of columns, or one truth value per column"
         raise InvalidOption("categories", wanted, expected, [names[0]], optional=True)
     wanted = [wanted] if isinstance(wanted, str) else list(wanted)

@@ -210,7 +210,16 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
 
     def _target(self, y: Any, first: bool, classes: Any = None) -> np.ndarray:
         options: Any = {"ensure_2d": False, "dtype": np.float64, "input_name": "y"}
-        found = check_array(y, **options)
+        try:
+            found = check_array(y, **options)
+        except ValueError as exc:
+            texts = [each for each in np.ravel(np.asarray(y, object)) if isinstance(each, str)]
+            if not texts:
+                raise
+            raise InvalidInput(
+                f"y holds text, such as {texts[0]!r}; expected numbers. For classes, write "
+                "SpectralClassifier(...)."
+            ) from exc
         return found if found.ndim == 2 and found.shape[1] > 1 else column_or_1d(found, warn=True)
 
     def _notes(self, y: np.ndarray) -> list[str]:

@@ -122,7 +122,7 @@ class Names(Kind):
 
     def accepts(self, value: Any) -> bool:
         """See `Kind.accepts`."""
-        return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+        return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
 
     def plain(self, value: Any) -> tuple[str, ...]:
         """See `Kind.plain`."""

@@ -70,7 +70,8 @@ class Constraints:
         check_monotone(options, rising)
         check_keys("shape", options.shape, numeric)
         check_names("additive", options.additive, kinds)
-        check_names("smooth", options.smooth, numeric)
+        others = dict.fromkeys(set(kinds) - set(numeric), "a column of categories")
+        check_names("smooth", options.smooth, kinds, others)
         check_outputs(options, classes)
         neuron = {} if options.neuron is None else options.neuron
         several = isinstance(options.shape, Mapping)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from eigcore.errors import InvalidOption
+from eigcore.fit.data.names import listed
 from eigcore.fit.losses import LOSSES
 
 
@@ -39,7 +40,10 @@ def _goes_on(o: Any) -> bool:
 
 
 def _ordered(o: Any) -> list[str]:
-    return list(o.order)
+    """Return the columns named, apart where commas join them, and those with an order."""
+    apart = [(name, name.split(",")) for name in o.increasing]
+    named = [part for name, parts in apart for part in (parts if {*parts} & {*o.order} else [name])]
+    return list(dict.fromkeys([*named, *(name for name in o.order if name not in o.decreasing)]))
 
 
 def _placed(o: Any) -> list[str]:
@@ -62,8 +66,8 @@ NEEDS = (
     Need(
         "order",
         lambda o: set(o.order or ()) <= {*o.increasing, *o.decreasing},
-        ("increasing", "every column whose levels have an order, or in decreasing", _ordered),
-        "levels in an order",
+        ("increasing", "every column with an order, there or in decreasing", _ordered),
+        "an order of levels",
     ),
     Need(
         "tails",
@@ -158,7 +162,12 @@ def check_needs(options: Any, changed: Collection[str]) -> None:
         if need.option in changed and not need.holds(options):
             name, expected, example = need.told
             value = getattr(options, name)
-            found = "is left out" if value is None else f"is {value!r}"
-            problem = f"{found} beside {need.beside.format(o=options)}"
+            problem = f"{_found(value)} beside {need.beside.format(o=options)}"
             typed = example(options) if callable(example) else example
             raise InvalidOption(name, value, expected, typed, problem)
+
+
+def _found(value: Any) -> str:
+    if value is None or value == ():
+        return "is left out"
+    return f"names {listed(value)}" if isinstance(value, tuple) else f"is {value!r}"

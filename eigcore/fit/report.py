@@ -42,7 +42,8 @@ class Report:
 
     metric : what is measured, in units of the target, or "log loss" in nats
     rows, rows_held_out : number of fitted rows, and of held-out rows
-    settings : knots, dim, penalty, members; chosen on the fitted rows only
+    settings : knots, dim, penalty of most members, and how many there are; chosen on the fitted
+        rows only
     seconds : wall-clock time
     interrupted : Ctrl-C ended the fit; the model is the best one found before
     notes : what was done to the table
@@ -86,13 +87,26 @@ class FitResult:
 
     def __repr__(self) -> str:
         r = self.report
-        s = r.settings
         return (
             f"FitResult({r.target}: {r.metric} {r.model.held_out:.4g} on {r.rows_held_out} held "
             f"out, {r.model.train:.4g} on {r.rows} fitted rows; linear model "
-            f"{r.linear.held_out:.4g}, {r.linear.train:.4g}; dim {s.dim}, knots {s.knots}, members "
-            f"{s.members}, penalty {s.penalty:.2g}; {r.seconds:.1f} s)"
+            f"{r.linear.held_out:.4g}, {r.linear.train:.4g}; {self.chosen}; {r.seconds:.1f} s)"
         )
+
+    @property
+    def chosen(self) -> str:
+        """The settings of all members in words."""
+        members = self.model.provenance["settings"]
+        dims, knots, penalties = (
+            sorted({each[name] for each in members}) for name in ("dim", "knots", "penalty")
+        )
+        order = f"order {dims[0]}" if len(dims) == 1 else f"orders {dims[0]} to {dims[-1]}"
+        pieces = f"{'up to ' * (len(knots) > 1)}{knots[-1]} pieces per column"
+        penalty = f"penalty {penalties[0]:.2g}"
+        if len(penalties) > 1:
+            penalty = f"penalties {penalties[0]:.2g} to {penalties[-1]:.2g}"
+        columns = pieces if knots[-1] else "linear columns"
+        return f"{len(members)} neuron(s) of {order}, {columns}, {penalty}"
 
     @property
     def history(self) -> tuple[tuple[float, ...], ...]:

@@ -177,15 +177,18 @@ def largest(
     return good
 
 
-def to_decision(link: str, threshold: float) -> float:
-    """Return the decision whose prediction is `threshold`; raise InvalidInput if there is none."""
+def to_decision(link: str, threshold: float, name: str = "threshold") -> float:
+    """Return the decision whose prediction is `threshold`; raise InvalidInput if there is none.
+
+    name : what the caller calls the threshold
+    """
     number = floats(threshold)
     low, high = {"log": (0.0, np.inf), "logistic": (0.0, 1.0)}.get(link, (-np.inf, np.inf))
     if number.ndim or not low < number < high:
         raise InvalidInput(
-            f"threshold is {threshold!r}, but the link is {link!r}. Expected a value that the "
+            f"{name} is {threshold!r}, but the link is {link!r}. Expected a value that the "
             'prediction can take: between 0 and 1 for "logistic", positive for "log". Write '
-            "threshold=0.5, for example."
+            f"{name}=0.5, for example."
         )
     if link == "log":
         return float(np.log(number))

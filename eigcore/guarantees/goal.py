@@ -102,7 +102,7 @@ def _level(
             f"target is {target!r}. Expected {known}a number for the prediction to cross. Write "
             f"target={example}, for example."
         )
-    level = to_decision(static.link, float(threshold))
+    level = to_decision(static.link, float(threshold), "target")
     own = 1.0 if before <= threshold else -1.0
     if static.clip is not None and own * threshold >= own * ends[own > 0]:
         raise InvalidInput(

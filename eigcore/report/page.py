@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 import eigcore
-from eigcore.errors import EigcoreError, InvalidInput, InvalidOption
+from eigcore.errors import EigcoreError, InvalidInput, InvalidOption, InvalidTable
 from eigcore.fit.edges import edge_notes
 from eigcore.model import SpectralModel
 from eigcore.report import facts, figures
@@ -78,9 +78,12 @@ def report(
     parts, data = _parts(model, table, target), model.to_bytes()
     seen = parts[0] if len(parts) == 1 else Seen.of(model, table, None)
     if len(seen) < LEAST and not show_rows:
-        raise InvalidInput(
+        raise InvalidTable(
             f"The table has {len(seen)} row(s); expected at least {LEAST}, so that means tell of "
-            "no single one. Add rows, or ask for a report that may show rows."
+            "no single one. Add rows.",
+            "show_rows",
+            True,
+            "if rows may be shown",
         )
     if live:
         _check_size(len(data) * 4 // 3, live)  # in base64

@@ -16,14 +16,18 @@ DIGITS = 3
 def edges(values: np.ndarray, count: int = BINS) -> list[float]:
     """Return rounded numbers that part numbers (rows,) into bins of at least `LEAST` rows.
 
-    The bins are tenths of the rows where there are enough different values.
+    The bins are tenths of the rows where there are enough different values. If nearly all rows have
+    the smallest one, it has a bin of its own.
     """
     known = np.sort(values[np.isfinite(values)])
     if len(known) < 2 * LEAST:
         return []
     found, before = [], 0
-    for share in range(1, count):
-        edge = float(f"{np.quantile(known, share / count):.{DIGITS}g}")
+    ends = [np.quantile(known, share / count) for share in range(1, count)]
+    if ends[-1] == known[0]:
+        ends = list(known[known > known[0]][:1])
+    for end in ends:
+        edge = float(f"{end:.{DIGITS}g}")
         under = int(np.searchsorted(known, edge))
         if under - before >= LEAST and len(known) - under >= LEAST:
             found.append(edge)

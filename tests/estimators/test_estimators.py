@@ -399,6 +399,9 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
     assert np.array_equal(again.predict(X), fitted.predict(X))
     assert again.feature_names_in_.tolist() == list(X.columns)
     assert np.array_equal(again.feature_norms_, fitted.feature_norms_)
+    told = r"y holds text, such as '\w+'; expected numbers\. For classes, write SpectralClassifier"
+    with pytest.raises(InvalidInput, match=told):
+        SpectralRegressor(**SETTINGS).fit(X, labels)
     with pytest.raises(InvalidInput, match=r"SpectralRegressor\.from_model"):
         SpectralClassifier.from_model(fitted.model_)
     with pytest.raises(InvalidInput, match=r"SpectralClassifier\.from_model"):
@@ -430,6 +433,7 @@ def test_a_model_file_becomes_an_estimator_of_its_kind(mixed, tmp_path):
         ),
         ({"functional_params": {"index": 0}}, "functional_params is {'index': 0}"),
         ({"categorical_features": 99}, "categorical_features is 99; expected names or places"),
+        ({"categorical_features": {0: 1}}, "categorical_features is {0: 1}; expected names or"),
         ({"quantile": 0.9}, "loss is 'squared' beside a quantile of 0.9; expected quantile"),
         ({"shape": "convex", "index": 0}, "the neuron has the index 0 and the shape is 'convex'"),
         (

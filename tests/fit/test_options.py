@@ -76,6 +76,7 @@ def test_a_default_and_an_example_are_accepted_and_nonsense_is_not(option):
         ("validation", 0.9),
         ("sample_rows", 1),
         ("drop_columns", "size"),
+        ("increasing", {"size": -1}),
         ("drop_rows_without_target", 1),
         ("shape", "round"),
         ("neuron", {"order": 3}),
@@ -111,7 +112,7 @@ USELESS = {
     "missing": ({"missing": "lowest"}, "increasing is .* beside a place of missing cells"),
     "order": (
         {"order": {"risk": ["x", "y"]}, "decreasing": ["b"]},
-        "increasing is .* beside levels in an order; .* Write increasing=.'risk'.",
+        "increasing is left out beside an order of levels; .* Write increasing=.'risk'.",
     ),
     "class_weight": (
         {"class_weight": "balanced", "loss": "squared"},

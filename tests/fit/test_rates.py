@@ -198,7 +198,7 @@ def test_a_stream_has_weights_exposure_and_offset_too(policies, tmp_path):
         ),
         ({"offset": np.full(ROWS, 1e4)}, "offset holds 10000; expected .* from -700 to 700"),
         ({"exposure": "yers"}, "exposure names 'yers', .*; expected one of .* Write exposure='"),
-        ({"offset": np.full(ROWS, np.nan)}, "offset holds missing or infinite ones"),
+        ({"offset": np.full(ROWS, np.nan)}, "offset holds missing or infinite numbers"),
         ({"exposure": np.ones(3)}, r"exposure has the shape \(3,\)"),
     ],
 )

@@ -101,7 +101,7 @@ def test_few_rows_start_with_the_usual_smoothness():
     ("options", "message"),
     [
         ({"smooth": ["c"]}, "smooth names 'c', which is not a column"),
-        ({"smooth": ["kind"]}, "smooth names 'kind'"),
+        ({"smooth": ["kind"]}, "smooth names 'kind', which is a column of categories"),
         ({"smooth": ["a"], "knots": 0}, "knots is 0 beside smooth columns"),
         ({"smooth": ["a"], "dominates": {"a": "b"}}, "names 'a', which is also in smooth"),
     ],

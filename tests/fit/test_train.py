@@ -126,6 +126,30 @@ def test_settings_are_chosen_without_the_held_out_rows():
     assert np.array_equal(one.model.params[0], two.model.params[0])
 
 
+def test_settings_are_told_of_all_members():
+    alike = fit(smooth_table(60), "y", **QUICK)
+    assert alike.chosen == "2 neuron(s) of order 3, 4 pieces per column, penalty 0.001"
+    told = alike.model.provenance
+    straight = told["settings"][0] | {"dim": 1, "knots": 0, "penalty": 0.1}
+    told["settings"][0] = straight
+    mixed = "2 neuron(s) of orders 1 to 3, up to 4 pieces per column, penalties 0.001 to 0.1"
+    assert alike.chosen == mixed
+    told["settings"][1] = straight
+    assert alike.chosen == "2 neuron(s) of order 1, linear columns, penalty 0.1"
+    assert alike.chosen in repr(alike)
+
+
+def test_a_direction_of_two_classes_is_that_of_the_second_which_a_note_names():
+    table = smooth_table(60)
+    large = table.pop("y") > 0
+    texts = np.where(large, "bad", "good")
+    told = "probability of 'good', the second class by name"
+    assert any(told in note for note in fit(table, texts, increasing=["a"], **QUICK).report.notes)
+    for target, options in ((texts, {}), (large, {"increasing": ["a"]})):
+        notes = fit(table, target, **options, **QUICK).report.notes
+        assert not any("second class" in note for note in notes)
+
+
 def _fitted(rows):
     return problem_for(smooth_table(rows), validation=0.15).split()[1]
 

@@ -156,7 +156,7 @@ def test_a_margin_without_end_has_an_interval_without_end():
         (lambda m: m.certify(x=[[1.0]], radius=0.1, threshold="high"), "threshold is 'high'"),
         (lambda m: m.certify(x=[[1.0]], radius=0.1, threshold=np.nan), "threshold is nan"),
         (lambda m: m.radius([[1.0]], threshold=1.0, units={"t": "m"}), "units is"),
-        (lambda m: m.counterfactual({"t": 1.0}, np.nan), "threshold is nan"),
+        (lambda m: m.counterfactual({"t": 1.0}, np.nan), "target is nan"),
         (lambda m: m.counterfactual({"t": 1.0}, 2.0, units={"t": "m"}), "units is"),
         (lambda m: m.counterfactual({"t": 1.0}, 2.0, bounds={"t": (None, 3)}), "bounds has"),
         (lambda m: m.counterfactual({"t": 1.0}, 2.0, bounds=["t"]), "bounds names"),

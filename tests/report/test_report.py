@@ -107,6 +107,11 @@ def test_bins_have_enough_rows():
         told = [private.number(values, value, ends) for value in values]
         assert len(set(told)) <= len(ends) + 1
     assert len(private.edges(samples_[5])) == 9
+    claims = np.array([0.0] * 95 + [1.0, 1.0, 2.0, 1.0, 3.0])
+    ends = private.edges(claims)
+    told = [private.number(claims, each, ends) for each in (0.0, 2.0)]
+    assert told == ["below 1", "1 or more"]
+    assert private.edges(claims[:-1]) == private.edges(claims[:95]) == []  # four claims, none
     some = np.array([1.0, np.nan])
     assert [private.number(some, each, []) for each in some] == ["a number", "a rare cell"]
     codes = np.array([0.0] * 5 + [1.0] * 4 + [np.nan] * 5 + [-1.0] * 5)
@@ -293,7 +298,8 @@ def test_what_cannot_be_told_is_refused_with_advice(houses, monkeypatch):
         report(model, table, "prise")
     with pytest.raises(InvalidInput, match="has no rows"):
         report(model, {name: cells[:0] for name, cells in table.items()})
-    with pytest.raises(InvalidInput, match=r"4 row.* at least 5, so that means tell of no single"):
+    few = "4 row.* at least 5, so that means tell of no single one.* Write show_rows=True if"
+    with pytest.raises(InvalidInput, match=few):
         report(model, {name: cells[:4] for name, cells in table.items()})
     assert "<figure>" in report(model, {n: c[:4] for n, c in table.items()}, show_rows=True)
     classes = samples.model(0, dims=(2,), link="logistic", classes=("no", "yes"))

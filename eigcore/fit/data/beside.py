@@ -175,7 +175,7 @@ def _numbers(option: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
     if not problem and array.shape != shape:
         problem = f"{'have' if plural else 'has'} the shape {array.shape}"
     elif not problem and not np.isfinite(array).all():
-        problem = f"{hold} missing or infinite ones"
+        problem = f"{hold} missing or infinite numbers"
     elif not problem and option != "offset" and not array.any():
         problem = f"{'are' if plural else 'is'} all 0"
     elif not problem and not (low <= array.min() and array.max() <= high):

@@ -41,8 +41,15 @@ def check_names(
 
 def _corrected(given: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return the names with the nearest known ones in place of others, where there are such."""
-    found = (name if name in known else nearest(name, known) for name in given)
+    parts = [part for name in given for part in _parted(name, known)]
+    found = (name if name in known else nearest(name, known) for name in parts)
     return list(dict.fromkeys(name for name in found if name))
+
+
+def _parted(name: str, known: Sequence[str]) -> list[str]:
+    """Return the known names that one text joins by commas; else the text itself."""
+    parts = [part.strip() for part in name.split(",")]
+    return parts if set(parts) <= set(known) else [name]
 
 
 def check_keys(

@@ -19,6 +19,8 @@ from eigcore.fit.data.table import Table
 from eigcore.fit.losses import Loss, Scaling, Several, Targets, make_loss
 from eigcore.fit.options import FitOptions
 
+_DECLARED = ("increasing", "decreasing", "shape", "dominates")
+"""Options that say in which direction, or how, predictions change."""
 _APART = 50.0
 """Largest difference of offsets for a log link."""
 _FAR = 5.0
@@ -99,13 +101,20 @@ class Target:
         return replace(found, scaling=found.own_scaling)
 
     def notes(self, options: FitOptions, beside: Beside) -> list[str]:
-        """Note what an exposure means, and that numbers 0 and 1 are fitted as numbers."""
+        """Note what an exposure means, which class is meant, and if 0 and 1 are numbers."""
         if beside.exposure is not None:
             return [
                 f"Target {self.name!r} is divided by the exposure, which weighs the rows: errors "
                 "and predictions are per unit of exposure. For totals, write "
                 "predict(..., exposure=...), or type --exposure."
             ]
+        if len(self.classes) == 2 and isinstance(self.classes[1], str):
+            first, second = self.classes
+            told = (
+                f"Directions and shapes are those of the probability of {second!r}, the second "
+                f"class by name; that of {first!r} goes the other way."
+            )
+            return [told] if any(getattr(options, name) for name in _DECLARED) else []
         if options.loss is not None or self.classes:
             return []
         each = zip(self.names or (self.name,), np.atleast_2d(self.values.T), strict=True)

@@ -172,7 +172,7 @@ class Together:
             words = "the same time" if self.forward else "the same group"
             raise InvalidTable(
                 f"All {len(places)} rows that are left to split have {words}; expected at least "
-                "two, one to hide and one to fit.",
+                "two, one to hide and one to fit, beside those held out.",
                 self.option,
                 None,
             )

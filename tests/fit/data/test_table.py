@@ -141,7 +141,11 @@ NAMES = np.array([f"v{i}" for i in range(200)])
         ({}, {"weights": ["x"] * 200}, "weights are not numbers.*; expected one finite number"),
         ({}, {"weights": np.ones(3)}, "weights have the shape .3,.; expected .* 200 rows"),
         ({}, {"weights": -np.ones(200)}, "weights hold -1; expected"),
-        ({}, {"weights": np.full(200, np.nan)}, "weights hold missing or infinite ones; expected"),
+        (
+            {},
+            {"weights": np.full(200, np.nan)},
+            "weights hold missing or infinite numbers; expected",
+        ),
         ({}, {"weights": np.zeros(200)}, "weights are all 0; expected"),
     ],
 )

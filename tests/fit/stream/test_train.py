@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamed import FIRST, QUICK, cut, table
 
+import eigcore
 from eigcore.errors import InvalidInput, InvalidOption
 from eigcore.fit import fit, fit_stream
 
@@ -40,10 +41,11 @@ def test_other_backends_find_the_same(backend, monkeypatch):
     # a native descent rounds its directions otherwise, and the steps after it enlarge that
     monkeypatch.setattr("eigcore_numpy.NumpyArrays.descent", lambda *_: None)
     columns, options = table(1000), QUICK | {"max_iter": 3, "epochs": 1}
-    found, wanted = (
-        fit_stream(cut(columns), "y", backend=name, **options).model.decision(columns)
-        for name in (backend, "numpy")
-    )
+    with eigcore.trace():  # step by step: all steps in one call round in another order
+        found, wanted = (
+            fit_stream(cut(columns), "y", backend=name, **options).model.decision(columns)
+            for name in (backend, "numpy")
+        )
     np.testing.assert_allclose(found, wanted, atol=1e-8)
 
 
