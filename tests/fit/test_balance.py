@@ -110,6 +110,8 @@ def test_bounds_at_the_mean_are_told_unless_the_link_has_them_too():
     with warnings.catch_warnings():
         warnings.simplefilter("error", Unbalanced)
         resume(found.model, x, np.zeros(40), max_iter=1)  # no bound would balance these
+        high = fit(x, y, clip=(0.1, 1.0), **options).model
+        resume(high, x, np.ones(40), max_iter=1)
 
 
 def test_a_class_without_rows_leaves_the_others_in_balance(rows):
