@@ -85,9 +85,14 @@ class Sums(NamedTuple):
         """
         low, high = self.ends
         least = self.weight * np.maximum(low, 0.0)
-        most = self.weight * np.minimum(high, np.inf if link == "log" else 1.0)
+        most = self.weight * np.minimum(high, _largest(link))
         able = (self.wanted > least) & (self.wanted < most)
         return able & (self.predicted > 0.0) & np.isfinite(self.predicted)
+
+
+def _largest(link: str) -> float:
+    """Upper end of the predictions with a link; the lower one is 0."""
+    return np.inf if link == "log" else 1.0
 
 
 def balancing(
@@ -172,8 +177,10 @@ def balance_notes(model: SpectralModel, sums: Sums) -> list[str]:
     targets, notes = model.static.targets, []
     means, own = sums.wanted / sums.weight, sums.predicted / sums.weight
     low, high = (np.broadcast_to(end, means.shape) for end in sums.ends)
-    for o in np.flatnonzero((means <= low) | (means >= high)):
-        under, name = means[o] <= low[o], targets[o] if targets else ""
+    below = (means <= low) & (low > 0.0)  # a bound at an end of the link leaves nothing out
+    above = (means >= high) & (high < _largest(model.static.link))
+    for o in np.flatnonzero(below | above):
+        under, name = below[o], targets[o] if targets else ""
         side, end = ("lower", low[o]) if under else ("upper", high[o])
         kept = high[o] if under else low[o]
         ends: list[Any] = [None, None if np.isinf(kept) else float(kept)][:: 1 if under else -1]

@@ -7,12 +7,15 @@ import pytest
 
 import eigcore
 from eigcore import EigSpec
+from eigcore.core.rules import kth_rule
+from eigcore.core.spectrum import spectrum
 from eigcore.errors import NonFiniteInput, NotDifferentiable
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
 export = pytest.importorskip("jax.export")
 check_grads = pytest.importorskip("jax.test_util").check_grads
+kernels = pytest.importorskip("eigcore_jax.kernels")
 
 SPECS = [
     EigSpec(2, 4),
@@ -386,3 +389,15 @@ def test_large_eager_calls_read_the_kernels_of_numpy_outside_a_trace_too(monkeyp
     assert large >= 2
     eigcore.kth_eigenvalue(M[:2], 2)  # compiled
     assert len(seen) == large
+
+
+def test_what_xla_has_no_kernel_for_is_composed():
+    if kernels.NATIVE is None:
+        pytest.skip(kernels.NOTE)
+    whole, packed = jnp.zeros((8, 2, 2)), jnp.zeros((8, 3))
+    assert kernels.kernel(kth_rule("square", 2, 0), "vectors", whole)
+    assert kernels.kernel(kth_rule("packed", 2, 0), "gradient", packed)
+    assert kernels.kernel(kth_rule("packed", 2, 0), "vectors", packed) is None
+    assert kernels.kernel(spectrum(2, 0, 1), "values", whole) is None
+    assert kernels.svd(whole)
+    assert kernels.svd(whole[:0]) is None

@@ -1,5 +1,7 @@
 """Predictions and targets have the same sum on the fitted rows, whatever the link."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,21 @@ def test_bounds_that_leave_out_the_mean_of_the_target_are_told(rows):
         assert all(each.endswith(f'choose clip={{"u": {typed}') for each in notes)
 
 
+def test_bounds_at_the_mean_are_told_unless_the_link_has_them_too():
+    x = {"a": np.linspace(-1, 1, 40)}
+    y = np.tile([0.0, 1.0], 20)
+    options = QUICK | {"loss": "logistic"}
+    for clip, said in (((0.5, None), 1), ((None, 0.5), 1), ((0.0, 0.9), 0)):
+        found = fit(x, y, clip=clip, **options)
+        notes = [note for note in found.report.notes if "do not balance" in note]
+        assert len(notes) == said
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Unbalanced)
+        resume(found.model, x, np.zeros(40), max_iter=1)  # no bound would balance these
+        high = fit(x, y, clip=(0.1, 1.0), **options).model
+        resume(high, x, np.ones(40), max_iter=1)
+
+
 def test_a_class_without_rows_leaves_the_others_in_balance(rows):
     table, targets, weights = rows
     classes = ["t", "u", "v", "w"]
@@ -160,4 +177,11 @@ def test_newtons_method_balances_from_far_and_gives_up_where_nothing_balances():
     stuck = np.array([-9.0, -9.0, -9.0, 9.0])  # all at the ends, with the mean 0.4, not 0.45
     moved, at = shift("logistic", stuck, [0.2, 0.4, 0.6, 0.6], ends), lambda x: 1 / (1 + np.exp(-x))
     assert np.clip(at(stuck + moved), *ends).mean() == pytest.approx(0.45, rel=1e-6)
+    for ends in ((-np.inf, np.inf), (np.array([0.1]), np.array([9.0]))):
+        assert shift("log", [0.0, 0.0], [3, 3], ends) == pytest.approx(np.log(3.0), rel=1e-6)
+    rare = shift("softmax", np.zeros((4, 3)), [0, 0, 0, 1])  # no row is of the third class
+    assert np.exp(rare[0] - rare[1]) == pytest.approx(3.0, rel=1e-6)
+    assert rare[2] == 0.0
+    assert np.abs(rare).max() < 1.0
+    assert shift("log", [-1e4], [1]) == shift("log", [1e4], [1]) == 0.0  # exp is 0, or infinite
     assert shift("logistic", [1.0, 2.0], [1, 1]) == shift("log", [1.0], [0]) == 0.0

@@ -134,13 +134,14 @@ def test_a_linear_model_goes_on_though_the_budget_ends_before_rows_are_asked(mon
         raise TimeUp
 
     monkeypatch.setattr(tails, "judge", over)
-    assert columns(fit(given, y, **STRAIGHT))["long"].limits is None
+    for budget in (1e-3, None):
+        assert columns(fit(given, y, **STRAIGHT, budget_seconds=budget))["long"].limits is None
     for budget in (1e-3, None):
         stays = fit(given, y, **BENT, budget_seconds=budget)
         assert {each.tails for each in columns(stays).values()} == {"clamped"}
         assert not noted(stays)
     # in a hurry choosing lasts until then, without a better model; otherwise it leaves more time
-    assert shares[0] == shares[2] > pace.LONGEST > shares[1]
+    assert shares[0] == shares[1] == shares[3] > pace.LONGEST > shares[2]
 
 
 @pytest.mark.parametrize("rows", [4, 7])
@@ -165,6 +166,26 @@ def test_newer_slices_that_no_time_is_left_for_let_a_linear_model_go_on():
     told = columns(found)
     assert told["day"].limits is None
     assert told["level"].limits is not None
+
+
+def test_all_newer_slices_are_heard_and_one_is_enough_to_leave_the_range():
+    given, rng = table(200)
+    late = given["level"] + np.where(np.arange(200) < 190, 0.0, np.arange(200) / 10)
+    day = np.arange(200.0)
+    y = 0.1 * day + late + 0.1 * rng.normal(size=200)
+    found = fit({"late": late, "day": day}, y, time=day, **STRAIGHT)
+    (note,) = noted(found)
+    assert "in late, day: 100 validation rows" in note
+    assert columns(found)["late"].limits is None
+
+
+def test_a_line_goes_on_where_nearly_all_weight_is_on_the_outermost_rows():
+    given, rng = table(100)
+    weights = np.where(np.argsort(np.argsort(-given["long"])) < 11, 1000.0, 1.0)
+    y = 2 * given["long"] + 0.1 * rng.normal(size=100)
+    found = fit({"long": given["long"]}, y, weights=weights, **STRAIGHT)
+    assert "too few to find out" in noted(found)[0]
+    assert columns(found)["long"].limits is None
 
 
 def test_few_gaps_show_no_edge():
@@ -226,6 +247,7 @@ def test_a_column_with_a_place_for_missing_cells_stays_constant():
         ([3.0], None, True),
         ([3.0, 0.1], None, True),
         ([3.0, 2.9, 3.1], None, False),
+        ([3.0, 0.9, 2.0], None, True),  # by 2.4 standard errors of a biased variance, and 1.9
         ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 0, 0, 0, 0], True),
         ([3.0, 2.9, 3.1, 3.0, 2.9, 3.1], [0, 0, 1, 1, 2, 2], False),
     ],
@@ -239,10 +261,14 @@ def test_few_rows_or_groups_do_not_hold_back_a_linear_model(errors, clusters, go
     assert found.names == (("x",) if goes else ())
 
 
-@pytest.mark.parametrize(("rows", "asked"), [(24, False), (30, True)])
-def test_two_outermost_rows_do_not_let_a_bent_model_go_on(monkeypatch, rows, asked):
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize(("count", "asked"), [(24, False), (30, True)])
+def test_two_outermost_rows_or_groups_do_not_let_a_bent_model_go_on(
+    monkeypatch, count, asked, size
+):
     seen = []
     monkeypatch.setattr(tails, "_judged", lambda fold, *_: seen.append(len(fold.hidden)) or [])
-    x = np.exp(np.linspace(0, 3, rows))
-    fit({"long": x}, x**2, **BENT)
-    assert seen == [3] * asked
+    x = np.exp(np.linspace(0, 3, size * count))
+    groups = None if size == 1 else np.arange(size * count) // size
+    fit({"long": x}, x**2, groups=groups, **BENT)
+    assert seen == [3 * size] * asked

@@ -9,6 +9,7 @@ from samples import small
 from eigcore import SpectralModel, plots
 from eigcore.cli import main
 from eigcore.encoding import Categories, Encoding, Linear, PiecewiseLinear
+from eigcore.guarantees.beyond import Beyond
 from eigcore.report import report
 
 KNOTS = (0.0, 1.0, 30.0)
@@ -43,6 +44,14 @@ def test_optima_and_ranges_say_up_to_where_they_hold(load):
     for domain in ({"load": (0, 30)}, {"load": 3}):
         assert m.maximize(domain).beyond == m.range(domain).beyond == ()
     assert made(FLAT).range().beyond == made(FLAT).maximize({"load": (-1, 40)}).beyond == ()
+
+
+@pytest.mark.parametrize(
+    ("fitted", "told"),
+    [((0.0, 1 / 3), "0 to 0.333333"), ((1000.001, 1000.099), "1000.001 to 1000.099")],
+)
+def test_fitted_ranges_are_rounded_inward_unless_too_little_would_be_left(fitted, told):
+    assert Beyond("load", "", fitted).where == f"load ({told})"
 
 
 def test_the_fitted_ranges_of_both_models_of_a_difference_are_told():

@@ -99,7 +99,7 @@ def going(
         if fold is not None and not line and fold.hidden.together.count < _FEWEST:
             return Going()
         pairs = [] if fold is None else [(fold, _judged(fold, settings, neurons, until))]
-    if line and names and pairs and not any(ends for _, ends in pairs):
+    if line and names and not any(ends for _, ends in pairs):
         return _unasked(names)
     stays = [name for name in problem.encoding.names if name not in names]
     every = (_both(*pair, settings, stays) for pair in pairs)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from samples import problem_for
 
 from eigcore.fit import fit
 from eigcore.fit.context import Context
-from eigcore.fit.members.member import Settings
+from eigcore.fit.losses import Scaling
+from eigcore.fit.members.member import Settings, most_steps
 from eigcore.fit.search import lengths, race
-from eigcore.fit.search.folds import STEPS, Judged, TimeUp, folds_of
+from eigcore.fit.search.folds import STEPS, End, Judged, TimeUp, folds_of
 from eigcore.fit.search.lengths import few_steps
 from eigcore.fit.search.tails import Going
 
@@ -31,6 +34,25 @@ def test_descents_are_short_where_long_ones_fit_noise(noise, steps):
     folds = folds_of(problem)
     assert few_steps(problem, [WILD._replace(dim=1, knots=0), WILD], folds) == steps
     assert few_steps(problem, [WILD._replace(dim=1)], folds) is None
+
+
+@pytest.mark.parametrize(("loss", "steps"), [(0.98, 2 * STEPS), (0.96, None)])
+def test_long_descents_must_gain_three_percent(monkeypatch, loss, steps):
+    made = []
+
+    def judge(fold, *_, ends=None, steps=1.0):
+        made.append(2 * STEPS * steps)
+        error = loss**0.5 if ends else 1.0
+        return Judged(np.full((2, len(fold.hidden)), error), [End(np.zeros(1))] * 2)
+
+    monkeypatch.setattr(lengths, "judge", judge)
+    problem = problem_for(wavy(1.0))
+    if not problem.fast:
+        pytest.skip("there is no kernel")
+    zeros = replace(problem.target, values=np.zeros(len(problem)), scaling=Scaling(1.0, 0.0))
+    folds = folds_of(replace(problem, target=zeros))
+    assert few_steps(problem, [WILD], folds) == steps
+    assert sum(made) == pytest.approx(most_steps(problem) * len(folds))
 
 
 def test_members_make_so_many_steps(monkeypatch):

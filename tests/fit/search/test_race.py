@@ -395,6 +395,14 @@ def test_with_little_time_the_usual_settings_come_before_the_grid():
     assert not list(stages(fixed, Scope(600, False, 4, short=True)))
 
 
+@pytest.mark.parametrize("knots", [None, 16])
+def test_half_of_the_pieces_come_before_the_grid_unless_the_caller_sets_them(knots):
+    best = DEFAULT._replace(knots=16)
+    plan = stages(FitOptions(knots=knots), Scope(600, False, 4, short=True))
+    alike = [[each for each in stage(best) if each[1:] == best[1:]] for stage in plan]
+    assert ([best._replace(knots=8)] in alike) == (knots is None)
+
+
 def test_penalties_of_linear_models_end_where_they_are_clearly_too_large(monkeypatch):
     seen: list[tuple] = []
     race = judged_by(monkeypatch, lambda s: 1.0 + max(np.log10(s.penalty), -1.0) ** 2, seen)
