@@ -80,6 +80,7 @@ _RUNS = (
     _Run(0.25, 100.0),  # the first step is as long as the slope, or 1
     _Run(0.25, 0.1),
     _Run(1e4, 1e-6),  # more than ten trials
+    _Run(1e12, 1e-14),  # none of thirty is better than the start
     _Run(0.25, 1e50, turn=0.5),  # out of the range of float32
     _Run(0.25, 1e-50, turn=0.5),
     _Run(0.25, 1.0, turn=-1.0),  # ascends
