@@ -39,6 +39,7 @@ from eigcore.testing.wrong_kernels import (  # noqa: F401 (they are among BROKEN
     ForgetsTheMembers,
     ForgetsThePairs,
     ForgetsThePenalty,
+    NeverConverges,
 )
 from eigcore.testing.wrong_maps import (  # noqa: F401 (they are among BROKEN)
     NoLimitAtTies,

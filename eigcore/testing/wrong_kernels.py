@@ -63,3 +63,13 @@ class ForgetsThePairs(Wrapped):
     def descent(self, task: MeanLoss) -> Callable[..., tuple[Any, ...]]:
         own = composed(task)
         return lambda point, s, y, curvature, _, *rest: own(point, s, y, curvature, 0, *rest)
+
+
+class NeverConverges(Wrapped):
+    """Has descents that go on to the last step, however little the steps gain."""
+
+    rejected_by = "a_descent_tries_and_ends_like_its_steps"
+
+    def descent(self, task: MeanLoss) -> Callable[..., tuple[Any, ...]]:
+        own = composed(task)
+        return lambda *given: own(*given[:8], -1.0, *given[9:])

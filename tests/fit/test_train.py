@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from samples import problem_for, smooth_table
@@ -10,6 +12,8 @@ from scipy.optimize import lsq_linear
 import eigcore
 from eigcore.errors import EigcoreError
 from eigcore.fit import fit
+from eigcore.fit.search import folds
+from eigcore.fit.solvers.descend import descend
 
 QUICK = {"dim": 3, "knots": 4, "members": 2, "penalty": 1e-3, "max_iter": 25}
 
@@ -169,6 +173,21 @@ def test_ctrl_c_keeps_the_best_so_far_and_every_constraint(stop_at, choosing):
     assert result.report.interrupted
     assert result.model.certify().columns[0].increasing
     assert np.isfinite(result.report.model.train)
+
+
+def test_nothing_is_judged_after_ctrl_c(monkeypatch):
+    begun = []
+
+    def interrupted(objective, start, **options):
+        begun.append(start)
+        found = descend(objective, start, **options)
+        return found if len(begun) < 100 else replace(found, reason="interrupted")
+
+    monkeypatch.setattr(folds, "descend", interrupted)
+    table = smooth_table()
+    table["a"] = np.exp(2.0 * table["a"])  # whether it goes on beyond its range is asked, too
+    assert fit(table, "y", projections=1).report.interrupted
+    assert len(begun) == 100
 
 
 def test_a_fit_starts_alike_with_and_without_kernels(monkeypatch):

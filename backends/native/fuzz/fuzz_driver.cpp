@@ -1,7 +1,7 @@
 // Random jobs on nasty numbers: fuzz_driver SECONDS [SEED]. Buffers have exactly the size promised, so AddressSanitizer
 // sees every slip. Checked: residual and value of the pair against 30 d eps |A| (every path), unit length, gradient and
 // pullback, NaN exactly where the input is not finite, agreement of one thread with three, orthonormal windows,
-// singular value decompositions, whole models on tables of few rows, descents, and forked children, which make threads of
+// singular value decompositions, whole models on tables of few rows, descents on mean losses, and forked children, which make threads of
 // their own.
 #include <chrono>
 #include <cmath>
@@ -19,6 +19,7 @@
 #include "coordinates.hpp"
 #include "descent.hpp"
 #include "ensemble.hpp"
+#include "mean_loss.hpp"
 
 using namespace eigcore;
 using Generator = std::mt19937_64;
@@ -373,7 +374,11 @@ bool descent_job(Generator& g, unsigned long long seed) {
       for (std::int64_t i = 0; i < n; ++i) c.semidefinite.push_back(blocks++);
     }
   }
-  if (blocks && pick(g, 2)) c.J.push_back(near_identity(blocks, blocks));
+  if (blocks && pick(g, 2)) {  // two joins, of any number of terms
+    const std::int64_t first = pick(g, (int)blocks + 1);
+    c.J.push_back(near_identity(1 + pick(g, 9), first));
+    c.J.push_back(near_identity(1 + pick(g, 9), blocks - first));
+  }
   const std::int64_t size = c.size(), numbers = (1 + c.terms()) * c.K();
   Buffer<double> goal(new double[numbers]), start(new double[size]), curvature(new double[pairs]);
   Buffer<float> s(new float[pairs * size]), y(new float[pairs * size]);
@@ -414,9 +419,63 @@ bool descent_job(Generator& g, unsigned long long seed) {
   return true;
 }
 
+// A descent on the mean loss of encoded rows: every step lowers it, and one thread and three agree on the best point.
+template <class T>
+bool mean_loss_job(Generator& g, unsigned long long seed) {
+  std::normal_distribution<double> normal;
+  const int d = 2 + pick(g, 9), n = 1 + pick(g, 60), terms = 1 + pick(g, 12), C = pick(g, 4), pairs = pick(g, 5);
+  const std::int64_t K = packed_size(d), size = (terms + 1) * K, first = pick(g, terms);
+  const auto fill = [&](std::int64_t m, double around) {
+    Buffer<double> b(new double[m]);
+    for (std::int64_t i = 0; i < m; ++i) b[i] = around ? around + pick(g, 9) / 10.0 : normal(g);
+    return b;
+  };
+  auto target = fill(n, 0.1), share = fill(n, 0.1), offset = fill(n, 0), mean = fill(terms, 0), deviation = fill(terms, 0.5),
+       left = fill(terms - 1, 0), right = fill(terms - 1, 0), start = fill(size, 0), curvature = fill(pairs, 0);
+  Buffer<std::int32_t> indices(new std::int32_t[n * C]);
+  Buffer<T> fractions(new T[n * C]);
+  for (int i = 0; i < n * C; ++i) indices[i] = pick(g, terms), fractions[i] = (T)normal(g);
+  if (!pick(g, 4)) start[pick(g, (int)size)] = nasty<double>(g, pick(g, 9), false);
+  Job<T> job;
+  job.source = Source::encoded, job.layout = Layout::packed;
+  job.count = n, job.d = d, job.lo = job.hi = pick(g, d);
+  job.encoded.indices = indices.get(), job.encoded.fractions = fractions.get(), job.encoded.columns = C;
+  MeanLossTask task;
+  task.loss = pick(g, 2) ? LossKind::binomial : LossKind::squared, task.penalty = 0.01 * pick(g, 3);
+  task.target = target.get(), task.mean = mean.get(), task.deviation = deviation.get();
+  if (pick(g, 2)) task.share = share.get();
+  if (pick(g, 2)) task.offset = offset.get();
+  if (pick(g, 2)) task.left = left.get(), task.right = right.get();
+  MeanLoss<T> loss(job, terms, {{first, first + 1 + pick(g, terms - (int)first)}}, task);
+  const auto value = [&](const double* W, double* slope) { return loss.at(W, slope, 1, go_on); };
+  Coordinates c;
+  c.d = d;
+  for (std::int64_t b = 0; b < terms; ++b) c.free.push_back(b);
+  Buffer<double> identity(new double[terms * terms]());
+  for (int b = 0; b < terms; ++b) identity[b * terms + b] = 1;
+  c.M.push_back({identity.get(), terms, terms});
+  InCoordinates objective(value, c);
+  Buffer<float> s(new float[pairs * size]), y(new float[pairs * size]);
+  Memory memory(s.get(), y.get(), curvature.get(), pairs, size, 0);
+  const auto after = [](std::int64_t, double, const std::vector<double>&) { return false; };
+  Descent descent(objective, after, {15, 10, 1e-6, 0}, memory, start.get(), size);
+  descent.run();
+  for (std::size_t i = 1; i < descent.values.size(); ++i)
+    REQUIRE(descent.values[i] <= descent.values[i - 1], "seed %llu step %d", seed, (int)i);
+  if (std::isinf(descent.value)) return true;
+  Buffer<double> W(new double[size]), slope(new double[size]);
+  std::copy_n(descent.best.data(), size, W.get());
+  const double one = loss.at(W.get(), slope.get(), 1, go_on), three = loss.at(W.get(), slope.get(), 3, go_on);
+  const double allowed = 100 * d * std::numeric_limits<T>::epsilon();
+  REQUIRE(std::fabs(one - three) <= allowed * (1 + std::fabs(one)), "seed %llu: %g, %g", seed, one, three);
+  REQUIRE(std::fabs(one - descent.value) <= allowed * (1 + std::fabs(one)), "seed %llu: %g", seed, one);
+  return true;
+}
+
 template <class T>
 bool any_job(Generator& g, unsigned long long seed) {
-  const int kind = pick(g, 12);
+  const int kind = pick(g, 13);
+  if (kind == 12) return mean_loss_job<T>(g, seed);
   if (kind == 11) return descent_job(g, seed);
   if (kind == 10) return ensemble_job(g, seed);
   if (kind == 8) return svd_job<T>(g, seed);

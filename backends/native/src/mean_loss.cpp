@@ -155,6 +155,7 @@ class Descended {
     if ((std::int64_t)point.size() != n || s.size() != (std::size_t)(size * n) || y.size() != s.size())
       refuse("a vector of " + std::to_string(n) + " numbers, and pairs of its size");
     if (added < 0 || window < 0) refuse("added, window >= 0");
+    if (added > 0 && size == 0) refuse("room for the pairs that were added");
     Memory memory(s.data(), y.data(), curvature.data(), size, n, added);
     InCoordinates objective(at, std::move(own));
     Descent descent(objective, Listener(after, point), {steps, window, gradient_tol, decrease_tol}, memory, point.data(), n);

@@ -141,6 +141,7 @@ def test_shapes_that_do_not_belong_together_are_refused():
         ((point[1:], s, y, curvature, added), "a vector of 285 numbers"),
         ((point, s[:-1], y, curvature, added), "pairs of its size"),
         ((point, s, y, curvature, -1), "added"),
+        ((point, s[:0], y[:0], curvature[:0], 1), "room for the pairs"),
     ]:
         with pytest.raises(ValueError, match=error):
             made(*wrong, *LIMITS)

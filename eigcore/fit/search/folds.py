@@ -208,12 +208,21 @@ def judge(
     until : part of the budget after which TimeUp is raised
     steps : part of the usual number of steps
     few : whether to descend on some of the rows only
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Ctrl-C, now or before: nothing is judged once it was pressed.
+    TimeUp
+        That part of the budget is used up, or the callback has ended the fit.
     """
+    context = fold.known.context
+    if context.interrupted:
+        raise KeyboardInterrupt
     penalty = settings.penalty * fold.rows / len(fold.known)
     sizes = _sizes(settings, neurons)
     usual = _STEPS_OF_MANY if fold.rows > SOME else STEPS
     most = round(steps * (usual if neurons == 1 else 2 * usual))
-    context = fold.known.context
     values, found = [], []
     made = fold.designs(sums, sizes, settings.dim, until)
     for neuron, (design, known, some, hidden) in enumerate(made):

@@ -63,7 +63,7 @@ def find_sums(problem: Problem, settings: Settings, fold: Fold | None = None) ->
     little = problem.information < _LEAST or not problem.effort.refined
     if count is None and (problem.options.selection or little):
         return ()
-    if count == 0 or settings.knots == 0:
+    if count == 0 or settings.knots == 0 or problem.context.interrupted:
         return ()
     pursuit = Pursuit(problem, settings, fold)
     try:

@@ -7,6 +7,7 @@ import pytest
 from samples import needs_kernels, objective
 
 import eigcore
+from eigcore.fit.solvers.objective import Objective
 
 CASES = [
     {},
@@ -47,3 +48,14 @@ def test_points_too_large_are_infinitely_bad():
         with np.errstate(all="ignore"):
             value, _ = made(np.full(made.parametrisation.size, size))
         assert not np.isfinite(value)
+
+
+def test_what_stays_near_a_point_is_composed():
+    made = objective()
+    size, given = made.parametrisation.size, (made.rows, made.targets)
+    fold = {"loss": made.loss, "penalty": made.penalty, "parametrisation": made.parametrisation}
+    held = Objective(*given, **fold, anchor=np.zeros(size), hold=0.5)
+    point = np.random.default_rng(7).normal(size=size)
+    away = np.linalg.norm(made.parametrisation.matrices(point)) ** 2
+    assert held(point)[0] == pytest.approx(made(point)[0] + 0.5 * away, rel=1e-12)
+    assert held.descent is None
