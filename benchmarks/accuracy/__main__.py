@@ -15,7 +15,7 @@ def main() -> None:
     add = parser.add_argument
     add("--sets", nargs="+", help="names of sets (default: all)")
     add("--models", nargs="+", help="names of models (default: all)")
-    add("--splits", type=int, help="at most per set (default: 3; all below 500 rows)")
+    add("--splits", type=int, help="at most per set (default: 3; all below 600 rows)")
     add("--quick", action="store_true", help="four small sets, one split, no tuning, no budgets")
     add("--shipped", action="store_true", help="three sets of installed packages; needs no data")
     add("--redo", nargs="+", default=[], help="names of models to fit again")

@@ -46,13 +46,13 @@ class Part:
         return bool(self.monotone or self.shape)
 
 
-_SPLITS, _FEW_ROWS = 3, 500
+_SPLITS, _FEW_ROWS = 3, 600
 
 
 def parts(folder: Path, name: str, splits: int | None = None) -> Iterator[Part]:
     """Yield the first splits of a set; a set with a published test part has this one only.
 
-    splits : at most so many; None: three, but all of a set with fewer than 500 rows, where three
+    splits : at most so many; None: three, but all of a set with fewer than 600 rows, where three
         test parts of some dozen rows decide nothing
     """
     meta = json.loads((folder / name / "meta.json").read_text())
