@@ -53,6 +53,7 @@ def main() -> None:
     if rank == 0:
         SpectralModel.from_torch(module).save(output)
     if many:
+        dist.barrier()  # threads of gloo let go of tensors: github.com/pytorch/pytorch/pull/179291
         dist.destroy_process_group()
 
 
