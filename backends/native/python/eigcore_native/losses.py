@@ -131,23 +131,12 @@ def descent(coordinates: Any, *task: Any) -> Callable[..., Descended]:
     return descend
 
 
-def _core_of(
-    rule: Rule,
-    bins: Any,
-    loss: str,
-    target: Array,
-    share: Array | None,
-    offset: Array | None,
-    mean: Array,
-    deviation: Array,
-    penalty: float,
-    left: Array | None = None,
-    right: Array | None = None,
-) -> Any:
+def _core_of(rule: Rule, bins: Any, loss: str, *given: Any) -> Any:
+    """Return the task of `mean_loss`, checked and held."""
     indices, fractions, runs, *_ = bins
     fractions = np.ascontiguousarray(fractions)
-    numbers = (target, share, offset, mean, deviation, left, right)
-    target, share, offset, mean, deviation, left, right = map(_numbers, numbers)
+    target, share, offset, mean, deviation, penalty, *jumps = given
+    rows = map(_numbers, (target, share, offset, mean, deviation))
     return _CLASSES[fractions.dtype](
         rule.layout.dim,
         rule.phi.parameter,
@@ -155,14 +144,9 @@ def _core_of(
         fractions,
         runs,
         _LOSSES[loss],
-        target,
-        share,
-        offset,
-        mean,
-        deviation,
+        *rows,
         penalty,
-        left,
-        right,
+        *map(_numbers, jumps or (None, None)),
     )
 
 
